@@ -1,0 +1,281 @@
+"""One AMQP channel, over the driver's lower layer.
+
+aio-pika's own `Channel` and `Queue` remember what they declared (a passive declare answers from
+memory) and restore themselves behind the caller's back; here each call is one frame to the broker
+and its answer, and a channel that is lost stays lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+import aiormq
+from pamqp import commands
+
+from coordinator.protocol.message import Message
+from coordinator.protocol.topology import Topology
+
+from .translation import translated
+
+if TYPE_CHECKING:
+    from aiormq.abc import AbstractChannel, DeliveredMessage
+
+__all__ = ["ANSWER_TIMEOUT", "Channel", "Delivery", "Depth"]
+
+ANSWER_TIMEOUT = 15.0
+"""Seconds for the broker's answer to anything but a publish: longer than the election of a leader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What a passive declare tells of a queue."""
+
+    ready: int
+    """Messages that wait; those in an agent's hands are not counted."""
+    consumers: int
+    """Includes cancelled ones that still hold messages, and channels that hold a message by get."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message in hand, until it is settled or its channel is lost."""
+
+    message: Message
+    exchange: str
+    routing_key: str
+    redelivered: bool
+    tag: int
+    channel: Channel
+
+    @property
+    def delivery_count(self) -> int:
+        """How often the message was in hand before (`x-delivery-count`); 0 the first time."""
+        count = self.message.headers.get("x-delivery-count", 0)
+        return count if isinstance(count, int) else 0
+
+    async def ack(self, *, multiple: bool = False) -> None:
+        """``multiple`` settles all that came before on the channel, too."""
+        await self.channel.ack(self.tag, multiple=multiple)
+
+    async def give_back(self) -> None:
+        """Return it to the queue for another to take (nack, so that RabbitMQ 4.3 counts no failure)."""
+        await self.channel.nack(self.tag)
+
+    async def reject(self) -> None:
+        """Give it up: the queue dead-letters it."""
+        await self.channel.reject(self.tag)
+
+
+class Channel:
+    """Made by `Link.channel`; every method raises `ChannelLost` or `ConnectionLost` once it is gone."""
+
+    def __init__(self, raw: AbstractChannel) -> None:
+        self._raw = cast(aiormq.Channel, raw)  # whose publish can leave the socket's drain out
+        self._on_cancelled: dict[str, Callable[[], None]] = {}
+        raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
+
+    @property
+    def open(self) -> bool:
+        return not self._raw.is_closed
+
+    async def closed(self) -> None:
+        """Wait until the channel is gone, for whatever reason."""
+        await asyncio.wait([self._raw.closing])
+
+    async def close(self) -> None:
+        with translated("closing a channel"):
+            await self._raw.close()
+
+    # --- topology -----------------------------------------------------------------------------
+
+    async def declare(self, topology: Topology) -> None:
+        """Declare and bind all of it; what exists already and is alike stays as it is.
+
+        Raises `TopologyConflict` where something exists with other arguments.
+        """
+        for exchange in topology.exchanges:
+            with translated(f"declaring exchange {exchange.name!r}"):
+                await self._raw.exchange_declare(
+                    exchange.name,
+                    exchange_type=exchange.kind,
+                    durable=True,
+                    arguments=dict(exchange.arguments),
+                    timeout=ANSWER_TIMEOUT,
+                )
+        for queue in topology.queues:
+            with translated(f"declaring queue {queue.name!r}"):
+                await self._raw.queue_declare(
+                    queue.name,
+                    durable=not queue.exclusive,
+                    exclusive=queue.exclusive,
+                    auto_delete=queue.exclusive,
+                    arguments=dict(queue.arguments),
+                    timeout=ANSWER_TIMEOUT,
+                )
+        for binding in topology.bindings:
+            with translated(f"binding {binding.target!r} to {binding.exchange!r}"):
+                bind = self._raw.exchange_bind if binding.to_exchange else self._raw.queue_bind
+                await bind(
+                    binding.target, binding.exchange, binding.key, timeout=ANSWER_TIMEOUT
+                )
+
+    async def depth(self, queue: str) -> Depth:
+        """A passive declare: exact right after a confirm; 0/0 while the queue's leader is in trouble.
+
+        Raises `QueueMissing`, and the channel is lost with it.
+        """
+        with translated(f"looking at queue {queue!r}"):
+            answer = await self._raw.queue_declare(queue, passive=True, timeout=ANSWER_TIMEOUT)
+        return Depth(answer.message_count or 0, answer.consumer_count or 0)
+
+    async def delete_queue(self, queue: str) -> None:
+        """Plain, since quorum queues refuse "if empty" and "if unused" by closing the connection."""
+        with translated(f"deleting queue {queue!r}"):
+            await self._raw.queue_delete(queue, timeout=ANSWER_TIMEOUT)
+
+    # --- taking -------------------------------------------------------------------------------
+
+    async def get(self, queue: str) -> Delivery | None:
+        """Take one message, or None where there is none. Raises `QueueMissing`."""
+        with translated(f"taking from queue {queue!r}"):
+            answer = await self._raw.basic_get(queue, timeout=ANSWER_TIMEOUT)
+        if isinstance(answer.delivery, commands.Basic.GetEmpty):
+            return None
+        return self._delivery(answer)
+
+    async def prefetch(self, count: int) -> None:
+        """How many unsettled messages each consumer that is made from now on may hold."""
+        with translated("setting the prefetch"):
+            await self._raw.basic_qos(prefetch_count=count, timeout=ANSWER_TIMEOUT)
+
+    async def consume(
+        self,
+        queue: str,
+        on_delivery: Callable[[Delivery], None],
+        *,
+        tag: str,
+        priority: int | None = None,
+        no_ack: bool = False,
+        on_cancelled: Callable[[], None] | None = None,
+    ) -> None:
+        """Have messages pushed to ``on_delivery``, in order. Never use a ``tag`` twice.
+
+        ``on_cancelled`` is called when the broker ends the consumer, such as when the queue is
+        deleted. Raises `QueueMissing`.
+        """
+        if on_cancelled is not None:
+            self._on_cancelled[tag] = on_cancelled
+
+        async def deliver(message: DeliveredMessage) -> None:
+            on_delivery(self._delivery(message))
+
+        with translated(f"consuming from queue {queue!r}"):
+            await self._raw.basic_consume(
+                queue,
+                deliver,
+                no_ack=no_ack,
+                consumer_tag=tag,
+                arguments={} if priority is None else {"x-priority": priority},
+                timeout=ANSWER_TIMEOUT,
+            )
+
+    async def cancel(self, tag: str) -> None:
+        """End a consumer; when this returns, everything that was pushed to it has been delivered."""
+        self._on_cancelled.pop(tag, None)
+        with translated("cancelling a consumer"):
+            await self._raw.basic_cancel(tag, timeout=ANSWER_TIMEOUT)
+        await asyncio.sleep(0)  # the driver hands each delivery to a task of its own
+
+    def _consumer_cancelled(self, frame: commands.Basic.Cancel) -> None:
+        callback = self._on_cancelled.pop(frame.consumer_tag or "", None)
+        if callback is not None:
+            callback()
+
+    # --- settling -----------------------------------------------------------------------------
+
+    async def ack(self, tag: int, *, multiple: bool = False) -> None:
+        with translated("acknowledging"):
+            await self._raw.basic_ack(tag, multiple=multiple, wait=False)
+
+    async def nack(self, tag: int, *, multiple: bool = False) -> None:
+        with translated("giving back"):
+            await self._raw.basic_nack(tag, multiple=multiple, requeue=True, wait=False)
+
+    async def reject(self, tag: int) -> None:
+        with translated("rejecting"):
+            await self._raw.basic_reject(tag, requeue=False, wait=False)
+
+    # --- publishing ---------------------------------------------------------------------------
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        """Returns when the broker has confirmed, where the channel has confirms on.
+
+        Raises `PublishRefused` where the broker says no (a nack, or nothing bound and ``mandatory``).
+        Unbounded in time: see `Publisher`, which is not.
+        """
+        with translated(f"publishing to {exchange or key!r}"):
+            await self._raw.basic_publish(
+                message.body,
+                exchange=exchange,
+                routing_key=key,
+                properties=_properties(message),
+                mandatory=mandatory,
+                wait=False,
+            )
+
+    def _delivery(self, raw: DeliveredMessage) -> Delivery:
+        return Delivery(
+            message=_message(raw),
+            exchange=raw.exchange or "",
+            routing_key=raw.routing_key or "",
+            redelivered=bool(raw.redelivered),
+            tag=raw.delivery_tag or 0,
+            channel=self,
+        )
+
+
+def _properties(message: Message) -> aiormq.spec.Basic.Properties:
+    expiration = None
+    if message.expiration is not None:
+        expiration = str(max(0, int(message.expiration / timedelta(milliseconds=1))))
+    return aiormq.spec.Basic.Properties(
+        content_type=message.content_type,
+        headers=dict(message.headers) or None,
+        delivery_mode=2 if message.persistent else 1,
+        correlation_id=message.correlation_id,
+        reply_to=message.reply_to,
+        expiration=expiration,
+        message_id=message.message_id,
+        timestamp=message.timestamp,
+        message_type=message.type,
+        user_id=message.user_id,
+    )
+
+
+def _message(raw: DeliveredMessage) -> Message:
+    found = raw.header.properties
+    expiration = None
+    if found.expiration is not None and found.expiration.isdigit():
+        expiration = timedelta(milliseconds=int(found.expiration))
+    timestamp = found.timestamp
+    if isinstance(timestamp, datetime) and timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=UTC)
+    return Message(
+        body=raw.body,
+        message_id=found.message_id,
+        type=found.message_type,
+        content_type=found.content_type,
+        headers=found.headers or {},
+        persistent=found.delivery_mode == 2,  # noqa: PLR2004 - AMQP 0-9-1: 2 is persistent
+        correlation_id=found.correlation_id,
+        reply_to=found.reply_to,
+        expiration=expiration,
+        timestamp=timestamp,
+        user_id=found.user_id,
+    )

@@ -1,0 +1,220 @@
+"""A connection to the broker that comes back by itself.
+
+    Connection ──keeps──▶ Link (one TCP connection, lives once) ──▶ Channel
+
+What runs over it is written as a *session*: a coroutine that is given a link and uses it until it is
+lost. `Connection.keep` runs it again on the next link, so every session sets itself up from nothing
+and nothing has to be restored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import NoReturn, Self
+
+import aio_pika
+from aiormq.abc import AbstractConnection
+from yarl import URL
+
+from coordinator.errors import BrokerUnavailable, ConnectionLost, OperatorError
+
+from .channel import ANSWER_TIMEOUT, Channel
+from .translation import translated
+
+__all__ = ["HEARTBEAT", "Connection", "Link"]
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = timedelta(seconds=10)
+"""The driver declares a silent connection dead after three of these, and a little more."""
+
+CONNECT_TIMEOUT = 15.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts to connect; doubled each time, with jitter."""
+
+
+class Link:
+    """One established connection; once lost it stays lost."""
+
+    def __init__(self, raw: aio_pika.Connection, transport: AbstractConnection) -> None:
+        self._raw = raw
+        self._transport = transport
+
+    @property
+    def open(self) -> bool:
+        return not self._transport.is_closed
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker has told this connection to stop publishing (a memory or disk alarm).
+
+        Only connections that publish are told.
+        """
+        waiting = self._transport.ready()
+        try:
+            waiting.send(None)  # returns at once unless there is something to wait for
+        except StopIteration:
+            return False
+        waiting.close()
+        return True
+
+    @property
+    def server_version(self) -> str:
+        """As the broker tells it, such as `3.10.8`."""
+        version = self._transport.server_properties.get("version", "")
+        return version.decode() if isinstance(version, bytes) else str(version)
+
+    async def closed(self) -> None:
+        """Wait until the link is lost or closed."""
+        await asyncio.wait([self._transport.closing])
+
+    async def channel(self, *, confirms: bool = False, prefetch: int | None = None) -> Channel:
+        """Open a channel; ``confirms`` makes each publish wait for the broker's word."""
+        with translated("opening a channel"):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                raw = await self._transport.channel(
+                    publisher_confirms=confirms, on_return_raises=True
+                )
+        channel = Channel(raw)
+        if prefetch is not None:
+            await channel.prefetch(prefetch)
+        return channel
+
+    async def close(self) -> None:
+        with translated("closing the connection"):
+            await self._raw.close()
+
+
+class Connection:
+    """Keeps one link open from ``async with`` on; safe to leave at any time.
+
+    ``name`` is what operators read in the management UI.
+    """
+
+    def __init__(self, url: str, *, name: str, heartbeat: timedelta = HEARTBEAT) -> None:
+        self._url = URL(url).update_query(heartbeat=int(heartbeat.total_seconds()))
+        self.name = name
+        self._link: Link | None = None
+        self._changed = asyncio.Condition()
+        self._supervisor: asyncio.Task[None] | None = None
+        self.last_error: Exception | None = None
+        """Why the latest attempt to connect failed; None while connected."""
+
+    async def __aenter__(self) -> Self:
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.cancel()
+            await asyncio.wait([supervisor])
+
+    @property
+    def link(self) -> Link | None:
+        """The link of this moment; None while the broker is away."""
+        return self._link if self._link is not None and self._link.open else None
+
+    @property
+    def blocked(self) -> bool:
+        link = self.link
+        return link is not None and link.blocked
+
+    @property
+    def address(self) -> str:
+        """The broker's address without the password."""
+        return str(self._url.with_query(None).with_password(None).with_user(None))
+
+    async def opened(self) -> Link:
+        """Wait, for as long as it takes, until there is a link."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.link is not None)
+        assert self._link is not None
+        return self._link
+
+    async def opened_or_refused(self) -> Link:
+        """Like `opened`, but raises what only the operator can fix, such as a wrong password."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self.link is not None or isinstance(self.last_error, OperatorError)
+            )
+        if self.link is None and self.last_error is not None:
+            raise self.last_error
+        return await self.opened()
+
+    async def attempted(self) -> None:
+        """Wait until the first attempt to connect has ended, one way or the other."""
+        async with self._changed:
+            await self._changed.wait_for(
+                lambda: self.link is not None or self.last_error is not None
+            )
+
+    async def keep(self, session: Callable[[Link], Awaitable[object]]) -> NoReturn:
+        """Run ``session`` on every link, again after each loss; ends only by cancellation.
+
+        A session ends by raising `BrokerUnavailable` (or an `OperatorError`, which is logged and
+        tried again, since an operator may put it right); any other exception is a bug and passes.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            link = await self.opened()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            try:
+                await session(link)
+            except BrokerUnavailable as exc:
+                logger.info("session interrupted", extra={"connection": self.name, "why": str(exc)})
+            except OperatorError as exc:
+                logger.error("%s", exc, extra={"connection": self.name})
+            if loop.time() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _supervise(self) -> None:
+        pause = FIRST_PAUSE
+        try:
+            while True:
+                try:
+                    link = await self._connect()
+                except (BrokerUnavailable, OperatorError) as exc:
+                    if str(exc) != str(self.last_error):
+                        logger.warning(
+                            "no connection to the broker yet: %s", exc, extra={"connection": self.name}
+                        )
+                    await self._set(None, exc)
+                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                    continue
+                pause = FIRST_PAUSE
+                logger.info("connected to the broker", extra={"connection": self.name})
+                await self._set(link, None)
+                await link.closed()
+                logger.warning("lost the connection to the broker", extra={"connection": self.name})
+                await self._set(None, ConnectionLost())
+        finally:
+            if self._link is not None:
+                link, self._link = self._link, None
+                await link.close()
+
+    async def _set(self, link: Link | None, error: Exception | None) -> None:
+        async with self._changed:
+            self._link = link
+            self.last_error = error
+            self._changed.notify_all()
+
+    async def _connect(self) -> Link:
+        with translated(f"connecting to {self.address}"):
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                raw = await aio_pika.connect(
+                    self._url, client_properties={"connection_name": self.name}
+                )
+        transport = raw.transport
+        if transport is None:
+            raise ConnectionLost
+        return Link(raw, transport.connection)

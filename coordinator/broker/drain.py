@@ -1,0 +1,64 @@
+"""Emptying a queue exactly: what is counted was in hand, and is gone only after it was recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from coordinator.errors import QueueMissing
+from coordinator.protocol.ids import new_id
+
+from .channel import Channel, Delivery
+from .connection import Link
+
+__all__ = ["drain"]
+
+BATCH = 500
+IDLE = 0.05
+"""Seconds without a delivery before it is asked whether anything is left."""
+
+
+async def drain(link: Link, queue: str, record: Callable[[list[Delivery]], Awaitable[None]]) -> int:
+    """Take what is in ``queue`` now, and no more than that; return how many.
+
+    Each batch is given to ``record``, which must have stored it when it returns; only then is it
+    acknowledged. Where ``record`` or the link fails, the batch is back on the queue. A queue that
+    does not exist is empty.
+    """
+    channel = await link.channel(prefetch=BATCH)
+    try:
+        left = (await channel.depth(queue)).ready
+        taken = 0
+        while left > 0:
+            batch = await _take(channel, queue, min(left, BATCH))
+            if not batch:
+                break
+            await record(batch)
+            await batch[-1].ack(multiple=True)
+            taken += len(batch)
+            left -= len(batch)
+        return taken
+    except QueueMissing:
+        return 0
+    finally:
+        if channel.open:
+            await channel.close()
+
+
+async def _take(channel: Channel, queue: str, wanted: int) -> list[Delivery]:
+    """Up to ``wanted`` messages; fewer where others were quicker."""
+    await channel.prefetch(wanted)
+    arrived: asyncio.Queue[Delivery] = asyncio.Queue()
+    tag = f"drain.{new_id()}"
+    await channel.consume(queue, arrived.put_nowait, tag=tag)
+    batch: list[Delivery] = []
+    while len(batch) < wanted:
+        try:
+            batch.append(await asyncio.wait_for(arrived.get(), IDLE))
+        except TimeoutError:
+            if (await channel.depth(queue)).ready == 0 and arrived.empty():
+                break
+    await channel.cancel(tag)
+    while not arrived.empty():
+        batch.append(arrived.get_nowait())
+    return batch

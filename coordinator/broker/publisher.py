@@ -1,0 +1,138 @@
+"""Confirmed publishing: one connection, one confirm channel, about a hundred messages in flight.
+
+More channels, or more in flight, is slower. The three ways in which a publish can end are told apart,
+because only one of them may be repeated without a thought:
+
+* it returns: the broker has the message, on disk on a majority of nodes;
+* `BrokerUnavailable` (or `PublishRefused`): the broker does not have it;
+* `OutcomeUnknown`: it was sent and no answer came in time, or the connection was lost meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Self
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    ChannelLost,
+    OutcomeUnknown,
+    PublishRefused,
+)
+from coordinator.protocol.message import Message
+
+from .channel import Channel
+from .connection import Connection, Link
+
+__all__ = ["PUBLISH_TIMEOUT", "Publisher"]
+
+PUBLISH_TIMEOUT = timedelta(seconds=10)
+"""Longer than the election of a new leader takes (6 s where a node froze)."""
+
+WINDOW = 128
+"""Messages in flight."""
+
+OVERDUE_LIMIT = 8
+"""Messages past their time; beyond it nothing more is sent until answers come, so that a broker that
+stores but does not answer cannot be filled with work that producers believe refused."""
+
+
+class Publisher:
+    """Publishes over ``connection``, which should be used for nothing else that may be blocked."""
+
+    def __init__(
+        self, connection: Connection, *, timeout: timedelta = PUBLISH_TIMEOUT, window: int = WINDOW
+    ) -> None:
+        self._connection = connection
+        self._timeout = timeout.total_seconds()
+        self._window = asyncio.Semaphore(window)
+        self._channel: Channel | None = None
+        self._ready = asyncio.Event()
+        self._overdue = 0
+        self._session: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = asyncio.create_task(
+            self._connection.keep(self._serve), name=f"publisher {self._connection.name}"
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.cancel()
+            await asyncio.wait([session])
+
+    @property
+    def available(self) -> bool:
+        """Whether a publish would be sent now."""
+        return self._why_not() is None
+
+    async def ready(self) -> None:
+        """Wait until there is a channel to publish on."""
+        await self._ready.wait()
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        """Returns once the broker has confirmed; see the module for the ways in which it can fail.
+
+        With ``mandatory``, a message that no queue takes raises `PublishRefused`.
+        """
+        why_not = self._why_not()
+        if why_not is not None:
+            raise BrokerUnavailable(why_not)
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._window.acquire()
+        except TimeoutError:
+            raise BrokerUnavailable("The broker is not keeping up; nothing was sent.") from None
+        channel = self._channel
+        why_not = self._why_not()
+        if channel is None or why_not is not None:
+            self._window.release()
+            raise BrokerUnavailable(why_not)
+        sent = asyncio.create_task(
+            channel.publish(message, exchange=exchange, key=key, mandatory=mandatory)
+        )
+        sent.add_done_callback(self._answered)
+        done, _ = await asyncio.wait([sent], timeout=deadline - asyncio.get_running_loop().time())
+        if not done:
+            self._overdue += 1
+            sent.add_done_callback(self._late)
+            raise OutcomeUnknown
+        try:
+            sent.result()
+        except PublishRefused:
+            raise
+        except (BrokerUnavailable, asyncio.CancelledError) as exc:
+            raise OutcomeUnknown(f"The connection was lost before the broker answered: {exc}") from exc
+
+    def _why_not(self) -> str | None:
+        if self._channel is None or not self._channel.open:
+            return "The broker cannot be reached right now; nothing was sent."
+        if self._connection.blocked:
+            return "The broker is short of memory or disk and takes nothing now; nothing was sent."
+        if self._overdue >= OVERDUE_LIMIT:
+            return "The broker has stopped answering; nothing was sent."
+        return None
+
+    def _answered(self, sent: asyncio.Task[None]) -> None:
+        self._window.release()
+        if not sent.cancelled():
+            sent.exception()  # retrieved by the caller, or late and then of no interest
+
+    def _late(self, _: asyncio.Task[None]) -> None:
+        self._overdue -= 1
+
+    async def _serve(self, link: Link) -> None:
+        self._channel = await link.channel(confirms=True)
+        self._ready.set()
+        try:
+            await self._channel.closed()
+        finally:
+            self._ready.clear()
+            self._channel = None
+        raise ChannelLost

@@ -1,0 +1,191 @@
+"""Every error of the project, in one tree; the branches are audiences.
+
+    CoordinatorError
+    ├── RequestError ............ the caller can fix it (a 4xx)
+    │   ├── InvalidRequest ...... a value that no retry makes right
+    │   │   └── InvalidPriority
+    │   ├── PayloadTooLarge
+    │   ├── TooManyLanes
+    │   ├── Conflict ............ the same id, another content
+    │   └── NotFound
+    │       ├── AgentNotFound
+    │       └── TaskNotFound
+    ├── Unavailable ............. waiting may fix it (a 503)
+    │   ├── BrokerUnavailable ... nothing was sent
+    │   │   ├── ConnectionLost
+    │   │   ├── ChannelLost
+    │   │   │   └── QueueMissing
+    │   │   └── PublishRefused .. the broker answered no
+    │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
+    │   └── LedgerUnavailable
+    ├── Unreadable .............. nobody can fix it: it is parked
+    │   ├── MalformedMessage
+    │   ├── ForgedIdentity
+    │   └── WrongToken
+    └── OperatorError ........... the operator must fix it, and is told how in one line
+        ├── BrokerRefused
+        ├── TopologyConflict
+        └── BrokerTooOld
+
+The class docstring is the default message; each error says what to do next.
+"""
+
+from __future__ import annotations
+
+import inspect
+
+__all__ = [
+    "AgentNotFound",
+    "BrokerRefused",
+    "BrokerTooOld",
+    "BrokerUnavailable",
+    "ChannelLost",
+    "Conflict",
+    "ConnectionLost",
+    "CoordinatorError",
+    "ForgedIdentity",
+    "InvalidPriority",
+    "InvalidRequest",
+    "LedgerUnavailable",
+    "MalformedMessage",
+    "NotFound",
+    "OperatorError",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "PublishRefused",
+    "QueueMissing",
+    "RequestError",
+    "TaskNotFound",
+    "TooManyLanes",
+    "TopologyConflict",
+    "Unavailable",
+    "Unreadable",
+    "WrongToken",
+]
+
+
+class CoordinatorError(Exception):
+    """Something went wrong in the coordinator."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(type(self)))
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class RequestError(CoordinatorError):
+    """The request cannot be served as it is."""
+
+
+class InvalidRequest(RequestError):
+    """A value in the request is not valid."""
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidPriority(InvalidRequest):
+    """Invalid priority."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(f"Invalid priority: {value}", field="priority")
+        self.value = value
+
+
+class PayloadTooLarge(RequestError):
+    """The request body is too large."""
+
+
+class TooManyLanes(RequestError):
+    """Too many different requirement sets are in use."""
+
+
+class Conflict(RequestError):
+    """This id was used before, with another content."""
+
+
+class NotFound(RequestError):
+    """There is no such thing."""
+
+
+class AgentNotFound(NotFound):
+    """Agent not found"""
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__()
+        self.agent_id = agent_id
+
+
+class TaskNotFound(NotFound):
+    """Task not found"""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self.task_id = task_id
+
+
+class Unavailable(CoordinatorError):
+    """Not available right now; try again shortly."""
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker cannot be reached right now; nothing was sent."""
+
+
+class ConnectionLost(BrokerUnavailable):
+    """The connection to the broker was lost."""
+
+
+class ChannelLost(BrokerUnavailable):
+    """The channel to the broker was closed."""
+
+
+class QueueMissing(ChannelLost):
+    """The queue does not exist; asking for it closed the channel."""
+
+
+class PublishRefused(BrokerUnavailable):
+    """The broker refused the message; it was not stored."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The message was sent and the broker has neither confirmed nor refused it."""
+
+
+class LedgerUnavailable(Unavailable):
+    """The database cannot be reached right now."""
+
+
+class Unreadable(CoordinatorError):
+    """A message that cannot be taken as an event."""
+
+
+class MalformedMessage(Unreadable):
+    """The message is not of a known shape."""
+
+
+class ForgedIdentity(Unreadable):
+    """The message speaks for an agent other than the one that its routing key names."""
+
+
+class WrongToken(Unreadable):
+    """The outcome carries a token that does not belong to this attempt of the task."""
+
+
+class OperatorError(CoordinatorError):
+    """Something outside the program must be put right first."""
+
+
+class BrokerRefused(OperatorError):
+    """The broker refuses this user, password or virtual host: check COORDINATOR_AMQP_URL."""
+
+
+class TopologyConflict(OperatorError):
+    """A queue or exchange exists with other arguments: delete it, or use another virtual host."""
+
+
+class BrokerTooOld(OperatorError):
+    """This RabbitMQ is too old: 3.10 or later is needed."""

@@ -1,0 +1,95 @@
+"""Commands to agents, on `coordinator.control`: requests, in the imperative, that may be refused."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coordinator.errors import MalformedMessage
+
+from .message import Message
+from .names import encode_word
+from .priority import Priority
+from .registration import SourceOffer
+from .task import describe
+
+__all__ = [
+    "EVERY_AGENT",
+    "CancelTask",
+    "Command",
+    "RegisterAgain",
+    "ServeSource",
+    "ServeSources",
+    "agent_key",
+    "decode_command",
+    "encode_command",
+]
+
+EVERY_AGENT = "all"
+"""The routing key of a command to every agent."""
+
+
+def agent_key(agent_id: str) -> str:
+    """The routing key of a command to one agent."""
+    return f"agent.{encode_word(agent_id)}"
+
+
+class Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    TYPE: ClassVar[str] = ""
+
+
+class CancelTask(Command):
+    """Stop working on this task: it has ended, or somebody wants it to."""
+
+    TYPE = "cancel"
+    task_id: str
+    generation: int = 1
+    reason: str = "requested"
+
+
+class ServeSources(Command):
+    """These are all the queues for you: take from them, and from no other."""
+
+    TYPE = "serve-sources"
+    sources: list[SourceOffer]
+
+
+class ServeSource(Command):
+    """A queue was opened: take from it too, if you satisfy its requirements."""
+
+    TYPE = "serve-source"
+    lane: str
+    priority: Priority
+    requirements: dict[str, Any] = Field(default_factory=dict)
+
+
+class RegisterAgain(Command):
+    """Your heartbeat is not of an agent that is known here: register."""
+
+    TYPE = "register-again"
+
+
+_COMMANDS: dict[str, type[Command]] = {
+    model.TYPE: model for model in (CancelTask, ServeSources, ServeSource, RegisterAgain)
+}
+
+
+def encode_command(command: Command) -> Message:
+    return Message(
+        body=command.model_dump_json(exclude_none=True).encode(),
+        type=command.TYPE,
+        persistent=False,
+    )
+
+
+def decode_command(message: Message) -> Command | None:
+    """None for a command of a newer version that this one does not know. Raises `MalformedMessage`."""
+    model = _COMMANDS.get(message.type or "")
+    if model is None:
+        return None
+    try:
+        return model.model_validate_json(message.body)
+    except ValidationError as exc:
+        raise MalformedMessage(f"{message.type}: {describe(exc)}") from exc

@@ -1,0 +1,295 @@
+"""The events: facts in the past tense, each a pydantic model with the name that it has on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .ids import new_id
+from .priority import Priority
+from .task import TaskMessage
+
+__all__ = [
+    "EVENT_TYPES",
+    "AgentEvent",
+    "AgentHeartbeat",
+    "AgentRegistered",
+    "AgentRemoved",
+    "AgentStatusChanged",
+    "AgentStopped",
+    "AttemptError",
+    "Event",
+    "EventData",
+    "RunningTask",
+    "SourceOpened",
+    "TaskCancelled",
+    "TaskCompleted",
+    "TaskDeadLettered",
+    "TaskEvent",
+    "TaskExpired",
+    "TaskFailed",
+    "TaskProgressed",
+    "TaskStarted",
+    "TaskSubmitted",
+]
+
+_MODEL = ConfigDict(frozen=True, extra="ignore")
+
+
+class EventData(BaseModel):
+    """What an event says; its envelope is `Event`."""
+
+    model_config = _MODEL
+    TYPE: ClassVar[str] = ""
+
+    @property
+    def subject(self) -> str:
+        """What the event is about: the id of a task or an agent, the name of a queue."""
+        return ""
+
+    @property
+    def author(self) -> str | None:
+        """The id of the agent that states it; None where a coordinator or the broker does."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact with its identity: folding the same ``id`` twice changes nothing."""
+
+    data: EventData
+    id: str = field(default_factory=new_id)
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """By the author's clock: shown to people, never used to order."""
+
+    @property
+    def type(self) -> str:
+        return self.data.TYPE
+
+
+# --- tasks ------------------------------------------------------------------------------------
+
+
+class TaskEvent(EventData):
+    """Something that happened to one attempt at a task: (generation, attempt) is its fence."""
+
+    task_id: str = Field(min_length=1, max_length=128)
+    generation: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1)
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class _AgentsTaskEvent(TaskEvent):
+    agent_id: str = Field(min_length=1, max_length=128)
+
+    @property
+    def author(self) -> str | None:
+        return self.agent_id
+
+
+class TaskSubmitted(TaskEvent):
+    """The task message itself, as the log holds it; never published as an event of its own."""
+
+    TYPE = "task.submitted"
+    task: TaskMessage
+
+
+class TaskStarted(_AgentsTaskEvent):
+    """An agent began an attempt."""
+
+    TYPE = "task.started"
+    instance: str | None = None
+    """Which process of the agent: a new one each time it starts."""
+
+
+class TaskProgressed(_AgentsTaskEvent):
+    """How far an attempt has come."""
+
+    TYPE = "task.progress"
+    fraction: float | None = Field(default=None, ge=0, le=1)
+    message: str | None = None
+
+
+class TaskCompleted(_AgentsTaskEvent):
+    """The work is done; ends the task, whichever attempt of the generation did it."""
+
+    TYPE = "task.completed"
+    result: Any = None
+    duration_seconds: float | None = Field(default=None, ge=0)
+    task_token: str
+
+
+class AttemptError(BaseModel):
+    """Why an attempt failed."""
+
+    model_config = _MODEL
+    type: str = "Error"
+    """The name of the exception's class, or a word of the agent's own."""
+    message: str = ""
+    traceback: str | None = None
+    """Trimmed by the agent."""
+
+
+class TaskFailed(_AgentsTaskEvent):
+    """An attempt ended without a result."""
+
+    TYPE = "task.failed"
+    error: AttemptError
+    retryable: bool = True
+    retry_after_seconds: float | None = Field(default=None, ge=0)
+    duration_seconds: float | None = Field(default=None, ge=0)
+    task_token: str
+
+
+class TaskCancelled(TaskEvent):
+    """A coordinator ended the task before its work was done."""
+
+    TYPE = "task.cancelled"
+    reason: str
+    """`requested`, or `cleared` with its queue."""
+
+
+class TaskExpired(TaskEvent):
+    """The deadline passed before an attempt started."""
+
+    TYPE = "task.expired"
+
+
+class TaskDeadLettered(TaskEvent):
+    """The broker gave the message up; never published as an event of its own."""
+
+    TYPE = "task.dead-lettered"
+    reason: str
+    """RabbitMQ's word: `rejected`, `delivery_limit` or `expired`."""
+    task: TaskMessage
+
+
+# --- agents -----------------------------------------------------------------------------------
+
+
+class AgentEvent(EventData):
+    """Something about one agent."""
+
+    agent_id: str = Field(min_length=1, max_length=128)
+
+    @property
+    def subject(self) -> str:
+        return self.agent_id
+
+    @property
+    def author(self) -> str | None:
+        return self.agent_id
+
+
+class AgentRegistered(AgentEvent):
+    """An agent made itself known, or said anew what it can do."""
+
+    TYPE = "agent.registered"
+    agent_type: str
+    capabilities: list[str] = Field(default_factory=list)
+    services: list[str] = Field(default_factory=list)
+    endpoints: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    version: str = "1.0.0"
+    tags: list[str] = Field(default_factory=list)
+    slots: int | None = Field(default=None, ge=1)
+    """How many tasks it does at once; None where it did not say."""
+    instance: str | None = None
+
+
+class RunningTask(BaseModel):
+    """A task in an agent's hands, as its heartbeat tells."""
+
+    model_config = _MODEL
+    task_id: str
+    generation: int = 1
+    attempt: int = 1
+    started_at: datetime
+    fraction: float | None = None
+    message: str | None = None
+
+
+class AgentHeartbeat(AgentEvent):
+    """An agent's whole state, every few seconds. Not durable: the next one replaces it."""
+
+    TYPE = "agent.heartbeat"
+    instance: str | None = None
+    sequence: int = Field(default=0, ge=0)
+    status: str | None = None
+    """What the agent says of itself: `active`, `draining`, `degraded`."""
+    slots: int | None = Field(default=None, ge=1)
+    running: list[RunningTask] = Field(default_factory=list)
+    completed: int = Field(default=0, ge=0)
+    """Tasks since this instance started."""
+    failed: int = Field(default=0, ge=0)
+    sources_hash: str | None = None
+    """`sources_hash` of the queues that it serves, so that a missing one is noticed."""
+    load_metrics: dict[str, float] = Field(default_factory=dict)
+    started_at: datetime | None = None
+    host: str | None = None
+    pid: int | None = None
+    sdk: str | None = None
+
+
+class AgentStatusChanged(AgentEvent):
+    """Somebody declared a status: a person, the API or the agent."""
+
+    TYPE = "agent.status-changed"
+    status: str
+    load_metrics: dict[str, float] | None = None
+
+
+class AgentStopped(AgentEvent):
+    """The agent's process said goodbye."""
+
+    TYPE = "agent.stopped"
+    instance: str | None = None
+
+
+class AgentRemoved(AgentEvent):
+    """The agent is no longer part of the fleet: by request, or after a long silence."""
+
+    TYPE = "agent.removed"
+    reason: str = "requested"
+
+
+# --- queues -----------------------------------------------------------------------------------
+
+
+class SourceOpened(EventData):
+    """A queue of tasks was declared and bound."""
+
+    TYPE = "source.opened"
+    lane: str
+    priority: Priority
+    requirements: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.lane}.{self.priority}"
+
+
+EVENT_TYPES: dict[str, type[EventData]] = {
+    model.TYPE: model
+    for model in (
+        TaskStarted,
+        TaskProgressed,
+        TaskCompleted,
+        TaskFailed,
+        TaskCancelled,
+        TaskExpired,
+        AgentRegistered,
+        AgentHeartbeat,
+        AgentStatusChanged,
+        AgentStopped,
+        AgentRemoved,
+        SourceOpened,
+    )
+}
+"""What may be published as an event, by its type."""

@@ -1,0 +1,72 @@
+"""Lanes: the queues for one distinct requirement set, one per priority.
+
+    any                                    no requirements: open to every agent
+    type=worker                            a worker
+    type=worker+cap=analysis+cap=gpu       a worker with both capabilities
+    agent=hermes-agent                     this agent only
+    any~long                               tasks that may hold their message for longer than `LONG_AFTER`
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .names import encode_word
+from .priority import Priority
+from .requirements import Requirements
+
+__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_name"]
+
+OPEN_LANE = "any"
+"""The lane of tasks without requirements."""
+
+LONG_AFTER = timedelta(minutes=10)
+"""A task with a longer `timeout_seconds` goes to the lane's long queues: a message held for hours
+blocks the truncation of its queue's log on RabbitMQ up to 4.2, so it must not share one."""
+
+MAX_LANE = 160
+"""Characters; a longer name keeps its beginning and ends in a hash."""
+
+
+def lane_name(requirements: Requirements, *, long: bool = False) -> str:
+    """The canonical name of the lane for these requirements: one word of a routing key."""
+    parts: list[str] = []
+    if requirements.agent_id:
+        parts.append(f"agent={encode_word(requirements.agent_id)}")
+    if requirements.agent_type:
+        parts.append(f"type={encode_word(requirements.agent_type)}")
+    parts += (f"cap={encode_word(capability)}" for capability in requirements.capabilities)
+    parts += (f"svc={encode_word(service)}" for service in requirements.services)
+    name = "+".join(parts) or OPEN_LANE
+    if len(name) > MAX_LANE:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        name = f"{name[: MAX_LANE - 34]}~h{digest}"
+    return f"{name}~long" if long else name
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One queue of tasks: a lane at a priority."""
+
+    lane: str
+    priority: Priority
+
+    @property
+    def queue(self) -> str:
+        """The queue's name on the broker."""
+        return f"tasks.{self.lane}.{self.priority}"
+
+    @property
+    def key(self) -> str:
+        """The routing key that leads to the queue."""
+        return f"{self.lane}.{self.priority}"
+
+    @classmethod
+    def from_key(cls, key: str) -> Source:
+        """Read a task's routing key. Raises `ValueError` for anything else."""
+        lane, _, priority = key.rpartition(".")
+        if not lane:
+            raise ValueError(f"not a task's routing key: {key!r}")
+        return cls(lane, Priority(priority))

@@ -1,0 +1,85 @@
+"""What an agent asks of the coordinator over `coordinator.requests`, and what it is answered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .events import AgentRegistered
+from .lanes import Source
+from .names import encode_word
+from .priority import Priority
+
+__all__ = [
+    "DIRECT_REPLY",
+    "REGISTER",
+    "RegisterReply",
+    "RegisterRequest",
+    "SourceOffer",
+    "control_queue",
+    "reply_allowed",
+    "sources_hash",
+]
+
+REGISTER = "register"
+"""The AMQP `type` of a registration request."""
+
+DIRECT_REPLY = "amq.rabbitmq.reply-to"
+"""RabbitMQ's direct reply-to: a reply without a queue of one's own."""
+
+
+class RegisterRequest(AgentRegistered):
+    """The same facts as the event that it becomes when it is accepted."""
+
+
+class SourceOffer(BaseModel):
+    """A queue to take tasks from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    lane: str
+    priority: Priority
+    queue: str
+
+    @classmethod
+    def of(cls, source: Source) -> SourceOffer:
+        return cls(lane=source.lane, priority=source.priority, queue=source.queue)
+
+    @property
+    def source(self) -> Source:
+        return Source(self.lane, self.priority)
+
+
+class RegisterReply(BaseModel):
+    """``error`` is None and the rest is filled, or ``error`` says why not."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    error: str | None = None
+    registered_at: str | None = None
+    sources: list[SourceOffer] = Field(default_factory=list)
+    heartbeat_seconds: float = 10.0
+    """How often the coordinator wants to hear of the agent."""
+    stale_after_seconds: float = 60.0
+    default_timeout_seconds: float = 3600.0
+    """For tasks that name no `timeout_seconds`."""
+
+
+def control_queue(agent_id: str, instance: str) -> str:
+    """The exclusive queue of one connection of an agent; the name is fresh each time, because a
+    fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone."""
+    return f"agent.{encode_word(agent_id)}.control.{instance}"
+
+
+def reply_allowed(agent_id: str, reply_to: str | None) -> bool:
+    """Replies go only to the sender's own control queue or to direct reply-to, never to any queue
+    that a request happens to name."""
+    return reply_to is not None and (
+        reply_to.startswith((f"{DIRECT_REPLY}.", f"agent.{encode_word(agent_id)}.control."))
+    )
+
+
+def sources_hash(sources: Iterable[Source]) -> str:
+    """The same for the same set of queues, in any order."""
+    text = "\n".join(sorted(source.queue for source in sources))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

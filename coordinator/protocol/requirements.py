@@ -1,0 +1,78 @@
+"""What a task asks of an agent, and what an agent offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Profile", "Requirements"]
+
+
+def _canonical(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """What an agent must have to do a task; empty means that any agent may.
+
+    Canonical: capabilities and services are sorted and without duplicates, so that equal
+    requirements are equal values and have one lane.
+    """
+
+    agent_type: str | None = None
+    capabilities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    agent_id: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "capabilities", _canonical(self.capabilities))
+        object.__setattr__(self, "services", _canonical(self.services))
+
+    @property
+    def empty(self) -> bool:
+        return not (self.agent_type or self.capabilities or self.services or self.agent_id)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form: only what is asked for is in it."""
+        out: dict[str, Any] = {}
+        if self.agent_type:
+            out["agent_type"] = self.agent_type
+        if self.capabilities:
+            out["capabilities"] = list(self.capabilities)
+        if self.services:
+            out["services"] = list(self.services)
+        if self.agent_id:
+            out["agent_id"] = self.agent_id
+        return out
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any] | None) -> Requirements:
+        """Read the JSON form, which was validated where it entered; unknown keys are ignored."""
+        data = data or {}
+        return cls(
+            agent_type=data.get("agent_type") or None,
+            capabilities=tuple(data.get("capabilities") or ()),
+            services=tuple(data.get("services") or ()),
+            agent_id=data.get("agent_id") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What an agent is and can do: all that matching looks at."""
+
+    agent_id: str
+    agent_type: str
+    capabilities: frozenset[str] = field(default_factory=frozenset)
+    services: frozenset[str] = field(default_factory=frozenset)
+
+    def satisfies(self, wanted: Requirements) -> bool:
+        """Whether this agent may do a task with these requirements."""
+        return (
+            (wanted.agent_type is None or wanted.agent_type == self.agent_type)
+            and (wanted.agent_id is None or wanted.agent_id == self.agent_id)
+            and self.capabilities.issuperset(wanted.capabilities)
+            and self.services.issuperset(wanted.services)
+        )

@@ -1,0 +1,92 @@
+"""The task message: what a producer's request becomes on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coordinator.errors import MalformedMessage
+
+from .lanes import LONG_AFTER, Source, lane_name
+from .message import Message
+from .priority import Priority
+from .requirements import Requirements
+
+__all__ = ["TASK_TYPE", "TaskMessage", "describe"]
+
+TASK_TYPE = "task"
+"""The AMQP `type` property of a task message."""
+
+
+class TaskMessage(BaseModel):
+    """One attempt at a task, as an agent receives it. Readers ignore fields that they do not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str = Field(min_length=1, max_length=128)
+    generation: int = Field(default=1, ge=1)
+    """Goes up when a person redrives a dead task."""
+    attempt: int = Field(default=1, ge=1)
+    max_attempts: int = Field(default=1, ge=1)
+    task_data: dict[str, Any]
+    priority: Priority
+    requirements: dict[str, Any] = Field(default_factory=dict)
+    submitted_at: datetime
+    timeout_seconds: float | None = None
+    """Seconds that one attempt may take; None means the agent's default."""
+    expires_at: datetime | None = None
+    """Not to be started after this instant."""
+    metadata: dict[str, Any] | None = None
+    previous_progress: Any = None
+    """The last progress that the attempt before this one reported."""
+    task_token: str
+    """Proof of receipt; goes back in the event that ends the attempt."""
+
+    @property
+    def task_type(self) -> str | None:
+        """What kind of work it is: `task_data.task_type`, where it is a string."""
+        value = self.task_data.get("task_type")
+        return value if isinstance(value, str) else None
+
+    @property
+    def wanted(self) -> Requirements:
+        return Requirements.from_dict(self.requirements)
+
+    @property
+    def source(self) -> Source:
+        """The queue that this task belongs on."""
+        long = (self.timeout_seconds or 0) > LONG_AFTER.total_seconds()
+        return Source(lane_name(self.wanted, long=long), self.priority)
+
+    @property
+    def message_id(self) -> str:
+        """One per attempt, so that a task published twice is folded once."""
+        return f"{self.task_id}.{self.generation}.{self.attempt}"
+
+    def to_message(self, headers: dict[str, Any] | None = None) -> Message:
+        """``headers`` may carry a W3C `traceparent`."""
+        return Message(
+            body=self.model_dump_json(exclude_none=True).encode(),
+            message_id=self.message_id,
+            type=TASK_TYPE,
+            correlation_id=self.task_id,
+            timestamp=self.submitted_at.astimezone(UTC),
+            headers=headers or {},
+        )
+
+    @classmethod
+    def from_message(cls, message: Message) -> TaskMessage:
+        """Raises `MalformedMessage` with the first thing that is wrong."""
+        try:
+            return cls.model_validate_json(message.body)
+        except ValidationError as exc:
+            raise MalformedMessage(f"not a task: {describe(exc)}") from exc
+
+
+def describe(exc: ValidationError) -> str:
+    """The first problem of a validation error, in one line."""
+    first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

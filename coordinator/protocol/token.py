@@ -1,0 +1,20 @@
+"""The proof that an outcome comes from whoever received the task."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+__all__ = ["task_token", "token_matches"]
+
+
+def task_token(secret: bytes, task_id: str, generation: int, attempt: int) -> str:
+    """An HMAC-SHA256 over (task, generation, attempt), in hexadecimal."""
+    text = f"{task_id}\0{generation}\0{attempt}".encode()
+    return hmac.new(secret, text, hashlib.sha256).hexdigest()
+
+
+def token_matches(secret: bytes, task_id: str, generation: int, attempt: int, token: str) -> bool:
+    """Whether ``token`` belongs to this attempt; takes the same time for any wrong one."""
+    expected = task_token(secret, task_id, generation, attempt)
+    return hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))

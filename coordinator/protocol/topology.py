@@ -1,0 +1,170 @@
+"""Everything that exists on the broker: names, kinds and arguments. The only place that knows them.
+
+Arguments here are structure and never settings: a queue declared again with other arguments is
+refused (PRECONDITION_FAILED). What may be tuned is a policy (`deploy/rabbitmq/`). Every quorum queue
+has an explicit delivery limit, because RabbitMQ 4 drops a message after 20 returns otherwise.
+
+    coordinator.tasks ──#──▶ coordinator.work ──<lane>.<priority>──▶ tasks.<lane>.<priority>
+            │                      └─(nothing bound)─▶ coordinator.unrouted
+            └──#──▶ coordinator.log ◀── task.#, source.#, agent.*.<durable> ── coordinator.events
+                                                                               │ agent.#, source.#
+                                                                  live.<process> ◀┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from .events import AgentRegistered, AgentRemoved, AgentStatusChanged, AgentStopped
+from .lanes import Source
+from .names import BROKER_AUTHOR
+
+__all__ = [
+    "CONTROL",
+    "DELIVERY_LIMIT",
+    "EVENTS",
+    "LIVE_BINDINGS",
+    "LOG",
+    "REQUESTS",
+    "TASKS",
+    "TOPOLOGY",
+    "UNROUTED",
+    "WORK",
+    "BindingSpec",
+    "ExchangeSpec",
+    "QueueSpec",
+    "Topology",
+    "live_queue",
+    "source_topology",
+]
+
+TASKS = "coordinator.tasks"
+"""Topic exchange: every task, with the key `<lane>.<priority>`."""
+WORK = "coordinator.work"
+"""Topic exchange: the bindings of the lanes."""
+UNROUTED = "coordinator.unrouted"
+"""Fanout exchange and queue: a task whose queue was missing."""
+EVENTS = "coordinator.events"
+"""Topic exchange: every event."""
+LOG = "coordinator.log"
+"""Quorum queue with a single active consumer: every task and event in one order, but for heartbeats."""
+CONTROL = "coordinator.control"
+"""Topic exchange: commands to agents."""
+REQUESTS = "coordinator.requests"
+"""Quorum queue: agents' requests to the coordinator."""
+
+DELIVERY_LIMIT = 20
+"""Returns of a task's message before the broker dead-letters it. A task's own limit is
+`max_attempts`, which agents check before they start; this is the net under it."""
+
+LOG_DELIVERY_LIMIT = 1_000_000
+"""The log's messages are returned whenever a projector stops; none may ever be dropped for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeSpec:
+    name: str
+    kind: Literal["topic", "fanout"]
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSpec:
+    """Durable unless it is ``exclusive``, which is gone with its connection."""
+
+    name: str
+    exclusive: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingSpec:
+    """``target`` receives what ``exchange`` gets with a key that matches."""
+
+    exchange: str
+    target: str
+    key: str
+    to_exchange: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    exchanges: tuple[ExchangeSpec, ...] = ()
+    queues: tuple[QueueSpec, ...] = ()
+    bindings: tuple[BindingSpec, ...] = ()
+
+
+def _quorum(delivery_limit: int, **more: Any) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {"x-queue-type": "quorum", "x-delivery-limit": delivery_limit}
+        | {name.replace("_", "-"): value for name, value in more.items()}
+    )
+
+
+_DURABLE_AGENT_EVENTS = (AgentRegistered, AgentStatusChanged, AgentStopped, AgentRemoved)
+
+TOPOLOGY = Topology(
+    exchanges=(
+        ExchangeSpec(name=UNROUTED, kind="fanout"),
+        ExchangeSpec(
+            name=WORK, kind="topic", arguments=MappingProxyType({"alternate-exchange": UNROUTED})
+        ),
+        ExchangeSpec(name=TASKS, kind="topic"),
+        ExchangeSpec(name=EVENTS, kind="topic"),
+        ExchangeSpec(name=CONTROL, kind="topic"),
+    ),
+    queues=(
+        QueueSpec(
+            name=LOG, arguments=_quorum(LOG_DELIVERY_LIMIT, x_single_active_consumer=True)
+        ),
+        QueueSpec(name=UNROUTED, arguments=_quorum(LOG_DELIVERY_LIMIT)),
+        QueueSpec(name=REQUESTS, arguments=_quorum(DELIVERY_LIMIT)),
+    ),
+    bindings=(
+        BindingSpec(exchange=TASKS, target=WORK, key="#", to_exchange=True),
+        BindingSpec(exchange=TASKS, target=LOG, key="#"),
+        BindingSpec(exchange=UNROUTED, target=UNROUTED, key=""),
+        BindingSpec(exchange=EVENTS, target=LOG, key="task.#"),
+        BindingSpec(exchange=EVENTS, target=LOG, key="source.#"),
+        *(
+            BindingSpec(exchange=EVENTS, target=LOG, key=f"agent.*.{what}")
+            for what in (event.TYPE.split(".")[1] for event in _DURABLE_AGENT_EVENTS)
+        ),
+    ),
+)
+"""What must exist before anything works; declared by the coordinator when it connects."""
+
+LIVE_BINDINGS = ("agent.#", "source.#")
+"""What a coordinator process hears directly, heartbeats included."""
+
+
+def live_queue(process: str) -> QueueSpec:
+    """A coordinator process's own copy of what agents say."""
+    return QueueSpec(name=f"live.{process}", exclusive=True)
+
+
+def source_topology(source: Source) -> Topology:
+    """One queue of tasks with its binding.
+
+    A message that is rejected, expires or reaches the delivery limit goes to the log, at least once:
+    that needs `reject-publish`, but there is no length limit, so nothing is ever refused.
+    """
+    return Topology(
+        queues=(
+            QueueSpec(
+                name=source.queue,
+                arguments=_quorum(
+                    DELIVERY_LIMIT,
+                    x_overflow="reject-publish",
+                    x_dead_letter_exchange=EVENTS,
+                    x_dead_letter_routing_key=f"task.{BROKER_AUTHOR}.dead-lettered",
+                    x_dead_letter_strategy="at-least-once",
+                    x_queue_leader_locator="balanced",
+                ),
+            ),
+        ),
+        bindings=(BindingSpec(exchange=WORK, target=source.queue, key=source.key),),
+    )
