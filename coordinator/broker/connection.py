@@ -18,9 +18,10 @@ from typing import NoReturn, Self
 
 import aio_pika
 from aiormq.abc import AbstractConnection
+from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
-from coordinator.errors import BrokerUnavailable, ConnectionLost, OperatorError
+from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 
 from .channel import ANSWER_TIMEOUT, Channel
 from .translation import translated
@@ -211,9 +212,16 @@ class Connection:
     async def _connect(self) -> Link:
         with translated(f"connecting to {self.address}"):
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                raw = await aio_pika.connect(
-                    self._url, client_properties={"connection_name": self.name}
-                )
+                try:
+                    raw = await aio_pika.connect(
+                        self._url, client_properties={"connection_name": self.name}
+                    )
+                except InvalidFrameError as exc:
+                    # The driver's word for a connection that the broker closes while it is opened.
+                    raise BrokerRefused(
+                        f"The broker refuses to open {self.address}: check that the virtual host"
+                        " exists and that this user may use it"
+                    ) from exc
         transport = raw.transport
         if transport is None:
             raise ConnectionLost

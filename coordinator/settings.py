@@ -1,0 +1,143 @@
+"""Every knob of the service: its unit, its default and why. Read from the environment.
+
+Each setting is the environment variable ``COORDINATOR_<NAME>``; a secret may also be given as the
+path of a file that holds it, in ``COORDINATOR_<NAME>_FILE``. What is structure on the broker (names,
+queue arguments) is not here but in `protocol.topology`.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from coordinator.errors import OperatorError
+
+__all__ = ["ENV_PREFIX", "Settings", "load"]
+
+ENV_PREFIX = "COORDINATOR_"
+
+
+def _seconds(value: object) -> object:
+    """Accept a plain number of seconds beside ISO 8601 and ``HH:MM:SS``."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "agent-coordinator"
+
+
+class Settings(BaseSettings):
+    """What an operator may change; `coordinator serve --help` names the few that are also options."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+
+    amqp_url: str | None = None
+    """The broker, as `amqp://user:password@host:port/vhost`. `coordinator up` starts a private
+    RabbitMQ where it is not given; `coordinator serve` needs it."""
+
+    http_host: str = "127.0.0.1"
+    """Address to listen on. Loopback, because the API has no authentication yet."""
+
+    http_port: int = Field(default=9001, ge=1, le=65535)
+    """TCP port of the HTTP API."""
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Folder of the ledger and of the private broker: what to back up."""
+
+    database_url: str | None = None
+    """SQLAlchemy URL of the ledger; by default SQLite in the data folder."""
+
+    secret: str | None = Field(default=None, min_length=16)
+    """Key of the task tokens. By default made once and kept in the ledger."""
+
+    stale_after: Duration = timedelta(seconds=60)
+    """Seconds of silence after which an agent is `stale`: six heartbeats."""
+
+    remove_after: Duration = timedelta(hours=1)
+    """Seconds of silence after which an agent is removed from the registry."""
+
+    heartbeat_interval: Duration = timedelta(seconds=10)
+    """Seconds between two heartbeats, as agents are told when they register."""
+
+    snapshot_interval: Duration = timedelta(seconds=20)
+    """Seconds between two bulk writes of what heartbeats said to the ledger."""
+
+    publish_timeout: Duration = timedelta(seconds=10)
+    """Seconds to wait for the broker's confirm: longer than the election of a queue's leader."""
+
+    default_timeout: Duration = timedelta(hours=1)
+    """Seconds that one attempt may take where the task names no `timeout_seconds`."""
+
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """Bytes of one HTTP request body. RabbitMQ 4 takes messages up to 16 MiB."""
+
+    max_data_depth: int = Field(default=32, ge=1, le=200)
+    """Levels of nesting in `task_data` and `metadata`."""
+
+    max_capabilities: int = Field(default=32, ge=1)
+    """Capabilities, and services, of one agent or one task's requirements."""
+
+    max_lanes: int = Field(default=200, ge=1)
+    """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for one
+    agent (`requirements.agent_id`) are not counted."""
+
+    extra_agent_types: Names = ()
+    """Agent types beside the built-in ones, separated by commas."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe records to print."""
+
+    log_format: Literal["text", "json"] = "text"
+    """`text` for people, `json` (one object a line) for collectors."""
+
+    @property
+    def ledger_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'ledger.sqlite3'}"
+
+
+def load(**given: Any) -> Settings:
+    """The settings from the environment; what is ``given`` and not None comes first.
+
+    Raises `OperatorError` with one line that names the first wrong setting.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in ("amqp_url", "database_url", "secret"):
+        path = os.environ.get(f"{ENV_PREFIX}{name.upper()}_FILE")
+        if path and name not in given and f"{ENV_PREFIX}{name.upper()}" not in os.environ:
+            try:
+                given[name] = Path(path).read_text().strip()
+            except OSError as exc:
+                raise OperatorError(
+                    f"{ENV_PREFIX}{name.upper()}_FILE names {path}, which cannot be read:"
+                    f" {exc.strerror}"
+                ) from exc
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise OperatorError(
+            f"{ENV_PREFIX}{name.upper()}={first['input']!s} is not valid: {first['msg']}"
+        ) from exc
