@@ -1,8 +1,8 @@
 """Every knob of the service: its unit, its default and why. Read from the environment.
 
 Each setting is the environment variable ``COORDINATOR_<NAME>``; a secret may also be given as the
-path of a file that holds it, in ``COORDINATOR_<NAME>_FILE``. What is structure on the broker (names,
-queue arguments) is not here but in `protocol.topology`.
+path of a file that holds it, in ``COORDINATOR_<NAME>_FILE``. What is structure on the broker
+(names, queue arguments) is not here but in `protocol.topology`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """What an operator may change; `coordinator serve --help` names the few that are also options."""
+    """What an operator may change; `coordinator serve --help` names the few that are also
+    options.
+    """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
 
@@ -100,8 +102,8 @@ class Settings(BaseSettings):
     """Capabilities, and services, of one agent or one task's requirements."""
 
     max_lanes: int = Field(default=200, ge=1)
-    """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for one
-    agent (`requirements.agent_id`) are not counted."""
+    """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for
+    one agent (`requirements.agent_id`) are not counted."""
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""

@@ -25,7 +25,7 @@ class TextFormatter(logging.Formatter):
     """``12:30:59 WARNING registry: lost the connection  connection=…``"""
 
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         fields = "".join(f"  {key}={value}" for key, value in _fields(record).items())
         name = record.name.removeprefix("coordinator.")
         line = f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}"
@@ -50,7 +50,8 @@ class JsonFormatter(logging.Formatter):
 
 def set_up_logging(*, level: str, style: str) -> None:
     """Print the project's records to standard error; the driver's only from warning on, because its
-    own account of each lost connection says nothing that ours does not."""
+    own account of each lost connection says nothing that ours does not.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     root = logging.getLogger()

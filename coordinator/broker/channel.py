@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["ANSWER_TIMEOUT", "Channel", "Delivery", "Depth"]
 
 ANSWER_TIMEOUT = 15.0
-"""Seconds for the broker's answer to anything but a publish: longer than the election of a leader."""
+"""Seconds for the broker's answer to anything but a publish: longer than the election of a
+leader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ class Delivery:
         await self.channel.ack(self.tag, multiple=multiple)
 
     async def give_back(self) -> None:
-        """Return it to the queue for another to take (nack, so that RabbitMQ 4.3 counts no failure)."""
+        """Return it to the queue for another to take (nack, so that RabbitMQ 4.3 counts no
+        failure).
+        """
         await self.channel.nack(self.tag)
 
     async def reject(self) -> None:
@@ -71,10 +74,12 @@ class Delivery:
 
 
 class Channel:
-    """Made by `Link.channel`; every method raises `ChannelLost` or `ConnectionLost` once it is gone."""
+    """Made by `Link.channel`; every method raises `ChannelLost` or `ConnectionLost` once it is
+    gone.
+    """
 
     def __init__(self, raw: AbstractChannel) -> None:
-        self._raw = cast(aiormq.Channel, raw)  # whose publish can leave the socket's drain out
+        self._raw = cast("aiormq.Channel", raw)  # whose publish can leave the socket's drain out
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
 
@@ -119,12 +124,11 @@ class Channel:
         for binding in topology.bindings:
             with translated(f"binding {binding.target!r} to {binding.exchange!r}"):
                 bind = self._raw.exchange_bind if binding.to_exchange else self._raw.queue_bind
-                await bind(
-                    binding.target, binding.exchange, binding.key, timeout=ANSWER_TIMEOUT
-                )
+                await bind(binding.target, binding.exchange, binding.key, timeout=ANSWER_TIMEOUT)
 
     async def depth(self, queue: str) -> Depth:
-        """A passive declare: exact right after a confirm; 0/0 while the queue's leader is in trouble.
+        """A passive declare: exact right after a confirm; 0/0 while the queue's leader is in
+        trouble.
 
         Raises `QueueMissing`, and the channel is lost with it.
         """
@@ -133,7 +137,9 @@ class Channel:
         return Depth(answer.message_count or 0, answer.consumer_count or 0)
 
     async def delete_queue(self, queue: str) -> None:
-        """Plain, since quorum queues refuse "if empty" and "if unused" by closing the connection."""
+        """Plain, since quorum queues refuse "if empty" and "if unused" by closing the
+        connection.
+        """
         with translated(f"deleting queue {queue!r}"):
             await self._raw.queue_delete(queue, timeout=ANSWER_TIMEOUT)
 
@@ -184,7 +190,9 @@ class Channel:
             )
 
     async def cancel(self, tag: str) -> None:
-        """End a consumer; when this returns, everything that was pushed to it has been delivered."""
+        """End a consumer; when this returns, everything that was pushed to it has been
+        delivered.
+        """
         self._on_cancelled.pop(tag, None)
         with translated("cancelling a consumer"):
             await self._raw.basic_cancel(tag, timeout=ANSWER_TIMEOUT)
@@ -216,8 +224,8 @@ class Channel:
     ) -> None:
         """Returns when the broker has confirmed, where the channel has confirms on.
 
-        Raises `PublishRefused` where the broker says no (a nack, or nothing bound and ``mandatory``).
-        Unbounded in time: see `Publisher`, which is not.
+        Raises `PublishRefused` where the broker says no (a nack, or nothing bound and
+        ``mandatory``). Unbounded in time: see `Publisher`, which is not.
         """
         with translated(f"publishing to {exchange or key!r}"):
             await self._raw.basic_publish(
@@ -272,7 +280,7 @@ def _message(raw: DeliveredMessage) -> Message:
         type=found.message_type,
         content_type=found.content_type,
         headers=found.headers or {},
-        persistent=found.delivery_mode == 2,  # noqa: PLR2004 - AMQP 0-9-1: 2 is persistent
+        persistent=found.delivery_mode == 2,
         correlation_id=found.correlation_id,
         reply_to=found.reply_to,
         expiration=expiration,

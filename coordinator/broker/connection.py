@@ -2,7 +2,8 @@
 
     Connection ──keeps──▶ Link (one TCP connection, lives once) ──▶ Channel
 
-What runs over it is written as a *session*: a coroutine that is given a link and uses it until it is
+What runs over it is written as a *session*: a coroutine that is given a link and uses it until it
+is
 lost. `Connection.keep` runs it again on the next link, so every session sets itself up from nothing
 and nothing has to be restored.
 """
@@ -14,7 +15,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 import aio_pika
 from aiormq.abc import AbstractConnection
@@ -135,8 +136,7 @@ class Connection:
         """Wait, for as long as it takes, until there is a link."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.link is not None)
-        assert self._link is not None
-        return self._link
+            return cast("Link", self._link)
 
     async def opened_or_refused(self) -> Link:
         """Like `opened`, but raises what only the operator can fix, such as a wrong password."""
@@ -186,7 +186,9 @@ class Connection:
                 except (BrokerUnavailable, OperatorError) as exc:
                     if str(exc) != str(self.last_error):
                         logger.warning(
-                            "no connection to the broker yet: %s", exc, extra={"connection": self.name}
+                            "no connection to the broker yet: %s",
+                            exc,
+                            extra={"connection": self.name},
                         )
                     await self._set(None, exc)
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))

@@ -1,7 +1,7 @@
 """Confirmed publishing: one connection, one confirm channel, about a hundred messages in flight.
 
-More channels, or more in flight, is slower. The three ways in which a publish can end are told apart,
-because only one of them may be repeated without a thought:
+More channels, or more in flight, is slower. The three ways in which a publish can end are told
+apart, because only one of them may be repeated without a thought:
 
 * it returns: the broker has the message, on disk on a majority of nodes;
 * `BrokerUnavailable` (or `PublishRefused`): the broker does not have it;
@@ -34,8 +34,8 @@ WINDOW = 128
 """Messages in flight."""
 
 OVERDUE_LIMIT = 8
-"""Messages past their time; beyond it nothing more is sent until answers come, so that a broker that
-stores but does not answer cannot be filled with work that producers believe refused."""
+"""Messages past their time; beyond it nothing more is sent until answers come, so that a broker
+that stores but does not answer cannot be filled with work that producers believe refused."""
 
 
 class Publisher:
@@ -108,7 +108,9 @@ class Publisher:
         except PublishRefused:
             raise
         except (BrokerUnavailable, asyncio.CancelledError) as exc:
-            raise OutcomeUnknown(f"The connection was lost before the broker answered: {exc}") from exc
+            raise OutcomeUnknown(
+                f"The connection was lost before the broker answered: {exc}"
+            ) from exc
 
     def _why_not(self) -> str | None:
         if self._channel is None or not self._channel.open:

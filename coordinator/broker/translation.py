@@ -47,39 +47,34 @@ def translated(doing: str) -> Iterator[None]:
 
 def _translate(exc: Exception, doing: str) -> Exception:
     text = _text(exc)
-    match exc:
-        case driver.ChannelNotFoundEntity():
-            return QueueMissing(f"{text} (while {doing})")
-        case driver.ChannelPreconditionFailed():
-            return TopologyConflict(
-                f"The broker has this with other arguments ({text}): delete it there or use another"
-                f" virtual host (while {doing})"
-            )
-        case driver.ChannelAccessRefused():
-            return BrokerRefused(f"The broker refuses this user: {text} (while {doing})")
-        case driver.AuthenticationError() | driver.ProbableAuthenticationError():
-            return BrokerRefused(
-                "The broker refuses this user or password: check the user and password in the AMQP URL"
-            )
-        case driver.ConnectionNotAllowed():
-            return BrokerRefused(f"The broker refuses the connection ({text}): check the AMQP URL")
-        case driver.DeliveryError():
-            return PublishRefused(f"The broker refused the message: {text}")
-        case driver.AMQPConnectionError() | OSError() | EOFError():
-            return ConnectionLost(f"{text or type(exc).__name__} (while {doing})")
-        case driver.ChannelInvalidStateError() | driver.AMQPError():
-            return ChannelLost(f"{text} (while {doing})")
-        case pamqp.exceptions.PAMQPException():
-            return ConnectionLost(f"{text} (while {doing})")
-        case RuntimeError() if "closed" in text.lower():
-            return ConnectionLost(f"{text} (while {doing})")
-        case _ if type(exc) is Exception:
-            return ChannelLost(f"The channel closed while {doing}")
-        case _:
-            return exc
+    where = f"{text} (while {doing})"
+    for kinds, error, message in (
+        (driver.ChannelNotFoundEntity, QueueMissing, where),
+        (
+            driver.ChannelPreconditionFailed,
+            TopologyConflict,
+            f"Delete this on the broker, which has it with other arguments: {where}",
+        ),
+        (driver.ChannelAccessRefused, BrokerRefused, f"The broker refuses this user: {where}"),
+        (
+            (driver.AuthenticationError, driver.ProbableAuthenticationError),
+            BrokerRefused,
+            "The broker refuses this user or password: check them in the AMQP URL",
+        ),
+        (driver.ConnectionNotAllowed, BrokerRefused, f"The broker refuses the connection: {where}"),
+        (driver.DeliveryError, PublishRefused, f"The broker refused the message: {text}"),
+        ((driver.AMQPConnectionError, OSError, EOFError), ConnectionLost, where),
+        ((driver.ChannelInvalidStateError, driver.AMQPError), ChannelLost, where),
+        (pamqp.exceptions.PAMQPException, ConnectionLost, where),
+    ):
+        if isinstance(exc, kinds):
+            return error(message)
+    if type(exc) is Exception or (isinstance(exc, RuntimeError) and "closed" in text.lower()):
+        return ChannelLost(f"The channel closed while {doing}")  # how the driver ends what waits
+    return exc
 
 
 def _text(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
-    return " ".join(str(arg) for arg in exc.args if arg is not None) or str(exc)
+    return " ".join(str(arg) for arg in exc.args if arg is not None) or type(exc).__name__

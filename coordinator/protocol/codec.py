@@ -100,7 +100,9 @@ def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
             }
         )
     body = to_json(structured, exclude_none=True)
-    return f"{head}.batch", Message(body=body, message_id=first.id, type="batch", content_type=BATCH)
+    return f"{head}.batch", Message(
+        body=body, message_id=first.id, type="batch", content_type=BATCH
+    )
 
 
 def decode(message: Message, key: str) -> list[Event]:

@@ -1,4 +1,6 @@
-"""Commands to agents, on `coordinator.control`: requests, in the imperative, that may be refused."""
+"""Commands to agents, on `coordinator.control`: requests, in the imperative, that may be
+refused.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def encode_command(command: Command) -> Message:
 
 
 def decode_command(message: Message) -> Command | None:
-    """None for a command of a newer version that this one does not know. Raises `MalformedMessage`."""
+    """None for a command of a newer version that this one does not know. Raises
+    `MalformedMessage`.
+    """
     model = _COMMANDS.get(message.type or "")
     if model is None:
         return None

@@ -1,4 +1,6 @@
-"""The events: facts in the past tense, each a pydantic model with the name that it has on the wire."""
+"""The events: facts in the past tense, each a pydantic model with the name that it has on the
+wire.
+"""
 
 from __future__ import annotations
 

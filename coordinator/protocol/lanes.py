@@ -1,10 +1,11 @@
 """Lanes: the queues for one distinct requirement set, one per priority.
 
-    any                                    no requirements: open to every agent
-    type=worker                            a worker
-    type=worker+cap=analysis+cap=gpu       a worker with both capabilities
-    agent=hermes-agent                     this agent only
-    any~long                               tasks that may hold their message for longer than `LONG_AFTER`
+any                                    no requirements: open to every agent
+type=worker                            a worker
+type=worker+cap=analysis+cap=gpu       a worker with both capabilities
+agent=hermes-agent                     this agent only
+any~long                               tasks that may hold their message for longer than
+`LONG_AFTER`
 """
 
 from __future__ import annotations

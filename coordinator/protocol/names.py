@@ -1,7 +1,7 @@
 """How identifiers that people choose become words in the names on the broker.
 
-A word holds only ``[A-Za-z0-9_-]``, so that it is one word of a routing key and needs no escaping in
-a permission's regular expression. Any other character is written as ``__XX``, the hexadecimal of
+A word holds only ``[A-Za-z0-9_-]``, so that it is one word of a routing key and needs no escaping
+in a permission's regular expression. Any other character is written as ``__XX``, the hexadecimal of
 its UTF-8 bytes. An underscore stands for itself unless that would read as the start of an escape.
 Two different identifiers never give the same word.
 """
@@ -14,7 +14,8 @@ import string
 __all__ = ["BROKER_AUTHOR", "COORDINATOR_AUTHOR", "encode_word"]
 
 COORDINATOR_AUTHOR = "~coordinator"
-"""The author's word in the routing key of an event that a coordinator states. No agent id encodes to it."""
+"""The author's word in the routing key of an event that a coordinator states. No agent id
+encodes to it."""
 
 BROKER_AUTHOR = "~broker"
 """The author's word in the routing key of a task that the broker dead-lettered."""
@@ -27,13 +28,15 @@ _PLAIN = frozenset(string.ascii_letters + string.digits + "-")
 
 
 def encode_word(identifier: str) -> str:
-    """Return ``identifier`` as one word of ``[A-Za-z0-9_-]``, at most `MAX_WORD` characters long."""
+    """Return ``identifier`` as one word of ``[A-Za-z0-9_-]``, at most `MAX_WORD` characters
+    long.
+    """
     out: list[str] = []
     last = len(identifier) - 1
     for position, char in enumerate(identifier):
-        if char in _PLAIN:
-            out.append(char)
-        elif char == "_" and position < last and identifier[position + 1] in _PLAIN:
+        if char in _PLAIN or (
+            char == "_" and position < last and identifier[position + 1] in _PLAIN
+        ):
             out.append(char)
         else:
             out.extend(f"__{byte:02X}" for byte in char.encode("utf-8", "surrogatepass"))

@@ -67,13 +67,15 @@ class RegisterReply(BaseModel):
 
 def control_queue(agent_id: str, instance: str) -> str:
     """The exclusive queue of one connection of an agent; the name is fresh each time, because a
-    fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone."""
+    fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone.
+    """
     return f"agent.{encode_word(agent_id)}.control.{instance}"
 
 
 def reply_allowed(agent_id: str, reply_to: str | None) -> bool:
     """Replies go only to the sender's own control queue or to direct reply-to, never to any queue
-    that a request happens to name."""
+    that a request happens to name.
+    """
     return reply_to is not None and (
         reply_to.startswith((f"{DIRECT_REPLY}.", f"agent.{encode_word(agent_id)}.control."))
     )

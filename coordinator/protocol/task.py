@@ -21,7 +21,9 @@ TASK_TYPE = "task"
 
 
 class TaskMessage(BaseModel):
-    """One attempt at a task, as an agent receives it. Readers ignore fields that they do not know."""
+    """One attempt at a task, as an agent receives it. Readers ignore fields that they do not
+    know.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

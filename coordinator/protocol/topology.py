@@ -1,8 +1,8 @@
 """Everything that exists on the broker: names, kinds and arguments. The only place that knows them.
 
 Arguments here are structure and never settings: a queue declared again with other arguments is
-refused (PRECONDITION_FAILED). What may be tuned is a policy (`deploy/rabbitmq/`). Every quorum queue
-has an explicit delivery limit, because RabbitMQ 4 drops a message after 20 returns otherwise.
+refused (PRECONDITION_FAILED). What may be tuned is a policy (`deploy/rabbitmq/`). Every quorum
+queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 20 returns otherwise.
 
     coordinator.tasks ──#──▶ coordinator.work ──<lane>.<priority>──▶ tasks.<lane>.<priority>
             │                      └─(nothing bound)─▶ coordinator.unrouted
@@ -50,7 +50,8 @@ UNROUTED = "coordinator.unrouted"
 EVENTS = "coordinator.events"
 """Topic exchange: every event."""
 LOG = "coordinator.log"
-"""Quorum queue with a single active consumer: every task and event in one order, but for heartbeats."""
+"""Quorum queue with a single active consumer: every task and event in one order, but for
+heartbeats."""
 CONTROL = "coordinator.control"
 """Topic exchange: commands to agents."""
 REQUESTS = "coordinator.requests"
@@ -117,9 +118,7 @@ TOPOLOGY = Topology(
         ExchangeSpec(name=CONTROL, kind="topic"),
     ),
     queues=(
-        QueueSpec(
-            name=LOG, arguments=_quorum(LOG_DELIVERY_LIMIT, x_single_active_consumer=True)
-        ),
+        QueueSpec(name=LOG, arguments=_quorum(LOG_DELIVERY_LIMIT, x_single_active_consumer=True)),
         QueueSpec(name=UNROUTED, arguments=_quorum(LOG_DELIVERY_LIMIT)),
         QueueSpec(name=REQUESTS, arguments=_quorum(DELIVERY_LIMIT)),
     ),
@@ -149,8 +148,8 @@ def live_queue(process: str) -> QueueSpec:
 def source_topology(source: Source) -> Topology:
     """One queue of tasks with its binding.
 
-    A message that is rejected, expires or reaches the delivery limit goes to the log, at least once:
-    that needs `reject-publish`, but there is no length limit, so nothing is ever refused.
+    A message that is rejected, expires or reaches the delivery limit goes to the log, at least
+    once: that needs `reject-publish`, but there is no length limit, so nothing is ever refused.
     """
     return Topology(
         queues=(

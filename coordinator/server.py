@@ -1,0 +1,75 @@
+"""The HTTP server around the application: a socket of our own, uvicorn, and our own signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from coordinator.errors import OperatorError
+
+__all__ = ["listen", "serving"]
+
+BACKLOG = 2048
+SHUTDOWN_SECONDS = 3
+"""For requests under way when the server is told to stop."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else starts, so that a taken port is told at once.
+
+    ``port`` 0 takes a free one. Raises `OperatorError`.
+    """
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as exc:
+        raise OperatorError(
+            f"{host!r} is not an address here: set COORDINATOR_HTTP_HOST ({exc.strerror})"
+        ) from exc
+    listener = socket.socket(family, kind, proto)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise OperatorError(
+                f"Port {port} is taken: stop what listens there, or choose another with --port or"
+                " COORDINATOR_HTTP_PORT"
+            ) from exc
+        raise OperatorError(f"Cannot listen on {host} port {port}: {exc.strerror}") from exc
+    return listener
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the program around it."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer requests on ``listener`` until the block is left; requests under way are finished."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listener]), name="http server")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
