@@ -154,6 +154,10 @@ class PublishRefused(BrokerUnavailable):
 class OutcomeUnknown(Unavailable):
     """The message was sent and the broker has neither confirmed nor refused it."""
 
+    def __init__(self, message: str | None = None, *, task_id: str | None = None) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+
 
 class LedgerUnavailable(Unavailable):
     """The database cannot be reached right now."""
