@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from coordinator.errors import QueueMissing
 from coordinator.protocol.ids import new_id
@@ -18,26 +18,33 @@ IDLE = 0.05
 """Seconds without a delivery before it is asked whether anything is left."""
 
 
-async def drain(link: Link, queue: str, record: Callable[[list[Delivery]], Awaitable[None]]) -> int:
-    """Take what is in ``queue`` now, and no more than that; return how many.
+async def drain(
+    link: Link, queue: str, record: Callable[[list[Delivery]], Awaitable[Sequence[Delivery]]]
+) -> int:
+    """Take what is in ``queue`` now, and no more than that; return how many were recorded.
 
     Each batch is given to ``record``, which must have stored it when it returns; only then is it
-    acknowledged. Where ``record`` or the link fails, the batch is back on the queue. A queue that
-    does not exist is empty.
+    acknowledged. What ``record`` returns are those of the batch that it could not read: they are
+    rejected, so that the queue dead-letters them, and are not counted. Where ``record`` or the link
+    fails, the batch is back on the queue. A queue that does not exist is empty.
     """
     channel = await link.channel(prefetch=BATCH)
     try:
         left = (await channel.depth(queue)).ready
-        taken = 0
+        recorded = 0
         while left > 0:
             batch = await _take(channel, queue, min(left, BATCH))
             if not batch:
                 break
-            await record(batch)
-            await batch[-1].ack(multiple=True)
-            taken += len(batch)
+            unreadable = {delivery.tag: delivery for delivery in await record(batch)}
+            for delivery in unreadable.values():
+                await delivery.reject()
+            kept = [delivery for delivery in batch if delivery.tag not in unreadable]
+            if kept:
+                await kept[-1].ack(multiple=True)
+            recorded += len(kept)
             left -= len(batch)
-        return taken
+        return recorded
     except QueueMissing:
         return 0
     finally:

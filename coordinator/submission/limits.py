@@ -1,0 +1,103 @@
+"""What a request may ask for, checked with a sentence for each refusal. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from coordinator.errors import InvalidRequest, PayloadTooLarge
+from coordinator.protocol.limits import check_id
+from coordinator.protocol.requirements import Requirements
+
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "Limits",
+    "check_data",
+    "check_message_size",
+    "check_names",
+    "check_requirements",
+    "check_timeout",
+]
+
+MAX_MESSAGE_BYTES = 15 * 1024 * 1024
+"""RabbitMQ 4 closes the channel of whoever publishes more than 16 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The limits that an operator may change."""
+
+    max_data_depth: int = 32
+    """Levels of nesting in `task_data` and `metadata`; the object itself is the first."""
+    max_data_values: int = 100_000
+    """Values in `task_data` or `metadata`, at all levels together."""
+    max_names: int = 32
+    """Capabilities, and services, of one agent or one task."""
+    max_timeout: timedelta = timedelta(days=7)
+    """The longest `timeout_seconds`."""
+
+
+def check_data(data: dict[str, Any], field: str, limits: Limits) -> None:
+    """Refuse what is nested too deep, has too many values, or has numbers that JSON lacks."""
+    level: list[Any] = [data]
+    values = 0
+    for _ in range(limits.max_data_depth):
+        deeper: list[Any] = []
+        for container in level:
+            children = container.values() if isinstance(container, dict) else container
+            values += len(container)
+            for child in children:
+                if isinstance(child, dict | list):
+                    deeper.append(child)
+                elif isinstance(child, float) and not math.isfinite(child):
+                    raise InvalidRequest(
+                        f"{field} holds a number that is out of range", field=field
+                    )
+        if values > limits.max_data_values:
+            raise InvalidRequest(
+                f"{field} holds more than {limits.max_data_values} values", field=field
+            )
+        if not deeper:
+            return
+        level = deeper
+    raise InvalidRequest(
+        f"{field} is nested deeper than {limits.max_data_depth} levels", field=field
+    )
+
+
+def check_names(names: Sequence[str], what: str, *, field: str, at_most: int) -> None:
+    """Refuse too many names, or one that is empty, too long or not printable."""
+    if len(names) > at_most:
+        raise InvalidRequest(f"{field} has {len(names)} entries; at most {at_most}", field=field)
+    for name in names:
+        check_id(name, what, field=field)
+
+
+def check_requirements(wanted: Requirements, limits: Limits) -> None:
+    prefix = "requirements"
+    if wanted.agent_type is not None:
+        check_id(wanted.agent_type, "agent_type", field=f"{prefix}.agent_type")
+    if wanted.agent_id is not None:
+        check_id(wanted.agent_id, "agent_id", field=f"{prefix}.agent_id")
+    most = limits.max_names
+    check_names(wanted.capabilities, "A capability", field=f"{prefix}.capabilities", at_most=most)
+    check_names(wanted.services, "A service", field=f"{prefix}.services", at_most=most)
+
+
+def check_timeout(seconds: float | None, limits: Limits) -> None:
+    """None is the agents' default."""
+    most = limits.max_timeout.total_seconds()
+    if seconds is not None and not 0 < seconds <= most:
+        raise InvalidRequest(
+            f"timeout_seconds must be more than 0 and at most {most:.0f}", field="timeout_seconds"
+        )
+
+
+def check_message_size(body: bytes) -> None:
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise PayloadTooLarge(
+            f"The task has {len(body)} bytes; the broker takes at most {MAX_MESSAGE_BYTES}"
+        )

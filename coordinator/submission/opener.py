@@ -1,0 +1,155 @@
+"""Opens the queues of a source on first use, and all of them again on each new connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from coordinator.broker.connection import Connection, Link
+from coordinator.domain.source_book import SourceBook, counts
+from coordinator.errors import (
+    BrokerUnavailable,
+    ConnectionLost,
+    OutcomeUnknown,
+    TooManyLanes,
+    TopologyConflict,
+)
+from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.commands import EVERY_AGENT, ServeSource, encode_command
+from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, source_topology
+
+from .ports import Publishes
+
+__all__ = ["MAX_LANES", "SourceOpener"]
+
+logger = logging.getLogger(__name__)
+
+MAX_LANES = 200
+"""Distinct requirement sets; each has up to five queues (ten with the long ones)."""
+
+
+class SourceOpener:
+    """Run `session` with `Connection.keep`; nothing can be ensured before it has restored.
+
+    A source is opened in this order: queue and binding, the event, the command to the agents. Who
+    sees the event can rely on the queue, and whoever dies between leaves what a repetition mends.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: SourceBook,
+        connection: Connection,
+        publisher: Publishes,
+        max_lanes: int = MAX_LANES,
+    ) -> None:
+        self._book = book
+        self._connection = connection
+        self._publisher = publisher
+        self._max_lanes = max_lanes
+        self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
+        self._restored = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything known was declared over the present link."""
+        return self._restored.is_set()
+
+    async def restored(self) -> None:
+        """Wait until it is."""
+        await self._restored.wait()
+
+    async def session(self, link: Link) -> None:
+        await self.restore(link)
+        self._restored.set()
+        try:
+            await link.closed()
+        finally:
+            self._restored.clear()
+        raise ConnectionLost
+
+    async def restore(self, link: Link) -> None:
+        """Declare the topology and every source of the book, whatever the broker has of them."""
+        channel = await link.channel()
+        await channel.declare(TOPOLOGY)
+        for source in self._book.sources():
+            try:
+                await channel.declare(source_topology(source))
+            except TopologyConflict as exc:
+                # One queue that somebody made by hand must not hold up all the others.
+                logger.error("%s", exc, extra={"queue": source.queue})
+                channel = await link.channel()
+        await channel.close()
+
+    async def ensure(
+        self, source: Source, requirements: Requirements, *, again: bool = False
+    ) -> None:
+        """Returns when the source is open and announced; at once where it is known to be.
+
+        Requests at the same time share one opening. ``again`` opens a source that is known, because
+        its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
+        """
+        if not self._restored.is_set():
+            raise BrokerUnavailable(
+                "The broker cannot be reached right now, or its queues are still being opened;"
+                " nothing was sent."
+            )
+        if source in self._book and not again:
+            return
+        if source not in self._opening:
+            if not again:
+                self._check_room(source, requirements)
+            task = asyncio.create_task(self._open(source, requirements))
+            self._opening[source] = (requirements, task)
+            task.add_done_callback(partial(self._opened, source))
+        await asyncio.shield(self._opening[source][1])
+
+    def _check_room(self, source: Source, requirements: Requirements) -> None:
+        if not counts(requirements) or self._book.has_lane(source.lane):
+            return
+        coming = {
+            other.lane
+            for other, (wanted, _) in self._opening.items()
+            if counts(wanted) and not self._book.has_lane(other.lane)
+        }
+        if self._book.lanes() + len(coming - {source.lane}) >= self._max_lanes:
+            raise TooManyLanes(
+                f"{self._max_lanes} different sets of requirements are in use, which is the limit:"
+                " use one of them, or have the operator raise COORDINATOR_MAX_LANES"
+            )
+
+    async def _open(self, source: Source, requirements: Requirements) -> None:
+        link = self._connection.link
+        if link is None:
+            raise BrokerUnavailable
+        channel = await link.channel()
+        await channel.declare(source_topology(source))
+        await channel.close()
+        await self._announce(source, requirements)
+        self._book.add(source, requirements)
+        logger.info("opened a queue", extra={"queue": source.queue})
+
+    async def _announce(self, source: Source, requirements: Requirements) -> None:
+        wanted = requirements.as_dict()
+        opened = SourceOpened(lane=source.lane, priority=source.priority, requirements=wanted)
+        command = ServeSource(lane=source.lane, priority=source.priority, requirements=wanted)
+        try:
+            await self._publisher.publish(
+                encode(Event(data=opened)), exchange=EVENTS, key=routing_key(opened)
+            )
+            await self._publisher.publish(
+                encode_command(command), exchange=CONTROL, key=EVERY_AGENT
+            )
+        except OutcomeUnknown as exc:
+            raise BrokerUnavailable(
+                "The broker did not confirm the opening of a queue; the task was not sent."
+            ) from exc
+
+    def _opened(self, source: Source, task: asyncio.Task[None]) -> None:
+        del self._opening[source]
+        if not task.cancelled():
+            task.exception()  # told to whoever waits; nobody may be left
