@@ -1,7 +1,8 @@
 """Tasks whose queue was missing: reopened, and sent on.
 
-A queue may be deleted by hand while its source is known, and then the publish of a task is confirmed
-(the log has it) but no queue of work takes it: `coordinator.work` hands it to `coordinator.unrouted`.
+A queue may be deleted by hand while its source is known. Then the publish of a task is confirmed,
+since the log has it, but no queue of work takes it: `coordinator.work` hands it to
+`coordinator.unrouted`.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Publishes(Protocol):
 class Unrouted:
     """Run `session` with `Connection.keep`.
 
-    Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened queue,
-    anything else in the log, where the projector parks what it cannot read. A message whose turn
-    fails stays here, and holds up no other.
+    Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened
+    queue, anything else in the log, where the projector parks what it cannot read. A message whose
+    turn fails stays here, and holds up no other.
     """
 
     def __init__(self, *, reopen: Reopen, publisher: Publishes) -> None:

@@ -10,7 +10,6 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.domain.source_book import SourceBook, counts
 from coordinator.errors import (
     BrokerUnavailable,
-    ConnectionLost,
     OutcomeUnknown,
     TooManyLanes,
     TopologyConflict,
@@ -33,7 +32,7 @@ MAX_LANES = 200
 
 
 class SourceOpener:
-    """Run `session` with `Connection.keep`; nothing can be ensured before it has restored.
+    """Restores what is known on each new link, and opens what is new.
 
     A source is opened in this order: queue and binding, the event, the command to the agents. Who
     sees the event can rely on the queue, and whoever dies between leaves what a repetition mends.
@@ -52,12 +51,12 @@ class SourceOpener:
         self._publisher = publisher
         self._max_lanes = max_lanes
         self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
-        self._restored = asyncio.Event()
+        self._restored: Link | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether everything known was declared over the present link."""
-        return self._restored.is_set()
+        """Whether everything known was declared over a link that is still open."""
+        return self._restored is not None and self._restored.open
 
     async def restored(self) -> None:
         """Wait until it is."""
@@ -73,7 +72,10 @@ class SourceOpener:
         raise ConnectionLost
 
     async def restore(self, link: Link) -> None:
-        """Declare the topology and every source of the book, whatever the broker has of them."""
+        """Declare the topology and every source of the book; from then on sources can be ensured.
+
+        To be called first over each new link, because the broker may have lost anything.
+        """
         channel = await link.channel()
         await channel.declare(TOPOLOGY)
         for source in self._book.sources():
@@ -84,6 +86,7 @@ class SourceOpener:
                 logger.error("%s", exc, extra={"queue": source.queue})
                 channel = await link.channel()
         await channel.close()
+        self._restored = link
 
     async def ensure(
         self, source: Source, requirements: Requirements, *, again: bool = False
@@ -93,7 +96,7 @@ class SourceOpener:
         Requests at the same time share one opening. ``again`` opens a source that is known, because
         its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
         """
-        if not self._restored.is_set():
+        if not self.ready:
             raise BrokerUnavailable(
                 "The broker cannot be reached right now, or its queues are still being opened;"
                 " nothing was sent."
