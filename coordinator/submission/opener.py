@@ -6,7 +6,7 @@ import asyncio
 import logging
 from functools import partial
 
-from coordinator.broker.connection import Connection, Link
+from coordinator.broker.connection import Link
 from coordinator.domain.source_book import SourceBook, counts
 from coordinator.errors import (
     BrokerUnavailable,
@@ -42,40 +42,26 @@ class SourceOpener:
         self,
         *,
         book: SourceBook,
-        connection: Connection,
         publisher: Publishes,
         max_lanes: int = MAX_LANES,
     ) -> None:
         self._book = book
-        self._connection = connection
         self._publisher = publisher
         self._max_lanes = max_lanes
         self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
-        self._restored: Link | None = None
+        self._link: Link | None = None
 
     @property
     def ready(self) -> bool:
         """Whether everything known was declared over a link that is still open."""
-        return self._restored is not None and self._restored.open
-
-    async def restored(self) -> None:
-        """Wait until it is."""
-        await self._restored.wait()
-
-    async def session(self, link: Link) -> None:
-        await self.restore(link)
-        self._restored.set()
-        try:
-            await link.closed()
-        finally:
-            self._restored.clear()
-        raise ConnectionLost
+        return self._link is not None and self._link.open
 
     async def restore(self, link: Link) -> None:
         """Declare the topology and every source of the book; from then on sources can be ensured.
 
         To be called first over each new link, because the broker may have lost anything.
         """
+        self._link = None
         channel = await link.channel()
         await channel.declare(TOPOLOGY)
         for source in self._book.sources():
@@ -86,7 +72,7 @@ class SourceOpener:
                 logger.error("%s", exc, extra={"queue": source.queue})
                 channel = await link.channel()
         await channel.close()
-        self._restored = link
+        self._link = link
 
     async def ensure(
         self, source: Source, requirements: Requirements, *, again: bool = False
@@ -126,10 +112,9 @@ class SourceOpener:
             )
 
     async def _open(self, source: Source, requirements: Requirements) -> None:
-        link = self._connection.link
-        if link is None:
+        if self._link is None:
             raise BrokerUnavailable
-        channel = await link.channel()
+        channel = await self._link.channel()
         await channel.declare(source_topology(source))
         await channel.close()
         await self._announce(source, requirements)
