@@ -1,0 +1,107 @@
+"""Which RabbitMQ server this machine has, and the command that runs it as a child process."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ServerBinaries", "find_server"]
+
+DEBIAN_SERVER = "usr/lib/rabbitmq/bin/rabbitmq-server"
+"""The real script. Debian's `/usr/sbin/rabbitmq-server` is a wrapper that only root may run."""
+
+DEBIAN_WRAPPER = "rabbitmq-script-wrapper"
+
+ERLANG_FOLDERS = (
+    "usr/lib/erlang",
+    "usr/local/lib/erlang",
+    "opt/homebrew/lib/erlang",
+    "usr/lib64/erlang",
+)
+
+MOUNT_POINT = "/mnt"
+"""Where a server inside another root sees its data folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBinaries:
+    """A RabbitMQ server and the epmd (Erlang's name service) that belongs to it.
+
+    With a ``root``, both live inside that folder, which holds a whole system of its own (as
+    debootstrap makes it) and are run there by chroot. Only root can do that, and only on Linux.
+    """
+
+    script: Path
+    epmd: Path
+    root: Path | None = None
+
+    def path_of(self, data_dir: Path) -> Path:
+        """``data_dir`` as the server sees it."""
+        return Path(MOUNT_POINT) if self.root else data_dir
+
+    def command(self, data_dir: Path) -> list[str]:
+        """The arguments that run the server in the foreground, each step an ``exec``.
+
+        So the child's pid is the Erlang VM's own: it can be signalled without an intermediary.
+        """
+        # The shell script would otherwise stay as the VM's parent and stop it in a way that takes
+        # two seconds more; with RABBITMQ_ALLOW_INPUT it becomes the VM, which then needs -noinput.
+        server = [str(self.script), "-noinput"]
+        if self.root is None:
+            return server
+        # The mounts are in a namespace of the server's own: when it dies, however it dies, they are
+        # gone. RabbitMQ reads its memory use from /proc.
+        root = shlex.quote(str(self.root))
+        steps = (
+            f"mount -t proc proc {root}/proc",
+            f"mount --bind {shlex.quote(str(data_dir))} {root}{MOUNT_POINT}",
+            f"exec chroot {root} {shlex.join(server)}",
+        )
+        return ["unshare", "--mount", "sh", "-ec", "\n".join(steps)]
+
+    def epmd_command(self, port: int) -> list[str]:
+        command = [str(self.epmd), "-port", str(port), "-address", "127.0.0.1"]
+        return command if self.root is None else ["chroot", str(self.root), *command]
+
+
+def find_server(
+    root: Path | None = None, *, environ: Mapping[str, str] = os.environ
+) -> ServerBinaries | None:
+    """The RabbitMQ server of this machine, or of the system inside ``root``, if there is one."""
+    base = root or Path("/")
+    script = _debian_server(base) or (None if root else _server_on_path(environ.get("PATH", "")))
+    epmd = _epmd(base)
+    if script is None or epmd is None:
+        return None
+    if root is None:
+        return ServerBinaries(script=script, epmd=epmd)
+    return ServerBinaries(
+        script=Path("/") / script.relative_to(root),
+        epmd=Path("/") / epmd.relative_to(root),
+        root=root,
+    )
+
+
+def _debian_server(base: Path) -> Path | None:
+    script = base / DEBIAN_SERVER
+    return script if os.path.lexists(script) else None
+
+
+def _server_on_path(path: str) -> Path | None:
+    searched = os.pathsep.join([path, "/usr/local/sbin", "/opt/homebrew/sbin", "/usr/sbin"])
+    found = shutil.which("rabbitmq-server", path=searched)
+    if found is None or Path(found).resolve().name == DEBIAN_WRAPPER:
+        return None
+    return Path(found)
+
+
+def _epmd(base: Path) -> Path | None:
+    for folder in ERLANG_FOLDERS:
+        for found in sorted((base / folder).glob("erts-*/bin/epmd"), reverse=True):
+            return found
+    on_path = shutil.which("epmd") if base == Path("/") else None
+    return Path(on_path) if on_path else None
