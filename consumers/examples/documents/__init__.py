@@ -1,0 +1,1 @@
+"""Text analysis over a folder of documents."""

@@ -1,0 +1,1 @@
+"""Checksums, types, sizes and duplicates of files."""

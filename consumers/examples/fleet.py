@@ -1,0 +1,51 @@
+"""Which example agents there are: data, so that whoever starts them need not import them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FLEET", "Member"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One agent as `coordinator up` starts it."""
+
+    agent_id: str
+    target: str
+    """What ``python -m consumers`` runs."""
+    summary: str
+    needs: str | None = None
+    """A variable of the environment without which it can do nothing."""
+
+
+FLEET = (
+    Member(
+        agent_id="librarian",
+        target="consumers.examples.documents.agent:agent",
+        summary="text analysis: word-count, readability, keywords, summary, survey",
+    ),
+    Member(
+        agent_id="archivist",
+        target="consumers.examples.files.agent:agent",
+        summary="files: checksum, describe, inventory, duplicates",
+    ),
+    Member(
+        agent_id="inspector",
+        target="consumers.examples.machine.agent:agent",
+        summary="this machine: system-facts, load, memory, disk-space",
+    ),
+    Member(
+        agent_id="generalist",
+        target="consumers.examples.general.agent:agent",
+        summary="prompts and anything else that has no requirements",
+    ),
+    Member(
+        agent_id="interpreter",
+        target="consumers.examples.inference.agent:agent",
+        summary="chat: prompts for the endpoint in OPENAI_BASE_URL",
+        needs="OPENAI_BASE_URL",
+    ),
+)
+"""In the order in which they are started. None is called `hermes-agent`: people register that one
+themselves, by the first example of the API."""

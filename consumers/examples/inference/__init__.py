@@ -1,0 +1,1 @@
+"""Prompts, sent to an endpoint that speaks the OpenAI chat protocol."""

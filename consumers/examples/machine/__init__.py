@@ -1,0 +1,1 @@
+"""Facts about the machine that the agent runs on."""

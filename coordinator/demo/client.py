@@ -1,0 +1,92 @@
+"""The few HTTP calls that the demo makes, with one-line errors."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from coordinator.errors import OperatorError
+from coordinator.protocol.requirements import Profile
+
+from .batch import Order
+
+__all__ = ["Client"]
+
+_WORKING = frozenset({"active", "busy"})
+
+
+class Client:
+    """Talks to one coordinator; every failure is an `OperatorError` with a sentence."""
+
+    def __init__(self, base_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._base_url = base_url.rstrip("/")
+        # A proxy from the environment would be asked for this machine's own loopback address.
+        self._http = httpx.AsyncClient(
+            base_url=self._base_url, timeout=30.0, trust_env=False, transport=transport
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.__aexit__(kind, exc, trace)
+
+    async def health(self) -> dict[str, Any]:
+        return await self._ask("GET", "/health")
+
+    async def agents(self) -> list[Profile]:
+        """Those that take work now."""
+        found = await self._ask("POST", "/agents/discover", {})
+        return [
+            Profile(
+                agent_id=agent["agent_id"],
+                agent_type=agent["agent_type"],
+                capabilities=frozenset(agent["capabilities"]),
+                services=frozenset(agent["services"]),
+            )
+            for agent in found["agents"]
+            if agent["status"] in _WORKING
+        ]
+
+    async def submit(self, order: Order) -> str:
+        """The id of the accepted task."""
+        accepted = await self._ask(
+            "POST",
+            "/tasks/submit",
+            {
+                "task_data": dict(order.work.task_data),
+                "priority": str(order.priority),
+                "requirements": order.work.requirements.as_dict(),
+            },
+        )
+        return str(accepted["task_id"])
+
+    async def task(self, task_id: str) -> dict[str, Any]:
+        found = await self._ask("GET", f"/tasks/{task_id}")
+        task: dict[str, Any] = found["task"]
+        return task
+
+    async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as exc:
+            raise OperatorError(
+                f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
+                "start one with `make run`, or name another with --url"
+            ) from exc
+        try:
+            answer: dict[str, Any] = response.json()
+        except ValueError as exc:
+            raise OperatorError(f"{self._base_url}{path} is not a coordinator's API") from exc
+        if response.status_code != httpx.codes.OK:
+            detail = answer.get("detail", response.reason_phrase)
+            raise OperatorError(f"{method} {path} answered {response.status_code}: {detail}")
+        return answer
