@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from coordinator.errors import OperatorError
@@ -20,6 +20,9 @@ from coordinator.errors import OperatorError
 __all__ = ["ENV_PREFIX", "Settings", "load"]
 
 ENV_PREFIX = "COORDINATOR_"
+
+SECRETS = ("amqp_url", "database_url", "secret")
+"""Settings that may hold a password: never shown, and also read from a file."""
 
 
 def _seconds(value: object) -> object:
@@ -38,6 +41,15 @@ def _names(value: object) -> object:
     return value
 
 
+def _broker_url(value: str) -> str:
+    if not value.startswith(("amqp://", "amqps://")):
+        raise ValueError(
+            "the broker's address is amqp://user:password@host:port/vhost (or amqps://)"
+        )
+    return value
+
+
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
@@ -55,15 +67,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
 
-    amqp_url: str | None = None
+    amqp_url: BrokerUrl | None = None
     """The broker, as `amqp://user:password@host:port/vhost`. `coordinator up` starts a private
     RabbitMQ where it is not given; `coordinator serve` needs it."""
 
     http_host: str = "127.0.0.1"
     """Address to listen on. Loopback, because the API has no authentication yet."""
 
-    http_port: int = Field(default=9001, ge=1, le=65535)
-    """TCP port of the HTTP API."""
+    http_port: int = Field(default=9001, ge=0, le=65535)
+    """TCP port of the HTTP API; 0 takes a free one."""
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""
@@ -125,7 +137,7 @@ def load(**given: Any) -> Settings:
     Raises `OperatorError` with one line that names the first wrong setting.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for name in ("amqp_url", "database_url", "secret"):
+    for name in SECRETS:
         path = os.environ.get(f"{ENV_PREFIX}{name.upper()}_FILE")
         if path and name not in given and f"{ENV_PREFIX}{name.upper()}" not in os.environ:
             try:
@@ -140,6 +152,7 @@ def load(**given: Any) -> Settings:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        raise OperatorError(
-            f"{ENV_PREFIX}{name.upper()}={first['input']!s} is not valid: {first['msg']}"
-        ) from exc
+        setting = f"{ENV_PREFIX}{name.upper()}"
+        if name not in SECRETS:
+            setting += f"={first['input']}"
+        raise OperatorError(f"{setting} is not valid: {first['msg']}") from exc

@@ -1,0 +1,154 @@
+"""`coordinator up | serve | demo`: reads the options and the settings, then starts things."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import coordinator
+from coordinator.errors import OperatorError
+from coordinator.settings import Settings, load
+from coordinator.telemetry import set_up_logging
+
+__all__ = ["main"]
+
+CLEAN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 1 with one line where an operator must fix something."""
+    options = _parser().parse_args(arguments)
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except OperatorError as exc:
+        print(f"coordinator: {exc}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="coordinator",
+        description="A message-broker based, event-driven coordinator for fleets of agents.",
+        epilog="Every setting is also an environment variable: docs/reference/settings.md",
+    )
+    parser.add_argument("--version", action="version", version=coordinator.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    service = argparse.ArgumentParser(add_help=False)
+    service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    service.add_argument("--port", type=int, help="TCP port of the API (default 9001)")
+    service.add_argument(
+        "--data-dir", type=Path, help="folder of the ledger and the private broker"
+    )
+    service.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+
+    up = commands.add_parser(
+        "up",
+        parents=[service],
+        help="everything on this machine: private RabbitMQ, service, agents",
+    )
+    agents = up.add_mutually_exclusive_group()
+    agents.add_argument("--agents", type=_count, metavar="N", help="start N of the example agents")
+    agents.add_argument(
+        "--no-agents", dest="agents", action="store_const", const=0, help="start none of them"
+    )
+    up.set_defaults(run=_up)
+
+    serve = commands.add_parser("serve", parents=[service], help="the service alone")
+    serve.set_defaults(run=_serve)
+
+    demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
+    demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
+    demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
+    demo.add_argument("--no-live", action="store_true", help="plain lines instead of a live table")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = load(
+        http_host=options.host,
+        http_port=options.port,
+        data_dir=options.data_dir,
+        amqp_url=options.amqp_url,
+    )
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    return settings
+
+
+def _up(options: argparse.Namespace) -> int:
+    from coordinator.up import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
+
+    settings = _settings(options)
+    return _run(up(settings, UpOptions(agents=options.agents), _say))
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from coordinator.up import serve  # noqa: PLC0415
+
+    settings = _settings(options)
+    if settings.amqp_url is None:
+        raise OperatorError(
+            "No broker is named: give --amqp-url or COORDINATOR_AMQP_URL, or use `coordinator up`,"
+            " which starts a private one"
+        )
+    return _run(serve(settings, _say))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from coordinator import demo  # noqa: PLC0415
+
+    url = options.url or f"http://127.0.0.1:{load().http_port}"
+    return demo.run(url, count=options.count, live=not options.no_live)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    """Run until the work ends or SIGINT or SIGTERM asks it to stop; a second signal ends at once
+    (what it started ends with it).
+    """
+
+    async def supervised() -> int:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(work)
+        asked: list[int] = []
+
+        def stop(number: int) -> None:
+            if asked:
+                os._exit(128 + number)
+            asked.append(number)
+            task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop, number)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+        return CLEAN
+
+    return asyncio.run(supervised())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

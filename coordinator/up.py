@@ -1,0 +1,104 @@
+"""`coordinator up`: everything on one machine: a private RabbitMQ, the service, example agents."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from coordinator.bootstrap import running
+from coordinator.broker.node import EmbeddedNode
+from coordinator.errors import OperatorError
+from coordinator.fleet import Fleet, example_agents
+from coordinator.server import listen, serving
+from coordinator.settings import Settings
+
+__all__ = ["UpOptions", "serve", "up"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    agents: int | None = None
+    """How many example agents; None starts each once, more than there are starts some twice."""
+
+
+async def serve(settings: Settings, say: Say) -> None:
+    """The service alone, against the broker that the settings name; ends only by cancellation."""
+    listener = listen(settings.http_host, settings.http_port)
+    host, port = listener.getsockname()[:2]
+    async with running(settings) as coordinator, serving(coordinator.app, listener):
+        say(f"listening on http://{_shown(host)}:{port}")
+        await coordinator.failed()
+
+
+async def up(settings: Settings, options: UpOptions, say: Say) -> None:
+    """Start everything, tell where it is, and keep it running; ends only by cancellation."""
+    began = time.monotonic()
+    listener = listen(settings.http_host, settings.http_port)
+    host, port = listener.getsockname()[:2]
+    base = f"http://{_shown(host)}:{port}"
+    say(f"data folder: {settings.data_dir}")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        node = None
+        url = settings.amqp_url
+        if url is None:
+            node = await stack.enter_async_context(
+                EmbeddedNode(settings.data_dir / "rabbitmq", say=say)
+            )
+            url = node.amqp_url
+        say("starting the coordinator")
+        coordinator = await stack.enter_async_context(
+            running(settings.model_copy(update={"amqp_url": url}))
+        )
+        await stack.enter_async_context(serving(coordinator.app, listener))
+        await coordinator.ready()
+        agents = await example_agents() if options.agents != 0 else []
+        if options.agents is not None:
+            agents = agents[: options.agents]
+        logs = settings.data_dir / "logs"
+        await stack.enter_async_context(Fleet(agents, amqp_url=url, log_dir=logs, say=say))
+        if agents:
+            say(f"waiting for {len(agents)} example agents to register")
+            await coordinator.agents_known({agent.agent_id for agent in agents})
+        say(f"ready after {time.monotonic() - began:.1f} s")
+        say("")
+        say(f"  API            {base}")
+        say(f"  API docs       {base}/docs")
+        if node is not None:
+            say(f"  RabbitMQ UI    {node.management_url}")
+            say(f"                 user {node.username}, password {node.password}")
+        for agent in agents:
+            say(f"  agent          {agent.agent_id}: {agent.summary}")
+        if agents:
+            say(f"  agents' logs   {logs}")
+        say("")
+        say(f"Try it in another terminal:  make demo{'' if port == 9001 else f' PORT={port}'}")
+        say("Ctrl-C stops everything.")
+        ends = [asyncio.create_task(coordinator.failed())]
+        if node is not None:
+            ends.append(asyncio.create_task(_ended(node)))
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in ends:
+                task.cancel()
+            say("stopping")
+
+
+async def _ended(node: EmbeddedNode) -> NoReturn:
+    await node.wait()
+    raise OperatorError(f"The private RabbitMQ node ended by itself; its log: {node.log}")
+
+
+def _shown(host: str) -> str:
+    """An address that a person can open."""
+    host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
+    return f"[{host}]" if ":" in host else host

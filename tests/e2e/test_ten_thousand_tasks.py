@@ -1,0 +1,127 @@
+"""The main job at some size: real processes, real HTTP, a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Profile, Requirements
+from tests.e2e.order import overtakings, read_steps
+from tests.e2e.processes import agent_process, client, get, service
+from tests.support.broker import Broker
+from tests.support.waiting import eventually
+
+TASKS = 10_000
+BACKLOG = 4_000
+"""Submitted before the first agent starts, so that all priorities wait at once."""
+
+BOUND_SECONDS = 1.0
+"""How long a better task may be passed over: one poll. What an agent has in hand when a better task
+arrives it still runs (its free slots, at most), and it looks again within this time."""
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "plain-1": {},
+    "plain-2": {"agent_type": "general"},
+    "analyst-1": {"capabilities": ["analysis"]},
+    "analyst-2": {"capabilities": ["analysis", "summaries"]},
+    "gpu-1": {"agent_type": "inference", "capabilities": ["gpu", "analysis"]},
+    "gpu-2": {"agent_type": "inference", "capabilities": ["gpu"], "services": ["llama"]},
+    "provider-1": {"agent_type": "provider", "services": ["storage"]},
+    "all-1": {"capabilities": ["analysis", "gpu", "summaries"], "services": ["llama", "storage"]},
+}
+
+REQUIREMENTS: list[dict[str, Any]] = [
+    {},
+    {"agent_type": "worker"},
+    {"capabilities": ["analysis"]},
+    {"capabilities": ["gpu"]},
+    {"capabilities": ["summaries", "analysis"]},
+    {"services": ["storage"]},
+    {"agent_type": "inference", "services": ["llama"]},
+    {"agent_id": "plain-2"},
+]
+
+
+def profile(agent_id: str) -> Profile:
+    given = PROFILES[agent_id]
+    return Profile(
+        agent_id=agent_id,
+        agent_type=given.get("agent_type", "worker"),
+        capabilities=frozenset(given.get("capabilities", ())),
+        services=frozenset(given.get("services", ())),
+    )
+
+
+async def submit(http: httpx.AsyncClient, count: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Submit ``count`` mixed tasks over 32 connections; what was answered 200, by id."""
+    chance = random.Random(seed)
+    wanted = [
+        {
+            "task_data": {"task_type": "echo", "n": number},
+            "priority": chance.choice(list(Priority)),
+            "requirements": chance.choice(REQUIREMENTS),
+        }
+        for number in range(count)
+    ]
+    accepted: dict[str, dict[str, Any]] = {}
+    todo = iter(wanted)
+
+    async def work() -> None:
+        for body in todo:
+            answer = await http.post("/tasks/submit", json=body)
+            assert answer.status_code == 200, answer.text
+            accepted[answer.json()["task_id"]] = body
+
+    await asyncio.gather(*(work() for _ in range(32)))
+    assert len(accepted) == count
+    return accepted
+
+
+async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_them(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        _, base_url = await stack.enter_async_context(service(broker.url, tmp_path / "service"))
+        http = await stack.enter_async_context(client(base_url))
+        accepted = await submit(http, BACKLOG, seed=1)
+        for agent_id, given in PROFILES.items():
+            output = tmp_path / "agents" / f"{agent_id}.out"
+            await stack.enter_async_context(
+                agent_process(broker.url, output, agent_id, profile=given)
+            )
+        accepted |= await submit(http, TASKS - BACKLOG, seed=2)
+
+        async def all_ended() -> dict[str, Any] | None:
+            stats: dict[str, Any] = (await get(http, "/tasks/status"))["stats"]
+            ended = stats["tasks_completed"] + stats["tasks_failed"]
+            return stats if ended >= TASKS else None
+
+        stats = await eventually(all_ended, timeout=150)
+        tasks = {}
+        for task_id in accepted:
+            tasks[task_id] = (await get(http, f"/tasks/{task_id}"))["task"]
+
+    assert stats["tasks_distributed"] == TASKS
+    assert stats["tasks_completed"] == TASKS
+    assert stats["tasks_failed"] == 0
+    assert stats["queue_sizes"] == dict.fromkeys(map(str, Priority), 0)
+    assert Counter(task["state"] for task in tasks.values()) == {"completed": TASKS}
+    for task_id, body in accepted.items():
+        done = tasks[task_id]
+        assert done["result"]["echo"] == body["task_data"]
+        assert done["priority"] == body["priority"]
+        assert profile(done["agent_id"]).satisfies(Requirements.from_dict(body["requirements"]))
+
+    passed_over = overtakings(
+        read_steps(tmp_path / "service" / "ledger.sqlite3"),
+        {agent_id: profile(agent_id) for agent_id in PROFILES},
+    )
+    longest = max((one.seconds for one in passed_over), default=0.0)
+    assert longest <= BOUND_SECONDS, f"{len(passed_over)} overtakings, the longest {longest:.2f} s"

@@ -1,0 +1,160 @@
+"""`coordinator up`, as a user runs it: one command, a private RabbitMQ, agents, Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from coordinator.broker.node import find_server
+from tests.e2e.processes import ROOT, Process, client, get, spawned
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.skipif(
+    find_server() is None and not os.environ.get("CI"),
+    reason="no RabbitMQ server is installed here",
+)
+
+READY = re.compile(r"^ready after", re.MULTILINE)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def up(data_dir: Path, port: int, *more: str) -> AsyncIterator[Process]:
+    command = [sys.executable, "-m", "coordinator.cli", "up"]
+    command += ["--data-dir", str(data_dir), "--port", str(port), *more]
+    environment = {"XDG_CACHE_HOME": str(data_dir / "cache")}
+    async with spawned(*command, output=data_dir / "up.out", environment=environment) as process:
+        yield process
+
+
+def processes_of(data_dir: Path) -> list[str]:
+    """Every process that this machine runs with the folder in its command line or environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                if str(data_dir).encode() in text and state != "Z":
+                    found.append(f"{entry.name} {text[:200]!r}")
+    return found
+
+
+async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with up(tmp_path, port) as process:
+        await process.prints(READY, within=90)
+        assert f"{url}/docs" in process.printed
+        assert re.search(r"RabbitMQ UI +http://127\.0\.0\.1:\d+", process.printed)
+        assert re.search(r"user \S+, password \S+", process.printed)
+        async with client(url) as http:
+            answer = await http.post(
+                "/tasks/submit",
+                json={
+                    "task_data": {"model": "llama2", "prompt": "test prompt"},
+                    "priority": "normal",
+                },
+            )
+            task_id = answer.json()["task_id"]
+
+            async def completed() -> bool:
+                task = (await get(http, f"/tasks/{task_id}"))["task"]
+                return bool(task["state"] == "completed")
+
+            await eventually(completed, timeout=30)
+        process.signal(signal.SIGINT)
+        assert await process.wait(within=30) == 0
+        assert "Traceback" not in process.printed
+    await eventually(lambda: not processes_of(tmp_path), timeout=10)
+
+    async with up(tmp_path, port, "--no-agents") as process:
+        await process.prints(READY, within=90)
+        async with client(url) as http:
+            task = (await get(http, f"/tasks/{task_id}"))["task"]
+            assert task["state"] == "completed"
+            assert (await get(http, "/tasks/status"))["stats"]["tasks_completed"] == 1
+
+
+async def test_killed_outright_it_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
+    port = free_port()
+    async with up(tmp_path, port, "--agents", "1") as process:
+        await process.prints(READY, within=90)
+        process.signal(signal.SIGKILL)
+        await process.wait()
+    await eventually(lambda: not processes_of(tmp_path), timeout=30)
+    async with up(tmp_path, port, "--no-agents") as process:
+        await process.prints(READY, within=90)
+
+
+async def test_a_taken_port_is_one_line_that_names_the_fix(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with up(tmp_path, port) as process:
+            assert await process.wait() == 1
+            lines = process.printed.strip().splitlines()
+    assert len(lines) == 1
+    assert f"Port {port} is taken" in lines[0]
+    assert "--port" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["serve"], {}, "coordinator up"),
+        (["serve"], {"COORDINATOR_HTTP_PORT": "high"}, "COORDINATOR_HTTP_PORT=high is not valid"),
+        (["serve", "--amqp-url", "http://x"], {}, "amqp://"),
+    ],
+)
+async def test_an_operators_mistake_is_one_line(
+    arguments: list[str], environment: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "coordinator.cli", *arguments]
+    async with spawned(*command, output=tmp_path / "out", environment=environment) as process:
+        assert await process.wait() == 1
+        lines = process.printed.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert sentence in lines[0]
+
+
+async def test_the_wrong_password_is_one_line(broker_url: str, tmp_path: Path) -> None:
+    wrong = re.sub(r"://([^:]+):[^@]+@", r"://\1:wrong@", broker_url)
+    command = [sys.executable, "-m", "coordinator.cli", "serve", "--port", "0", "--amqp-url", wrong]
+    command += ["--data-dir", str(tmp_path)]
+    async with spawned(*command, output=tmp_path / "out") as process:
+        assert await process.wait() == 1
+        lines = [
+            line for line in process.printed.splitlines() if not re.match(r"\d\d:\d\d:\d\d", line)
+        ]
+    assert lines == [
+        "coordinator: The broker refuses this user or password: check them in the AMQP URL"
+    ]
+
+
+async def test_help_tells_what_there_is() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "coordinator.cli", "--help", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    for word in (b"up", b"serve", b"demo"):
+        assert word in printed

@@ -1,0 +1,90 @@
+"""Settings come from the environment, and a wrong one is named in one line."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import OperatorError
+from coordinator.settings import ENV_PREFIX, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{ENV_PREFIX}{name.upper()}", raising=False)
+
+
+def test_without_any_environment_there_are_defaults() -> None:
+    settings = load()
+    assert settings.http_port == 9001
+    assert settings.stale_after == timedelta(seconds=60)
+    assert settings.remove_after == timedelta(hours=1)
+    assert settings.amqp_url is None
+
+
+def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_HTTP_PORT", "9100")
+    assert load().http_port == 9100
+    assert load(http_port=9200).http_port == 9200
+    assert load(http_port=None).http_port == 9100
+
+
+@pytest.mark.parametrize("text", ["90", "90.0", "PT90S", "00:01:30"])
+def test_a_duration_may_be_plain_seconds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_STALE_AFTER", text)
+    assert load().stale_after == timedelta(seconds=90)
+
+
+def test_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_EXTRA_AGENT_TYPES", "planner, critic,")
+    assert load().extra_agent_types == ("planner", "critic")
+
+
+def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("amqp://user:secret@broker/\n")
+    monkeypatch.setenv("COORDINATOR_AMQP_URL_FILE", str(file))
+    assert load().amqp_url == "amqp://user:secret@broker/"
+
+
+def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_SECRET_FILE", "/nowhere/secret")
+    with pytest.raises(OperatorError, match="COORDINATOR_SECRET_FILE names /nowhere/secret"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PORT", "99999"),
+        ("HTTP_PORT", "high"),
+        ("STALE_AFTER", "-1"),
+        ("STALE_AFTER", "soon"),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_LANES", "0"),
+        ("AMQP_URL", "http://broker"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"COORDINATOR_{name}", value)
+    with pytest.raises(OperatorError) as caught:
+        load()
+    assert f"COORDINATOR_{name}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", "ftp://user:hunter2@broker")
+    with pytest.raises(OperatorError) as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_ledger_is_in_the_data_folder_unless_a_database_is_named(tmp_path: Path) -> None:
+    assert load(data_dir=tmp_path).ledger_url == f"sqlite:///{tmp_path}/ledger.sqlite3"
+    assert load(database_url="sqlite:////x").ledger_url == "sqlite:////x"
