@@ -7,6 +7,7 @@
     │   ├── PayloadTooLarge
     │   ├── TooManyLanes
     │   ├── Conflict ............ the same id, another content
+    │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
     │       └── TaskNotFound
@@ -54,6 +55,7 @@ __all__ = [
     "PayloadTooLarge",
     "PublishRefused",
     "QueueMissing",
+    "RegistrationRefused",
     "RequestError",
     "TaskNotFound",
     "TooManyLanes",
@@ -105,6 +107,10 @@ class TooManyLanes(RequestError):
 
 class Conflict(RequestError):
     """This id was used before, with another content."""
+
+
+class RegistrationRefused(RequestError):
+    """The coordinator refuses this agent."""
 
 
 class NotFound(RequestError):
