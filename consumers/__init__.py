@@ -1,0 +1,18 @@
+"""The agent SDK: ten lines make an agent. See `Agent`; `consumers.testing` tests handlers."""
+
+from __future__ import annotations
+
+from .agent import Agent
+from .context import Task
+from .life import RunningAgent
+from .outcome import Discard, RetryLater
+
+__all__ = [  # noqa: RUF022 - grouped by what they are for
+    # an agent, and one at work
+    "Agent",
+    "RunningAgent",
+    # what a handler is given, and what it may raise
+    "Discard",
+    "RetryLater",
+    "Task",
+]

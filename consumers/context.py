@@ -1,0 +1,120 @@
+"""What a handler is given: the task, and the way to tell how far it has come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task import TaskMessage
+
+__all__ = ["Progress", "Task", "printable_text"]
+
+logger = logging.getLogger("consumers.task")
+
+MAX_PROGRESS_TEXT = 1000
+"""Characters of a progress message; the rest is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt has come, as its handler told."""
+
+    fraction: float | None
+    """From 0 to 1."""
+    message: str | None
+
+
+class _Noted:
+    """What `Task.progress` returns: may be awaited, which lets other tasks run, or ignored."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+class Task:
+    """One attempt at a task, in the hands of a handler."""
+
+    def __init__(self, message: TaskMessage, on_progress: Callable[[Progress], None]) -> None:
+        self._message = message
+        self._on_progress = on_progress
+        self._cancelled = threading.Event()
+        self._log: logging.LoggerAdapter[logging.Logger] | None = None
+
+    @property
+    def id(self) -> str:
+        return self._message.task_id
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The producer's `task_data`."""
+        return self._message.task_data
+
+    @property
+    def type(self) -> str | None:
+        """The producer's `task_data.task_type`."""
+        return self._message.task_type
+
+    @property
+    def priority(self) -> Priority:
+        return self._message.priority
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first go at this task."""
+        return self._message.attempt
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return self._message.metadata or {}
+
+    @property
+    def submitted_at(self) -> datetime:
+        return self._message.submitted_at
+
+    @property
+    def previous_progress(self) -> Any:
+        """The last progress of the attempt before this one; None on the first."""
+        return self._message.previous_progress
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether to stop: a function in a thread should look now and then and return.
+
+        A coroutine need not look: it is cancelled.
+        """
+        return self._cancelled.is_set()
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry the task's id, type and attempt."""
+        if self._log is None:
+            extra = {"task_id": self.id, "task_type": self.type, "attempt": self.attempt}
+            self._log = logging.LoggerAdapter(logger, extra)
+        return self._log
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> _Noted:
+        """Tell how far the work has come: ``fraction`` from 0 to 1 and a line for people.
+
+        Call it as often as you like, from a coroutine (with or without `await`) or from a thread:
+        what comes too fast is thinned out, and the last one is always told. Raises `ValueError`
+        for a fraction outside 0 to 1.
+        """
+        if fraction is not None and not 0 <= fraction <= 1:
+            raise ValueError(f"a fraction is from 0 to 1, not {fraction!r}")
+        text = None if message is None else printable_text(str(message), MAX_PROGRESS_TEXT)
+        self._on_progress(Progress(None if fraction is None else float(fraction), text))
+        return _Noted()
+
+    def cancel(self) -> None:
+        """Ask the handler to stop; the agent calls it."""
+        self._cancelled.set()
+
+
+def printable_text(text: str, limit: int) -> str:
+    """``text`` as every JSON reader can take it, at most ``limit`` characters."""
+    return text[:limit].encode("utf-8", "replace").decode()

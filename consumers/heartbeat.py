@@ -1,0 +1,108 @@
+"""The agent's pulse: its whole state, every few seconds, and soon after something changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import Unavailable
+from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.events import AgentHeartbeat, Event
+from coordinator.protocol.topology import EVENTS
+
+from .load import LoadMeter
+from .sources import Sources
+from .workbench import Workbench
+
+__all__ = ["Heartbeat"]
+
+logger = logging.getLogger(__name__)
+
+SPACING = 1.0
+"""Seconds between two beats at least, however much changes."""
+
+
+class Heartbeat:
+    """``condition`` says what the agent is at the moment of a beat: `active`, `draining`, or
+    `degraded` where it cannot take tasks although it should.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        bench: Workbench,
+        sources: Sources,
+        *,
+        agent_id: str,
+        instance: str,
+        condition: Callable[[], str],
+    ) -> None:
+        self._publisher = publisher
+        self._bench = bench
+        self._sources = sources
+        self._agent_id = agent_id
+        self._instance = instance
+        self._condition = condition
+        self._load = LoadMeter()
+        self._sequence = 0
+        self._started_at = datetime.now(UTC)
+        self._soon = asyncio.Event()
+        self.interval = timedelta(seconds=10)
+
+    def beat_soon(self) -> None:
+        """Something changed that others should see before the next regular beat."""
+        self._soon.set()
+
+    async def run(self) -> NoReturn:
+        while True:
+            self._soon.clear()
+            await self._publisher.ready()
+            await self.beat()
+            await asyncio.sleep(SPACING)
+            try:
+                wait = self.interval.total_seconds() * random.uniform(0.8, 1.0) - SPACING
+                async with asyncio.timeout(max(0.0, wait)):
+                    await self._soon.wait()
+            except TimeoutError:
+                continue
+
+    async def beat(self) -> None:
+        """One beat, now; a beat that cannot be sent is not worth keeping."""
+        event = Event(data=self.state())
+        try:
+            await self._publisher.publish(
+                encode(event, persistent=False), exchange=EVENTS, key=routing_key(event.data)
+            )
+        except Unavailable as exc:
+            logger.debug("a heartbeat was not sent", extra={"why": str(exc)})
+
+    def state(self) -> AgentHeartbeat:
+        self._sequence += 1
+        running = self._bench.running()
+        return AgentHeartbeat(
+            agent_id=self._agent_id,
+            instance=self._instance,
+            sequence=self._sequence,
+            status=self._condition(),
+            slots=self._bench.slots,
+            running=running,
+            completed=self._bench.completed,
+            failed=self._bench.failed,
+            sources_hash=self._sources.hash,
+            load_metrics={
+                "active_connections": 2.0,
+                "pending_tasks": float(len(running) + self._bench.backlog),
+                **self._load.read(),
+            },
+            started_at=self._started_at,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            sdk="python",
+        )

@@ -1,0 +1,272 @@
+"""One running agent: what is connected to what, and how it stops.
+
+connection "agent <id> events" ── Publisher ◀── Outbox ◀─────────┐
+                                       ▲ ◀── Heartbeat           │
+                                       └ ◀── Registration        │
+connection "agent <id>" ── Control ──▶ commands ──▶ Sources      │
+                      └─── Taking ──▶ Workbench ── handlers ─────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any, Self
+
+from coordinator.broker.connection import Connection, Link
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import ConnectionLost, OperatorError, Unavailable
+from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.commands import (
+    CancelTask,
+    Command,
+    RegisterAgain,
+    ServeSource,
+    ServeSources,
+)
+from coordinator.protocol.events import AgentStopped, Event
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.registration import RegisterReply
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.topology import EVENTS
+
+from .attempt import Attempt
+from .control import Control
+from .handlers import Handlers
+from .heartbeat import Heartbeat
+from .options import AgentOptions
+from .outbox import Outbox
+from .registration import Registration, ReplyCache
+from .sources import Sources
+from .taking import Taking
+from .workbench import Workbench
+
+__all__ = ["RunningAgent"]
+
+logger = logging.getLogger(__name__)
+
+STUCK_AFTER = 30.0
+"""Seconds without a turn of the taking loop after which the agent calls itself degraded."""
+
+LAST_WORDS = timedelta(seconds=10)
+"""How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
+
+
+class RunningAgent:
+    """An agent at work, from `async with` on. Leaving it drains; being cancelled hurries."""
+
+    def __init__(
+        self, options: AgentOptions, handlers: Handlers, *, rng: random.Random | None = None
+    ) -> None:
+        self.options = options
+        self.instance = new_id()
+        """Which process of the agent this is; told in its heartbeats."""
+        self._rng = rng or random.Random()
+        loop = asyncio.get_running_loop()
+        url, name = options.broker_url(), f"agent {options.agent_id}"
+        self._connection = Connection(url, name=name)
+        self._events = Connection(url, name=f"{name} events")
+        self._publisher = Publisher(self._events)
+        self._outbox: Outbox[Attempt] = Outbox(self._publisher)
+        self._bench = Workbench(options, handlers, instance=self.instance, outbox=self._outbox)
+        self._sources = Sources(loop.time)
+        self._control = Control(options.agent_id, on_command=self._obey)
+        self._cache = ReplyCache(options.cache_folder(), options.agent_id)
+        self._registration = Registration(
+            options.request(self.instance),
+            publisher=self._publisher,
+            control=self._control,
+            on_reply=self._registered,
+        )
+        self._heartbeat = Heartbeat(
+            self._publisher,
+            self._bench,
+            self._sources,
+            agent_id=options.agent_id,
+            instance=self.instance,
+            condition=self._condition,
+        )
+        self._bench.on_busy_changed = self._heartbeat.beat_soon
+        self._sources.on_change = self._sources_changed
+        self._taking: Taking | None = None
+        self._draining = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._tasks: list[asyncio.Task[object]] = []
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self._open.enter_async_context(self._events)
+        await self._open.enter_async_context(self._connection)
+        await self._open.enter_async_context(self._publisher)
+        await self._connection.attempted()
+        if isinstance(self._connection.last_error, OperatorError):
+            error = self._connection.last_error
+            await self._open.aclose()
+            raise error
+        cached = self._cache.load()
+        if cached is not None:
+            logger.info(
+                "starting with the cached registration", extra={"path": str(self._cache.path)}
+            )
+            self._apply(cached)
+        for part in (
+            self._connection.keep(self._session),
+            self._registration.run(),
+            self._outbox.run(),
+            self._heartbeat.run(),
+        ):
+            self._spawn(part)
+        return self
+
+    async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        try:
+            if exc_type is not None and not issubclass(exc_type, Exception):
+                self.hurry()
+            if not self._broken():
+                self.drain()
+                await self._wind_down()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._bench.close()
+            await self._open.aclose()
+
+    # --- what the owner may ask ---------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Take nothing more. Leaving the context then waits for what runs."""
+        if not self._draining.is_set():
+            self._draining.set()
+            self._heartbeat.beat_soon()
+            if self._taking is not None:
+                self._taking.stop()
+
+    def hurry(self) -> None:
+        """Stop the handlers, too, and give their tasks back."""
+        self.drain()
+        self._hurried.set()
+        self._bench.hurry()
+
+    async def registered(self) -> None:
+        """Wait until a coordinator has accepted this agent."""
+        await self._registration.done.wait()
+
+    async def told_to_stop(self) -> None:
+        """Wait for `drain`. Raises what ended the agent, such as `RegistrationRefused`."""
+        stop = asyncio.create_task(self._draining.wait())
+        try:
+            await asyncio.wait({stop, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    # --- sessions and commands ----------------------------------------------------------------
+
+    async def _session(self, link: Link) -> None:
+        """Everything that lives on one link of the taking connection."""
+        taking = Taking(
+            link,
+            self._bench,
+            self._sources,
+            agent_id=self.options.agent_id,
+            rng=self._rng,
+        )
+        parts = [
+            asyncio.create_task(link.closed()),
+            asyncio.create_task(self._control.serve(link)),
+        ]
+        if not self._draining.is_set():
+            self._taking = taking
+            parts.append(asyncio.create_task(self._take(taking, link)))
+        self._heartbeat.beat_soon()
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._taking = None
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+        for part in done:
+            part.result()
+        raise ConnectionLost
+
+    async def _take(self, taking: Taking, link: Link) -> None:
+        await taking.run()
+        await link.closed()  # what was taken is acknowledged over it
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case ServeSources(sources=offers):
+                self._sources.replace(offer.source for offer in offers)
+            case ServeSource(lane=lane, priority=priority, requirements=requirements):
+                if self.options.profile.satisfies(Requirements.from_dict(requirements)):
+                    self._sources.add(Source(lane, priority))
+            case CancelTask(task_id=task_id, generation=generation):
+                self._bench.cancel(task_id, generation)
+            case RegisterAgain():
+                self._registration.again()
+            case _:
+                logger.debug("ignored a command", extra={"command": command.TYPE})
+
+    def _registered(self, reply: RegisterReply) -> None:
+        self._apply(reply)
+        self._cache.save(reply)
+        self._heartbeat.beat_soon()
+
+    def _apply(self, reply: RegisterReply) -> None:
+        self._sources.replace(offer.source for offer in reply.sources)
+        self._bench.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
+        self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
+
+    def _sources_changed(self) -> None:
+        self._bench.changed.set()
+        self._heartbeat.beat_soon()
+
+    def _condition(self) -> str:
+        """Told truthfully: an agent that hears no commands or takes no tasks is not well."""
+        if self._draining.is_set():
+            return "draining"
+        taking = self._taking
+        if taking is None or self._connection.link is None or not self._control.alive:
+            return "degraded"
+        silence = asyncio.get_running_loop().time() - taking.last_turn
+        return "active" if silence < STUCK_AFTER else "degraded"
+
+    # --- stopping -----------------------------------------------------------------------------
+
+    async def _wind_down(self) -> None:
+        """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
+        while not (self._bench.idle or self._hurried.is_set() or self._broken()):
+            self._bench.changed.clear()
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._bench.changed.wait()
+            except TimeoutError:
+                if self._bench.nothing_runs:
+                    break
+        try:
+            async with asyncio.timeout(LAST_WORDS.total_seconds()):
+                await self._outbox.emptied()
+                await self._bench.receipts.sent()
+                goodbye = Event(
+                    data=AgentStopped(agent_id=self.options.agent_id, instance=self.instance)
+                )
+                await self._publisher.publish(
+                    encode(goodbye), exchange=EVENTS, key=routing_key(goodbye.data)
+                )
+        except (TimeoutError, Unavailable) as exc:
+            logger.warning("stopped without a word to the broker", extra={"why": str(exc)})
+
+    def _broken(self) -> bool:
+        return any(task.done() for task in self._tasks)
+
+    def _spawn(self, part: Coroutine[Any, Any, object]) -> None:
+        self._tasks.append(asyncio.create_task(part))

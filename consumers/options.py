@@ -1,0 +1,87 @@
+"""What an agent is: everything that its author, or the command line, decides about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from coordinator.errors import InvalidRequest
+from coordinator.protocol.limits import check_id
+from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.requirements import Profile
+
+__all__ = ["DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
+
+DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
+
+MAX_RESULT_BYTES = 1024 * 1024
+"""Bytes of JSON in a result; more belongs in a store, with a reference to it as the result."""
+
+MAX_SLOTS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """Raises `InvalidRequest` for what no coordinator would accept."""
+
+    agent_id: str
+    agent_type: str = "worker"
+    capabilities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    slots: int = 1
+    """How many tasks it does at once."""
+    endpoints: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    version: str = "1.0.0"
+    amqp_url: str | None = None
+    """None means `COORDINATOR_AMQP_URL` from the environment, else a broker on this machine."""
+    cache_dir: Path | None = None
+    """Where the last registration is kept; None means the user's cache folder."""
+    max_result_bytes: int = MAX_RESULT_BYTES
+
+    def __post_init__(self) -> None:
+        check_id(self.agent_id, "the id of an agent", field="agent_id")
+        check_id(self.agent_type, "the type of an agent", field="agent_type")
+        for capability in self.capabilities:
+            check_id(capability, "a capability", field="capabilities")
+        for service in self.services:
+            check_id(service, "a service", field="services")
+        if not 1 <= self.slots <= MAX_SLOTS:
+            raise InvalidRequest(f"slots must be 1 to {MAX_SLOTS}", field="slots")
+
+    @property
+    def profile(self) -> Profile:
+        return Profile(
+            agent_id=self.agent_id,
+            agent_type=self.agent_type,
+            capabilities=frozenset(self.capabilities),
+            services=frozenset(self.services),
+        )
+
+    def request(self, instance: str) -> RegisterRequest:
+        """The request to be registered, as ``instance`` of this agent."""
+        return RegisterRequest(
+            agent_id=self.agent_id,
+            agent_type=self.agent_type,
+            capabilities=list(self.capabilities),
+            services=list(self.services),
+            endpoints=self.endpoints,
+            metadata=self.metadata,
+            version=self.version,
+            tags=list(self.tags),
+            slots=self.slots,
+            instance=instance,
+        )
+
+    def broker_url(self) -> str:
+        """Read when the agent starts, not when its module is imported."""
+        return self.amqp_url or os.environ.get("COORDINATOR_AMQP_URL") or DEFAULT_AMQP_URL
+
+    def cache_folder(self) -> Path:
+        if self.cache_dir is not None:
+            return self.cache_dir
+        home = os.environ.get("XDG_CACHE_HOME")
+        return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"

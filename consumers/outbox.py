@@ -1,0 +1,110 @@
+"""Events on their way to the broker: in order, in batches under load, each until it is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
+
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import Unavailable
+from coordinator.protocol.codec import encode_batch
+from coordinator.protocol.events import Event, EventData
+from coordinator.protocol.message import Message
+from coordinator.protocol.topology import EVENTS
+
+__all__ = ["MAX_BATCH", "Outbox"]
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 200
+"""Events in one message."""
+
+MAX_BATCH_BYTES = 512 * 1024
+"""A batch is closed when its results have this many bytes of JSON."""
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+"""Seconds between two attempts at the same batch."""
+
+Receipt = TypeVar("Receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[Receipt]):
+    event: Event
+    size: int
+    receipt: Receipt | None
+
+
+class Outbox(Generic[Receipt]):
+    """One batch is in flight at a time, and the next one is what has come meanwhile: a quiet agent's
+    event leaves at once, a busy agent's events travel together.
+
+    A batch whose fate is unknown is published again, with the same ids, which folds to the same.
+    """
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self.on_confirmed: Callable[[list[Receipt]], None] = lambda _: None
+        """Given the receipts of each batch that the broker has confirmed."""
+        self._waiting: deque[_Entry[Receipt]] = deque()
+        self._in_flight = 0
+        self._added = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        """Events that are not confirmed yet."""
+        return len(self._waiting) + self._in_flight
+
+    def put(self, data: EventData, *, size: int = 0, receipt: Receipt | None = None) -> None:
+        """``size`` is about how many bytes of JSON it will be."""
+        self._waiting.append(_Entry(Event(data=data), size, receipt))
+        self._empty.clear()
+        self._added.set()
+
+    async def emptied(self) -> None:
+        """Wait until all that was put in is confirmed."""
+        await self._empty.wait()
+
+    async def run(self) -> NoReturn:
+        while True:
+            await self._added.wait()
+            self._added.clear()
+            while self._waiting:
+                batch = self._next_batch()
+                self._in_flight = len(batch)
+                key, message = encode_batch([entry.event for entry in batch])
+                await self._publish(key, message)
+                self._in_flight = 0
+                self.on_confirmed([entry.receipt for entry in batch if entry.receipt is not None])
+            self._empty.set()
+
+    def _next_batch(self) -> list[_Entry[Receipt]]:
+        batch = [self._waiting.popleft()]
+        size = batch[0].size
+        while self._waiting and len(batch) < MAX_BATCH:
+            size += self._waiting[0].size
+            if size > MAX_BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _publish(self, key: str, message: Message) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                # Mandatory: without the log's binding an outcome would vanish, and be confirmed.
+                await self._publisher.publish(message, exchange=EVENTS, key=key, mandatory=True)
+                return
+            except Unavailable as exc:
+                if pause == FIRST_PAUSE:
+                    logger.warning("events wait for the broker", extra={"why": str(exc)})
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            await self._publisher.ready()

@@ -1,0 +1,30 @@
+"""How long the tasks of each queue take this agent."""
+
+from __future__ import annotations
+
+from coordinator.protocol.lanes import Source
+
+__all__ = ["Pace"]
+
+UNKNOWN = 0.1
+"""Seconds: what an unknown task is taken to last, so that the unknown counts as long."""
+
+WEIGHT = 0.2
+"""Of the latest task in the mean: after a slow one, some fifteen quick ones make it quick again."""
+
+LONGEST = 1.0
+"""Seconds: a longer task counts as this, so that one of an hour is not remembered for a day."""
+
+
+class Pace:
+    """A moving mean of the seconds that a handler takes, for each source."""
+
+    def __init__(self) -> None:
+        self._mean: dict[Source, float] = {}
+
+    def note(self, source: Source, seconds: float) -> None:
+        before = self._mean.get(source, UNKNOWN)
+        self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
+
+    def mean(self, source: Source) -> float:
+        return self._mean.get(source, UNKNOWN)
