@@ -1,0 +1,168 @@
+"""Agents over HTTP: register, discover, look up, declare a status, give a sign of life, remove."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from coordinator.protocol.registration import RegisterRequest
+
+from .answers import (
+    AgentAnswer,
+    AgentRemovedAnswer,
+    Discovered,
+    HeartbeatAnswer,
+    Registered,
+    StatusUpdated,
+)
+from .documented import errors
+from .endpoint import Endpoint
+from .path_segments import SEGMENT
+from .registration_limits import check_registration
+from .rendering import Answer, iso, timestamp
+from .schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
+from .services import Wired
+from .shapes import agent_shape
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/agents", tags=["Agents"], route_class=Endpoint)
+
+AgentId = Annotated[
+    str, Path(description="The agent's id, URL-encoded.", examples=["hermes-agent"])
+]
+
+
+@router.post(
+    "/register",
+    summary="Register an agent",
+    response_model=Registered,
+    responses=errors("register_agent", 413, 422, 503),
+)
+async def register_agent(body: RegisterAgent, wired: Wired) -> Answer:
+    """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
+    broker and need not call this.
+    """
+    check_registration(body, wired.limits)
+    registered_at = await wired.registrar.register(_request(body))
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {body.agent_id} registered successfully",
+            "agent_id": body.agent_id,
+            "registered_at": iso(registered_at),
+        }
+    )
+
+
+@router.post(
+    "/discover",
+    summary="Find agents",
+    response_model=Discovered,
+    responses=errors("discover_agents", 413, 422),
+)
+async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> Answer:
+    """The agents that match every filter given; all agents where none is. A value that nobody has
+    matches nobody, which is no error.
+    """
+    query = body or DiscoverAgents()
+    found = wired.registry.discover(
+        status=query.status,
+        agent_type=query.agent_type,
+        capabilities=query.capabilities or (),
+        services=query.services or (),
+    )
+    return Answer(
+        {
+            "status": "success",
+            "query": query.model_dump(exclude_none=True),
+            "agents": [agent_shape(agent) for agent in found],
+            "count": len(found),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.put(
+    f"/{{agent_id:{SEGMENT}}}/status",
+    summary="Declare an agent's status",
+    response_model=StatusUpdated,
+    responses=errors("update_agent_status", 404, 413, 422, 503),
+)
+async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wired) -> Answer:
+    """A declared status is one thing and silence another: an agent that is not heard of becomes
+    `stale` whatever was declared.
+    """
+    updated_at = await wired.registrar.set_status(agent_id, body.status, body.load_metrics)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} status updated",
+            "agent_id": agent_id,
+            "new_status": body.status,
+            "updated_at": iso(updated_at),
+        }
+    )
+
+
+@router.post(
+    f"/{{agent_id:{SEGMENT}}}/heartbeat",
+    summary="Give a sign of life",
+    response_model=HeartbeatAnswer,
+    responses=errors("agent_heartbeat", 404, 413, 422, 503),
+)
+async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | None = None) -> Answer:
+    """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
+    heartbeats over the broker.
+    """
+    beat = body or Heartbeat()
+    heard_at = await wired.registrar.heartbeat(
+        agent_id, status=beat.status, load_metrics=beat.load_metrics
+    )
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Heartbeat received from {agent_id}",
+            "agent_id": agent_id,
+            "heartbeat_at": iso(heard_at),
+        }
+    )
+
+
+@router.get(
+    f"/{{agent_id:{SEGMENT}}}",
+    summary="Look up an agent",
+    response_model=AgentAnswer,
+    responses=errors("get_agent", 404),
+)
+async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """All that is known of one agent."""
+    agent = wired.registry.agent(agent_id)
+    return Answer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
+
+
+@router.delete(
+    f"/{{agent_id:{SEGMENT}}}",
+    summary="Remove an agent",
+    response_model=AgentRemovedAnswer,
+    responses=errors("remove_agent", 404, 503),
+)
+async def remove_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """Takes an agent out of the registry. One that still runs registers again with its next
+    heartbeat.
+    """
+    await wired.registrar.remove(agent_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} removed",
+            "agent_id": agent_id,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def _request(body: RegisterAgent) -> RegisterRequest:
+    given: dict[str, Any] = body.model_dump(exclude_none=True)
+    return RegisterRequest(**given)

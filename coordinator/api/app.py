@@ -1,0 +1,97 @@
+"""The HTTP application: every endpoint at `/x` and at `/v1/x`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from . import agents, docs_page, health, queues, root, tasks
+from .body_limit import BodyLimit
+from .error_table import answer_error
+from .path_segments import PathSegments
+from .rendering import Answer
+from .services import Services
+
+__all__ = ["create_app"]
+
+VERSIONED = "/v1"
+
+_ROUTERS = (
+    tasks.router,
+    queues.router,
+    tasks.lookup,
+    agents.router,
+    health.router,
+    root.router,
+    docs_page.router,
+)
+
+_ABOUT = """
+Producers submit tasks here; agents take them straight from RabbitMQ and report over it; what they
+report is what these endpoints answer.
+
+* A task that was answered 200 is on disk at the broker and will be done, or its end is recorded.
+* `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
+* Unknown keys are ignored, and `null` is as good as leaving a key out.
+* Every path also answers below `/v1`.
+"""
+
+_TAGS = [
+    {"name": "Tasks", "description": "Submit work and see how it stands."},
+    {"name": "Queues", "description": "What waits, as the broker tells it, and how to clear it."},
+    {"name": "Agents", "description": "Who is there, what they can do and how they are."},
+    {"name": "Health", "description": "How the service itself is."},
+]
+
+
+def create_app(services: Services) -> FastAPI:
+    """Opens nothing: ``services`` have lives of their own."""
+    app = FastAPI(
+        title=root.TITLE,
+        summary=root.DESCRIPTION,
+        description=_ABOUT,
+        version=services.version,
+        openapi_tags=_TAGS,
+        servers=[
+            {"url": "/", "description": "This service"},
+            {"url": VERSIONED, "description": "The same, by version"},
+        ],
+        generate_unique_id_function=_operation_id,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    for router in _ROUTERS:
+        app.include_router(router)
+    for router in _ROUTERS:
+        app.include_router(router, prefix=VERSIONED, include_in_schema=False)
+    for prefix in ("", VERSIONED):
+        docs_page.mount_assets(app, prefix)
+    app.add_exception_handler(HTTPException, _outside_endpoints)
+    app.add_exception_handler(Exception, _outside_endpoints)
+    app.add_middleware(PathSegments)
+    app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes)
+    return app
+
+
+async def _outside_endpoints(request: Request, exc: Exception) -> Answer:
+    """What happens before an endpoint is reached: no such path, or not with this method."""
+    if isinstance(exc, HTTPException):
+        exc = HTTPException(exc.status_code, _sentence(request, exc), headers=exc.headers)
+    return answer_error(exc, "")
+
+
+def _sentence(request: Request, exc: HTTPException) -> str:
+    path = request.scope["path"]
+    if exc.status_code == 404:
+        return f"There is nothing at {path}: see /docs"
+    if exc.status_code == 405:
+        allowed = (exc.headers or {}).get("Allow", "another method")
+        return f"{request.method} is not possible at {path}: use {allowed}"
+    return exc.detail
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,57 @@
+"""The error responses of an endpoint, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .answers import Error
+from .error_table import UNEXPECTED
+
+__all__ = ["errors"]
+
+_DESCRIPTIONS = {
+    400: "Invalid priority",
+    404: "Not found",
+    409: "The id was used before, for another task",
+    413: "The body is too large",
+    422: "A value is not valid",
+    500: "Something unexpected happened",
+    503: "Not available right now: the broker (or the database) is away",
+}
+
+_EXAMPLES: dict[int, dict[str, Any]] = {
+    400: {"detail": "Invalid priority: soon"},
+    409: {"detail": "The task_id 'a1' was used before, for another task: choose a new one"},
+    413: {"detail": "The request body is larger than 1048576 bytes"},
+    422: {
+        "detail": "agent_id is required",
+        "errors": [{"field": "agent_id", "message": "agent_id is required"}],
+    },
+    503: {
+        "detail": "Task distributor not available",
+        "reason": "The broker cannot be reached right now; nothing was sent.",
+    },
+}
+
+
+def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of ``endpoint`` with these statuses, and with 500."""
+    missing = "Task not found" if endpoint == "get_task" else "Agent not found"
+    examples = {
+        **_EXAMPLES,
+        404: {
+            "detail": missing,
+            "status": "error",
+            "message": missing,
+            "timestamp": "2026-01-31T12:00:00.123456+00:00",
+        },
+        500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},
+    }
+    return {
+        status: {
+            "model": Error,
+            "description": _DESCRIPTIONS[status],
+            "content": {"application/json": {"example": examples[status]}},
+        }
+        for status in (*statuses, 500)
+    }

@@ -1,0 +1,160 @@
+"""Errors to statuses, in one table, and the sentences that the contract prescribes.
+
+Every error's body has `detail`, one sentence. What else is in it depends on the kind:
+
+    404   status "error", message (= detail), timestamp
+    422   errors: [{field, message}, …]
+    503   reason: why; with an unknown outcome: task_id
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    Conflict,
+    InvalidPriority,
+    InvalidRequest,
+    NotFound,
+    OperatorError,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    RequestError,
+    TooManyLanes,
+    Unavailable,
+)
+
+from .rendering import Answer, timestamp
+
+__all__ = [
+    "NO_DISTRIBUTOR",
+    "RETRY_AFTER",
+    "STATUSES",
+    "UNEXPECTED",
+    "answer_error",
+    "status_of",
+]
+
+logger = logging.getLogger(__name__)
+
+STATUSES: dict[type[Exception], int] = {
+    InvalidPriority: 400,
+    InvalidRequest: 422,
+    TooManyLanes: 422,
+    PayloadTooLarge: 413,
+    Conflict: 409,
+    NotFound: 404,
+    RequestError: 400,
+    Unavailable: 503,
+    OperatorError: 503,
+    RequestValidationError: 422,
+}
+"""The status of the nearest class counts; what is not here is a 500."""
+
+NO_DISTRIBUTOR = "Task distributor not available"
+"""What the contract says where the broker is away."""
+
+RETRY_AFTER = 5
+"""Seconds: the longest pause between two attempts to reach the broker."""
+
+MOST_FIELD_ERRORS = 10
+"""A list of a million wrong values is not answered with a million sentences."""
+
+UNEXPECTED = {
+    "register_agent": "Failed to register agent",
+    "discover_agents": "Error discovering agents",
+    "get_agent": "Error getting agent",
+    "update_agent_status": "Error updating agent status",
+    "agent_heartbeat": "Error processing heartbeat",
+    "remove_agent": "Error removing agent",
+    "submit_task": "Error submitting task",
+    "get_task_status": "Error getting task status",
+    "get_queue_sizes": "Error getting queue sizes",
+    "get_queue_stats": "Error getting queue stats",
+    "clear_queue": "Error clearing queue",
+    "get_task": "Error getting task",
+}
+"""By endpoint: the beginning of the sentence of a 500."""
+
+_DISTRIBUTING = frozenset(
+    {"submit_task", "get_task_status", "get_queue_sizes", "get_queue_stats", "clear_queue"}
+)
+"""The endpoints that answer `NO_DISTRIBUTOR` without the broker."""
+
+
+def status_of(exc: Exception) -> int:
+    if isinstance(exc, HTTPException):
+        return exc.status_code
+    return next((STATUSES[kind] for kind in type(exc).__mro__ if kind in STATUSES), 500)
+
+
+def answer_error(exc: Exception, endpoint: str) -> Answer:
+    """The answer to a request that ended in ``exc``; what nobody expected is logged, with its
+    traceback, which stays here.
+    """
+    status = status_of(exc)
+    body: dict[str, Any] = {"detail": str(exc)}
+    headers: dict[str, str] = {}
+    if isinstance(exc, HTTPException):
+        body["detail"] = exc.detail
+        headers.update(exc.headers or {})
+    elif isinstance(exc, RequestValidationError):
+        body["errors"] = [_field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
+        body["detail"] = _sentence(body["errors"])
+    elif isinstance(exc, InvalidRequest) and status == 422:
+        body["errors"] = [{"field": exc.field or "", "message": str(exc)}]
+    elif status == 503:
+        _explain_503(exc, endpoint, body, headers)
+    elif status == 500:
+        logger.error("an unexpected error", exc_info=exc, extra={"endpoint": endpoint})
+        prefix = UNEXPECTED.get(endpoint, "Internal error")
+        body["detail"] = f"{prefix}: {str(exc) or type(exc).__name__}"
+    if status == 404:
+        body |= {"status": "error", "message": body["detail"], "timestamp": timestamp()}
+    return Answer(body, status_code=status, headers=headers)
+
+
+def _explain_503(
+    exc: Exception, endpoint: str, body: dict[str, Any], headers: dict[str, str]
+) -> None:
+    if isinstance(exc, OutcomeUnknown):
+        # No Retry-After: whoever repeats blindly, without the id, may have the work done twice.
+        if exc.task_id is not None:
+            body["task_id"] = exc.task_id
+            body["detail"] = (
+                "The broker has not answered in time; it may have been accepted: ask"
+                f" GET /tasks/{quote(exc.task_id, safe='')}, or submit again with this id"
+                " (as task_data.task_id)"
+            )
+        return
+    headers["Retry-After"] = str(RETRY_AFTER)
+    if isinstance(exc, OperatorError):
+        logger.error("%s", exc, extra={"endpoint": endpoint})
+    if isinstance(exc, BrokerUnavailable | OperatorError) and endpoint in _DISTRIBUTING:
+        body["detail"] = NO_DISTRIBUTOR
+        body["reason"] = str(exc)
+
+
+def _field_error(error: Any) -> dict[str, str]:
+    where = [str(part) for part in error["loc"]]
+    if error["type"] == "json_invalid":
+        return {"field": "body", "message": f"The body is not valid JSON: {error['ctx']['error']}"}
+    if where == ["body"]:
+        message = "The body must be a JSON object, sent with Content-Type: application/json"
+        return {"field": "body", "message": message}
+    field = ".".join(where[1:])
+    if error["type"] == "missing":
+        return {"field": field, "message": f"{field} is required"}
+    message = str(error["msg"])
+    return {"field": field, "message": f"{field}: {message[:1].lower()}{message[1:]}"}
+
+
+def _sentence(errors: Sequence[dict[str, str]]) -> str:
+    return "; ".join(error["message"] for error in errors)

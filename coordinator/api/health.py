@@ -1,0 +1,50 @@
+"""Whether the service is well, for people, for restarts and for load balancers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from .answers import Error, Health, Live, Ready
+from .endpoint import Endpoint
+from .rendering import Answer, timestamp
+from .services import Wired
+
+__all__ = ["SERVICE", "router"]
+
+SERVICE = "agent-coordinator"
+
+router = APIRouter(prefix="/health", tags=["Health"], route_class=Endpoint)
+
+
+@router.get("", summary="How the service is", response_model=Health)
+async def health(wired: Wired) -> Answer:
+    """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
+    problems = list(wired.problems())
+    body = {
+        "status": "degraded" if problems else "healthy",
+        "service": SERVICE,
+        "version": wired.version,
+        "timestamp": timestamp(),
+    }
+    return Answer(body | {"problems": problems} if problems else body)
+
+
+@router.get("/live", summary="Whether the process answers", response_model=Live)
+async def live() -> Answer:
+    """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
+    return Answer({"status": "alive", "timestamp": timestamp()})
+
+
+@router.get(
+    "/ready",
+    summary="Whether tasks can be submitted now",
+    response_model=Ready,
+    responses={503: {"model": Error, "description": "Not ready: `detail` says why"}},
+)
+async def ready(wired: Wired) -> Answer:
+    """For whoever sends requests here only while they can be served."""
+    problems = list(wired.problems())
+    if problems:
+        body = {"status": "error", "detail": " ".join(problems), "timestamp": timestamp()}
+        return Answer(body, status_code=503)
+    return Answer({"status": "ready", "timestamp": timestamp()})

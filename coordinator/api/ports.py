@@ -1,0 +1,173 @@
+"""What the API asks of the rest of the program; bootstrap fits it in, tests may fit in their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from coordinator.broker.channel import Depth
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.registration import RegisterRequest
+from coordinator.submission.submitter import Accepted, SubmitTask
+
+__all__ = [
+    "AgentRecord",
+    "Clears",
+    "CommandsAgents",
+    "LooksAtQueues",
+    "Queries",
+    "Submits",
+    "TaskRecord",
+    "Totals",
+]
+
+
+class Submits(Protocol):
+    """`submission.submitter.Submitter`."""
+
+    async def submit(self, command: SubmitTask) -> Accepted: ...
+
+
+class Clears(Protocol):
+    """`submission.clearer.QueueClearer`."""
+
+    async def clear(self, priority: Priority) -> int: ...
+
+
+class LooksAtQueues(Protocol):
+    """`broker.depths.Depths`."""
+
+    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
+
+
+class AgentRecord(Protocol):
+    """What is told of an agent."""
+
+    @property
+    def agent_id(self) -> str: ...
+    @property
+    def agent_type(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def capabilities(self) -> Sequence[str]: ...
+    @property
+    def services(self) -> Sequence[str]: ...
+    @property
+    def endpoints(self) -> Mapping[str, str]: ...
+    @property
+    def metadata(self) -> Mapping[str, Any]: ...
+    @property
+    def last_heartbeat(self) -> datetime: ...
+    @property
+    def registration_time(self) -> datetime: ...
+    @property
+    def load_metrics(self) -> Mapping[str, float]: ...
+    @property
+    def health_score(self) -> float: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def tags(self) -> Sequence[str]: ...
+
+
+class TaskRecord(Protocol):
+    """What is told of a task."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def priority(self) -> Priority: ...
+    @property
+    def requirements(self) -> Mapping[str, Any]: ...
+    @property
+    def lane(self) -> str: ...
+    @property
+    def task_data(self) -> Mapping[str, Any]: ...
+    @property
+    def metadata(self) -> Mapping[str, Any] | None: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def max_attempts(self) -> int: ...
+    @property
+    def submitted_at(self) -> datetime: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def agent_id(self) -> str | None: ...
+    @property
+    def progress(self) -> Any: ...
+    @property
+    def result(self) -> Any: ...
+    @property
+    def error(self) -> Any: ...
+
+
+class Totals(Protocol):
+    """The statistics of the fleet, meaning for meaning as the contract has them."""
+
+    @property
+    def tasks_distributed(self) -> int: ...
+    @property
+    def tasks_completed(self) -> int: ...
+    @property
+    def tasks_failed(self) -> int: ...
+    @property
+    def avg_distribution_time(self) -> float: ...
+    @property
+    def total_assignments(self) -> int: ...
+    @property
+    def successful_assignments(self) -> int: ...
+    @property
+    def failed_assignments(self) -> int: ...
+    @property
+    def success_rate(self) -> float: ...
+    @property
+    def active_agents(self) -> int: ...
+    @property
+    def agent_weights(self) -> int: ...
+    @property
+    def avg_agent_load(self) -> float: ...
+
+
+class Queries(Protocol):
+    """`registry`: everything that answers a question."""
+
+    def agent(self, agent_id: str) -> AgentRecord: ...
+
+    def discover(
+        self,
+        *,
+        status: str | None = None,
+        agent_type: str | None = None,
+        capabilities: Iterable[str] = (),
+        services: Iterable[str] = (),
+    ) -> Sequence[AgentRecord]: ...
+
+    async def task(self, task_id: str) -> TaskRecord: ...
+
+    async def statistics(self) -> Totals: ...
+
+
+class CommandsAgents(Protocol):
+    """`registry`: what is done about an agent, each with the instant at which it was."""
+
+    async def register(self, request: RegisterRequest) -> datetime: ...
+
+    async def heartbeat(
+        self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None
+    ) -> datetime: ...
+
+    async def set_status(
+        self, agent_id: str, status: str, load_metrics: dict[str, float] | None
+    ) -> datetime: ...
+
+    async def remove(self, agent_id: str) -> None: ...

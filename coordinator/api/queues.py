@@ -1,0 +1,97 @@
+"""The queues of tasks over HTTP: how deep they are, in short and in full, and clearing a priority."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from coordinator.protocol.priority import Priority
+
+from .answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
+from .documented import errors
+from .endpoint import Endpoint
+from .path_segments import SEGMENT
+from .queue_sizes import by_priority
+from .rendering import Answer, timestamp
+from .services import Wired
+from .shapes import priority_shape, queue_shape, totals_shape
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=Endpoint)
+
+
+@router.get(
+    "",
+    summary="Tasks that wait, by priority",
+    response_model=QueueSizesAnswer,
+    responses=errors("get_queue_sizes", 503),
+)
+async def get_queue_sizes(wired: Wired) -> Answer:
+    """From the broker at this moment, over all queues of each priority. Tasks in the hands of
+    agents are not counted.
+    """
+    depths = await wired.queue_sizes.look()
+    return Answer(
+        {"status": "success", "queue_sizes": by_priority(depths), "timestamp": timestamp()}
+    )
+
+
+@router.get(
+    "/stats",
+    summary="Every queue in detail",
+    response_model=QueueStatsAnswer,
+    responses=errors("get_queue_stats", 503),
+)
+async def get_queue_stats(wired: Wired) -> Answer:
+    """Each queue with the requirements of its tasks, the totals of each priority, and the
+    statistics of all tasks.
+    """
+    depths = await wired.queue_sizes.look()
+    totals = await wired.registry.statistics()
+    sizes = by_priority(depths)
+    return Answer(
+        {
+            "status": "success",
+            "queue_sizes": sizes,
+            "priorities": {
+                priority.value: priority_shape(depths, priority) for priority in Priority
+            },
+            "queues": [queue_shape(found) for found in depths],
+            "distribution_stats": totals_shape(totals, sizes),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.post(
+    f"/{{priority:{SEGMENT}}}/clear",
+    summary="Clear a priority",
+    response_model=ClearedAnswer,
+    responses=errors("clear_queue", 400, 503),
+)
+async def clear_queue(
+    priority: Annotated[
+        str,
+        Path(
+            description="In any letter case.",
+            json_schema_extra={"enum": [priority.value for priority in Priority]},
+        ),
+    ],
+    wired: Wired,
+) -> Answer:
+    """Ends every task that waits at this priority: each is recorded as cancelled, with the reason
+    `cleared`, before it leaves its queue. The count is exact. Tasks in the hands of agents go on.
+    """
+    wanted = Priority.parse(priority)
+    count = await wired.clearer.clear(wanted)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Cleared {count} tasks from {wanted} queue",
+            "priority": wanted.value,
+            "cleared_count": count,
+            "timestamp": timestamp(),
+        }
+    )

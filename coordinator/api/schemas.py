@@ -1,0 +1,135 @@
+"""What requests hold. Keys that are not named here are ignored; null is as good as absent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
+
+from coordinator.protocol.priority import Priority
+
+__all__ = [
+    "DiscoverAgents",
+    "Heartbeat",
+    "RegisterAgent",
+    "SubmitTaskBody",
+    "TaskRequirements",
+    "UpdateStatus",
+]
+
+LoadMetrics = dict[str, FiniteFloat]
+
+PriorityWord = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "type": ["string", "null"],
+            "enum": [*(priority.value for priority in Priority), None],
+            "default": Priority.NORMAL.value,
+            "description": "How urgent the task is, in any letter case.",
+        }
+    ),
+]
+"""Any value at all, because a wrong one is answered with the contract's own sentence (400)."""
+
+
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(frozen=True, extra="ignore", json_schema_extra={"examples": [fields]})
+
+
+class RegisterAgent(BaseModel):
+    """An agent makes itself known, or says anew what it can do."""
+
+    model_config = _example(
+        agent_id="hermes-agent",
+        agent_type="worker",
+        capabilities=["data-processing", "analysis"],
+        services=["task-execution"],
+        endpoints={"http": "http://localhost:9002"},
+        metadata={"version": "1.0.0"},
+    )
+
+    agent_id: str = Field(description="1 to 128 printable characters, chosen by the agent.")
+    agent_type: str = Field(
+        description="worker, provider, consumer, general, coordinator, specialist, monitor,"
+        " gateway, orchestrator, inference, training or processing; operators can add more."
+    )
+    capabilities: list[str] | None = Field(default=None, description="What it can do.")
+    services: list[str] | None = Field(default=None, description="What it offers.")
+    endpoints: dict[str, str] | None = Field(default=None, description="Name of service to URL.")
+    metadata: dict[str, Any] | None = Field(default=None, description="Anything more about it.")
+    version: str | None = Field(default=None, description="The agent's own version.")
+    tags: list[str] | None = Field(default=None, description="Words to find it by.")
+    slots: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="How many tasks it does at once."
+    )
+
+
+class DiscoverAgents(BaseModel):
+    """All filters must match; a filter that is not given matches every agent."""
+
+    model_config = _example(status="active", agent_type="worker")
+
+    status: str | None = Field(
+        default=None,
+        description="active, inactive, busy, stale, maintenance, error, degraded or draining.",
+    )
+    agent_type: str | None = None
+    capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
+    services: list[str] | None = Field(default=None, description="All of them are needed.")
+
+
+class UpdateStatus(BaseModel):
+    """Declares an agent's status."""
+
+    model_config = _example(
+        status="busy", load_metrics={"active_connections": 5, "pending_tasks": 2}
+    )
+
+    status: str = Field(
+        description="active, inactive, busy, stale, maintenance, error, degraded or draining."
+    )
+    load_metrics: LoadMetrics | None = Field(
+        default=None, description="Such as active_connections, pending_tasks, cpu_usage."
+    )
+
+
+class Heartbeat(BaseModel):
+    """A sign of life of an agent that speaks HTTP."""
+
+    model_config = _example(status="active", load_metrics={"cpu_usage": 0.25})
+
+    status: str | None = Field(default=None, description="What the agent says of itself.")
+    load_metrics: LoadMetrics | None = None
+
+
+class TaskRequirements(BaseModel):
+    """What an agent must have to do the task; what is not named is not required."""
+
+    model_config = _example(capabilities=["analysis"], agent_type="worker")
+
+    capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
+    agent_type: str | None = None
+    services: list[str] | None = Field(default=None, description="All of them are needed.")
+    agent_id: str | None = Field(default=None, description="This agent and no other.")
+
+
+class SubmitTaskBody(BaseModel):
+    """A piece of work."""
+
+    model_config = _example(
+        task_data={"model": "llama2", "prompt": "test prompt"}, priority="normal", requirements={}
+    )
+
+    task_data: dict[str, Any] = Field(
+        description="The work, as its agent understands it. `task_type` names the handler;"
+        " `task_id`, where given, becomes the task's id, and makes repeating the request safe."
+    )
+    priority: PriorityWord = None
+    requirements: TaskRequirements | None = None
+    timeout_seconds: float | None = Field(
+        default=None, description="Seconds that one attempt may take; at most seven days."
+    )
+    metadata: dict[str, Any] | None = Field(
+        default=None, description="Anything about the task that is not work; kept with it."
+    )

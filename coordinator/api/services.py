@@ -1,0 +1,40 @@
+"""The objects that the endpoints use, as one value, and how an endpoint gets at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from coordinator.submission.limits import Limits
+
+from .ports import Clears, CommandsAgents, Queries, Submits
+from .queue_sizes import QueueSizes
+
+__all__ = ["Services", "Wired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that the API needs; made by bootstrap."""
+
+    submitter: Submits
+    clearer: Clears
+    registry: Queries
+    registrar: CommandsAgents
+    queue_sizes: QueueSizes
+    version: str
+    problems: Callable[[], Sequence[str]] = tuple
+    """What keeps the service from its work at this moment, one sentence each; empty when well."""
+    limits: Limits = field(default_factory=Limits)
+    max_body_bytes: int = 1024 * 1024
+
+
+async def _wired(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+Wired = Annotated[Services, Depends(_wired)]
+"""The type of an endpoint's parameter that is given the services."""

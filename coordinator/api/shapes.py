@@ -1,0 +1,111 @@
+"""What records look like in answers, field by field as the contract has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from coordinator.protocol.priority import Priority
+
+from .ports import AgentRecord, TaskRecord, Totals
+from .queue_sizes import SourceDepth
+from .rendering import iso
+
+__all__ = [
+    "STRATEGY",
+    "agent_shape",
+    "priority_shape",
+    "queue_shape",
+    "task_shape",
+    "totals_shape",
+]
+
+STRATEGY = "least_connections"
+"""What late binding is: the next task goes to an agent with a free slot."""
+
+
+def agent_shape(agent: AgentRecord) -> dict[str, Any]:
+    return {
+        "agent_id": agent.agent_id,
+        "agent_type": agent.agent_type,
+        "status": agent.status,
+        "capabilities": list(agent.capabilities),
+        "services": list(agent.services),
+        "endpoints": dict(agent.endpoints),
+        "metadata": dict(agent.metadata),
+        "last_heartbeat": iso(agent.last_heartbeat),
+        "registration_time": iso(agent.registration_time),
+        "load_metrics": dict(agent.load_metrics),
+        "health_score": agent.health_score,
+        "version": agent.version,
+        "tags": list(agent.tags),
+    }
+
+
+def task_shape(task: TaskRecord) -> dict[str, Any]:
+    return {
+        "task_id": task.task_id,
+        "state": task.state,
+        "priority": task.priority.value,
+        "requirements": dict(task.requirements),
+        "lane": task.lane,
+        "task_data": dict(task.task_data),
+        "metadata": None if task.metadata is None else dict(task.metadata),
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "max_attempts": task.max_attempts,
+        "submitted_at": iso(task.submitted_at),
+        "started_at": _maybe(task.started_at),
+        "ended_at": _maybe(task.ended_at),
+        "agent_id": task.agent_id,
+        "progress": task.progress,
+        "result": task.result,
+        "error": task.error,
+    }
+
+
+def totals_shape(totals: Totals, queue_sizes: dict[str, int]) -> dict[str, Any]:
+    return {
+        "tasks_distributed": totals.tasks_distributed,
+        "tasks_completed": totals.tasks_completed,
+        "tasks_failed": totals.tasks_failed,
+        "avg_distribution_time": totals.avg_distribution_time,
+        "load_balancer_stats": {
+            "strategy": STRATEGY,
+            "total_assignments": totals.total_assignments,
+            "successful_assignments": totals.successful_assignments,
+            "failed_assignments": totals.failed_assignments,
+            "success_rate": totals.success_rate,
+            "active_agents": totals.active_agents,
+            "agent_weights": totals.agent_weights,
+            "avg_agent_load": totals.avg_agent_load,
+        },
+        "queue_sizes": queue_sizes,
+    }
+
+
+def queue_shape(found: SourceDepth) -> dict[str, Any]:
+    return {
+        "queue": found.source.queue,
+        "lane": found.source.lane,
+        "priority": found.source.priority.value,
+        "requirements": found.requirements.as_dict(),
+        "exists": found.depth is not None,
+        "ready": found.ready,
+        "consumers": found.consumers,
+    }
+
+
+def priority_shape(depths: Iterable[SourceDepth], priority: Priority) -> dict[str, int]:
+    """The totals of one priority over its queues."""
+    ours = [found for found in depths if found.source.priority is priority]
+    return {
+        "queues": len(ours),
+        "ready": sum(found.ready for found in ours),
+        "consumers": sum(found.consumers for found in ours),
+    }
+
+
+def _maybe(instant: datetime | None) -> str | None:
+    return None if instant is None else iso(instant)
