@@ -1,6 +1,7 @@
 """``python -m consumers.examples --list`` prints the fleet as JSON, one object for each agent.
 
-An agent that needs a variable which is not set is left out; `--all` lists it, too.
+Each is started by ``python -m consumers TARGET --id AGENT_ID``. One that needs a variable of the
+environment is left out while that is not set.
 """
 
 from __future__ import annotations
@@ -11,20 +12,17 @@ import os
 import sys
 from dataclasses import asdict
 
-from .fleet import FLEET
+from .fleet import fleet_of, ready_members
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m consumers.examples")
     parser.add_argument("--list", action="store_true", required=True, help="print the agents")
-    parser.add_argument("--all", action="store_true", help="also those that lack a variable")
-    options = parser.parse_args()
-    fleet = [
-        asdict(member)
-        for member in FLEET
-        if options.all or member.needs is None or os.environ.get(member.needs)
-    ]
-    json.dump(fleet, sys.stdout, indent=2)
+    parser.add_argument("--count", type=int, help="this many, some of them twice if need be")
+    options = parser.parse_args(arguments)
+    members = ready_members(os.environ)
+    count = len(members) if options.count is None else max(options.count, 0)
+    json.dump([asdict(member) for member in fleet_of(count, members)], sys.stdout, indent=2)
     print()
     return 0
 

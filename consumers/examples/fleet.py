@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-__all__ = ["FLEET", "Member"]
+__all__ = ["FLEET", "Member", "fleet_of", "ready_members"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +50,18 @@ FLEET = (
 )
 """In the order in which they are started. None is called `hermes-agent`: people register that one
 themselves, by the first example of the API."""
+
+
+def ready_members(environment: Mapping[str, str]) -> list[Member]:
+    """Those that lack nothing."""
+    return [member for member in FLEET if member.needs is None or environment.get(member.needs)]
+
+
+def fleet_of(count: int, members: list[Member]) -> list[Member]:
+    """``count`` agents; where there are fewer members, the same ones again under other ids."""
+    fleet = []
+    for number in range(count):
+        lap, position = divmod(number, len(members))
+        member = members[position]
+        fleet.append(replace(member, agent_id=f"{member.agent_id}-{lap + 1}") if lap else member)
+    return fleet

@@ -1,0 +1,350 @@
+"""Writes docs/reference/ from the source: `python docs/generate.py`, or `--check` to compare only."""  # noqa: INP001
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from coordinator import errors, settings
+from coordinator.api.app import create_app
+from coordinator.api.error_table import status_of
+from coordinator.api.services import Services
+from coordinator.protocol import commands, events, names, registration, topology
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py: change the source, then run it. -->\n"
+
+CONTROL_QUEUE = registration.control_queue("AGENT", "CONNECTION")
+CONTROL_QUEUE = CONTROL_QUEUE.replace("AGENT", "<agent>").replace("CONNECTION", "<connection>")
+
+Lines = Iterator[str]
+
+
+def settings_page() -> Lines:
+    """One row for each field of `Settings`."""
+    yield "# Settings"
+    yield ""
+    yield "Each is an environment variable. Durations are in seconds, or ISO 8601 (`PT10M`). Names are"
+    yield "separated by commas. For a secret there is a second variable with `_FILE` at its end, which"
+    yield "names a file that holds the value: `COORDINATOR_AMQP_URL_FILE`, `COORDINATOR_DATABASE_URL_FILE`,"
+    yield "`COORDINATOR_SECRET_FILE`."
+    yield ""
+    yield "| variable | default | meaning |"
+    yield "|---|---|---|"
+    told = attribute_docstrings(settings.Settings)
+    for name, field in settings.Settings.model_fields.items():
+        default = field.default
+        if field.default_factory is not None:
+            default = "$XDG_DATA_HOME/agent-coordinator"
+        yield f"| `{settings.ENV_PREFIX}{name.upper()}` | {_default(default)} | {told[name]} |"
+    yield ""
+    yield "The options `--host`, `--port`, `--data-dir` and `--amqp-url` of `coordinator up` and"
+    yield "`coordinator serve` take precedence over the environment."
+
+
+def _default(value: object) -> str:
+    match value:
+        case timedelta():
+            return f"`{value.total_seconds():g}`"
+        case None | () | "":
+            return "none"
+        case _:
+            return f"`{value}`"
+
+
+def attribute_docstrings(owner: type) -> dict[str, str]:
+    """The string below each attribute of a class, on one line."""
+    tree = cast("ast.ClassDef", ast.parse(inspect.cleandoc(inspect.getsource(owner))).body[0])
+    found: dict[str, str] = {}
+    for before, after in pairwise(tree.body):
+        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name):
+            match after:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    found[before.target.id] = " ".join(text.split())
+    return found
+
+
+def broker_page() -> Lines:
+    """Exchanges, queues, bindings, and the messages on them."""
+    yield "# Names on the broker"
+    yield ""
+    yield "Everything that exists on RabbitMQ, from `coordinator/protocol/topology.py`."
+    for section in (_exchanges, _queues, _bindings, _lanes, _events, _commands):
+        yield ""
+        yield from section()
+
+
+def _exchanges() -> Lines:
+    told = _module_docstrings(topology)
+    yield "## Exchanges"
+    yield ""
+    yield "| name | type | what |"
+    yield "|---|---|---|"
+    for exchange in topology.TOPOLOGY.exchanges:
+        yield f"| `{exchange.name}` | {exchange.kind} | {told[exchange.name]} |"
+
+
+def _queues() -> Lines:
+    told = _module_docstrings(topology)
+    yield "## Queues"
+    yield ""
+    yield "| name | arguments | what |"
+    yield "|---|---|---|"
+    for queue in topology.TOPOLOGY.queues:
+        yield f"| `{queue.name}` | {_arguments(queue.arguments)} | {told.get(queue.name, '')} |"
+    source = Source("<lane>", Priority.NORMAL)
+    work = topology.source_topology(source).queues[0]
+    yield (
+        f"| `{work.name.replace('normal', '<priority>')}` | {_arguments(work.arguments)} | "
+        "Tasks of one lane and priority, declared when the first of them arrives. |"
+    )
+    yield f"| `{CONTROL_QUEUE}` | exclusive | Commands to one agent, and replies to it. |"
+    yield f"| `{topology.live_queue('<process>').name}` | exclusive | {_heard()} |"
+
+
+def _bindings() -> Lines:
+    yield "## Bindings"
+    yield ""
+    yield "| from | key | to |"
+    yield "|---|---|---|"
+    for binding in topology.TOPOLOGY.bindings:
+        yield f"| `{binding.exchange}` | `{binding.key}` | `{binding.target}` |"
+    for key in topology.LIVE_BINDINGS:
+        yield f"| `{topology.EVENTS}` | `{key}` | `{topology.live_queue('<process>').name}` |"
+    yield f"| `{topology.WORK}` | `<lane>.<priority>` | `tasks.<lane>.<priority>` |"
+    yield f"| `{topology.CONTROL}` | `agent.<agent>` and `{commands.EVERY_AGENT}` | `{CONTROL_QUEUE}` |"
+
+
+def _lanes() -> Lines:
+    yield "## Lanes"
+    yield ""
+    yield "| requirements | lane |"
+    yield "|---|---|"
+    for wanted in (
+        Requirements(),
+        Requirements(agent_type="worker"),
+        Requirements(agent_type="worker", capabilities=("gpu", "analysis")),
+        Requirements(services=("documents",)),
+        Requirements(agent_id="hermes-agent"),
+    ):
+        yield f"| `{json.dumps(wanted.as_dict())}` | `{lane_name(wanted)}` |"
+    long = lane_name(Requirements(), long=True)
+    yield f"| none, with a `timeout_seconds` of over 10 minutes | `{long}` |"
+    yield ""
+    yield "A character outside `A-Z a-z 0-9 _ -` is written as `__` and two hexadecimal digits for each"
+    yield f"of its UTF-8 bytes: `data.v2` becomes `{names.encode_word('data.v2')}`."
+
+
+def _events() -> Lines:
+    yield "## Events"
+    yield ""
+    yield f"Published to `{topology.EVENTS}` with the key `<noun>.<author>.<what>`: the event `task.started` of"
+    yield "the agent `hermes-agent` has the key `task.hermes-agent.started`. What a coordinator states has"
+    yield f"the author `{names.COORDINATOR_AUTHOR}`."
+    yield ""
+    yield "| type | fields | what |"
+    yield "|---|---|---|"
+    for name, model in events.EVENT_TYPES.items():
+        yield f"| `{name}` | {_fields(model)} | {_first_line(model)} |"
+
+
+def _commands() -> Lines:
+    yield "## Commands"
+    yield ""
+    yield f"Published to `{topology.CONTROL}`; the property `type` names the command."
+    yield ""
+    yield "| type | fields | what |"
+    yield "|---|---|---|"
+    for model in (
+        commands.CancelTask,
+        commands.ServeSource,
+        commands.ServeSources,
+        commands.RegisterAgain,
+    ):
+        yield f"| `{model.TYPE}` | {_fields(model)} | {_first_line(model)} |"
+
+
+def _heard() -> str:
+    return "One coordinator's own copy of what agents say, heartbeats included."
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str:
+    return "<br>".join(f"`{name}: {value}`" for name, value in arguments.items())
+
+
+def _fields(model: Any) -> str:
+    return ", ".join(
+        f"`{name}`" if field.is_required() else f"`{name}`?"
+        for name, field in model.model_fields.items()
+    )
+
+
+def _first_line(owner: type) -> str:
+    return " ".join((inspect.getdoc(owner) or "").split("\n\n")[0].split())
+
+
+def _module_docstrings(module: Any) -> dict[str, str]:
+    """Value of each constant to the string below it."""
+    body = ast.parse(inspect.getsource(module)).body
+    found: dict[str, str] = {}
+    for before, after in pairwise(body):
+        match before, after:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                kind, _, rest = text.partition(": ")
+                found[str(getattr(module, name))] = " ".join((rest or kind).split())
+    return found
+
+
+def errors_page() -> Lines:
+    """The tree, and each class with its status over HTTP and its sentence."""
+    yield "# Errors"
+    yield ""
+    yield "The branches are audiences: who can do something about it."
+    yield ""
+    yield "```text"
+    yield from (
+        inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1].replace("\n    ", "\n").split("\n")
+    )
+    yield "```"
+    yield ""
+    yield "A status is given for what reaches a client of the API."
+    yield ""
+    yield "| error | HTTP | what it says |"
+    yield "|---|---|---|"
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        client = issubclass(kind, errors.RequestError | errors.Unavailable | errors.OperatorError)
+        status = status_of(_bare(kind)) if client else "-"
+        yield f"| `{name}` | {status} | {_first_line(kind)} |"
+    yield ""
+    yield "## Bodies"
+    yield ""
+    yield "Every error has `detail`, one sentence. A 404 has `status`, `message` and `timestamp` as well; a"
+    yield "422 lists what is wrong under `errors`, one `field` and `message` each; a 503 tells its `reason`"
+    yield "and, where the outcome of a submission is unknown, the `task_id` to ask for. A 503 that is worth"
+    yield "repeating as it is has the header `Retry-After`."
+
+
+def _bare(kind: type[Exception]) -> Exception:
+    exc = kind.__new__(kind)
+    Exception.__init__(exc)
+    return exc
+
+
+def http_page() -> Lines:
+    """Each endpoint of the OpenAPI document."""
+    nothing = {field.name: cast("Any", None) for field in fields(Services)}
+    document = create_app(Services(**nothing | {"version": "x", "problems": tuple})).openapi()
+    yield "# HTTP API"
+    yield ""
+    yield "The service listens on port 9001. Bodies are JSON. The full description, with every schema, is at"
+    yield "`/openapi.json` and, to read and to try, at `/docs` of a running coordinator."
+    yield ""
+    yield "| method and path | what |"
+    yield "|---|---|"
+    for path, method, operation in _operations(document):
+        yield f"| `{method.upper()} {path}` | {operation.get('summary', '')} |"
+    for path, method, operation in _operations(document):
+        yield ""
+        yield f"## {method.upper()} {path}"
+        yield ""
+        yield from (operation.get("description") or operation.get("summary", "")).splitlines()
+        yield from _body(document, operation)
+        yield ""
+        yield "| status | meaning |"
+        yield "|---|---|"
+        for status, response in sorted(operation["responses"].items()):
+            yield f"| {status} | {response['description']} |"
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        if not path.startswith("/v1/"):
+            for method, operation in methods.items():
+                yield path, method, operation
+
+
+def _body(document: dict[str, Any], operation: dict[str, Any]) -> Lines:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if content is None:
+        return
+    schema = _resolved(document, content["schema"])
+    yield ""
+    yield "| field | type | meaning |"
+    yield "|---|---|---|"
+    required = schema.get("required", [])
+    for name, field in schema.get("properties", {}).items():
+        kind = _kind(document, field)
+        need = ", required" if name in required else ""
+        yield f"| `{name}` | {kind}{need} | {' '.join(field.get('description', '').split())} |"
+
+
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    choices = schema.get("anyOf", [schema])
+    schema = next((choice for choice in choices if choice.get("type") != "null"), schema)
+    if "$ref" not in schema:
+        return schema
+    name = schema["$ref"].rpartition("/")[2]
+    return cast("dict[str, Any]", document["components"]["schemas"][name])
+
+
+def _kind(document: dict[str, Any], field: dict[str, Any]) -> str:
+    schema = _resolved(document, field)
+    kind = schema.get("type", "any")
+    if isinstance(kind, list):
+        kind = next(one for one in kind if one != "null")
+    if kind == "array":
+        return f"list of {_kind(document, schema['items'])}s"
+    return str(kind)
+
+
+PAGES: dict[str, Callable[[], Lines]] = {
+    "settings.md": settings_page,
+    "http.md": http_page,
+    "broker.md": broker_page,
+    "errors.md": errors_page,
+}
+
+
+def rendered(page: str) -> str:
+    """The text of one page, as it should be in the repository."""
+    title, *rest = PAGES[page]()
+    return "\n".join([title, "", NOTE, *rest[1:]]).rstrip() + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a page is old")
+    options = parser.parse_args()
+    old = [
+        page
+        for page in PAGES
+        if not (REFERENCE / page).is_file() or (REFERENCE / page).read_text() != rendered(page)
+    ]
+    for page in old:
+        print(f"docs/reference/{page} is out of date" + ("" if options.check else ": written"))
+        if not options.check:
+            REFERENCE.mkdir(exist_ok=True)
+            (REFERENCE / page).write_text(rendered(page))
+    return 1 if options.check and old else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

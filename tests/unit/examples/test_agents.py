@@ -1,0 +1,203 @@
+"""The example agents, each task as it would be done, with no broker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from consumers import Agent
+from consumers.__main__ import find_agent
+from consumers.examples.__main__ import main
+from consumers.examples.documents.agent import agent as librarian
+from consumers.examples.files.agent import agent as archivist
+from consumers.examples.fleet import FLEET, fleet_of, ready_members
+from consumers.examples.general.agent import agent as generalist
+from consumers.examples.inference.agent import agent as interpreter
+from consumers.examples.machine.agent import agent as inspector
+from consumers.testing import Failed, run_task
+from coordinator.demo.batch import mixed_batch
+from coordinator.protocol.requirements import Requirements
+
+from .chat_endpoint import endpoint
+
+AGENTS = [librarian, archivist, generalist, inspector, interpreter]
+
+
+@pytest.fixture(autouse=True)
+def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", "EXAMPLE_PLACES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("agent", "data", "expected"),
+    [
+        (librarian, {"task_type": "word-count", "text": "One two. Three."}, {"words": 3}),
+        (librarian, {"task_type": "word-count", "path": "library/on-queues.md"}, {"paragraphs": 8}),
+        (librarian, {"task_type": "readability", "text": "The cat sat."}, {"verdict": "easy"}),
+        (librarian, {"task_type": "keywords", "path": "library/on-clocks.md"}, {"beside": 5}),
+        (
+            librarian,
+            {"task_type": "summary", "path": "library/on-fleets.md"},
+            {"title": "On fleets"},
+        ),
+        (archivist, {"task_type": "describe", "path": "library/on-queues.md"}, {}),
+        (
+            archivist,
+            {"task_type": "checksum", "path": "python/this.py"},
+            {"path": "python/this.py"},
+        ),
+        (archivist, {"task_type": "inventory", "path": "library"}, {"unreadable": 0}),
+        (archivist, {"task_type": "duplicates", "path": "library"}, {"groups": 0}),
+        (inspector, {"task_type": "disk-space", "path": "library"}, {}),
+        (inspector, {"task_type": "system-facts"}, {}),
+        (inspector, {"task_type": "load"}, {}),
+        (generalist, {"model": "llama2", "prompt": "test prompt"}, {"model_asked_for": "llama2"}),
+        (generalist, {"anything": [1, 2]}, {"answered_by": "data analysis", "values": 2}),
+    ],
+)
+async def test_a_task_is_done(agent: Agent, data: dict[str, Any], expected: dict[str, Any]) -> None:
+    result = (await run_task(agent, data)).result
+
+    assert {key: result[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("agent", "data", "sentence"),
+    [
+        (librarian, {"task_type": "word-count"}, "needs a text, or the path"),
+        (librarian, {"task_type": "word-count", "path": "/etc/passwd"}, "outside the folders"),
+        (librarian, {"task_type": "word-count", "path": "library"}, "is a folder"),
+        (librarian, {"task_type": "word-count", "path": 3}, "must be a string"),
+        (librarian, {"task_type": "summary", "text": "x", "sentences": 0}, "from 1 to 50"),
+        (librarian, {"task_type": "readability", "text": ""}, "no sentence"),
+        (librarian, {"task_type": "survey", "path": "python/json"}, "no documents"),
+        (archivist, {"task_type": "checksum", "path": "library/../../agent.py"}, "outside"),
+        (archivist, {"task_type": "checksum", "path": "python/no.py"}, "There is no"),
+        (archivist, {"task_type": "checksum", "path": "library"}, "is a folder"),
+        (
+            archivist,
+            {"task_type": "checksum", "path": "python/this.py", "algorithms": ["x"]},
+            "Unkn",
+        ),
+        (archivist, {"task_type": "duplicates", "path": "python/this.py"}, "is a file"),
+        (archivist, {"task_type": "paint"}, "does not know the task_type 'paint'"),
+        (interpreter, {"task_type": "chat", "prompt": "hello"}, "OPENAI_BASE_URL"),
+    ],
+)
+async def test_a_mistake_ends_the_task_with_a_sentence(
+    agent: Agent, data: dict[str, Any], sentence: str
+) -> None:
+    ran = await run_task(agent, data)
+
+    assert sentence in ran.error.message
+    assert isinstance(ran.outcome, Failed)
+    assert not ran.outcome.retryable
+
+
+async def test_work_on_many_files_tells_its_progress() -> None:
+    ran = await run_task(librarian, {"task_type": "survey", "path": "library"})
+
+    assert len(ran.result["documents"]) == len(ran.progress) >= 6
+    assert ran.progress[-1].fraction == 1.0
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.agent_id)
+async def test_every_agent_answers_a_bare_prompt_and_says_how(agent: Agent) -> None:
+    result = (await run_task(agent, {"model": "llama2", "prompt": "test prompt"})).result
+
+    assert "No model has seen this prompt" in result["note"]
+    assert result["words"] == 2
+
+
+async def test_with_an_endpoint_a_bare_prompt_goes_to_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with endpoint() as (url, seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        result = (await run_task(generalist, {"model": "small-1", "prompt": "What is it?"})).result
+
+    assert (result["answered_by"], result["text"]) == ("model", "Forty-two.")
+    assert seen.bodies[0]["messages"] == [{"role": "user", "content": "What is it?"}]
+
+
+async def test_a_chat_may_bring_a_system_prompt_and_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = {"task_type": "chat", "system": "Be brief.", "prompt": "Hello?", "model": "m"}
+    with endpoint() as (url, seen):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        await run_task(interpreter, data | {"parameters": {"temperature": 0}})
+
+    assert seen.bodies[0]["temperature"] == 0
+    assert [message["role"] for message in seen.bodies[0]["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(503, True), (429, True), (401, False)])
+async def test_only_what_time_can_mend_is_retryable(
+    monkeypatch: pytest.MonkeyPatch, status: int, retryable: bool
+) -> None:
+    with endpoint(status, {"error": {"message": "no"}}) as (url, _):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        ran = await run_task(interpreter, {"task_type": "chat", "prompt": "x", "model": "m"})
+
+    assert isinstance(ran.outcome, Failed)
+    assert ran.outcome.retryable is retryable
+    assert f"answered {status}: no" in ran.error.message
+
+
+def test_the_fleet_names_agents_that_exist() -> None:
+    for member in FLEET:
+        assert find_agent(member.target).agent_id == member.agent_id
+
+
+def test_the_fleet_leaves_the_id_of_the_first_curl_example_free() -> None:
+    assert "hermes-agent" not in {member.agent_id for member in FLEET}
+
+
+def test_an_agent_that_lacks_a_variable_is_not_in_the_fleet() -> None:
+    without = {member.agent_id for member in ready_members({})}
+    with_it = {member.agent_id for member in ready_members({"OPENAI_BASE_URL": "http://x"})}
+
+    assert with_it - without == {"interpreter"}
+
+
+def test_a_larger_fleet_has_members_twice_under_other_ids() -> None:
+    ids = [member.agent_id for member in fleet_of(6, ready_members({}))]
+
+    assert ids[4:] == ["librarian-2", "archivist-2"]
+    assert len(set(ids)) == 6
+
+
+def test_the_list_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list", "--count", "2"]) == 0
+
+    listed = json.loads(capsys.readouterr().out)
+    assert [member["agent_id"] for member in listed] == ["librarian", "archivist"]
+    assert set(listed[0]) >= {"agent_id", "target", "summary"}
+
+
+async def test_the_fleet_can_do_all_that_the_demo_submits() -> None:
+    """Each piece of work goes to every agent that satisfies it, and its result can be told."""
+    agents = [find_agent(member.target) for member in ready_members({})]
+    works = {order.work.label: order.work for order in mixed_batch(100, lambda _: True)}
+
+    for work in works.values():
+        able = [agent for agent in agents if agent.options.profile.satisfies(work.requirements)]
+        assert able, f"nobody can do {work.label}"
+        if work.task_data.get("path") == "python":
+            continue  # the whole library of Python takes seconds; the files' tests do less
+        for agent in able:
+            assert work.tell((await run_task(agent, dict(work.task_data))).result)
+
+
+def test_some_work_of_the_demo_can_be_done_by_one_agent_only() -> None:
+    agents = [find_agent(member.target) for member in ready_members({})]
+
+    def able(wanted: Requirements) -> int:
+        return sum(agent.options.profile.satisfies(wanted) for agent in agents)
+
+    counts = {able(order.work.requirements) for order in mixed_batch(40, lambda _: True)}
+    assert {1, len(agents)} <= counts
