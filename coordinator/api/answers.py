@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -28,7 +28,23 @@ __all__ = [
 ]
 
 Success = Literal["success"]
-PriorityName = Literal["urgent", "critical", "high", "normal", "low"]
+PriorityName = Annotated[
+    Literal["urgent", "critical", "high", "normal", "low"], Field(examples=["normal"])
+]
+AgentId = Annotated[str, Field(examples=["hermes-agent"])]
+TaskId = Annotated[str, Field(examples=["0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10"])]
+Instant = Annotated[
+    datetime,
+    Field(examples=["2026-01-31T12:00:00.123456+00:00"], description="ISO 8601, in UTC."),
+]
+AgentStatus = Annotated[
+    str,
+    Field(
+        examples=["active"],
+        description="active, inactive, busy, stale, maintenance, error, degraded or draining.",
+    ),
+]
+Names = Annotated[list[str], Field(examples=[["data-processing", "analysis"]])]
 
 
 class FieldError(BaseModel):
@@ -54,62 +70,65 @@ class Error(BaseModel):
 
 
 class AgentShape(BaseModel):
-    agent_id: str
-    agent_type: str
-    status: str
-    capabilities: list[str]
-    services: list[str]
-    endpoints: dict[str, str]
-    metadata: dict[str, Any]
-    last_heartbeat: datetime
-    registration_time: datetime
-    load_metrics: dict[str, float]
-    health_score: float = Field(ge=0, le=1)
-    version: str
-    tags: list[str]
+    agent_id: AgentId
+    agent_type: str = Field(examples=["worker"])
+    status: AgentStatus
+    capabilities: Names
+    services: list[str] = Field(examples=[["task-execution"]])
+    endpoints: dict[str, str] = Field(examples=[{"http": "http://localhost:9002"}])
+    metadata: dict[str, Any] = Field(examples=[{"version": "1.0.0"}])
+    last_heartbeat: Instant
+    registration_time: Instant
+    load_metrics: dict[str, float] = Field(examples=[{"active_connections": 5}])
+    health_score: float = Field(ge=0, le=1, examples=[1.0])
+    version: str = Field(examples=["1.0.0"])
+    tags: list[str] = Field(examples=[[]])
 
 
 class Registered(BaseModel):
     status: Success
-    message: str
-    agent_id: str
-    registered_at: datetime
+    message: str = Field(examples=["Agent hermes-agent registered successfully"])
+    agent_id: AgentId
+    registered_at: Instant
 
 
 class Discovered(BaseModel):
     status: Success
-    query: dict[str, Any] = Field(description="The filters that were given.")
+    query: dict[str, Any] = Field(
+        description="The filters that were given.",
+        examples=[{"status": "active", "agent_type": "worker"}],
+    )
     agents: list[AgentShape]
-    count: int
-    timestamp: datetime
+    count: int = Field(examples=[1])
+    timestamp: Instant
 
 
 class AgentAnswer(BaseModel):
     status: Success
     agent: AgentShape
-    timestamp: datetime
+    timestamp: Instant
 
 
 class StatusUpdated(BaseModel):
     status: Success
-    message: str
-    agent_id: str
-    new_status: str
-    updated_at: datetime
+    message: str = Field(examples=["Agent hermes-agent status updated"])
+    agent_id: AgentId
+    new_status: AgentStatus
+    updated_at: Instant
 
 
 class HeartbeatAnswer(BaseModel):
     status: Success
-    message: str
-    agent_id: str
-    heartbeat_at: datetime
+    message: str = Field(examples=["Heartbeat received from hermes-agent"])
+    agent_id: AgentId
+    heartbeat_at: Instant
 
 
 class AgentRemovedAnswer(BaseModel):
     status: Success
-    message: str
-    agent_id: str
-    timestamp: datetime
+    message: str = Field(examples=["Agent hermes-agent removed"])
+    agent_id: AgentId
+    timestamp: Instant
 
 
 # --- tasks ------------------------------------------------------------------------------------
@@ -118,13 +137,13 @@ class AgentRemovedAnswer(BaseModel):
 class Submitted(BaseModel):
     status: Success
     message: Literal["Task submitted successfully"]
-    task_id: str
+    task_id: TaskId
     priority: PriorityName
-    submitted_at: datetime
+    submitted_at: Instant
 
 
 class TaskShape(BaseModel):
-    task_id: str
+    task_id: TaskId
     state: str = Field(
         description="queued, running, waiting, completed, dead, cancelled, expired or scheduled."
     )
@@ -136,10 +155,10 @@ class TaskShape(BaseModel):
     generation: int
     attempt: int
     max_attempts: int
-    submitted_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    agent_id: str | None = Field(description="Who works on it, or did last.")
+    submitted_at: Instant
+    started_at: Instant | None
+    ended_at: Instant | None
+    agent_id: AgentId | None = Field(description="Who works on it, or did last.")
     progress: Any
     result: Any
     error: Any
@@ -148,7 +167,7 @@ class TaskShape(BaseModel):
 class TaskAnswer(BaseModel):
     status: Success
     task: TaskShape
-    timestamp: datetime
+    timestamp: Instant
 
 
 class QueueSizesShape(BaseModel):
@@ -182,7 +201,7 @@ class TotalsShape(BaseModel):
 class TaskStatusAnswer(BaseModel):
     status: Success
     stats: TotalsShape
-    timestamp: datetime
+    timestamp: Instant
 
 
 # --- queues -----------------------------------------------------------------------------------
@@ -191,14 +210,16 @@ class TaskStatusAnswer(BaseModel):
 class QueueSizesAnswer(BaseModel):
     status: Success
     queue_sizes: QueueSizesShape
-    timestamp: datetime
+    timestamp: Instant
 
 
 class QueueShape(BaseModel):
-    queue: str = Field(description="Its name in RabbitMQ's management UI.")
-    lane: str
+    queue: str = Field(
+        description="Its name in RabbitMQ's management UI.", examples=["tasks.cap=analysis.normal"]
+    )
+    lane: str = Field(examples=["cap=analysis"])
     priority: PriorityName
-    requirements: dict[str, Any]
+    requirements: dict[str, Any] = Field(examples=[{"capabilities": ["analysis"]}])
     exists: bool = Field(description="False where it was deleted; the next task opens it again.")
     ready: int = Field(description="Tasks that wait.")
     consumers: int
@@ -216,15 +237,15 @@ class QueueStatsAnswer(BaseModel):
     priorities: dict[PriorityName, PriorityTotals]
     queues: list[QueueShape]
     distribution_stats: TotalsShape
-    timestamp: datetime
+    timestamp: Instant
 
 
 class ClearedAnswer(BaseModel):
     status: Success
-    message: str
+    message: str = Field(examples=["Cleared 12 tasks from low queue"])
     priority: PriorityName
-    cleared_count: int
-    timestamp: datetime
+    cleared_count: int = Field(examples=[12])
+    timestamp: Instant
 
 
 # --- the service ------------------------------------------------------------------------------
@@ -241,15 +262,15 @@ class Health(BaseModel):
     status: Literal["healthy", "degraded"]
     service: Literal["agent-coordinator"]
     version: str
-    timestamp: datetime
+    timestamp: Instant
     problems: list[str] | None = Field(default=None, description="Where degraded: what is wrong.")
 
 
 class Live(BaseModel):
     status: Literal["alive"]
-    timestamp: datetime
+    timestamp: Instant
 
 
 class Ready(BaseModel):
     status: Literal["ready"]
-    timestamp: datetime
+    timestamp: Instant

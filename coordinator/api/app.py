@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from . import agents, docs_page, health, queues, root, tasks
 from .body_limit import BodyLimit
+from .documented import Documented
 from .error_table import answer_error
 from .path_segments import PathSegments
 from .rendering import Answer
@@ -47,7 +48,7 @@ _TAGS = [
 
 def create_app(services: Services) -> FastAPI:
     """Opens nothing: ``services`` have lives of their own."""
-    app = FastAPI(
+    app = Documented(
         title=root.TITLE,
         summary=root.DESCRIPTION,
         description=_ABOUT,

@@ -25,7 +25,6 @@ PriorityWord = Annotated[
         {
             "type": ["string", "null"],
             "enum": [*(priority.value for priority in Priority), None],
-            "default": Priority.NORMAL.value,
             "description": "How urgent the task is, in any letter case.",
         }
     ),
@@ -125,7 +124,7 @@ class SubmitTaskBody(BaseModel):
         description="The work, as its agent understands it. `task_type` names the handler;"
         " `task_id`, where given, becomes the task's id, and makes repeating the request safe."
     )
-    priority: PriorityWord = None
+    priority: PriorityWord = Priority.NORMAL.value
     requirements: TaskRequirements | None = None
     timeout_seconds: float | None = Field(
         default=None, description="Seconds that one attempt may take; at most seven days."

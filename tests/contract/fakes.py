@@ -20,7 +20,7 @@ from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
 from coordinator.submission.submitter import Accepted, SubmitTask
 
-__all__ = ["NOW", "AnAgent", "ATask", "Fakes", "over"]
+__all__ = ["NOW", "ATask", "AnAgent", "Fakes", "over"]
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
