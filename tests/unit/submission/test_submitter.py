@@ -1,0 +1,275 @@
+"""When a task is accepted, when it is published, and what is told where that is not known."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    Conflict,
+    InvalidRequest,
+    OutcomeUnknown,
+    PublishRefused,
+    TaskNotFound,
+    TooManyLanes,
+)
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import token_matches
+from coordinator.protocol.topology import TASKS
+from coordinator.submission.submitter import SubmitTask, Submitter
+from tests.support.waiting import eventually
+
+SECRET = b"a secret of the tests"
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Broker:
+    """Records what is published, and fails in turn as ``failures`` say."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, Message]] = []
+        self.failures: list[Exception] = []
+        self.ensured: list[tuple[Source, Requirements]] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        self.published.append((exchange, key, message))
+        await self.may_answer.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+
+    async def ensure(self, source: Source, requirements: Requirements) -> None:
+        self.ensured.append((source, requirements))
+
+
+class Known:
+    """What the registry would know: every task that was noted as submitted."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, TaskMessage] = {}
+
+    async def find(self, task_id: str) -> TaskMessage:
+        await asyncio.sleep(0)
+        if task_id not in self.tasks:
+            raise TaskNotFound(task_id)
+        return self.tasks[task_id]
+
+    def note(self, task: TaskMessage) -> None:
+        self.tasks[task.task_id] = task
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def known() -> Known:
+    return Known()
+
+
+@pytest.fixture
+def submitter(broker: Broker, known: Known) -> Submitter:
+    return Submitter(
+        publisher=broker,
+        ensure=broker.ensure,
+        secret=SECRET,
+        find=known.find,
+        note_submitted=known.note,
+        now=lambda: NOW,
+    )
+
+
+def wish(**fields: Any) -> SubmitTask:
+    return SubmitTask(**({"task_data": {"prompt": "test prompt"}} | fields))
+
+
+async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
+    submitter: Submitter, broker: Broker, known: Known
+) -> None:
+    wanted = Requirements(capabilities=("gpu",))
+    accepted = await submitter.submit(
+        wish(
+            priority=Priority.HIGH,
+            requirements=wanted,
+            timeout_seconds=5,
+            metadata={"team": "a"},
+            headers={"traceparent": "00-trace"},
+        )
+    )
+
+    [(exchange, key, message)] = broker.published
+    assert (exchange, key) == (TASKS, "cap=gpu.high")
+    assert broker.ensured == [(Source("cap=gpu", Priority.HIGH), wanted)]
+    assert message.headers == {"traceparent": "00-trace"}
+    task = TaskMessage.from_message(message)
+    assert task == known.tasks[accepted.task_id]
+    assert (task.task_id, task.priority, task.submitted_at) == (
+        accepted.task_id,
+        accepted.priority,
+        NOW,
+    )
+    assert (task.timeout_seconds, task.metadata) == (5, {"team": "a"})
+    assert (task.generation, task.attempt, task.max_attempts) == (1, 1, 1)
+    assert token_matches(SECRET, task.task_id, 1, 1, task.task_token)
+
+
+async def test_nothing_is_answered_before_the_confirm(
+    submitter: Submitter, broker: Broker, known: Known
+) -> None:
+    broker.may_answer.clear()
+    submission = asyncio.create_task(submitter.submit(wish()))
+    await eventually(lambda: broker.published)
+    assert not submission.done()
+    assert not known.tasks
+    broker.may_answer.set()
+    accepted = await submission
+    assert accepted.task_id in known.tasks
+
+
+async def test_a_long_task_goes_to_the_long_queue_of_its_lane(
+    submitter: Submitter, broker: Broker
+) -> None:
+    await submitter.submit(wish(timeout_seconds=601))
+    assert broker.published[0][1] == "any~long.normal"
+
+
+async def test_a_refusal_is_tried_once_more_and_then_told(
+    submitter: Submitter, broker: Broker, known: Known
+) -> None:
+    broker.failures = [PublishRefused()]
+    accepted = await submitter.submit(wish())
+    assert [message.correlation_id for _, _, message in broker.published] == [accepted.task_id] * 2
+
+    broker.failures = [PublishRefused(), PublishRefused()]
+    with pytest.raises(BrokerUnavailable):
+        await submitter.submit(wish())
+    assert len(known.tasks) == 1
+
+
+async def test_an_unknown_outcome_is_never_repeated_and_carries_the_id(
+    submitter: Submitter, broker: Broker, known: Known
+) -> None:
+    broker.failures = [OutcomeUnknown()]
+    with pytest.raises(OutcomeUnknown) as outcome:
+        await submitter.submit(wish())
+    [(_, _, message)] = broker.published
+    assert outcome.value.task_id == message.correlation_id
+    assert not known.tasks
+
+
+async def test_a_refusal_followed_by_silence_is_an_unknown_outcome(
+    submitter: Submitter, broker: Broker
+) -> None:
+    broker.failures = [PublishRefused(), OutcomeUnknown()]
+    with pytest.raises(OutcomeUnknown) as outcome:
+        await submitter.submit(wish(task_data={"task_id": "mine"}))
+    assert outcome.value.task_id == "mine"
+
+
+async def test_a_task_whose_lane_cannot_be_opened_is_not_sent(broker: Broker, known: Known) -> None:
+    async def refuse(source: Source, requirements: Requirements) -> None:
+        raise TooManyLanes
+
+    submitter = Submitter(
+        publisher=broker,
+        ensure=refuse,
+        secret=SECRET,
+        find=known.find,
+        note_submitted=known.note,
+    )
+    with pytest.raises(TooManyLanes):
+        await submitter.submit(wish())
+    assert not broker.published
+
+
+async def test_an_id_in_the_data_becomes_the_tasks_id(submitter: Submitter) -> None:
+    accepted = await submitter.submit(wish(task_data={"task_id": "mine"}))
+    assert accepted.task_id == "mine"
+
+
+@pytest.mark.parametrize("task_id", ["", "a\tb", 5, "x" * 129, ["a"]])
+async def test_an_id_that_cannot_be_one_is_refused(
+    submitter: Submitter, broker: Broker, task_id: object
+) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        await submitter.submit(wish(task_data={"task_id": task_id}))
+    assert refusal.value.field == "task_data.task_id"
+    assert not broker.published
+
+
+async def test_no_id_and_null_give_a_new_one(submitter: Submitter) -> None:
+    first = await submitter.submit(wish())
+    second = await submitter.submit(wish(task_data={"task_id": None}))
+    assert first.task_id != second.task_id
+
+
+async def test_the_same_task_again_is_answered_the_same_without_a_second_publish(
+    broker: Broker, known: Known
+) -> None:
+    clock = iter([NOW, NOW.replace(hour=13)])
+    submitter = Submitter(
+        publisher=broker,
+        ensure=broker.ensure,
+        secret=SECRET,
+        find=known.find,
+        note_submitted=known.note,
+        now=lambda: next(clock),
+    )
+    again = wish(
+        task_data={"task_id": "mine", "n": [1, 2]},
+        requirements=Requirements(capabilities=("b", "a")),
+    )
+    first = await submitter.submit(again)
+    assert await submitter.submit(again) == first
+    assert len(broker.published) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"task_data": {"task_id": "mine", "n": 2}},
+        {"priority": Priority.LOW},
+        {"requirements": Requirements(agent_type="worker")},
+    ],
+)
+async def test_another_task_under_a_used_id_is_a_conflict(
+    submitter: Submitter, broker: Broker, other: dict[str, Any]
+) -> None:
+    first: dict[str, Any] = {"task_data": {"task_id": "mine", "n": 1}}
+    await submitter.submit(wish(**first))
+    with pytest.raises(Conflict, match="'mine' was used before"):
+        await submitter.submit(wish(**(first | other)))
+    assert len(broker.published) == 1
+
+
+async def test_one_id_submitted_many_times_at_once_is_published_once(
+    submitter: Submitter, broker: Broker
+) -> None:
+    answers = await asyncio.gather(
+        *(submitter.submit(wish(task_data={"task_id": "mine"})) for _ in range(20))
+    )
+    assert len(set(answers)) == 1
+    assert len(broker.published) == 1
+
+
+async def test_after_an_unknown_outcome_the_id_may_be_submitted_again(
+    submitter: Submitter, broker: Broker
+) -> None:
+    broker.failures = [OutcomeUnknown()]
+    with pytest.raises(OutcomeUnknown):
+        await submitter.submit(wish(task_data={"task_id": "mine"}))
+    accepted = await submitter.submit(wish(task_data={"task_id": "mine"}))
+    assert accepted.task_id == "mine"
+    assert len({message.message_id for _, _, message in broker.published}) == 1
