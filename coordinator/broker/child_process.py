@@ -1,4 +1,8 @@
-"""Child processes that never outlive this one, and never see its Ctrl-C."""
+"""Child processes that do not outlive this one.
+
+Each has a session of its own: a terminal's Ctrl-C reaches the parent alone, which stops them in
+order.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,39 @@ import ctypes
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Callable, Sequence
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["spawn"]
+__all__ = ["spawn_bound", "spawn_obedient"]
 
 PR_SET_PDEATHSIG = 1
 
 
-async def spawn(
-    command: Sequence[str], *, env: dict[str, str], output: Path, pass_fds: Sequence[int] = ()
+async def spawn_obedient(
+    command: Sequence[str], *, env: Mapping[str, str], output: Path, pass_fds: Sequence[int] = ()
 ) -> Process:
-    """Start ``command`` in a session of its own, its output in a file.
+    """Start what ends by itself at the end of its standard input.
 
-    On Linux the kernel kills it when the thread that called this ends, even by SIGKILL: call it
-    from a thread that lasts. Elsewhere a child survives the SIGKILL of its parent.
+    That is when the parent closes it, or ends in whatever way.
+    """
+    with output.open("ab") as file:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=env,
+            stdin=PIPE,
+            stdout=file,
+            stderr=STDOUT,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+
+
+async def spawn_bound(command: Sequence[str], *, env: Mapping[str, str], output: Path) -> Process:
+    """Start what is killed when this process ends, in whatever way.
+
+    The kernel of Linux does it when the thread that called this ends: call it from a thread that
+    lasts. Elsewhere the child survives a SIGKILL of its parent.
     """
     with output.open("ab") as file:
         return await asyncio.create_subprocess_exec(
@@ -31,8 +52,7 @@ async def spawn(
             stdin=DEVNULL,
             stdout=file,
             stderr=STDOUT,
-            pass_fds=pass_fds,
-            start_new_session=True,  # a terminal's Ctrl-C goes to one session only
+            start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )
 

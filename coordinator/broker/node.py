@@ -17,12 +17,12 @@ from contextlib import AsyncExitStack, suppress
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
-from .child_process import spawn
+from .child_process import spawn_bound, spawn_obedient
 from .node_files import Identity, NodeFiles, Ports, choose_port, environment, is_free
 from .node_readiness import amqp_version, management_answers, reason_of_failure
 from .node_server import ServerBinaries, find_server
@@ -40,11 +40,6 @@ STOP_TIMEOUT = 15.0
 
 POLL = 0.05
 """Seconds between two looks at whether a node has got on."""
-
-STORES_CLOSED = "Management plugin: to stop collect_statistics."
-"""What a stopping node logs once every connection and message store is closed. The plugin then
-calls Erlang's application controller, which is itself waiting for the plugin to end, and both wait
-for five seconds until that call times out. Nothing is left to be saved."""
 
 START_ATTEMPTS = 3
 """A chosen port can be taken by another program before the node has it."""
@@ -90,6 +85,8 @@ class EmbeddedNode:
         self._ports = Ports(amqp=0, management=0, distribution=0, epmd=0)
         self._version = ""
         self._vm: Process | None = None
+        self._obeys = False
+        """Whether the VM reads its standard input yet: it does so once it has booted."""
         self._stack = AsyncExitStack()
 
     @property
@@ -167,10 +164,14 @@ class EmbeddedNode:
         await self._stack.aclose()
         self.state = NodeState.STOPPED
 
-    async def wait(self) -> None:
-        """Return when the node has ended, by itself or because it was stopped."""
+    async def died(self) -> NoReturn:
+        """Wait until the node ends without having been asked to; then raise `OperatorError`."""
         if self._vm is not None:
             await self._vm.wait()
+        if self.state is not NodeState.RUNNING:
+            await asyncio.Event().wait()  # it was stopped: it did not die
+        reason = reason_of_failure(self._files.output, self._files.log)
+        raise OperatorError(f"The private RabbitMQ node ended: {reason}. Its log: {self.log}")
 
     async def _start_once(self, server: ServerBinaries, lock: int, *, last: bool) -> bool:
         """Whether the node came up; False where its ports were taken and others may be tried."""
@@ -180,11 +181,11 @@ class EmbeddedNode:
         env = environment(server.path_of(self._files.folder), self._ports)
         async with AsyncExitStack() as stack:
             try:
-                epmd = await spawn(
+                epmd = await spawn_bound(
                     server.epmd_command(self._ports.epmd), env=env, output=self._files.output
                 )
                 stack.push_async_callback(_kill, epmd)
-                vm = await spawn(
+                vm = await spawn_obedient(
                     server.command(self._files.folder),
                     env=env,
                     output=self._files.output,
@@ -194,7 +195,7 @@ class EmbeddedNode:
                 raise OperatorError(
                     f"RabbitMQ could not be started: {exc.filename}: {exc.strerror}."
                 ) from exc
-            self._vm = vm
+            self._vm, self._obeys = vm, False
             stack.push_async_callback(self._stop_vm, vm)
             self._say("Starting a private RabbitMQ node (this takes some seconds) ...")
             try:
@@ -252,6 +253,7 @@ class EmbeddedNode:
                     self._ports.management, self.username, self.password
                 ):
                     await self._pause(vm)
+                self._obeys = True
         except TimeoutError:
             raise _Died(f"it did not answer within {START_TIMEOUT:.0f} seconds") from None
 
@@ -261,28 +263,19 @@ class EmbeddedNode:
         await asyncio.sleep(POLL)
 
     async def _stop_vm(self, vm: Process) -> None:
-        if vm.returncode is not None:
-            return
-        log_end = self._files.log.stat().st_size if self._files.log.exists() else 0
-        with suppress(ProcessLookupError):
-            vm.send_signal(signal.SIGTERM)
-            vm.send_signal(signal.SIGCONT)  # a suspended process can't obey
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT):
-                await self._until_stores_closed(vm, log_end)
-        except TimeoutError:
-            self._say("RabbitMQ did not stop in time: killing it.")
+        if vm.returncode is None:
+            with suppress(ProcessLookupError):
+                vm.send_signal(signal.SIGCONT)  # a suspended process can't obey
+                if not self._obeys:
+                    vm.send_signal(signal.SIGTERM)
+            if vm.stdin is not None:
+                vm.stdin.close()
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT):
+                    await vm.wait()
+            except TimeoutError:
+                self._say("RabbitMQ did not stop in time: killing it.")
         await _kill(vm)
-
-    async def _until_stores_closed(self, vm: Process, log_end: int) -> None:
-        """Return when the node has ended, or has only its own five seconds left to wait for."""
-        mark = STORES_CLOSED.encode()
-        while vm.returncode is None:
-            with suppress(FileNotFoundError), self._files.log.open("rb") as log:
-                log.seek(log_end)
-                if mark in log.read():
-                    return
-            await asyncio.sleep(POLL)
 
 
 class _Died(Exception):

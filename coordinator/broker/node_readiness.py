@@ -19,6 +19,7 @@ VERSION_PROPERTY = b"\x07versionS"
 ANSWER_TIMEOUT = 5.0
 
 DECORATION = re.compile(r"^[\s=\-#*.|{}\[\]()<>_,]*$")
+TERMINAL_TITLE = re.compile(r"\x1b\][^\x07]*\x07")
 LOG_PREFIX = re.compile(r"^\S+ \S+ \[\w+\] <[\d.]+> ?")
 KNOWN_REASONS = (
     ("eaddrinuse", "one of its ports was taken by another program meanwhile"),
@@ -80,6 +81,7 @@ def reason_of_failure(*logs: Path) -> str:
 
 def _last_lines(log: Path, count: int = 60) -> list[str]:
     try:
-        return log.read_text(errors="replace").splitlines()[-count:]
+        text = TERMINAL_TITLE.sub("", log.read_text(errors="replace"))
+        return text.splitlines()[-count:]
     except OSError:
         return []

@@ -1,0 +1,138 @@
+"""The broker fixtures. A test that asks for one runs once for each RabbitMQ version at hand.
+
+`broker` is a virtual host of the test's own on a node that all tests share; `own_broker` is a node
+of the test's own, which it may stop, kill and suspend.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests.support.broker import Broker, Node, OwnBroker, own_node
+from tests.support.management import ManagementApi
+from tests.support.sources import BrokerSource, broker_sources, must_have_a_broker
+
+NO_BROKER = (
+    "no RabbitMQ at hand: run `make rabbitmq`, start Docker,"
+    " or set COORDINATOR_TEST_AMQP_URL and COORDINATOR_TEST_MANAGEMENT_URL"
+)
+
+_numbers = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "broker_source" not in metafunc.fixturenames:
+        return
+    sources = broker_sources()
+    if not sources and not must_have_a_broker():
+        none = pytest.param(None, id="no-rabbitmq", marks=pytest.mark.skip(reason=NO_BROKER))
+        metafunc.parametrize("broker_source", [none], scope="session")
+        return
+    metafunc.parametrize(
+        "broker_source",
+        sources or [None],
+        ids=[source.label for source in sources] or ["no-rabbitmq"],
+        scope="session",
+    )
+
+
+@pytest.fixture(scope="session")
+def broker_source(request: pytest.FixtureRequest) -> BrokerSource:
+    """Where this run of the test gets its broker from; `pytest_generate_tests` names them all."""
+    source: BrokerSource | None = getattr(request, "param", None)
+    if source is None:
+        pytest.fail(NO_BROKER)
+    return source
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_nodes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, Node]]:
+    """One running node for each version that the chosen tests need, by label."""
+    wanted: dict[str, BrokerSource] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            source = item.callspec.params.get("broker_source")
+            if isinstance(source, BrokerSource) and source.ours and "broker" in item.fixturenames:
+                wanted[source.label] = source
+    nodes = {
+        label: own_node(source, tmp_path_factory.mktemp(label)) for label, source in wanted.items()
+    }
+    try:
+        await asyncio.gather(*(node.start() for node in nodes.values()))
+        yield nodes
+    finally:
+        await asyncio.gather(*(node.stop() for node in nodes.values()))
+
+
+@pytest.fixture
+async def management(
+    broker_source: BrokerSource, shared_nodes: dict[str, Node]
+) -> AsyncIterator[ManagementApi]:
+    """Of the shared node."""
+    if broker_source.management_url is not None:
+        api = ManagementApi.with_login(broker_source.management_url)
+    else:
+        node = shared_nodes[broker_source.label]
+        api = ManagementApi(node.management_url, username=node.username, password=node.password)
+    async with api:
+        yield api
+
+
+@pytest.fixture
+async def broker(
+    broker_source: BrokerSource,
+    shared_nodes: dict[str, Node],
+    management: ManagementApi,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Broker]:
+    """A virtual host of the test's own."""
+    url = broker_source.amqp_url or shared_nodes[broker_source.label].amqp_url
+    vhost = f"{_readable(request.node.name)}-{next(_numbers)}"
+    await management.create_vhost(vhost)
+    try:
+        yield Broker(
+            url,
+            management,
+            vhost=vhost,
+            name=_readable(request.node.name),
+            version=await management.version(),
+        )
+    finally:
+        await management.delete("vhosts", vhost)
+
+
+@pytest.fixture
+def broker_url(broker: Broker) -> str:
+    return broker.url
+
+
+@pytest.fixture
+async def own_broker(
+    broker_source: BrokerSource,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[OwnBroker]:
+    """A running node of the test's own, which it may stop, kill and suspend."""
+    if not broker_source.ours:
+        pytest.skip("this broker is not the tests' own: they may not stop it")
+    async with AsyncExitStack() as stack:
+        node = own_node(broker_source, tmp_path_factory.mktemp("own"))
+        stack.push_async_callback(node.stop)
+        await node.start()
+        management = await stack.enter_async_context(
+            ManagementApi(node.management_url, username=node.username, password=node.password)
+        )
+        yield OwnBroker(node, management, name=_readable(request.node.name))
+
+
+def _readable(test: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", test).strip("-")[:120]

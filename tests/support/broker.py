@@ -1,0 +1,150 @@
+"""A broker as a test sees it, and the nodes behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import aiormq
+
+from coordinator.broker.node import EmbeddedNode
+
+from .management import ManagementApi
+from .sources import BrokerSource
+
+__all__ = ["Broker", "Node", "OwnBroker", "own_node"]
+
+
+class Node(Protocol):
+    """A RabbitMQ server of the tests' own."""
+
+    @property
+    def amqp_url(self) -> str: ...
+    @property
+    def management_url(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def kill(self) -> None:
+        """End it without warning, as a crash would; `start` starts it again."""
+
+    async def suspend(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+
+    async def resume(self) -> None: ...
+
+
+class Broker:
+    """A virtual host of the test's own."""
+
+    def __init__(
+        self, amqp_url: str, management: ManagementApi, *, vhost: str, name: str, version: str
+    ) -> None:
+        self.url = urlunsplit(urlsplit(amqp_url)._replace(path="/" + quote(vhost, safe="")))
+        self.vhost = vhost
+        self.name = name
+        """The test's name: for connections, so that they can be told apart."""
+        self.version = version
+        """Of the server, such as `3.10.8`."""
+        self.management = management
+
+    @property
+    def major(self) -> tuple[int, int]:
+        """The version as numbers, such as (3, 10)."""
+        first, second, *_ = self.version.split(".")
+        return int(first), int(second)
+
+    async def depth(self, queue: str) -> int:
+        """Ready messages, as the queue itself counts them."""
+        async with _channel(self.url) as channel:
+            ok = await channel.queue_declare(queue, passive=True)
+            return ok.message_count or 0
+
+    async def queues(self) -> list[str]:
+        """The names of all queues, sorted."""
+        return sorted(queue["name"] for queue in await self.management.get("queues", self.vhost))
+
+    async def delete_queue(self, queue: str) -> None:
+        """As an operator does by hand, whatever is in it."""
+        await self.management.delete("queues", self.vhost, queue)
+
+    async def connections(self) -> list[str]:
+        """The names that clients gave their connections, sorted; up to five seconds old."""
+        found = await self.management.get("vhosts", self.vhost, "connections")
+        return sorted(one.get("user_provided_name") or one["name"] for one in found)
+
+    async def close_connections(self) -> None:
+        """As an operator does in the management UI."""
+        for one in await self.management.get("vhosts", self.vhost, "connections"):
+            await self.management.delete("connections", one["name"])
+
+
+class OwnBroker(Broker):
+    """A node of the test's own, which it may stop, kill and suspend."""
+
+    def __init__(self, node: Node, management: ManagementApi, *, name: str) -> None:
+        super().__init__(node.amqp_url, management, vhost="/", name=name, version=node.version)
+        self.node = node
+
+    async def start(self) -> None:
+        """At the same address and with its data."""
+        await self.node.start()
+        if self.node.amqp_url not in {self.url, self.url.removesuffix("%2F")}:
+            raise AssertionError(f"the broker came back at {self.node.amqp_url}, not {self.url}")
+
+    async def stop(self) -> None:
+        await self.node.stop()
+
+    async def kill(self) -> None:
+        """End it without warning, as a crash would; `start` starts it again."""
+        await self.node.kill()
+
+    async def suspend(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+        await self.node.suspend()
+
+    async def resume(self) -> None:
+        await self.node.resume()
+
+
+class LocalNode(EmbeddedNode):
+    """A private node that a test may treat badly."""
+
+    async def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        await self.stop()
+
+    async def suspend(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    async def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def own_node(source: BrokerSource, data_dir: Path) -> Node:
+    """A new node, not started yet, on ports that no one else expects anything at."""
+    if source.image is not None:
+        from .containers import ContainerNode  # needs Docker's client
+
+        return ContainerNode(source.image)
+    return LocalNode(data_dir, server=source.server, standard_ports=False)
+
+
+@asynccontextmanager
+async def _channel(url: str) -> AsyncIterator[aiormq.abc.AbstractChannel]:
+    connection = await aiormq.connect(url)
+    try:
+        yield await connection.channel()
+    finally:
+        await connection.close()

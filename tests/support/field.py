@@ -1,0 +1,164 @@
+"""A broker set up as a coordinator leaves it, without a coordinator: agents are tested on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from consumers import Agent
+from consumers.registration import ReplyCache
+from coordinator.broker.channel import Channel, Delivery
+from coordinator.broker.connection import Connection
+from coordinator.broker.publisher import Publisher
+from coordinator.protocol.codec import decode
+from coordinator.protocol.events import (
+    Event,
+    EventData,
+    TaskCompleted,
+    TaskFailed,
+    TaskStarted,
+)
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.registration import RegisterReply, SourceOffer
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.topology import (
+    EVENTS,
+    TASKS,
+    TOPOLOGY,
+    BindingSpec,
+    QueueSpec,
+    Topology,
+    source_topology,
+)
+
+from .waiting import eventually
+
+__all__ = ["Field", "any_lane", "lane"]
+
+Data = TypeVar("Data", bound=EventData)
+
+
+def any_lane(priority: str = "normal") -> Source:
+    """The queue of tasks without requirements."""
+    return Source("any", Priority(priority))
+
+
+def lane(name: str, priority: str = "normal") -> Source:
+    return Source(f"cap={name}", Priority(priority))
+
+
+class Field:
+    """Declares queues, submits tasks, and hears every event in the order of its arrival."""
+
+    def __init__(self, url: str, cache_dir: Path) -> None:
+        self.url = url
+        self.cache_dir = cache_dir
+        self.events: list[Event] = []
+        self.bad: list[str] = []
+        """Events that could not be decoded."""
+        self.sources: list[Source] = []
+        self._connection = Connection(url, name="test field")
+        self._publisher = Publisher(self._connection)
+        self._channel: Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._connection.__aenter__()
+        await self._publisher.__aenter__()
+        await self.listen()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._publisher.__aexit__()
+        await self._connection.__aexit__()
+
+    async def listen(self) -> None:
+        """Set up the broker and hear events; again after the broker was away."""
+        link = await self._connection.opened_or_refused()
+        self._channel = await link.channel()
+        await self._channel.declare(TOPOLOGY)
+        queue = f"test.events.{new_id()}"
+        await self._channel.declare(
+            Topology(
+                queues=(QueueSpec(name=queue, exclusive=True),),
+                bindings=(BindingSpec(exchange=EVENTS, target=queue, key="#"),),
+            )
+        )
+        await self._channel.consume(queue, self._heard, tag=queue, no_ack=True)
+        await self._publisher.ready()
+
+    def _heard(self, delivery: Delivery) -> None:
+        try:
+            self.events += decode(delivery.message, delivery.routing_key)
+        except Exception as exc:  # noqa: BLE001 - shown by the test that looks
+            self.bad.append(repr(exc))
+
+    async def open(self, *sources: Source) -> None:
+        """Declare queues, as for the first task on each."""
+        assert self._channel is not None
+        for source in sources:
+            await self._channel.declare(source_topology(source))
+            self.sources.append(source)
+
+    def agent(
+        self,
+        agent_id: str,
+        *,
+        slots: int = 1,
+        serves: Iterable[Source] | None = None,
+        **more: Any,
+    ) -> Agent:
+        """An agent that was registered before, for ``serves`` or all queues that are open now."""
+        offers = [SourceOffer.of(s) for s in (self.sources if serves is None else serves)]
+        ReplyCache(self.cache_dir, agent_id).save(RegisterReply(sources=offers))
+        return Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
+
+    def message(self, source: Source, **data: Any) -> TaskMessage:
+        return TaskMessage(
+            task_id=new_id(),
+            task_data=data,
+            priority=source.priority,
+            submitted_at=datetime.now(UTC),
+            task_token="token",
+        )
+
+    async def submit(self, source: Source, **data: Any) -> str:
+        """One task with this `task_data`; returns its id."""
+        message = self.message(source, **data)
+        await self.send(source, message)
+        return message.task_id
+
+    async def send(self, source: Source, message: TaskMessage) -> None:
+        await self._publisher.publish(message.to_message(), exchange=TASKS, key=source.key)
+
+    async def submit_many(self, source: Source, count: int, **data: Any) -> list[str]:
+        ids: list[str] = []
+        while len(ids) < count:
+            some = min(500, count - len(ids))
+            ids += await asyncio.gather(*(self.submit(source, **data) for _ in range(some)))
+        return ids
+
+    async def depth(self, source: Source) -> int:
+        assert self._channel is not None
+        return (await self._channel.depth(source.queue)).ready
+
+    def heard(self, kind: type[Data]) -> list[Data]:
+        """What was heard of one type of event, in order."""
+        return [event.data for event in self.events if isinstance(event.data, kind)]
+
+    def started(self) -> list[str]:
+        """The ids of the tasks that were started, in order."""
+        return [event.task_id for event in self.heard(TaskStarted)]
+
+    def ended(self) -> set[str]:
+        return {e.task_id for e in self.heard(TaskCompleted)} | {
+            e.task_id for e in self.heard(TaskFailed)
+        }
+
+    async def all_ended(self, task_ids: Iterable[str], *, timeout: float = 20) -> None:
+        wanted = set(task_ids)
+        await eventually(lambda: wanted <= self.ended(), timeout=timeout)
