@@ -7,6 +7,7 @@ import ast
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
@@ -68,7 +69,7 @@ def _default(value: object) -> str:
 
 def attribute_docstrings(owner: type) -> dict[str, str]:
     """The string below each attribute of a class, on one line."""
-    tree = cast("ast.ClassDef", ast.parse(inspect.cleandoc(inspect.getsource(owner))).body[0])
+    tree = cast("ast.ClassDef", ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0])
     found: dict[str, str] = {}
     for before, after in pairwise(tree.body):
         if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name):
@@ -152,9 +153,9 @@ def _lanes() -> Lines:
 def _events() -> Lines:
     yield "## Events"
     yield ""
-    yield f"Published to `{topology.EVENTS}` with the key `<noun>.<author>.<what>`: the event `task.started` of"
-    yield "the agent `hermes-agent` has the key `task.hermes-agent.started`. What a coordinator states has"
-    yield f"the author `{names.COORDINATOR_AUTHOR}`."
+    yield f"Published to `{topology.EVENTS}` with the key `<noun>.<author>.<what>`: the event"
+    yield "`task.started` of the agent `hermes-agent` has the key `task.hermes-agent.started`. What a"
+    yield f"coordinator states has the author `{names.COORDINATOR_AUTHOR}`."
     yield ""
     yield "| type | fields | what |"
     yield "|---|---|---|"
@@ -208,7 +209,8 @@ def _module_docstrings(module: Any) -> dict[str, str]:
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
                 kind, _, rest = text.partition(": ")
-                found[str(getattr(module, name))] = " ".join((rest or kind).split())
+                sentence = " ".join((rest or kind).split())
+                found[str(getattr(module, name))] = sentence[:1].upper() + sentence[1:]
     return found
 
 
@@ -219,9 +221,7 @@ def errors_page() -> Lines:
     yield "The branches are audiences: who can do something about it."
     yield ""
     yield "```text"
-    yield from (
-        inspect.cleandoc(errors.__doc__ or "").split("\n\n")[1].replace("\n    ", "\n").split("\n")
-    )
+    yield from textwrap.dedent((errors.__doc__ or "").split("\n\n")[1]).splitlines()
     yield "```"
     yield ""
     yield "A status is given for what reaches a client of the API."
@@ -293,7 +293,8 @@ def _body(document: dict[str, Any], operation: dict[str, Any]) -> Lines:
     for name, field in schema.get("properties", {}).items():
         kind = _kind(document, field)
         need = ", required" if name in required else ""
-        yield f"| `{name}` | {kind}{need} | {' '.join(field.get('description', '').split())} |"
+        told = field.get("description") or _resolved(document, field).get("description", "")
+        yield f"| `{name}` | {kind}{need} | {' '.join(told.split())} |"
 
 
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
