@@ -215,9 +215,9 @@ class QueueSizesAnswer(BaseModel):
 
 class QueueShape(BaseModel):
     queue: str = Field(
-        description="Its name in RabbitMQ's management UI.", examples=["tasks.cap=analysis.normal"]
+        description="Its name in RabbitMQ's management UI.", examples=["tasks.cap:analysis.normal"]
     )
-    lane: str = Field(examples=["cap=analysis"])
+    lane: str = Field(examples=["cap:analysis"])
     priority: PriorityName
     requirements: dict[str, Any] = Field(examples=[{"capabilities": ["analysis"]}])
     exists: bool = Field(description="False where it was deleted; the next task opens it again.")

@@ -1,10 +1,10 @@
 """Lanes: the queues for one distinct requirement set, one per priority.
 
 any                                    no requirements: open to every agent
-type=worker                            a worker
-type=worker+cap=analysis+cap=gpu       a worker with both capabilities
-agent=hermes-agent                     this agent only
-any~long                               tasks that may hold their message for longer than
+type:worker                            a worker
+type:worker+cap:analysis+cap:gpu       a worker with both capabilities
+agent:hermes-agent                     this agent only
+any:long                               tasks that may hold their message for longer than
 `LONG_AFTER`
 """
 
@@ -32,19 +32,22 @@ MAX_LANE = 160
 
 
 def lane_name(requirements: Requirements, *, long: bool = False) -> str:
-    """The canonical name of the lane for these requirements: one word of a routing key."""
+    """The canonical name of the lane for these requirements: one word of a routing key.
+
+    Only characters that drivers accept in the name of a queue: `=` and `~`, for two, are refused.
+    """
     parts: list[str] = []
     if requirements.agent_id:
-        parts.append(f"agent={encode_word(requirements.agent_id)}")
+        parts.append(f"agent:{encode_word(requirements.agent_id)}")
     if requirements.agent_type:
-        parts.append(f"type={encode_word(requirements.agent_type)}")
-    parts += (f"cap={encode_word(capability)}" for capability in requirements.capabilities)
-    parts += (f"svc={encode_word(service)}" for service in requirements.services)
+        parts.append(f"type:{encode_word(requirements.agent_type)}")
+    parts += (f"cap:{encode_word(capability)}" for capability in requirements.capabilities)
+    parts += (f"svc:{encode_word(service)}" for service in requirements.services)
     name = "+".join(parts) or OPEN_LANE
     if len(name) > MAX_LANE:
         digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        name = f"{name[: MAX_LANE - 34]}~h{digest}"
-    return f"{name}~long" if long else name
+        name = f"{name[: MAX_LANE - 34]}:h{digest}"
+    return f"{name}:long" if long else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ async def test_one_publish_lands_on_the_work_queue_and_in_the_log(
 async def test_a_task_whose_queue_is_missing_lands_in_unrouted_and_in_the_log(
     link: Link, publisher: Publisher
 ) -> None:
-    await fill(publisher, 1, key="type=nobody.low")
+    await fill(publisher, 1, key="type:nobody.low")
     channel = await link.channel()
     assert (await channel.depth(UNROUTED)).ready == 1
     assert (await channel.depth(LOG)).ready == 1

@@ -80,7 +80,7 @@ def test_the_sources_of_one_priority_are_sorted_by_lane() -> None:
         wanted = Requirements(capabilities=(capability,))
         book.add(source_of(wanted, Priority.LOW), wanted)
         book.add(source_of(wanted, Priority.HIGH), wanted)
-    assert [source.key for source in book.sources(Priority.LOW)] == ["cap=a.low", "cap=b.low"]
+    assert [source.key for source in book.sources(Priority.LOW)] == ["cap:a.low", "cap:b.low"]
     assert [source.priority for source in book.sources()][:2] == [Priority.HIGH, Priority.HIGH]
 
 

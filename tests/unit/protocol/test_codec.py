@@ -142,8 +142,8 @@ def test_a_dead_lettered_task_without_a_reason_is_malformed() -> None:
 
 
 def test_a_long_task_has_a_queue_of_its_own_kind() -> None:
-    assert task(timeout_seconds=600).source.queue == "tasks.type=worker.high"
-    assert task(timeout_seconds=601).source.queue == "tasks.type=worker~long.high"
+    assert task(timeout_seconds=600).source.queue == "tasks.type:worker.high"
+    assert task(timeout_seconds=601).source.queue == "tasks.type:worker:long.high"
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -214,6 +214,6 @@ def test_a_heartbeat_carries_the_whole_state() -> None:
 
 
 def test_an_opened_source_names_its_lane_in_the_key() -> None:
-    event = Event(data=SourceOpened(lane="type=worker", priority=Priority.LOW))
-    assert routing_key(event.data) == "source.type=worker.opened"
+    event = Event(data=SourceOpened(lane="type:worker", priority=Priority.LOW))
+    assert routing_key(event.data) == "source.type:worker.opened"
     assert decode(encode(event), routing_key(event.data)) == [event]

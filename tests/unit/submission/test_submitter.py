@@ -110,8 +110,8 @@ async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
     )
 
     [(exchange, key, message)] = broker.published
-    assert (exchange, key) == (TASKS, "cap=gpu.high")
-    assert broker.ensured == [(Source("cap=gpu", Priority.HIGH), wanted)]
+    assert (exchange, key) == (TASKS, "cap:gpu.high")
+    assert broker.ensured == [(Source("cap:gpu", Priority.HIGH), wanted)]
     assert message.headers == {"traceparent": "00-trace"}
     task = TaskMessage.from_message(message)
     assert task == known.tasks[accepted.task_id]
@@ -142,7 +142,7 @@ async def test_a_long_task_goes_to_the_long_queue_of_its_lane(
     submitter: Submitter, broker: Broker
 ) -> None:
     await submitter.submit(wish(timeout_seconds=601))
-    assert broker.published[0][1] == "any~long.normal"
+    assert broker.published[0][1] == "any:long.normal"
 
 
 async def test_a_refusal_is_tried_once_more_and_then_told(
