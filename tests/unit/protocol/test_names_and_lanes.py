@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import string
-
 import re
+import string
 
 import pytest
 from hypothesis import given
