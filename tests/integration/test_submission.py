@@ -1,0 +1,180 @@
+"""Submitting to a real broker: lanes open once, and a confirmed task is where it belongs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from coordinator.errors import BrokerUnavailable, TooManyLanes
+from coordinator.protocol.commands import ServeSource, decode_command
+from coordinator.protocol.events import SourceOpened, TaskSubmitted
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
+from tests.support.broker import Broker, OwnBroker
+from tests.support.submission import SubmittingSide, submitting_side
+from tests.support.waiting import eventually
+
+GPU = Requirements(capabilities=("gpu",))
+ANY = Source("any", Priority.NORMAL)
+
+
+@pytest.fixture
+async def side(broker: Broker) -> AsyncIterator[SubmittingSide]:
+    async with submitting_side(broker.url, name=broker.name) as side:
+        await side.restore()
+        yield side
+
+
+async def test_a_submitted_task_is_on_its_queue_and_in_the_log(side: SubmittingSide) -> None:
+    task_id = await side.submit(priority=Priority.HIGH, requirements=GPU)
+
+    [(key, message)] = await side.take_all("tasks.cap:gpu.high")
+    assert key == "cap:gpu.high"
+    assert TaskMessage.from_message(message) == side.tasks[task_id]
+    opened, submitted = await side.take_log()
+    assert isinstance(opened.data, SourceOpened)
+    assert (opened.data.lane, opened.data.priority) == ("cap:gpu", Priority.HIGH)
+    assert opened.data.requirements == {"capabilities": ["gpu"]}
+    assert isinstance(submitted.data, TaskSubmitted)
+    assert submitted.data.task == side.tasks[task_id]
+
+
+async def test_sources_opened_by_many_requests_at_once_are_opened_and_announced_once(
+    side: SubmittingSide,
+) -> None:
+    heard = await listen_to_commands(side)
+    await asyncio.gather(
+        *(side.submit(priority=Priority.LOW, requirements=GPU) for _ in range(20)),
+        *(side.submit() for _ in range(20)),
+    )
+
+    events = await side.take_log()
+    opened = [event.data for event in events if isinstance(event.data, SourceOpened)]
+    assert {(data.lane, data.priority) for data in opened} == {
+        ("cap:gpu", Priority.LOW),
+        ("any", Priority.NORMAL),
+    }
+    assert len(opened) == 2
+    assert await side.waiting(Source("cap:gpu", Priority.LOW)) == 20
+    assert await side.waiting(ANY) == 20
+    await eventually(lambda: len(heard) == 2)
+    assert {(command.lane, command.priority) for command in heard} == {
+        (data.lane, data.priority) for data in opened
+    }
+
+
+async def listen_to_commands(side: SubmittingSide) -> list[ServeSource]:
+    """The commands to every agent, as they come."""
+    heard: list[ServeSource] = []
+
+    def hear(command: object) -> None:
+        assert isinstance(command, ServeSource)
+        heard.append(command)
+
+    link = await side.reading.opened()
+    channel = await link.channel()
+    queue = "a-test-listens"
+    await channel.declare(
+        Topology(
+            queues=(QueueSpec(name=queue, exclusive=True),),
+            bindings=(BindingSpec(exchange=CONTROL, target=queue, key="all"),),
+        )
+    )
+    await channel.consume(
+        queue, lambda delivery: hear(decode_command(delivery.message)), tag="test", no_ack=True
+    )
+    return heard
+
+
+async def test_beyond_the_cap_no_lane_is_opened_but_known_and_exempt_ones_go_on(
+    broker: Broker,
+) -> None:
+    async with submitting_side(broker.url, name=broker.name, max_lanes=2) as side:
+        await side.restore()
+        await side.submit(requirements=Requirements(capabilities=("a",)))
+        await side.submit(requirements=Requirements(capabilities=("b",)))
+
+        with pytest.raises(TooManyLanes, match="2 different sets of requirements"):
+            await side.submit(requirements=Requirements(capabilities=("c",)))
+
+        await side.submit(requirements=Requirements(capabilities=("a",)), priority=Priority.LOW)
+        await side.submit()
+        await side.submit(requirements=Requirements(agent_id="hermes-agent", capabilities=("c",)))
+        assert side.book.lanes() == 2
+
+
+async def test_lanes_asked_for_at_once_do_not_slip_past_the_cap(broker: Broker) -> None:
+    async with submitting_side(broker.url, name=broker.name, max_lanes=3) as side:
+        await side.restore()
+        outcomes = await asyncio.gather(
+            *(side.submit(requirements=Requirements(capabilities=(f"c{n}",))) for n in range(10)),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(outcome, str) for outcome in outcomes) == 3
+        assert sum(isinstance(outcome, TooManyLanes) for outcome in outcomes) == 7
+        assert side.book.lanes() == 3
+
+
+async def test_before_the_queues_are_restored_nothing_is_sent(broker: Broker) -> None:
+    async with submitting_side(broker.url, name=broker.name) as side:
+        await side.publisher.ready()
+        with pytest.raises(BrokerUnavailable, match="still being opened"):
+            await side.submit()
+        await side.restore()
+        await side.submit()
+
+
+async def test_a_queue_of_another_kind_in_the_way_holds_up_no_other(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    await side.submit(requirements=GPU)
+    await side.submit()
+    blocked = Source("cap:gpu", Priority.NORMAL)
+    await broker.delete_queue(blocked.queue)
+    await broker.management.put(
+        "queues", broker.vhost, blocked.queue, body={"durable": True, "arguments": {}}
+    )
+    await broker.delete_queue(ANY.queue)
+
+    await side.restore()
+    assert side.opener.ready
+    assert await side.waiting(ANY) == 0
+    await side.submit()
+    assert await side.waiting(ANY) == 1
+
+
+async def test_after_the_broker_was_away_submissions_go_on_by_themselves(
+    own_broker: OwnBroker,
+) -> None:
+    async with submitting_side(own_broker.url, name=own_broker.name) as side:
+        with side.running():
+            await side.ready()
+            await side.submit(requirements=GPU)
+
+            await own_broker.stop()
+            await eventually(lambda: not side.opener.ready and not side.publisher.available)
+            with pytest.raises(BrokerUnavailable):
+                await side.submit(requirements=GPU)
+
+            await own_broker.start()
+            await side.ready()
+            await side.submit(requirements=GPU)
+            await side.submit()
+            assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 2
+            assert await side.waiting(ANY) == 1
+
+
+async def test_a_broker_that_lost_everything_is_given_its_queues_again(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    await side.submit(requirements=GPU)
+    for queue in await broker.queues():
+        await broker.delete_queue(queue)
+    await side.restore()
+    await side.submit(requirements=GPU)
+    assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 1

@@ -1,0 +1,120 @@
+"""Tasks whose queue was deleted by hand, and what else turns up where nothing is bound."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from coordinator.errors import MalformedMessage
+from coordinator.protocol import codec
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.topology import LOG, TASKS, UNROUTED, WORK
+from coordinator.recovery.unrouted import PARKED_FROM
+from tests.support.broker import Broker
+from tests.support.submission import SubmittingSide, submitting_side
+from tests.support.waiting import eventually
+
+GPU = Requirements(capabilities=("gpu",))
+SOURCE = Source("cap:gpu", Priority.NORMAL)
+
+
+@pytest.fixture
+async def side(broker: Broker) -> AsyncIterator[SubmittingSide]:
+    async with submitting_side(broker.url, name=broker.name) as side:
+        with side.running():
+            await side.ready()
+            yield side
+
+
+async def test_a_task_submitted_after_its_queue_was_deleted_is_on_the_reopened_queue(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    await side.submit(requirements=GPU)
+    await broker.delete_queue(SOURCE.queue)
+
+    task_id = await side.submit(requirements=GPU)
+
+    await reached(side, SOURCE, 1)
+    [(key, message)] = await side.take_all(SOURCE.queue)
+    assert key == SOURCE.key
+    assert TaskMessage.from_message(message) == side.tasks[task_id]
+    assert not [name for name in message.headers if name.startswith("x-first-death")]
+    assert await broker.depth(UNROUTED) == 0
+
+
+async def test_many_tasks_of_deleted_queues_all_arrive_once(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    lanes = [Requirements(capabilities=(name,)) for name in ("a", "b", "c")]
+    for wanted in lanes:
+        await side.submit(requirements=wanted)
+    sources = [Source(f"cap:{name}", Priority.NORMAL) for name in ("a", "b", "c")]
+    for source in sources:
+        await broker.delete_queue(source.queue)
+
+    expected = {
+        source: {await side.submit(requirements=wanted) for _ in range(30)}
+        for source, wanted in zip(sources, lanes, strict=True)
+    }
+
+    for source in sources:
+        await reached(side, source, 30)
+        found = await side.take_all(source.queue)
+        assert {message.correlation_id for _, message in found} == expected[source]
+
+
+async def test_what_is_no_task_is_parked_in_the_log_with_the_place_it_was_found(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    strange = Message(body=b"hello", type="greeting", headers={"x-lap": 1, "who": "me"})
+    await side.publisher.publish(strange, exchange=WORK, key="nobody.knows")
+
+    async def parked() -> bool:
+        return await broker.depth(LOG) == 1 and await broker.depth(UNROUTED) == 0
+
+    await eventually(parked)
+    [(key, message)] = await side.take_all(LOG)
+    assert (message.body, message.type) == (b"hello", "greeting")
+    assert message.headers == {"who": "me", PARKED_FROM: f"{UNROUTED} (nobody.knows)"}
+    with pytest.raises(MalformedMessage):
+        codec.decode(message, key)
+
+
+async def test_a_broken_task_does_not_hold_up_the_tasks_behind_it(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    await side.submit(requirements=GPU)
+    await broker.delete_queue(SOURCE.queue)
+    await side.publisher.publish(Message(body=b"{}", type="task"), exchange=TASKS, key=SOURCE.key)
+    task_id = await side.submit(requirements=GPU)
+
+    await reached(side, SOURCE, 1)
+    [(_, message)] = await side.take_all(SOURCE.queue)
+    assert message.correlation_id == task_id
+    assert await broker.depth(UNROUTED) == 0
+
+
+async def test_a_task_of_a_lane_that_nobody_knows_opens_it(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    task_id = await side.submit(requirements=GPU)
+    task = side.tasks[task_id]
+    await broker.delete_queue(SOURCE.queue)
+    side.book.discard(SOURCE)
+
+    await side.publisher.publish(task.to_message(), exchange=TASKS, key=SOURCE.key)
+
+    await reached(side, SOURCE, 1)
+    assert SOURCE in side.book
+
+
+async def reached(side: SubmittingSide, source: Source, count: int) -> None:
+    async def there() -> bool:
+        return await side.waiting(source) == count
+
+    await eventually(there)

@@ -1,0 +1,131 @@
+"""The submitting half of a coordinator on a real broker, without a registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Connection, Link
+from coordinator.broker.depths import Depths
+from coordinator.broker.drain import drain
+from coordinator.broker.publisher import Publisher
+from coordinator.domain.source_book import SourceBook
+from coordinator.errors import TaskNotFound
+from coordinator.protocol import codec
+from coordinator.protocol.events import Event
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.topology import LOG
+from coordinator.recovery.unrouted import Unrouted
+from coordinator.submission.clearer import QueueClearer
+from coordinator.submission.opener import SourceOpener
+from coordinator.submission.submitter import SubmitTask, Submitter
+
+from .waiting import eventually
+
+__all__ = ["SubmittingSide", "submitting_side"]
+
+
+class SubmittingSide:
+    """What a coordinator process has for submitting; ``tasks`` is what it confirmed."""
+
+    def __init__(
+        self, *, reading: Connection, looking: Connection, publisher: Publisher, max_lanes: int
+    ) -> None:
+        self.reading = reading
+        self.publisher = publisher
+        self.book = SourceBook()
+        self.depths = Depths(looking)
+        self.tasks: dict[str, TaskMessage] = {}
+        self.noted: list[Event] = []
+        self.opener = SourceOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
+        self.submitter = Submitter(
+            publisher=publisher,
+            ensure=self.opener.ensure,
+            secret=b"a secret of the tests",
+            find=self._find,
+            note_submitted=lambda task: self.tasks.update({task.task_id: task}),
+        )
+        self.clearer = QueueClearer(
+            connection=reading, publisher=publisher, book=self.book, note=self.noted.append
+        )
+        self.unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
+
+    async def _find(self, task_id: str) -> TaskMessage:
+        if task_id not in self.tasks:
+            raise TaskNotFound(task_id)
+        return self.tasks[task_id]
+
+    async def submit(self, **fields: Any) -> str:
+        command = SubmitTask(**({"task_data": {"prompt": "test prompt"}} | fields))
+        return (await self.submitter.submit(command)).task_id
+
+    async def restore(self) -> Link:
+        """On the present link; for tests that have no session running."""
+        link = await self.reading.opened_or_refused()
+        await self.opener.restore(link)
+        await self.publisher.ready()
+        return link
+
+    @contextmanager
+    def running(self, *, unrouted: bool = True) -> Iterator[None]:
+        """Restore on each link, and send on what is unrouted, as bootstrap does."""
+
+        async def session(link: Link) -> None:
+            await self.opener.restore(link)
+            if unrouted:
+                await self.unrouted.session(link)
+            await link.closed()
+
+        task = asyncio.create_task(self.reading.keep(session))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def ready(self) -> None:
+        await self.publisher.ready()
+        await eventually(lambda: self.opener.ready)
+
+    async def waiting(self, source: Source) -> int | None:
+        """Messages on the queue of ``source``; None where there is no queue."""
+        depth = (await self.depths.look([source.queue]))[source.queue]
+        return None if depth is None else depth.ready
+
+    async def take_all(self, queue: str) -> list[tuple[str, Message]]:
+        """Every message of a queue with its routing key, in order; they are gone from it."""
+        found: list[tuple[str, Message]] = []
+
+        async def record(batch: list[Delivery]) -> list[Delivery]:
+            found.extend((delivery.routing_key, delivery.message) for delivery in batch)
+            return []
+
+        await drain(await self.reading.opened(), queue, record)
+        return found
+
+    async def take_log(self) -> list[Event]:
+        """Every event of the log, in order."""
+        return [
+            event
+            for key, message in await self.take_all(LOG)
+            for event in codec.decode(message, key)
+        ]
+
+
+@asynccontextmanager
+async def submitting_side(
+    url: str, *, name: str, max_lanes: int = 200
+) -> AsyncIterator[SubmittingSide]:
+    async with (
+        Connection(url, name=f"{name} publishing") as publishing,
+        Connection(url, name=f"{name} reading") as reading,
+        Connection(url, name=f"{name} looking") as looking,
+        Publisher(publishing) as publisher,
+    ):
+        yield SubmittingSide(
+            reading=reading, looking=looking, publisher=publisher, max_lanes=max_lanes
+        )
