@@ -50,11 +50,18 @@ class SourceOpener:
         self._max_lanes = max_lanes
         self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
         self._link: Link | None = None
+        self._changed = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         """Whether everything known was declared over a link that is still open."""
         return self._link is not None and self._link.open
+
+    async def restored(self) -> None:
+        """Wait until it is `ready`."""
+        while not self.ready:
+            self._changed.clear()
+            await self._changed.wait()
 
     async def restore(self, link: Link) -> None:
         """Declare the topology and every source of the book; from then on sources can be ensured.
@@ -73,6 +80,7 @@ class SourceOpener:
                 channel = await link.channel()
         await channel.close()
         self._link = link
+        self._changed.set()
 
     async def ensure(
         self, source: Source, requirements: Requirements, *, again: bool = False

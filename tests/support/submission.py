@@ -25,8 +25,6 @@ from coordinator.submission.clearer import QueueClearer
 from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import SubmitTask, Submitter
 
-from .waiting import eventually
-
 __all__ = ["SubmittingSide", "submitting_side"]
 
 
@@ -89,7 +87,7 @@ class SubmittingSide:
 
     async def ready(self) -> None:
         await self.publisher.ready()
-        await eventually(lambda: self.opener.ready)
+        await self.opener.restored()
 
     async def waiting(self, source: Source) -> int | None:
         """Messages on the queue of ``source``; None where there is no queue."""
