@@ -1,0 +1,147 @@
+"""Runs the blocks of one page in their order, against a running system."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from tests.support.waiting import eventually
+
+from .blocks import ROOT, Block
+
+__all__ = ["PageRunner"]
+
+PORT_OF_THE_PAGES = re.compile(r"http://(?:localhost|127\.0\.0\.1):9001")
+DEMO = re.compile(r"^make demo$", re.MULTILINE)
+PATIENCE = 40.0
+"""Seconds for one block, and for a result that comes eventually."""
+
+
+class PageRunner:
+    """``folder`` is the page's own; ``api`` and ``amqp_url`` are where the system is."""
+
+    def __init__(self, folder: Path, *, api: str, amqp_url: str, cache: Path) -> None:
+        self._folder = folder
+        self._api = api
+        self._background: list[asyncio.subprocess.Process] = []
+        self._environment = _environment(folder, amqp_url, cache)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[PageRunner]:
+        self._folder.mkdir(parents=True)
+        _write_curl(self._folder / "bin" / "curl")
+        try:
+            yield self
+        finally:
+            await self._stop_background()
+
+    async def run(self, block: Block) -> None:
+        """Raises `AssertionError` if the block does not do what its marker says."""
+        code = self._adapted(block.code)
+        match block.verb:
+            case "skip":
+                return
+            case "file":
+                (self._folder / block.argument).write_text(code)
+            case "background":
+                self._background.append(await self._start(block.language, code, piped=False))
+            case "fails":
+                code_of_end, printed = await self._finish(block.language, code)
+                assert code_of_end != 0, f"{block} should fail, but printed {printed}"
+            case "eventually":
+                await self._eventually(block, code)
+            case _:
+                if block.verb == "stop":
+                    await self._stop_background()
+                code_of_end, printed = await self._finish(block.language, code)
+                assert code_of_end == 0, f"{block} ended with {code_of_end}: {printed}"
+
+    def _adapted(self, code: str) -> str:
+        code = PORT_OF_THE_PAGES.sub(self._api, code)
+        demo = f"{sys.executable} -m coordinator.cli demo --count 25 --url {self._api}"
+        return DEMO.sub(demo, code)
+
+    async def _eventually(self, block: Block, code: str) -> None:
+        wanted = _squeezed(block.argument)
+        last = ""
+
+        async def there() -> bool:
+            nonlocal last
+            code_of_end, last = await self._finish(block.language, code)
+            return code_of_end == 0 and wanted in _squeezed(last)
+
+        try:
+            await eventually(there, timeout=PATIENCE)
+        except AssertionError:
+            raise AssertionError(f"{block} printed {last!r}, without {wanted!r}") from None
+
+    async def _finish(self, language: str, code: str) -> tuple[int, str]:
+        process = await self._start(language, code, piped=True)
+        async with asyncio.timeout(PATIENCE):
+            printed, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, printed.decode(errors="replace")
+
+    async def _start(self, language: str, code: str, *, piped: bool) -> asyncio.subprocess.Process:
+        command = (
+            [sys.executable, "-c", code]
+            if language == "python"
+            else ["bash", "-euo", "pipefail", "-c", code]
+        )
+        output = asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL
+        return await asyncio.create_subprocess_exec(
+            *command,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT if piped else output,
+            start_new_session=True,
+        )
+
+    async def _stop_background(self) -> None:
+        """As Ctrl-C does, for each and all that it started."""
+        while self._background:
+            process = self._background.pop()
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), timeout=10)
+                    break
+
+
+def _environment(folder: Path, amqp_url: str, cache: Path) -> Mapping[str, str]:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("COORDINATOR_", "OPENAI_")) and not name.lower().endswith("_proxy")
+    }
+    path = [str(folder / "bin"), str(Path(sys.executable).parent), clean.get("PATH", "")]
+    return clean | {
+        "PATH": os.pathsep.join(path),
+        "PYTHONPATH": str(ROOT),
+        "COORDINATOR_AMQP_URL": amqp_url,
+        "XDG_CACHE_HOME": str(cache),
+        "COLUMNS": "80",
+    }
+
+
+def _write_curl(path: Path) -> None:
+    """A `curl` that tells an HTTP error by its exit code, on machines without one as well."""
+    path.parent.mkdir()
+    path.write_text(
+        f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("curl.py")} "$@"\n'
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())

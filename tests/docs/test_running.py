@@ -1,0 +1,34 @@
+"""Every command and snippet of the pages, run in its order against a real system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .blocks import ROOT, blocks, pages
+from .conftest import System
+from .page_runner import PageRunner
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_pages_do_what_they_say(
+    system: System, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    for page in pages():
+        every = list(blocks(page))
+        if not any(block.runs for block in every):
+            continue
+        name = page.relative_to(ROOT).as_posix()
+        runner = PageRunner(
+            tmp_path / "pages" / page.stem,
+            api=system.api,
+            amqp_url=system.amqp_url,
+            cache=system.cache,
+        )
+        with subtests.test(page=name):
+            async with runner.running():
+                for block in every:
+                    if block.runs or block.verb == "file":
+                        await runner.run(block)
