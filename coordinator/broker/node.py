@@ -32,6 +32,9 @@ __all__ = ["EmbeddedNode", "NodeState"]
 SERVICES = {"AMQP": 5672, "management": 15672}
 """What people and programs connect to, and the usual port of each."""
 
+MARK = "AGENT_COORDINATOR_NODE"
+"""An environment variable of every process of a node: its folder, to know them by."""
+
 START_TIMEOUT = 120.0
 """Seconds. Usually 4 to 10; a large backlog is read back before the node listens."""
 
@@ -179,6 +182,7 @@ class EmbeddedNode:
         self._files.write(self._identity, self._ports)
         self._files.output.write_bytes(b"")
         env = environment(server.path_of(self._files.folder), self._ports)
+        env[MARK] = str(self._files.folder)
         async with AsyncExitStack() as stack:
             try:
                 epmd = await spawn_bound(

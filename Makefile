@@ -1,0 +1,81 @@
+# `make` prints the menu. Every target sets up what it needs and does nothing twice.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Options of `coordinator up`, such as ARGS="--port 9002 --no-agents".
+ARGS ?=
+# Where `make demo` finds the API.
+PORT ?=
+
+MAKEFLAGS += --no-print-directory
+.SILENT:
+.DEFAULT_GOAL := menu
+.PHONY: menu run demo test check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 setup ready-to-test clean
+
+menu:
+	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## start RabbitMQ, the coordinator and example agents; Ctrl-C stops them all
+	deploy/rabbitmq/install.sh
+	exec $(BIN)/coordinator up $(ARGS)
+
+demo: $(INSTALLED) ## submit a mixed batch to what `make run` started, and watch it finish
+	exec $(BIN)/coordinator demo $(if $(PORT),--url http://127.0.0.1:$(PORT)) $(ARGS)
+
+test: ## every check and every test, on each RabbitMQ version that this machine can have
+	$(MAKE) -j2 ready-to-test
+	$(MAKE) static
+	$(BIN)/pytest -m "not benchmark and not chaos" $(ARGS)
+
+check: static unit ## the fast part of `make test`: format, lint, types, imports, unit tests
+
+static: lint types imports
+
+unit: $(INSTALLED)
+	$(BIN)/pytest -q tests/unit $(ARGS)
+
+lint: $(INSTALLED) ## format and lint, changing nothing
+	$(BIN)/ruff format --quiet --check . || { echo "Some files are not formatted: run 'make format'."; exit 1; }
+	$(BIN)/ruff check --quiet .
+
+types: $(INSTALLED) ## strict types, of the tests too
+	$(BIN)/mypy --no-error-summary
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED) ## format, and mend what the linter can mend
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) ## the benchmarks: figures of this machine, now
+	deploy/rabbitmq/install.sh
+	$(BIN)/python -m tests.benchmarks.main_job $(ARGS)
+
+chaos: $(INSTALLED) ## kill and suspend things under load; takes minutes
+	deploy/rabbitmq/install.sh
+	$(BIN)/pytest -m chaos $(ARGS)
+
+docs: $(INSTALLED) ## write the reference pages anew from the source
+	$(BIN)/python docs/generate.py
+
+rabbitmq: ## install RabbitMQ's server, if this machine has none
+	deploy/rabbitmq/install.sh
+
+rabbitmq-4: ## make RabbitMQ 4 ready for tests beside the installed version, where possible
+	deploy/rabbitmq/second-version.sh
+
+setup: $(INSTALLED) ## the virtual environment alone
+
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4
+
+clean: ## remove what was built here: the virtual environment and the caches, no data
+	rm -rf $(VENV) dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh
+	deploy/venv.sh $(VENV)
+	touch $@
