@@ -85,7 +85,7 @@ def _requests(block: Block) -> Iterator[tuple[str, str]]:
         method = words[words.index("-X") + 1] if "-X" in words else "GET"
         for word in words:
             if found := CURL_URL.fullmatch(word):
-                yield method, (found[1] or "/").split("?")[0]
+                yield method, (found[1] or "/").split("?")[0].removeprefix("/v1")
 
 
 @pytest.fixture(scope="module")
