@@ -15,7 +15,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["spawn_bound", "spawn_obedient"]
+__all__ = ["spawn", "spawn_obedient"]
 
 PR_SET_PDEATHSIG = 1
 
@@ -39,7 +39,7 @@ async def spawn_obedient(
         )
 
 
-async def spawn_bound(command: Sequence[str], *, env: Mapping[str, str], output: Path) -> Process:
+async def spawn(command: Sequence[str], *, env: Mapping[str, str], output: Path) -> Process:
     """Start what is killed when this process ends, in whatever way.
 
     The kernel of Linux does it when the thread that called this ends: call it from a thread that

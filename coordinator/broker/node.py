@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
-from .child_process import spawn_bound, spawn_obedient
+from .child_process import spawn, spawn_obedient
 from .node_files import Identity, NodeFiles, Ports, choose_port, environment, is_free
 from .node_readiness import amqp_version, management_answers, reason_of_failure
 from .node_server import ServerBinaries, find_server
@@ -185,7 +185,7 @@ class EmbeddedNode:
         env[MARK] = str(self._files.folder)
         async with AsyncExitStack() as stack:
             try:
-                epmd = await spawn_bound(
+                epmd = await spawn(
                     server.epmd_command(self._ports.epmd), env=env, output=self._files.output
                 )
                 stack.push_async_callback(_kill, epmd)
