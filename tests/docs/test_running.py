@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.running_system import System
+
 from .blocks import ROOT, blocks, pages
-from .conftest import System
 from .page_runner import PageRunner
 
 

@@ -19,8 +19,7 @@ from consumers.examples.machine.agent import agent as inspector
 from consumers.testing import Failed, run_task
 from coordinator.demo.batch import mixed_batch
 from coordinator.protocol.requirements import Requirements
-
-from .chat_endpoint import endpoint
+from tests.support.chat_endpoint import endpoint
 
 AGENTS = [librarian, archivist, generalist, inspector, interpreter]
 

@@ -12,8 +12,7 @@ from consumers.examples.inference.chat import (
     ChatUnavailable,
     NotConfigured,
 )
-
-from .chat_endpoint import endpoint
+from tests.support.chat_endpoint import endpoint
 
 PROMPT = [{"role": "user", "content": "What is it?"}]
 
