@@ -1,0 +1,417 @@
+"""The law: how events change a task. A pure fold; the order of the log decides, clocks do not.
+
+    scheduled ──▶ queued ──▶ running ──▶ completed
+                   ▲  │       │ ├──▶ waiting ─▶ queued      an attempt failed, others are left
+                   │  │       │ └──▶ dead                   attempts spent, crash loop
+                   └──┼───────┼────▶ cancelled              by request, or with its queue
+                      └───────┴────▶ expired                its deadline passed before a start
+
+The fence is (generation, attempt). An event of an older generation is only ever late. The agents
+and the log are told of a task by two queues that commit on their own, so an agent's events may be
+folded before the task's own message: they make a stub, and the message fills it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from coordinator.protocol.events import (
+    Event,
+    TaskCancelled,
+    TaskCompleted,
+    TaskDeadLettered,
+    TaskEvent,
+    TaskExpired,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+    TaskSubmitted,
+)
+from coordinator.protocol.task import TaskMessage
+
+from .retry import RetryPolicy
+from .task import Runner, State, Task
+
+__all__ = ["CLEARED", "CancelOnAgent", "Effect", "Folded", "RetryAt", "Rules", "fold"]
+
+CLEARED = "cleared"
+"""The reason of a cancellation with the queue: it ends what waits there, nothing that goes on."""
+
+MAX_RUNNERS = 16
+"""Agents remembered per task, to be told when it ends; the oldest are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOnAgent:
+    """Have this agent stop working on the task."""
+
+    agent_id: str
+    task_id: str
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAt:
+    """Have this attempt published when it is due."""
+
+    task_id: str
+    generation: int
+    attempt: int
+    due: datetime
+
+
+Effect = CancelOnAgent | RetryAt
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What became of the task, and what is to be done about it once that is stored."""
+
+    task: Task
+    effects: tuple[Effect, ...] = ()
+
+
+_RETRY = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the law takes from outside when an attempt may be followed by another."""
+
+    now: datetime
+    """The coordinator's, because pauses are counted from when a failure became known."""
+    jitter: float = 0.5
+    """A random number from 0 to 1."""
+    retry: RetryPolicy = _RETRY
+
+
+NO_RETRY_TIME = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))
+"""For folds whose effects nobody looks at."""
+
+
+def fold(task: Task | None, event: Event, rules: Rules = NO_RETRY_TIME) -> Folded:
+    """Apply one event to the task that it is about; ``task`` is None for one not seen before.
+
+    The caller applies each event once: what has the same id is dropped before it comes here.
+    """
+    data = event.data
+    if not isinstance(data, TaskEvent):
+        raise TypeError(f"not an event of a task: {event.type}")
+    if task is None:
+        task = Task(task_id=data.task_id, generation=data.generation, attempt=data.attempt)
+    elif data.generation > task.generation:
+        if isinstance(data, TaskStarted | TaskProgressed):
+            return Folded(task)  # no token vouches for it: it may not reopen anything
+        task = _reopened(task, data)
+    if isinstance(data, TaskSubmitted | TaskDeadLettered):
+        return _told_by_message(task, event, data, rules)
+    if data.generation < task.generation:
+        return _late(task, data)
+    return _FOLDS[type(data)](task, event, data, rules)
+
+
+# --- the task's own messages ------------------------------------------------------------------
+
+
+def _told_by_message(
+    task: Task, event: Event, data: TaskSubmitted | TaskDeadLettered, rules: Rules
+) -> Folded:
+    folded = _filled_in(task, event.id, data.task, rules)
+    if data.generation < task.generation:
+        return folded
+    if isinstance(data, TaskSubmitted):
+        again = data.attempt > folded.task.failed  # what a retry would ask for is here already
+        task = _published(folded.task, data.attempt)
+        return Folded(task, () if again else folded.effects)
+    after = _dead_lettered(folded.task, event, data, rules)
+    return Folded(after.task, folded.effects + after.effects)
+
+
+def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) -> Folded:
+    """Take the content from the message, and decide what waited for it."""
+    if not task.known:
+        task = replace(
+            task,
+            max_attempts=message.max_attempts,
+            priority=message.priority,
+            lane=message.source.lane,
+            submitted_at=message.submitted_at,
+            submission=event_id,
+        )
+        if task.state is State.WAITING and task.ended_at is not None:
+            return _decided(task, task.ended_at, task.outcome, rules)
+    elif message.generation == task.generation and message.attempt > task.published:
+        task = replace(task, max_attempts=message.max_attempts)
+    return Folded(task)
+
+
+def _published(task: Task, attempt: int) -> Task:
+    task = replace(task, published=max(task.published, attempt))
+    if task.ended or attempt <= task.failed:
+        return task
+    if attempt > task.attempt or task.state in (State.SCHEDULED, State.WAITING):
+        return replace(task, state=State.QUEUED, attempt=attempt, agent_id=None, started_at=None)
+    return task
+
+
+def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rules) -> Folded:
+    """The broker's word on the message: of the current one it is final, of an older one late."""
+    if data.attempt < task.published:
+        return Folded(task)
+    attempt = max(task.attempt, data.attempt)
+    task = replace(task, published=data.attempt)
+    if task.ended:
+        return Folded(task)
+    if data.reason == "expired":
+        return _ended(task, event, State.EXPIRED, error=_EXPIRED)
+    if attempt <= task.failed:
+        return Folded(task)
+    failures = task.failures + (1 if task.started >= attempt else 0)
+    task = replace(task, attempt=attempt, failed=attempt, failures=failures)
+    if data.reason == "delivery_limit":
+        return _ended(task, event, State.DEAD, error=_CRASH_LOOP)
+    return _decided(replace(task, error=_REJECTED), event.time, event.id, rules)
+
+
+_REJECTED: dict[str, Any] = {
+    "type": "Rejected",
+    "message": "The agent rejected the task without saying why.",
+    "retryable": True,
+}
+_CRASH_LOOP: dict[str, Any] = {
+    "type": "CrashLoop",
+    "message": "Agent after agent was lost with this task in its hands.",
+    "retryable": False,
+}
+_EXPIRED: dict[str, Any] = {
+    "type": "Expired",
+    "message": "The deadline passed before an attempt started.",
+    "retryable": False,
+}
+
+
+# --- what agents say --------------------------------------------------------------------------
+
+
+def _started(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
+    own_end = _ended_by(task, data.agent_id, data.attempt)
+    task = _counted(task, data.agent_id, data.attempt, event.time)
+    if own_end:
+        return Folded(task)
+    if task.ended:
+        return Folded(task, (_cancel(task, data.agent_id),))
+    if data.attempt < task.attempt or data.attempt <= task.failed:
+        return Folded(task)
+    return Folded(
+        replace(
+            task,
+            state=State.RUNNING,
+            attempt=data.attempt,
+            agent_id=data.agent_id,
+            started_at=event.time,
+            ended_at=None,
+            outcome=None,
+            progress=task.progress if data.attempt == task.attempt else None,
+            runners=_with_runner(task.runners, Runner(data.attempt, data.agent_id)),
+        )
+    )
+
+
+def _progressed(task: Task, event: Event, data: TaskProgressed, rules: Rules) -> Folded:
+    """Progress proves a start, should that be late or lost."""
+    effects: tuple[Effect, ...] = ()
+    runner = Runner(data.attempt, data.agent_id)
+    if runner not in task.runners:
+        started = TaskStarted.model_construct(
+            task_id=data.task_id,
+            generation=data.generation,
+            attempt=data.attempt,
+            agent_id=data.agent_id,
+        )
+        task, effects = _parts(_started(task, event, started, rules))
+    if runner in task.runners and data.attempt == task.attempt:
+        told = {"fraction": data.fraction, "message": data.message, "at": event.time.isoformat()}
+        task = replace(task, progress=told)
+    return Folded(task, effects)
+
+
+def _completed(task: Task, event: Event, data: TaskCompleted, _: Rules) -> Folded:
+    """Work done is done, whichever attempt did it."""
+    if task.ended:
+        return Folded(task)
+    task = _attempted(task, event, data)
+    return _ended(task, event, State.COMPLETED, error=None)
+
+
+def _failed(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Folded:
+    if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
+        gone = Runner(data.attempt, data.agent_id)
+        return Folded(replace(task, runners=tuple(r for r in task.runners if r != gone)))
+    task = _attempted(task, event, data)
+    error = data.error.model_dump(exclude_none=True) | {"retryable": data.retryable}
+    if data.retry_after_seconds is not None:
+        error["retry_after_seconds"] = data.retry_after_seconds
+    task = replace(task, failed=data.attempt, failures=task.failures + 1, error=error)
+    return _decided(task, event.time, event.id, rules)
+
+
+def _attempted(task: Task, event: Event, data: TaskCompleted | TaskFailed) -> Task:
+    """Make the attempt that ended the current one; its end proves its start."""
+    duration = timedelta(seconds=min(data.duration_seconds or 0.0, _LONGEST_SECONDS))
+    began = event.time - duration
+    task = _counted(task, data.agent_id, data.attempt, began)
+    same = task.attempt == data.attempt and task.agent_id in (None, data.agent_id)
+    ended = Runner(data.attempt, data.agent_id)
+    return replace(
+        task,
+        attempt=data.attempt,
+        agent_id=data.agent_id,
+        started_at=(task.started_at if same else None) or began,
+        runners=tuple(runner for runner in task.runners if runner != ended),
+    )
+
+
+_LONGEST_SECONDS = 366 * 86400.0
+"""A longer duration is nonsense, and might leave the calendar."""
+
+
+def _counted(task: Task, agent_id: str, attempt: int, at: datetime) -> Task:
+    """Count a start, once for each attempt and agent."""
+    known = attempt <= task.started and (
+        attempt < task.started
+        or (task.attempt == attempt and task.agent_id == agent_id)
+        or Runner(attempt, agent_id) in task.runners
+    )
+    if known:
+        return task
+    return replace(
+        task,
+        started=max(task.started, attempt),
+        starts=task.starts + 1,
+        first_started_at=task.first_started_at or at,
+    )
+
+
+# --- what a coordinator says ------------------------------------------------------------------
+
+
+def _cancelled(task: Task, event: Event, data: TaskCancelled, _: Rules) -> Folded:
+    if task.ended or (data.reason == CLEARED and data.attempt < task.attempt):
+        return Folded(task)
+    error = {"type": "Cancelled", "message": data.reason, "retryable": False}
+    return _ended(task, event, State.CANCELLED, error=error)
+
+
+def _expired(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folded:
+    if task.ended or task.state is State.RUNNING:
+        return Folded(task)
+    return _ended(task, event, State.EXPIRED, error=_EXPIRED)
+
+
+# --- ends -------------------------------------------------------------------------------------
+
+
+def _decided(task: Task, failed_at: datetime, event_id: str | None, rules: Rules) -> Folded:
+    """An attempt failed: another one, or the end; undecided until `max_attempts` is known."""
+    waiting = replace(task, state=State.WAITING, ended_at=failed_at, outcome=event_id)
+    error = task.error or {}
+    hopeless = not error.get("retryable", True)
+    if task.max_attempts is None and not hopeless:
+        return Folded(waiting)
+    if hopeless or task.failed >= (task.max_attempts or 0):
+        dead = replace(waiting, state=State.DEAD, runners=())
+        return Folded(dead, _cancel_all(dead, task.runners))
+    asked = error.get("retry_after_seconds")
+    pause = rules.retry.pause(
+        task.failed,
+        jitter=rules.jitter,
+        asked=None if asked is None else timedelta(seconds=min(asked, _LONGEST_SECONDS)),
+    )
+    again = RetryAt(
+        task_id=task.task_id,
+        generation=task.generation,
+        attempt=task.failed + 1,
+        due=rules.now + pause,
+    )
+    return Folded(replace(waiting, ended_at=None, outcome=None), (again,))
+
+
+def _ended(task: Task, event: Event, state: State, *, error: dict[str, Any] | None) -> Folded:
+    """End the task, and stop every other agent that works on it."""
+    ended = replace(
+        task, state=state, ended_at=event.time, outcome=event.id, error=error, runners=()
+    )
+    return Folded(ended, _cancel_all(ended, task.runners))
+
+
+def _ended_by(task: Task, agent_id: str, attempt: int) -> bool:
+    """Whether this attempt's own end was folded before its start."""
+    settled = task.state is State.COMPLETED or attempt <= task.failed
+    return settled and task.attempt == attempt and task.agent_id == agent_id
+
+
+def _late(task: Task, data: TaskEvent) -> Folded:
+    if isinstance(data, TaskStarted | TaskProgressed):
+        cancel = CancelOnAgent(
+            agent_id=data.agent_id,
+            task_id=task.task_id,
+            generation=data.generation,
+            reason="superseded",
+        )
+        return Folded(task, (cancel,))
+    return Folded(task)
+
+
+def _reopened(task: Task, data: TaskEvent) -> Task:
+    """A person redrove the task: a new generation, and the end of the old one no longer counts."""
+    return Task(
+        task_id=task.task_id,
+        generation=data.generation,
+        attempt=data.attempt,
+        max_attempts=task.max_attempts,
+        priority=task.priority,
+        lane=task.lane,
+        submitted_at=task.submitted_at,
+        submission=task.submission,
+        first_started_at=task.first_started_at,
+        starts=task.starts,
+        failures=task.failures,
+    )
+
+
+def _cancel(task: Task, agent_id: str) -> CancelOnAgent:
+    return CancelOnAgent(
+        agent_id=agent_id,
+        task_id=task.task_id,
+        generation=task.generation,
+        reason=task.state.value,
+    )
+
+
+def _cancel_all(task: Task, runners: Iterable[Runner]) -> tuple[Effect, ...]:
+    agents = dict.fromkeys(runner.agent_id for runner in runners)
+    return tuple(_cancel(task, agent_id) for agent_id in agents)
+
+
+def _with_runner(runners: tuple[Runner, ...], runner: Runner) -> tuple[Runner, ...]:
+    if runner in runners:
+        return runners
+    return (*runners, runner)[-MAX_RUNNERS:]
+
+
+def _parts(folded: Folded) -> tuple[Task, tuple[Effect, ...]]:
+    return folded.task, folded.effects
+
+
+_FOLDS: dict[type[TaskEvent], Callable[[Task, Event, Any, Rules], Folded]] = {
+    TaskStarted: _started,
+    TaskProgressed: _progressed,
+    TaskCompleted: _completed,
+    TaskFailed: _failed,
+    TaskCancelled: _cancelled,
+    TaskExpired: _expired,
+}

@@ -1,0 +1,111 @@
+"""What the law keeps of a task: where it stands, never what it holds (that is in its events)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from coordinator.protocol.priority import Priority
+
+__all__ = ["ENDED", "TRANSITIONS", "Runner", "State", "Task"]
+
+
+class State(StrEnum):
+    """Where a task stands."""
+
+    #: its time has not come: it is on no queue yet
+    SCHEDULED = "scheduled"
+    #: on its queue, for an agent to take
+    QUEUED = "queued"
+    #: an agent has started an attempt
+    RUNNING = "running"
+    #: an attempt failed and another one follows after a pause
+    WAITING = "waiting"
+    #: the work is done
+    COMPLETED = "completed"
+    #: its attempts are spent, no other would go better, or its agents crashed over it
+    DEAD = "dead"
+    #: ended by request, or with its queue
+    CANCELLED = "cancelled"
+    #: its deadline passed before an attempt started
+    EXPIRED = "expired"
+
+
+ENDED = frozenset({State.COMPLETED, State.DEAD, State.CANCELLED, State.EXPIRED})
+"""The states that never reverse within a generation."""
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.SCHEDULED: ENDED | {State.QUEUED, State.RUNNING, State.WAITING},
+    State.QUEUED: ENDED | {State.RUNNING, State.WAITING},
+    State.RUNNING: ENDED | {State.QUEUED, State.WAITING},
+    State.WAITING: ENDED | {State.QUEUED, State.RUNNING},
+    State.COMPLETED: frozenset(),
+    State.DEAD: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+"""What one event may change a state into within a generation. Wider than the usual way through,
+because events of different authors may reach the log out of order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """An agent that started an attempt and has not told how it ended."""
+
+    attempt: int
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Made by `law.fold` alone. (generation, attempt) is the fence and never goes back."""
+
+    task_id: str
+    state: State = State.QUEUED
+    generation: int = 1
+    attempt: int = 1
+    """The current attempt; once completed, the one that completed it."""
+    published: int = 0
+    """The attempt that the newest message of this generation carries; 0 until it was seen."""
+    started: int = 0
+    """The highest attempt of this generation that started; 0 for none."""
+    failed: int = 0
+    """The highest attempt of this generation that failed; 0 for none."""
+    runners: tuple[Runner, ...] = ()
+
+    max_attempts: int | None = None
+    """None until the task's own message was folded: others may reach the log before it."""
+    priority: Priority | None = None
+    lane: str | None = None
+    submitted_at: datetime | None = None
+    submission: str | None = None
+    """The id of the event that holds the task's content."""
+
+    agent_id: str | None = None
+    """Who runs the current attempt, or ended it."""
+    first_started_at: datetime | None = None
+    started_at: datetime | None = None
+    """Of the current attempt."""
+    ended_at: datetime | None = None
+    progress: dict[str, Any] | None = None
+    """The last that was told: `fraction`, `message` and `at`."""
+    error: dict[str, Any] | None = None
+    """Why the last failed attempt failed, or why the task was ended."""
+    outcome: str | None = None
+    """The id of the event that ended the task."""
+
+    starts: int = 0
+    """Attempts started, in all generations."""
+    failures: int = 0
+    """Attempts failed, in all generations."""
+
+    @property
+    def known(self) -> bool:
+        """Whether its own message was folded, so that it has content."""
+        return self.max_attempts is not None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
