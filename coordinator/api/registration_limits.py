@@ -18,15 +18,16 @@ def check_registration(body: RegisterAgent, limits: Limits) -> None:
     """Raises `InvalidRequest`. Whether the type is a known one is the registry's to say."""
     most = limits.max_names
     check_id(body.agent_id, "agent_id", field="agent_id")
-    check_names(body.capabilities or [], "A capability", field="capabilities", at_most=most)
-    check_names(body.services or [], "A service", field="services", at_most=most)
-    check_names(body.tags or [], "A tag", field="tags", at_most=most)
-    check_names(
-        list(body.endpoints or {}), "The name of an endpoint", field="endpoints", at_most=most
-    )
+    for field, names in (
+        ("capabilities", body.capabilities),
+        ("services", body.services),
+        ("tags", body.tags),
+        ("endpoints", list(body.endpoints or ())),
+    ):
+        check_names(names or (), field, at_most=most)
     if any(len(url) > MAX_ENDPOINT for url in (body.endpoints or {}).values()):
         raise InvalidRequest(
-            f"The URL of an endpoint has more than {MAX_ENDPOINT} characters", field="endpoints"
+            f"endpoints holds a URL of more than {MAX_ENDPOINT} characters", field="endpoints"
         )
     if body.version is not None:
         check_id(body.version, "version", field="version")

@@ -68,12 +68,12 @@ def check_data(data: dict[str, Any], field: str, limits: Limits) -> None:
     )
 
 
-def check_names(names: Sequence[str], what: str, *, field: str, at_most: int) -> None:
+def check_names(names: Sequence[str], field: str, *, at_most: int) -> None:
     """Refuse too many names, or one that is empty, too long or not printable."""
     if len(names) > at_most:
         raise InvalidRequest(f"{field} has {len(names)} entries; at most {at_most}", field=field)
     for name in names:
-        check_id(name, what, field=field)
+        check_id(name, f"Each of {field}", field=field)
 
 
 def check_requirements(wanted: Requirements, limits: Limits) -> None:
@@ -83,8 +83,8 @@ def check_requirements(wanted: Requirements, limits: Limits) -> None:
     if wanted.agent_id is not None:
         check_id(wanted.agent_id, "agent_id", field=f"{prefix}.agent_id")
     most = limits.max_names
-    check_names(wanted.capabilities, "A capability", field=f"{prefix}.capabilities", at_most=most)
-    check_names(wanted.services, "A service", field=f"{prefix}.services", at_most=most)
+    check_names(wanted.capabilities, f"{prefix}.capabilities", at_most=most)
+    check_names(wanted.services, f"{prefix}.services", at_most=most)
 
 
 def check_timeout(seconds: float | None, limits: Limits) -> None:

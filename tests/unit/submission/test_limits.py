@@ -85,13 +85,13 @@ def test_infinity_is_no_number_of_json() -> None:
 
 def test_too_many_names_are_refused_with_both_numbers() -> None:
     with pytest.raises(InvalidRequest, match=r"^capabilities has 3 entries; at most 2$"):
-        check_names(["a", "b", "c"], "A capability", field="capabilities", at_most=2)
+        check_names(["a", "b", "c"], "capabilities", at_most=2)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 129, "\u200b"])
 def test_a_name_that_nobody_can_read_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        check_names([name], "A capability", field="capabilities", at_most=2)
+        check_names([name], "capabilities", at_most=2)
     assert refusal.value.field == "capabilities"
 
 

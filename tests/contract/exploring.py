@@ -1,0 +1,92 @@
+"""Requests of all kinds, made up from the OpenAPI document, against an application in this loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import requests
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.core.transport import Response
+from schemathesis.generation.case import Case
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from .fakes import over
+
+__all__ = ["explore"]
+
+AnyCase = Case[Any]
+AnyOperation = APIOperation[Any, Any, Any, Any]
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+async def explore(app: FastAPI, *, examples: int) -> int:
+    """Send ``examples`` right and as many wrong requests to every operation, the same ones in every
+    run, and check every answer against the document; return how many were sent.
+    """
+    async with over(app) as client:
+        loop = asyncio.get_running_loop()
+
+        def answer(case: AnyCase) -> httpx.Response:
+            return asyncio.run_coroutine_threadsafe(_send(client, case), loop).result(30)
+
+        return await asyncio.to_thread(_explore, app, answer, examples)
+
+
+async def _send(client: httpx.AsyncClient, case: AnyCase) -> httpx.Response:
+    prepared = requests.Request(**case.as_transport_kwargs(base_url="http://test")).prepare()
+    assert prepared.method is not None
+    assert prepared.url is not None
+    assert prepared.body is None or isinstance(prepared.body, str | bytes)
+    headers = {name: str(value) for name, value in prepared.headers.items()}
+    return await client.request(
+        prepared.method, prepared.url, headers=headers, content=prepared.body
+    )
+
+
+def _explore(app: FastAPI, answer: Callable[[AnyCase], httpx.Response], examples: int) -> int:
+    sent = 0
+
+    def check(case: AnyCase) -> None:
+        nonlocal sent
+        sent += 1
+        case.validate_response(Response.from_any(answer(case)), checks=CHECKS)
+
+    for operation, mode in _operations(app):
+        made_up = given(case=operation.as_strategy(generation_mode=mode))
+        limited = settings(
+            max_examples=examples,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        limited(made_up(check))()
+    return sent
+
+
+def _operations(app: FastAPI) -> Iterator[tuple[AnyOperation, GenerationMode]]:
+    for result in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
+        assert isinstance(result, Ok)
+        operation = result.ok()
+        yield operation, GenerationMode.POSITIVE
+        if operation.body:  # nothing else here can be wrong: an id is any text
+            yield operation, GenerationMode.NEGATIVE

@@ -1,0 +1,351 @@
+"""Every error of the contract: its status, its sentence and what else its body holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    Conflict,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    TooManyLanes,
+    TopologyConflict,
+)
+
+from .fakes import Fakes, over
+
+SUBMISSION: dict[str, Any] = {"task_data": {"prompt": "test prompt"}}
+REGISTRATION: dict[str, Any] = {"agent_id": "hermes-agent", "agent_type": "worker"}
+PREFIXES = pytest.mark.parametrize("prefix", ["", "/v1"])
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    return Fakes()
+
+
+@pytest.fixture
+async def client(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
+    async with over(fakes.app()) as client:
+        yield client
+
+
+# --- 500 --------------------------------------------------------------------------------------
+
+
+@PREFIXES
+@pytest.mark.parametrize(
+    ("method", "path", "body", "sentence"),
+    [
+        ("POST", "/agents/register", REGISTRATION, "Failed to register agent: boom"),
+        ("POST", "/agents/discover", {}, "Error discovering agents: boom"),
+        ("GET", "/agents/a", None, "Error getting agent: boom"),
+        ("PUT", "/agents/a/status", {"status": "busy"}, "Error updating agent status: boom"),
+        ("POST", "/agents/a/heartbeat", None, "Error processing heartbeat: boom"),
+        ("DELETE", "/agents/a", None, "Error removing agent: boom"),
+        ("POST", "/tasks/submit", SUBMISSION, "Error submitting task: boom"),
+        ("GET", "/tasks/status", None, "Error getting task status: boom"),
+        ("GET", "/tasks/queues", None, "Error getting queue sizes: boom"),
+        ("GET", "/tasks/queues/stats", None, "Error getting queue stats: boom"),
+        ("POST", "/tasks/queues/low/clear", None, "Error clearing queue: boom"),
+        ("GET", "/tasks/a", None, "Error getting task: boom"),
+    ],
+)
+async def test_what_nobody_expected_is_a_500_with_the_contracts_sentence(
+    fakes: Fakes,
+    client: httpx.AsyncClient,
+    prefix: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    sentence: str,
+) -> None:
+    fakes.failure = RuntimeError("boom")
+    answer = await client.request(method, prefix + path, json=body)
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": sentence}
+
+
+async def test_the_traceback_of_a_500_is_logged_and_not_answered(
+    fakes: Fakes, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    fakes.failure = RuntimeError("boom")
+    with caplog.at_level(logging.ERROR):
+        answer = await client.get("/agents/a")
+    assert "Traceback" not in answer.text
+    assert any(record.exc_info and "boom" in str(record.exc_info[1]) for record in caplog.records)
+
+
+async def test_an_unexpected_error_without_words_is_named_by_its_class(
+    fakes: Fakes, client: httpx.AsyncClient
+) -> None:
+    fakes.failure = KeyError()
+    answer = await client.get("/agents/a")
+    assert answer.json() == {"detail": "Error getting agent: KeyError"}
+
+
+# --- 503 --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/tasks/submit", SUBMISSION),
+        ("GET", "/tasks/status", None),
+        ("GET", "/tasks/queues", None),
+        ("GET", "/tasks/queues/stats", None),
+        ("POST", "/tasks/queues/low/clear", None),
+    ],
+)
+@pytest.mark.parametrize("failure", [BrokerUnavailable("why"), TopologyConflict("why")])
+async def test_without_the_broker_the_distributor_is_not_available(
+    fakes: Fakes,
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    failure: Exception,
+) -> None:
+    fakes.failure = failure
+    answer = await client.request(method, path, json=body)
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": "Task distributor not available", "reason": "why"}
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_without_the_broker_an_agent_is_not_registered(
+    fakes: Fakes, client: httpx.AsyncClient
+) -> None:
+    fakes.failure = BrokerUnavailable()
+    answer = await client.post("/agents/register", json=REGISTRATION)
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "The broker cannot be reached right now; nothing was sent."
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_without_the_database_a_task_cannot_be_looked_up(
+    fakes: Fakes, client: httpx.AsyncClient
+) -> None:
+    fakes.failure = LedgerUnavailable()
+    answer = await client.get("/tasks/a")
+    assert answer.status_code == 503
+    assert answer.json()["detail"] == "The database cannot be reached right now."
+
+
+async def test_an_unknown_outcome_tells_the_id_and_what_to_do_and_invites_no_blind_repetition(
+    fakes: Fakes, client: httpx.AsyncClient
+) -> None:
+    fakes.failure = OutcomeUnknown(task_id="a/b")
+    answer = await client.post("/tasks/submit", json=SUBMISSION)
+    assert answer.status_code == 503
+    assert answer.json()["task_id"] == "a/b"
+    detail = answer.json()["detail"]
+    assert "it may have been accepted: ask GET /tasks/a%2Fb, or submit again with this id" in detail
+    assert "Retry-After" not in answer.headers
+
+
+# --- 4xx --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (Conflict("Used before"), 409),
+        (TooManyLanes("Too many"), 422),
+        (PayloadTooLarge("Too large"), 413),
+    ],
+)
+async def test_a_submission_that_is_refused_is_told_why(
+    fakes: Fakes, client: httpx.AsyncClient, failure: Exception, status: int
+) -> None:
+    fakes.failure = failure
+    answer = await client.post("/tasks/submit", json=SUBMISSION)
+    assert answer.status_code == status
+    assert answer.json() == {"detail": str(failure)}
+
+
+@PREFIXES
+@pytest.mark.parametrize(
+    ("method", "path", "body", "sentence"),
+    [
+        ("GET", "/agents/nobody", None, "Agent not found"),
+        ("PUT", "/agents/nobody/status", {"status": "busy"}, "Agent not found"),
+        ("POST", "/agents/nobody/heartbeat", None, "Agent not found"),
+        ("DELETE", "/agents/nobody", None, "Agent not found"),
+        ("GET", "/tasks/nothing", None, "Task not found"),
+        ("GET", "/nowhere", None, "There is nothing at {path}: see /docs"),
+    ],
+)
+async def test_a_404_has_detail_status_message_and_timestamp(
+    client: httpx.AsyncClient,
+    prefix: str,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None,
+    sentence: str,
+) -> None:
+    answer = await client.request(method, prefix + path, json=body)
+    assert answer.status_code == 404
+    found = answer.json()
+    sentence = sentence.format(path=prefix + path)
+    assert found.keys() == {"detail", "status", "message", "timestamp"}
+    assert (found["detail"], found["status"], found["message"]) == (sentence, "error", sentence)
+    assert datetime.fromisoformat(found["timestamp"]).utcoffset() == timedelta(0)
+
+
+async def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_has(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/agents/register/status")
+    assert answer.status_code == 405
+    assert answer.json() == {"detail": "GET is not possible at /agents/register/status: use PUT"}
+    assert answer.headers["Allow"] == "PUT"
+
+
+@pytest.mark.parametrize("priority", ["soon", "", 5, ["high"], True])
+async def test_an_unknown_priority_is_a_400_that_repeats_it(
+    client: httpx.AsyncClient, priority: object
+) -> None:
+    answer = await client.post("/tasks/submit", json=SUBMISSION | {"priority": priority})
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": f"Invalid priority: {priority}"}
+
+
+async def test_clearing_an_unknown_priority_is_a_400_that_repeats_it(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/tasks/queues/so%2Fon/clear")
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": "Invalid priority: so/on"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields"),
+    [
+        ("/agents/register", {"agent_type": "worker"}, ["agent_id"]),
+        ("/agents/register", {}, ["agent_id", "agent_type"]),
+        ("/agents/register", REGISTRATION | {"capabilities": ["a", 5]}, ["capabilities.1"]),
+        ("/agents/register", REGISTRATION | {"capabilities": [""]}, ["capabilities"]),
+        ("/agents/register", REGISTRATION | {"capabilities": ["a"] * 33}, ["capabilities"]),
+        ("/agents/register", REGISTRATION | {"services": ["a"] * 33}, ["services"]),
+        ("/agents/register", REGISTRATION | {"tags": ["a"] * 33}, ["tags"]),
+        ("/agents/register", REGISTRATION | {"endpoints": {"http": "x" * 3000}}, ["endpoints"]),
+        ("/agents/register", REGISTRATION | {"agent_id": "a\nb"}, ["agent_id"]),
+        ("/agents/register", REGISTRATION | {"agent_id": "x" * 129}, ["agent_id"]),
+        ("/agents/register", REGISTRATION | {"slots": 0}, ["slots"]),
+        ("/tasks/submit", {}, ["task_data"]),
+        ("/tasks/submit", {"task_data": "text"}, ["task_data"]),
+        ("/tasks/submit", SUBMISSION | {"requirements": ["gpu"]}, ["requirements"]),
+        (
+            "/tasks/submit",
+            SUBMISSION | {"requirements": {"capabilities": "gpu"}},
+            ["requirements.capabilities"],
+        ),
+        ("/agents/discover", {"capabilities": "gpu"}, ["capabilities"]),
+        ("/agents/a/heartbeat", {"load_metrics": {"cpu": "full"}}, ["load_metrics.cpu"]),
+    ],
+)
+async def test_a_422_is_one_sentence_that_names_each_field(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any], fields: list[str]
+) -> None:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 422
+    found = answer.json()
+    assert found.keys() == {"detail", "errors"}
+    assert [error["field"] for error in found["errors"]] == fields
+    assert found["detail"] == "; ".join(error["message"] for error in found["errors"])
+    for field in fields:
+        assert field.partition(".")[0] in found["detail"]
+
+
+async def test_a_million_wrong_values_are_not_answered_with_a_million_sentences(
+    client: httpx.AsyncClient,
+) -> None:
+    body = REGISTRATION | {"capabilities": [1] * 100_000}
+    answer = await client.post("/agents/register", json=body)
+    assert answer.status_code == 422
+    assert len(answer.content) < 2000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"",
+        b"{'a': 1}",
+        b'{"task_data": {"a": NaN}}',
+        b'{"task_data": {"a": "\\ud800"}}',
+        b'{"task_data": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"task_data": {"a": ' + b"1" * 10_000 + b"}}",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b'"text"',
+    ],
+    ids=range(11),
+)
+async def test_a_body_that_is_no_json_object_is_a_422_that_says_so(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await client.post("/tasks/submit", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "body"
+    assert answer.json()["detail"].startswith(("The body is not valid JSON", "The body must be"))
+
+
+async def test_a_body_that_does_not_say_that_it_is_json_is_refused(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/tasks/submit", content=b'{"task_data": {}}')
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+# --- the size of bodies -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/tasks/submit", "/v1/agents/register", "/agents/a/heartbeat"])
+async def test_a_body_over_the_limit_is_a_413(client: httpx.AsyncClient, path: str) -> None:
+    body = b'{"a": "' + b"x" * 1024 * 1024 + b'"}'
+    answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json() == {"detail": "The request body is larger than 1048576 bytes"}
+
+
+async def test_a_body_sent_in_chunks_is_counted_as_it_comes(client: httpx.AsyncClient) -> None:
+    sent = 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 10 * 1024 * 1024:
+            sent += 100_000
+            yield b" " * 100_000
+
+    answer = await client.post(
+        "/tasks/submit", content=chunks(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+    assert sent < 2 * 1024 * 1024
+
+
+async def test_the_limit_on_bodies_is_a_setting_and_a_body_of_that_size_passes(
+    fakes: Fakes,
+) -> None:
+    body = b'{"task_data": {}}'
+    headers = {"Content-Type": "application/json"}
+    async with over(fakes.app(max_body_bytes=len(body))) as client:
+        assert (
+            await client.post("/tasks/submit", content=body, headers=headers)
+        ).status_code == 200
+        assert (
+            await client.post("/tasks/submit", content=body + b" ", headers=headers)
+        ).status_code == 413
