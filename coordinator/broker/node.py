@@ -27,7 +27,7 @@ from .node_files import Identity, NodeFiles, Ports, choose_port, environment, is
 from .node_readiness import amqp_version, management_answers, reason_of_failure
 from .node_server import ServerBinaries, find_server
 
-__all__ = ["EmbeddedNode", "NodeState"]
+__all__ = ["EmbeddedNode", "NodeState", "find_server"]
 
 SERVICES = {"AMQP": 5672, "management": 15672}
 """What people and programs connect to, and the usual port of each."""
@@ -167,10 +167,14 @@ class EmbeddedNode:
         await self._stack.aclose()
         self.state = NodeState.STOPPED
 
-    async def died(self) -> NoReturn:
-        """Wait until the node ends without having been asked to; then raise `OperatorError`."""
+    async def wait(self) -> None:
+        """Return when the node has ended, by itself or because it was stopped."""
         if self._vm is not None:
             await self._vm.wait()
+
+    async def died(self) -> NoReturn:
+        """Wait until the node ends without having been asked to; then raise `OperatorError`."""
+        await self.wait()
         if self.state is not NodeState.RUNNING:
             await asyncio.Event().wait()  # it was stopped: it did not die
         reason = reason_of_failure(self._files.output, self._files.log)

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Sets the policies that Agent Coordinator recommends, for a broker whose rabbitmq.conf is not yours
+# to change: on the management API of COORDINATOR_MANAGEMENT_URL (by default http://127.0.0.1:15672),
+# as the user of RABBITMQ_USER and RABBITMQ_PASSWORD, in VHOST (by default /). Setting them again
+# changes nothing.
+#
+# What queues are (quorum, dead-lettering, delivery limits) is no policy: the service declares it.
+# Nor is there a length limit for any of them. A full queue would refuse a message that its sister
+# took, and a task would run that its producer was told to submit again.
+set -eu
+
+: "${RABBITMQ_USER:?} ${RABBITMQ_PASSWORD:?}"
+url=${COORDINATOR_MANAGEMENT_URL:-http://127.0.0.1:15672}
+vhost=$(printf %s "${VHOST:-/}" | sed 's|/|%2F|g')
+
+# A task may be held by its agent for hours. In milliseconds: one day. RabbitMQ 3.12 and later; on
+# an older one only consumer_timeout in rabbitmq.conf can say it.
+curl --silent --show-error --fail --user "$RABBITMQ_USER:$RABBITMQ_PASSWORD" \
+    --header 'Content-Type: application/json' --request PUT \
+    --data '{"pattern": "^tasks\\.", "apply-to": "queues", "priority": 10,
+             "definition": {"consumer-timeout": 86400000}}' \
+    "$url/api/policies/$vhost/agent-coordinator-tasks"
+echo "The policy agent-coordinator-tasks is set."
