@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
+from coordinator.domain.agent_words import check_status
 from coordinator.protocol.registration import RegisterRequest
 
 from .answers import (
@@ -94,13 +95,14 @@ async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wire
     """A declared status is one thing and silence another: an agent that is not heard of becomes
     `stale` whatever was declared.
     """
-    updated_at = await wired.registrar.set_status(agent_id, body.status, body.load_metrics)
+    status = check_status(body.status)
+    updated_at = await wired.registrar.set_status(agent_id, status, body.load_metrics)
     return Answer(
         {
             "status": "success",
             "message": f"Agent {agent_id} status updated",
             "agent_id": agent_id,
-            "new_status": body.status,
+            "new_status": status.value,
             "updated_at": iso(updated_at),
         }
     )

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from coordinator.domain.agent_words import AgentStatus as _Status
+from coordinator.domain.task import State
+
 __all__ = [
     "AgentAnswer",
     "AgentRemovedAnswer",
@@ -39,10 +42,7 @@ Instant = Annotated[
 ]
 AgentStatus = Annotated[
     str,
-    Field(
-        examples=["active"],
-        description="active, inactive, busy, stale, maintenance, error, degraded or draining.",
-    ),
+    Field(examples=["active"], description=f"One of: {', '.join(_Status)}."),
 ]
 Names = Annotated[list[str], Field(examples=[["data-processing", "analysis"]])]
 
@@ -142,16 +142,25 @@ class Submitted(BaseModel):
     submitted_at: Instant
 
 
+class Progress(BaseModel):
+    fraction: float | None = Field(description="0 to 1.", examples=[0.4])
+    message: str | None = Field(examples=["page 12 of 30"])
+
+
+class TaskError(BaseModel):
+    type: str
+    message: str
+    traceback: str | None
+
+
 class TaskShape(BaseModel):
     task_id: TaskId
-    state: str = Field(
-        description="queued, running, waiting, completed, dead, cancelled, expired or scheduled."
-    )
+    state: str = Field(description=f"One of: {', '.join(State)}.", examples=["completed"])
     priority: PriorityName
     requirements: dict[str, Any]
     lane: str = Field(description="The queues that it goes through: tasks.<lane>.<priority>.")
     task_data: dict[str, Any]
-    metadata: dict[str, Any] | None
+    metadata: dict[str, Any] | None = Field(examples=[None])
     generation: int
     attempt: int
     max_attempts: int
@@ -159,9 +168,10 @@ class TaskShape(BaseModel):
     started_at: Instant | None
     ended_at: Instant | None
     agent_id: AgentId | None = Field(description="Who works on it, or did last.")
-    progress: Any
-    result: Any
-    error: Any
+    progress: Progress | None = Field(description="As the agent last told it.")
+    result: Any = Field(description="What the agent returned.", examples=[{"words": 2}])
+    error: TaskError | None = Field(description="Why the last attempt failed.", examples=[None])
+    reason: str | None = Field(description="Why it was cancelled.", examples=[None])
 
 
 class TaskAnswer(BaseModel):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
 
+from coordinator.domain.agent_words import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "TaskRequirements",
     "UpdateStatus",
 ]
+
+_STATUSES = f"One of: {', '.join(AgentStatus)}."
 
 LoadMetrics = dict[str, FiniteFloat]
 
@@ -50,8 +53,7 @@ class RegisterAgent(BaseModel):
 
     agent_id: str = Field(description="1 to 128 printable characters, chosen by the agent.")
     agent_type: str = Field(
-        description="worker, provider, consumer, general, coordinator, specialist, monitor,"
-        " gateway, orchestrator, inference, training or processing; operators can add more."
+        description=f"One of: {', '.join(AGENT_TYPES)}; operators can add more."
     )
     capabilities: list[str] | None = Field(default=None, description="What it can do.")
     services: list[str] | None = Field(default=None, description="What it offers.")
@@ -69,10 +71,7 @@ class DiscoverAgents(BaseModel):
 
     model_config = _example(status="active", agent_type="worker")
 
-    status: str | None = Field(
-        default=None,
-        description="active, inactive, busy, stale, maintenance, error, degraded or draining.",
-    )
+    status: str | None = Field(default=None, description=_STATUSES)
     agent_type: str | None = None
     capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
     services: list[str] | None = Field(default=None, description="All of them are needed.")
@@ -85,9 +84,7 @@ class UpdateStatus(BaseModel):
         status="busy", load_metrics={"active_connections": 5, "pending_tasks": 2}
     )
 
-    status: str = Field(
-        description="active, inactive, busy, stale, maintenance, error, degraded or draining."
-    )
+    status: str = Field(description=_STATUSES)
     load_metrics: LoadMetrics | None = Field(
         default=None, description="Such as active_connections, pending_tasks, cpu_usage."
     )

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from coordinator.protocol.priority import Priority
+from coordinator.registry.views import AgentView, Statistics, TaskView
 
-from .ports import AgentRecord, TaskRecord, Totals
 from .queue_sizes import SourceDepth
 from .rendering import iso
 
@@ -25,33 +25,33 @@ STRATEGY = "least_connections"
 """What late binding is: the next task goes to an agent with a free slot."""
 
 
-def agent_shape(agent: AgentRecord) -> dict[str, Any]:
+def agent_shape(agent: AgentView) -> dict[str, Any]:
     return {
         "agent_id": agent.agent_id,
         "agent_type": agent.agent_type,
         "status": agent.status,
-        "capabilities": list(agent.capabilities),
-        "services": list(agent.services),
-        "endpoints": dict(agent.endpoints),
-        "metadata": dict(agent.metadata),
+        "capabilities": agent.capabilities,
+        "services": agent.services,
+        "endpoints": agent.endpoints,
+        "metadata": agent.metadata,
         "last_heartbeat": iso(agent.last_heartbeat),
         "registration_time": iso(agent.registration_time),
-        "load_metrics": dict(agent.load_metrics),
+        "load_metrics": agent.load_metrics,
         "health_score": agent.health_score,
         "version": agent.version,
-        "tags": list(agent.tags),
+        "tags": agent.tags,
     }
 
 
-def task_shape(task: TaskRecord) -> dict[str, Any]:
+def task_shape(task: TaskView) -> dict[str, Any]:
     return {
         "task_id": task.task_id,
         "state": task.state,
         "priority": task.priority.value,
-        "requirements": dict(task.requirements),
+        "requirements": task.requirements,
         "lane": task.lane,
-        "task_data": dict(task.task_data),
-        "metadata": None if task.metadata is None else dict(task.metadata),
+        "task_data": task.task_data,
+        "metadata": task.metadata,
         "generation": task.generation,
         "attempt": task.attempt,
         "max_attempts": task.max_attempts,
@@ -62,10 +62,11 @@ def task_shape(task: TaskRecord) -> dict[str, Any]:
         "progress": task.progress,
         "result": task.result,
         "error": task.error,
+        "reason": task.reason,
     }
 
 
-def totals_shape(totals: Totals, queue_sizes: dict[str, int]) -> dict[str, Any]:
+def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, Any]:
     return {
         "tasks_distributed": totals.tasks_distributed,
         "tasks_completed": totals.tasks_completed,

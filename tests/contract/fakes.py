@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,64 +18,78 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
+from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.submitter import Accepted, SubmitTask
 
-__all__ = ["NOW", "ATask", "AnAgent", "Fakes", "over"]
+__all__ = ["NOW", "TOTALS", "Fakes", "a_task", "an_agent", "over"]
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnAgent:
-    agent_id: str = "hermes-agent"
-    agent_type: str = "worker"
-    status: str = "active"
-    capabilities: Sequence[str] = ("data-processing", "analysis")
-    services: Sequence[str] = ("task-execution",)
-    endpoints: dict[str, str] = field(default_factory=lambda: {"http": "http://localhost:9002"})
-    metadata: dict[str, Any] = field(default_factory=lambda: {"version": "1.0.0"})
-    last_heartbeat: datetime = NOW
-    registration_time: datetime = NOW
-    load_metrics: dict[str, float] = field(default_factory=dict)
-    health_score: float = 1.0
-    version: str = "1.0.0"
-    tags: Sequence[str] = ()
+def an_agent(**changes: Any) -> AgentView:
+    return replace(
+        AgentView(
+            agent_id="hermes-agent",
+            agent_type="worker",
+            status="active",
+            capabilities=["data-processing", "analysis"],
+            services=["task-execution"],
+            endpoints={"http": "http://localhost:9002"},
+            metadata={"version": "1.0.0"},
+            last_heartbeat=NOW,
+            registration_time=NOW,
+            load_metrics={"cpu_usage": 0.25},
+            health_score=1.0,
+            version="1.0.0",
+            tags=["blue"],
+            slots=4,
+            running=[],
+            instance=None,
+            other_instance=None,
+        ),
+        **changes,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ATask:
-    task_id: str = "task-1"
-    state: str = "completed"
-    priority: Priority = Priority.NORMAL
-    requirements: dict[str, Any] = field(default_factory=dict)
-    lane: str = "any"
-    task_data: dict[str, Any] = field(default_factory=lambda: {"prompt": "test prompt"})
-    metadata: dict[str, Any] | None = None
-    generation: int = 1
-    attempt: int = 1
-    max_attempts: int = 1
-    submitted_at: datetime = NOW
-    started_at: datetime | None = NOW
-    ended_at: datetime | None = NOW
-    agent_id: str | None = "hermes-agent"
-    progress: Any = None
-    result: Any = field(default_factory=lambda: {"words": 2})
-    error: Any = None
+def a_task(**changes: Any) -> TaskView:
+    return replace(
+        TaskView(
+            task_id="task-1",
+            state="completed",
+            priority=Priority.NORMAL,
+            requirements={},
+            lane="any",
+            task_data={"prompt": "test prompt"},
+            metadata=None,
+            generation=1,
+            attempt=1,
+            max_attempts=1,
+            submitted_at=NOW,
+            started_at=NOW,
+            ended_at=NOW,
+            agent_id="hermes-agent",
+            progress=None,
+            result={"words": 2},
+            error=None,
+            reason=None,
+        ),
+        **changes,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SomeTotals:
-    tasks_distributed: int = 5
-    tasks_completed: int = 3
-    tasks_failed: int = 1
-    avg_distribution_time: float = 0.25
-    total_assignments: int = 4
-    successful_assignments: int = 3
-    failed_assignments: int = 1
-    success_rate: float = 0.75
-    active_agents: int = 2
-    agent_weights: int = 0
-    avg_agent_load: float = 0.5
+TOTALS = Statistics(
+    tasks_distributed=5,
+    tasks_completed=3,
+    tasks_failed=1,
+    avg_distribution_time=0.25,
+    total_assignments=4,
+    successful_assignments=3,
+    failed_assignments=1,
+    success_rate=0.75,
+    active_agents=2,
+    agent_weights=0,
+    avg_agent_load=0.5,
+)
 
 
 class Fakes:
@@ -84,8 +98,8 @@ class Fakes:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.wrong: list[str] = []
-        self.agents: dict[str, AnAgent] = {}
-        self.tasks: dict[str, ATask] = {}
+        self.agents: dict[str, AgentView] = {}
+        self.tasks: dict[str, TaskView] = {}
         self.submitted: list[SubmitTask] = []
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
@@ -126,7 +140,7 @@ class Fakes:
         self._fail()
         return {queue: self.waiting[queue] for queue in queues}
 
-    def agent(self, agent_id: str) -> AnAgent:
+    def agent(self, agent_id: str) -> AgentView:
         self._fail()
         if agent_id not in self.agents:
             raise AgentNotFound(agent_id)
@@ -139,24 +153,24 @@ class Fakes:
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
-    ) -> list[AnAgent]:
+    ) -> list[AgentView]:
         self._fail()
         return list(self.agents.values())
 
-    async def task(self, task_id: str) -> ATask:
+    async def task(self, task_id: str) -> TaskView:
         self._fail()
         if task_id not in self.tasks:
             raise TaskNotFound(task_id)
         return self.tasks[task_id]
 
-    async def statistics(self) -> SomeTotals:
+    async def statistics(self) -> Statistics:
         self._fail()
-        return SomeTotals()
+        return TOTALS
 
     async def register(self, request: RegisterRequest) -> datetime:
         self._fail()
         self.registered.append(request)
-        self.agents[request.agent_id] = AnAgent(agent_id=request.agent_id)
+        self.agents[request.agent_id] = an_agent(agent_id=request.agent_id)
         return NOW
 
     async def heartbeat(
