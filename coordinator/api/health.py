@@ -39,7 +39,13 @@ async def live() -> Answer:
     "/ready",
     summary="Whether tasks can be submitted now",
     response_model=Ready,
-    responses={503: {"model": Error, "description": "Not ready: `detail` says why"}},
+    responses={
+        503: {
+            "model": Error,
+            "description": "Not ready: `detail` says why",
+            "content": {"application/json": {"example": {"detail": "The broker is away."}}},
+        }
+    },
 )
 async def ready(wired: Wired) -> Answer:
     """For whoever sends requests here only while they can be served."""

@@ -1,0 +1,142 @@
+"""The OpenAPI document and the page that shows it: complete, readable, and nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from .fakes import Fakes, over
+
+PREFIXES = pytest.mark.parametrize("prefix", ["", "/v1"])
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return Fakes().app()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with over(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+@PREFIXES
+async def test_the_document_is_the_same_at_both_places(
+    client: httpx.AsyncClient, document: dict[str, Any], prefix: str
+) -> None:
+    assert (await client.get(f"{prefix}/openapi.json")).json() == document
+
+
+async def test_the_document_names_every_endpoint_of_the_contract_once(
+    document: dict[str, Any],
+) -> None:
+    assert {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    } == {
+        ("POST", "/agents/register"),
+        ("POST", "/agents/discover"),
+        ("GET", "/agents/{agent_id}"),
+        ("DELETE", "/agents/{agent_id}"),
+        ("PUT", "/agents/{agent_id}/status"),
+        ("POST", "/agents/{agent_id}/heartbeat"),
+        ("POST", "/tasks/submit"),
+        ("GET", "/tasks/status"),
+        ("GET", "/tasks/{task_id}"),
+        ("GET", "/tasks/queues"),
+        ("GET", "/tasks/queues/stats"),
+        ("POST", "/tasks/queues/{priority}/clear"),
+        ("GET", "/health"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/"),
+    }
+
+
+async def test_the_document_says_that_every_path_answers_below_v1_too(
+    document: dict[str, Any],
+) -> None:
+    assert [server["url"] for server in document["servers"]] == ["/", "/v1"]
+
+
+async def test_every_operation_has_a_tag_a_summary_a_description_and_an_id_of_its_own(
+    document: dict[str, Any],
+) -> None:
+    known = {tag["name"] for tag in document["tags"]}
+    found = list(operations(document))
+    assert all(set(operation["tags"]) <= known for operation in found)
+    assert all(operation["summary"] and operation["description"] for operation in found)
+    ids = [operation["operationId"] for operation in found]
+    assert len(ids) == len(set(ids))
+
+
+async def test_every_error_has_the_shared_shape_and_an_example(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        for status, response in operation["responses"].items():
+            if status == "200":
+                continue
+            content = response["content"]["application/json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+            assert content["example"]["detail"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_every_request_body_shows_the_contracts_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["RegisterAgent"]["examples"][0]["agent_id"] == "hermes-agent"
+    assert schemas["SubmitTaskBody"]["examples"][0] == {
+        "task_data": {"model": "llama2", "prompt": "test prompt"},
+        "priority": "normal",
+        "requirements": {},
+    }
+    for name in ("DiscoverAgents", "UpdateStatus", "Heartbeat", "TaskRequirements"):
+        assert schemas[name]["examples"]
+
+
+@PREFIXES
+async def test_the_page_and_all_that_it_loads_come_from_here(
+    client: httpx.AsyncClient, prefix: str
+) -> None:
+    page = await client.get(f"{prefix}/docs")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert "://" not in page.text
+    loaded = re.findall(r"""(?:href|src)="([^"]+)"|url: '([^']+)'""", page.text)
+    addresses = [one or other for one, other in loaded]
+    assert len(addresses) == 4
+    for address in addresses:
+        found = await client.get(str(page.url.join(address)))
+        assert found.status_code == 200, address
+        assert len(found.content) > 500
+
+
+async def test_the_style_sheet_loads_nothing_from_outside(client: httpx.AsyncClient) -> None:
+    css = (await client.get("/docs/assets/swagger-ui.css")).text
+    loaded = re.findall(r"url\(\s*['\"]?([^'\")]+)", css)
+    assert all(address.startswith("data:") for address in loaded)
+
+
+async def test_the_validator_of_swaggers_own_site_is_not_asked(client: httpx.AsyncClient) -> None:
+    assert '"validatorUrl": null' in (await client.get("/docs")).text
+
+
+async def test_there_is_no_second_documentation_page(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/redoc")).status_code == 404
