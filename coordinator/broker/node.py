@@ -1,19 +1,21 @@
 """A private RabbitMQ node, run as a child process, for who has no broker to name.
 
-    new ──start──▶ starting ──▶ running ──stop──▶ stopping ──▶ stopped
-                       └────── it died ────────────────────────▲
+    new ──start──▶ starting ──▶ running ──stop──▶ stopping ──▶ stopped ──start──▶ ...
+                       └───────── it failed ─────────▲
 
 It is the real server, with a name, ports, users and data of its own, on loopback only. It shares
 nothing with a RabbitMQ service of the machine and never touches one.
+
+    EmbeddedNode ──▶ NodeFiles ......... its folder: configuration, secrets, data, lock
+         ├─────────▶ Server ............ how to run it: installed, in another root, in a container
+         └─────────▶ NodeProcess ....... one life of it: started, ready, stopped
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from asyncio.subprocess import Process
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -22,27 +24,15 @@ from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
-from .child_process import spawn, spawn_obedient
-from .node_files import Identity, NodeFiles, Ports, choose_port, environment, is_free
-from .node_readiness import amqp_version, management_answers, reason_of_failure
-from .node_server import ServerBinaries, find_server
+from .node_container import find_container_server
+from .node_files import Identity, NodeFiles, Ports, choose_port, is_free
+from .node_process import Died, NodeProcess
+from .node_server import Server, find_server
 
 __all__ = ["EmbeddedNode", "NodeState", "find_server"]
 
 SERVICES = {"AMQP": 5672, "management": 15672}
 """What people and programs connect to, and the usual port of each."""
-
-MARK = "AGENT_COORDINATOR_NODE"
-"""An environment variable of every process of a node: its folder, to know them by."""
-
-START_TIMEOUT = 120.0
-"""Seconds. Usually 4 to 10; a large backlog is read back before the node listens."""
-
-STOP_TIMEOUT = 15.0
-"""Seconds after which a node that was asked to stop is killed."""
-
-POLL = 0.05
-"""Seconds between two looks at whether a node has got on."""
 
 START_ATTEMPTS = 3
 """A chosen port can be taken by another program before the node has it."""
@@ -72,7 +62,7 @@ class EmbeddedNode:
         self,
         data_dir: Path,
         *,
-        server: ServerBinaries | None = None,
+        server: Server | None = None,
         amqp_port: int | None = None,
         management_port: int | None = None,
         standard_ports: bool = True,
@@ -87,9 +77,7 @@ class EmbeddedNode:
         self._identity = Identity(username="", password="")
         self._ports = Ports(amqp=0, management=0, distribution=0, epmd=0)
         self._version = ""
-        self._vm: Process | None = None
-        self._obeys = False
-        """Whether the VM reads its standard input yet: it does so once it has booted."""
+        self._process: NodeProcess | None = None
         self._stack = AsyncExitStack()
 
     @property
@@ -121,9 +109,9 @@ class EmbeddedNode:
     @property
     def pid(self) -> int:
         """Of the Erlang VM that is the broker: for tests that suspend or kill it."""
-        if self._vm is None:
-            raise OperatorError("The private RabbitMQ node is not running.")
-        return self._vm.pid
+        if self._process is None:
+            raise OperatorError("The private RabbitMQ node is not running")
+        return self._process.pid
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -141,19 +129,15 @@ class EmbeddedNode:
         """Return when AMQP and the management API answer; `OperatorError` says why they do not."""
         if self.state not in {NodeState.NEW, NodeState.STOPPED}:
             return
-        server = self._server or find_server()
-        if server is None:
-            raise OperatorError(
-                "RabbitMQ is not installed: run `sudo apt-get install rabbitmq-server`,"
-                " or name a broker with --amqp-url or COORDINATOR_AMQP_URL."
-            )
         self.state = NodeState.STARTING
         try:
+            server = self._server
+            if server is None:
+                server = await asyncio.to_thread(_any_server)
             lock = self._stack.enter_context(self._files.locked())
             self._identity = self._files.identity()
-            for attempt in range(1, START_ATTEMPTS + 1):
-                if await self._start_once(server, lock, last=attempt == START_ATTEMPTS):
-                    break
+            self._say("starting a private RabbitMQ node (some seconds)")
+            await self._start(server, lock)
         except BaseException:
             await self.stop()
             raise
@@ -169,54 +153,36 @@ class EmbeddedNode:
 
     async def wait(self) -> None:
         """Return when the node has ended, by itself or because it was stopped."""
-        if self._vm is not None:
-            await self._vm.wait()
+        if self._process is not None:
+            await self._process.wait()
 
     async def died(self) -> NoReturn:
         """Wait until the node ends without having been asked to; then raise `OperatorError`."""
         await self.wait()
-        if self.state is not NodeState.RUNNING:
+        if self.state is not NodeState.RUNNING or self._process is None:
             await asyncio.Event().wait()  # it was stopped: it did not die
-        reason = reason_of_failure(self._files.output, self._files.log)
-        raise OperatorError(f"The private RabbitMQ node ended: {reason}. Its log: {self.log}")
+        reason = self._process.reason if self._process else ""
+        raise OperatorError(f"The private RabbitMQ node ended: {reason}; its log: {self.log}")
 
-    async def _start_once(self, server: ServerBinaries, lock: int, *, last: bool) -> bool:
-        """Whether the node came up; False where its ports were taken and others may be tried."""
-        self._ports = self._choose_ports()
-        self._files.write(self._identity, self._ports)
-        self._files.output.write_bytes(b"")
-        env = environment(server.path_of(self._files.folder), self._ports)
-        env[MARK] = str(self._files.folder)
-        async with AsyncExitStack() as stack:
-            try:
-                epmd = await spawn(
-                    server.epmd_command(self._ports.epmd), env=env, output=self._files.output
-                )
-                stack.push_async_callback(_kill, epmd)
-                vm = await spawn_obedient(
-                    server.command(self._files.folder),
-                    env=env,
-                    output=self._files.output,
-                    pass_fds=[lock],
-                )
-            except OSError as exc:
-                raise OperatorError(
-                    f"RabbitMQ could not be started: {exc.filename}: {exc.strerror}."
-                ) from exc
-            self._vm, self._obeys = vm, False
-            stack.push_async_callback(self._stop_vm, vm)
-            self._say("Starting a private RabbitMQ node (this takes some seconds) ...")
-            try:
-                await self._until_ready(vm)
-            except _Died as exc:
-                if "port" in exc.reason and not last and None in self._wanted:
-                    return False
-                raise OperatorError(
-                    f"The private RabbitMQ node did not start: {exc.reason}."
-                    f" Its log: {self._files.log}"
-                ) from None
-            self._stack.push_async_exit(stack.pop_all())
-        return True
+    async def _start(self, server: Server, lock: int) -> None:
+        for attempt in range(1, START_ATTEMPTS + 1):
+            self._ports = self._choose_ports()
+            self._files.write(self._identity, self._ports, listen_on=server.listens_on)
+            process = await NodeProcess.start(server, self._files, self._ports, lock=lock)
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(process.stop, self._say)
+                try:
+                    self._version = await process.until_ready(self._identity, self._say)
+                except Died as exc:
+                    if exc.reason_is_a_port and attempt < START_ATTEMPTS:
+                        continue
+                    raise OperatorError(
+                        f"The private RabbitMQ node did not start: {exc.reason};"
+                        f" its log: {self.log}"
+                    ) from None
+                self._process = process
+                self._stack.push_async_exit(stack.pop_all())
+                return
 
     def _choose_ports(self) -> Ports:
         kept = self._identity.ports
@@ -240,60 +206,22 @@ class EmbeddedNode:
             if not is_free(wanted):
                 raise OperatorError(
                     f"Port {wanted} for RabbitMQ's {service} is taken:"
-                    " stop the program that has it, or name another port."
+                    " stop the program that has it, or name another port"
                 )
             taken.add(wanted)
             return wanted
         usual = SERVICES[service] if self._standard_ports else None
         chosen = choose_port([last, usual], taken=taken)
         if usual is not None and chosen not in (usual, last):
-            self._say(f"RabbitMQ's usual {service} port {usual} is taken: using {chosen}.")
+            self._say(f"RabbitMQ's usual {service} port {usual} is taken: using {chosen}")
         return chosen
 
-    async def _until_ready(self, vm: Process) -> None:
-        try:
-            async with asyncio.timeout(START_TIMEOUT):
-                while (version := await amqp_version(self._ports.amqp)) is None:
-                    await self._pause(vm)
-                self._version = version
-                self._say(f"RabbitMQ {version} answers; waiting for its management API ...")
-                while not await management_answers(
-                    self._ports.management, self.username, self.password
-                ):
-                    await self._pause(vm)
-                self._obeys = True
-        except TimeoutError:
-            raise _Died(f"it did not answer within {START_TIMEOUT:.0f} seconds") from None
 
-    async def _pause(self, vm: Process) -> None:
-        if vm.returncode is not None:
-            raise _Died(reason_of_failure(self._files.output, self._files.log))
-        await asyncio.sleep(POLL)
-
-    async def _stop_vm(self, vm: Process) -> None:
-        if vm.returncode is None:
-            with suppress(ProcessLookupError):
-                vm.send_signal(signal.SIGCONT)  # a suspended process can't obey
-                if not self._obeys:
-                    vm.send_signal(signal.SIGTERM)
-            if vm.stdin is not None:
-                vm.stdin.close()
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT):
-                    await vm.wait()
-            except TimeoutError:
-                self._say("RabbitMQ did not stop in time: killing it.")
-        await _kill(vm)
-
-
-class _Died(Exception):
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-async def _kill(process: Process) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-    await process.wait()
+def _any_server() -> Server:
+    server = find_server() or find_container_server()
+    if server is None:
+        raise OperatorError(
+            "RabbitMQ is not installed: run `sudo apt-get install rabbitmq-server`,"
+            " or name a broker with --amqp-url or COORDINATOR_AMQP_URL"
+        )
+    return server

@@ -94,7 +94,7 @@ class NodeFiles:
         except OSError as exc:
             raise OperatorError(
                 f"The data folder {self.folder} cannot be written ({exc.strerror}):"
-                " name another with --data-dir or COORDINATOR_DATA_DIR."
+                " name another with --data-dir or COORDINATOR_DATA_DIR"
             ) from exc
         try:
             try:
@@ -102,7 +102,7 @@ class NodeFiles:
             except BlockingIOError:
                 raise OperatorError(
                     f"The data folder {self.folder} is in use by a RabbitMQ node that is running:"
-                    " stop it, or name another with --data-dir or COORDINATOR_DATA_DIR."
+                    " stop it, or name another with --data-dir or COORDINATOR_DATA_DIR"
                 ) from None
             yield descriptor
         finally:
@@ -119,10 +119,10 @@ class NodeFiles:
         except (ValueError, TypeError, KeyError) as exc:
             raise OperatorError(
                 f"{self.folder / 'identity.json'} is damaged: restore it, or move the folder away"
-                " and start with an empty one."
+                " and start with an empty one"
             ) from exc
 
-    def write(self, identity: Identity, ports: Ports) -> None:
+    def write(self, identity: Identity, ports: Ports, *, listen_on: str) -> None:
         """Lay the folder out for a start."""
         for name in ("home", "log", "mnesia", "config"):
             (self.folder / name).mkdir(exist_ok=True)
@@ -132,7 +132,7 @@ class NodeFiles:
             cookie.chmod(0o400)
         kept = asdict(replace(identity, ports=ports))
         self._write(self.folder / "identity.json", json.dumps(kept, indent=1) + "\n")
-        self._write(self.folder / "rabbitmq.conf", configuration(identity, ports))
+        self._write(self.folder / "rabbitmq.conf", configuration(identity, ports, listen_on))
         self._write(self.folder / "enabled_plugins", "[rabbitmq_management].\n")
 
     @staticmethod
@@ -142,11 +142,11 @@ class NodeFiles:
             file.write(text)
 
 
-def configuration(identity: Identity, ports: Ports) -> str:
+def configuration(identity: Identity, ports: Ports, listen_on: str) -> str:
     """The node's rabbitmq.conf."""
     lines = {
-        "listeners.tcp.1": f"127.0.0.1:{ports.amqp}",
-        "management.tcp.ip": "127.0.0.1",
+        "listeners.tcp.1": f"{listen_on}:{ports.amqp}",
+        "management.tcp.ip": listen_on,
         "management.tcp.port": ports.management,
         # Used once, when the node is new: instead of the well-known guest.
         "default_user": identity.username,
@@ -202,7 +202,7 @@ def choose_port(preferred: Iterable[int | None], *, taken: set[int]) -> int:
             if port not in taken and is_free(port):
                 taken.add(port)
                 return port
-    raise OperatorError("No free TCP port was found on 127.0.0.1.")
+    raise OperatorError("No free TCP port was found on 127.0.0.1")
 
 
 def is_free(port: int) -> bool:

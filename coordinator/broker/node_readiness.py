@@ -10,7 +10,7 @@ import base64
 import re
 from pathlib import Path
 
-__all__ = ["amqp_version", "management_answers", "reason_of_failure"]
+__all__ = ["PORT_TAKEN", "amqp_version", "management_answers", "reason_of_failure"]
 
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 VERSION_PROPERTY = b"\x07versionS"
@@ -21,8 +21,9 @@ ANSWER_TIMEOUT = 5.0
 DECORATION = re.compile(r"^[\s=\-#*.|{}\[\]()<>_,]*$")
 TERMINAL_TITLE = re.compile(r"\x1b\][^\x07]*\x07")
 LOG_PREFIX = re.compile(r"^\S+ \S+ \[\w+\] <[\d.]+> ?")
+PORT_TAKEN = "one of its ports was taken by another program meanwhile"
 KNOWN_REASONS = (
-    ("eaddrinuse", "one of its ports was taken by another program meanwhile"),
+    ("eaddrinuse", PORT_TAKEN),
     ("enospc", "the disk is full"),
     ("eacces", "it may not read or write one of its files"),
 )

@@ -8,8 +8,18 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-__all__ = ["ServerBinaries", "find_server"]
+from .node_files import Ports, environment
+
+__all__ = [
+    "MOUNT_POINT",
+    "STOP_AT_END_OF_INPUT",
+    "Launch",
+    "Server",
+    "ServerBinaries",
+    "find_server",
+]
 
 DEBIAN_SERVER = "usr/lib/rabbitmq/bin/rabbitmq-server"
 """The real script. Debian's `/usr/sbin/rabbitmq-server` is a wrapper that only root may run."""
@@ -38,7 +48,28 @@ controller while that waits for the handler to end; and SIGKILL can lose a quoru
 declared in the last half second, for good."""
 
 MOUNT_POINT = "/mnt"
-"""Where a server inside another root sees its data folder."""
+"""Where a server inside another root, or a container, sees its data folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What to run, and the whole of its environment."""
+
+    command: list[str]
+    env: dict[str, str]
+
+
+class Server(Protocol):
+    """A way to run RabbitMQ in the foreground, ending when its standard input does."""
+
+    @property
+    def listens_on(self) -> str:
+        """The address that the server itself is to listen on."""
+
+    def server(self, folder: Path, ports: Ports) -> Launch: ...
+
+    def epmd(self, folder: Path, ports: Ports) -> Launch | None:
+        """Erlang's name service, where it has to be started separately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,34 +81,34 @@ class ServerBinaries:
     """
 
     script: Path
-    epmd: Path
+    epmd_binary: Path
     root: Path | None = None
+    listens_on: str = "127.0.0.1"
 
-    def path_of(self, data_dir: Path) -> Path:
-        """``data_dir`` as the server sees it."""
-        return Path(MOUNT_POINT) if self.root else data_dir
+    def server(self, folder: Path, ports: Ports) -> Launch:
+        """Each step is an ``exec``: the child's pid is the Erlang VM's own."""
+        command = [str(self.script), "-noshell", "-eval", STOP_AT_END_OF_INPUT]
+        if self.root is not None:
+            # The mounts are in a namespace of the server's own: when it dies, however it dies, they
+            # are gone. RabbitMQ reads its memory use from /proc.
+            root = shlex.quote(str(self.root))
+            steps = (
+                f"mount -t proc proc {root}/proc",
+                f"mount --bind {shlex.quote(str(folder))} {root}{MOUNT_POINT}",
+                f"exec chroot {root} {shlex.join(command)}",
+            )
+            command = ["unshare", "--mount", "sh", "-ec", "\n".join(steps)]
+        return Launch(command=command, env=self._environment(folder, ports))
 
-    def command(self, data_dir: Path) -> list[str]:
-        """The arguments that run the server in the foreground, each step an ``exec``.
+    def epmd(self, folder: Path, ports: Ports) -> Launch:
+        # RabbitMQ would start it as a daemon that stays when the node is gone.
+        command = [str(self.epmd_binary), "-port", str(ports.epmd), "-address", "127.0.0.1"]
+        if self.root is not None:
+            command = ["chroot", str(self.root), *command]
+        return Launch(command=command, env=self._environment(folder, ports))
 
-        So the child's pid is the Erlang VM's own: it can be signalled without an intermediary.
-        """
-        server = [str(self.script), "-noshell", "-eval", STOP_AT_END_OF_INPUT]
-        if self.root is None:
-            return server
-        # The mounts are in a namespace of the server's own: when it dies, however it dies, they are
-        # gone. RabbitMQ reads its memory use from /proc.
-        root = shlex.quote(str(self.root))
-        steps = (
-            f"mount -t proc proc {root}/proc",
-            f"mount --bind {shlex.quote(str(data_dir))} {root}{MOUNT_POINT}",
-            f"exec chroot {root} {shlex.join(server)}",
-        )
-        return ["unshare", "--mount", "sh", "-ec", "\n".join(steps)]
-
-    def epmd_command(self, port: int) -> list[str]:
-        command = [str(self.epmd), "-port", str(port), "-address", "127.0.0.1"]
-        return command if self.root is None else ["chroot", str(self.root), *command]
+    def _environment(self, folder: Path, ports: Ports) -> dict[str, str]:
+        return environment(Path(MOUNT_POINT) if self.root else folder, ports)
 
 
 def find_server(
@@ -90,10 +121,10 @@ def find_server(
     if script is None or epmd is None:
         return None
     if root is None:
-        return ServerBinaries(script=script, epmd=epmd)
+        return ServerBinaries(script=script, epmd_binary=epmd)
     return ServerBinaries(
         script=Path("/") / script.relative_to(root),
-        epmd=Path("/") / epmd.relative_to(root),
+        epmd_binary=Path("/") / epmd.relative_to(root),
         root=root,
     )
 

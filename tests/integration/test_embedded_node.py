@@ -168,7 +168,9 @@ async def test_a_server_that_fails_says_why_in_one_line(
     script = tmp_path / "rabbitmq-server"
     script.write_text("#!/bin/sh\necho 'erl: no such file'; exit 1\n")
     script.chmod(0o755)
-    broken = ServerBinaries(script=script, epmd=server.epmd if server.root is None else script)
+    broken = ServerBinaries(
+        script=script, epmd_binary=server.epmd_binary if server.root is None else script
+    )
     private = node(tmp_path / "data", broken)
     with pytest.raises(OperatorError) as failed:
         await private.start()
@@ -178,7 +180,7 @@ async def test_a_server_that_fails_says_why_in_one_line(
 
 
 async def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
-    nowhere = ServerBinaries(script=tmp_path / "nowhere", epmd=tmp_path / "nowhere")
+    nowhere = ServerBinaries(script=tmp_path / "nowhere", epmd_binary=tmp_path / "nowhere")
     with pytest.raises(OperatorError, match="nowhere"):
         await node(tmp_path, nowhere).start()
 
