@@ -1,0 +1,451 @@
+"""The answer of each endpoint when all goes well: exactly these fields, in both places."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from coordinator.broker.channel import Depth
+from coordinator.protocol.events import AttemptError
+from coordinator.protocol.priority import Priority
+
+from .fakes import NOW, Fakes, a_task, an_agent, over
+
+AT = "2026-01-31T12:00:00.123456+00:00"
+
+AGENT = {
+    "agent_id": "hermes-agent",
+    "agent_type": "worker",
+    "status": "active",
+    "capabilities": ["data-processing", "analysis"],
+    "services": ["task-execution"],
+    "endpoints": {"http": "http://localhost:9002"},
+    "metadata": {"version": "1.0.0"},
+    "last_heartbeat": AT,
+    "registration_time": AT,
+    "load_metrics": {"cpu_usage": 0.25},
+    "health_score": 1.0,
+    "version": "1.0.0",
+    "tags": ["blue"],
+}
+
+SIZES = {"urgent": 0, "critical": 0, "high": 0, "normal": 2, "low": 3}
+
+STATS = {
+    "tasks_distributed": 5,
+    "tasks_completed": 3,
+    "tasks_failed": 1,
+    "avg_distribution_time": 0.25,
+    "load_balancer_stats": {
+        "strategy": "least_connections",
+        "total_assignments": 4,
+        "successful_assignments": 3,
+        "failed_assignments": 1,
+        "success_rate": 0.75,
+        "active_agents": 2,
+        "agent_weights": 0,
+        "avg_agent_load": 0.5,
+    },
+    "queue_sizes": SIZES,
+}
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    fakes = Fakes()
+    fakes.agents["hermes-agent"] = an_agent()
+    fakes.tasks["task-1"] = a_task()
+    fakes.open("any", Priority.LOW, Depth(3, 1))
+    fakes.open("cap:gpu", Priority.NORMAL, Depth(2, 0))
+    fakes.open("cap:gpu", Priority.HIGH, None)
+    return fakes
+
+
+@pytest.fixture(params=["", "/v1"])
+async def client(fakes: Fakes, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    async with over(fakes.app()) as client:
+        client.base_url = client.base_url.join(request.param + "/")
+        yield client
+
+
+def ok(answer: httpx.Response) -> dict[str, Any]:
+    """The body of a 200, without its timestamp, which is checked here."""
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    body: dict[str, Any] = answer.json()
+    if "timestamp" in body:
+        assert datetime.fromisoformat(body.pop("timestamp")).utcoffset() == timedelta(0)
+    return body
+
+
+async def test_registering_answers_with_the_instant(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    answer = await client.post(
+        "agents/register",
+        json={
+            "agent_id": "hermes-agent",
+            "agent_type": "worker",
+            "capabilities": ["data-processing", "analysis"],
+            "services": ["task-execution"],
+            "endpoints": {"http": "http://localhost:9002"},
+            "metadata": {"version": "1.0.0"},
+        },
+    )
+    assert ok(answer) == {
+        "status": "success",
+        "message": "Agent hermes-agent registered successfully",
+        "agent_id": "hermes-agent",
+        "registered_at": AT,
+    }
+    [request] = fakes.registered
+    assert request.capabilities == ["data-processing", "analysis"]
+    assert request.services == ["task-execution"]
+    assert request.endpoints == {"http": "http://localhost:9002"}
+    assert request.metadata == {"version": "1.0.0"}
+
+
+async def test_registering_takes_null_for_what_is_optional_and_ignores_unknown_keys(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    ok(
+        await client.post(
+            "agents/register",
+            json={
+                "agent_id": "a",
+                "agent_type": "worker",
+                "capabilities": None,
+                "services": None,
+                "endpoints": None,
+                "metadata": None,
+                "version": None,
+                "tags": None,
+                "slots": None,
+                "wallet": "unknown",
+            },
+        )
+    )
+    [request] = fakes.registered
+    assert (request.capabilities, request.services, request.tags) == ([], [], [])
+    assert (request.endpoints, request.metadata) == ({}, {})
+    assert (request.version, request.slots) == ("1.0.0", None)
+
+
+async def test_discovering_answers_with_the_filters_given_and_the_agents_found(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post(
+        "agents/discover", json={"status": "active", "agent_type": "worker", "services": None}
+    )
+    assert ok(answer) == {
+        "status": "success",
+        "query": {"status": "active", "agent_type": "worker"},
+        "agents": [AGENT],
+        "count": 1,
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"{}"])
+async def test_discovering_without_filters_finds_every_agent(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    answer = await client.post(
+        "agents/discover", content=body, headers={"Content-Type": "application/json"}
+    )
+    found = ok(answer)
+    assert (found["query"], found["count"]) == ({}, 1)
+
+
+async def test_looking_up_an_agent_answers_with_all_of_its_fields(
+    client: httpx.AsyncClient,
+) -> None:
+    assert ok(await client.get("agents/hermes-agent")) == {"status": "success", "agent": AGENT}
+
+
+async def test_updating_a_status_answers_with_the_new_one(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    answer = await client.put(
+        "agents/hermes-agent/status",
+        json={"status": "busy", "load_metrics": {"active_connections": 5, "pending_tasks": 2}},
+    )
+    assert ok(answer) == {
+        "status": "success",
+        "message": "Agent hermes-agent status updated",
+        "agent_id": "hermes-agent",
+        "new_status": "busy",
+        "updated_at": AT,
+    }
+    assert fakes.beats == [("hermes-agent", "busy", {"active_connections": 5, "pending_tasks": 2})]
+
+
+async def test_an_unknown_status_is_a_422(client: httpx.AsyncClient) -> None:
+    answer = await client.put("agents/hermes-agent/status", json={"status": "tired"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "status"
+    assert "tired" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [None, {}, {"status": "active"}, {"load_metrics": {"cpu": 0.5}}])
+async def test_a_heartbeat_is_answered_with_its_instant_whatever_its_body(
+    client: httpx.AsyncClient, fakes: Fakes, body: dict[str, Any] | None
+) -> None:
+    answer = await client.post("agents/hermes-agent/heartbeat", json=body)
+    assert ok(answer) == {
+        "status": "success",
+        "message": "Heartbeat received from hermes-agent",
+        "agent_id": "hermes-agent",
+        "heartbeat_at": AT,
+    }
+    given = body or {}
+    assert fakes.beats == [("hermes-agent", given.get("status"), given.get("load_metrics"))]
+
+
+async def test_a_heartbeat_needs_no_body_at_all(client: httpx.AsyncClient) -> None:
+    ok(await client.post("agents/hermes-agent/heartbeat"))
+
+
+async def test_removing_an_agent_answers_with_its_id(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    assert ok(await client.delete("agents/hermes-agent")) == {
+        "status": "success",
+        "message": "Agent hermes-agent removed",
+        "agent_id": "hermes-agent",
+    }
+    assert not fakes.agents
+
+
+@pytest.mark.parametrize("agent_id", ["a/b", "a b", "ünï", "50%", "status", "a/status", "?#;"])
+async def test_an_agents_id_may_have_any_printable_characters(
+    client: httpx.AsyncClient, fakes: Fakes, agent_id: str
+) -> None:
+    fakes.agents[agent_id] = an_agent(agent_id=agent_id)
+    path = f"agents/{quote(agent_id, safe='')}"
+    assert ok(await client.get(path))["agent"]["agent_id"] == agent_id
+    assert ok(await client.put(f"{path}/status", json={"status": "busy"}))["agent_id"] == agent_id
+    assert ok(await client.post(f"{path}/heartbeat"))["agent_id"] == agent_id
+    assert ok(await client.delete(path))["agent_id"] == agent_id
+
+
+async def test_submitting_answers_with_the_tasks_id(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    answer = await client.post(
+        "tasks/submit",
+        json={
+            "task_data": {"model": "llama2", "prompt": "test prompt"},
+            "priority": "normal",
+            "requirements": {},
+        },
+    )
+    assert ok(answer) == {
+        "status": "success",
+        "message": "Task submitted successfully",
+        "task_id": "task-1",
+        "priority": "normal",
+        "submitted_at": AT,
+    }
+    [command] = fakes.submitted
+    assert command.task_data == {"model": "llama2", "prompt": "test prompt"}
+    assert command.priority is Priority.NORMAL
+    assert command.requirements.empty
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("urgent", "urgent"), ("URGENT", "urgent"), (" High ", "high"), (None, "normal")],
+)
+async def test_a_priority_may_have_any_letter_case_and_is_normal_where_it_is_null(
+    client: httpx.AsyncClient, given: str | None, expected: str
+) -> None:
+    answer = await client.post("tasks/submit", json={"task_data": {}, "priority": given})
+    assert ok(answer)["priority"] == expected
+
+
+async def test_a_submission_needs_only_its_data(client: httpx.AsyncClient, fakes: Fakes) -> None:
+    assert ok(await client.post("tasks/submit", json={"task_data": {}}))["priority"] == "normal"
+
+
+async def test_a_submission_takes_null_and_ignores_keys_that_it_does_not_know(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    ok(
+        await client.post(
+            "tasks/submit",
+            json={
+                "task_data": {"a": None},
+                "requirements": {
+                    "agent_type": "worker",
+                    "capabilities": ["b", "a"],
+                    "services": None,
+                    "agent_id": None,
+                    "min_memory": 5,
+                },
+                "timeout_seconds": None,
+                "metadata": None,
+                "deadline": "unknown",
+            },
+        )
+    )
+    ok(await client.post("tasks/submit", json={"task_data": {}, "requirements": None}))
+    first, second = fakes.submitted
+    assert first.task_data == {"a": None}
+    assert first.requirements.as_dict() == {"agent_type": "worker", "capabilities": ["a", "b"]}
+    assert second.requirements.empty
+
+
+async def test_timeout_metadata_and_trace_of_a_submission_go_with_its_task(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    body = {"task_data": {}, "timeout_seconds": 5, "metadata": {"team": "a"}}
+    ok(await client.post("tasks/submit", json=body, headers={"traceparent": trace}))
+    ok(await client.post("tasks/submit", json=body, headers={"traceparent": "nonsense"}))
+    first, second = fakes.submitted
+    assert (first.timeout_seconds, first.metadata) == (5, {"team": "a"})
+    assert (first.headers, second.headers) == ({"traceparent": trace}, {})
+
+
+async def test_the_statistics_have_every_figure_of_the_contract(client: httpx.AsyncClient) -> None:
+    body = ok(await client.get("tasks/status"))
+    assert body == {"status": "success", "stats": STATS}
+    assert list(body["stats"]["queue_sizes"]) == ["urgent", "critical", "high", "normal", "low"]
+
+
+async def test_queue_sizes_are_answered_by_priority(client: httpx.AsyncClient) -> None:
+    assert ok(await client.get("tasks/queues")) == {"status": "success", "queue_sizes": SIZES}
+
+
+async def test_queue_statistics_have_each_queue_each_priority_and_the_distribution(
+    client: httpx.AsyncClient,
+) -> None:
+    nothing = {"queues": 0, "ready": 0, "consumers": 0}
+    assert ok(await client.get("tasks/queues/stats")) == {
+        "status": "success",
+        "queue_sizes": SIZES,
+        "priorities": {
+            "urgent": nothing,
+            "critical": nothing,
+            "high": {"queues": 1, "ready": 0, "consumers": 0},
+            "normal": {"queues": 1, "ready": 2, "consumers": 0},
+            "low": {"queues": 1, "ready": 3, "consumers": 1},
+        },
+        "queues": [
+            {
+                "queue": f"tasks.{lane}.{priority}",
+                "lane": lane,
+                "priority": priority,
+                "requirements": {},
+                "exists": exists,
+                "ready": ready,
+                "consumers": consumers,
+            }
+            for lane, priority, exists, ready, consumers in (
+                ("cap:gpu", "high", False, 0, 0),
+                ("cap:gpu", "normal", True, 2, 0),
+                ("any", "low", True, 3, 1),
+            )
+        ],
+        "distribution_stats": STATS,
+    }
+
+
+@pytest.mark.parametrize("priority", ["low", "LOW"])
+async def test_clearing_answers_with_the_count(client: httpx.AsyncClient, priority: str) -> None:
+    assert ok(await client.post(f"tasks/queues/{priority}/clear")) == {
+        "status": "success",
+        "message": "Cleared 7 tasks from low queue",
+        "priority": "low",
+        "cleared_count": 7,
+    }
+
+
+async def test_looking_up_a_task_answers_with_how_it_stands(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    assert ok(await client.get("tasks/task-1")) == {
+        "status": "success",
+        "task": {
+            "task_id": "task-1",
+            "state": "completed",
+            "priority": "normal",
+            "requirements": {},
+            "lane": "any",
+            "task_data": {"prompt": "test prompt"},
+            "metadata": None,
+            "generation": 1,
+            "attempt": 1,
+            "max_attempts": 1,
+            "submitted_at": AT,
+            "started_at": AT,
+            "ended_at": AT,
+            "agent_id": "hermes-agent",
+            "progress": None,
+            "result": {"words": 2},
+            "error": None,
+            "reason": None,
+        },
+    }
+
+
+async def test_a_task_that_failed_is_told_with_its_error(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.tasks["a/b"] = a_task(
+        state="dead", result=None, error=AttemptError(type="ValueError", message="no")
+    )
+    task = ok(await client.get("tasks/a%2Fb"))["task"]
+    assert task["error"] == {"type": "ValueError", "message": "no", "traceback": None}
+
+
+async def test_a_task_called_like_another_endpoint_does_not_hide_it(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.tasks |= {"status": a_task(), "queues": a_task()}
+    assert "stats" in ok(await client.get("tasks/status"))
+    assert "queue_sizes" in ok(await client.get("tasks/queues"))
+
+
+async def test_health_names_the_service_and_its_version(client: httpx.AsyncClient) -> None:
+    assert ok(await client.get("health")) == {
+        "status": "healthy",
+        "service": "agent-coordinator",
+        "version": "1.2.3",
+    }
+    assert ok(await client.get("health/live")) == {"status": "alive"}
+    assert ok(await client.get("health/ready")) == {"status": "ready"}
+
+
+async def test_health_says_what_is_wrong_and_stays_200_while_ready_is_503(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.wrong = ["The broker is away.", "The ledger is away."]
+    assert ok(await client.get("health")) == {
+        "status": "degraded",
+        "service": "agent-coordinator",
+        "version": "1.2.3",
+        "problems": ["The broker is away.", "The ledger is away."],
+    }
+    assert ok(await client.get("health/live")) == {"status": "alive"}
+    ready = await client.get("health/ready")
+    assert ready.status_code == 503
+    assert ready.json()["detail"] == "The broker is away. The ledger is away."
+
+
+async def test_the_root_names_the_service_and_every_endpoint(client: httpx.AsyncClient) -> None:
+    body = ok(await client.get(""))
+    assert body.keys() == {"service", "description", "version", "endpoints"}
+    assert (body["service"], body["version"]) == ("Agent Coordinator", "1.2.3")
+    assert {"/agents/register", "/tasks/submit", "/health", "/docs"} <= set(body["endpoints"])
+
+
+async def test_every_instant_has_its_offset(client: httpx.AsyncClient) -> None:
+    agent = ok(await client.get("agents/hermes-agent"))["agent"]
+    assert datetime.fromisoformat(agent["last_heartbeat"]) == NOW
+    assert agent["last_heartbeat"].endswith("+00:00")
