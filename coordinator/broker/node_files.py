@@ -116,7 +116,7 @@ class NodeFiles:
             return replace(Identity(**kept), ports=ports)
         except FileNotFoundError:
             return Identity(username="coordinator", password=secrets.token_urlsafe(18))
-        except (ValueError, TypeError, KeyError) as exc:
+        except (ValueError, TypeError, AttributeError) as exc:
             raise OperatorError(
                 f"{self.folder / 'identity.json'} is damaged: restore it, or move the folder away"
                 " and start with an empty one"

@@ -22,9 +22,10 @@ from coordinator.protocol.events import (
     TaskStarted,
 )
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterReply, SourceOffer
+from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import (
     EVENTS,
@@ -49,7 +50,7 @@ def any_lane(priority: str = "normal") -> Source:
 
 
 def lane(name: str, priority: str = "normal") -> Source:
-    return Source(f"cap={name}", Priority(priority))
+    return Source(lane_name(Requirements(capabilities=(name,))), Priority(priority))
 
 
 class Field:

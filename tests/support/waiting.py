@@ -31,9 +31,8 @@ async def eventually(fact: Callable[[], Any], *, timeout: float = 10) -> Any:
     try:
         async with deadline:
             while True:
-                answer = fact()
-                if inspect.isawaitable(answer):
-                    answer = await answer
+                asked = fact()
+                answer = await asked if inspect.isawaitable(asked) else asked
                 if answer:
                     return answer
                 await asyncio.sleep(pause)
