@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Self
@@ -58,7 +58,10 @@ LAST_WORDS = timedelta(seconds=10)
 
 
 class RunningAgent:
-    """An agent at work, from `async with` on. Leaving it drains; being cancelled hurries."""
+    """An agent at work, from `async with` on. Leaving it drains; being cancelled hurries.
+
+    Entering raises `BrokerRefused`, leaving what else ended it, such as `RegistrationRefused`.
+    """
 
     def __init__(
         self, options: AgentOptions, handlers: Handlers, *, rng: random.Random | None = None
@@ -124,18 +127,19 @@ class RunningAgent:
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        failure = self._failure()
         try:
             if exc_type is not None and not issubclass(exc_type, Exception):
                 self.hurry()
-            if not self._broken():
+            if failure is None:
                 self.drain()
                 await self._wind_down()
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await _end(self._tasks)
             self._bench.close()
             await self._open.aclose()
+        if failure is not None and exc_type is None:
+            raise failure
 
     # --- what the owner may ask ---------------------------------------------------------------
 
@@ -164,9 +168,9 @@ class RunningAgent:
             await asyncio.wait({stop, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stop.cancel()
-        for task in self._tasks:
-            if task.done():
-                task.result()
+        failure = self._failure()
+        if failure is not None:
+            raise failure
 
     # --- sessions and commands ----------------------------------------------------------------
 
@@ -179,28 +183,24 @@ class RunningAgent:
             agent_id=self.options.agent_id,
             rng=self._rng,
         )
-        parts = [
+        parts = {
             asyncio.create_task(link.closed()),
             asyncio.create_task(self._control.serve(link)),
-        ]
+        }
         if not self._draining.is_set():
             self._taking = taking
-            parts.append(asyncio.create_task(self._take(taking, link)))
+            parts.add(asyncio.create_task(taking.run()))
         self._heartbeat.beat_soon()
         try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            while link.open:
+                done, parts = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+                for part in done:
+                    part.result()
         finally:
             self._taking = None
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
-        for part in done:
-            part.result()
+            taking.stop()
+            await _end(parts)
         raise ConnectionLost
-
-    async def _take(self, taking: Taking, link: Link) -> None:
-        await taking.run()
-        await link.closed()  # what was taken is acknowledged over it
 
     def _obey(self, command: Command) -> None:
         match command:
@@ -244,7 +244,7 @@ class RunningAgent:
 
     async def _wind_down(self) -> None:
         """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
-        while not (self._bench.idle or self._hurried.is_set() or self._broken()):
+        while not (self._bench.idle or self._hurried.is_set() or self._failure()):
             self._bench.changed.clear()
             try:
                 async with asyncio.timeout(1.0):
@@ -265,8 +265,26 @@ class RunningAgent:
         except (TimeoutError, Unavailable) as exc:
             logger.warning("stopped without a word to the broker", extra={"why": str(exc)})
 
-    def _broken(self) -> bool:
-        return any(task.done() for task in self._tasks)
+    def _failure(self) -> BaseException | None:
+        """What ended one of the parts that end with the agent only."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                return task.exception()
+        return None
 
     def _spawn(self, part: Coroutine[Any, Any, object]) -> None:
         self._tasks.append(asyncio.create_task(part))
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel until it has worked: `asyncio.wait_for`, which the driver uses, swallows a cancellation
+    that comes together with its result (up to Python 3.11).
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        done, pending = await asyncio.wait(pending, timeout=1.0)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # of no interest any more
