@@ -6,8 +6,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from coordinator.errors import BrokerUnavailable, LedgerUnavailable
+
 from .answers import Error
-from .error_table import UNEXPECTED
+from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
 
 __all__ = ["Documented", "errors"]
 
@@ -21,34 +23,18 @@ _DESCRIPTIONS = {
     503: "Not available right now: the broker (or the database) is away",
 }
 
-_EXAMPLES: dict[int, dict[str, Any]] = {
-    400: {"detail": "Invalid priority: soon"},
-    409: {"detail": "The task_id 'a1' was used before, for another task: choose a new one"},
-    413: {"detail": "The request body is larger than 1048576 bytes"},
-    422: {
-        "detail": "agent_id is required",
-        "errors": [{"field": "agent_id", "message": "agent_id is required"}],
-    },
-    503: {
-        "detail": "Task distributor not available",
-        "reason": "The broker cannot be reached right now; nothing was sent.",
-    },
+_WRONG_FIELDS = {
+    "submit_task": ("task_data", "task_data is required"),
+    "update_agent_status": ("status", "status is required"),
+    "discover_agents": ("capabilities", "capabilities: input should be a valid list"),
+    "agent_heartbeat": ("status", "status: input should be a valid string"),
 }
+"""By endpoint: what a 422 may say; that of the others is about the agent's id."""
 
 
 def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers of ``endpoint`` with these statuses, and with 500."""
-    missing = "Task not found" if endpoint == "get_task" else "Agent not found"
-    examples = {
-        **_EXAMPLES,
-        404: {
-            "detail": missing,
-            "status": "error",
-            "message": missing,
-            "timestamp": "2026-01-31T12:00:00.123456+00:00",
-        },
-        500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},
-    }
+    examples = _examples(endpoint)
     return {
         status: {
             "model": Error,
@@ -56,6 +42,30 @@ def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
             "content": {"application/json": {"example": examples[status]}},
         }
         for status in (*statuses, 500)
+    }
+
+
+def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
+    missing = "Task not found" if endpoint == "get_task" else "Agent not found"
+    field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
+    away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
+    if endpoint == "get_task":
+        away = {"detail": str(LedgerUnavailable())}
+    elif endpoint in DISTRIBUTING:
+        away = {"detail": NO_DISTRIBUTOR, "reason": str(BrokerUnavailable())}
+    return {
+        400: {"detail": "Invalid priority: soon"},
+        404: {
+            "detail": missing,
+            "status": "error",
+            "message": missing,
+            "timestamp": "2026-01-31T12:00:00.123456+00:00",
+        },
+        409: {"detail": "The task_id 'a1' was used before, for another task: choose a new one"},
+        413: {"detail": "The request body is larger than 1048576 bytes"},
+        422: {"detail": message, "errors": [{"field": field, "message": message}]},
+        500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},
+        503: away,
     }
 
 

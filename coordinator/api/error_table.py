@@ -34,6 +34,7 @@ from coordinator.errors import (
 from .rendering import Answer, timestamp
 
 __all__ = [
+    "DISTRIBUTING",
     "NO_DISTRIBUTOR",
     "RETRY_AFTER",
     "STATUSES",
@@ -83,7 +84,7 @@ UNEXPECTED = {
 }
 """By endpoint: the beginning of the sentence of a 500."""
 
-_DISTRIBUTING = frozenset(
+DISTRIBUTING = frozenset(
     {"submit_task", "get_task_status", "get_queue_sizes", "get_queue_stats", "clear_queue"}
 )
 """The endpoints that answer `NO_DISTRIBUTOR` without the broker."""
@@ -137,7 +138,7 @@ def _explain_503(
     headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(exc, OperatorError):
         logger.error("%s", exc, extra={"endpoint": endpoint})
-    if isinstance(exc, BrokerUnavailable | OperatorError) and endpoint in _DISTRIBUTING:
+    if isinstance(exc, BrokerUnavailable | OperatorError) and endpoint in DISTRIBUTING:
         body["detail"] = NO_DISTRIBUTOR
         body["reason"] = str(exc)
 
