@@ -1,113 +1,97 @@
-"""What is durable about an agent, and how events change it. Pure."""
+"""What is durable about an agent, and how events change it. Pure.
+
+The same events reach a coordinator by up to three ways (its own publish, the live queue, the log),
+in different orders, and another coordinator by others. So that all agree, the latest statement of
+each kind wins, by the time at which it was stated: the one place where clocks order anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from coordinator.protocol.events import (
-    AgentEvent,
     AgentRegistered,
     AgentRemoved,
     AgentStatusChanged,
     AgentStopped,
     Event,
+    EventData,
 )
-from coordinator.protocol.requirements import Profile
 
-from .statuses import ACTIVE, INACTIVE, MAINTENANCE
+from .agent_words import AgentStatus
 
-__all__ = ["Agent", "fold_agent"]
+__all__ = ["Agent", "fold_agent", "latest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """A registration, and the status that was declared since."""
 
-    agent_id: str
-    agent_type: str
-    capabilities: tuple[str, ...] = ()
-    services: tuple[str, ...] = ()
-    endpoints: Mapping[str, str]
-    metadata: Mapping[str, Any]
-    version: str
-    tags: tuple[str, ...] = ()
-    slots: int | None = None
-    """As the registration said; a heartbeat may say otherwise."""
-    instance: str | None = None
-    """The process that registered last."""
+    registration: AgentRegistered
+    stated_at: datetime
+    """When the registration was stated."""
     registered_at: datetime
-    """Of the first registration, while the agent was not removed since."""
-    declared: str = ACTIVE
-    """By a person, the API or the agent; kept until another one is declared."""
-    stopped: bool = False
-    """Whether `instance` said goodbye."""
-
-    @property
-    def profile(self) -> Profile:
-        return Profile(
-            agent_id=self.agent_id,
-            agent_type=self.agent_type,
-            capabilities=frozenset(self.capabilities),
-            services=frozenset(self.services),
-        )
-
-    def declared_for(self, instance: str | None, said: str | None) -> str:
-        """What counts as declared, when ``instance`` was heard last and ``said`` this of itself.
-
-        A goodbye counts for the process that said it, and somebody's word before the agent's own.
-        """
-        if self.declared != ACTIVE:
-            return self.declared
-        if self.stopped and instance in (None, self.instance):
-            return INACTIVE
-        return said or ACTIVE
+    """When the first one was, since the agent was last removed."""
+    declared: AgentStatus = AgentStatus.ACTIVE
+    declared_at: datetime
 
 
 def fold_agent(agent: Agent | None, event: Event) -> Agent | None:
-    """Apply a durable event about an agent; None is an agent that is not registered."""
-    data = event.data
-    match data:
-        case AgentRegistered():
-            return _registered(agent, event, data)
-        case AgentRemoved():
-            return None
-        case AgentStatusChanged() if agent is not None:
-            return replace(agent, declared=data.status)
-        case AgentStopped() if agent is not None:
-            if data.instance not in (None, agent.instance):
-                return agent  # an older process; another one is in its place
-            return replace(agent, stopped=True)
-        case AgentEvent():
-            return agent
-        case _:
-            raise TypeError(f"not an event of an agent: {event.type}")
-
-
-def _registered(agent: Agent | None, event: Event, data: AgentRegistered) -> Agent:
-    return Agent(
-        agent_id=data.agent_id,
-        agent_type=data.agent_type,
-        capabilities=tuple(data.capabilities),
-        services=tuple(data.services),
-        endpoints=data.endpoints,
-        metadata=data.metadata,
-        version=data.version,
-        tags=tuple(data.tags),
-        slots=data.slots,
-        instance=data.instance,
-        registered_at=event.time if agent is None else agent.registered_at,
-        declared=_kept_status(agent, data.instance),
-    )
-
-
-def _kept_status(agent: Agent | None, instance: str | None) -> str:
-    """The same process that registers again changes nothing; a new one starts afresh, but that
-    maintenance lasts until somebody ends it.
+    """Apply a durable event about an agent; None is an agent that is not registered. An event that
+    changes nothing returns ``agent`` itself.
     """
+    data = event.data
+    if isinstance(data, AgentRegistered):
+        return _registered(agent, data, event.time)
+    if isinstance(data, AgentRemoved):
+        return agent if agent is not None and event.time < agent.stated_at else None
+    status = None if agent is None else _status_said(agent, data)
+    if agent is None or status is None:
+        return agent
+    return _declared(agent, status, event.time)
+
+
+def latest(mine: Agent, theirs: Agent) -> Agent:
+    """The later statement of each kind; ``mine`` itself where all of them are."""
+    if theirs.stated_at > mine.stated_at:
+        mine = replace(mine, registration=theirs.registration, stated_at=theirs.stated_at)
+    if theirs.declared_at > mine.declared_at:
+        mine = replace(mine, declared=theirs.declared, declared_at=theirs.declared_at)
+    return mine
+
+
+def _status_said(agent: Agent, data: EventData) -> AgentStatus | None:
+    if isinstance(data, AgentStopped) and data.instance in (None, agent.registration.instance):
+        return AgentStatus.INACTIVE
+    if isinstance(data, AgentStatusChanged) and data.status in _STATUSES:
+        return AgentStatus(data.status)
+    return None  # a word of a newer version, or an older process whose place is taken
+
+
+def _registered(agent: Agent | None, data: AgentRegistered, at: datetime) -> Agent:
     if agent is None:
-        return ACTIVE
-    same = instance is not None and instance == agent.instance
-    return agent.declared if same or agent.declared == MAINTENANCE else ACTIVE
+        return Agent(registration=data, stated_at=at, registered_at=at, declared_at=at)
+    if at < agent.stated_at:
+        return agent
+    again = replace(agent, registration=data, stated_at=at)
+    return again if _keeps_status(agent, data) else _declared(again, AgentStatus.ACTIVE, at)
+
+
+def _keeps_status(agent: Agent, data: AgentRegistered) -> bool:
+    """The same process that registers again changes nothing, unless it had said goodbye; a new one
+    starts afresh, but that maintenance lasts until somebody ends it.
+    """
+    if agent.declared is AgentStatus.MAINTENANCE:
+        return True
+    same = data.instance is not None and data.instance == agent.registration.instance
+    return same and agent.declared is not AgentStatus.INACTIVE
+
+
+def _declared(agent: Agent, status: AgentStatus, at: datetime) -> Agent:
+    if at < agent.declared_at:
+        return agent
+    return replace(agent, declared=status, declared_at=at)
+
+
+_STATUSES = frozenset(status.value for status in AgentStatus)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from .statuses import ACTIVE, BUSY, STALE
+from .agent_words import AgentStatus
 
 __all__ = ["STALE_AFTER", "health_score", "merged_status"]
 
@@ -28,21 +28,21 @@ def merged_status(
     *,
     silence: timedelta,
     stale_after: timedelta,
-    declared: str,
+    declared: AgentStatus,
     slots: int | None,
     running: int,
-) -> str:
+) -> AgentStatus:
     """Silence first, then what was declared, then what is observed.
 
     ``declared`` is `active` where nothing else was said; ``slots`` is None where they are unknown.
     """
     if silence > stale_after:
-        return STALE
-    if declared != ACTIVE:
+        return AgentStatus.STALE
+    if declared is not AgentStatus.ACTIVE:
         return declared
     if slots is not None and running >= slots:
-        return BUSY
-    return ACTIVE
+        return AgentStatus.BUSY
+    return AgentStatus.ACTIVE
 
 
 def health_score(

@@ -1,0 +1,74 @@
+"""The durable part of agents, between the domain's form and the ledger's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.agent import Agent, fold_agent
+from coordinator.domain.agent_words import AgentStatus
+from coordinator.protocol.events import AgentRegistered, Event
+
+from .event_rows import chunks
+from .schema import agents as table
+from .schema import from_micros, micros
+from .statements import upsert
+
+__all__ = ["agent_of", "fold_agents"]
+
+
+def fold_agents(connection: Connection, events: Sequence[Event]) -> None:
+    """Bring the agents' rows up to date; what heartbeats told stays as the last snapshot has it."""
+    before = _load(connection, {event.data.subject for event in events})
+    after: dict[str, Agent | None] = dict(before)
+    for event in events:
+        after[event.data.subject] = fold_agent(after.get(event.data.subject), event)
+    kept = [
+        agent
+        for agent in after.values()
+        if agent is not None and agent is not before.get(agent.registration.agent_id)
+    ]
+    rows = [_row_of(agent) | _unheard(agent) for agent in kept]
+    upsert(connection, table, ["agent_id"], rows, replacing=_DURABLE)
+    for ids in chunks(agent_id for agent_id in before if after[agent_id] is None):
+        connection.execute(table.delete().where(table.c.agent_id.in_(ids)))
+
+
+def agent_of(row: Row[Any]) -> Agent:
+    return Agent(
+        registration=AgentRegistered.model_validate_json(row.registration),
+        stated_at=from_micros(row.stated_at),
+        registered_at=from_micros(row.registered_at),
+        declared=AgentStatus(row.declared),
+        declared_at=from_micros(row.declared_at),
+    )
+
+
+_DURABLE = ("registration", "stated_at", "registered_at", "declared", "declared_at")
+
+
+def _row_of(agent: Agent) -> dict[str, Any]:
+    return {
+        "agent_id": agent.registration.agent_id,
+        "registration": agent.registration.model_dump_json(exclude_none=True),
+        "stated_at": micros(agent.stated_at),
+        "registered_at": micros(agent.registered_at),
+        "declared": agent.declared.value,
+        "declared_at": micros(agent.declared_at),
+    }
+
+
+def _unheard(agent: Agent) -> dict[str, Any]:
+    """Until the first snapshot: the registration was its first sign of life."""
+    return {"heard_at": micros(agent.stated_at), "silence": 0}
+
+
+def _load(connection: Connection, agent_ids: set[str]) -> dict[str, Agent]:
+    found: dict[str, Agent] = {}
+    for ids in chunks(agent_ids):
+        query = sa.select(table).where(table.c.agent_id.in_(ids))
+        found.update((row.agent_id, agent_of(row)) for row in connection.execute(query))
+    return found

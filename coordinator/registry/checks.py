@@ -1,0 +1,38 @@
+"""What is asked of an event beyond its shape before it is folded. Pure."""
+
+from __future__ import annotations
+
+from coordinator.errors import MalformedMessage, WrongToken
+from coordinator.protocol.events import Event, SourceOpened, TaskCompleted, TaskEvent, TaskFailed
+from coordinator.protocol.token import token_matches
+from coordinator.protocol.topology import DELIVERY_LIMIT
+
+from .source_rows import opened
+
+__all__ = ["check_event"]
+
+HIGHEST_NUMBER = 2**31 - 1
+"""Of a generation or an attempt: what a column holds."""
+
+
+def check_event(event: Event, secret: bytes) -> None:
+    """Raises `MalformedMessage`, or `WrongToken` for an outcome that nobody could have had."""
+    data = event.data
+    if isinstance(data, TaskEvent) and max(data.generation, data.attempt) > HIGHEST_NUMBER:
+        raise MalformedMessage(f"{data.TYPE}: a generation or attempt that is out of range")
+    if isinstance(data, TaskCompleted | TaskFailed):
+        _check_token(data, secret)
+    elif isinstance(data, SourceOpened):
+        opened(data)
+
+
+def _check_token(data: TaskCompleted | TaskFailed, secret: bytes) -> None:
+    """The token is of the attempt that the message carries. An agent that was given the message
+    after others crashed over it may count them, and then its own attempt is higher by up to the
+    delivery limit.
+    """
+    lowest = max(1, data.attempt - DELIVERY_LIMIT)
+    for attempt in range(data.attempt, lowest - 1, -1):
+        if token_matches(secret, data.task_id, data.generation, attempt, data.task_token):
+            return
+    raise WrongToken

@@ -1,0 +1,74 @@
+"""Events between their models and the ledger's rows, and which of them the ledger has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.protocol.events import (
+    EVENT_TYPES,
+    Event,
+    EventData,
+    TaskDeadLettered,
+    TaskSubmitted,
+)
+
+from .schema import events as table
+from .schema import from_micros, micros
+
+__all__ = ["Identity", "add", "chunks", "event_of", "identity", "known"]
+
+Identity = tuple[str, str]
+"""An event's id and its author, which is empty for a coordinator or the broker."""
+
+CHUNK = 500
+"""Values in one IN clause: databases limit them."""
+
+_STORED: dict[str, type[EventData]] = EVENT_TYPES | {
+    model.TYPE: model for model in (TaskSubmitted, TaskDeadLettered)
+}
+
+
+def identity(event: Event) -> Identity:
+    return event.id, event.data.author or ""
+
+
+def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
+    """Which of ``events`` the ledger has."""
+    found: set[Identity] = set()
+    for ids in chunks({event.id for event in events}):
+        query = sa.select(table.c.id, table.c.agent_id).where(table.c.id.in_(ids))
+        found.update((row.id, row.agent_id) for row in connection.execute(query))
+    return found
+
+
+def add(connection: Connection, events: Sequence[Event]) -> None:
+    """Append ``events``, none of which may be there."""
+    if events:
+        connection.execute(table.insert(), [_row_of(event) for event in events])
+
+
+def event_of(row: Row[Any]) -> Event:
+    data = _STORED[row.type].model_validate_json(row.data)
+    return Event(id=row.id, time=from_micros(row.time), data=data)
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """All of ``values``, a few hundred at a time."""
+    ordered = sorted(values)  # neighbours in an index, too
+    return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+
+
+def _row_of(event: Event) -> dict[str, Any]:
+    data = event.data
+    return {
+        "id": event.id,
+        "agent_id": data.author or "",
+        "type": data.TYPE,
+        "subject": data.subject,
+        "time": micros(event.time),
+        "data": data.model_dump_json(exclude_none=True),
+    }

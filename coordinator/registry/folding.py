@@ -1,0 +1,130 @@
+"""One batch of the log into the ledger: inside one transaction, with few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.law import Effect, RetryAt, Rules, fold
+from coordinator.domain.tally import NOTHING, Tally, measure
+from coordinator.domain.task import Task
+from coordinator.protocol.events import AgentEvent, Event, TaskEvent
+
+from . import event_rows, schema
+from .agent_rows import fold_agents
+from .event_rows import chunks, identity
+from .parking import Parked, park
+from .schema import micros
+from .source_rows import add_sources
+from .statements import add_to, insert_new, upsert
+from .task_rows import row_of, task_of
+
+__all__ = ["Stored", "fold_events", "store"]
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a batch came to."""
+
+    events: list[Event] = field(default_factory=list)
+    """Those that were new, in order."""
+    effects: list[Effect] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+
+    def and_then(self, other: Stored) -> Stored:
+        return Stored(
+            self.events + other.events, self.effects + other.effects, self.parked + other.parked
+        )
+
+
+def store(
+    connection: Connection,
+    events: Sequence[Event],
+    rules: Callable[[], Rules],
+    parked: Sequence[Parked] = (),
+) -> Stored:
+    """Fold ``events`` into the ledger, each once, whatever was folded before.
+
+    ``rules`` is asked anew for each event, so that jitter differs.
+    """
+    new = _new(connection, events)
+    event_rows.add(connection, new)
+    park(connection, parked)
+    return Stored(new, fold_events(connection, new, rules), list(parked))
+
+
+def fold_events(
+    connection: Connection, events: Sequence[Event], rules: Callable[[], Rules]
+) -> list[Effect]:
+    """Bring tasks, totals, outbox, agents and sources up to date with ``events``, all of them
+    new.
+    """
+    effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
+    fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
+    add_sources(connection, events)
+    return effects
+
+
+def _new(connection: Connection, events: Sequence[Event]) -> list[Event]:
+    """The events that are not in the ledger, each once."""
+    seen = event_rows.known(connection, events)
+    new: list[Event] = []
+    for event in events:
+        key = identity(event)
+        if key not in seen:
+            seen.add(key)
+            new.append(event)
+    return new
+
+
+def _fold_tasks(
+    connection: Connection, events: Sequence[Event], rules: Callable[[], Rules]
+) -> list[Effect]:
+    """The law over all tasks of the batch; their rows and the totals are written at the end."""
+    before = _load(connection, {event.data.subject for event in events})
+    after: dict[str, Task] = dict(before)
+    effects: list[Effect] = []
+    for event in events:
+        folded = fold(after.get(event.data.subject), event, rules())
+        after[event.data.subject] = folded.task
+        effects += folded.effects
+    changed = [task for task in after.values() if task is not before.get(task.task_id)]
+    upsert(connection, schema.tasks, ["task_id"], [row_of(task) for task in changed])
+    _add_totals(connection, before, changed)
+    _add_outbox(connection, effects)
+    return effects
+
+
+def _load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
+    found: dict[str, Task] = {}
+    for ids in chunks(task_ids):
+        query = sa.select(schema.tasks).where(schema.tasks.c.task_id.in_(ids))
+        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
+    return found
+
+
+def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    added = NOTHING
+    for task in changed:
+        added = added.plus(measure(task).minus(measure(before.get(task.task_id))))
+    amounts = dict(zip(Tally._fields, added, strict=True))
+    add_to(
+        connection, schema.totals, "name", {name: value for name, value in amounts.items() if value}
+    )
+
+
+def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:
+    rows = [
+        {
+            "task_id": effect.task_id,
+            "generation": effect.generation,
+            "attempt": effect.attempt,
+            "due_at": micros(effect.due),
+        }
+        for effect in effects
+        if isinstance(effect, RetryAt)
+    ]
+    insert_new(connection, schema.outbox, ["task_id", "generation", "attempt"], rows)

@@ -1,0 +1,371 @@
+"""Every agent, in memory: registrations from the ledger and the log, heartbeats from the broker.
+
+A heartbeat never touches SQL: `changed` tells what changed, to be written in one go now and then.
+Silence is measured on a clock that runs only while this process listens, see `domain.listening`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from coordinator.domain.agent import Agent, fold_agent, latest
+from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.listening import ListeningClock
+from coordinator.domain.liveness import STALE_AFTER, health_score, merged_status
+from coordinator.protocol.events import (
+    AgentEvent,
+    AgentHeartbeat,
+    AgentRegistered,
+    AgentRemoved,
+    AgentStatusChanged,
+    Event,
+)
+
+from .agent_index import AgentIndex
+from .views import AgentView
+
+__all__ = ["KnownAgent", "LiveAgents"]
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_REMOVALS = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownAgent:
+    """One agent as it is known now."""
+
+    agent: Agent
+    heard: float
+    """When it was heard last, on the listening clock."""
+    heard_at: datetime
+    """The same on the wall's, to be shown."""
+    heartbeat: AgentHeartbeat | None = None
+    load_metrics: dict[str, float] | None = None
+    """The last that were told, by heartbeat or with a status."""
+    overtaken: str | None = None
+    """The process whose heartbeats those of another one replaced."""
+    doubled: float | None = None
+    """When two processes were last heard in turn under this id, on the listening clock."""
+    changed: bool = True
+    """Since the last snapshot."""
+
+    @property
+    def agent_id(self) -> str:
+        return self.agent.registration.agent_id
+
+    @property
+    def slots(self) -> int | None:
+        beat = self.heartbeat
+        return beat.slots if beat is not None and beat.slots else self.agent.registration.slots
+
+    @property
+    def running(self) -> int:
+        return 0 if self.heartbeat is None else len(self.heartbeat.running)
+
+    @property
+    def declared(self) -> AgentStatus:
+        """Somebody's word before the agent's own."""
+        said = None if self.heartbeat is None else self.heartbeat.status
+        if self.agent.declared is AgentStatus.ACTIVE and said in _STATUSES:
+            return AgentStatus(said)
+        return self.agent.declared
+
+
+class LiveAgents:
+    """Takes events in any order and any number of times; see `domain.agent` for how they merge."""
+
+    def __init__(
+        self,
+        *,
+        stale_after: timedelta = STALE_AFTER,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._stale_after = stale_after
+        self._monotonic = monotonic
+        self._now = now
+        self._clock = ListeningClock()
+        self._agents: dict[str, KnownAgent] = {}
+        self._index = AgentIndex()
+        self._fresh: OrderedDict[str, None] = OrderedDict()
+        """In the order in which they were heard."""
+        self._silent: OrderedDict[str, None] = OrderedDict()
+        self._removed: OrderedDict[str, datetime] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._agents)
+
+    def __contains__(self, agent_id: object) -> bool:
+        return agent_id in self._agents
+
+    def get(self, agent_id: str) -> KnownAgent | None:
+        return self._agents.get(agent_id)
+
+    # --- listening ----------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """From now on heartbeats arrive, and silence counts."""
+        self._clock.listen(self._monotonic())
+
+    def stop_listening(self) -> None:
+        self._clock.stop(self._monotonic())
+
+    def silence(self, known: KnownAgent) -> timedelta:
+        """How long the agent was not heard while this process listened."""
+        return timedelta(seconds=max(0.0, self._clock.at(self._monotonic()) - known.heard))
+
+    def look(self) -> None:
+        """Note who has fallen silent. Cheap; to be called more often than every five seconds."""
+        limit = self._clock.at(self._monotonic()) - self._stale_after.total_seconds()
+        while self._fresh:
+            agent_id = next(iter(self._fresh))
+            if self._agents[agent_id].heard >= limit:
+                break
+            del self._fresh[agent_id]
+            self._silent[agent_id] = None
+            self._index.set_status(agent_id, AgentStatus.STALE)
+
+    # --- what comes in ------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Take in one event; those that are not about agents are left alone."""
+        data = event.data
+        if isinstance(data, AgentHeartbeat):
+            self._beat(data)
+        elif isinstance(data, AgentEvent) and event.time >= self._removed.get(
+            data.agent_id, event.time
+        ):
+            self._fold(event, data)
+
+    def _fold(self, event: Event, data: AgentEvent) -> None:
+        if isinstance(data, AgentRemoved):
+            self._remember_removal(data.agent_id, event.time)
+        known = self._agents.get(data.agent_id)
+        before = None if known is None else known.agent
+        after = fold_agent(before, event)
+        if after is None:
+            self._drop(known)
+            return
+        if known is None:
+            known = KnownAgent(agent=after, heard=0.0, heard_at=event.time)
+            self._take(known)
+        self._replace(known, after)
+        if isinstance(data, AgentRegistered) and after is not before:
+            if before is not None and data.instance != before.registration.instance:
+                known.heartbeat = None
+            self._hear(known)
+        if isinstance(data, AgentStatusChanged) and data.load_metrics:
+            known.load_metrics = dict(data.load_metrics)
+            known.changed = True
+        self._restate(known)
+
+    def restore(
+        self,
+        agent: Agent,
+        *,
+        heartbeat: AgentHeartbeat | None,
+        load_metrics: dict[str, float] | None,
+        heard_at: datetime,
+        silence: timedelta,
+    ) -> None:
+        """Take in what the ledger knows; what is known here already and newer stays.
+
+        Call `restored` after the last one.
+        """
+        agent_id = agent.registration.agent_id
+        if agent.stated_at <= self._removed.get(agent_id, _NEVER):
+            return
+        known = self._agents.get(agent_id)
+        if known is not None:
+            self._replace(known, latest(known.agent, agent))
+            self._restate(known)
+            return
+        known = KnownAgent(
+            agent=agent,
+            heard=self._clock.at(self._monotonic()) - silence.total_seconds(),
+            heard_at=heard_at,
+            heartbeat=heartbeat,
+            load_metrics=load_metrics,
+            changed=False,
+        )
+        self._take(known)
+        self._restate(known)
+
+    def restored(self) -> None:
+        """Bring those that were restored in line with those that were heard since."""
+        by_silence = sorted(self._agents.values(), key=lambda known: known.heard)
+        self._silent.clear()
+        self._fresh = OrderedDict((known.agent_id, None) for known in by_silence)
+        self.look()
+
+    def _beat(self, data: AgentHeartbeat) -> None:
+        known = self._agents.get(data.agent_id)
+        if known is None:
+            return
+        last = known.heartbeat
+        if last is not None and data.instance is not None:
+            if last.instance == data.instance and data.sequence <= last.sequence:
+                return  # a copy, or one that was overtaken
+            if last.instance not in (None, data.instance):
+                self._other_process(known, str(last.instance), data.instance)
+        known.heartbeat = data
+        if data.load_metrics:
+            known.load_metrics = dict(data.load_metrics)
+        self._hear(known)
+        self._restate(known)
+
+    def _other_process(self, known: KnownAgent, last: str, now: str) -> None:
+        """A restart is heard once; two processes are heard in turn."""
+        if known.overtaken == now:
+            if known.doubled is None:
+                logger.warning(
+                    "two processes use the same agent id: give one of them another",
+                    extra={"agent": known.agent_id, "instances": f"{last} {now}"},
+                )
+            known.doubled = self._clock.at(self._monotonic())
+        known.overtaken = last
+
+    def _hear(self, known: KnownAgent) -> None:
+        known.heard = self._clock.at(self._monotonic())
+        known.heard_at = self._now()
+        known.changed = True
+        self._silent.pop(known.agent_id, None)
+        self._fresh[known.agent_id] = None
+        self._fresh.move_to_end(known.agent_id)
+
+    def _take(self, known: KnownAgent) -> None:
+        self._agents[known.agent_id] = known
+        self._fresh[known.agent_id] = None
+        self._index.add(known.agent.registration)
+
+    def _replace(self, known: KnownAgent, agent: Agent) -> None:
+        if agent.registration is not known.agent.registration:
+            self._index.discard(known.agent.registration)
+            self._index.add(agent.registration)
+        known.agent = agent
+
+    def _drop(self, known: KnownAgent | None) -> None:
+        if known is not None:
+            self._index.discard(known.agent.registration)
+            del self._agents[known.agent_id]
+            self._fresh.pop(known.agent_id, None)
+            self._silent.pop(known.agent_id, None)
+
+    def _restate(self, known: KnownAgent) -> None:
+        self._index.set_status(known.agent_id, self.status(known))
+
+    def _remember_removal(self, agent_id: str, at: datetime) -> None:
+        self._removed[agent_id] = max(at, self._removed.get(agent_id, at))
+        self._removed.move_to_end(agent_id)
+        if len(self._removed) > REMEMBERED_REMOVALS:
+            self._removed.popitem(last=False)
+
+    # --- what is asked ------------------------------------------------------------------------
+
+    def status(self, known: KnownAgent) -> AgentStatus:
+        return merged_status(
+            silence=self.silence(known),
+            stale_after=self._stale_after,
+            declared=known.declared,
+            slots=known.slots,
+            running=known.running,
+        )
+
+    def view(self, known: KnownAgent) -> AgentView:
+        """The agent as the API tells it."""
+        registration, beat = known.agent.registration, known.heartbeat
+        other = self._other_instance(known)
+        return AgentView(
+            agent_id=registration.agent_id,
+            agent_type=registration.agent_type,
+            status=self.status(known).value,
+            capabilities=registration.capabilities,
+            services=registration.services,
+            endpoints=registration.endpoints,
+            metadata=registration.metadata | ({"other_instance": other} if other else {}),
+            last_heartbeat=known.heard_at,
+            registration_time=known.agent.registered_at,
+            load_metrics=known.load_metrics or {},
+            health_score=health_score(
+                silence=self.silence(known),
+                stale_after=self._stale_after,
+                completed=beat.completed if beat else 0,
+                failed=beat.failed if beat else 0,
+                slots=known.slots,
+                running=known.running,
+            ),
+            version=registration.version,
+            tags=registration.tags,
+            slots=known.slots,
+            running=[task.task_id for task in beat.running] if beat else [],
+            instance=(beat.instance if beat else None) or registration.instance,
+            other_instance=other,
+        )
+
+    def find(
+        self,
+        *,
+        status: str | None = None,
+        agent_type: str | None = None,
+        capabilities: Iterable[str] = (),
+        services: Iterable[str] = (),
+    ) -> list[KnownAgent]:
+        """Every agent that has all of it, by id."""
+        self.look()
+        found = self._index.find(
+            status=status, agent_type=agent_type, capabilities=capabilities, services=services
+        )
+        return [self._agents[agent_id] for agent_id in sorted(found)]
+
+    def count(self, status: AgentStatus) -> int:
+        self.look()
+        return self._index.count(status)
+
+    @property
+    def weighted(self) -> int:
+        """Agents with a `weight` in their metadata."""
+        return sum("weight" in known.agent.registration.metadata for known in self._agents.values())
+
+    def mean_load(self) -> float:
+        """Running tasks per agent that is active or busy; 0.0 where there is none."""
+        live = self.count(AgentStatus.ACTIVE) + self.count(AgentStatus.BUSY)
+        if not live:
+            return 0.0
+        names = (AgentStatus.ACTIVE, AgentStatus.BUSY)
+        ids = (agent_id for name in names for agent_id in self._index.find(status=name.value))
+        return sum(self._agents[agent_id].running for agent_id in ids) / live
+
+    def silent_for(self, longest: timedelta) -> list[str]:
+        """The ids of agents that were not heard of for longer than ``longest``, which is more than
+        `stale_after`; the longest silent first.
+        """
+        self.look()
+        found: list[str] = []
+        for agent_id in self._silent:
+            if self.silence(self._agents[agent_id]) <= longest:
+                break
+            found.append(agent_id)
+        return found
+
+    def changed(self) -> list[KnownAgent]:
+        """What changed since this was asked last, for a snapshot."""
+        found = [known for known in self._agents.values() if known.changed]
+        for known in found:
+            known.changed = False
+        return found
+
+    def _other_instance(self, known: KnownAgent) -> str | None:
+        if known.doubled is None:
+            return None
+        since = self._clock.at(self._monotonic()) - known.doubled
+        return known.overtaken if since <= self._stale_after.total_seconds() else None
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_STATUSES = frozenset(status.value for status in AgentStatus)

@@ -1,0 +1,157 @@
+"""This process's own copy of what agents say, heartbeats included.
+
+The queue is opened first, then the ledger is read, then what the queue has is applied: so nothing
+falls between. Each heartbeat is also where a difference shows: an agent that is not known here is
+asked to register again, and one that serves other queues than it should is sent the list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.domain.source_book import SourceBook
+from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
+from coordinator.protocol.codec import decode
+from coordinator.protocol.commands import Command, RegisterAgain, ServeSources
+from coordinator.protocol.events import AgentHeartbeat, AgentRegistered, Event, SourceOpened
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.registration import SourceOffer, sources_hash
+from coordinator.protocol.requirements import Profile
+from coordinator.protocol.topology import (
+    EVENTS,
+    LIVE_BINDINGS,
+    BindingSpec,
+    Topology,
+    live_queue,
+)
+
+from .commands import AgentCommands
+from .live_agents import LiveAgents
+from .snapshots import Snapshots
+from .source_rows import opened
+
+__all__ = ["LiveReader", "profile_of"]
+
+logger = logging.getLogger(__name__)
+
+COMMAND_PAUSE = 3.0
+"""Seconds before an agent that still differs is told again."""
+
+REMEMBERED_AGENTS = 10_000
+
+BREATH = 100
+"""Messages taken in before other work on the event loop has its turn."""
+
+
+class LiveReader:
+    """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
+
+    def __init__(
+        self,
+        *,
+        process: str,
+        agents: LiveAgents,
+        snapshots: Snapshots,
+        book: SourceBook,
+        commands: AgentCommands,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._process = process
+        self._agents = agents
+        self._snapshots = snapshots
+        self._book = book
+        self._commands = commands
+        self._monotonic = monotonic
+        self._told: dict[str, float] = {}
+
+    async def session(self, link: Link) -> NoReturn:
+        # A fresh name each time: the old one is locked until the broker notices the old link's end.
+        queue = live_queue(f"{self._process}.{new_id()[-6:]}")
+        bindings = tuple(
+            BindingSpec(exchange=EVENTS, target=queue.name, key=key) for key in LIVE_BINDINGS
+        )
+        channel = await link.channel()
+        await channel.declare(Topology(queues=(queue,), bindings=bindings))
+        try:
+            await self._snapshots.restore()
+        except LedgerUnavailable as exc:
+            raise ChannelLost(f"the agents cannot be read from the ledger: {exc}") from exc
+        arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()
+        await channel.consume(
+            queue.name,
+            arrived.put_nowait,
+            tag=f"live.{new_id()}",
+            no_ack=True,
+            on_cancelled=lambda: arrived.put_nowait(None),
+        )
+        lost = asyncio.create_task(channel.closed())
+        lost.add_done_callback(lambda _: arrived.put_nowait(None))
+        self._agents.listen()
+        try:
+            await self._take_all(arrived)
+        finally:
+            self._agents.stop_listening()
+            lost.cancel()
+        raise ChannelLost
+
+    async def _take_all(self, arrived: asyncio.Queue[Delivery | None]) -> None:
+        taken = 0
+        while (delivery := await arrived.get()) is not None:
+            self._take(delivery)
+            taken += 1
+            if taken % BREATH == 0:
+                await asyncio.sleep(0)
+
+    def _take(self, delivery: Delivery) -> None:
+        try:
+            for event in decode(delivery.message, delivery.routing_key):
+                self._apply(event)
+        except Unreadable as exc:
+            # Durable events reach the log too, where they are parked; a heartbeat is just lost.
+            logger.debug("ignored: %s", exc, extra={"routing_key": delivery.routing_key})
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event.data, SourceOpened):
+            self._book.add(*opened(event.data))
+            return
+        self._agents.apply(event)
+        if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:
+            self._answer(event.data)
+
+    def _answer(self, beat: AgentHeartbeat) -> None:
+        command = self._correction(beat)
+        if command is None:
+            return
+        now = self._monotonic()
+        if now - self._told.get(beat.agent_id, now - COMMAND_PAUSE) < COMMAND_PAUSE:
+            return
+        if len(self._told) >= REMEMBERED_AGENTS:
+            self._told.clear()
+        self._told[beat.agent_id] = now
+        self._commands.tell(beat.agent_id, command)
+
+    def _correction(self, beat: AgentHeartbeat) -> Command | None:
+        known = self._agents.get(beat.agent_id)
+        if known is None:
+            return RegisterAgain()
+        if beat.sources_hash is None:
+            return None
+        sources = self._book.offered_to(profile_of(known.agent.registration))
+        if sources_hash(sources) == beat.sources_hash:
+            return None
+        return ServeSources(sources=[SourceOffer.of(source) for source in sources])
+
+
+def profile_of(registration: AgentRegistered) -> Profile:
+    return Profile(
+        agent_id=registration.agent_id,
+        agent_type=registration.agent_type,
+        capabilities=frozenset(registration.capabilities),
+        services=frozenset(registration.services),
+    )

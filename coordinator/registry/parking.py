@@ -1,0 +1,90 @@
+"""What came through the log and could not be taken as an event: kept, with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+from sqlalchemy.engine import Connection
+
+from coordinator.broker.channel import Delivery
+from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.events import Event
+from coordinator.protocol.message import Message
+
+from . import schema
+from .schema import micros
+from .statements import insert_new
+
+__all__ = ["Parked", "park", "parked_delivery", "parked_event"]
+
+LONGEST_NAME = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A message of the log, or one event of it, beside why it was not taken."""
+
+    message: Message
+    exchange: str
+    routing_key: str
+    reason: str
+    received_at: datetime
+
+
+def parked_delivery(delivery: Delivery, why: Exception, at: datetime) -> Parked:
+    return Parked(
+        message=delivery.message,
+        exchange=delivery.exchange,
+        routing_key=delivery.routing_key,
+        reason=f"{type(why).__name__}: {why}",
+        received_at=at,
+    )
+
+
+def parked_event(event: Event, why: Exception, at: datetime) -> Parked:
+    """One event alone, where the others of its message are good."""
+    return Parked(
+        message=encode(event),
+        exchange="",
+        routing_key=routing_key(event.data),
+        reason=f"{type(why).__name__}: {why}",
+        received_at=at,
+    )
+
+
+def park(connection: Connection, messages: Sequence[Parked]) -> None:
+    """Store ``messages``, each once however often it is delivered."""
+    rows = {row["digest"]: row for row in map(_row_of, messages)}
+    insert_new(connection, schema.parked, ["digest"], list(rows.values()))
+
+
+def _row_of(one: Parked) -> dict[str, Any]:
+    message = one.message
+    properties = to_json(
+        {
+            "type": message.type,
+            "message_id": message.message_id,
+            "content_type": message.content_type,
+            "correlation_id": message.correlation_id,
+            "user_id": message.user_id,
+            "headers": dict(message.headers),
+        },
+        bytes_mode="base64",
+        inf_nan_mode="strings",
+        fallback=repr,
+    )
+    key = one.routing_key.encode("utf-8", "replace")
+    return {
+        "digest": hashlib.sha256(key + b"\n" + properties + b"\n" + message.body).hexdigest(),
+        "received_at": micros(one.received_at),
+        "reason": one.reason,
+        "exchange": one.exchange[:LONGEST_NAME],
+        "routing_key": one.routing_key[:LONGEST_NAME],
+        "properties": properties.decode(),
+        "body": message.body,
+    }

@@ -1,0 +1,173 @@
+"""Reads the log and folds it into the ledger, a batch at a time.
+
+    log ─▶ read and check ─▶ one transaction ─▶ acknowledge ─▶ tell this process, command agents
+
+The broker lets one projector read at a time (single active consumer), so there is one writer however
+many coordinators run. A batch is acknowledged only when it is committed: killed anywhere, the next
+projector reads it again, and an event that was folded before changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import NoReturn
+
+from sqlalchemy.engine import Connection
+
+from coordinator.broker.batch_reader import BatchReader
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.domain.law import CancelOnAgent, Effect, Rules
+from coordinator.domain.retry import RetryPolicy
+from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
+from coordinator.protocol.codec import decode
+from coordinator.protocol.commands import CancelTask
+from coordinator.protocol.events import Event
+from coordinator.protocol.topology import LOG
+
+from .checks import check_event
+from .commands import AgentCommands
+from .folding import Stored, store
+from .ledger import Ledger
+from .parking import Parked, parked_delivery, parked_event
+
+__all__ = ["Projector"]
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1000
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between two tries while the ledger cannot be written; doubled each time."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one message of the log came to."""
+
+    delivery: Delivery
+    events: list[Event] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+
+
+class Projector:
+    """``folded`` is told of the events of each batch that are new, in order, once they are
+    committed.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        secret: bytes,
+        commands: AgentCommands,
+        folded: Callable[[Sequence[Event]], None],
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._ledger = ledger
+        self._secret = secret
+        self._commands = commands
+        self._folded = folded
+        self._retry = retry
+        self._now = now
+        self._jitter = jitter
+        self.problem: str | None = None
+        """Why nothing can be stored at this moment; None while all is well."""
+        self.parked = 0
+        """Messages parked since this process started."""
+
+    async def session(self, link: Link) -> NoReturn:
+        """Project for as long as the link lasts; waits while another projector is active."""
+        async with BatchReader(link, queue=LOG, name="projector", batch=BATCH) as batches:
+            async for batch in batches:
+                readings = await asyncio.to_thread(self._read, batch)
+                stored = await self._store(readings)
+                await batches.settle(batch)
+                self._tell(stored)
+        raise ChannelLost
+
+    def _read(self, batch: Sequence[Delivery]) -> list[_Reading]:
+        return [self._read_one(delivery) for delivery in batch]
+
+    def _read_one(self, delivery: Delivery) -> _Reading:
+        """Every event of a message; what is wrong with one of them parks that one alone."""
+        reading = _Reading(delivery)
+        try:
+            events = decode(delivery.message, delivery.routing_key)
+        except Unreadable as exc:
+            reading.parked.append(parked_delivery(delivery, exc, self._now()))
+            return reading
+        for event in events:
+            try:
+                check_event(event, self._secret)
+                reading.events.append(event)
+            except Unreadable as exc:
+                reading.parked.append(parked_event(event, exc, self._now()))
+        return reading
+
+    async def _store(self, readings: list[_Reading]) -> Stored:
+        """Returns once all of it is stored, however long that takes."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                stored = await self._ledger.write(partial(self._transact, readings))
+            except LedgerUnavailable as exc:
+                if self.problem is None:
+                    logger.error("the projector waits for the ledger: %s", exc)
+                self.problem = str(exc)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except Exception as exc:  # noqa: BLE001
+                # Nothing may hold up the log: what the ledger chokes on is found and parked.
+                return await self._store_apart(readings, exc)
+            else:
+                self.problem = None
+                return stored
+
+    async def _store_apart(self, readings: list[_Reading], why: Exception) -> Stored:
+        if len(readings) > 1:
+            middle = len(readings) // 2
+            first = await self._store(readings[:middle])
+            return first.and_then(await self._store(readings[middle:]))
+        (reading,) = readings
+        if not reading.events:
+            raise why
+        logger.error("a message cannot be folded", exc_info=why)
+        parked = parked_delivery(reading.delivery, why, self._now())
+        return await self._store([_Reading(reading.delivery, parked=[parked])])
+
+    def _transact(self, readings: list[_Reading], connection: Connection) -> Stored:
+        return store(
+            connection,
+            [event for reading in readings for event in reading.events],
+            self._rules,
+            [parked for reading in readings for parked in reading.parked],
+        )
+
+    def _rules(self) -> Rules:
+        return Rules(now=self._now(), jitter=self._jitter(), retry=self._retry)
+
+    def _tell(self, stored: Stored) -> None:
+        self.parked += len(stored.parked)
+        for parked in stored.parked:
+            logger.warning(
+                "parked a message",
+                extra={"why": parked.reason, "routing_key": parked.routing_key},
+            )
+        self._folded(stored.events)
+        for effect in stored.effects:
+            self._command(effect)
+
+    def _command(self, effect: Effect) -> None:
+        if isinstance(effect, CancelOnAgent):
+            command = CancelTask(
+                task_id=effect.task_id, generation=effect.generation, reason=effect.reason
+            )
+            self._commands.tell(effect.agent_id, command)

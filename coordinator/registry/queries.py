@@ -1,0 +1,117 @@
+"""Questions that the ledger answers, over what this process knows to be on its way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.law import fold
+from coordinator.domain.tally import NOTHING, Tally, measure
+from coordinator.domain.task import State, Task
+from coordinator.errors import TaskNotFound
+from coordinator.protocol.events import Event, TaskCompleted, TaskDeadLettered, TaskSubmitted
+from coordinator.protocol.task import TaskMessage
+
+from . import event_rows, schema
+from .event_rows import identity
+from .ledger import Ledger
+from .task_rows import task_of
+from .views import TaskView
+
+__all__ = ["LedgerQueries"]
+
+
+class LedgerQueries:
+    """Each question is one read transaction. ``pending`` are events that this process has seen
+    confirmed; those that the ledger has by now are told apart in the same transaction, so that
+    nothing is counted twice or missed.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def task(self, task_id: str, pending: Sequence[Event] = ()) -> TaskView:
+        """Raises `TaskNotFound` or `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_task, task_id, pending))
+
+    async def totals(self, pending: Sequence[Event] = ()) -> tuple[Tally, set[event_rows.Identity]]:
+        """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_totals, pending))
+
+
+def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
+    query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
+    row = connection.execute(query).one_or_none()
+    task = None if row is None else task_of(row)
+    known = event_rows.known(connection, pending)
+    unfolded = [event for event in pending if identity(event) not in known]
+    for event in unfolded:
+        task = fold(task, event).task
+    if task is None or not task.known:
+        raise TaskNotFound(task_id)
+    return _view(connection, task, unfolded)
+
+
+def _view(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskView:
+    content = _content(connection, task, unfolded)
+    return TaskView(
+        task_id=task.task_id,
+        state=task.state.value,
+        priority=content.priority,
+        requirements=content.requirements,
+        lane=content.source.lane,
+        task_data=content.task_data,
+        metadata=content.metadata,
+        generation=task.generation,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts or content.max_attempts,
+        submitted_at=content.submitted_at,
+        started_at=task.started_at,
+        ended_at=task.ended_at,
+        agent_id=task.agent_id,
+        progress=task.progress,
+        result=_result(connection, task),
+        error=task.error,
+    )
+
+
+def _content(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskMessage:
+    for event in unfolded:
+        data = event.data
+        if event.id == task.submission and isinstance(data, TaskSubmitted | TaskDeadLettered):
+            return data.task
+    stored = _data(connection, task.submission, author="")
+    return TaskMessage.model_validate(stored["task"])
+
+
+def _result(connection: Connection, task: Task) -> Any:
+    """Outcomes are never published by a coordinator, so they are in the ledger or not known."""
+    if task.state is not State.COMPLETED:
+        return None
+    return TaskCompleted.model_validate(
+        _data(connection, task.outcome, author=task.agent_id or "")
+    ).result
+
+
+def _data(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:
+    table = schema.events
+    query = sa.select(table.c.data).where(table.c.id == event_id, table.c.agent_id == author)
+    data: dict[str, Any] = from_json(connection.execute(query).scalar_one())
+    return data
+
+
+def _totals(
+    pending: Sequence[Event], connection: Connection
+) -> tuple[Tally, set[event_rows.Identity]]:
+    query = sa.select(schema.totals.c.name, schema.totals.c.value)
+    totals = Tally(**dict(connection.execute(query).tuples().all()))
+    known = event_rows.known(connection, pending)
+    for event in pending:
+        if isinstance(event.data, TaskSubmitted) and identity(event) not in known:
+            totals = totals.plus(measure(fold(None, event).task).minus(NOTHING))
+    return totals, known

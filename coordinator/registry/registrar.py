@@ -1,0 +1,117 @@
+"""What is done about agents: each command becomes a confirmed event, applied here at once.
+
+Over HTTP and over AMQP alike; the event reaches every other process by its live queue, and the
+ledger by the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from coordinator.domain.agent_words import check_agent_type, check_status
+from coordinator.errors import AgentNotFound, InvalidRequest
+from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.events import (
+    AgentHeartbeat,
+    AgentRegistered,
+    AgentRemoved,
+    AgentStatusChanged,
+    Event,
+    EventData,
+)
+from coordinator.protocol.limits import check_id
+from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.topology import EVENTS
+
+from .commands import Publishes
+from .live_agents import KnownAgent, LiveAgents
+
+__all__ = ["Registrar"]
+
+MAX_NAMES = 32
+MAX_BYTES = 1024 * 1024
+
+
+class Registrar:
+    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed."""
+
+    def __init__(
+        self,
+        *,
+        agents: LiveAgents,
+        publisher: Publishes,
+        extra_agent_types: Iterable[str] = (),
+        max_names: int = MAX_NAMES,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._agents = agents
+        self._publisher = publisher
+        self._extra_agent_types = tuple(extra_agent_types)
+        self._max_names = max_names
+        self._now = now
+
+    async def register(self, request: RegisterRequest) -> datetime:
+        """Make the agent known, or replace what it said before; it counts as heard of.
+
+        Returns the instant. Raises `InvalidRequest`.
+        """
+        self._check(request)
+        return await self._state(AgentRegistered.model_validate(request.model_dump()))
+
+    async def heartbeat(
+        self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None
+    ) -> datetime:
+        """A heartbeat of an agent that has no connection to the broker.
+
+        A ``status`` other than the present one is declared. Raises `AgentNotFound`, or
+        `InvalidRequest` for an unknown status.
+        """
+        known = self._known(agent_id)
+        if status is not None and check_status(status) is not known.agent.declared:
+            await self.set_status(agent_id, status, None)
+        beat = AgentHeartbeat(agent_id=agent_id, load_metrics=load_metrics or {})
+        return await self._state(beat, persistent=False)
+
+    async def set_status(
+        self, agent_id: str, status: str, load_metrics: dict[str, float] | None
+    ) -> datetime:
+        """Declare a status. Raises `AgentNotFound`, or `InvalidRequest` for an unknown status."""
+        declared = check_status(status)
+        self._known(agent_id)
+        return await self._state(
+            AgentStatusChanged(agent_id=agent_id, status=declared.value, load_metrics=load_metrics)
+        )
+
+    async def remove(self, agent_id: str, *, reason: str = "requested") -> None:
+        """Take the agent out of the registry. Raises `AgentNotFound`."""
+        self._known(agent_id)
+        await self._state(AgentRemoved(agent_id=agent_id, reason=reason))
+
+    def _check(self, request: RegisterRequest) -> None:
+        """What every way in must refuse; HTTP has limits of its own before."""
+        check_id(request.agent_id, "agent_id", field="agent_id")
+        check_agent_type(request.agent_type, self._extra_agent_types)
+        for field in ("capabilities", "services", "tags"):
+            names: list[str] = getattr(request, field)
+            if len(names) > self._max_names:
+                raise InvalidRequest(
+                    f"{field} has {len(names)} entries; at most {self._max_names}", field=field
+                )
+            for name in names:
+                check_id(name, f"An entry of {field}", field=field)
+        if len(request.model_dump_json()) > MAX_BYTES:
+            raise InvalidRequest(f"The registration has more than {MAX_BYTES} bytes")
+
+    def _known(self, agent_id: str) -> KnownAgent:
+        known = self._agents.get(agent_id)
+        if known is None:
+            raise AgentNotFound(agent_id)
+        return known
+
+    async def _state(self, data: EventData, *, persistent: bool = True) -> datetime:
+        event = Event(data=data, time=self._now())
+        message = encode(event, persistent=persistent)
+        await self._publisher.publish(message, exchange=EVENTS, key=routing_key(data))
+        self._agents.apply(event)
+        return event.time

@@ -1,0 +1,120 @@
+"""Everything that answers a question about agents and tasks.
+
+agents ......... from memory (`LiveAgents`)
+tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.source_book import SourceBook
+from coordinator.domain.tally import Tally
+from coordinator.errors import AgentNotFound
+from coordinator.protocol.events import AgentEvent, Event, SourceOpened, TaskEvent, TaskSubmitted
+from coordinator.protocol.task import TaskMessage
+
+from .ledger import Ledger
+from .live_agents import LiveAgents
+from .overlay import Overlay
+from .queries import LedgerQueries
+from .source_rows import opened
+from .views import AgentView, Statistics, TaskView
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """`note` and `note_submitted` are told what this process published, `folded` what was folded;
+    either may come first.
+    """
+
+    def __init__(self, *, ledger: Ledger, agents: LiveAgents, book: SourceBook) -> None:
+        self._queries = LedgerQueries(ledger)
+        self._agents = agents
+        self._book = book
+        self._overlay = Overlay()
+
+    # --- questions ----------------------------------------------------------------------------
+
+    def agent(self, agent_id: str) -> AgentView:
+        """Raises `AgentNotFound`."""
+        known = self._agents.get(agent_id)
+        if known is None:
+            raise AgentNotFound(agent_id)
+        return self._agents.view(known)
+
+    def discover(
+        self,
+        *,
+        status: str | None = None,
+        agent_type: str | None = None,
+        capabilities: Iterable[str] = (),
+        services: Iterable[str] = (),
+    ) -> list[AgentView]:
+        """The agents that match every filter, by id; a value that nobody has matches nobody."""
+        found = self._agents.find(
+            status=status, agent_type=agent_type, capabilities=capabilities, services=services
+        )
+        return [self._agents.view(known) for known in found]
+
+    async def task(self, task_id: str) -> TaskView:
+        """Raises `TaskNotFound` or `LedgerUnavailable`."""
+        return await self._queries.task(task_id, self._overlay.of(task_id))
+
+    async def statistics(self) -> Statistics:
+        """Raises `LedgerUnavailable`."""
+        totals, known = await self._queries.totals(self._overlay.all())
+        self._overlay.folded(event_id for event_id, _ in known)
+        return _statistics(totals, self._agents)
+
+    # --- what happens -------------------------------------------------------------------------
+
+    def note_submitted(self, task: TaskMessage) -> None:
+        """This process has published the task, and the broker has it."""
+        data = TaskSubmitted.model_construct(
+            None,
+            task_id=task.task_id,
+            generation=task.generation,
+            attempt=task.attempt,
+            task=task,
+        )
+        self._overlay.add(Event(id=task.message_id, time=task.submitted_at, data=data))
+
+    def note(self, event: Event) -> None:
+        """This process has published the event, and the broker has it."""
+        if isinstance(event.data, TaskEvent):
+            self._overlay.add(event)
+        else:
+            self._apply(event)
+
+    def folded(self, events: Sequence[Event]) -> None:
+        """The ledger has these, new and in the order of the log."""
+        self._overlay.folded(event.id for event in events if event.data.author is None)
+        for event in events:
+            self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event.data, AgentEvent):
+            self._agents.apply(event)
+        elif isinstance(event.data, SourceOpened):
+            self._book.add(*opened(event.data))
+
+
+def _statistics(totals: Tally, agents: LiveAgents) -> Statistics:
+    ended = totals.tasks_completed + totals.assignments_failed
+    starts = totals.first_starts
+    return Statistics(
+        tasks_distributed=totals.tasks_distributed,
+        tasks_completed=totals.tasks_completed,
+        tasks_failed=totals.tasks_failed,
+        avg_distribution_time=totals.first_start_micros / 1e6 / starts if starts else 0.0,
+        total_assignments=totals.assignments,
+        successful_assignments=totals.tasks_completed,
+        failed_assignments=totals.assignments_failed,
+        success_rate=totals.tasks_completed / ended if ended else 0.0,
+        active_agents=agents.count(AgentStatus.ACTIVE) + agents.count(AgentStatus.BUSY),
+        agent_weights=agents.weighted,
+        avg_agent_load=agents.mean_load(),
+    )

@@ -1,0 +1,127 @@
+"""Agents' requests over AMQP: register, and be told which queues to serve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from coordinator.broker.batch_reader import BatchReader
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.domain.source_book import SourceBook
+from coordinator.errors import ChannelLost, RequestError, Unavailable
+from coordinator.protocol.message import Message
+from coordinator.protocol.registration import (
+    REGISTER,
+    RegisterReply,
+    RegisterRequest,
+    SourceOffer,
+    reply_allowed,
+)
+from coordinator.protocol.task import describe
+from coordinator.protocol.topology import REQUESTS
+
+from .commands import Publishes
+from .live_reader import profile_of
+from .registrar import Registrar
+
+__all__ = ["Requests", "Terms"]
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What every agent is told when it registers."""
+
+    heartbeat_interval: timedelta = timedelta(seconds=10)
+    stale_after: timedelta = timedelta(seconds=60)
+    default_timeout: timedelta = timedelta(hours=1)
+
+
+class _Sender(BaseModel):
+    """As much as is needed to answer a request that is wrong otherwise."""
+
+    agent_id: str
+
+
+class Requests:
+    """Run `session` with `Connection.keep`. Several coordinators share the queue.
+
+    A request that its sender no longer waits for has expired in the queue and does not arrive.
+    """
+
+    def __init__(
+        self, *, registrar: Registrar, book: SourceBook, publisher: Publishes, terms: Terms
+    ) -> None:
+        self._registrar = registrar
+        self._book = book
+        self._publisher = publisher
+        self._terms = terms
+        self.refused = 0
+        """Requests that were answered with an error, or could not be answered at all."""
+
+    async def session(self, link: Link) -> NoReturn:
+        async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
+            async for batch in batches:
+                await asyncio.gather(*(self._answer(delivery) for delivery in batch))
+                await batches.settle(batch)
+        raise ChannelLost
+
+    async def _answer(self, delivery: Delivery) -> None:
+        """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
+        message = delivery.message
+        try:
+            sender = _Sender.model_validate_json(message.body).agent_id
+        except ValidationError:
+            sender = ""
+        if not sender or not reply_allowed(sender, message.reply_to):
+            self.refused += 1
+            logger.warning(
+                "a request that cannot be answered",
+                extra={"request": message.type, "agent": sender, "reply_to": message.reply_to},
+            )
+            return
+        try:
+            await self._reply(message, await self._answer_to(message))
+        except Unavailable as exc:
+            logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
+
+    async def _answer_to(self, message: Message) -> RegisterReply:
+        if message.type != REGISTER:
+            return self._refusal(f"no request is called {message.type!r}")
+        try:
+            request = RegisterRequest.model_validate_json(message.body)
+            registered_at = await self._registrar.register(request)
+        except ValidationError as exc:
+            return self._refusal(describe(exc))
+        except RequestError as exc:
+            return self._refusal(str(exc))
+        offered = self._book.offered_to(profile_of(request))
+        return RegisterReply(
+            registered_at=registered_at.isoformat(),
+            sources=[SourceOffer.of(source) for source in offered],
+            heartbeat_seconds=self._terms.heartbeat_interval.total_seconds(),
+            stale_after_seconds=self._terms.stale_after.total_seconds(),
+            default_timeout_seconds=self._terms.default_timeout.total_seconds(),
+        )
+
+    def _refusal(self, why: str) -> RegisterReply:
+        self.refused += 1
+        return RegisterReply(error=why)
+
+    async def _reply(self, request: Message, reply: RegisterReply) -> None:
+        answer = Message(
+            body=reply.model_dump_json(exclude_none=True).encode(),
+            type=REGISTER,
+            correlation_id=request.correlation_id,
+            persistent=False,
+        )
+        await self._publisher.publish(answer, exchange="", key=request.reply_to or "")

@@ -1,0 +1,172 @@
+"""The ledger's tables. Written for SQLite and PostgreSQL alike.
+
+Instants are integers, microseconds since 1970 in UTC: they sort, and come back exactly as they went.
+JSON is text, since the ledger never looks inside it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "agents",
+    "events",
+    "from_micros",
+    "meta",
+    "metadata",
+    "micros",
+    "outbox",
+    "parked",
+    "sources",
+    "tasks",
+    "totals",
+]
+
+SCHEMA_VERSION = 1
+"""Kept in `meta`; a ledger of a newer version is refused."""
+
+metadata = MetaData()
+
+_Position = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the type is exactly INTEGER."""
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False),
+    Column("agent_id", String(128), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("id", "agent_id"),
+    Index("events_by_subject", "subject", "position"),
+)
+"""Every event that was folded, in the order of the log: what a rebuild folds again.
+
+`agent_id` is the author, empty for a coordinator or the broker. It is part of an event's identity,
+so that no agent can take the id of another's event before it is said.
+"""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", String(128), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("published", Integer, nullable=False),
+    Column("started", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("runners", Text),
+    Column("max_attempts", Integer),
+    Column("priority", String(16)),
+    Column("lane", String(300)),
+    Column("submitted_at", BigInteger),
+    Column("submission", String(200)),
+    Column("agent_id", String(128)),
+    Column("first_started_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("progress", Text),
+    Column("error", Text),
+    Column("outcome", String(200)),
+    Column("starts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+)
+"""Where each task stands, column by field `domain.task.Task`. What it holds and what came of it is
+written once, in the events that `submission` and `outcome` name."""
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent_id", String(128), primary_key=True),
+    Column("registration", Text, nullable=False),
+    Column("stated_at", BigInteger, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("declared", String(16), nullable=False),
+    Column("declared_at", BigInteger, nullable=False),
+    Column("heartbeat", Text),
+    Column("load_metrics", Text),
+    Column("heard_at", BigInteger, nullable=False),
+    Column("silence", BigInteger, nullable=False),
+)
+"""The last four are of the latest snapshot; `silence` is how long, in microseconds, the agent had
+not been heard of then."""
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("lane", String(300), primary_key=True),
+    Column("priority", String(16), primary_key=True),
+    Column("requirements", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("task_id", String(128), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("due_at", BigInteger, nullable=False),
+    Index("outbox_by_due", "due_at"),
+)
+"""Attempts to be published when they are due. The message is made of the task's submission."""
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("exchange", String(300), nullable=False),
+    Column("routing_key", String(300), nullable=False),
+    Column("properties", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What came through the log and could not be taken as an event. `digest` is of the whole message:
+one that is delivered again is parked once."""
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""`domain.tally.Tally`, field by field."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(instant: datetime) -> int:
+    """Exact, and within the 64 bits of a column for every instant that Python knows."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)

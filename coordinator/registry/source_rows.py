@@ -1,0 +1,59 @@
+"""The open queues of tasks in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Connection
+
+from coordinator.errors import MalformedMessage
+from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+
+from .schema import micros
+from .schema import sources as table
+from .statements import upsert
+
+__all__ = ["add_sources", "opened", "sources"]
+
+
+def opened(data: SourceOpened) -> tuple[Source, Requirements]:
+    """The queue, with what it asks of an agent. Raises `MalformedMessage` where that is not what
+    its lane stands for: its tasks would go to agents that must not do them.
+    """
+    wanted = Requirements.from_dict(data.requirements)
+    if data.lane not in (lane_name(wanted), lane_name(wanted, long=True)):
+        raise MalformedMessage(
+            f"{data.TYPE}: the lane {data.lane!r} is not that of its requirements"
+        )
+    return Source(data.lane, data.priority), wanted
+
+
+def add_sources(connection: Connection, events: Iterable[Event]) -> None:
+    """Store what the events among these say that was opened."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in events:
+        if isinstance(event.data, SourceOpened):
+            lane, priority = event.data.lane, event.data.priority.value
+            rows[lane, priority] = {
+                "lane": lane,
+                "priority": priority,
+                "requirements": to_json(event.data.requirements).decode(),
+                "opened_at": micros(event.time),
+            }
+    upsert(connection, table, ["lane", "priority"], list(rows.values()))
+
+
+def sources(connection: Connection) -> list[tuple[Source, Requirements]]:
+    return [
+        (
+            Source(row.lane, Priority(row.priority)),
+            Requirements.from_dict(from_json(row.requirements)),
+        )
+        for row in connection.execute(sa.select(table))
+    ]

@@ -1,0 +1,86 @@
+"""Tasks between the law's form and the ledger's rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Row
+
+from coordinator.domain.task import Runner, State, Task
+from coordinator.protocol.priority import Priority
+
+from .schema import from_micros, micros
+
+__all__ = ["row_of", "task_of"]
+
+
+def row_of(task: Task) -> dict[str, Any]:
+    return {
+        "task_id": task.task_id,
+        "state": task.state.value,
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "published": task.published,
+        "started": task.started,
+        "failed": task.failed,
+        "runners": _text([[one.attempt, one.agent_id] for one in task.runners] or None),
+        "max_attempts": task.max_attempts,
+        "priority": None if task.priority is None else task.priority.value,
+        "lane": task.lane,
+        "submitted_at": _micros(task.submitted_at),
+        "submission": task.submission,
+        "agent_id": task.agent_id,
+        "first_started_at": _micros(task.first_started_at),
+        "started_at": _micros(task.started_at),
+        "ended_at": _micros(task.ended_at),
+        "progress": _text(task.progress),
+        "error": _text(task.error),
+        "outcome": task.outcome,
+        "starts": task.starts,
+        "failures": task.failures,
+    }
+
+
+def task_of(row: Row[Any]) -> Task:
+    return Task(
+        task_id=row.task_id,
+        state=State(row.state),
+        generation=row.generation,
+        attempt=row.attempt,
+        published=row.published,
+        started=row.started,
+        failed=row.failed,
+        runners=tuple(Runner(*one) for one in _value(row.runners) or ()),
+        max_attempts=row.max_attempts,
+        priority=None if row.priority is None else Priority(row.priority),
+        lane=row.lane,
+        submitted_at=_instant(row.submitted_at),
+        submission=row.submission,
+        agent_id=row.agent_id,
+        first_started_at=_instant(row.first_started_at),
+        started_at=_instant(row.started_at),
+        ended_at=_instant(row.ended_at),
+        progress=_value(row.progress),
+        error=_value(row.error),
+        outcome=row.outcome,
+        starts=row.starts,
+        failures=row.failures,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else to_json(value).decode()
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else from_json(text)
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def _instant(value: int | None) -> datetime | None:
+    return None if value is None else from_micros(value)

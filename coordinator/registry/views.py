@@ -1,0 +1,87 @@
+"""What queries are answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from coordinator.protocol.priority import Priority
+
+__all__ = ["AgentView", "Statistics", "TaskView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentView:
+    """An agent, with exactly the names that the REST contract has."""
+
+    agent_id: str
+    agent_type: str
+    status: str
+    capabilities: list[str]
+    services: list[str]
+    endpoints: dict[str, str]
+    metadata: dict[str, Any]
+    last_heartbeat: datetime
+    registration_time: datetime
+    load_metrics: dict[str, float]
+    health_score: float
+    version: str
+    tags: list[str]
+    slots: int | None
+    running: list[str]
+    """Ids of the tasks in its hands, as of its last heartbeat."""
+    instance: str | None
+    """The process that was heard last."""
+    other_instance: str | None
+    """A second process that beats under the same id: one of the two must be given another. The
+    metadata tell of it, too, as `other_instance`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """A task and how it stands."""
+
+    task_id: str
+    state: str
+    priority: Priority
+    requirements: dict[str, Any]
+    lane: str
+    task_data: dict[str, Any]
+    metadata: dict[str, Any] | None
+    generation: int
+    attempt: int
+    max_attempts: int
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    agent_id: str | None
+    progress: dict[str, Any] | None
+    """The last that was told: `fraction`, `message` and `at`."""
+    result: Any
+    error: dict[str, Any] | None
+    """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """The figures of `GET /tasks/status`, but for what only the broker knows."""
+
+    tasks_distributed: int
+    """Confirmed onto their queue."""
+    tasks_completed: int
+    tasks_failed: int
+    avg_distribution_time: float
+    """Mean seconds from acceptance to the first start; 0.0 until one started."""
+    total_assignments: int
+    """Attempts started."""
+    successful_assignments: int
+    failed_assignments: int
+    success_rate: float
+    """Of the attempts that ended; 0.0 until one did."""
+    active_agents: int
+    """Active or busy now."""
+    agent_weights: int
+    """Agents with a `weight` in their metadata."""
+    avg_agent_load: float
+    """Mean running tasks of the agents that are active or busy."""
