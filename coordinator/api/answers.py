@@ -145,12 +145,15 @@ class Submitted(BaseModel):
 class Progress(BaseModel):
     fraction: float | None = Field(description="0 to 1.", examples=[0.4])
     message: str | None = Field(examples=["page 12 of 30"])
+    at: str | None = Field(default=None, examples=["2026-01-31T12:00:00.123456+00:00"])
 
 
 class TaskError(BaseModel):
-    type: str
+    type: str = Field(description="The exception's class, or a word such as `Cancelled`.")
     message: str
-    traceback: str | None
+    retryable: bool | None = None
+    retry_after_seconds: float | None = None
+    traceback: str | None = None
 
 
 class TaskShape(BaseModel):
@@ -170,8 +173,9 @@ class TaskShape(BaseModel):
     agent_id: AgentId | None = Field(description="Who works on it, or did last.")
     progress: Progress | None = Field(description="As the agent last told it.")
     result: Any = Field(description="What the agent returned.", examples=[{"words": 2}])
-    error: TaskError | None = Field(description="Why the last attempt failed.", examples=[None])
-    reason: str | None = Field(description="Why it was cancelled.", examples=[None])
+    error: TaskError | None = Field(
+        description="Why the last attempt failed, or why the task was ended.", examples=[None]
+    )
 
 
 class TaskAnswer(BaseModel):

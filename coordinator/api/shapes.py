@@ -62,7 +62,6 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "progress": task.progress,
         "result": task.result,
         "error": task.error,
-        "reason": task.reason,
     }
 
 

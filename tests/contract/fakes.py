@@ -71,7 +71,6 @@ def a_task(**changes: Any) -> TaskView:
             progress=None,
             result={"words": 2},
             error=None,
-            reason=None,
         ),
         **changes,
     )

@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from coordinator.broker.channel import Depth
-from coordinator.protocol.events import AttemptError
 from coordinator.protocol.priority import Priority
 
 from .fakes import NOW, Fakes, a_task, an_agent, over
@@ -389,7 +388,6 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "progress": None,
             "result": {"words": 2},
             "error": None,
-            "reason": None,
         },
     }
 
@@ -398,10 +396,10 @@ async def test_a_task_that_failed_is_told_with_its_error(
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:
     fakes.tasks["a/b"] = a_task(
-        state="dead", result=None, error=AttemptError(type="ValueError", message="no")
+        state="dead", result=None, error={"type": "ValueError", "message": "no", "retryable": True}
     )
     task = ok(await client.get("tasks/a%2Fb"))["task"]
-    assert task["error"] == {"type": "ValueError", "message": "no", "traceback": None}
+    assert task["error"] == {"type": "ValueError", "message": "no", "retryable": True}
 
 
 async def test_a_task_called_like_another_endpoint_does_not_hide_it(
