@@ -1,4 +1,4 @@
-"""What a registration may hold, checked with a sentence for each refusal."""
+"""What a registration over HTTP may hold, checked with a sentence for each refusal."""
 
 from __future__ import annotations
 
@@ -15,20 +15,16 @@ MAX_ENDPOINT = 2048
 
 
 def check_registration(body: RegisterAgent, limits: Limits) -> None:
-    """Raises `InvalidRequest`. Whether the type is a known one is the registry's to say."""
-    most = limits.max_names
+    """Raises `InvalidRequest`. The type, and the lists of names, are the registrar's to check,
+    since agents also register over the broker.
+    """
     check_id(body.agent_id, "agent_id", field="agent_id")
-    for field, names in (
-        ("capabilities", body.capabilities),
-        ("services", body.services),
-        ("tags", body.tags),
-        ("endpoints", list(body.endpoints or ())),
-    ):
-        check_names(names or (), field, at_most=most)
-    if any(len(url) > MAX_ENDPOINT for url in (body.endpoints or {}).values()):
+    if body.version is not None:
+        check_id(body.version, "version", field="version")
+    endpoints = body.endpoints or {}
+    check_names(list(endpoints), "endpoints", at_most=limits.max_names)
+    if any(len(url) > MAX_ENDPOINT for url in endpoints.values()):
         raise InvalidRequest(
             f"endpoints holds a URL of more than {MAX_ENDPOINT} characters", field="endpoints"
         )
-    if body.version is not None:
-        check_id(body.version, "version", field="version")
     check_data(body.metadata or {}, "metadata", limits)

@@ -89,6 +89,17 @@ async def test_another_agent_type_is_a_422_that_names_it(http: httpx.AsyncClient
     assert (await http.get("/agents/hermes-agent")).status_code == 404
 
 
+@pytest.mark.parametrize("field", ["capabilities", "services", "tags"])
+@pytest.mark.parametrize("names", [[""], ["x" * 129], ["a\tb"], ["a"] * 33])
+async def test_names_that_are_too_many_too_long_or_not_printable_are_a_422(
+    http: httpx.AsyncClient, field: str, names: list[str]
+) -> None:
+    answer = await http.post("/agents/register", json=HERMES | {field: names})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert field in answer.json()["detail"]
+
+
 async def test_filters_of_a_discovery_are_anded(http: httpx.AsyncClient) -> None:
     await register(http, agent_id="a", capabilities=["x", "y"], services=["s"])
     await register(http, agent_id="b", capabilities=["x"], services=["s"], agent_type="monitor")
