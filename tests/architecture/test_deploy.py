@@ -1,0 +1,72 @@
+"""What `deploy/` names is there, under that name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from consumers.__main__ import find_agent
+from coordinator.settings import ENV_PREFIX, Settings
+from tests.support import sources
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
+
+SETTINGS = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+OF_SCRIPTS = {"COORDINATOR_MANAGEMENT_URL"}
+OF_TESTS = {sources.AMQP_URL, sources.MANAGEMENT_URL, sources.ROOTS}
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    compose = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text())
+    services: dict[str, Any] = compose["services"]
+    return services
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_each_variable_is_a_setting(path: Path) -> None:
+    named = set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", path.read_text()))
+    assert named <= SETTINGS | OF_SCRIPTS | OF_TESTS
+
+
+def test_what_the_image_is_built_from_is_there_and_let_in() -> None:
+    lines = (DEPLOY / "docker/Dockerfile").read_text().splitlines()
+    copied = [
+        name
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    ]
+    let_in = (DEPLOY / "docker/Dockerfile.dockerignore").read_text().splitlines()
+    assert copied
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in let_in
+
+
+def test_the_agent_of_the_compose_file_exists(services: dict[str, Any]) -> None:
+    command = services["agent"]["command"]
+    assert command[:3] == ["python", "-m", "consumers"]
+    assert find_agent(command[3]).agent_id
+
+
+def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), (name, port)
+
+
+def test_files_of_the_compose_file_exist(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert not source.startswith(".") or (DEPLOY / "compose" / source).exists(), volume
