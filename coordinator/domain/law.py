@@ -13,8 +13,9 @@ folded before the task's own message: they make a stub, and the message fills it
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -84,8 +85,6 @@ class Rules:
 
     now: datetime
     """The coordinator's, because pauses are counted from when a failure became known."""
-    jitter: float = 0.5
-    """A random number from 0 to 1."""
     retry: RetryPolicy = _RETRY
 
 
@@ -134,8 +133,7 @@ def _told_by_message(
 def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) -> Folded:
     """Take the content from the message, and decide what waited for it."""
     if not task.known:
-        task = replace(
-            task,
+        task = task._replace(
             max_attempts=message.max_attempts,
             priority=message.priority,
             lane=message.source.lane,
@@ -145,16 +143,16 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
         if task.state is State.WAITING and task.ended_at is not None:
             return _decided(task, task.ended_at, task.outcome, rules)
     elif message.generation == task.generation and message.attempt > task.published:
-        task = replace(task, max_attempts=message.max_attempts)
+        task = task._replace(max_attempts=message.max_attempts)
     return Folded(task)
 
 
 def _published(task: Task, attempt: int) -> Task:
-    task = replace(task, published=max(task.published, attempt))
+    task = task._replace(published=max(task.published, attempt))
     if task.ended or attempt <= task.failed:
         return task
     if attempt > task.attempt or task.state in (State.SCHEDULED, State.WAITING):
-        return replace(task, state=State.QUEUED, attempt=attempt, agent_id=None, started_at=None)
+        return task._replace(state=State.QUEUED, attempt=attempt, agent_id=None, started_at=None)
     return task
 
 
@@ -163,7 +161,7 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
     if data.attempt < task.published:
         return Folded(task)
     attempt = max(task.attempt, data.attempt)
-    task = replace(task, published=data.attempt)
+    task = task._replace(published=data.attempt)
     if task.ended:
         return Folded(task)
     if data.reason == "expired":
@@ -171,10 +169,10 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
     if attempt <= task.failed:
         return Folded(task)
     failures = task.failures + (1 if task.started >= attempt else 0)
-    task = replace(task, attempt=attempt, failed=attempt, failures=failures)
+    task = task._replace(attempt=attempt, failed=attempt, failures=failures)
     if data.reason == "delivery_limit":
         return _ended(task, event, State.DEAD, error=_CRASH_LOOP)
-    return _decided(replace(task, error=_REJECTED), event.time, event.id, rules)
+    return _decided(task._replace(error=_REJECTED), event.time, event.id, rules)
 
 
 _REJECTED: dict[str, Any] = {
@@ -207,8 +205,7 @@ def _started(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
     if data.attempt < task.attempt or data.attempt <= task.failed:
         return Folded(task)
     return Folded(
-        replace(
-            task,
+        task._replace(
             state=State.RUNNING,
             attempt=data.attempt,
             agent_id=data.agent_id,
@@ -235,7 +232,7 @@ def _progressed(task: Task, event: Event, data: TaskProgressed, rules: Rules) ->
         task, effects = _parts(_started(task, event, started, rules))
     if runner in task.runners and data.attempt == task.attempt:
         told = {"fraction": data.fraction, "message": data.message, "at": event.time.isoformat()}
-        task = replace(task, progress=told)
+        task = task._replace(progress=told)
     return Folded(task, effects)
 
 
@@ -250,12 +247,12 @@ def _completed(task: Task, event: Event, data: TaskCompleted, _: Rules) -> Folde
 def _failed(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Folded:
     if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
         gone = Runner(data.attempt, data.agent_id)
-        return Folded(replace(task, runners=tuple(r for r in task.runners if r != gone)))
+        return Folded(task._replace(runners=tuple(r for r in task.runners if r != gone)))
     task = _attempted(task, event, data)
     error = data.error.model_dump(exclude_none=True) | {"retryable": data.retryable}
     if data.retry_after_seconds is not None:
         error["retry_after_seconds"] = data.retry_after_seconds
-    task = replace(task, failed=data.attempt, failures=task.failures + 1, error=error)
+    task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
     return _decided(task, event.time, event.id, rules)
 
 
@@ -266,8 +263,7 @@ def _attempted(task: Task, event: Event, data: TaskCompleted | TaskFailed) -> Ta
     task = _counted(task, data.agent_id, data.attempt, began)
     same = task.attempt == data.attempt and task.agent_id in (None, data.agent_id)
     ended = Runner(data.attempt, data.agent_id)
-    return replace(
-        task,
+    return task._replace(
         attempt=data.attempt,
         agent_id=data.agent_id,
         started_at=(task.started_at if same else None) or began,
@@ -288,8 +284,7 @@ def _counted(task: Task, agent_id: str, attempt: int, at: datetime) -> Task:
     )
     if known:
         return task
-    return replace(
-        task,
+    return task._replace(
         started=max(task.started, attempt),
         starts=task.starts + 1,
         first_started_at=task.first_started_at or at,
@@ -317,18 +312,18 @@ def _expired(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folded:
 
 def _decided(task: Task, failed_at: datetime, event_id: str | None, rules: Rules) -> Folded:
     """An attempt failed: another one, or the end; undecided until `max_attempts` is known."""
-    waiting = replace(task, state=State.WAITING, ended_at=failed_at, outcome=event_id)
+    waiting = task._replace(state=State.WAITING, ended_at=failed_at, outcome=event_id)
     error = task.error or {}
     hopeless = not error.get("retryable", True)
     if task.max_attempts is None and not hopeless:
         return Folded(waiting)
     if hopeless or task.failed >= (task.max_attempts or 0):
-        dead = replace(waiting, state=State.DEAD, runners=())
+        dead = waiting._replace(state=State.DEAD, runners=())
         return Folded(dead, _cancel_all(dead, task.runners))
     asked = error.get("retry_after_seconds")
     pause = rules.retry.pause(
         task.failed,
-        jitter=rules.jitter,
+        jitter=_jitter(task),
         asked=None if asked is None else timedelta(seconds=min(asked, _LONGEST_SECONDS)),
     )
     again = RetryAt(
@@ -337,13 +332,19 @@ def _decided(task: Task, failed_at: datetime, event_id: str | None, rules: Rules
         attempt=task.failed + 1,
         due=rules.now + pause,
     )
-    return Folded(replace(waiting, ended_at=None, outcome=None), (again,))
+    return Folded(waiting._replace(ended_at=None, outcome=None), (again,))
+
+
+def _jitter(task: Task) -> float:
+    """From 0 to 1, different for each attempt, and the same whenever it is folded again."""
+    fence = f"{task.task_id}.{task.generation}.{task.failed}".encode("utf-8", "replace")
+    return zlib.crc32(fence) / 2**32
 
 
 def _ended(task: Task, event: Event, state: State, *, error: dict[str, Any] | None) -> Folded:
     """End the task, and stop every other agent that works on it."""
-    ended = replace(
-        task, state=state, ended_at=event.time, outcome=event.id, error=error, runners=()
+    ended = task._replace(
+        state=state, ended_at=event.time, outcome=event.id, error=error, runners=()
     )
     return Folded(ended, _cancel_all(ended, task.runners))
 

@@ -18,6 +18,7 @@ from coordinator.protocol.events import (
 
 from .schema import events as table
 from .schema import from_micros, micros
+from .statements import insert
 
 __all__ = ["Identity", "add", "chunks", "event_of", "identity", "known"]
 
@@ -48,7 +49,7 @@ def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
 def add(connection: Connection, events: Sequence[Event]) -> None:
     """Append ``events``, none of which may be there."""
     if events:
-        connection.execute(table.insert(), [_row_of(event) for event in events])
+        insert(connection, table, [_row_of(event) for event in events])
 
 
 def event_of(row: Row[Any]) -> Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -43,22 +43,17 @@ class Stored:
 def store(
     connection: Connection,
     events: Sequence[Event],
-    rules: Callable[[], Rules],
+    rules: Rules,
     parked: Sequence[Parked] = (),
 ) -> Stored:
-    """Fold ``events`` into the ledger, each once, whatever was folded before.
-
-    ``rules`` is asked anew for each event, so that jitter differs.
-    """
+    """Fold ``events`` into the ledger, each once, whatever was folded before."""
     new = _new(connection, events)
     event_rows.add(connection, new)
     park(connection, parked)
     return Stored(new, fold_events(connection, new, rules), list(parked))
 
 
-def fold_events(
-    connection: Connection, events: Sequence[Event], rules: Callable[[], Rules]
-) -> list[Effect]:
+def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
     """Bring tasks, totals, outbox, agents and sources up to date with ``events``, all of them
     new.
     """
@@ -80,15 +75,13 @@ def _new(connection: Connection, events: Sequence[Event]) -> list[Event]:
     return new
 
 
-def _fold_tasks(
-    connection: Connection, events: Sequence[Event], rules: Callable[[], Rules]
-) -> list[Effect]:
+def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
     before = _load(connection, {event.data.subject for event in events})
     after: dict[str, Task] = dict(before)
     effects: list[Effect] = []
     for event in events:
-        folded = fold(after.get(event.data.subject), event, rules())
+        folded = fold(after.get(event.data.subject), event, rules)
         after[event.data.subject] = folded.task
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]

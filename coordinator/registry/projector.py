@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -69,7 +68,6 @@ class Projector:
         folded: Callable[[Sequence[Event]], None],
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         self._ledger = ledger
         self._secret = secret
@@ -77,7 +75,6 @@ class Projector:
         self._folded = folded
         self._retry = retry
         self._now = now
-        self._jitter = jitter
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
         self.parked = 0
@@ -147,12 +144,9 @@ class Projector:
         return store(
             connection,
             [event for reading in readings for event in reading.events],
-            self._rules,
+            Rules(now=self._now(), retry=self._retry),
             [parked for reading in readings for parked in reading.parked],
         )
-
-    def _rules(self) -> Rules:
-        return Rules(now=self._now(), jitter=self._jitter(), retry=self._retry)
 
     def _tell(self, stored: Stored) -> None:
         self.parked += len(stored.parked)

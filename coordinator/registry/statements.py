@@ -1,64 +1,105 @@
-"""The few statements that SQL has no common word for; SQLite and PostgreSQL share theirs."""
+"""Statements for many rows: the few that SQL has no common word for, and all of them compiled once.
+
+SQLAlchemy writes the SQL; the rows go to the driver as they are, because its care for each value of
+each row costs more than the database does. So rows hold only what every driver takes: int, str,
+bytes and None.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 
-__all__ = ["add_to", "insert_new", "upsert"]
+__all__ = ["add_to", "insert", "insert_new", "upsert"]
 
 Rows = list[dict[str, Any]]
+
+
+def insert(connection: Connection, table: sa.Table, rows: Rows) -> None:
+    _run(connection, table, rows, _Conflict.FORBIDDEN)
+
+
+def insert_new(connection: Connection, table: sa.Table, key: Sequence[str], rows: Rows) -> None:
+    """Insert those of ``rows`` whose ``key`` is not there."""
+    _run(connection, table, rows, _Conflict.IGNORED, tuple(key))
 
 
 def upsert(
     connection: Connection,
     table: sa.Table,
-    key: list[str],
+    key: Sequence[str],
     rows: Rows,
     *,
-    replacing: Collection[str] | None = None,
+    replacing: Sequence[str] | None = None,
 ) -> None:
     """Insert ``rows``; where the ``key`` is there already, replace the columns ``replacing``, or
     all of them.
     """
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    replaced = rows[0].keys() if replacing is None else replacing
-    others = {name: statement.excluded[name] for name in replaced if name not in key}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=key, set_=others)
-        if others
-        else statement.on_conflict_do_nothing(index_elements=key),
-        rows,
-    )
-
-
-def insert_new(connection: Connection, table: sa.Table, key: list[str], rows: Rows) -> None:
-    """Insert those of ``rows`` whose ``key`` is not there."""
     if rows:
-        connection.execute(
-            _insert(connection, table).on_conflict_do_nothing(index_elements=key), rows
-        )
+        replaced = [name for name in replacing or rows[0] if name not in key]
+        _run(connection, table, rows, _Conflict.REPLACED, tuple(key), tuple(replaced))
 
 
 def add_to(connection: Connection, table: sa.Table, key: str, amounts: dict[str, int]) -> None:
     """Add each amount to the `value` of the row of that name."""
-    if not amounts:
+    rows = [{key: name, "value": amount} for name, amount in amounts.items()]
+    _run(connection, table, rows, _Conflict.ADDED, (key,), ("value",))
+
+
+class _Conflict(StrEnum):
+    """What becomes of a row whose key is there already."""
+
+    FORBIDDEN = "forbidden"
+    IGNORED = "ignored"
+    REPLACED = "replaced"
+    ADDED = "added"
+
+
+def _run(
+    connection: Connection,
+    table: sa.Table,
+    rows: Rows,
+    conflict: _Conflict,
+    key: tuple[str, ...] = (),
+    replaced: tuple[str, ...] = (),
+) -> None:
+    if not rows:
         return
-    statement = _insert(connection, table)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[key], set_={"value": table.c.value + statement.excluded.value}
-        ),
-        [{key: name, "value": amount} for name, amount in amounts.items()],
-    )
+    sql, order = _compiled(connection.dialect, table, tuple(rows[0]), conflict, key, replaced)
+    if order is None:
+        connection.exec_driver_sql(sql, rows)
+    else:
+        connection.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows])
 
 
-def _insert(connection: Connection, table: sa.Table) -> Any:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+@lru_cache
+def _compiled(
+    dialect: Dialect,
+    table: sa.Table,
+    columns: tuple[str, ...],
+    conflict: _Conflict,
+    key: tuple[str, ...],
+    replaced: tuple[str, ...],
+) -> tuple[str, tuple[str, ...] | None]:
+    """The SQL, and the order of its parameters where they have no names."""
+    statement: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+    excluded = statement.excluded
+    if conflict is _Conflict.IGNORED:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    elif conflict is _Conflict.REPLACED:
+        statement = statement.on_conflict_do_update(
+            index_elements=key, set_={name: excluded[name] for name in replaced}
+        )
+    elif conflict is _Conflict.ADDED:
+        statement = statement.on_conflict_do_update(
+            index_elements=key, set_={name: table.c[name] + excluded[name] for name in replaced}
+        )
+    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    positions = compiled.positiontup
+    return str(compiled), None if positions is None else tuple(positions)

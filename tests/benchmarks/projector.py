@@ -1,0 +1,132 @@
+"""How many events a second the projector folds into SQLite, without a broker.
+
+    python -m tests.benchmarks.projector [tasks]
+
+Each task is three messages of the log: submitted, started, completed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+from coordinator.broker.channel import Channel, Delivery
+from coordinator.broker.publisher import Publisher
+from coordinator.protocol.codec import encode, encode_batch, routing_key
+from coordinator.protocol.events import Event, TaskCompleted, TaskStarted
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import task_token
+from coordinator.registry.commands import AgentCommands
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.projector import BATCH, Projector
+
+SECRET = bytes(32)
+IN_FLIGHT = 200
+"""Tasks between their submission and their completion in the log."""
+
+
+def task(number: int) -> TaskMessage:
+    task_id = f"0192f0c0-0000-7000-8000-{number:012d}"
+    return TaskMessage(
+        task_id=task_id,
+        task_data={"task_type": "word-count", "text": "x" * 200, "options": {"n": number}},
+        priority=Priority.NORMAL,
+        submitted_at=datetime.now(UTC),
+        task_token=task_token(SECRET, task_id, 1, 1),
+    )
+
+
+def deliveries(count: int, *, batched: bool) -> Iterator[Delivery]:
+    """The log of ``count`` tasks; where ``batched``, agents send fifty events in a message."""
+    waiting: list[TaskMessage] = []
+    for number in range(count):
+        message = task(number)
+        waiting.append(message)
+        yield delivery(message.to_message(), message.source.key)
+        if len(waiting) == IN_FLIGHT or number == count - 1:
+            yield from spoken([_started(one) for one in waiting], batched=batched)
+            yield from spoken([_completed(one) for one in waiting], batched=batched)
+            waiting.clear()
+
+
+def spoken(events: Sequence[Event], *, batched: bool) -> Iterator[Delivery]:
+    if not batched:
+        for event in events:
+            yield delivery(encode(event), routing_key(event.data))
+        return
+    for start in range(0, len(events), 50):
+        key, message = encode_batch(events[start : start + 50])
+        yield delivery(message, key)
+
+
+def delivery(message: Message, key: str) -> Delivery:
+    return Delivery(
+        message=message,
+        exchange="",
+        routing_key=key,
+        redelivered=False,
+        tag=0,
+        channel=cast("Channel", None),
+    )
+
+
+def _started(one: TaskMessage) -> Event:
+    return Event(data=TaskStarted(task_id=one.task_id, agent_id="agent-1", instance="i"))
+
+
+def _completed(one: TaskMessage) -> Event:
+    data = TaskCompleted(
+        task_id=one.task_id,
+        agent_id="agent-1",
+        result={"words": 40, "longest": "x" * 20},
+        duration_seconds=0.01,
+        task_token=one.task_token,
+    )
+    return Event(data=data)
+
+
+async def measure(count: int, *, batched: bool) -> str:
+    log = list(deliveries(count, batched=batched))
+    with tempfile.TemporaryDirectory() as folder:
+        async with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
+            projector = Projector(
+                ledger=ledger,
+                secret=SECRET,
+                commands=AgentCommands(cast("Publisher", None)),
+                folded=lambda _: None,
+            )
+            reading = storing = 0.0
+            folded = 0
+            for start in range(0, len(log), BATCH):
+                began = time.perf_counter()
+                readings = await asyncio.to_thread(projector._read, log[start : start + BATCH])
+                read = time.perf_counter()
+                stored = await projector._store(readings)
+                reading += read - began
+                storing += time.perf_counter() - read
+                folded += len(stored.events)
+    label = "50 a message" if batched else "one a message"
+    return (
+        f"{label:<16}{len(log):>10}{folded:>10}{reading:>10.2f}{storing:>10.2f}"
+        f"{folded / (reading + storing):>12.0f}"
+    )
+
+
+async def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    print(
+        f"{'events':<16}{'messages':>10}{'events':>10}{'read s':>10}{'store s':>10}{'events/s':>12}"
+    )
+    for batched in (False, True):
+        print(await measure(count, batched=batched))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
