@@ -147,6 +147,10 @@ class Field:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).ready
 
+    async def consumers(self, source: Source) -> int:
+        assert self._channel is not None
+        return (await self._channel.depth(source.queue)).consumers
+
     def heard(self, kind: type[Data]) -> list[Data]:
         """What was heard of one type of event, in order."""
         return [event.data for event in self.events if isinstance(event.data, kind)]

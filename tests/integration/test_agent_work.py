@@ -1,0 +1,401 @@
+"""Agents on a real broker with no coordinator: what they do with a task, and what they tell of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers import Agent, Discard, RetryLater, Task
+from consumers.heartbeat import Heartbeat
+from coordinator.broker.connection import Connection
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import BrokerRefused, RegistrationRefused
+from coordinator.protocol.commands import (
+    EVERY_AGENT,
+    CancelTask,
+    Command,
+    ServeSource,
+    ServeSources,
+    agent_key,
+    encode_command,
+)
+from coordinator.protocol.events import (
+    AgentHeartbeat,
+    AgentStopped,
+    TaskCompleted,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+)
+from coordinator.protocol.message import Message
+from coordinator.protocol.registration import (
+    REGISTER,
+    RegisterReply,
+    RegisterRequest,
+    SourceOffer,
+    reply_allowed,
+    sources_hash,
+)
+from coordinator.protocol.topology import CONTROL, REQUESTS, TASKS
+from tests.support.broker import Broker
+from tests.support.field import Field, any_lane, lane
+from tests.support.waiting import eventually
+
+NORMAL = any_lane("normal")
+
+
+@pytest.fixture
+async def field(broker: Broker, tmp_path: Path) -> AsyncIterator[Field]:
+    async with Field(broker.url, tmp_path) as field:
+        await field.open(NORMAL)
+        yield field
+
+
+async def test_a_task_is_started_done_told_and_gone(field: Field) -> None:
+    agent = field.agent("worker-1", slots=2)
+
+    @agent.task("sum")
+    async def add(task: Task) -> dict[str, int]:
+        return {"sum": sum(task.data["numbers"])}
+
+    async with agent.running() as life:
+        task_id = await field.submit(NORMAL, task_type="sum", numbers=[1, 2, 3])
+        await field.all_ended([task_id])
+    told = [e.data for e in field.events if e.type.startswith("task.")]
+    started, completed = told
+    assert isinstance(started, TaskStarted)
+    assert isinstance(completed, TaskCompleted)
+    assert (started.task_id, started.agent_id) == (task_id, "worker-1")
+    assert started.instance == life.instance
+    assert completed.result == {"sum": 6}
+    assert completed.task_token == "token"
+    assert completed.duration_seconds is not None
+    await eventually(lambda: field.heard(AgentStopped))
+    assert await field.depth(NORMAL) == 0
+
+
+async def test_every_way_to_fail_is_told(field: Field) -> None:
+    agent = field.agent("worker-1", slots=4)
+
+    @agent.task("raise")
+    def wrong(task: Task) -> None:
+        raise LookupError("nothing there")
+
+    @agent.task("later")
+    async def later(task: Task) -> None:
+        raise RetryLater("not yet", after=30)
+
+    @agent.task("never")
+    async def never(task: Task) -> None:
+        raise Discard("no use")
+
+    @agent.task("odd")
+    async def odd(task: Task) -> object:
+        return object()
+
+    types = ["raise", "later", "never", "odd", "unknown"]
+    async with agent.running():
+        ids = [await field.submit(NORMAL, task_type=task_type) for task_type in types]
+        await field.all_ended(ids)
+    failed = {event.task_id: event for event in field.heard(TaskFailed)}
+    seen = [(failed[i].error.type, failed[i].retryable, failed[i].retry_after_seconds) for i in ids]
+    assert seen == [
+        ("LookupError", True, None),
+        ("RetryLater", True, 30.0),
+        ("Discard", False, None),
+        ("ResultNotJson", False, None),
+        ("NoHandler", False, None),
+    ]
+
+
+async def test_a_blocking_function_does_not_hold_up_the_heartbeat(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    agent = field.agent("worker-1")
+
+    @agent.default
+    def block(task: Task) -> None:
+        task.progress(0.25, "blocked")
+        release.wait(20)
+
+    monkeypatch.setattr("consumers.heartbeat.SPACING", 0.02)
+    async with agent.running():
+        task_id = await field.submit(NORMAL)
+        await eventually(lambda: field.heard(TaskProgressed))
+        await eventually(
+            lambda: [
+                beat
+                for beat in field.heard(AgentHeartbeat)
+                if [r.task_id for r in beat.running] == [task_id] and beat.status == "active"
+            ]
+        )
+        release.set()
+        await field.all_ended([task_id])
+    assert [(p.fraction, p.message) for p in field.heard(TaskProgressed)] == [(0.25, "blocked")]
+
+
+async def test_progress_is_thinned_out_and_the_last_is_told(field: Field) -> None:
+    agent = field.agent("worker-1")
+
+    @agent.default
+    async def chatty(task: Task) -> None:
+        for step in range(200):
+            await task.progress(step / 200)
+        task.progress(1.0, "done")
+
+    async with agent.running():
+        await field.all_ended([await field.submit(NORMAL)])
+    told = field.heard(TaskProgressed)
+    assert len(told) <= 3
+    assert told[-1].message == "done"
+    assert [e.type for e in field.events if e.type.startswith("task.")][-1] == "task.completed"
+
+
+async def test_what_is_not_a_task_is_given_up_and_harms_nobody(
+    field: Field, broker: Broker
+) -> None:
+    agent = field.agent("worker-1")
+    agent.default(lambda task: "done")
+    async with agent.running(), Connection(broker.url, name="stranger") as connection:
+        async with Publisher(connection) as publisher:
+            await publisher.ready()
+            garbage = Message(body=b"\xff not a task")
+            await publisher.publish(garbage, exchange=TASKS, key=NORMAL.key)
+        await field.all_ended([await field.submit(NORMAL)])
+        await eventually(lambda: field.bad)  # dead-lettered to the events, where it is parked
+    assert await field.depth(NORMAL) == 0
+
+
+async def test_a_task_past_its_deadline_is_not_started(field: Field) -> None:
+    agent = field.agent("worker-1")
+    agent.default(lambda task: "done")
+    late = field.message(NORMAL).model_copy(
+        update={"expires_at": datetime.now(UTC) - timedelta(seconds=1)}
+    )
+    async with agent.running():
+        await field.send(NORMAL, late)
+        after = await field.submit(NORMAL)
+        await field.all_ended([after])
+        await eventually(lambda: any(e.type == "task.dead-lettered" for e in field.events))
+    assert field.started() == [after]
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+async def command(broker: Broker, command: Command, key: str) -> None:
+    async with (
+        Connection(broker.url, name="a coordinator") as connection,
+        Publisher(connection) as publisher,
+    ):
+        await publisher.ready()
+        await publisher.publish(encode_command(command), exchange=CONTROL, key=key, mandatory=True)
+
+
+async def test_a_cancelled_task_stops_and_leaves_no_outcome(field: Field, broker: Broker) -> None:
+    stopped: list[str] = []
+    agent = field.agent("worker-1")
+
+    @agent.task("forever")
+    async def forever(task: Task) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            stopped.append(task.id)
+
+    @agent.default
+    async def quick(task: Task) -> str:
+        return "done"
+
+    async with agent.running():
+        task_id = await field.submit(NORMAL, task_type="forever")
+        await eventually(lambda: field.started() == [task_id])
+        await command(broker, CancelTask(task_id=task_id, generation=2), agent_key("worker-1"))
+        await command(broker, CancelTask(task_id=task_id), agent_key("worker-1"))
+        await eventually(lambda: stopped == [task_id])
+        await field.all_ended([await field.submit(NORMAL)])  # the slot is free again
+    assert task_id not in field.ended()
+    assert await field.depth(NORMAL) == 0
+
+
+async def test_a_new_queue_is_served_once_it_is_announced(field: Field, broker: Broker) -> None:
+    agent = field.agent("worker-1", capabilities=["gpu"])
+    agent.default(lambda task: None)
+    gpu, fpga = lane("gpu"), lane("fpga")
+    async with agent.running():
+        await field.open(gpu, fpga)
+        ids = [await field.submit(gpu), await field.submit(fpga)]
+        await eventually(lambda: field.heard(AgentHeartbeat))
+        for source, capability in ((gpu, "gpu"), (fpga, "fpga")):
+            announced = ServeSource(
+                lane=source.lane,
+                priority=source.priority,
+                requirements={"capabilities": [capability]},
+            )
+            await command(broker, announced, EVERY_AGENT)
+        await field.all_ended(ids[:1])
+        served = sources_hash([NORMAL, gpu])
+        await eventually(lambda: field.heard(AgentHeartbeat)[-1].sources_hash == served)
+        await command(broker, ServeSources(sources=[SourceOffer.of(fpga)]), agent_key("worker-1"))
+        await field.all_ended(ids)
+
+
+async def test_a_deleted_queue_is_missed_and_served_again_when_announced(
+    field: Field, broker: Broker
+) -> None:
+    other = any_lane("low")
+    await field.open(other)
+    agent = field.agent("worker-1")
+    agent.default(lambda task: None)
+    async with agent.running():
+        await field.all_ended([await field.submit(NORMAL)])
+        await broker.delete_queue(NORMAL.queue)
+        await eventually(
+            lambda: field.heard(AgentHeartbeat)[-1].sources_hash == sources_hash([other])
+        )
+        await field.all_ended([await field.submit(other)])  # the others are not affected
+        await field.open(NORMAL)
+        task_id = await field.submit(NORMAL)
+        await command(broker, ServeSource(lane="any", priority=NORMAL.priority), EVERY_AGENT)
+        await field.all_ended([task_id])
+
+
+# --- registration -----------------------------------------------------------------------------
+
+
+async def answer_registrations(url: str, reply: RegisterReply, seen: list[Any]) -> None:
+    """A coordinator as far as registration goes."""
+    async with Connection(url, name="a coordinator") as connection, Publisher(connection) as back:
+        link = await connection.opened()
+        channel = await link.channel()
+        await back.ready()
+        while True:
+            request = await channel.get(REQUESTS)
+            if request is None:
+                await asyncio.sleep(0.01)
+                continue
+            message = request.message
+            asked = RegisterRequest.model_validate_json(message.body)
+            seen.append((message.type, asked, reply_allowed(asked.agent_id, message.reply_to)))
+            await back.publish(
+                Message(
+                    body=reply.model_dump_json().encode(), correlation_id=message.correlation_id
+                ),
+                exchange="",
+                key=message.reply_to or "",
+            )
+            await request.ack()
+
+
+async def test_an_agent_registers_over_amqp_and_remembers_the_answer(field: Field) -> None:
+    fresh = Agent(
+        "worker-9",
+        agent_type="inference",
+        capabilities=["llm"],
+        slots=3,
+        tags=["lab"],
+        amqp_url=field.url,
+        cache_dir=field.cache_dir,
+    )
+    fresh.default(lambda task: "done")
+    seen: list[Any] = []
+    reply = RegisterReply(sources=[SourceOffer.of(NORMAL)], heartbeat_seconds=5)
+    coordinator = asyncio.create_task(answer_registrations(field.url, reply, seen))
+    async with fresh.running() as life:
+        await life.registered()
+        await field.all_ended([await field.submit(NORMAL)])
+    coordinator.cancel()
+    await asyncio.wait([coordinator])
+    (kind, asked, allowed), *_ = seen
+    assert (kind, allowed) == (REGISTER, True)
+    assert (asked.agent_id, asked.agent_type, asked.slots) == ("worker-9", "inference", 3)
+    assert (asked.capabilities, asked.tags, asked.instance) == (["llm"], ["lab"], life.instance)
+
+    async with fresh.running():  # no coordinator any more
+        await field.all_ended([await field.submit(NORMAL)])
+
+
+async def test_a_refused_registration_ends_the_agent_with_the_sentence(field: Field) -> None:
+    agent = field.agent("worker-1", agent_type="plumber")
+    coordinator = asyncio.create_task(
+        answer_registrations(field.url, RegisterReply(error="agent_type must be one of …"), [])
+    )
+    with pytest.raises(RegistrationRefused, match="agent_type must be one of"):
+        async with agent.running() as life:
+            await life.told_to_stop()
+    coordinator.cancel()
+    await asyncio.wait([coordinator])
+
+
+async def test_a_wrong_password_is_told_at_once(broker: Broker, tmp_path: Path) -> None:
+    head, _, tail = broker.url.rpartition("@")
+    wrong = f"amqp://nobody:nothing@{tail}"
+    assert head != wrong
+    with pytest.raises(BrokerRefused):
+        async with Agent("a", amqp_url=wrong, cache_dir=tmp_path).running():
+            pass
+
+
+# --- stopping ---------------------------------------------------------------------------------
+
+
+async def test_draining_finishes_what_runs_and_takes_nothing_more(field: Field) -> None:
+    release = asyncio.Event()
+    agent = field.agent("worker-1")
+
+    @agent.default
+    async def hold(task: Task) -> str:
+        await release.wait()
+        return "done"
+
+    async with agent.running() as life:
+        first, second = [await field.submit(NORMAL) for _ in range(2)]
+        await eventually(lambda: field.started() == [first])
+        life.drain()
+        await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "draining")
+        release.set()
+    await eventually(lambda: field.heard(AgentStopped))
+    assert field.ended() == {first}
+    assert field.started() == [first]
+    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    assert second not in field.ended()
+
+
+async def test_hurrying_gives_tasks_back(field: Field) -> None:
+    agent = field.agent("worker-1")
+
+    @agent.default
+    async def hold(task: Task) -> None:
+        await asyncio.sleep(3600)
+
+    async with agent.running() as life:
+        task_id = await field.submit(NORMAL)
+        await eventually(lambda: field.started() == [task_id])
+        life.hurry()
+    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    assert field.ended() == set()
+
+    other = field.agent("worker-2")
+    other.default(lambda task: "done")
+    async with other.running():
+        await field.all_ended([task_id])
+
+
+async def test_an_agent_whose_taking_side_is_dead_does_not_look_healthy(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.heartbeat.SPACING", 0.02)
+    agent = field.agent("worker-1")
+    agent.default(lambda task: "done")
+    async with agent.running() as life:
+        await eventually(lambda: [b for b in field.heard(AgentHeartbeat) if b.status == "active"])
+        heartbeat: Heartbeat = life._heartbeat
+        monkeypatch.setattr(life._connection, "_link", None)
+        assert heartbeat.state().status == "degraded"
