@@ -41,6 +41,9 @@ from .waiting import eventually
 
 __all__ = ["Field", "any_lane", "lane"]
 
+EARS = "test.events"
+"""A durable queue, so that nothing is missed while the broker is away."""
+
 Data = TypeVar("Data", bound=EventData)
 
 
@@ -82,14 +85,13 @@ class Field:
         link = await self._connection.opened_or_refused()
         self._channel = await link.channel()
         await self._channel.declare(TOPOLOGY)
-        queue = f"test.events.{new_id()}"
         await self._channel.declare(
             Topology(
-                queues=(QueueSpec(name=queue, exclusive=True),),
-                bindings=(BindingSpec(exchange=EVENTS, target=queue, key="#"),),
+                queues=(QueueSpec(name=EARS, arguments={"x-queue-type": "quorum"}),),
+                bindings=(BindingSpec(exchange=EVENTS, target=EARS, key="#"),),
             )
         )
-        await self._channel.consume(queue, self._heard, tag=queue, no_ack=True)
+        await self._channel.consume(EARS, self._heard, tag=new_id(), no_ack=True)
         await self._publisher.ready()
 
     def _heard(self, delivery: Delivery) -> None:
