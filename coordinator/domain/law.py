@@ -196,6 +196,8 @@ _EXPIRED: dict[str, Any] = {
 
 
 def _started(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
+    runner = Runner(data.attempt, data.agent_id)
+    again = runner in task.runners
     own_end = _ended_by(task, data.agent_id, data.attempt)
     task = _counted(task, data.agent_id, data.attempt, event.time)
     if own_end:
@@ -212,8 +214,8 @@ def _started(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
             started_at=event.time,
             ended_at=None,
             outcome=None,
-            progress=task.progress if data.attempt == task.attempt else None,
-            runners=_with_runner(task.runners, Runner(data.attempt, data.agent_id)),
+            progress=task.progress if again else None,
+            runners=_with_runner(task.runners, runner),
         )
     )
 
@@ -288,6 +290,7 @@ def _counted(task: Task, agent_id: str, attempt: int, at: datetime) -> Task:
         started=max(task.started, attempt),
         starts=task.starts + 1,
         first_started_at=task.first_started_at or at,
+        runners=_with_runner(task.runners, Runner(attempt, agent_id)),
     )
 
 

@@ -50,13 +50,13 @@ def store(
     new = _new(connection, events)
     event_rows.add(connection, new)
     park(connection, parked)
-    return Stored(new, fold_events(connection, new, rules), list(parked))
+    effects = fold_events(connection, new, rules)
+    _add_outbox(connection, effects)
+    return Stored(new, effects, list(parked))
 
 
 def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
-    """Bring tasks, totals, outbox, agents and sources up to date with ``events``, all of them
-    new.
-    """
+    """Bring tasks, totals, agents and sources up to date with ``events``, all of them new."""
     effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_sources(connection, events)
@@ -87,7 +87,6 @@ def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -
     changed = [task for task in after.values() if task is not before.get(task.task_id)]
     upsert(connection, schema.tasks, ["task_id"], [row_of(task) for task in changed])
     _add_totals(connection, before, changed)
-    _add_outbox(connection, effects)
     return effects
 
 

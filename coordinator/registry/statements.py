@@ -2,7 +2,7 @@
 
 SQLAlchemy writes the SQL; the rows go to the driver as they are, because its care for each value of
 each row costs more than the database does. So rows hold only what every driver takes: int, str,
-bytes and None.
+bytes and None. Every table here has at least two columns.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,7 +76,7 @@ def _run(
     if order is None:
         connection.exec_driver_sql(sql, rows)
     else:
-        connection.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows])
+        connection.exec_driver_sql(sql, list(map(itemgetter(*order), rows)))
 
 
 @lru_cache

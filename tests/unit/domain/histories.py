@@ -1,0 +1,153 @@
+"""Events of tasks, as tests make them up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from coordinator.domain.law import Rules, fold
+from coordinator.domain.task import Task
+from coordinator.protocol.events import (
+    AttemptError,
+    Event,
+    TaskCancelled,
+    TaskCompleted,
+    TaskDeadLettered,
+    TaskEvent,
+    TaskExpired,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+    TaskSubmitted,
+)
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task import TaskMessage
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+RULES = Rules(now=START)
+MAX_ATTEMPTS = 3
+AGENTS = ("ada", "bob")
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def message(task_id: str = "t", generation: int = 1, attempt: int = 1, **more: Any) -> TaskMessage:
+    given: dict[str, Any] = {
+        "task_id": task_id,
+        "generation": generation,
+        "attempt": attempt,
+        "max_attempts": MAX_ATTEMPTS,
+        "task_data": {"task_type": "no-op", "nothing": None},
+        "priority": Priority.NORMAL,
+        "submitted_at": START,
+        "task_token": "token",
+    }
+    return TaskMessage(**(given | more))
+
+
+def submitted(task_id: str = "t", generation: int = 1, attempt: int = 1, **more: Any) -> Event:
+    task = message(task_id, generation, attempt, **more)
+    data = TaskSubmitted(task_id=task_id, generation=generation, attempt=attempt, task=task)
+    return Event(id=task.message_id, time=task.submitted_at, data=data)
+
+
+def dead_lettered(reason: str, attempt: int = 1, seconds: float = 9, **more: Any) -> Event:
+    task = message(attempt=attempt, **more)
+    data = TaskDeadLettered(
+        task_id=task.task_id,
+        generation=task.generation,
+        attempt=attempt,
+        reason=reason,
+        task=task,
+    )
+    return Event(id=f"{task.message_id}.{reason}", time=at(seconds), data=data)
+
+
+def started(agent_id: str = "ada", attempt: int = 1, seconds: float = 1, **more: Any) -> Event:
+    return _event(TaskStarted, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def progressed(fraction: float, agent_id: str = "ada", seconds: float = 2, **more: Any) -> Event:
+    return _event(TaskProgressed, seconds, agent_id=agent_id, fraction=fraction, **more)
+
+
+def completed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more: Any) -> Event:
+    more = {"task_token": "token", "result": {"done": True}} | more
+    return _event(TaskCompleted, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def failed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more: Any) -> Event:
+    error = AttemptError(type="ValueError", message="no")
+    more = {"task_token": "token", "error": error} | more
+    return _event(TaskFailed, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def cancelled(reason: str = "requested", seconds: float = 4, **more: Any) -> Event:
+    return _event(TaskCancelled, seconds, reason=reason, **more)
+
+
+def expired(seconds: float = 5, **more: Any) -> Event:
+    return _event(TaskExpired, seconds, **more)
+
+
+def folded(*events: Event, onto: Task | None = None) -> Task:
+    task = onto
+    for event in events:
+        task = fold(task, event, RULES).task
+    assert task is not None
+    return task
+
+
+def _event(kind: type[TaskEvent], seconds: float, **data: Any) -> Event:
+    return Event(time=at(seconds), data=kind(**({"task_id": "t"} | data)))
+
+
+# --- for hypothesis ---------------------------------------------------------------------------
+
+_agents = st.sampled_from(AGENTS)
+_attempts = st.integers(1, MAX_ATTEMPTS)
+_seconds = st.integers(-5, 50)
+
+
+def agents_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    """What agents say, within the attempts that a task has."""
+    common = {
+        "agent_id": _agents,
+        "attempt": _attempts,
+        "seconds": _seconds,
+        "task_id": task_ids,
+    }
+    return st.one_of(
+        st.builds(started, **common),
+        st.builds(progressed, st.sampled_from([0.1, 0.5]), **common),
+        st.builds(completed, **common),
+        st.builds(failed, retryable=st.booleans(), **common),
+    )
+
+
+def coordinators_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    """What a coordinator says, of tasks that it knows."""
+    return st.one_of(
+        st.builds(cancelled, st.sampled_from(["requested", "cleared"]), task_id=task_ids),
+        st.builds(expired, task_id=task_ids),
+    )
+
+
+def brokers_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    reasons = st.sampled_from(["rejected", "delivery_limit", "expired"])
+    return st.builds(dead_lettered, reasons, task_id=task_ids)
+
+
+def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    return st.one_of(
+        st.builds(submitted, task_ids, generation=st.integers(1, 2), attempt=_attempts),
+        agents_events(task_ids),
+        coordinators_events(task_ids),
+        brokers_events(task_ids),
+        st.builds(started, generation=st.just(2), task_id=task_ids),
+        st.builds(completed, generation=st.just(2), task_id=task_ids),
+    )

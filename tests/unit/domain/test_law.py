@@ -1,0 +1,344 @@
+"""The law: what events make of a task, whatever their order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.domain.law import CancelOnAgent, RetryAt, fold
+from coordinator.domain.retry import RetryPolicy
+from coordinator.domain.tally import NOTHING, measure
+from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
+from coordinator.protocol.events import Event
+from tests.unit.domain.histories import (
+    MAX_ATTEMPTS,
+    RULES,
+    START,
+    agents_events,
+    all_events,
+    at,
+    brokers_events,
+    cancelled,
+    completed,
+    coordinators_events,
+    dead_lettered,
+    expired,
+    failed,
+    folded,
+    progressed,
+    started,
+    submitted,
+)
+
+ONE_TASK = st.just("t")
+ONE_ATTEMPT: dict[str, Any] = {"max_attempts": 1}
+
+
+def cancels(*agent_ids: str, reason: str, generation: int = 1) -> tuple[CancelOnAgent, ...]:
+    return tuple(
+        CancelOnAgent(agent_id=agent_id, task_id="t", generation=generation, reason=reason)
+        for agent_id in agent_ids
+    )
+
+
+# --- the way through --------------------------------------------------------------------------
+
+
+def test_a_task_is_queued_then_running_then_completed() -> None:
+    states = []
+    task: Task | None = None
+    for event in (submitted(), started(), completed()):
+        task = fold(task, event).task
+        states.append(task.state)
+    assert states == [State.QUEUED, State.RUNNING, State.COMPLETED]
+    assert task is not None
+    assert (task.agent_id, task.attempt) == ("ada", 1)
+    assert (task.submitted_at, task.started_at, task.ended_at) == (START, at(1), at(3))
+    assert task.error is None
+
+
+def test_a_task_that_fails_its_only_attempt_is_dead() -> None:
+    end = fold(folded(submitted(**ONE_ATTEMPT), started()), failed(), RULES)
+    assert end.task.state is State.DEAD
+    assert end.task.error == {"type": "ValueError", "message": "no", "retryable": True}
+    assert end.task.ended_at == at(3)
+    assert end.effects == ()
+
+
+def test_a_failure_with_attempts_left_waits_and_asks_for_the_next_attempt() -> None:
+    end = fold(folded(submitted(), started()), failed(), RULES)
+    assert end.task.state is State.WAITING
+    assert end.task.ended_at is None
+    (again,) = end.effects
+    assert isinstance(again, RetryAt)
+    assert (again.task_id, again.generation, again.attempt) == ("t", 1, 2)
+    longest = RetryPolicy().first
+    assert START + longest / 2 <= again.due <= START + longest
+
+
+def test_a_failure_may_say_when_to_try_again() -> None:
+    end = fold(folded(submitted(), started()), failed(retry_after_seconds=90), RULES)
+    (again,) = end.effects
+    assert isinstance(again, RetryAt)
+    assert again.due == START + timedelta(seconds=90)
+
+
+def test_a_failure_that_no_retry_mends_is_the_end() -> None:
+    assert folded(submitted(), started(), failed(retryable=False)).state is State.DEAD
+
+
+def test_the_next_attempt_is_queued_and_runs_with_what_the_last_one_reported() -> None:
+    task = folded(submitted(), started(), progressed(0.5), failed(), submitted(attempt=2))
+    assert (task.state, task.attempt, task.agent_id) == (State.QUEUED, 2, None)
+    assert task.progress is not None
+    assert task.progress["fraction"] == 0.5
+    task = folded(started("bob", attempt=2, seconds=9), onto=task)
+    assert (task.state, task.agent_id, task.started_at) == (State.RUNNING, "bob", at(9))
+    assert task.progress is None
+
+
+def test_the_last_of_several_attempts_ends_dead() -> None:
+    history = [submitted(), started(), failed()]
+    for attempt in range(2, MAX_ATTEMPTS + 1):
+        history += [submitted(attempt=attempt), started(attempt=attempt), failed(attempt=attempt)]
+    task = folded(*history)
+    assert task.state is State.DEAD
+    assert (task.starts, task.failures) == (MAX_ATTEMPTS, MAX_ATTEMPTS)
+
+
+# --- fences -----------------------------------------------------------------------------------
+
+
+def test_work_done_is_done_whichever_attempt_did_it_and_the_other_agent_is_told() -> None:
+    task = folded(submitted(), started("ada"), started("bob", attempt=2))
+    end = fold(task, completed("ada", attempt=1))
+    assert end.task.state is State.COMPLETED
+    assert end.task.agent_id == "ada"
+    assert end.effects == cancels("bob", reason="completed")
+
+
+def test_a_failure_of_an_attempt_that_is_not_current_counts_for_nothing() -> None:
+    task = folded(submitted(), started("ada"), started("bob", attempt=2))
+    end = fold(task, failed("ada", attempt=1))
+    assert (end.task.state, end.task.attempt, end.task.agent_id) == (State.RUNNING, 2, "bob")
+    assert end.effects == ()
+
+
+def test_a_failure_counts_once_though_two_agents_report_it() -> None:
+    task = folded(submitted(max_attempts=2), started("ada"), started("bob"), failed("ada"))
+    again = fold(task, failed("bob"))
+    assert again.task.state is State.WAITING
+    assert again.task.failures == 1
+    assert again.effects == ()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [completed(), cancelled(), expired(), dead_lettered("delivery_limit")],
+    ids=lambda e: e.type,
+)
+def test_a_start_after_the_end_is_answered_with_a_cancel_command(end: Event) -> None:
+    task = folded(submitted(), end)
+    late = fold(task, started("bob"))
+    assert late.task.state is task.state
+    assert late.effects == cancels("bob", reason=task.state.value)
+
+
+def test_progress_after_the_end_is_answered_with_a_cancel_command_too() -> None:
+    task = folded(submitted(), started(), cancelled())
+    assert fold(task, progressed(0.5)).effects == cancels("ada", reason="cancelled")
+
+
+def test_a_start_that_is_folded_after_its_own_outcome_is_not_answered() -> None:
+    task = folded(submitted(), completed(duration_seconds=2.0))
+    late = fold(task, started())
+    assert late.effects == ()
+    assert late.task == task
+    assert late.task.started_at == at(1)
+    assert late.task.starts == 1
+
+
+def test_every_agent_that_runs_a_cancelled_task_is_told() -> None:
+    end = fold(folded(submitted(), started("ada"), started("bob", attempt=2)), cancelled())
+    assert end.task.state is State.CANCELLED
+    assert end.effects == cancels("ada", "bob", reason="cancelled")
+
+
+def test_clearing_a_queue_does_not_end_an_attempt_that_is_newer_than_the_message_cleared() -> None:
+    task = folded(submitted(), started(), failed(), submitted(attempt=2), started(attempt=2))
+    assert folded(cancelled("cleared", attempt=1), onto=task) == task
+    assert folded(cancelled("cleared", attempt=2), onto=task).state is State.CANCELLED
+
+
+def test_a_deadline_passes_only_before_a_start() -> None:
+    assert folded(submitted(), expired()).state is State.EXPIRED
+    assert folded(submitted(), started(), expired()).state is State.RUNNING
+
+
+# --- redrive ----------------------------------------------------------------------------------
+
+
+def test_a_redrive_opens_a_new_generation_and_older_ones_are_only_ever_late() -> None:
+    dead = folded(submitted(**ONE_ATTEMPT), started(), failed())
+    task = folded(submitted(generation=2, **ONE_ATTEMPT), onto=dead)
+    assert (task.state, task.generation, task.attempt) == (State.QUEUED, 2, 1)
+    assert task.ended_at is None
+    assert task.error is None
+    for late in (completed(), failed(), cancelled(), dead_lettered("rejected")):
+        assert folded(late, onto=task) == task
+    told = fold(task, started("bob"))
+    assert told.task == task
+    assert told.effects == cancels("bob", reason="superseded")
+
+
+def test_an_agent_cannot_reopen_a_task_by_naming_a_later_generation() -> None:
+    task = folded(submitted(), completed())
+    assert fold(task, started("bob", generation=9)).task == task
+
+
+# --- what the broker gives up -----------------------------------------------------------------
+
+
+def test_a_rejected_message_is_a_failure_that_may_be_retried() -> None:
+    assert folded(submitted(), started(), dead_lettered("rejected")).state is State.WAITING
+    assert folded(submitted(**ONE_ATTEMPT), dead_lettered("rejected")).state is State.DEAD
+
+
+def test_a_rejection_after_crashes_ends_the_attempt_that_is_current() -> None:
+    """The broker knows the attempt of the message, not how often it was handed out."""
+    task = folded(submitted(**ONE_ATTEMPT), started("ada"), started("bob", attempt=2))
+    assert (
+        folded(dead_lettered("rejected", attempt=1, **ONE_ATTEMPT), onto=task).state is State.DEAD
+    )
+
+
+def test_a_crash_loop_is_the_end_whatever_attempts_are_left() -> None:
+    task = folded(submitted(), started(), dead_lettered("delivery_limit"))
+    assert task.state is State.DEAD
+    assert task.error is not None
+    assert task.error["type"] == "CrashLoop"
+
+
+def test_an_expired_message_is_the_end() -> None:
+    assert folded(submitted(), dead_lettered("expired")).state is State.EXPIRED
+
+
+def test_the_broker_giving_up_an_older_message_is_late() -> None:
+    task = folded(submitted(), started(), failed(), submitted(attempt=2))
+    for reason in ("rejected", "delivery_limit", "expired"):
+        assert folded(dead_lettered(reason, attempt=1), onto=task) == task
+
+
+# --- out of order -----------------------------------------------------------------------------
+
+
+def test_a_completion_before_the_submission_is_kept() -> None:
+    task = folded(started(), completed(), submitted())
+    assert task.state is State.COMPLETED
+    assert task.known
+    assert task.submitted_at == START
+
+
+def test_a_failure_before_the_submission_is_decided_when_the_attempts_are_known() -> None:
+    undecided = folded(started(), failed())
+    assert undecided.state is State.WAITING
+    assert not undecided.known
+    assert fold(undecided, submitted(**ONE_ATTEMPT)).task.state is State.DEAD
+    again = fold(undecided, submitted(), RULES)
+    assert again.task.state is State.WAITING
+    assert isinstance(again.effects[0], RetryAt)
+
+
+def test_progress_proves_a_start_that_is_late_or_lost() -> None:
+    task = folded(submitted(), progressed(0.5))
+    assert (task.state, task.agent_id, task.starts) == (State.RUNNING, "ada", 1)
+    assert folded(started(), onto=task).starts == 1
+
+
+def test_clocks_that_disagree_make_no_negative_wait() -> None:
+    task = folded(submitted(), started(seconds=-30))
+    assert measure(task).first_start_micros == 0
+
+
+@given(st.lists(all_events(ONE_TASK), max_size=12))
+def test_an_ended_generation_never_reverses_and_the_fence_never_goes_back(
+    events: list[Event],
+) -> None:
+    task: Task | None = None
+    for event in events:
+        before, task = task, fold(task, event).task
+        if before is None:
+            continue
+        assert task.generation >= before.generation
+        if task.generation > before.generation:
+            continue
+        assert task.state is before.state or task.state in TRANSITIONS[before.state]
+        if before.state in ENDED:
+            assert task.ended_at == before.ended_at
+            assert task.outcome == before.outcome
+        else:
+            assert task.attempt >= min(before.attempt, task.attempt)
+            assert (task.failed, task.started) >= (before.failed, before.started) or (
+                task.failed >= before.failed and task.started >= before.started
+            )
+
+
+@given(st.lists(all_events(ONE_TASK), max_size=12))
+def test_an_ended_task_has_an_end_and_one_that_goes_on_has_none(events: list[Event]) -> None:
+    task: Task | None = None
+    for event in events:
+        task = fold(task, event).task
+        if task.known:
+            assert (task.ended_at is not None) == task.ended
+            assert (task.outcome is not None) == task.ended
+
+
+@given(
+    st.lists(agents_events(ONE_TASK) | brokers_events(ONE_TASK), max_size=8),
+    st.integers(0, 8),
+    st.lists(coordinators_events(ONE_TASK), max_size=2),
+)
+def test_the_submission_may_be_folded_after_what_agents_and_the_broker_say(
+    events: list[Event], position: int, decisions: list[Event]
+) -> None:
+    """It fills in the content, and the state is what it would have been."""
+    first = folded(submitted(), *events, *decisions)
+    later = folded(*events[:position], submitted(), *events[position:], *decisions)
+    assert later.known
+    assert later._replace(submission=None) == first._replace(submission=None)
+
+
+@given(st.lists(all_events(ONE_TASK), max_size=12))
+def test_the_same_fact_told_again_at_once_changes_nothing(events: list[Event]) -> None:
+    """Whatever the ledger's own check by id, a repetition under another id does no harm."""
+    task: Task | None = None
+    for event in events:
+        task = fold(task, event).task
+        again = fold(task, Event(data=event.data, time=event.time)).task
+        assert again == task
+
+
+@given(st.lists(all_events(st.sampled_from(["t", "u"])), max_size=16))
+def test_how_the_events_of_two_tasks_interleave_does_not_matter(events: list[Event]) -> None:
+    together: dict[str, Task] = {}
+    for event in events:
+        task_id = event.data.subject
+        together[task_id] = fold(together.get(task_id), event).task
+    for task_id, task in together.items():
+        assert task == folded(*(e for e in events if e.data.subject == task_id))
+
+
+@given(st.lists(all_events(ONE_TASK), max_size=12))
+def test_the_totals_are_what_the_tasks_add_up_to(events: list[Event]) -> None:
+    total = NOTHING
+    task: Task | None = None
+    for event in events:
+        before, task = task, fold(task, event).task
+        total = total.plus(measure(task).minus(measure(before)))
+    assert total == measure(task)
+    assert total.assignments_failed <= max(total.assignments, total.assignments_failed)
+    assert min(total) >= 0
