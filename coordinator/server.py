@@ -16,6 +16,9 @@ from coordinator.errors import OperatorError
 __all__ = ["listen", "serving"]
 
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""For an idle connection: longer than common clients and proxies keep one, since a request that is
+sent at the moment when the server hangs up is lost."""
 SHUTDOWN_SECONDS = 3
 """For requests under way when the server is told to stop."""
 
@@ -64,6 +67,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         log_config=None,
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = _Server(config)

@@ -73,6 +73,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         if node is not None:
             say(f"  RabbitMQ UI    {node.management_url}")
             say(f"                 user {node.username}, password {node.password}")
+            say(f"  for agents     export COORDINATOR_AMQP_URL={url}")
         for agent in agents:
             say(f"  agent          {agent.agent_id}: {agent.summary}")
         if agents:

@@ -1,0 +1,302 @@
+"""Builds the object graph and gives it a life. The only module that knows every other.
+
+    async with running(settings) as coordinator:
+        coordinator.app        # the FastAPI application, to be served
+
+There are two connections to the broker: one that only publishes, because the broker blocks who
+publishes under an alarm, and one for all the rest. What is read from the broker runs as one session
+over the second: declare what must exist, then read; and the same again on the next link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from fastapi import FastAPI
+
+from coordinator import __version__
+from coordinator.api import QueueSizes, Services, create_app
+from coordinator.broker.connection import Connection, Link
+from coordinator.broker.depths import Depths
+from coordinator.broker.publisher import Publisher
+from coordinator.domain.source_book import SourceBook
+from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
+from coordinator.recovery.unrouted import Unrouted
+from coordinator.registry.commands import AgentCommands
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.live_agents import LiveAgents
+from coordinator.registry.live_reader import LiveReader
+from coordinator.registry.projector import Projector
+from coordinator.registry.registrar import Registrar
+from coordinator.registry.registry import Registry
+from coordinator.registry.removal import SilentAgents
+from coordinator.registry.requests import Requests, Terms
+from coordinator.registry.snapshots import Snapshots
+from coordinator.settings import Settings
+from coordinator.submission.clearer import QueueClearer
+from coordinator.submission.limits import Limits
+from coordinator.submission.opener import SourceOpener
+from coordinator.submission.submitter import Submitter
+
+__all__ = ["Coordinator", "running"]
+
+OLDEST_BROKER = (3, 10)
+"""The first version whose quorum queues dead-letter at least once and expire messages."""
+
+FIRST_ANSWER = 5.0
+"""Seconds that starting waits for the broker's first answer, to tell an operator's mistake at once.
+After that the service starts without its broker, and answers 503 until it is there."""
+
+POLL = 0.05
+"""Seconds between two looks at whether the service is ready."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinator:
+    """A running service."""
+
+    app: FastAPI
+    registry: Registry
+    publisher: Publisher
+    opener: SourceOpener
+    life: asyncio.Task[None]
+    """Everything that runs in the background; it ends only by an error."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a task could be submitted now."""
+        return self.opener.ready and self.publisher.available
+
+    async def ready(self) -> None:
+        """Wait until a task can be submitted. Raises what `failed` raises."""
+        await self._until(lambda: self.is_ready)
+
+    async def agents_known(self, agent_ids: Collection[str]) -> None:
+        """Wait until all of these agents are registered and active."""
+        wanted = set(agent_ids)
+        await self._until(
+            lambda: wanted <= {one.agent_id for one in self.registry.discover(status="active")}
+        )
+
+    async def failed(self) -> NoReturn:
+        """Wait for what the service cannot go on with, and raise it."""
+        await asyncio.shield(self.life)
+        raise OperatorError("The service ended by itself.")
+
+    async def _until(self, fact: Callable[[], bool]) -> None:
+        while not fact():
+            if self.life.done():
+                await self.failed()
+            await asyncio.sleep(POLL)
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Coordinator]:
+    """The whole service but its HTTP socket.
+
+    Raises `OperatorError` for what only an operator can put right, such as a wrong password. A
+    broker that is away is waited for in the background.
+    """
+    if settings.amqp_url is None:
+        raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
+    process = f"{socket.gethostname()}-{os.getpid()}"
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(Ledger(settings.ledger_url))
+        publishing = await stack.enter_async_context(
+            Connection(settings.amqp_url, name=f"coordinator {process} publish")
+        )
+        reading = await stack.enter_async_context(
+            Connection(settings.amqp_url, name=f"coordinator {process} read")
+        )
+        publisher = await stack.enter_async_context(
+            Publisher(publishing, timeout=settings.publish_timeout)
+        )
+        book = SourceBook()
+        for source, requirements in await ledger.sources():
+            book.add(source, requirements)
+        graph = _Graph(
+            settings=settings,
+            secret=settings.secret.encode() if settings.secret else await ledger.secret(),
+            process=process,
+            ledger=ledger,
+            publishing=publishing,
+            reading=reading,
+            publisher=publisher,
+            book=book,
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ANSWER):
+                await reading.opened_or_refused()
+        life = asyncio.create_task(graph.live(), name="coordinator")
+        stack.push_async_callback(_last_snapshot, graph.snapshots)
+        stack.push_async_callback(_end, life)
+        yield Coordinator(
+            app=graph.app(),
+            registry=graph.registry,
+            publisher=publisher,
+            opener=graph.opener,
+            life=life,
+        )
+
+
+class _Graph:
+    """Who is given what. Making it does nothing; `live` does."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        secret: bytes,
+        process: str,
+        ledger: Ledger,
+        publishing: Connection,
+        reading: Connection,
+        publisher: Publisher,
+        book: SourceBook,
+    ) -> None:
+        self._settings = settings
+        self._publishing = publishing
+        self._reading = reading
+        self._publisher = publisher
+        self._book = book
+        self._limits = Limits(
+            max_data_depth=settings.max_data_depth, max_names=settings.max_capabilities
+        )
+        # events in → projection → queries out
+        agents = LiveAgents(stale_after=settings.stale_after)
+        commands = AgentCommands(publisher)
+        self.registry = Registry(ledger=ledger, agents=agents, book=book)
+        self._registrar = Registrar(
+            agents=agents,
+            publisher=publisher,
+            extra_agent_types=settings.extra_agent_types,
+            max_names=settings.max_capabilities,
+        )
+        self.snapshots = Snapshots(
+            ledger=ledger, agents=agents, interval=settings.snapshot_interval
+        )
+        self._silent_agents = SilentAgents(
+            agents=agents, registrar=self._registrar, remove_after=settings.remove_after
+        )
+        self._projector = Projector(
+            ledger=ledger, secret=secret, commands=commands, folded=self.registry.folded
+        )
+        self._live_reader = LiveReader(
+            process=process,
+            agents=agents,
+            snapshots=self.snapshots,
+            book=book,
+            commands=commands,
+        )
+        self._requests = Requests(
+            registrar=self._registrar,
+            book=book,
+            publisher=publisher,
+            terms=Terms(
+                heartbeat_interval=settings.heartbeat_interval,
+                stale_after=settings.stale_after,
+                default_timeout=settings.default_timeout,
+            ),
+        )
+        # HTTP in → broker out
+        self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
+        self._submitter = Submitter(
+            publisher=publisher,
+            ensure=self.opener.ensure,
+            secret=secret,
+            find=self.registry.task,
+            note_submitted=self.registry.note_submitted,
+            limits=self._limits,
+        )
+        self._clearer = QueueClearer(
+            connection=reading, publisher=publisher, book=book, note=self.registry.note
+        )
+        self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
+
+    def app(self) -> FastAPI:
+        return create_app(
+            Services(
+                submitter=self._submitter,
+                clearer=self._clearer,
+                registry=self.registry,
+                registrar=self._registrar,
+                queue_sizes=QueueSizes(book=self._book, depths=Depths(self._reading)),
+                version=__version__,
+                problems=self.problems,
+                limits=self._limits,
+                max_body_bytes=self._settings.max_body_bytes,
+            )
+        )
+
+    async def live(self) -> None:
+        """Everything in the background; ends only by a bug or by cancellation."""
+        await _all(
+            self._reading.keep(self._session), self.snapshots.run(), self._silent_agents.run()
+        )
+
+    async def _session(self, link: Link) -> None:
+        _check_version(link)
+        await self.opener.restore(link)
+        await self._publisher.ready()
+        await _all(
+            self._projector.session(link),
+            self._live_reader.session(link),
+            self._requests.session(link),
+            self._unrouted.session(link),
+        )
+
+    def problems(self) -> list[str]:
+        """What keeps the service from its work now, a sentence each."""
+        found: list[str] = []
+        if self._reading.link is None or self._publishing.link is None:
+            why = self._reading.last_error or self._publishing.last_error
+            found.append(f"The broker cannot be reached: {why or 'not tried yet'}")
+        elif self._publishing.blocked:
+            found.append("The broker is short of memory or disk and takes nothing now.")
+        elif not (self.opener.ready and self._publisher.available):
+            found.append("The queues on the broker are still being opened.")
+        if self._projector.problem is not None:
+            found.append(self._projector.problem)
+        return found
+
+
+async def _last_snapshot(snapshots: Snapshots) -> None:
+    try:
+        await snapshots.write()
+    except LedgerUnavailable as exc:
+        logger.warning("no snapshot of the agents at the end: %s", exc)
+
+
+def _check_version(link: Link) -> None:
+    numbers = tuple(int(part) for part in link.server_version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_BROKER:
+        raise BrokerTooOld(
+            f"This is RabbitMQ {link.server_version}, and 3.10 or later is needed: update it"
+        )
+
+
+async def _all(*work: Coroutine[Any, Any, object]) -> None:
+    """Run every piece until one ends; end the others, then raise its error."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
