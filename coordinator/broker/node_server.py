@@ -45,7 +45,7 @@ end).
 closes it or is no more, the broker stops in an orderly way. Signals cannot do that well: RabbitMQ
 3.10 waits five seconds for itself, because the management plugin's handler calls the application
 controller while that waits for the handler to end; and SIGKILL can lose a quorum queue that was
-declared in the last half second, for good."""
+declared in the last second, for good."""
 
 MOUNT_POINT = "/mnt"
 """Where a server inside another root, or a container, sees its data folder."""

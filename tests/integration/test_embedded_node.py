@@ -75,7 +75,7 @@ def folder_in_use_is_refused_in_one_line(refusal: str, data_dir: Path) -> None:
 
 
 def queue_is_on_disk(data_dir: Path, queue: str) -> bool:
-    """RabbitMQ writes the list of its quorum queues down half a second after a change: one that was
+    """RabbitMQ writes the list of its quorum queues down a second after a change: one that was
     declared since then does not survive a kill, whatever it confirmed."""
     (names,) = (data_dir / "mnesia").glob("*/quorum/*/names.dets")
     return queue.encode() in names.read_bytes()
