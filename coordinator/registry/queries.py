@@ -109,7 +109,7 @@ def _totals(
     pending: Sequence[Event], connection: Connection
 ) -> tuple[Tally, set[event_rows.Identity]]:
     query = sa.select(schema.totals.c.name, schema.totals.c.value)
-    totals = Tally(**dict(connection.execute(query).tuples().all()))
+    totals = Tally(**{row.name: row.value for row in connection.execute(query)})
     known = event_rows.known(connection, pending)
     for event in pending:
         if isinstance(event.data, TaskSubmitted) and identity(event) not in known:

@@ -1,0 +1,54 @@
+"""Everything that a ledger answers, as one value to be compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.law import Rules
+from coordinator.domain.tally import NOTHING, Tally, measure
+from coordinator.protocol.events import Event
+from coordinator.registry import schema
+from coordinator.registry.folding import Stored, store
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.task_rows import task_of
+from tests.unit.domain.histories import START
+
+RULES = Rules(now=START)
+
+
+async def stored(ledger: Ledger, *events: Event) -> Stored:
+    return await ledger.write(lambda connection: store(connection, events, RULES))
+
+
+async def answers(ledger: Ledger) -> dict[str, Any]:
+    """Tasks, totals, agents and sources, but for what only the moment of folding decides."""
+    return await ledger.read(_answers)
+
+
+async def totals_agree(ledger: Ledger) -> bool:
+    """Whether the totals are what the tasks add up to."""
+    return await ledger.read(_totals_agree)
+
+
+def _answers(connection: Connection) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for table in (schema.tasks, schema.totals, schema.agents, schema.sources):
+        key = list(table.primary_key.columns)
+        rows = connection.execute(sa.select(table).order_by(*key)).mappings()
+        found[table.name] = [dict(row) for row in rows]
+    found["totals"] = [row for row in found["totals"] if row["value"]]
+    for row in found["agents"]:
+        for name in ("heard_at", "silence"):  # a snapshot's to say
+            del row[name]
+    return found
+
+
+def _totals_agree(connection: Connection) -> bool:
+    expected = NOTHING
+    for row in connection.execute(sa.select(schema.tasks)):
+        expected = expected.plus(measure(task_of(row)))
+    query = sa.select(schema.totals.c.name, schema.totals.c.value)
+    return Tally(**{row.name: row.value for row in connection.execute(query)}) == expected
