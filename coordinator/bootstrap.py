@@ -23,6 +23,7 @@ from fastapi import FastAPI
 
 from coordinator import __version__
 from coordinator.api import QueueSizes, Services, create_app
+from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
@@ -138,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
                 await reading.opened_or_refused()
         life = asyncio.create_task(graph.live(), name="coordinator")
         stack.push_async_callback(_last_snapshot, graph.snapshots)
-        stack.push_async_callback(_end, life)
+        stack.push_async_callback(cancel_and_wait, life)
         yield Coordinator(
             app=graph.app(),
             registry=graph.registry,
@@ -290,13 +291,6 @@ async def _all(*work: Coroutine[Any, Any, object]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancel_and_wait(*tasks)
     for task in done:
         task.result()
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

@@ -8,7 +8,8 @@ and its answer, and a channel that is lost stays lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
@@ -103,28 +104,26 @@ class Channel:
         Raises `TopologyConflict` where something exists with other arguments.
         """
         for exchange in topology.exchanges:
-            with translated(f"declaring exchange {exchange.name!r}"):
+            async with _asking(f"declaring exchange {exchange.name!r}"):
                 await self._raw.exchange_declare(
                     exchange.name,
                     exchange_type=exchange.kind,
                     durable=True,
                     arguments=dict(exchange.arguments),
-                    timeout=ANSWER_TIMEOUT,
                 )
         for queue in topology.queues:
-            with translated(f"declaring queue {queue.name!r}"):
+            async with _asking(f"declaring queue {queue.name!r}"):
                 await self._raw.queue_declare(
                     queue.name,
                     durable=not queue.exclusive,
                     exclusive=queue.exclusive,
                     auto_delete=queue.exclusive,
                     arguments=dict(queue.arguments),
-                    timeout=ANSWER_TIMEOUT,
                 )
         for binding in topology.bindings:
-            with translated(f"binding {binding.target!r} to {binding.exchange!r}"):
+            async with _asking(f"binding {binding.target!r} to {binding.exchange!r}"):
                 bind = self._raw.exchange_bind if binding.to_exchange else self._raw.queue_bind
-                await bind(binding.target, binding.exchange, binding.key, timeout=ANSWER_TIMEOUT)
+                await bind(binding.target, binding.exchange, binding.key)
 
     async def depth(self, queue: str) -> Depth:
         """A passive declare: exact right after a confirm; 0/0 while the queue's leader is in
@@ -132,31 +131,31 @@ class Channel:
 
         Raises `QueueMissing`, and the channel is lost with it.
         """
-        with translated(f"looking at queue {queue!r}"):
-            answer = await self._raw.queue_declare(queue, passive=True, timeout=ANSWER_TIMEOUT)
+        async with _asking(f"looking at queue {queue!r}"):
+            answer = await self._raw.queue_declare(queue, passive=True)
         return Depth(answer.message_count or 0, answer.consumer_count or 0)
 
     async def delete_queue(self, queue: str) -> None:
         """Plain, since quorum queues refuse "if empty" and "if unused" by closing the
         connection.
         """
-        with translated(f"deleting queue {queue!r}"):
-            await self._raw.queue_delete(queue, timeout=ANSWER_TIMEOUT)
+        async with _asking(f"deleting queue {queue!r}"):
+            await self._raw.queue_delete(queue)
 
     # --- taking -------------------------------------------------------------------------------
 
     async def get(self, queue: str) -> Delivery | None:
         """Take one message, or None where there is none. Raises `QueueMissing`."""
-        with translated(f"taking from queue {queue!r}"):
-            answer = await self._raw.basic_get(queue, timeout=ANSWER_TIMEOUT)
+        async with _asking(f"taking from queue {queue!r}"):
+            answer = await self._raw.basic_get(queue)
         if isinstance(answer.delivery, commands.Basic.GetEmpty):
             return None
         return self._delivery(answer)
 
     async def prefetch(self, count: int) -> None:
         """How many unsettled messages each consumer that is made from now on may hold."""
-        with translated("setting the prefetch"):
-            await self._raw.basic_qos(prefetch_count=count, timeout=ANSWER_TIMEOUT)
+        async with _asking("setting the prefetch"):
+            await self._raw.basic_qos(prefetch_count=count)
 
     async def consume(
         self,
@@ -179,14 +178,13 @@ class Channel:
         async def deliver(message: DeliveredMessage) -> None:
             on_delivery(self._delivery(message))
 
-        with translated(f"consuming from queue {queue!r}"):
+        async with _asking(f"consuming from queue {queue!r}"):
             await self._raw.basic_consume(
                 queue,
                 deliver,
                 no_ack=no_ack,
                 consumer_tag=tag,
                 arguments={} if priority is None else {"x-priority": priority},
-                timeout=ANSWER_TIMEOUT,
             )
 
     async def cancel(self, tag: str) -> None:
@@ -194,8 +192,8 @@ class Channel:
         delivered.
         """
         self._on_cancelled.pop(tag, None)
-        with translated("cancelling a consumer"):
-            await self._raw.basic_cancel(tag, timeout=ANSWER_TIMEOUT)
+        async with _asking("cancelling a consumer"):
+            await self._raw.basic_cancel(tag)
         await asyncio.sleep(0)  # the driver hands each delivery to a task of its own
 
     def _consumer_cancelled(self, frame: commands.Basic.Cancel) -> None:
@@ -246,6 +244,18 @@ class Channel:
             tag=raw.delivery_tag or 0,
             channel=self,
         )
+
+
+@asynccontextmanager
+async def _asking(doing: str) -> AsyncIterator[None]:
+    """Bound the wait for an answer, and translate what goes wrong.
+
+    The driver's own time-outs are left alone: on Python 3.11 they are made of `asyncio.wait_for`,
+    which loses a cancellation that comes together with the answer.
+    """
+    with translated(doing):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            yield
 
 
 def _properties(message: Message) -> aiormq.spec.Basic.Properties:

@@ -24,6 +24,7 @@ from yarl import URL
 
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 
+from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
 from .translation import translated
 
@@ -114,8 +115,7 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None:
-            supervisor.cancel()
-            await asyncio.wait([supervisor])
+            await cancel_and_wait(supervisor)
 
     @property
     def link(self) -> Link | None:

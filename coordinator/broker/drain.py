@@ -61,7 +61,8 @@ async def _take(channel: Channel, queue: str, wanted: int) -> list[Delivery]:
     batch: list[Delivery] = []
     while len(batch) < wanted:
         try:
-            batch.append(await asyncio.wait_for(arrived.get(), IDLE))
+            async with asyncio.timeout(IDLE):
+                batch.append(await arrived.get())
         except TimeoutError:
             if (await channel.depth(queue)).ready == 0 and arrived.empty():
                 break

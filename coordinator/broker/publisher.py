@@ -22,6 +22,7 @@ from coordinator.errors import (
 )
 from coordinator.protocol.message import Message
 
+from .cancelling import cancel_and_wait
 from .channel import Channel
 from .connection import Connection, Link
 
@@ -61,8 +62,7 @@ class Publisher:
     async def __aexit__(self, *_: object) -> None:
         session, self._session = self._session, None
         if session is not None:
-            session.cancel()
-            await asyncio.wait([session])
+            await cancel_and_wait(session)
 
     @property
     def available(self) -> bool:
