@@ -22,7 +22,7 @@ from coordinator.protocol.events import (
     Event,
     SourceOpened,
 )
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry import schema
@@ -157,9 +157,11 @@ async def test_a_retry_is_in_the_outbox_once(ledger: Ledger) -> None:
 
 async def test_opened_queues_are_remembered(ledger: Ledger) -> None:
     wanted = Requirements(capabilities=("gpu",))
-    opened = SourceOpened(lane="cap=gpu", priority=Priority.HIGH, requirements=wanted.as_dict())
+    opened = SourceOpened(
+        lane=lane_name(wanted), priority=Priority.HIGH, requirements=wanted.as_dict()
+    )
     await stored(ledger, Event(data=opened), Event(data=opened))
-    assert await ledger.sources() == [(Source("cap=gpu", Priority.HIGH), wanted)]
+    assert await ledger.sources() == [(Source(lane_name(wanted), Priority.HIGH), wanted)]
 
 
 async def test_a_batch_of_thousands_is_folded_whole(ledger: Ledger) -> None:

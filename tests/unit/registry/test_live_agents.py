@@ -1,0 +1,343 @@
+"""All agents in memory: what is told of them, and when they count as silent."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.domain.agent_words import AgentStatus
+from coordinator.protocol.events import Event
+from coordinator.registry.agent_index import AgentIndex
+from coordinator.registry.live_agents import KnownAgent, LiveAgents
+from tests.unit.domain.histories import START
+from tests.unit.registry.fleet import (
+    STALE_AFTER,
+    Fleet,
+    beat,
+    declared,
+    registered,
+    removed,
+    stopped,
+)
+
+
+def fleet_after(*events: Event) -> Fleet:
+    fleet = Fleet()
+    for event in events:
+        fleet.apply(event)
+    return fleet
+
+
+# --- what is told -----------------------------------------------------------------------------
+
+
+def test_a_registered_agent_is_told_with_the_fields_of_the_contract() -> None:
+    fleet = fleet_after(
+        registered(
+            capabilities=["analysis"],
+            services=["task-execution"],
+            endpoints={"http": "http://localhost:9002"},
+            metadata={"weight": 2},
+            version="2.1",
+            tags=["lab"],
+            slots=4,
+        ),
+        beat(running=1, slots=4, load_metrics={"cpu_usage": 0.5}),
+    )
+    view = fleet.view(fleet.the("ada"))
+    assert (view.agent_id, view.agent_type, view.status) == ("ada", "worker", "active")
+    assert (view.capabilities, view.services) == (["analysis"], ["task-execution"])
+    assert view.endpoints == {"http": "http://localhost:9002"}
+    assert view.metadata == {"weight": 2}
+    assert (view.version, view.tags) == ("2.1", ["lab"])
+    assert view.load_metrics == {"cpu_usage": 0.5}
+    assert view.registration_time == view.last_heartbeat == START
+    assert (view.slots, view.running) == (4, ["task-0"])
+    assert view.health_score == 0.95
+
+
+@pytest.mark.parametrize(
+    ("events", "status"),
+    [
+        ((), "active"),
+        ((beat(running=2, slots=2),), "busy"),
+        ((beat(running=2, slots=2), beat(running=1, slots=2)), "active"),
+        ((beat(status="draining"),), "draining"),
+        ((beat(status="degraded", running=1, slots=1),), "degraded"),
+        ((beat(status="of a newer version"),), "active"),
+        ((declared("maintenance"), beat(status="active")), "maintenance"),
+        ((declared("maintenance"), beat(status="draining")), "maintenance"),
+        ((declared("busy"), declared("active", seconds=2)), "active"),
+        ((stopped(),), "inactive"),
+        ((stopped(), registered(seconds=2)), "active"),
+    ],
+)
+def test_the_status_is_merged_from_what_was_declared_and_observed(
+    events: tuple[Event, ...], status: str
+) -> None:
+    assert fleet_after(registered(slots=2), *events).status_of("ada") == status
+
+
+def test_load_metrics_are_the_last_that_were_told() -> None:
+    fleet = fleet_after(registered(), declared("busy", load_metrics={"pending_tasks": 2}), beat())
+    assert fleet.view(fleet.the("ada")).load_metrics == {"pending_tasks": 2}
+    fleet.apply(beat(load_metrics={"cpu_usage": 1.0}))
+    assert fleet.view(fleet.the("ada")).load_metrics == {"cpu_usage": 1.0}
+
+
+def test_a_heartbeat_of_an_agent_that_nobody_knows_makes_none() -> None:
+    assert len(fleet_after(beat())) == 0
+
+
+def test_a_removed_agent_is_gone_until_it_registers_again() -> None:
+    fleet = fleet_after(registered(), removed(seconds=2))
+    assert "ada" not in fleet
+    assert fleet.find() == []
+    fleet.apply(registered(seconds=0))  # a copy that comes late
+    assert "ada" not in fleet
+    fleet.apply(registered(seconds=3))
+    assert "ada" in fleet
+
+
+# --- silence ----------------------------------------------------------------------------------
+
+
+def test_an_agent_is_stale_only_after_more_than_the_limit_of_silence() -> None:
+    fleet = fleet_after(registered())
+    fleet.pass_time(60)
+    assert fleet.status_of("ada") == "active"
+    fleet.pass_time(0.5)
+    assert fleet.status_of("ada") == "stale"
+    assert fleet.view(fleet.the("ada")).health_score == 0.0
+    fleet.apply(beat())
+    assert fleet.status_of("ada") == "active"
+
+
+def test_a_declared_status_is_no_sign_of_life() -> None:
+    fleet = fleet_after(registered())
+    fleet.pass_time(61)
+    fleet.apply(declared("active", seconds=61))
+    assert fleet.status_of("ada") == "stale"
+
+
+def test_time_in_which_this_process_does_not_listen_is_nobodys_silence() -> None:
+    fleet = fleet_after(registered())
+    fleet.pass_time(50)
+    fleet.stop_listening()
+    fleet.pass_time(3600)
+    assert fleet.status_of("ada") == "active"
+    fleet.listen()
+    fleet.pass_time(10)
+    assert fleet.status_of("ada") == "active"
+    fleet.pass_time(1)
+    assert fleet.status_of("ada") == "stale"
+
+
+def test_a_process_that_stood_still_makes_nobody_stale() -> None:
+    fleet = fleet_after(registered())
+    fleet.clock.seconds += 3600
+    assert fleet.status_of("ada") == "active"
+
+
+def test_a_jump_of_the_wall_clock_makes_nobody_stale() -> None:
+    fleet = fleet_after(registered())
+    fleet.clock.wall += timedelta(days=400)
+    fleet.pass_time(1)
+    assert fleet.status_of("ada") == "active"
+    fleet.clock.wall -= timedelta(days=800)
+    fleet.apply(beat())
+    assert fleet.status_of("ada") == "active"
+
+
+def test_a_restart_goes_on_from_the_silence_of_the_last_snapshot() -> None:
+    before = fleet_after(registered("ada"), registered("bob"))
+    before.pass_time(50)
+    before.apply(beat("bob"))
+    after = Fleet()
+    for known in before.changed():
+        after.restore(
+            known.agent,
+            heartbeat=known.heartbeat,
+            load_metrics=known.load_metrics,
+            heard_at=known.heard_at,
+            silence=before.silence(known),
+        )
+    after.restored()
+    assert (after.status_of("ada"), after.status_of("bob")) == ("active", "active")
+    after.pass_time(11)
+    assert (after.status_of("ada"), after.status_of("bob")) == ("stale", "active")
+
+
+def test_what_is_restored_does_not_replace_what_was_heard_since() -> None:
+    fleet = fleet_after(registered(seconds=5, capabilities=["new"]), declared("busy", seconds=9))
+    older = fleet_after(registered(seconds=0, capabilities=["old"]), declared("error", seconds=1))
+    restore(fleet, older.the("ada"), silence=timedelta(hours=2))
+    assert fleet.status_of("ada") == "busy"
+    assert [one.agent_id for one in fleet.find(capabilities=["new"])] == ["ada"]
+    assert fleet.find(capabilities=["old"]) == []
+
+
+def test_what_was_removed_here_is_not_restored() -> None:
+    fleet = fleet_after(registered(), removed(seconds=2))
+    restore(fleet, fleet_after(registered(seconds=1)).the("ada"))
+    assert "ada" not in fleet
+
+
+def test_the_longest_silent_are_named_first() -> None:
+    fleet = Fleet()
+    for agent_id in ("ada", "bob", "cid"):
+        fleet.apply(registered(agent_id))
+        fleet.pass_time(100)
+    fleet.apply(beat("bob"))
+    fleet.pass_time(61)
+    assert fleet.silent_for(timedelta(seconds=200)) == ["ada"]
+    assert fleet.silent_for(timedelta(seconds=100)) == ["ada", "cid"]
+    assert fleet.silent_for(timedelta(seconds=3600)) == []
+
+
+# --- two processes under one id ---------------------------------------------------------------
+
+
+def test_a_copy_of_a_heartbeat_is_not_heard_twice() -> None:
+    fleet = fleet_after(registered(), beat(instance="a", sequence=2, running=1, slots=2))
+    fleet.apply(beat(instance="a", sequence=1, running=2, slots=2))
+    assert fleet.status_of("ada") == "active"
+
+
+def test_two_processes_under_one_id_are_noticed_and_a_restart_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    fleet = fleet_after(
+        registered(), beat(instance="a", sequence=9), beat(instance="b", sequence=1)
+    )
+    assert fleet.view(fleet.the("ada")).other_instance is None
+    fleet.apply(beat(instance="a", sequence=10))
+    fleet.apply(beat(instance="b", sequence=2))
+    view = fleet.view(fleet.the("ada"))
+    assert view.other_instance == "a"
+    assert view.metadata == {"other_instance": "a"}
+    assert [record.message for record in caplog.records] == [
+        "two processes use the same agent id: give one of them another"
+    ]
+    for sequence in range(3, 70):
+        fleet.pass_time(1)
+        fleet.apply(beat(instance="b", sequence=sequence))
+    assert fleet.view(fleet.the("ada")).other_instance is None
+
+
+# --- discovery --------------------------------------------------------------------------------
+
+
+def test_filters_are_anded_and_an_unknown_value_matches_nobody() -> None:
+    fleet = fleet_after(
+        registered("ada", capabilities=["gpu", "ocr"], services=["web"]),
+        registered("bob", capabilities=["gpu"], agent_type="monitor"),
+        registered("cid"),
+        declared("busy", "bob"),
+    )
+
+    def ids(found: list[KnownAgent]) -> list[str]:
+        return [known.agent_id for known in found]
+
+    assert ids(fleet.find()) == ["ada", "bob", "cid"]
+    assert ids(fleet.find(capabilities=["gpu"])) == ["ada", "bob"]
+    assert ids(fleet.find(capabilities=["gpu", "ocr"])) == ["ada"]
+    assert ids(fleet.find(capabilities=["gpu"], agent_type="monitor")) == ["bob"]
+    assert ids(fleet.find(services=["web"], status="active")) == ["ada"]
+    assert ids(fleet.find(status="busy")) == ["bob"]
+    assert ids(fleet.find(status="nonsense")) == []
+    assert ids(fleet.find(capabilities=["gpu"], services=["nonsense"])) == []
+
+
+def test_the_fleet_is_counted() -> None:
+    fleet = fleet_after(
+        registered("ada", slots=2, metadata={"weight": 0.5}),
+        registered("bob", slots=2),
+        registered("cid", slots=2),
+        beat("ada", running=2),
+        beat("bob", running=1),
+        beat("cid", running=2),
+        declared("maintenance", "cid"),
+    )
+    assert (fleet.count(AgentStatus.ACTIVE), fleet.count(AgentStatus.BUSY)) == (1, 1)
+    assert fleet.weighted == 1
+    assert fleet.mean_load() == 1.5
+    assert Fleet().mean_load() == 0.0
+
+
+events_of_fleet = st.lists(
+    st.one_of(
+        st.builds(
+            registered,
+            st.sampled_from(["ada", "bob"]),
+            st.integers(0, 9),
+            capabilities=st.lists(st.sampled_from(["gpu", "ocr"]), unique=True),
+            slots=st.sampled_from([None, 1]),
+        ),
+        st.builds(beat, st.sampled_from(["ada", "bob"]), running=st.integers(0, 2)),
+        st.builds(
+            declared,
+            st.sampled_from(["busy", "active", "maintenance"]),
+            st.sampled_from(["ada", "bob"]),
+            st.integers(0, 9),
+        ),
+        st.builds(stopped, st.sampled_from(["ada", "bob"]), st.integers(0, 9)),
+        st.builds(removed, st.sampled_from(["ada", "bob"]), st.integers(0, 9)),
+        st.sampled_from([1.0, 30.0, 61.0]),
+    ),
+    max_size=20,
+)
+
+
+@given(events_of_fleet)
+def test_the_index_always_agrees_with_the_agents(steps: list[Event | float]) -> None:
+    fleet = Fleet()
+    for step in steps:
+        if isinstance(step, float):
+            fleet.pass_time(step)
+        else:
+            fleet.apply(step)
+    everyone = fleet.find()
+    for status in AgentStatus:
+        expected = [one.agent_id for one in everyone if fleet.status(one) is status]
+        assert [one.agent_id for one in fleet.find(status=status.value)] == expected
+    for capability in ("gpu", "ocr"):
+        expected = [
+            one.agent_id for one in everyone if capability in one.agent.registration.capabilities
+        ]
+        assert [one.agent_id for one in fleet.find(capabilities=[capability])] == expected
+
+
+def test_an_index_of_nobody_holds_nothing() -> None:
+    index = AgentIndex()
+    registration = fleet_after(registered(capabilities=["gpu"])).the("ada").agent.registration
+    index.add(registration)
+    index.set_status("ada", AgentStatus.ACTIVE)
+    index.discard(registration)
+    assert not index.find()
+    assert not index._ids
+
+
+def test_discovery_looks_at_those_that_match_and_not_at_the_whole_fleet() -> None:
+    fleet = LiveAgents(stale_after=STALE_AFTER)
+    for number in range(20_000):
+        rare = ["rare"] if number % 2_000 == 0 else []
+        fleet.apply(registered(f"agent-{number}", capabilities=["common", *rare]))
+    began = time.perf_counter()
+    for _ in range(100):
+        assert len(fleet.find(capabilities=["common", "rare"], agent_type="worker")) == 10
+        assert fleet.count(AgentStatus.ACTIVE) == 20_000
+    assert (time.perf_counter() - began) / 100 < 0.002
+
+
+def restore(fleet: Fleet, known: KnownAgent, silence: timedelta = timedelta()) -> None:
+    fleet.restore(
+        known.agent, heartbeat=None, load_metrics=None, heard_at=known.heard_at, silence=silence
+    )
+    fleet.restored()

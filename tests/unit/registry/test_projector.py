@@ -1,0 +1,207 @@
+"""What the projector does with messages: read, check, store, and park what cannot be taken."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+
+from coordinator.broker.channel import Channel, Delivery
+from coordinator.errors import MalformedMessage, WrongToken
+from coordinator.protocol.codec import encode, encode_batch, routing_key
+from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.lanes import lane_name
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.token import task_token
+from coordinator.registry import ledger as ledger_module
+from coordinator.registry import projector as module
+from coordinator.registry import schema
+from coordinator.registry.checks import check_event
+from coordinator.registry.commands import AgentCommands
+from coordinator.registry.folding import store
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.projector import Projector
+from tests.support.waiting import eventually
+from tests.unit.domain.histories import completed, failed, message, started
+from tests.unit.registry.answers import answers
+from tests.unit.registry.fleet import Published
+
+SECRET = b"s" * 32
+GPU = Requirements(capabilities=("gpu",))
+
+
+def delivered(message: Message, key: str) -> Delivery:
+    return Delivery(
+        message=message,
+        exchange="coordinator.events",
+        routing_key=key,
+        redelivered=False,
+        tag=1,
+        channel=cast("Channel", None),
+    )
+
+
+def said(event: Event) -> Delivery:
+    return delivered(encode(event), routing_key(event.data))
+
+
+def task(task_id: str = "t") -> Delivery:
+    one = message(task_id, task_token=task_token(SECRET, task_id, 1, 1))
+    return delivered(one.to_message(), one.source.key)
+
+
+def done(task_id: str = "t", **more: Any) -> Event:
+    return completed(task_id=task_id, task_token=task_token(SECRET, task_id, 1, 1), **more)
+
+
+class Projected:
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.folded: list[Event] = []
+        self.published = Published()
+        self.commands = AgentCommands(self.published)
+        self.projector = Projector(
+            ledger=ledger, secret=SECRET, commands=self.commands, folded=self.folded.extend
+        )
+
+    async def project(self, *deliveries: Delivery) -> None:
+        readings = self.projector._read(deliveries)
+        self.projector._tell(await self.projector._store(readings))
+        await self.commands.told()
+
+    async def states(self) -> dict[str, str]:
+        return {row["task_id"]: row["state"] for row in (await answers(self.ledger))["tasks"]}
+
+    async def parked(self) -> list[Any]:
+        query = sa.select(schema.parked).order_by(schema.parked.c.position)
+        return list(await self.ledger.read(lambda connection: connection.execute(query).all()))
+
+
+@pytest.fixture
+def projected(ledger: Ledger) -> Projected:
+    return Projected(ledger)
+
+
+async def test_garbage_is_parked_with_its_reason_and_the_rest_is_folded(
+    projected: Projected,
+) -> None:
+    garbage = delivered(Message(body=b"\xff\x00", headers={"n": b"\xff"}), "task.ada.started")
+    await projected.project(task(), garbage, said(started()))
+    assert await projected.states() == {"t": "running"}
+    (row,) = await projected.parked()
+    assert row.reason.startswith("MalformedMessage: an event of unknown type")
+    assert (row.exchange, row.routing_key, row.body) == (
+        "coordinator.events",
+        "task.ada.started",
+        b"\xff\x00",
+    )
+    assert projected.projector.parked == 1
+
+
+async def test_an_agent_that_speaks_for_another_is_parked(projected: Projected) -> None:
+    event = started("ada")
+    await projected.project(task(), delivered(encode(event), "task.bob.started"))
+    assert await projected.states() == {"t": "queued"}
+    (row,) = await projected.parked()
+    assert row.reason.startswith("ForgedIdentity: ")
+
+
+async def test_a_wrong_token_parks_one_event_and_not_the_others_of_its_message(
+    projected: Projected,
+) -> None:
+    key, batch = encode_batch([done("t"), completed(task_id="u"), done("v")])
+    await projected.project(task("t"), task("u"), task("v"), delivered(batch, key))
+    assert await projected.states() == {"t": "completed", "u": "queued", "v": "completed"}
+    (row,) = await projected.parked()
+    assert row.reason.startswith("WrongToken: ")
+    assert b'"task_id":"u"' in row.body
+
+
+async def test_what_is_delivered_again_is_parked_once(projected: Projected) -> None:
+    garbage = delivered(Message(body=b"?"), "task.ada.started")
+    await projected.project(garbage)
+    await projected.project(garbage, garbage)
+    assert len(await projected.parked()) == 1
+
+
+async def test_what_the_ledger_chokes_on_is_found_and_parked(
+    projected: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing holds up the log, not even a bug."""
+
+    def chokes(connection: Any, events: Any, *more: Any) -> Any:
+        if any(event.data.subject == "u" for event in events):
+            raise OverflowError("too large for a column")
+        return store(connection, events, *more)
+
+    monkeypatch.setattr("coordinator.registry.projector.store", chokes)
+    await projected.project(*(task(task_id) for task_id in "rstuvw"), said(done("w")))
+    assert await projected.states() == {
+        "r": "queued", "s": "queued", "t": "queued", "v": "queued", "w": "completed",
+    }  # fmt: skip
+    assert [event.data.subject for event in projected.folded] == [*"rstvw", "w"]
+    (row,) = await projected.parked()
+    assert row.reason == "OverflowError: too large for a column"
+
+
+async def test_agents_are_commanded_after_the_commit(projected: Projected) -> None:
+    await projected.project(task(), said(done()), said(started("bob")))
+    ((exchange, key, command),) = projected.published.messages
+    assert (exchange, key, command.type) == ("coordinator.control", "agent.bob", "cancel")
+
+
+async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT_SECONDS", 0.02)
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+    async with Ledger(ledger_url) as ledger:
+        projected = Projected(ledger)
+        other = sqlite3.connect(Path(ledger_url.removeprefix("sqlite:///")), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        projecting = asyncio.create_task(projected.project(task(), said(done())))
+        await eventually(lambda: projected.projector.problem)
+        assert "locked" in str(projected.projector.problem)
+        assert await projected.states() == {}
+        other.rollback()
+        other.close()
+        await projecting
+        assert projected.projector.problem is None
+        assert await projected.states() == {"t": "completed"}
+
+
+# --- checks -----------------------------------------------------------------------------------
+
+
+def test_a_token_of_the_message_vouches_for_attempts_after_crashes_within_the_limit() -> None:
+    token = task_token(SECRET, "t", 1, 2)
+    for attempt in (2, 3, 22):
+        check_event(completed(attempt=attempt, task_token=token), SECRET)
+    for attempt in (1, 23):
+        with pytest.raises(WrongToken):
+            check_event(completed(attempt=attempt, task_token=token), SECRET)
+    with pytest.raises(WrongToken):
+        check_event(failed(generation=2, attempt=2, task_token=token), SECRET)
+
+
+def test_a_number_that_no_column_holds_is_malformed() -> None:
+    with pytest.raises(MalformedMessage, match="out of range"):
+        check_event(started(attempt=10**30), SECRET)
+
+
+def test_a_queue_with_requirements_that_are_not_its_lanes_is_malformed() -> None:
+    """Its tasks would go to agents that must not do them."""
+    check_event(Event(data=_opened(lane_name(GPU, long=True), ["gpu"])), SECRET)
+    with pytest.raises(MalformedMessage, match="lane"):
+        check_event(Event(data=_opened(lane_name(GPU), [])), SECRET)
+
+
+def _opened(lane: str, capabilities: list[str]) -> SourceOpened:
+    wanted = {"capabilities": capabilities} if capabilities else {}
+    return SourceOpened(lane=lane, priority=Priority.LOW, requirements=wanted)
