@@ -77,14 +77,14 @@ def check_names(names: Sequence[str], field: str, *, at_most: int) -> None:
 
 
 def check_requirements(wanted: Requirements, limits: Limits) -> None:
-    prefix = "requirements"
-    if wanted.agent_type is not None:
-        check_id(wanted.agent_type, "agent_type", field=f"{prefix}.agent_type")
-    if wanted.agent_id is not None:
-        check_id(wanted.agent_id, "agent_id", field=f"{prefix}.agent_id")
-    most = limits.max_names
-    check_names(wanted.capabilities, f"{prefix}.capabilities", at_most=most)
-    check_names(wanted.services, f"{prefix}.services", at_most=most)
+    for field, word in (
+        ("requirements.agent_type", wanted.agent_type),
+        ("requirements.agent_id", wanted.agent_id),
+    ):
+        if word is not None:
+            check_id(word, field, field=field)
+    check_names(wanted.capabilities, "requirements.capabilities", at_most=limits.max_names)
+    check_names(wanted.services, "requirements.services", at_most=limits.max_names)
 
 
 def check_timeout(seconds: float | None, limits: Limits) -> None:

@@ -91,7 +91,7 @@ class Submitter:
         given = command.task_data.get("task_id")
         if given is None:
             return await self._publish(command, new_id())
-        task_id = check_id(given, "task_id", field="task_data.task_id")
+        task_id = check_id(given, "task_data.task_id", field="task_data.task_id")
         async with self._alone_with(task_id):
             try:
                 known = await self._find(task_id)

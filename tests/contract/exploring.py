@@ -11,12 +11,12 @@ import requests
 import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.core.transport import Response
 from schemathesis.generation.case import Case
-from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -28,7 +28,6 @@ from .fakes import over
 __all__ = ["explore"]
 
 AnyCase = Case[Any]
-AnyOperation = APIOperation[Any, Any, Any, Any]
 
 CHECKS = [
     not_a_server_error,
@@ -48,7 +47,10 @@ async def explore(app: FastAPI, *, examples: int) -> int:
         def answer(case: AnyCase) -> httpx.Response:
             return asyncio.run_coroutine_threadsafe(_send(client, case), loop).result(30)
 
-        return await asyncio.to_thread(_explore, app, answer, examples)
+        # Prepared here and not in the thread: Python 3.11 cannot compile in two threads at once,
+        # which the imports that this leads to would have it do (python/cpython#106905).
+        requests_to_make = list(_strategies(app))
+        return await asyncio.to_thread(_explore, requests_to_make, answer, examples)
 
 
 async def _send(client: httpx.AsyncClient, case: AnyCase) -> httpx.Response:
@@ -62,7 +64,11 @@ async def _send(client: httpx.AsyncClient, case: AnyCase) -> httpx.Response:
     )
 
 
-def _explore(app: FastAPI, answer: Callable[[AnyCase], httpx.Response], examples: int) -> int:
+def _explore(
+    strategies: list[SearchStrategy[AnyCase]],
+    answer: Callable[[AnyCase], httpx.Response],
+    examples: int,
+) -> int:
     sent = 0
 
     def check(case: AnyCase) -> None:
@@ -70,8 +76,7 @@ def _explore(app: FastAPI, answer: Callable[[AnyCase], httpx.Response], examples
         sent += 1
         case.validate_response(Response.from_any(answer(case)), checks=CHECKS)
 
-    for operation, mode in _operations(app):
-        made_up = given(case=operation.as_strategy(generation_mode=mode))
+    for strategy in strategies:
         limited = settings(
             max_examples=examples,
             derandomize=True,
@@ -79,14 +84,14 @@ def _explore(app: FastAPI, answer: Callable[[AnyCase], httpx.Response], examples
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )
-        limited(made_up(check))()
+        limited(given(case=strategy)(check))()
     return sent
 
 
-def _operations(app: FastAPI) -> Iterator[tuple[AnyOperation, GenerationMode]]:
+def _strategies(app: FastAPI) -> Iterator[SearchStrategy[AnyCase]]:
     for result in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()
-        yield operation, GenerationMode.POSITIVE
+        yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
         if operation.body:  # nothing else here can be wrong: an id is any text
-            yield operation, GenerationMode.NEGATIVE
+            yield operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
