@@ -52,7 +52,11 @@ MAX_SEATS = 40
 """Doors at which one agent sits at all: each costs the broker a command to open and to close."""
 
 SHORTEST_NAP, LONGEST_NAP = 0.02, 1.0
-"""Seconds between two looks of an agent at rest."""
+"""Seconds between two glances of an agent at rest, each at a few of its queues."""
+
+LONGEST_ROUND = 1.0
+"""Seconds in which a resting agent has glanced at all its queues, however long nothing came; with
+hundreds of queues it takes longer."""
 
 TURN = 0.5
 """Seconds of focus on one queue while an equal one waits, and of staying where nothing comes."""
@@ -111,10 +115,12 @@ def may_be_given_back(delivery_count: int) -> bool:
     return delivery_count < GIVE_BACKS
 
 
-def nap(quiet: float, cost: float, rng: random.Random) -> float:
-    """Seconds until the next look, when nothing has come for ``quiet`` seconds."""
-    pause = min(max(SHORTEST_NAP, quiet / 10, 4 * cost), LONGEST_NAP)
-    return pause * rng.uniform(0.5, 1.0)
+def nap(quiet: float, glances: int, rng: random.Random) -> float:
+    """Seconds until the next glance, when nothing has come for ``quiet`` seconds and it takes
+    ``glances`` to see all queues once.
+    """
+    longest = max(SHORTEST_NAP, min(LONGEST_NAP, LONGEST_ROUND / max(glances, 1)))
+    return min(max(SHORTEST_NAP, quiet / 10), longest) * rng.uniform(0.5, 1.0)
 
 
 def places(

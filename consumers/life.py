@@ -97,6 +97,7 @@ class RunningAgent:
         self._bench.on_busy_changed = self._heartbeat.beat_soon
         self._sources.on_change = self._sources_changed
         self._taking: Taking | None = None
+        self._taking_ended: asyncio.Task[None] | None = None
         self._draining = asyncio.Event()
         self._hurried = asyncio.Event()
         self._tasks: list[asyncio.Task[object]] = []
@@ -189,7 +190,8 @@ class RunningAgent:
         }
         if not self._draining.is_set():
             self._taking = taking
-            parts.add(asyncio.create_task(taking.run()))
+            self._taking_ended = asyncio.create_task(taking.run())
+            parts.add(self._taking_ended)
         self._heartbeat.beat_soon()
         try:
             while link.open:
@@ -244,6 +246,8 @@ class RunningAgent:
 
     async def _wind_down(self) -> None:
         """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
+        if self._taking_ended is not None:
+            await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
         while not (self._bench.idle or self._hurried.is_set() or self._failure()):
             self._bench.changed.clear()
             try:

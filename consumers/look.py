@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 
 from coordinator.broker.channel import Channel, Depth
 from coordinator.broker.connection import Link
+from coordinator.broker.pipeline import depths
 from coordinator.errors import QueueMissing
 from coordinator.protocol.lanes import Source
 
 from .choosing import Sight, Waiting, by_level
 from .sources import Sources
 
-__all__ = ["Look"]
+__all__ = ["PEEK", "Look"]
+
+PEEK = 5
+"""Queues that a resting agent asks at a time."""
 
 
 class Look:
@@ -31,6 +36,7 @@ class Look:
         self._clock = clock
         self._rng = rng
         self._channel: Channel | None = None
+        self._round: deque[Source] = deque()
 
     async def __call__(self, enough: int) -> Sight:
         """Look level by level, from the most urgent, until ``enough`` tasks were seen.
@@ -38,29 +44,57 @@ class Look:
         A level is always looked at as a whole.
         """
         began = self._clock()
-        depths: dict[Source, Depth] = {}
+        seen: dict[Source, Depth] = {}
         waiting: list[Waiting] = []
-        seen = 0
         for level in by_level(self._sources.to_look_at(), self._rng):
-            for source in level:
-                depth = await self._depth(source)
-                if depth is None:
-                    continue
-                depths[source] = depth
-                if depth.ready:
-                    waiting.append(Waiting(source, depth.ready))
-                    seen += depth.ready
-            if seen >= enough:
+            found = await self._depths(level)
+            seen |= found
+            waiting += (
+                Waiting(source, found[source].ready)
+                for source in level
+                if source in found and found[source].ready
+            )
+            if sum(one.ready for one in waiting) >= enough:
                 break
-        return Sight(tuple(waiting), depths, self._clock() - began)
+        return Sight(tuple(waiting), seen, self._clock() - began)
 
-    async def _depth(self, source: Source) -> Depth | None:
+    async def peek(self) -> bool:
+        """Ask the next few queues of a round over all of them: whether any has work."""
+        if not self._round:
+            everything = self._sources.to_look_at()
+            self._rng.shuffle(everything)
+            self._round.extend(everything)
+        some = [self._round.popleft() for _ in range(min(PEEK, len(self._round)))]
+        found = await self._depths(some)
+        return any(depth.ready for depth in found.values())
+
+    async def _depths(self, sources: list[Source]) -> dict[Source, Depth]:
+        """Of those that exist."""
+        channel = await self._open()
+        try:
+            found = await depths(channel, [source.queue for source in sources])
+        except QueueMissing:
+            return await self._one_by_one(sources)
+        except BaseException:
+            self._channel = None
+            raise
+        for source in sources:
+            self._sources.found(source)
+        return dict(zip(sources, found, strict=True))
+
+    async def _one_by_one(self, sources: list[Source]) -> dict[Source, Depth]:
+        """To learn which one is missing: each that is closes the channel."""
+        found: dict[Source, Depth] = {}
+        for source in sources:
+            try:
+                found[source] = await (await self._open()).depth(source.queue)
+            except QueueMissing:
+                self._sources.miss(source)
+            else:
+                self._sources.found(source)
+        return found
+
+    async def _open(self) -> Channel:
         if self._channel is None or not self._channel.open:
             self._channel = await self._link.channel()
-        try:
-            depth = await self._channel.depth(source.queue)
-        except QueueMissing:
-            self._sources.miss(source)
-            return None
-        self._sources.found(source)
-        return depth
+        return self._channel

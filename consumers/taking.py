@@ -39,7 +39,7 @@ from .choosing import (
     places,
     stay_focused,
 )
-from .look import Look
+from .look import PEEK, Look
 from .push import Push
 from .sources import Sources
 from .take import Take
@@ -57,6 +57,10 @@ LOOK_EVERY = 0.05
 
 SPACING = 0.02
 """Seconds between two looks of a resting agent, however often it is woken."""
+
+FULL_LOOK = 1.0
+"""Seconds for which a resting agent only glances; then it looks at everything again, who sits where
+included."""
 
 QUIET = (1.0, 2.0)
 """Seconds without work, by chance between these, after which an agent takes a seat."""
@@ -187,8 +191,15 @@ class Taking:
                 if not self._bench.free or self._stop.is_set():
                     return
                 await self._push.start(source, what="door", window=1)
-        await self._wait(nap(quiet, sight.cost, self._rng))
-        early = self._looked + max(SPACING, 4 * sight.cost) - self._loop.time()
+        glances = -(-len(self._sources) // PEEK)
+        full_look = self._looked + max(FULL_LOOK, 4 * sight.cost)
+        while not self._bench.changed.is_set() and self._loop.time() < full_look:
+            self.last_turn = self._loop.time()
+            quiet = self._loop.time() - self._bench.last_change
+            await self._wait(nap(quiet, glances, self._rng))
+            if self._bench.changed.is_set() or await self._look.peek():
+                break
+        early = self._looked + SPACING - self._loop.time()
         if early > 0 and self._bench.free:
             await self._pause(early)
 
