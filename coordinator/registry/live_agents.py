@@ -109,6 +109,11 @@ class LiveAgents:
 
     # --- listening ----------------------------------------------------------------------------
 
+    @property
+    def listening(self) -> bool:
+        """Whether heartbeats arrive, so that silence counts."""
+        return self._clock.listening
+
     def listen(self) -> None:
         """From now on heartbeats arrive, and silence counts."""
         self._clock.listen(self._monotonic())

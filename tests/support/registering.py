@@ -1,0 +1,149 @@
+"""The registering half of a coordinator on a real broker, without HTTP and without submission."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from coordinator.broker.connection import Connection, Link
+from coordinator.broker.publisher import Publisher
+from coordinator.domain.source_book import SourceBook
+from coordinator.protocol.codec import encode, encode_batch, routing_key
+from coordinator.protocol.events import Event, EventData
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import task_token
+from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
+from coordinator.registry.commands import AgentCommands
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.live_agents import LiveAgents
+from coordinator.registry.live_reader import LiveReader
+from coordinator.registry.projector import Projector
+from coordinator.registry.registrar import Registrar
+from coordinator.registry.registry import Registry
+from coordinator.registry.requests import Requests, Terms
+from coordinator.registry.snapshots import Snapshots
+
+__all__ = ["RegisteringSide", "registering_side"]
+
+SOURCE = Source("any", Priority.NORMAL)
+SECRET = b"a secret of the tests"
+
+
+class RegisteringSide:
+    """What a coordinator process has for registering."""
+
+    def __init__(
+        self, *, name: str, ledger: Ledger, connection: Connection, publisher: Publisher
+    ) -> None:
+        self.connection = connection
+        self.publisher = publisher
+        self.ledger = ledger
+        self.book = SourceBook()
+        self.agents = LiveAgents(stale_after=timedelta(seconds=60))
+        self.registry = Registry(ledger=ledger, agents=self.agents, book=self.book)
+        self.commands = AgentCommands(publisher)
+        self.registrar = Registrar(agents=self.agents, publisher=publisher)
+        self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
+        self.folded: list[Event] = []
+        self.projector = Projector(
+            ledger=ledger, secret=SECRET, commands=self.commands, folded=self._folded
+        )
+        self.live_reader = LiveReader(
+            process=name,
+            agents=self.agents,
+            snapshots=self.snapshots,
+            book=self.book,
+            commands=self.commands,
+        )
+        self.requests = Requests(
+            registrar=self.registrar, book=self.book, publisher=publisher, terms=Terms()
+        )
+        self._running: dict[str, asyncio.Task[object]] = {}
+
+    def _folded(self, events: Any) -> None:
+        self.folded.extend(events)
+        self.registry.folded(events)
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def start(self, *names: str) -> None:
+        """Of `projector`, `live_reader` and `requests`; all of them where none is named."""
+        for name in names or ("projector", "live_reader", "requests"):
+            session: Callable[[Link], Coroutine[Any, Any, object]] = getattr(self, name).session
+            self._running[name] = asyncio.create_task(self.connection.keep(session))
+
+    async def stop(self, *names: str) -> None:
+        """End them as a kill would, wherever they are."""
+        for name in names or tuple(self._running):
+            task = self._running.pop(name)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    @property
+    def listening(self) -> bool:
+        return self.agents.listening
+
+    # --- what producers and agents do -----------------------------------------------------------
+
+    async def submit(self, task_id: str, **fields: Any) -> TaskMessage:
+        """As a submission: confirmed, then noted."""
+        given: dict[str, Any] = {
+            "task_id": task_id,
+            "task_data": {"n": 1},
+            "priority": Priority.NORMAL,
+            "submitted_at": datetime.now(UTC),
+            "task_token": task_token(SECRET, task_id, 1, 1),
+        }
+        task = TaskMessage(**(given | fields))
+        await self.publisher.publish(task.to_message(), exchange=TASKS, key=SOURCE.key)
+        self.registry.note_submitted(task)
+        return task
+
+    async def say(self, *data: EventData, persistent: bool = True) -> list[Event]:
+        """As agents do, each on a message of its own."""
+        events = [Event(data=one) for one in data]
+        for event in events:
+            await self.repeat(event, persistent=persistent)
+        return events
+
+    async def repeat(self, event: Event, *, persistent: bool = True) -> None:
+        message = encode(event, persistent=persistent)
+        await self.publish(message, routing_key(event.data))
+
+    async def say_together(self, *data: EventData) -> None:
+        """As a busy agent does, all in one message."""
+        key, message = encode_batch([Event(data=one) for one in data])
+        await self.publish(message, key)
+
+    async def publish(self, message: Message, key: str) -> None:
+        await self.publisher.publish(message, exchange=EVENTS, key=key)
+
+
+@asynccontextmanager
+async def registering_side(
+    url: str, *, name: str, ledger_url: str
+) -> AsyncIterator[RegisteringSide]:
+    async with (
+        Ledger(ledger_url) as ledger,
+        Connection(url, name=name) as connection,
+        Connection(url, name=f"{name} publish") as publishing,
+        Publisher(publishing) as publisher,
+    ):
+        side = RegisteringSide(name=name, ledger=ledger, connection=connection, publisher=publisher)
+        channel = await (await connection.opened_or_refused()).channel()
+        await channel.declare(TOPOLOGY)
+        await channel.declare(source_topology(SOURCE))
+        await channel.close()
+        await publisher.ready()
+        try:
+            yield side
+        finally:
+            await side.stop()
+            await side.commands.told()
