@@ -23,15 +23,19 @@ class BatchReader:
                 store(batch)
                 await batches.settle(batch)
 
-    A batch is what has arrived by then, up to ``batch`` messages. Whatever was not settled when the
+    A batch is what has arrived by then, up to ``batch`` messages; at least ``spacing`` seconds lie
+    between two batches that are not full, where the work is by the batch. Whatever was not settled when the
     link is lost is delivered again, to this reader or another.
     """
 
-    def __init__(self, link: Link, *, queue: str, name: str, batch: int = 1000) -> None:
+    def __init__(
+        self, link: Link, *, queue: str, name: str, batch: int = 1000, spacing: float = 0.0
+    ) -> None:
         self._link = link
         self._queue = queue
         self._name = name
         self._batch = batch
+        self._spacing = spacing
         self._arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
@@ -52,8 +56,14 @@ class BatchReader:
             await self._channel.close()
 
     async def __aiter__(self) -> AsyncIterator[list[Delivery]]:
+        loop = asyncio.get_running_loop()
+        last = -self._spacing
         while True:
             batch = [await self._next()]
+            early = last + self._spacing - loop.time()
+            if early > 0 and self._arrived.qsize() < self._batch:
+                await asyncio.sleep(early)
+            last = loop.time()
             while len(batch) < self._batch and not self._arrived.empty():
                 batch.append(await self._next())
             yield batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,11 +30,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overtaking:
-    """``task_id`` was started while ``better`` had waited for ``seconds``."""
+    """``task_id`` was started while ``better`` waited: for ``before`` seconds already, and for
+    ``after`` seconds more. A task that was in another agent's hands by then shows as a small
+    ``after``, one that had only just come as a small ``before``.
+    """
 
     task_id: str
     better: str
-    seconds: float
+    before: float
+    after: float
+
+    @property
+    def seconds(self) -> float:
+        """For how long, at least, an agent that looked around would have seen the better one."""
+        return min(self.before, self.after)
 
 
 def read_steps(ledger: Path) -> list[Step]:
@@ -65,36 +74,38 @@ def read_steps(ledger: Path) -> list[Step]:
     return sorted(steps, key=lambda step: step.at)
 
 
-def overtakings(steps: Iterable[Step], profiles: Mapping[str, Profile]) -> list[Overtaking]:
-    """Every start at which a task of higher priority waited that this agent could have done."""
+def overtakings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> list[Overtaking]:
+    """For every start, the worst of the tasks of higher priority that waited and that this agent
+    could have done; none where there was none.
+    """
     waiting: dict[tuple[Requirements, Priority], OrderedDict[str, datetime]] = defaultdict(
         OrderedDict
     )
-    kinds: dict[str, tuple[Requirements, Priority]] = {}
-    early: set[str] = set()
+    submitted = {step.task_id: step for step in steps if not step.started}
+    started = {step.task_id: step.at for step in reversed(steps) if step.started}
     found: list[Overtaking] = []
     for step in steps:
+        task = submitted[step.task_id]
+        assert task.requirements is not None
+        assert task.priority is not None
+        kind = task.requirements, task.priority
         if not step.started:
-            assert step.requirements is not None
-            assert step.priority is not None
-            kinds[step.task_id] = step.requirements, step.priority
-            if step.task_id not in early:
-                waiting[kinds[step.task_id]][step.task_id] = step.at
+            if started[step.task_id] > step.at:
+                waiting[kind][step.task_id] = step.at
             continue
-        if step.task_id not in kinds:  # two clocks, or two processes: started before "submitted"
-            early.add(step.task_id)
-            continue
-        kind = kinds[step.task_id]
         waiting[kind].pop(step.task_id, None)
         profile = profiles[step.agent_id or ""]
-        for (requirements, priority), tasks in waiting.items():
-            if tasks and priority.rank < kind[1].rank and profile.satisfies(requirements):
-                better, since = next(iter(tasks.items()))
-                found.append(
-                    Overtaking(
-                        task_id=step.task_id,
-                        better=better,
-                        seconds=(step.at - since).total_seconds(),
-                    )
-                )
+        passed_over = [
+            Overtaking(
+                task_id=step.task_id,
+                better=better,
+                before=(step.at - since).total_seconds(),
+                after=(started[better] - step.at).total_seconds(),
+            )
+            for (requirements, priority), tasks in waiting.items()
+            if priority.rank < task.priority.rank and profile.satisfies(requirements)
+            for better, since in tasks.items()
+        ]
+        if passed_over:
+            found.append(max(passed_over, key=lambda one: one.seconds))
     return found
