@@ -34,11 +34,6 @@ class Stored:
     effects: list[Effect] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
 
-    def and_then(self, other: Stored) -> Stored:
-        return Stored(
-            self.events + other.events, self.effects + other.effects, self.parked + other.parked
-        )
-
 
 def store(
     connection: Connection,

@@ -69,8 +69,8 @@ class Ledger:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._writer.shutdown()
-        self._readers.shutdown()
+        for executor in (self._writer, self._readers):
+            await asyncio.to_thread(executor.shutdown)  # waits for what is under way
         if self._engine is not None:
             self._engine.dispose()
 

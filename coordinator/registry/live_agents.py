@@ -10,12 +10,10 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from coordinator.domain.agent import Agent, fold_agent, latest
 from coordinator.domain.agent_words import AgentStatus
-from coordinator.domain.listening import ListeningClock
 from coordinator.domain.liveness import STALE_AFTER, health_score, merged_status
 from coordinator.protocol.events import (
     AgentEvent,
@@ -27,54 +25,15 @@ from coordinator.protocol.events import (
 )
 
 from .agent_index import AgentIndex
+from .known_agent import KnownAgent
+from .silence import Silence
 from .views import AgentView
 
-__all__ = ["KnownAgent", "LiveAgents"]
+__all__ = ["LiveAgents"]
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED_REMOVALS = 10_000
-
-
-@dataclass(slots=True, kw_only=True)
-class KnownAgent:
-    """One agent as it is known now."""
-
-    agent: Agent
-    heard: float
-    """When it was heard last, on the listening clock."""
-    heard_at: datetime
-    """The same on the wall's, to be shown."""
-    heartbeat: AgentHeartbeat | None = None
-    load_metrics: dict[str, float] | None = None
-    """The last that were told, by heartbeat or with a status."""
-    overtaken: str | None = None
-    """The process whose heartbeats those of another one replaced."""
-    doubled: float | None = None
-    """When two processes were last heard in turn under this id, on the listening clock."""
-    changed: bool = True
-    """Since the last snapshot."""
-
-    @property
-    def agent_id(self) -> str:
-        return self.agent.registration.agent_id
-
-    @property
-    def slots(self) -> int | None:
-        beat = self.heartbeat
-        return beat.slots if beat is not None and beat.slots else self.agent.registration.slots
-
-    @property
-    def running(self) -> int:
-        return 0 if self.heartbeat is None else len(self.heartbeat.running)
-
-    @property
-    def declared(self) -> AgentStatus:
-        """Somebody's word before the agent's own."""
-        said = None if self.heartbeat is None else self.heartbeat.status
-        if self.agent.declared is AgentStatus.ACTIVE and said in _STATUSES:
-            return AgentStatus(said)
-        return self.agent.declared
 
 
 class LiveAgents:
@@ -87,15 +46,11 @@ class LiveAgents:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._stale_after = stale_after
-        self._monotonic = monotonic
         self._now = now
-        self._clock = ListeningClock()
         self._agents: dict[str, KnownAgent] = {}
         self._index = AgentIndex()
-        self._fresh: OrderedDict[str, None] = OrderedDict()
-        """In the order in which they were heard."""
-        self._silent: OrderedDict[str, None] = OrderedDict()
+        self._silence = Silence(stale_after=stale_after, monotonic=monotonic)
+        self._restoring: dict[str, timedelta] = {}
         self._removed: OrderedDict[str, datetime] = OrderedDict()
 
     def __len__(self) -> int:
@@ -112,28 +67,22 @@ class LiveAgents:
     @property
     def listening(self) -> bool:
         """Whether heartbeats arrive, so that silence counts."""
-        return self._clock.listening
+        return self._silence.listening
 
     def listen(self) -> None:
         """From now on heartbeats arrive, and silence counts."""
-        self._clock.listen(self._monotonic())
+        self._silence.listen()
 
     def stop_listening(self) -> None:
-        self._clock.stop(self._monotonic())
+        self._silence.stop_listening()
 
     def silence(self, known: KnownAgent) -> timedelta:
         """How long the agent was not heard while this process listened."""
-        return timedelta(seconds=max(0.0, self._clock.at(self._monotonic()) - known.heard))
+        return self._silence.of(known.agent_id)
 
     def look(self) -> None:
         """Note who has fallen silent. Cheap; to be called more often than every five seconds."""
-        limit = self._clock.at(self._monotonic()) - self._stale_after.total_seconds()
-        while self._fresh:
-            agent_id = next(iter(self._fresh))
-            if self._agents[agent_id].heard >= limit:
-                break
-            del self._fresh[agent_id]
-            self._silent[agent_id] = None
+        for agent_id in self._silence.newly_stale():
             self._index.set_status(agent_id, AgentStatus.STALE)
 
     # --- what comes in ------------------------------------------------------------------------
@@ -158,7 +107,7 @@ class LiveAgents:
             self._drop(known)
             return
         if known is None:
-            known = KnownAgent(agent=after, heard=0.0, heard_at=event.time)
+            known = KnownAgent(agent=after, heard_at=event.time)
             self._take(known)
         self._replace(known, after)
         if isinstance(data, AgentRegistered) and after is not before:
@@ -191,22 +140,23 @@ class LiveAgents:
             self._replace(known, latest(known.agent, agent))
             self._restate(known)
             return
-        known = KnownAgent(
-            agent=agent,
-            heard=self._clock.at(self._monotonic()) - silence.total_seconds(),
-            heard_at=heard_at,
-            heartbeat=heartbeat,
-            load_metrics=load_metrics,
-            changed=False,
+        self._restoring[agent_id] = silence
+        self._take(
+            KnownAgent(
+                agent=agent,
+                heard_at=heard_at,
+                heartbeat=heartbeat,
+                load_metrics=load_metrics,
+                changed=False,
+            )
         )
-        self._take(known)
-        self._restate(known)
 
     def restored(self) -> None:
-        """Bring those that were restored in line with those that were heard since."""
-        by_silence = sorted(self._agents.values(), key=lambda known: known.heard)
-        self._silent.clear()
-        self._fresh = OrderedDict((known.agent_id, None) for known in by_silence)
+        """Put those that were restored among those that were heard."""
+        self._silence.restore(self._restoring)
+        for agent_id in self._restoring:
+            self._restate(self._agents[agent_id])
+        self._restoring.clear()
         self.look()
 
     def _beat(self, data: AgentHeartbeat) -> None:
@@ -233,20 +183,18 @@ class LiveAgents:
                     "two processes use the same agent id: give one of them another",
                     extra={"agent": known.agent_id, "instances": f"{last} {now}"},
                 )
-            known.doubled = self._clock.at(self._monotonic())
+            known.doubled = self._silence.now()
         known.overtaken = last
 
     def _hear(self, known: KnownAgent) -> None:
-        known.heard = self._clock.at(self._monotonic())
         known.heard_at = self._now()
         known.changed = True
-        self._silent.pop(known.agent_id, None)
-        self._fresh[known.agent_id] = None
-        self._fresh.move_to_end(known.agent_id)
+        self._restoring.pop(known.agent_id, None)
+        self._silence.hear(known.agent_id)
 
     def _take(self, known: KnownAgent) -> None:
         self._agents[known.agent_id] = known
-        self._fresh[known.agent_id] = None
+        self._silence.hear(known.agent_id)
         self._index.add(known.agent.registration)
 
     def _replace(self, known: KnownAgent, agent: Agent) -> None:
@@ -259,8 +207,8 @@ class LiveAgents:
         if known is not None:
             self._index.discard(known.agent.registration)
             del self._agents[known.agent_id]
-            self._fresh.pop(known.agent_id, None)
-            self._silent.pop(known.agent_id, None)
+            self._restoring.pop(known.agent_id, None)
+            self._silence.forget(known.agent_id)
 
     def _restate(self, known: KnownAgent) -> None:
         self._index.set_status(known.agent_id, self.status(known))
@@ -276,7 +224,7 @@ class LiveAgents:
     def status(self, known: KnownAgent) -> AgentStatus:
         return merged_status(
             silence=self.silence(known),
-            stale_after=self._stale_after,
+            stale_after=self._silence.stale_after,
             declared=known.declared,
             slots=known.slots,
             running=known.running,
@@ -299,7 +247,7 @@ class LiveAgents:
             load_metrics=known.load_metrics or {},
             health_score=health_score(
                 silence=self.silence(known),
-                stale_after=self._stale_after,
+                stale_after=self._silence.stale_after,
                 completed=beat.completed if beat else 0,
                 failed=beat.failed if beat else 0,
                 slots=known.slots,
@@ -351,12 +299,7 @@ class LiveAgents:
         `stale_after`; the longest silent first.
         """
         self.look()
-        found: list[str] = []
-        for agent_id in self._silent:
-            if self.silence(self._agents[agent_id]) <= longest:
-                break
-            found.append(agent_id)
-        return found
+        return self._silence.longer_than(longest)
 
     def changed(self) -> list[KnownAgent]:
         """What changed since this was asked last, for a snapshot."""
@@ -368,9 +311,8 @@ class LiveAgents:
     def _other_instance(self, known: KnownAgent) -> str | None:
         if known.doubled is None:
             return None
-        since = self._clock.at(self._monotonic()) - known.doubled
-        return known.overtaken if since <= self._stale_after.total_seconds() else None
+        since = self._silence.now() - known.doubled
+        return known.overtaken if since <= self._silence.stale_after.total_seconds() else None
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_STATUSES = frozenset(status.value for status in AgentStatus)

@@ -1,6 +1,6 @@
 """Reads the log and folds it into the ledger, a batch at a time.
 
-    log ─▶ read and check ─▶ one transaction ─▶ acknowledge ─▶ tell this process, command agents
+    log ─▶ read and check ─▶ one transaction ─▶ tell this process, command agents ─▶ acknowledge
 
 The broker lets one projector read at a time (single active consumer), so there is one writer however
 many coordinators run. A batch is acknowledged only when it is committed: killed anywhere, the next
@@ -41,6 +41,10 @@ __all__ = ["Projector"]
 logger = logging.getLogger(__name__)
 
 BATCH = 1000
+SPACING = 0.02
+"""Seconds between two transactions that are not full: each costs the process, and its submissions,
+some milliseconds, whatever is in it. The first event after a pause is folded at once."""
+
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries while the ledger cannot be written; doubled each time."""
 
@@ -82,12 +86,12 @@ class Projector:
 
     async def session(self, link: Link) -> NoReturn:
         """Project for as long as the link lasts; waits while another projector is active."""
-        async with BatchReader(link, queue=LOG, name="projector", batch=BATCH) as batches:
+        async with BatchReader(
+            link, queue=LOG, name="projector", batch=BATCH, spacing=SPACING
+        ) as batches:
             async for batch in batches:
-                readings = await asyncio.to_thread(self._read, batch)
-                stored = await self._store(readings)
+                await self._store(await asyncio.to_thread(self._read, batch))
                 await batches.settle(batch)
-                self._tell(stored)
         raise ChannelLost
 
     def _read(self, batch: Sequence[Delivery]) -> list[_Reading]:
@@ -109,12 +113,12 @@ class Projector:
                 reading.parked.append(parked_event(event, exc, self._now()))
         return reading
 
-    async def _store(self, readings: list[_Reading]) -> Stored:
+    async def _store(self, readings: list[_Reading]) -> None:
         """Returns once all of it is stored, however long that takes."""
         pause = FIRST_PAUSE
         while True:
             try:
-                stored = await self._ledger.write(partial(self._transact, readings))
+                stored = await self._write(readings)
             except LedgerUnavailable as exc:
                 if self.problem is None:
                     logger.error("the projector waits for the ledger: %s", exc)
@@ -126,19 +130,31 @@ class Projector:
                 return await self._store_apart(readings, exc)
             else:
                 self.problem = None
-                return stored
+                return self._tell(stored)
 
-    async def _store_apart(self, readings: list[_Reading], why: Exception) -> Stored:
+    async def _store_apart(self, readings: list[_Reading], why: Exception) -> None:
         if len(readings) > 1:
             middle = len(readings) // 2
-            first = await self._store(readings[:middle])
-            return first.and_then(await self._store(readings[middle:]))
+            await self._store(readings[:middle])
+            await self._store(readings[middle:])
+            return
         (reading,) = readings
         if not reading.events:
             raise why
         logger.error("a message cannot be folded", exc_info=why)
         parked = parked_delivery(reading.delivery, why, self._now())
-        return await self._store([_Reading(reading.delivery, parked=[parked])])
+        await self._store([_Reading(reading.delivery, parked=[parked])])
+
+    async def _write(self, readings: list[_Reading]) -> Stored:
+        """One transaction. Once begun it is seen through, so that what it stored is told, too."""
+        writing = asyncio.ensure_future(self._ledger.write(partial(self._transact, readings)))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            if not writing.cancelled() and writing.exception() is None:
+                self._tell(writing.result())
+            raise
 
     def _transact(self, readings: list[_Reading], connection: Connection) -> Stored:
         return store(

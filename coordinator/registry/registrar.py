@@ -25,7 +25,8 @@ from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.topology import EVENTS
 
 from .commands import Publishes
-from .live_agents import KnownAgent, LiveAgents
+from .known_agent import KnownAgent
+from .live_agents import LiveAgents
 
 __all__ = ["Registrar"]
 

@@ -22,8 +22,9 @@ from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.events import AgentHeartbeat
 
 from .agent_rows import agent_of
+from .known_agent import KnownAgent
 from .ledger import Ledger
-from .live_agents import KnownAgent, LiveAgents
+from .live_agents import LiveAgents
 from .schema import agents as table
 from .schema import from_micros, micros
 

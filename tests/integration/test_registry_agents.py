@@ -263,7 +263,7 @@ async def test_a_silent_agent_is_removed_everywhere(
         await eventually(lambda: other.listening)
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
-        side.agents._stale_after = timedelta(seconds=-1)
+        side.agents._silence.stale_after = timedelta(seconds=-1)
         await silent.remove()
         assert "ada" not in side.agents
         await eventually(lambda: "ada" not in other.agents)

@@ -15,7 +15,8 @@ from coordinator.protocol.events import (
     RunningTask,
 )
 from coordinator.protocol.message import Message
-from coordinator.registry.live_agents import KnownAgent, LiveAgents
+from coordinator.registry.known_agent import KnownAgent
+from coordinator.registry.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 
 STALE_AFTER = timedelta(seconds=60)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.protocol.events import Event
 from coordinator.registry.agent_index import AgentIndex
-from coordinator.registry.live_agents import KnownAgent, LiveAgents
+from coordinator.registry.known_agent import KnownAgent
+from coordinator.registry.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 from tests.unit.registry.fleet import (
     STALE_AFTER,

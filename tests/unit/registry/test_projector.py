@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -71,8 +72,7 @@ class Projected:
         )
 
     async def project(self, *deliveries: Delivery) -> None:
-        readings = self.projector._read(deliveries)
-        self.projector._tell(await self.projector._store(readings))
+        await self.projector._store(self.projector._read(deliveries))
         await self.commands.told()
 
     async def states(self) -> dict[str, str]:
@@ -174,6 +174,27 @@ async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
         await projecting
         assert projected.projector.problem is None
         assert await projected.states() == {"t": "completed"}
+
+
+async def test_a_projector_that_is_stopped_while_it_writes_tells_what_it_stored(
+    projected: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        writing.set()
+        go_on.wait(5)
+        return store(*given)
+
+    monkeypatch.setattr("coordinator.registry.projector.store", slowly)
+    projecting = asyncio.create_task(projected.project(task()))
+    await eventually(writing.is_set)
+    projecting.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await projecting
+    assert [event.type for event in projected.folded] == ["task.submitted"]
+    assert await projected.states() == {"t": "queued"}
 
 
 # --- checks -----------------------------------------------------------------------------------
