@@ -35,6 +35,7 @@ class SubmittingSide:
         self, *, reading: Connection, looking: Connection, publisher: Publisher, max_lanes: int
     ) -> None:
         self.reading = reading
+        self.looking = looking
         self.publisher = publisher
         self.book = SourceBook()
         self.depths = Depths(looking)
@@ -88,6 +89,7 @@ class SubmittingSide:
     async def ready(self) -> None:
         await self.publisher.ready()
         await self.opener.restored()
+        await self.looking.opened()
 
     async def waiting(self, source: Source) -> int | None:
         """Messages on the queue of ``source``; None where there is no queue."""
