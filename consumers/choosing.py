@@ -20,6 +20,7 @@ __all__ = [
     "Sight",
     "Verdict",
     "Waiting",
+    "breaths",
     "by_level",
     "focus_window",
     "fresh_for",
@@ -51,7 +52,7 @@ SEATS = 5
 MAX_SEATS = 40
 """Doors at which one agent sits at all: each costs the broker a command to open and to close."""
 
-SHORTEST_NAP, LONGEST_NAP = 0.02, 1.0
+SHORTEST_NAP, LONGEST_NAP = 0.03, 1.0
 """Seconds between two glances of an agent at rest, each at a few of its queues."""
 
 LONGEST_ROUND = 1.0
@@ -89,6 +90,18 @@ def by_level(sources: Iterable[Source], rng: random.Random) -> list[list[Source]
     for level in levels.values():
         rng.shuffle(level)
     return [levels[rank] for rank in sorted(levels)]
+
+
+def breaths(levels: Iterable[list[Source]], most: int) -> Iterable[list[Source]]:
+    """Whole levels joined, as long as ``most`` queues are not exceeded by it."""
+    some: list[Source] = []
+    for level in levels:
+        if some and len(some) + len(level) > most:
+            yield some
+            some = []
+        some = some + level
+    if some:
+        yield some
 
 
 def fresh_for(cost: float) -> float:

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 SPACING = 1.0
 """Seconds between two beats at least, however much changes."""
 
+SHARES = 3
+"""After each such share of the interval it is asked whether the agent became busy or free."""
+
 
 class Heartbeat:
     """``condition`` says what the agent is at the moment of a beat: `active`, `draining`, or
@@ -54,6 +57,7 @@ class Heartbeat:
         self._sequence = 0
         self._started_at = datetime.now(UTC)
         self._soon = asyncio.Event()
+        self._told_busy = False
         self.interval = timedelta(seconds=10)
 
     def beat_soon(self) -> None:
@@ -66,12 +70,18 @@ class Heartbeat:
             await self._publisher.ready()
             await self.beat()
             await asyncio.sleep(SPACING)
-            try:
-                wait = self.interval.total_seconds() * random.uniform(0.8, 1.0) - SPACING
-                async with asyncio.timeout(max(0.0, wait)):
-                    await self._soon.wait()
-            except TimeoutError:
-                continue
+            share = self.interval.total_seconds() * random.uniform(0.8, 1.0) / SHARES
+            for _ in range(SHARES):
+                await self._changed_within(share)
+                if self._soon.is_set() or self._told_busy != self._bench.full:
+                    break
+
+    async def _changed_within(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._soon.wait()
+        except TimeoutError:
+            return
 
     async def beat(self) -> None:
         """One beat, now; a beat that cannot be sent is not worth keeping."""
@@ -85,6 +95,7 @@ class Heartbeat:
 
     def state(self) -> AgentHeartbeat:
         self._sequence += 1
+        self._told_busy = self._bench.full
         running = self._bench.running()
         return AgentHeartbeat(
             agent_id=self._agent_id,

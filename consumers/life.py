@@ -94,7 +94,6 @@ class RunningAgent:
             instance=self.instance,
             condition=self._condition,
         )
-        self._bench.on_busy_changed = self._heartbeat.beat_soon
         self._sources.on_change = self._sources_changed
         self._taking: Taking | None = None
         self._taking_ended: asyncio.Task[None] | None = None

@@ -12,10 +12,13 @@ from coordinator.broker.pipeline import depths
 from coordinator.errors import QueueMissing
 from coordinator.protocol.lanes import Source
 
-from .choosing import Sight, Waiting, by_level
+from .choosing import Sight, Waiting, breaths, by_level
 from .sources import Sources
 
 __all__ = ["PEEK", "Look"]
+
+BREATH = 30
+"""Queues that are asked together: what is saved by stopping early is less than another way costs."""
 
 PEEK = 5
 """Queues that a resting agent asks at a time."""
@@ -39,19 +42,19 @@ class Look:
         self._round: deque[Source] = deque()
 
     async def __call__(self, enough: int) -> Sight:
-        """Look level by level, from the most urgent, until ``enough`` tasks were seen.
+        """Look from the most urgent down, until ``enough`` tasks were seen.
 
-        A level is always looked at as a whole.
+        A level is always looked at as a whole, and small ones together.
         """
         began = self._clock()
         seen: dict[Source, Depth] = {}
         waiting: list[Waiting] = []
-        for level in by_level(self._sources.to_look_at(), self._rng):
-            found = await self._depths(level)
+        for some in breaths(by_level(self._sources.to_look_at(), self._rng), BREATH):
+            found = await self._depths(some)
             seen |= found
             waiting += (
                 Waiting(source, found[source].ready)
-                for source in level
+                for source in some
                 if source in found and found[source].ready
             )
             if sum(one.ready for one in waiting) >= enough:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -74,7 +74,6 @@ class Workbench:
         self.changed = asyncio.Event()
         """Set whenever something arrives or finishes; whoever waits for it clears it."""
         self.last_change = self._loop.time()
-        self.on_busy_changed: Callable[[], None] = lambda: None
 
     @property
     def slots(self) -> int:
@@ -84,6 +83,11 @@ class Workbench:
     def free(self) -> int:
         """Slots for which there is nothing in hand."""
         return max(0, self.slots - self._occupied - len(self._backlog))
+
+    @property
+    def full(self) -> bool:
+        """No slot is free."""
+        return self._occupied >= self.slots
 
     @property
     def backlog(self) -> int:
@@ -168,8 +172,6 @@ class Workbench:
         attempt.started_at = datetime.now(UTC)
         self._running[attempt.fence] = attempt
         self._occupied += 1
-        if self._occupied == self.slots:
-            self.on_busy_changed()
         self._outbox.put(
             TaskStarted(
                 task_id=message.task_id,
@@ -258,8 +260,6 @@ class Workbench:
         self._touch()
 
     def _slot_freed(self) -> None:
-        if self._occupied == self.slots:
-            self.on_busy_changed()
         self._occupied -= 1
         while self._backlog and self._occupied < self.slots:
             attempt = self._backlog.pop(0)

@@ -68,10 +68,17 @@ class Places:
         return ", ".join(sorted(self.folders))
 
 
+NOT_ITS_OWN = frozenset({"site-packages", "dist-packages", "__pycache__"})
+"""Folders inside the files of Python that belong to whatever was installed, or come and go."""
+
+
 def files_in(folder: Path) -> Iterator[Path]:
-    """Every regular file below ``folder``, in the order of their names; links are left out."""
+    """Every regular file below ``folder``, in the order of their names.
+
+    Links and the folders in `NOT_ITS_OWN` are left out.
+    """
     for here, folders, files in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(set(folders) - NOT_ITS_OWN)
         for name in sorted(files):
             path = Path(here, name)
             if path.is_file() and not path.is_symlink():

@@ -73,6 +73,7 @@ def duplicates(task: Task) -> dict[str, Any]:
         files_in(folder_in(task)),
         lambda fraction, words: _tell(task, fraction, words),
         smallest=smallest,
+        name_of=default_places().name_of,
     )
 
 

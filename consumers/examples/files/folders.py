@@ -61,10 +61,16 @@ def inventory(files: Iterable[Path], told: Told) -> dict[str, Any]:
     }
 
 
-def duplicates(files: Iterable[Path], told: Told, *, smallest: int = 1) -> dict[str, Any]:
+def duplicates(
+    files: Iterable[Path],
+    told: Told,
+    *,
+    smallest: int = 1,
+    name_of: Callable[[Path], str] = str,
+) -> dict[str, Any]:
     """Groups of files with equal content, the costliest first; only files of equal size are read.
 
-    ``smallest`` is in bytes; smaller files are left out.
+    ``smallest`` is in bytes; smaller files are left out. ``name_of`` says how a path is told.
     """
     by_size: dict[int, list[Path]] = defaultdict(list)
     unreadable = 0
@@ -96,7 +102,7 @@ def duplicates(files: Iterable[Path], told: Told, *, smallest: int = 1) -> dict[
         "groups": len(groups),
         "wasted_bytes": sum(size * (len(same) - 1) for (size, _), same in groups),
         "worst": [
-            {"bytes": size, "sha256": digest, "copies": [str(path) for path in same[:10]]}
+            {"bytes": size, "sha256": digest, "copies": [name_of(path) for path in same[:10]]}
             for (size, digest), same in groups[:10]
         ],
     }
