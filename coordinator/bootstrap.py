@@ -134,11 +134,13 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
             publisher=publisher,
             book=book,
         )
+        await graph.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWER):
                 await reading.opened_or_refused()
         life = asyncio.create_task(graph.live(), name="coordinator")
         stack.push_async_callback(_last_snapshot, graph.snapshots)
+        stack.push_async_callback(graph.commands.told)
         stack.push_async_callback(cancel_and_wait, life)
         yield Coordinator(
             app=graph.app(),
@@ -174,7 +176,7 @@ class _Graph:
         )
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after)
-        commands = AgentCommands(publisher)
+        self.commands = AgentCommands(publisher)
         self.registry = Registry(ledger=ledger, agents=agents, book=book)
         self._registrar = Registrar(
             agents=agents,
@@ -189,14 +191,14 @@ class _Graph:
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
         self._projector = Projector(
-            ledger=ledger, secret=secret, commands=commands, folded=self.registry.folded
+            ledger=ledger, secret=secret, commands=self.commands, folded=self.registry.folded
         )
         self._live_reader = LiveReader(
             process=process,
             agents=agents,
             snapshots=self.snapshots,
             book=book,
-            commands=commands,
+            commands=self.commands,
         )
         self._requests = Requests(
             registrar=self._registrar,

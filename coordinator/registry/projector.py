@@ -166,10 +166,15 @@ class Projector:
 
     def _tell(self, stored: Stored) -> None:
         self.parked += len(stored.parked)
-        for parked in stored.parked:
+        if stored.parked:
+            first = stored.parked[0]
             logger.warning(
-                "parked a message",
-                extra={"why": parked.reason, "routing_key": parked.routing_key},
+                "parked messages that are no events",
+                extra={
+                    "count": len(stored.parked),
+                    "first": first.reason,
+                    "routing_key": first.routing_key,
+                },
             )
         self._folded(stored.events)
         for effect in stored.effects:
