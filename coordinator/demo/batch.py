@@ -68,9 +68,11 @@ def mixed_batch(count: int, possible: Callable[[Requirements], bool]) -> list[Or
 def _catalogue() -> Iterator[Work]:
     """Kinds of work, in an order that mixes requirements and priorities well."""
     texts = [kind(name) for name in _DOCUMENTS for kind in (_keywords, _readability, _summary)]
-    rest = [*_FILE_WORK, *_MACHINE_WORK, *_PROMPTS]
-    pairs = zip(texts, cycle(rest), strict=False)
-    yield from (work for pair in pairs for work in pair)
+    rest = [work for pair in zip(_FILE_WORK, _OTHER_WORK, strict=True) for work in pair]
+    for text, other in zip(texts, cycle(rest), strict=False):
+        yield text
+        yield other
+    yield _LONG_WORK
 
 
 def _short(values: Iterable[object], count: int) -> str:
@@ -115,16 +117,15 @@ def _answer(result: dict[str, Any]) -> str:
     )
 
 
+_LONG_WORK = Work(
+    label="duplicates python",
+    task_data={"task_type": "duplicates", "path": "python", "smallest": 64},
+    requirements=_FILES,
+    tell=lambda result: f"{result['files']} files, {result['groups']} groups of equal ones",
+)
+"""Thousands of files: a second, more or less."""
+
 _FILE_WORK = (
-    Work(
-        label="duplicates python",
-        task_data={"task_type": "duplicates", "path": "python", "smallest": 64},
-        requirements=_FILES,
-        tell=lambda result: (
-            f"{result['files']} files, {result['groups']} groups of equal ones, "
-            f"{result['wasted_bytes']} bytes twice"
-        ),
-    ),
     Work(
         label="checksum this.py",
         task_data={"task_type": "checksum", "path": "python/this.py", "algorithms": ["sha256"]},
@@ -138,6 +139,12 @@ _FILE_WORK = (
         tell=lambda result: f"{result['files']} files, {result['bytes']} bytes",
     ),
     Work(
+        label="describe topics.py",
+        task_data={"task_type": "describe", "path": "python/pydoc_data/topics.py"},
+        requirements=_FILES,
+        tell=lambda result: f"{result['media_type']}, {result['bytes']} bytes",
+    ),
+    Work(
         label="inventory library",
         task_data={"task_type": "inventory", "path": "library"},
         requirements=_FILES,
@@ -145,7 +152,7 @@ _FILE_WORK = (
     ),
 )
 
-_MACHINE_WORK = (
+_OTHER_WORK = (
     Work(
         label="system facts",
         task_data={"task_type": "system-facts"},
@@ -153,18 +160,15 @@ _MACHINE_WORK = (
         tell=lambda result: f"{result['name']}, {result['processors']} processors",
     ),
     Work(
+        label="prompt: queues",
+        task_data={"model": "llama2", "prompt": "Why does one line serve two bakers better?"},
+        tell=_answer,
+    ),
+    Work(
         label="disk space",
         task_data={"task_type": "disk-space", "path": "library"},
         requirements=_MONITOR,
         tell=lambda result: f"{result['used_percent']} % of {result['total_bytes'] >> 30} GiB used",
-    ),
-)
-
-_PROMPTS = (
-    Work(
-        label="prompt: queues",
-        task_data={"model": "llama2", "prompt": "Why does one line serve two bakers better?"},
-        tell=_answer,
     ),
     Work(
         label="prompt: clocks",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import median
+from statistics import fmean
 from typing import Any
 
 from coordinator.protocol.lanes import lane_name
@@ -120,10 +120,10 @@ class Waits:
 
     priority: Priority
     tasks: int
-    middle: timedelta | None
+    mean: timedelta | None
     longest: timedelta | None
     took: timedelta | None
-    """The middle one of the times that the work itself took."""
+    """Mean of the times that the work itself took."""
 
 
 def waits_by_priority(rows: Iterable[Row]) -> list[Waits]:
@@ -140,13 +140,13 @@ def waits_by_priority(rows: Iterable[Row]) -> list[Waits]:
             Waits(
                 priority=priority,
                 tasks=len(group),
-                middle=_middle(waits),
+                mean=_mean(waits),
                 longest=max(waits, default=None),
-                took=_middle(took),
+                took=_mean(took),
             )
         )
     return found
 
 
-def _middle(spans: list[timedelta]) -> timedelta | None:
-    return timedelta(seconds=median(span.total_seconds() for span in spans)) if spans else None
+def _mean(spans: list[timedelta]) -> timedelta | None:
+    return timedelta(seconds=fmean(span.total_seconds() for span in spans)) if spans else None

@@ -11,7 +11,6 @@ from datetime import timedelta
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +30,8 @@ _PRIORITY_STYLES = {
 _STATE_STYLES = {"completed": "green", "running": "cyan", "queued": "dim"}
 _FRAME = 6
 """Lines of the live table that are not rows."""
+_BAR = 77
+"""Columns of the progress bar: as wide as the live table."""
 _RESULTS = 30
 """Lines of results at the end: more than there are kinds of work."""
 
@@ -102,9 +103,14 @@ class Screen:
         hidden = f"  {len(rows) - room} more below" if len(rows) > room else ""
         return Group(
             Text(f"{done} of {every} tasks ended{hidden}"),
-            ProgressBar(total=max(every, 1), completed=done, width=78),
+            _bar(done, every),
             table,
         )
+
+
+def _bar(done: int, every: int) -> Text:
+    filled = done * _BAR // max(every, 1)
+    return Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"))
 
 
 def _state(row: Row) -> str:
@@ -116,7 +122,7 @@ def _state(row: Row) -> str:
 def _columns(*columns: tuple[str, int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
     for name, width in columns:
-        right = name in {"waited", "took", "tasks", "middle wait", "longest wait"}
+        right = name in {"waited", "took", "tasks", "mean wait", "longest wait"}
         table.add_column(
             name,
             width=width,
@@ -152,13 +158,13 @@ def _failures(rows: list[Row]) -> RenderableType:
 
 def _waits(board: Board) -> RenderableType:
     table = _columns(
-        ("priority", 10), ("tasks", 6), ("middle wait", 13), ("longest wait", 14), ("took", 10)
+        ("priority", 10), ("tasks", 6), ("mean wait", 13), ("longest wait", 14), ("took", 10)
     )
     for waits in waits_by_priority(board.rows):
         table.add_row(
             Text(str(waits.priority), style=_PRIORITY_STYLES[waits.priority]),
             str(waits.tasks),
-            _span(waits.middle),
+            _span(waits.mean),
             _span(waits.longest),
             _span(waits.took),
         )

@@ -22,7 +22,7 @@ __all__ = ["run"]
 
 Result = TypeVar("Result")
 
-AT_ONCE = 8
+AT_ONCE = 24
 """Requests in flight."""
 PAUSE = timedelta(milliseconds=150)
 """Between two rounds of questions."""

@@ -32,6 +32,7 @@ class PageRunner:
         self._api = api
         self._background: list[asyncio.subprocess.Process] = []
         self._environment = _environment(folder, amqp_url, cache)
+        self._output = folder / "background.out"
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[PageRunner]:
@@ -51,7 +52,7 @@ class PageRunner:
             case "file":
                 (self._folder / block.argument).write_text(code)
             case "background":
-                self._background.append(await self._start(block.language, code, piped=False))
+                self._background.append(await self._start(block.language, code, self._output))
             case "fails":
                 code_of_end, printed = await self._finish(block.language, code)
                 assert code_of_end != 0, f"{block} should fail, but printed {printed}"
@@ -80,31 +81,36 @@ class PageRunner:
         try:
             await eventually(there, timeout=PATIENCE)
         except AssertionError:
-            raise AssertionError(f"{block} printed {last!r}, without {wanted!r}") from None
+            background = self._output.read_text() if self._output.is_file() else ""
+            raise AssertionError(
+                f"{block} printed {last!r}, without {wanted!r}; in the background: {background}"
+            ) from None
 
     async def _finish(self, language: str, code: str) -> tuple[int, str]:
-        process = await self._start(language, code, piped=True)
+        process = await self._start(language, code)
         async with asyncio.timeout(PATIENCE):
             printed, _ = await process.communicate()
         assert process.returncode is not None
         return process.returncode, printed.decode(errors="replace")
 
-    async def _start(self, language: str, code: str, *, piped: bool) -> asyncio.subprocess.Process:
+    async def _start(
+        self, language: str, code: str, output: Path | None = None
+    ) -> asyncio.subprocess.Process:
         command = (
             [sys.executable, "-c", code]
             if language == "python"
             else ["bash", "-euo", "pipefail", "-c", code]
         )
-        output = asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL
-        return await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self._folder,
-            env=self._environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=asyncio.subprocess.STDOUT if piped else output,
-            start_new_session=True,
-        )
+        with output.open("ab") if output else contextlib.nullcontext() as sink:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink or asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     async def _stop_background(self) -> None:
         """As Ctrl-C does, for each and all that it started."""
