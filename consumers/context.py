@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,7 +41,7 @@ class Task:
     def __init__(self, message: TaskMessage, on_progress: Callable[[Progress], None]) -> None:
         self._message = message
         self._on_progress = on_progress
-        self._cancelled = threading.Event()
+        self._cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
 
     @property
@@ -87,7 +86,7 @@ class Task:
 
         A coroutine need not look: it is cancelled.
         """
-        return self._cancelled.is_set()
+        return self._cancelled
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -112,7 +111,7 @@ class Task:
 
     def cancel(self) -> None:
         """Ask the handler to stop; the agent calls it."""
-        self._cancelled.set()
+        self._cancelled = True
 
 
 def printable_text(text: str, limit: int) -> str:

@@ -79,7 +79,7 @@ class RunningAgent:
         self._bench = Workbench(options, handlers, instance=self.instance, outbox=self._outbox)
         self._sources = Sources(loop.time)
         self._control = Control(options.agent_id, on_command=self._obey)
-        self._cache = ReplyCache(options.cache_folder(), options.agent_id)
+        self._cache = ReplyCache(options.cache_folder(), options.profile, amqp_url=url)
         self._registration = Registration(
             options.request(self.instance),
             publisher=self._publisher,

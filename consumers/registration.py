@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import random
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -18,6 +20,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 from coordinator.protocol.names import encode_word
 from coordinator.protocol.registration import REGISTER, RegisterReply, RegisterRequest
+from coordinator.protocol.requirements import Profile
 from coordinator.protocol.topology import REQUESTS
 
 from .control import Control
@@ -34,10 +37,21 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 
 
 class ReplyCache:
-    """The last reply, in a file named after the agent."""
+    """The last reply, in a file of its own for each agent, broker and profile: an agent that can do
+    something else now, or on another broker, serves other queues.
+    """
 
-    def __init__(self, folder: Path, agent_id: str) -> None:
-        self.path = folder / f"{encode_word(agent_id)}.json"
+    def __init__(self, folder: Path, profile: Profile, *, amqp_url: str) -> None:
+        broker = urlsplit(amqp_url)
+        what = [
+            f"{broker.hostname}:{broker.port}{broker.path}",
+            profile.agent_type,
+            *sorted(profile.capabilities),
+            "",
+            *sorted(profile.services),
+        ]
+        digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:12]
+        self.path = folder / f"{encode_word(profile.agent_id)}.{digest}.json"
 
     def load(self) -> RegisterReply | None:
         """None where there is none, or none that can be read."""

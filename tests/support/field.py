@@ -117,8 +117,10 @@ class Field:
     ) -> Agent:
         """An agent that was registered before, for ``serves`` or all queues that are open now."""
         offers = [SourceOffer.of(s) for s in (self.sources if serves is None else serves)]
-        ReplyCache(self.cache_dir, agent_id).save(RegisterReply(sources=offers))
-        return Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
+        agent = Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
+        cache = ReplyCache(self.cache_dir, agent.options.profile, amqp_url=self.url)
+        cache.save(RegisterReply(sources=offers))
+        return agent
 
     def message(self, source: Source, **data: Any) -> TaskMessage:
         return TaskMessage(

@@ -65,12 +65,20 @@ def test_the_broker_is_that_of_the_agent_then_of_the_environment(
 
 
 def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) -> None:
-    cache = ReplyCache(tmp_path / "new", "agent/7")
+    def cache_of(url: str, *capabilities: str) -> ReplyCache:
+        profile = Agent("agent/7", capabilities=capabilities).options.profile
+        return ReplyCache(tmp_path / "new", profile, amqp_url=url)
+
+    cache = cache_of("amqp://me:secret@there/v")
     assert cache.load() is None
     reply = RegisterReply(sources=[SourceOffer.of(Source("any", Priority.LOW))])
     cache.save(reply)
     assert cache.load() == reply
-    assert [path.name for path in cache.path.parent.iterdir()] == ["agent__2F7.json"]
+    (path,) = cache.path.parent.iterdir()
+    assert path.name.startswith("agent__2F7.")
+    assert cache_of("amqp://other:user@there/v").load() == reply
+    assert cache_of("amqp://me:secret@there/other").load() is None
+    assert cache_of("amqp://me:secret@there/v", "gpu").load() is None
     cache.path.write_text("{")
     assert cache.load() is None
 
