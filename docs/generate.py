@@ -6,6 +6,7 @@ import argparse
 import ast
 import inspect
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from coordinator import errors, settings
 from coordinator.api.app import create_app
 from coordinator.api.error_table import status_of
 from coordinator.api.services import Services
+from coordinator.domain import task
 from coordinator.protocol import commands, events, names, registration, topology
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
@@ -316,7 +318,30 @@ def _kind(document: dict[str, Any], field: dict[str, Any]) -> str:
     return str(kind)
 
 
+def states_page() -> Lines:
+    """Each state with its comment, and the states that may follow it."""
+    source = textwrap.dedent(inspect.getsource(task.State))
+    told = dict(re.findall(r'#: (.*)\n\s*\w+ = "(.*)"', source))
+    meaning = {name: comment for comment, name in told.items()}
+    yield "# States of a task"
+    yield ""
+    yield "From the table `TRANSITIONS` in `coordinator/domain/task.py`, within one generation. It is wider"
+    yield "than the usual way through, because reports of different authors may arrive out of order. An"
+    yield "event that asks for any other step changes no state."
+    yield ""
+    yield "| state | meaning | may become |"
+    yield "|---|---|---|"
+    for state in task.State:
+        after = task.TRANSITIONS.get(state, frozenset())
+        names = ", ".join(f"`{other}`" for other in task.State if other in after)
+        yield f"| `{state}` | {meaning[state]} | {names or 'nothing'} |"
+    yield ""
+    ended = ", ".join(f"`{state}`" for state in task.State if state in task.ENDED)
+    yield f"Final states: {ended}."
+
+
 PAGES: dict[str, Callable[[], Lines]] = {
+    "task-states.md": states_page,
     "settings.md": settings_page,
     "http.md": http_page,
     "broker.md": broker_page,
