@@ -13,7 +13,7 @@ from coordinator.domain.law import CancelOnAgent, RetryAt, fold
 from coordinator.domain.retry import RetryPolicy
 from coordinator.domain.tally import NOTHING, measure
 from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
-from coordinator.protocol.events import Event
+from coordinator.protocol.events import Event, TaskFailed
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
     RULES,
