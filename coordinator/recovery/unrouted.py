@@ -8,9 +8,11 @@ since the log has it, but no queue of work takes it: `coordinator.work` hands it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, NoReturn, Protocol
 
 from coordinator.broker.batch_reader import BatchReader
@@ -28,6 +30,9 @@ __all__ = ["PARKED_FROM", "Unrouted"]
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+
+PAUSE = timedelta(seconds=5)
+"""Before what could not be sent on is tried again."""
 
 PARKED_FROM = "parked-from"
 """The header that tells where a message that nobody understands was found."""
@@ -53,39 +58,78 @@ class Unrouted:
     """Run `session` with `Connection.keep`.
 
     Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened
-    queue, anything else in the log, where the projector parks what it cannot read. A message whose
-    turn fails stays here, and holds up no other.
+    queue, anything else in the log, where the projector parks what it cannot read. A message that
+    cannot be sent on now goes to the end of this queue after a ``pause``: it is tried for as long
+    as it takes, and holds up no other.
     """
 
-    def __init__(self, *, reopen: Reopen, publisher: Publishes) -> None:
+    def __init__(self, *, reopen: Reopen, publisher: Publishes, pause: timedelta = PAUSE) -> None:
         self._reopen = reopen
         self._publisher = publisher
+        self._pause = pause.total_seconds()
+        self._put_off: set[asyncio.Task[None]] = set()
 
     async def session(self, link: Link) -> NoReturn:
-        async with BatchReader(link, queue=UNROUTED, name="unrouted", batch=BATCH) as batches:
-            async for batch in batches:
-                await self._send_on(batch)
+        try:
+            async with BatchReader(link, queue=UNROUTED, name="unrouted", batch=BATCH) as batches:
+                async for batch in batches:
+                    await self._send_on(batch)
+        finally:
+            for task in self._put_off:
+                task.cancel()  # what they held comes back by itself
         raise ChannelLost
 
     async def _send_on(self, batch: list[Delivery]) -> None:
-        steps: list[Coroutine[Any, Any, None]] = []
         found: dict[Source, list[tuple[Delivery, Requirements]]] = {}
+        strange: list[Delivery] = []
         for delivery in batch:
             task = _task(delivery.message)
             if task is None:
-                steps.append(self._park(delivery))
+                strange.append(delivery)
             else:
                 found.setdefault(task.source, []).append((delivery, task.wanted))
-        steps += (self._refill(source, tasks) for source, tasks in found.items())
-        await _all(steps)
+        for source, tasks in found.items():
+            await self._refill(source, tasks)
+        await asyncio.gather(*(self._try(delivery, self._park(delivery)) for delivery in strange))
 
     async def _refill(self, source: Source, tasks: list[tuple[Delivery, Requirements]]) -> None:
-        await self._reopen(source, tasks[0][1], again=True)
+        try:
+            await self._reopen(source, tasks[0][1], again=True)
+        except CoordinatorError as exc:
+            logger.error("a queue is missing: %s", exc, extra={"queue": source.queue})
+            for delivery, _ in tasks:
+                self._put_off_one(delivery)
+            return
         logger.warning(
             "a queue was missing and was opened again",
             extra={"queue": source.queue, "tasks": len(tasks)},
         )
-        await _all([self._republish(source, delivery) for delivery, _ in tasks])
+        await asyncio.gather(
+            *(self._try(delivery, self._republish(source, delivery)) for delivery, _ in tasks)
+        )
+
+    async def _try(self, delivery: Delivery, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except CoordinatorError as exc:
+            logger.warning("could not send on what was unrouted: %s", exc)
+            self._put_off_one(delivery)
+
+    def _put_off_one(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._later(delivery))
+        self._put_off.add(task)
+        task.add_done_callback(self._put_off.discard)
+
+    async def _later(self, delivery: Delivery) -> None:
+        await asyncio.sleep(self._pause)
+        try:
+            await self._publisher.publish(
+                delivery.message.republished(), exchange="", key=UNROUTED, mandatory=True
+            )
+            await delivery.ack()
+        except CoordinatorError:
+            with contextlib.suppress(CoordinatorError):  # without its channel it is back already
+                await delivery.give_back()
 
     async def _republish(self, source: Source, delivery: Delivery) -> None:
         await self._publisher.publish(
@@ -113,16 +157,3 @@ def _task(message: Message) -> TaskMessage | None:
         return TaskMessage.from_message(message)
     except MalformedMessage:
         return None
-
-
-async def _all(steps: list[Coroutine[Any, Any, None]]) -> None:
-    """Take every step to its end; then raise `ChannelLost` if one failed.
-
-    The channel goes with the session, and what was not acknowledged comes back to the next one. The
-    pause before it keeps a queue that cannot be opened from being tried without end.
-    """
-    for outcome in await asyncio.gather(*steps, return_exceptions=True):
-        if isinstance(outcome, CoordinatorError):
-            raise ChannelLost(f"could not send on what was unrouted: {outcome}") from outcome
-        if isinstance(outcome, BaseException):
-            raise outcome

@@ -21,6 +21,7 @@ from tests.support.waiting import eventually
 
 GPU = Requirements(capabilities=("gpu",))
 SOURCE = Source("cap:gpu", Priority.NORMAL)
+ANY = Source("any", Priority.NORMAL)
 
 
 @pytest.fixture
@@ -111,6 +112,27 @@ async def test_a_task_of_a_lane_that_nobody_knows_opens_it(
 
     await reached(side, SOURCE, 1)
     assert SOURCE in side.book
+
+
+async def test_a_queue_that_cannot_be_opened_holds_up_no_other_and_loses_nothing(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    await side.submit(requirements=GPU)
+    await side.submit()
+    for source in (SOURCE, ANY):
+        await broker.delete_queue(source.queue)
+    of_another_kind = {"durable": True, "arguments": {}}
+    await broker.management.put("queues", broker.vhost, SOURCE.queue, body=of_another_kind)
+
+    stuck = await side.submit(requirements=GPU)
+    await side.submit()
+    await reached(side, ANY, 1)
+    assert await side.waiting(SOURCE) == 0
+
+    await broker.delete_queue(SOURCE.queue)
+    await reached(side, SOURCE, 1)
+    [(_, message)] = await side.take_all(SOURCE.queue)
+    assert message.correlation_id == stuck
 
 
 async def reached(side: SubmittingSide, source: Source, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from typing import Any
 
 from coordinator.broker.channel import Delivery
@@ -52,7 +53,9 @@ class SubmittingSide:
         self.clearer = QueueClearer(
             connection=reading, publisher=publisher, book=self.book, note=self.noted.append
         )
-        self.unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
+        self.unrouted = Unrouted(
+            reopen=self.opener.ensure, publisher=publisher, pause=timedelta(milliseconds=100)
+        )
 
     async def _find(self, task_id: str) -> TaskMessage:
         if task_id not in self.tasks:
@@ -68,6 +71,7 @@ class SubmittingSide:
         link = await self.reading.opened_or_refused()
         await self.opener.restore(link)
         await self.publisher.ready()
+        await self.looking.opened()
         return link
 
     @contextmanager
