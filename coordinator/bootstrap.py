@@ -288,11 +288,12 @@ def _check_version(link: Link) -> None:
 
 
 async def _all(*work: Coroutine[Any, Any, object]) -> None:
-    """Run every piece until one ends; end the others, then raise its error."""
+    """Run every piece until one ends; end the others, then raise what the first one raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await cancel_and_wait(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
