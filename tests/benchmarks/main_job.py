@@ -24,6 +24,7 @@ import httpx
 
 from coordinator.broker.node import EmbeddedNode
 from tests.e2e.processes import agent_process, client, get, service
+from tests.e2e.producer import submit_all
 from tests.support.waiting import eventually
 
 CONNECTIONS = 32
@@ -34,20 +35,11 @@ BODY = {
 }
 
 
-async def submit(http: httpx.AsyncClient, count: int) -> list[float]:
+async def submit(base_url: str, count: int) -> list[float]:
     """Submit ``count`` tasks over all connections; the seconds that each took."""
-    took: list[float] = []
-    todo = iter(range(count))
-
-    async def work() -> None:
-        for _ in todo:
-            began = time.perf_counter()
-            answer = await http.post("/tasks/submit", json=BODY)
-            took.append(time.perf_counter() - began)
-            answer.raise_for_status()
-
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
-    return took
+    answers = await submit_all(base_url, [BODY] * count, connections=CONNECTIONS)
+    assert {answer.status for answer in answers} == {200}
+    return [answer.seconds for answer in answers]
 
 
 async def completed(http: httpx.AsyncClient) -> int:
@@ -96,11 +88,11 @@ async def measure(tasks: int, rounds: int, folder: Path) -> None:
         client(base_url) as http,
     ):
         done = 0
-        await submit(http, 200)
+        await submit(base_url, 200)
         done += 200
         for number in range(rounds):
             began = time.perf_counter()
-            waits += await submit(http, tasks)
+            waits += await submit(base_url, tasks)
             rates.append(tasks / (time.perf_counter() - began))
             done += tasks
             output = folder / f"agent-{number}.out"
@@ -111,7 +103,7 @@ async def measure(tasks: int, rounds: int, folder: Path) -> None:
                 await until_completed(http, done)
                 drains.append((done - already) / (time.perf_counter() - began))
         async with agent_process(node.amqp_url, folder / "idle.out", "idle", slots=1):
-            await submit(http, 1)
+            await submit(base_url, 1)
             await until_completed(http, done + 1)
             idle = await idle_latency(http, 200)
         print()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 from tests.e2e.order import overtakings, read_steps
 from tests.e2e.processes import agent_process, client, get, service
+from tests.e2e.producer import submit_all
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
@@ -59,7 +57,7 @@ def profile(agent_id: str) -> Profile:
     )
 
 
-async def submit(http: httpx.AsyncClient, count: int, seed: int) -> dict[str, dict[str, Any]]:
+async def submit(base_url: str, count: int, seed: int) -> dict[str, dict[str, Any]]:
     """Submit ``count`` mixed tasks over 32 connections; what was answered 200, by id."""
     chance = random.Random(seed)
     wanted = [
@@ -70,16 +68,9 @@ async def submit(http: httpx.AsyncClient, count: int, seed: int) -> dict[str, di
         }
         for number in range(count)
     ]
-    accepted: dict[str, dict[str, Any]] = {}
-    todo = iter(wanted)
-
-    async def work() -> None:
-        for body in todo:
-            answer = await http.post("/tasks/submit", json=body)
-            assert answer.status_code == 200, answer.text
-            accepted[answer.json()["task_id"]] = body
-
-    await asyncio.gather(*(work() for _ in range(32)))
+    answers = await submit_all(base_url, wanted)
+    assert {answer.status for answer in answers} == {200}
+    accepted = {answer.body["task_id"]: body for answer, body in zip(answers, wanted, strict=True)}
     assert len(accepted) == count
     return accepted
 
@@ -90,13 +81,13 @@ async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_
     async with AsyncExitStack() as stack:
         _, base_url = await stack.enter_async_context(service(broker.url, tmp_path / "service"))
         http = await stack.enter_async_context(client(base_url))
-        accepted = await submit(http, BACKLOG, seed=1)
+        accepted = await submit(base_url, BACKLOG, seed=1)
         for agent_id, given in PROFILES.items():
             output = tmp_path / "agents" / f"{agent_id}.out"
             await stack.enter_async_context(
                 agent_process(broker.url, output, agent_id, profile=given)
             )
-        accepted |= await submit(http, TASKS - BACKLOG, seed=2)
+        accepted |= await submit(base_url, TASKS - BACKLOG, seed=2)
 
         async def all_ended() -> dict[str, Any] | None:
             stats: dict[str, Any] = (await get(http, "/tasks/status"))["stats"]
