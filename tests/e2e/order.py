@@ -13,7 +13,7 @@ from pathlib import Path
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 
-__all__ = ["Overtaking", "Step", "overtakings", "read_steps"]
+__all__ = ["Overtaking", "Step", "overtakings", "read_ends", "read_steps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,13 @@ def read_steps(ledger: Path) -> list[Step]:
                     )
                 )
     return sorted(steps, key=lambda step: step.at)
+
+
+def read_ends(ledger: Path) -> dict[str, tuple[str, str]]:
+    """The state of every task of a SQLite ledger, and who did it last, by id."""
+    with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as database:
+        rows = database.execute("SELECT task_id, state, agent_id FROM tasks").fetchall()
+    return {task_id: (state, agent_id) for task_id, state, agent_id in rows}
 
 
 def overtakings(steps: Sequence[Step], profiles: Mapping[str, Profile]) -> list[Overtaking]:
