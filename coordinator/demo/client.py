@@ -14,6 +14,7 @@ from .batch import Order
 
 __all__ = ["Client"]
 
+SERVICE = "agent-coordinator"
 _WORKING = frozenset({"active", "busy"})
 
 
@@ -21,6 +22,8 @@ class Client:
     """Talks to one coordinator; every failure is an `OperatorError` with a sentence."""
 
     def __init__(self, base_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        if "://" not in base_url:
+            base_url = f"http://{base_url}"
         self._base_url = base_url.rstrip("/")
         # A proxy from the environment would be asked for this machine's own loopback address.
         self._http = httpx.AsyncClient(
@@ -39,8 +42,11 @@ class Client:
     ) -> None:
         await self._http.__aexit__(kind, exc, trace)
 
-    async def health(self) -> dict[str, Any]:
-        return await self._ask("GET", "/health")
+    async def health(self) -> None:
+        """Make sure that this is a coordinator."""
+        found = await self._answer("GET", "/health")
+        if self._json(found).get("service") != SERVICE:
+            raise self._foreign()
 
     async def agents(self) -> list[Profile]:
         """Those that take work now."""
@@ -75,18 +81,30 @@ class Client:
         return task
 
     async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        response = await self._answer(method, path, body)
+        answer = self._json(response)
+        if response.status_code != httpx.codes.OK:
+            detail = answer.get("detail", response.reason_phrase)
+            raise OperatorError(f"{method} {path} answered {response.status_code}: {detail}")
+        return answer
+
+    async def _answer(self, method: str, path: str, body: object = None) -> httpx.Response:
         try:
-            response = await self._http.request(method, path, json=body)
+            return await self._http.request(method, path, json=body)
         except httpx.HTTPError as exc:
             raise OperatorError(
                 f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
                 "start one with `make run`, or name another with --url"
             ) from exc
+
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = response.json()
+            answer = response.json()
         except ValueError as exc:
-            raise OperatorError(f"{self._base_url}{path} is not a coordinator's API") from exc
-        if response.status_code != httpx.codes.OK:
-            detail = answer.get("detail", response.reason_phrase)
-            raise OperatorError(f"{method} {path} answered {response.status_code}: {detail}")
+            raise self._foreign() from exc
+        if not isinstance(answer, dict):
+            raise self._foreign()
         return answer
+
+    def _foreign(self) -> OperatorError:
+        return OperatorError(f"What answers at {self._base_url} is not a coordinator's API")

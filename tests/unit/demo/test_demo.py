@@ -81,7 +81,7 @@ class Api:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
         if path == "/health":
-            return httpx.Response(200, json={"status": "healthy"})
+            return httpx.Response(200, json={"status": "healthy", "service": "agent-coordinator"})
         if path == "/agents/discover":
             return httpx.Response(200, json={"agents": self.agents, "count": len(self.agents)})
         if path == "/tasks/submit":
@@ -163,9 +163,18 @@ def test_no_coordinator_is_told_in_one_line() -> None:
         run_demo(away)
 
 
-def test_another_service_on_the_port_is_told_in_one_line() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(404, json={"error": "Object Not Found"}),
+        httpx.Response(200, json=["hello"]),
+    ],
+    ids=["html", "404", "list"],
+)
+def test_another_service_on_the_port_is_told_in_one_line(answer: httpx.Response) -> None:
     with pytest.raises(OperatorError, match="not a coordinator's API"):
-        run_demo(lambda request: httpx.Response(200, text="<html>"))
+        run_demo(lambda request: answer)
 
 
 def test_a_broker_that_is_away_is_told_in_the_words_of_the_api() -> None:
