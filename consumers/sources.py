@@ -32,6 +32,7 @@ class Sources:
         self._offered: set[Source] = set()
         self._missing: dict[Source, _Missing] = {}
         self.on_change: Callable[[], None] = lambda: None
+        """Called whenever `hash` changes."""
 
     def __len__(self) -> int:
         return len(self._offered)
@@ -60,11 +61,13 @@ class Sources:
         self._missing[source] = _Missing(self._clock() + absence, absence)
         if before is None:
             logger.warning("a queue does not exist", extra={"queue": source.queue})
+            self.on_change()
 
     def found(self, source: Source) -> None:
         """It exists after all."""
         if source in self._missing:
             del self._missing[source]
+            self.on_change()
 
     def to_look_at(self) -> list[Source]:
         """What is there, and what was missed long enough ago to ask again."""
