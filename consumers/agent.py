@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from .handlers import HandlerFunction, Handlers
 from .life import RunningAgent
+from .log_lines import log_to_standard_error
 from .options import MAX_RESULT_BYTES, AgentOptions
 
 __all__ = ["Agent"]
@@ -106,10 +107,7 @@ class Agent:
 
         Raises `BrokerRefused` or `RegistrationRefused` where it cannot work at all.
         """
-        if not logging.getLogger().handlers:
-            logging.basicConfig(
-                level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-            )
+        log_to_standard_error()
         asyncio.run(self._run_until_told())
 
     async def _run_until_told(self) -> None:

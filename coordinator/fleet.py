@@ -1,7 +1,7 @@
 """The example agents of `coordinator up`: processes of their own, as agents always are.
 
-This module knows of the agents only their command line: ``python -m consumers.examples --list``
-tells which there are, and ``python -m consumers NAME`` runs one.
+This module knows of the agents only their command lines: ``python -m consumers.examples --list``
+tells which there are, and ``python -m consumers TARGET --id AGENT_ID`` runs one.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ class ExampleAgent:
     summary: str
 
 
-async def example_agents() -> list[ExampleAgent]:
-    """The agents that the examples offer, in the order in which they should be started."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumers.examples", "--list", stdout=asyncio.subprocess.PIPE
-    )
+async def example_agents(count: int | None = None) -> list[ExampleAgent]:
+    """The first ``count`` of the agents that the examples offer; past their number some are there
+    twice, under ids of their own. None is each of them once.
+    """
+    command = [sys.executable, "-m", "consumers.examples", "--list"]
+    if count is not None:
+        command += ["--count", str(count)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     if process.returncode != 0:
         raise OperatorError("The example agents cannot be listed: is the package complete?")
@@ -77,7 +80,7 @@ class Fleet:
         self._log_dir.mkdir(parents=True, exist_ok=True)
         for agent in self._agents:
             process = await spawn(
-                [sys.executable, "-m", "consumers", agent.target],
+                [sys.executable, "-m", "consumers", agent.target, "--id", agent.agent_id],
                 env=self._environment,
                 output=self._log(agent.agent_id),
             )

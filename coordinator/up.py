@@ -58,9 +58,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         )
         await stack.enter_async_context(serving(coordinator.app, listener))
         await coordinator.ready()
-        agents = await example_agents() if options.agents != 0 else []
-        if options.agents is not None:
-            agents = agents[: options.agents]
+        agents = await example_agents(options.agents)
         logs = settings.data_dir / "logs"
         await stack.enter_async_context(Fleet(agents, amqp_url=url, log_dir=logs, say=say))
         if agents:

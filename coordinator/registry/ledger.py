@@ -144,7 +144,7 @@ def _engine(url: str) -> Engine:
             return sa.create_engine(url, pool_pre_ping=True)
     if parsed.database:
         try:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _private_file(Path(parsed.database))
         except OSError as exc:
             raise OperatorError(
                 f"The data folder {Path(parsed.database).parent} cannot be made: {exc.strerror}."
@@ -158,6 +158,12 @@ def _engine(url: str) -> Engine:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _private_file(path: Path) -> None:
+    """Make the file, and its folder, for this user alone: the key of the task tokens is in it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
