@@ -29,6 +29,8 @@ class Control:
     def __init__(self, agent_id: str, *, on_command: Callable[[Command], None]) -> None:
         self._agent_id = agent_id
         self._on_command = on_command
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called whenever commands begin to arrive."""
         self._expected: dict[str, asyncio.Future[Message]] = {}
         self._queue: str | None = None
         self._ready = asyncio.Event()
@@ -93,6 +95,7 @@ class Control:
         )
         self._queue = queue
         self._ready.set()
+        self.on_ready()
         waiting = {
             asyncio.create_task(self._channel.closed()),
             asyncio.create_task(ended.wait()),

@@ -65,6 +65,7 @@ class Heartbeat:
         self._soon.set()
 
     async def run(self) -> NoReturn:
+        await self._changed_within(SPACING)  # the first one tells of an agent that is ready
         while True:
             self._soon.clear()
             await self._publisher.ready()

@@ -94,6 +94,7 @@ class RunningAgent:
             instance=self.instance,
             condition=self._condition,
         )
+        self._control.on_ready = self._heartbeat.beat_soon
         self._sources.on_change = self._sources_changed
         self._taking: Taking | None = None
         self._taking_ended: asyncio.Task[None] | None = None
@@ -191,7 +192,6 @@ class RunningAgent:
             self._taking = taking
             self._taking_ended = asyncio.create_task(taking.run())
             parts.add(self._taking_ended)
-        self._heartbeat.beat_soon()
         try:
             while link.open:
                 done, parts = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -199,6 +199,7 @@ class RunningAgent:
                     part.result()
         finally:
             self._taking = None
+            self._heartbeat.beat_soon()
             taking.stop()
             await _end(parts)
         raise ConnectionLost
