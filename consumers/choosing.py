@@ -105,8 +105,8 @@ def breaths(levels: Iterable[list[Source]], most: int) -> Iterable[list[Source]]
 
 
 def fresh_for(cost: float) -> float:
-    """Seconds for which a look may be acted upon, so that looking takes a fifth of the time at most."""
-    return min(max(0.005, 4 * cost), 0.1)
+    """Seconds for which a look may be acted upon, so that looking takes a third of the time at most."""
+    return min(max(0.005, 2 * cost), 0.05)
 
 
 def is_brisk(mean: float, slots: int) -> bool:

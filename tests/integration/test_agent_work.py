@@ -343,6 +343,29 @@ async def test_a_wrong_password_is_told_at_once(broker: Broker, tmp_path: Path) 
             pass
 
 
+# --- what operators see -----------------------------------------------------------------------
+
+
+async def test_connections_and_consumers_are_named_after_the_agent(
+    field: Field, broker: Broker
+) -> None:
+    agent = field.agent("hermes agent")
+    agent.default(lambda task: None)
+
+    async def named() -> bool:
+        names = await broker.connections()
+        return {"agent hermes agent", "agent hermes agent events"} <= set(names)
+
+    async def seated() -> bool:
+        found = await broker.management.get("consumers", broker.vhost)
+        tags = [one["consumer_tag"] for one in found if one["queue"]["name"] == NORMAL.queue]
+        return len(tags) == 1 and tags[0].startswith("hermes agent.door.")
+
+    async with agent.running():
+        await eventually(named, timeout=20)
+        await eventually(seated, timeout=20)
+
+
 # --- stopping ---------------------------------------------------------------------------------
 
 

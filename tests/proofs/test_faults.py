@@ -115,13 +115,14 @@ async def test_a_second_signal_does_not_wait(field: Field, start: Start) -> None
     assert await eventually(lambda: field.depth(NORMAL)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_agents_come_back_by_themselves_after_the_broker_was_away(
     own_broker: OwnBroker, tmp_path: Path
 ) -> None:
     release = asyncio.Event()
     runs: list[str] = []
-    async with Field(own_broker.url, tmp_path) as field:
+    async with Field(own_broker.url, tmp_path, lasting=True) as field:
         await field.open(NORMAL)
         agent = field.agent("worker-1", slots=2)
 

@@ -78,6 +78,7 @@ async def fleet(agents: list[Agent]) -> AsyncIterator[list[RunningAgent]]:
         await asyncio.gather(*(life.__aexit__(None, None, None) for life in lives))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_an_urgent_task_behind_ten_thousand_low_ones_starts_on_the_next_free_slot(
     field: Field, counts: list[int]
@@ -139,6 +140,7 @@ async def test_nothing_waits_behind_an_agent_on_a_long_task(field: Field) -> Non
         one.hurry()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_slow_tasks_do_not_slow_the_short_ones_behind_them(field: Field) -> None:
     count, slots = 8_000, 4
@@ -162,6 +164,7 @@ async def test_slow_tasks_do_not_slow_the_short_ones_behind_them(field: Field) -
     assert behind < 2 * plain + 0.5, f"{count / plain:.0f}/s alone, {count / behind:.0f}/s behind"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_a_burst_on_a_resting_fleet_loses_nothing_to_the_delivery_limit(
     field: Field, counts: list[int]

@@ -41,9 +41,6 @@ from .waiting import eventually
 
 __all__ = ["Field", "any_lane", "lane"]
 
-EARS = "test.events"
-"""A durable queue, so that nothing is missed while the broker is away."""
-
 Data = TypeVar("Data", bound=EventData)
 
 
@@ -57,9 +54,12 @@ def lane(name: str, priority: str = "normal") -> Source:
 
 
 class Field:
-    """Declares queues, submits tasks, and hears every event in the order of its arrival."""
+    """Declares queues, submits tasks, and hears every event in the order of its arrival.
 
-    def __init__(self, url: str, cache_dir: Path) -> None:
+    ``lasting`` is for tests that stop the broker: nothing is missed then, but each event costs more.
+    """
+
+    def __init__(self, url: str, cache_dir: Path, *, lasting: bool = False) -> None:
         self.url = url
         self.cache_dir = cache_dir
         self.events: list[Event] = []
@@ -69,6 +69,11 @@ class Field:
         self._connection = Connection(url, name="test field")
         self._publisher = Publisher(self._connection)
         self._channel: Channel | None = None
+        self._ears = (
+            QueueSpec(name="test.events", arguments={"x-queue-type": "quorum"})
+            if lasting
+            else QueueSpec(name=f"test.events.{new_id()}", exclusive=True)
+        )
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
@@ -87,11 +92,11 @@ class Field:
         await self._channel.declare(TOPOLOGY)
         await self._channel.declare(
             Topology(
-                queues=(QueueSpec(name=EARS, arguments={"x-queue-type": "quorum"}),),
-                bindings=(BindingSpec(exchange=EVENTS, target=EARS, key="#"),),
+                queues=(self._ears,),
+                bindings=(BindingSpec(exchange=EVENTS, target=self._ears.name, key="#"),),
             )
         )
-        await self._channel.consume(EARS, self._heard, tag=new_id(), no_ack=True)
+        await self._channel.consume(self._ears.name, self._heard, tag=new_id(), no_ack=True)
         await self._publisher.ready()
 
     def _heard(self, delivery: Delivery) -> None:

@@ -105,7 +105,7 @@ def test_naps_grow_with_the_quiet() -> None:
 
 @given(st.floats(min_value=0, max_value=100))
 def test_a_look_is_fresh_for_milliseconds(cost: float) -> None:
-    assert 0.005 <= fresh_for(cost) <= 0.1
+    assert 0.005 <= fresh_for(cost) <= 0.05
 
 
 @given(
