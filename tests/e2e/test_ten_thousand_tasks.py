@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 from tests.e2e.order import overtakings, read_ends, read_steps
@@ -77,6 +79,8 @@ async def submit(base_url: str, count: int, seed: int) -> dict[str, dict[str, An
     return accepted
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(420)
 async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_them(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -96,7 +100,7 @@ async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_
             ended = stats["tasks_completed"] + stats["tasks_failed"]
             return stats if ended >= TASKS else None
 
-        stats = await eventually(all_ended, timeout=150)
+        stats = await eventually(all_ended, timeout=300)
         sample = random.Random(3).sample(sorted(accepted), SAMPLE)
         told = {task_id: (await get(http, f"/tasks/{task_id}"))["task"] for task_id in sample}
 
