@@ -148,6 +148,7 @@ class RunningAgent:
         """Take nothing more. Leaving the context then waits for what runs."""
         if not self._draining.is_set():
             self._draining.set()
+            self._bench.take_no_more()
             self._heartbeat.beat_soon()
             if self._taking is not None:
                 self._taking.stop()

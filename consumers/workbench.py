@@ -67,6 +67,7 @@ class Workbench:
         self.receipts = Receipts()
         self.pace = Pace()
         self.default_timeout = timedelta(hours=1)
+        self._closing = False
         self.completed = 0
         self.failed = 0
         self.ended = 0
@@ -114,9 +115,12 @@ class Workbench:
     # --- taking in ----------------------------------------------------------------------------
 
     def take_in(self, delivery: Delivery, source: Source) -> None:
-        """Start the task, or keep it in hand until a slot is free."""
+        """Start the task, or keep it in hand until a slot is free; after `take_no_more`, return it."""
         self._touch()
         self.receipts.hold(delivery)
+        if self._closing:
+            self.receipts.give_back(delivery)
+            return
         try:
             message = TaskMessage.from_message(delivery.message)
         except MalformedMessage as exc:
@@ -287,6 +291,10 @@ class Workbench:
         for attempt in list(self._running.values()):
             if (attempt.message.task_id, attempt.message.generation) == (task_id, generation):
                 attempt.ask_to_stop(Stop.CANCELLED)
+
+    def take_no_more(self) -> None:
+        """What still arrives is for others."""
+        self._closing = True
 
     def hurry(self) -> None:
         """Stop every handler now, and give its task back."""

@@ -391,6 +391,23 @@ async def test_draining_finishes_what_runs_and_takes_nothing_more(field: Field) 
     assert second not in field.ended()
 
 
+async def test_what_arrives_while_draining_is_for_others(field: Field) -> None:
+    tasks = 20
+    agent = field.agent("worker-1", slots=4)
+    lives = [agent.running()]
+
+    @agent.default
+    async def last(task: Task) -> None:
+        lives[0].drain()  # while the loop is busy taking
+
+    async with lives[0]:
+        await field.submit_many(NORMAL, tasks)
+        await eventually(field.ended)
+    await eventually(lambda: field.heard(AgentStopped))
+    assert await field.depth(NORMAL) == tasks - len(field.ended())
+    assert len(field.started()) == len(field.ended()) <= 4
+
+
 async def test_hurrying_gives_tasks_back(field: Field) -> None:
     agent = field.agent("worker-1")
 
