@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -45,6 +46,8 @@ class Attempt:
         self.deliveries = [] if delivery is None else [delivery]
         """More than one where a lost connection had the broker deliver it to us again."""
         self.started_at = datetime.now(UTC)
+        self.lasted = 0.0
+        """Seconds in the handler, without the wait for its turn on the loop."""
         self.progress: ProgressLine | None = None
         self.stop: Stop | None = None
         self.thread: asyncio.Future[Any] | None = None
@@ -96,6 +99,7 @@ async def run_attempt(
             retryable=False,
         )
     limit = asyncio.timeout(timeout.total_seconds())
+    began = time.monotonic()
     try:
         async with limit:
             if handler.asynchronous:
@@ -123,6 +127,8 @@ async def run_attempt(
     except (Exception, SystemExit, GeneratorExit, KeyboardInterrupt) as exc:  # noqa: BLE001
         # Whatever a handler raises is the outcome of its task and must not end the agent.
         return failed_with(exc)
+    finally:
+        attempt.lasted = time.monotonic() - began
 
 
 def _stopped(why: Stop | None, exc: asyncio.CancelledError) -> Outcome:

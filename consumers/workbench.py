@@ -186,7 +186,6 @@ class Workbench:
             )
         )
         seconds = message.timeout_seconds
-        began = self._loop.time()
         attempt.running = asyncio.create_task(
             run_attempt(
                 attempt,
@@ -197,10 +196,9 @@ class Workbench:
                 max_result_bytes=self._options.max_result_bytes,
             )
         )
-        attempt.running.add_done_callback(lambda ended: self._ended(attempt, ended, began))
+        attempt.running.add_done_callback(lambda ended: self._ended(attempt, ended))
 
-    def _ended(self, attempt: Attempt, ended: asyncio.Task[Outcome], began: float) -> None:
-        seconds = self._loop.time() - began
+    def _ended(self, attempt: Attempt, ended: asyncio.Task[Outcome]) -> None:
         if ended.cancelled():  # asked to stop before it had begun
             outcome: Outcome = Cancelled() if attempt.stop is Stop.CANCELLED else Returned()
         else:
@@ -209,8 +207,8 @@ class Workbench:
             attempt.progress.end()
         self.ended += 1
         self._running.pop(attempt.fence, None)
-        self.pace.note(attempt.source, seconds)
-        self._conclude(attempt, outcome, timedelta(seconds=seconds))
+        self.pace.note(attempt.source, attempt.lasted)
+        self._conclude(attempt, outcome, timedelta(seconds=attempt.lasted))
         if attempt.thread is not None and not attempt.thread.done():
             logger.warning(
                 "a handler goes on in its thread and keeps its slot until it returns",
