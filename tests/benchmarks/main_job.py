@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from coordinator.broker.node import EmbeddedNode
-from tests.e2e.processes import agent_process, client, get, service
+from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.e2e.producer import submit_all
 from tests.support.waiting import eventually
 
@@ -88,6 +88,7 @@ async def measure(tasks: int, rounds: int, folder: Path) -> None:
         client(base_url) as http,
     ):
         done = 0
+        await ready(http)
         await submit(base_url, 200)
         done += 200
         for number in range(rounds):

@@ -16,7 +16,7 @@ import httpx
 
 from tests.support.waiting import eventually
 
-__all__ = ["Process", "agent_process", "client", "service", "spawned"]
+__all__ = ["Process", "agent_process", "client", "ready", "service", "spawned"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTENING = re.compile(r"listening on (http://\S+)")
@@ -100,7 +100,9 @@ async def spawned(
 async def service(
     amqp_url: str, data_dir: Path, *, port: int = 0, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[tuple[Process, str]]:
-    """`coordinator serve` as a process; yields it and its base URL once it listens."""
+    """`coordinator serve` as a process; yields it and its base URL once it listens, which is before
+    it is `ready` to take tasks.
+    """
     command = [sys.executable, "-m", "coordinator.cli", "serve"]
     command += ["--amqp-url", amqp_url, "--data-dir", str(data_dir), "--port", str(port)]
     output = data_dir / "serve.out"
@@ -141,6 +143,15 @@ async def client(base_url: str) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
     async with httpx.AsyncClient(base_url=base_url, timeout=30, limits=limits) as http:
         yield http
+
+
+async def ready(http: httpx.AsyncClient) -> None:
+    """Wait until tasks can be submitted."""
+
+    async def is_ready() -> bool:
+        return (await http.get("/health/ready")).status_code == 200
+
+    await eventually(is_ready, timeout=60)
 
 
 async def get(http: httpx.AsyncClient, path: str) -> dict[str, Any]:

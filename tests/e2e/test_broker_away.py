@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import agent_process, client, get, service
+from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.support.broker import OwnBroker
 from tests.support.waiting import eventually
 
@@ -103,6 +103,7 @@ async def test_agents_go_on_while_no_coordinator_runs(
 
         await eventually(drained, timeout=60)
         async with service(own_broker.url, data_dir) as (_, base_url), client(base_url) as http:
+            await ready(http)
 
             async def told() -> bool:
                 stats = (await get(http, "/tasks/status"))["stats"]

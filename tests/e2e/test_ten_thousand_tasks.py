@@ -12,7 +12,7 @@ import pytest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 from tests.e2e.order import overtakings, read_ends, read_steps
-from tests.e2e.processes import agent_process, client, get, service
+from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.e2e.producer import submit_all
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
@@ -73,7 +73,7 @@ async def submit(base_url: str, count: int, seed: int) -> dict[str, dict[str, An
         for number in range(count)
     ]
     answers = await submit_all(base_url, wanted)
-    assert {answer.status for answer in answers} == {200}
+    assert [answer for answer in answers if answer.status != 200] == []
     accepted = {answer.body["task_id"]: body for answer, body in zip(answers, wanted, strict=True)}
     assert len(accepted) == count
     return accepted
@@ -87,6 +87,7 @@ async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_
     async with AsyncExitStack() as stack:
         _, base_url = await stack.enter_async_context(service(broker.url, tmp_path / "service"))
         http = await stack.enter_async_context(client(base_url))
+        await ready(http)
         accepted = await submit(base_url, BACKLOG, seed=1)
         for agent_id, given in PROFILES.items():
             output = tmp_path / "agents" / f"{agent_id}.out"
