@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,15 +31,18 @@ from coordinator.protocol.events import (
     TaskStarted,
     TaskSubmitted,
 )
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.task import Backoff, TaskMessage
 
 from .retry import RetryPolicy
 from .task import Runner, State, Task
 
-__all__ = ["CLEARED", "CancelOnAgent", "Effect", "Folded", "RetryAt", "Rules", "fold"]
+__all__ = ["CLEARED", "CancelOnAgent", "Effect", "Folded", "PublishAt", "Rules", "fold"]
 
 CLEARED = "cleared"
 """The reason of a cancellation with the queue: it ends what waits there, nothing that goes on."""
+
+LONGEST_TYPE = 128
+"""Characters kept of a task's type, to be searched for."""
 
 MAX_RUNNERS = 16
 """Agents remembered per task, to be told when it ends; the oldest are forgotten first."""
@@ -56,8 +59,8 @@ class CancelOnAgent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetryAt:
-    """Have this attempt published when it is due."""
+class PublishAt:
+    """Have this attempt put on its queue when it is due."""
 
     task_id: str
     generation: int
@@ -65,7 +68,7 @@ class RetryAt:
     due: datetime
 
 
-Effect = CancelOnAgent | RetryAt
+Effect = CancelOnAgent | PublishAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ def _told_by_message(
     if data.generation < task.generation:
         return folded
     if isinstance(data, TaskSubmitted):
+        if data.task.not_before is not None:
+            return _scheduled(folded, data.attempt, data.task.not_before)
         again = data.attempt > folded.task.failed  # what a retry would ask for is here already
         task = _published(folded.task, data.attempt)
         return Folded(task, () if again else folded.effects)
@@ -132,11 +137,15 @@ def _told_by_message(
 
 def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) -> Folded:
     """Take the content from the message, and decide what waited for it."""
-    if not task.known:
+    if message.generation > task.content:
         task = task._replace(
+            content=message.generation,
             max_attempts=message.max_attempts,
             priority=message.priority,
             lane=message.source.lane,
+            task_type=None if message.task_type is None else message.task_type[:LONGEST_TYPE],
+            backoff=None if message.backoff is None else message.backoff.model_dump(),
+            expires_at=message.expires_at,
             submitted_at=message.submitted_at,
             submission=event_id,
         )
@@ -145,6 +154,17 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
     elif message.generation == task.generation and message.attempt > task.published:
         task = task._replace(max_attempts=message.max_attempts)
     return Folded(task)
+
+
+def _scheduled(folded: Folded, attempt: int, due: datetime) -> Folded:
+    """Its time is to come: unless it has been on a queue already, it waits for that."""
+    task = folded.task
+    if task.ended or max(task.published, task.started, task.failed, task.settled) > 0:
+        return folded
+    scheduled = PublishAt(
+        task_id=task.task_id, generation=task.generation, attempt=attempt, due=due
+    )
+    return Folded(task._replace(state=State.SCHEDULED), (*folded.effects, scheduled))
 
 
 def _published(task: Task, attempt: int) -> Task:
@@ -161,10 +181,11 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
     if data.attempt < task.published:
         return Folded(task)
     attempt = max(task.attempt, data.attempt)
-    task = task._replace(published=data.attempt)
+    task = task._replace(published=data.attempt, settled=data.attempt)
     if task.ended:
         return Folded(task)
-    if data.reason == "expired":
+    rejected_late = task.expires_at is not None and task.expires_at <= event.time
+    if data.reason == "expired" or (data.reason == "rejected" and rejected_late):
         return _ended(task, event, State.EXPIRED, error=_EXPIRED)
     if attempt <= task.failed:
         return Folded(task)
@@ -298,6 +319,8 @@ def _counted(task: Task, agent_id: str, attempt: int, at: datetime) -> Task:
 
 
 def _cancelled(task: Task, event: Event, data: TaskCancelled, _: Rules) -> Folded:
+    if data.reason == CLEARED and data.attempt >= task.published:
+        task = task._replace(settled=max(task.settled, data.attempt))
     if task.ended or (data.reason == CLEARED and data.attempt < task.attempt):
         return Folded(task)
     error = {"type": "Cancelled", "message": data.reason, "retryable": False}
@@ -324,18 +347,35 @@ def _decided(task: Task, failed_at: datetime, event_id: str | None, rules: Rules
         dead = waiting._replace(state=State.DEAD, runners=())
         return Folded(dead, _cancel_all(dead, task.runners))
     asked = error.get("retry_after_seconds")
-    pause = rules.retry.pause(
+    pause = _policy(task, rules.retry).pause(
         task.failed,
         jitter=_jitter(task),
-        asked=None if asked is None else timedelta(seconds=min(asked, _LONGEST_SECONDS)),
+        asked=None if asked is None else _duration(asked),
     )
-    again = RetryAt(
+    again = PublishAt(
         task_id=task.task_id,
         generation=task.generation,
         attempt=task.failed + 1,
         due=rules.now + pause,
     )
     return Folded(waiting._replace(ended_at=None, outcome=None), (again,))
+
+
+def _policy(task: Task, usual: RetryPolicy) -> RetryPolicy:
+    given = task.backoff
+    if given is None:
+        return usual
+    first, factor, longest = (given.get(name) for name in Backoff.model_fields)
+    return replace(
+        usual,
+        first=usual.first if first is None else _duration(first),
+        factor=usual.factor if factor is None else factor,
+        longest=usual.longest if longest is None else _duration(longest),
+    )
+
+
+def _duration(seconds: float) -> timedelta:
+    return timedelta(seconds=min(seconds, _LONGEST_SECONDS))
 
 
 def _jitter(task: Task) -> float:
@@ -376,9 +416,13 @@ def _reopened(task: Task, data: TaskEvent) -> Task:
         task_id=task.task_id,
         generation=data.generation,
         attempt=data.attempt,
+        content=task.content,
         max_attempts=task.max_attempts,
         priority=task.priority,
         lane=task.lane,
+        task_type=task.task_type,
+        backoff=task.backoff,
+        expires_at=task.expires_at,
         submitted_at=task.submitted_at,
         submission=task.submission,
         first_started_at=task.first_started_at,

@@ -45,7 +45,7 @@ def measure(task: Task | None) -> Tally:
     if task.submitted_at is not None and task.first_started_at is not None:
         wait = max(task.first_started_at - task.submitted_at, timedelta())
     return Tally(
-        tasks_distributed=int(task.known),
+        tasks_distributed=int(task.known and (task.published > 0 or task.generation > 1)),
         tasks_completed=int(task.state is State.COMPLETED),
         tasks_failed=int(task.state is State.DEAD),
         assignments=task.starts,

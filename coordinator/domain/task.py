@@ -76,12 +76,22 @@ class Task(NamedTuple):
     """The highest attempt of this generation that started; 0 for none."""
     failed: int = 0
     """The highest attempt of this generation that failed; 0 for none."""
+    settled: int = 0
+    """The highest attempt of this generation whose message was seen to leave its queue without an
+    agent: cleared, or given up by the broker."""
     runners: tuple[Runner, ...] = ()
 
+    content: int = 0
+    """The generation of the message that the following are from; 0 until one was folded, since what
+    agents say may reach the log before it."""
     max_attempts: int | None = None
-    """None until the task's own message was folded: others may reach the log before it."""
     priority: Priority | None = None
     lane: str | None = None
+    task_type: str | None = None
+    backoff: dict[str, Any] | None = None
+    """`protocol.task.Backoff`, where the task has its own."""
+    expires_at: datetime | None = None
+    """Not to be started after this instant."""
     submitted_at: datetime | None = None
     submission: str | None = None
     """The id of the event that holds the task's content."""
@@ -107,7 +117,14 @@ class Task(NamedTuple):
     @property
     def known(self) -> bool:
         """Whether its own message was folded, so that it has content."""
-        return self.max_attempts is not None
+        return self.content > 0
+
+    @property
+    def gone(self) -> bool:
+        """Whether its newest message is known to have left its queue: in an agent's hands, or for
+        good.
+        """
+        return max(self.started, self.failed, self.settled) >= self.published
 
     @property
     def ended(self) -> bool:

@@ -14,10 +14,23 @@ from .message import Message
 from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["TASK_TYPE", "TaskMessage", "describe"]
+__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe"]
 
 TASK_TYPE = "task"
 """The AMQP `type` property of a task message."""
+
+
+class Backoff(BaseModel):
+    """How long to wait before another attempt; what is None is as the coordinator has it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    first_seconds: float | None = Field(default=None, ge=0)
+    """The pause after the first failed attempt."""
+    factor: float | None = Field(default=None, ge=1)
+    """Each pause is this many times the one before."""
+    longest_seconds: float | None = Field(default=None, ge=0)
+    """No pause is longer."""
 
 
 class TaskMessage(BaseModel):
@@ -32,12 +45,17 @@ class TaskMessage(BaseModel):
     """Goes up when a person redrives a dead task."""
     attempt: int = Field(default=1, ge=1)
     max_attempts: int = Field(default=1, ge=1)
+    backoff: Backoff | None = None
+    """Where the task has its own."""
     task_data: dict[str, Any]
     priority: Priority
     requirements: dict[str, Any] = Field(default_factory=dict)
     submitted_at: datetime
     timeout_seconds: float | None = None
     """Seconds that one attempt may take; None means the agent's default."""
+    not_before: datetime | None = None
+    """Only in the message that schedules a task, which goes to the log alone; the one that is put on
+    a queue when the time has come has none."""
     expires_at: datetime | None = None
     """Not to be started after this instant."""
     metadata: dict[str, Any] | None = None
@@ -64,8 +82,9 @@ class TaskMessage(BaseModel):
 
     @property
     def message_id(self) -> str:
-        """One per attempt, so that a task published twice is folded once."""
-        return f"{self.task_id}.{self.generation}.{self.attempt}"
+        """One per attempt, so that a task published twice is folded once; scheduling has its own."""
+        attempt = f"{self.task_id}.{self.generation}.{self.attempt}"
+        return attempt if self.not_before is None else f"{attempt}.scheduled"
 
     def to_message(self, headers: dict[str, Any] | None = None) -> Message:
         """``headers`` may carry a W3C `traceparent`."""

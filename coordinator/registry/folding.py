@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.law import Effect, RetryAt, Rules, fold
+from coordinator.domain.law import Effect, PublishAt, Rules, fold
 from coordinator.domain.tally import NOTHING, Tally, measure
-from coordinator.domain.task import Task
+from coordinator.domain.task import State, Task
 from coordinator.protocol.events import AgentEvent, Event, TaskEvent
 
 from . import event_rows, schema
@@ -81,8 +81,16 @@ def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]
     upsert(connection, schema.tasks, ["task_id"], [row_of(task) for task in changed])
+    _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
-    return effects
+    return [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+
+
+def _is_past(effect: Effect, task: Task) -> bool:
+    """Whether a later event of the same batch has seen to it."""
+    return isinstance(effect, PublishAt) and (
+        task.ended or task.generation > effect.generation or task.published >= effect.attempt
+    )
 
 
 def _load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
@@ -103,6 +111,26 @@ def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterab
     )
 
 
+def _clean_outbox(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    """What was to be put on a queue was seen there, or its task has ended."""
+    outbox = schema.outbox
+    for task in changed:
+        was = before.get(task.task_id)
+        if was is None or not (was.state in _IN_OUTBOX or task.generation > was.generation):
+            continue
+        done = outbox.c.generation == task.generation
+        if not task.ended:
+            done &= outbox.c.attempt <= task.published
+        connection.execute(
+            outbox.delete().where(
+                outbox.c.task_id == task.task_id, done | (outbox.c.generation < task.generation)
+            )
+        )
+
+
+_IN_OUTBOX = (State.SCHEDULED, State.WAITING)
+
+
 def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:
     rows = [
         {
@@ -112,6 +140,6 @@ def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:
             "due_at": micros(effect.due),
         }
         for effect in effects
-        if isinstance(effect, RetryAt)
+        if isinstance(effect, PublishAt)
     ]
     insert_new(connection, schema.outbox, ["task_id", "generation", "attempt"], rows)

@@ -36,7 +36,7 @@ __all__ = [
     "totals",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -80,10 +80,15 @@ tasks = Table(
     Column("published", Integer, nullable=False),
     Column("started", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
+    Column("settled", Integer, nullable=False),
     Column("runners", Text),
+    Column("content", Integer, nullable=False),
     Column("max_attempts", Integer),
     Column("priority", String(16)),
     Column("lane", String(300)),
+    Column("task_type", String(128)),
+    Column("backoff", Text),
+    Column("expires_at", BigInteger),
     Column("submitted_at", BigInteger),
     Column("submission", String(200)),
     Column("agent_id", String(128)),
@@ -92,12 +97,14 @@ tasks = Table(
     Column("ended_at", BigInteger),
     Column("progress", Text),
     Column("error", Text),
+    Column("error_type", String(128)),
     Column("outcome", String(200)),
     Column("starts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
 )
-"""Where each task stands, column by field `domain.task.Task`. What it holds and what came of it is
-written once, in the events that `submission` and `outcome` name."""
+"""Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
+by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
+name."""
 
 agents = Table(
     "agents",
@@ -132,9 +139,13 @@ outbox = Table(
     Column("generation", Integer, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("due_at", BigInteger, nullable=False),
+    Column("claimed_until", BigInteger, nullable=False, server_default="0"),
+    Column("task_data", Text),
     Index("outbox_by_due", "due_at"),
 )
-"""Attempts to be published when they are due. The message is made of the task's submission."""
+"""Attempts to be put on their queue when they are due. The message is made of the task's submission,
+with this `task_data` where it is given. Any coordinator may claim a due row for a while; the row goes
+when the message was seen in the log, or the task has ended."""
 
 parked = Table(
     "parked",

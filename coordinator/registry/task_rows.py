@@ -25,10 +25,15 @@ def row_of(task: Task) -> dict[str, Any]:
         "published": task.published,
         "started": task.started,
         "failed": task.failed,
+        "settled": task.settled,
         "runners": _text([[one.attempt, one.agent_id] for one in task.runners] or None),
+        "content": task.content,
         "max_attempts": task.max_attempts,
         "priority": None if task.priority is None else task.priority.value,
         "lane": task.lane,
+        "task_type": task.task_type,
+        "backoff": _text(task.backoff),
+        "expires_at": _micros(task.expires_at),
         "submitted_at": _micros(task.submitted_at),
         "submission": task.submission,
         "agent_id": task.agent_id,
@@ -37,6 +42,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "ended_at": _micros(task.ended_at),
         "progress": _text(task.progress),
         "error": _text(task.error),
+        "error_type": _error_type(task.error),
         "outcome": task.outcome,
         "starts": task.starts,
         "failures": task.failures,
@@ -52,10 +58,15 @@ def task_of(row: Row[Any]) -> Task:
         published=row.published,
         started=row.started,
         failed=row.failed,
+        settled=row.settled,
         runners=tuple(Runner(*one) for one in _value(row.runners) or ()),
+        content=row.content,
         max_attempts=row.max_attempts,
         priority=None if row.priority is None else Priority(row.priority),
         lane=row.lane,
+        task_type=row.task_type,
+        backoff=_value(row.backoff),
+        expires_at=_instant(row.expires_at),
         submitted_at=_instant(row.submitted_at),
         submission=row.submission,
         agent_id=row.agent_id,
@@ -68,6 +79,13 @@ def task_of(row: Row[Any]) -> Task:
         starts=row.starts,
         failures=row.failures,
     )
+
+
+LONGEST_ERROR_TYPE = 128
+
+
+def _error_type(error: dict[str, Any] | None) -> str | None:
+    return None if error is None else str(error.get("type", ""))[:LONGEST_ERROR_TYPE]
 
 
 def _text(value: Any) -> str | None:

@@ -145,6 +145,7 @@ def brokers_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]
 def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
     return st.one_of(
         st.builds(submitted, task_ids, generation=st.integers(1, 2), attempt=_attempts),
+        st.builds(submitted, task_ids, not_before=st.just(at(60))),
         agents_events(task_ids),
         coordinators_events(task_ids),
         brokers_events(task_ids),

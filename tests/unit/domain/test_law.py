@@ -9,11 +9,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from coordinator.domain.law import CancelOnAgent, RetryAt, fold
+from coordinator.domain.law import CancelOnAgent, Folded, PublishAt, fold
 from coordinator.domain.retry import RetryPolicy
 from coordinator.domain.tally import NOTHING, measure
 from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
 from coordinator.protocol.events import Event, TaskFailed
+from coordinator.protocol.task import Backoff
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
     RULES,
@@ -74,7 +75,7 @@ def test_a_failure_with_attempts_left_waits_and_asks_for_the_next_attempt() -> N
     assert end.task.state is State.WAITING
     assert end.task.ended_at is None
     (again,) = end.effects
-    assert isinstance(again, RetryAt)
+    assert isinstance(again, PublishAt)
     assert (again.task_id, again.generation, again.attempt) == ("t", 1, 2)
     longest = RetryPolicy().first
     assert START + longest / 2 <= again.due <= START + longest
@@ -83,7 +84,7 @@ def test_a_failure_with_attempts_left_waits_and_asks_for_the_next_attempt() -> N
 def test_a_failure_may_say_when_to_try_again() -> None:
     end = fold(folded(submitted(), started()), failed(retry_after_seconds=90), RULES)
     (again,) = end.effects
-    assert isinstance(again, RetryAt)
+    assert isinstance(again, PublishAt)
     assert again.due == START + timedelta(seconds=90)
 
 
@@ -108,6 +109,35 @@ def test_the_last_of_several_attempts_ends_dead() -> None:
     task = folded(*history)
     assert task.state is State.DEAD
     assert (task.starts, task.failures) == (MAX_ATTEMPTS, MAX_ATTEMPTS)
+
+
+def test_a_task_may_have_its_own_pauses() -> None:
+    own = Backoff(first_seconds=100, factor=3, longest_seconds=200)
+    history = [submitted(backoff=own, max_attempts=9)]
+    for attempt, longest in ((1, 100), (2, 200), (3, 200)):
+        history.append(failed(attempt=attempt))
+        (again,) = fold(folded(*history[:-1]), history[-1], RULES).effects
+        assert isinstance(again, PublishAt)
+        assert timedelta(seconds=longest / 2) <= again.due - START <= timedelta(seconds=longest)
+        history.append(submitted(attempt=attempt + 1, backoff=own, max_attempts=9))
+
+
+def test_a_scheduled_task_waits_for_its_time_and_is_then_queued() -> None:
+    scheduled = fold(None, submitted(not_before=at(500)), RULES)
+    assert scheduled.task.state is State.SCHEDULED
+    assert scheduled.task.gone
+    assert scheduled.effects == (PublishAt(task_id="t", generation=1, attempt=1, due=at(500)),)
+    assert measure(scheduled.task).tasks_distributed == 0
+    task = folded(submitted(), onto=scheduled.task)
+    assert (task.state, task.published, task.gone) == (State.QUEUED, 1, False)
+    assert measure(task).tasks_distributed == 1
+    assert fold(task, submitted(not_before=at(500)), RULES) == Folded(task)
+
+
+def test_a_scheduled_task_that_is_cancelled_never_comes() -> None:
+    task = folded(submitted(not_before=at(500)), cancelled(), submitted(not_before=at(500)))
+    assert task.state is State.CANCELLED
+    assert task.gone
 
 
 # --- fences -----------------------------------------------------------------------------------
@@ -195,6 +225,15 @@ def test_a_redrive_opens_a_new_generation_and_older_ones_are_only_ever_late() ->
     assert told.effects == cancels("bob", reason="superseded")
 
 
+def test_a_redriven_task_has_the_content_that_it_was_given_then() -> None:
+    dead = folded(submitted(**ONE_ATTEMPT), started(), failed())
+    task = folded(submitted(generation=2, max_attempts=5, expires_at=at(99)), onto=dead)
+    assert (task.submission, task.max_attempts, task.expires_at) == ("t.2.1", 5, at(99))
+    assert folded(submitted(generation=2), completed(generation=2), onto=dead).content == 2
+    early = folded(completed(generation=2), submitted(generation=2), onto=dead)
+    assert (early.state, early.content) == (State.COMPLETED, 2)
+
+
 def test_an_agent_cannot_reopen_a_task_by_naming_a_later_generation() -> None:
     task = folded(submitted(), completed())
     assert fold(task, started("bob", generation=9)).task == task
@@ -227,6 +266,32 @@ def test_an_expired_message_is_the_end() -> None:
     assert folded(submitted(), dead_lettered("expired")).state is State.EXPIRED
 
 
+def test_a_message_that_is_rejected_after_its_deadline_has_expired() -> None:
+    told = dead_lettered("rejected", seconds=9)
+    assert folded(submitted(expires_at=at(8)), told).state is State.EXPIRED
+    assert folded(submitted(expires_at=at(10)), told).state is State.WAITING
+
+
+@pytest.mark.parametrize(
+    ("events", "gone"),
+    [
+        ([], False),
+        ([cancelled()], False),
+        ([cancelled(), started()], True),
+        ([started(), completed()], True),
+        ([cancelled("cleared")], True),
+        ([dead_lettered("rejected")], True),
+        ([started(), failed()], True),
+        ([started(), failed(), submitted(attempt=2)], False),
+        ([started(), failed(), submitted(attempt=2), cancelled("cleared", attempt=1)], False),
+    ],
+)
+def test_a_message_is_gone_once_it_was_seen_to_leave_its_queue(
+    events: list[Event], gone: bool
+) -> None:
+    assert folded(submitted(), *events).gone is gone
+
+
 def test_the_broker_giving_up_an_older_message_is_late() -> None:
     task = folded(submitted(), started(), failed(), submitted(attempt=2))
     for reason in ("rejected", "delivery_limit", "expired"):
@@ -250,7 +315,7 @@ def test_a_failure_before_the_submission_is_decided_when_the_attempts_are_known(
     assert fold(undecided, submitted(**ONE_ATTEMPT)).task.state is State.DEAD
     again = fold(undecided, submitted(), RULES)
     assert again.task.state is State.WAITING
-    assert isinstance(again.effects[0], RetryAt)
+    assert isinstance(again.effects[0], PublishAt)
 
 
 def test_progress_proves_a_start_that_is_late_or_lost() -> None:

@@ -28,6 +28,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry import schema
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.rebuild import rebuild
+from coordinator.registry.schema import micros
 from tests.unit.domain.histories import (
     all_events,
     at,
@@ -153,6 +154,30 @@ async def test_a_retry_is_in_the_outbox_once(ledger: Ledger) -> None:
     query = sa.select(schema.outbox.c.task_id, schema.outbox.c.attempt)
     rows = await ledger.read(lambda connection: connection.execute(query).all())
     assert [tuple(row) for row in rows] == [("t", 2)]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [submitted(attempt=2), cancelled(), completed()],
+    ids=["on its queue", "cancelled", "completed"],
+)
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_is_done_is_no_longer_in_the_outbox(
+    ledger: Ledger, seen: Event, together: bool
+) -> None:
+    before = [submitted(), started(), failed()]
+    for batch in [[*before, seen]] if together else [before, [seen]]:
+        await stored(ledger, *batch)
+    query = sa.select(sa.func.count()).select_from(schema.outbox)
+    assert await ledger.read(lambda connection: connection.execute(query).scalar()) == 0
+
+
+async def test_a_scheduled_task_is_in_the_outbox_until_it_is_on_its_queue(ledger: Ledger) -> None:
+    query = sa.select(schema.outbox.c.due_at)
+    for event, due in ((submitted(not_before=at(60)), [micros(at(60))]), (submitted(), [])):
+        await stored(ledger, event)
+        found = await ledger.read(lambda connection: connection.execute(query).scalars().all())
+        assert found == due
 
 
 async def test_opened_queues_are_remembered(ledger: Ledger) -> None:
