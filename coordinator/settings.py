@@ -11,6 +11,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -21,7 +22,7 @@ __all__ = ["ENV_PREFIX", "Settings", "load"]
 
 ENV_PREFIX = "COORDINATOR_"
 
-SECRETS = ("amqp_url", "database_url", "secret")
+SECRETS = ("amqp_url", "database_url", "management_url", "secret")
 """Settings that may hold a password: never shown, and also read from a file."""
 
 
@@ -49,7 +50,15 @@ def _broker_url(value: str) -> str:
     return value
 
 
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("the address is http://host:15672 (or https://)")
+    return value
+
+
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
@@ -70,6 +79,10 @@ class Settings(BaseSettings):
     amqp_url: BrokerUrl | None = None
     """The broker, as `amqp://user:password@host:port/vhost`. `coordinator up` starts a private
     RabbitMQ where it is not given; `coordinator serve` needs it."""
+
+    management_url: HttpUrl | None = None
+    """RabbitMQ's management API, for `coordinator doctor`: `http://host:15672`, with the user and
+    password of the broker unless it names its own. By default port 15672 of the broker's host."""
 
     http_host: str = "127.0.0.1"
     """Address to listen on. Loopback, because the API has no authentication yet."""

@@ -44,7 +44,7 @@ def settings_page() -> Lines:
     yield "Each is an environment variable. Durations are in seconds, or ISO 8601 (`PT10M`). Names are"
     yield "separated by commas. For a secret there is a second variable with `_FILE` at its end, which"
     yield "names a file that holds the value: `COORDINATOR_AMQP_URL_FILE`, `COORDINATOR_DATABASE_URL_FILE`,"
-    yield "`COORDINATOR_SECRET_FILE`."
+    yield "`COORDINATOR_MANAGEMENT_URL_FILE`, `COORDINATOR_SECRET_FILE`."
     yield ""
     yield "| variable | default | meaning |"
     yield "|---|---|---|"

@@ -20,7 +20,6 @@ from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
-from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
@@ -90,12 +89,11 @@ class EmbeddedNode:
 
     @property
     def amqp_url(self) -> str:
-        login = f"{quote(self.username)}:{quote(self.password, safe='')}"
-        return f"amqp://{login}@127.0.0.1:{self._ports.amqp}/"
+        return self._identity.amqp_url(self._ports)
 
     @property
     def management_url(self) -> str:
-        return f"http://127.0.0.1:{self._ports.management}"
+        return self._ports.management_url
 
     @property
     def version(self) -> str:

@@ -24,10 +24,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
 __all__ = [
+    "CONSUMER_TIMEOUT",
     "Identity",
     "NodeFiles",
     "Ports",
@@ -40,9 +42,9 @@ __all__ = [
 NODE_NAME = "coordinator@localhost"
 """Fixed, because the data folder is bound to it; private, because the epmd that knows it is."""
 
-CONSUMER_TIMEOUT = timedelta(days=1)
+CONSUMER_TIMEOUT = timedelta(days=8)
 """RabbitMQ closes the channel of a consumer that holds a message longer. Its default of 30 minutes
-would end long tasks; the deadline of a task is the coordinator's business."""
+would end long tasks; the deadline of a task, at most seven days, is the coordinator's business."""
 
 FREE_PORTS = range(20_000, 32_000)
 """Below the range that Linux takes for outgoing connections, so that a chosen port stays free."""
@@ -57,6 +59,10 @@ class Ports:
     distribution: int
     epmd: int
 
+    @property
+    def management_url(self) -> str:
+        return f"http://127.0.0.1:{self.management}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -65,6 +71,10 @@ class Identity:
     username: str
     password: str
     ports: Ports | None = None
+
+    def amqp_url(self, ports: Ports) -> str:
+        login = f"{quote(self.username)}:{quote(self.password, safe='')}"
+        return f"amqp://{login}@127.0.0.1:{ports.amqp}/"
 
 
 class NodeFiles:
@@ -110,17 +120,41 @@ class NodeFiles:
 
     def identity(self) -> Identity:
         """The kept identity; a new one where there is none yet."""
+        return self.kept() or Identity(username="coordinator", password=secrets.token_urlsafe(18))
+
+    def kept(self) -> Identity | None:
+        """What a node that was started here keeps; None where none was.
+
+        Raises `OperatorError` where it cannot be read.
+        """
         try:
             kept = json.loads((self.folder / "identity.json").read_text())
             ports = Ports(**kept.pop("ports")) if kept.get("ports") else None
             return replace(Identity(**kept), ports=ports)
-        except FileNotFoundError:
-            return Identity(username="coordinator", password=secrets.token_urlsafe(18))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise OperatorError(
+                f"{self.folder / 'identity.json'} cannot be read ({exc.strerror}): run this as the"
+                " user that the private RabbitMQ runs as"
+            ) from exc
         except (ValueError, TypeError, AttributeError) as exc:
             raise OperatorError(
                 f"{self.folder / 'identity.json'} is damaged: restore it, or move the folder away"
                 " and start with an empty one"
             ) from exc
+
+    def consumer_timeout(self) -> timedelta | None:
+        """As the node of this folder was told at its latest start; None where that is not known."""
+        try:
+            lines = (self.folder / "rabbitmq.conf").read_text().splitlines()
+        except OSError:
+            return None
+        for line in lines:
+            key, _, value = line.partition("=")
+            if key.strip() == "consumer_timeout" and value.strip().isdigit():
+                return timedelta(milliseconds=int(value))
+        return None
 
     def write(self, identity: Identity, ports: Ports, *, listen_on: str) -> None:
         """Lay the folder out for a start."""

@@ -13,11 +13,11 @@ set -eu
 url=${COORDINATOR_MANAGEMENT_URL:-http://127.0.0.1:15672}
 vhost=$(printf %s "${VHOST:-/}" | sed 's|/|%2F|g')
 
-# A task may be held by its agent for hours. In milliseconds: one day. RabbitMQ 3.12 and later; on
-# an older one only consumer_timeout in rabbitmq.conf can say it.
+# A task may be held by its agent for seven days. In milliseconds: eight. RabbitMQ 3.12 and later;
+# on an older one only consumer_timeout in rabbitmq.conf can say it.
 curl --silent --show-error --fail --user "$RABBITMQ_USER:$RABBITMQ_PASSWORD" \
     --header 'Content-Type: application/json' --request PUT \
     --data '{"pattern": "^tasks\\.", "apply-to": "queues", "priority": 10,
-             "definition": {"consumer-timeout": 86400000}}' \
+             "definition": {"consumer-timeout": 691200000}}' \
     "$url/api/policies/$vhost/agent-coordinator-tasks"
 echo "The policy agent-coordinator-tasks is set."

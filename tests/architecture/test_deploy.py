@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import pytest
 import yaml
 
 from consumers.__main__ import find_agent
+from coordinator.broker.node_files import CONSUMER_TIMEOUT
 from coordinator.settings import ENV_PREFIX, Settings
+from coordinator.submission.limits import Limits
 from tests.support import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 
 SETTINGS = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
-OF_SCRIPTS = {"COORDINATOR_MANAGEMENT_URL"}
 OF_TESTS = {sources.AMQP_URL, sources.MANAGEMENT_URL, sources.ROOTS}
 
 
@@ -35,7 +37,17 @@ def services() -> dict[str, Any]:
 )
 def test_each_variable_is_a_setting(path: Path) -> None:
     named = set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", path.read_text()))
-    assert named <= SETTINGS | OF_SCRIPTS | OF_TESTS
+    assert named <= SETTINGS | OF_TESTS
+
+
+@pytest.mark.parametrize("file", ["rabbitmq.conf", "policies.sh"])
+def test_no_task_outlasts_the_time_that_a_consumer_may_hold_it(file: str) -> None:
+    text = (DEPLOY / "rabbitmq" / file).read_text()
+    shipped = re.findall(
+        r"^consumer_timeout = (\d+)|\"consumer-timeout\": (\d+)", text, re.MULTILINE
+    )
+    assert [timedelta(milliseconds=int(a or b)) for a, b in shipped] == [CONSUMER_TIMEOUT]
+    assert Limits().max_timeout < CONSUMER_TIMEOUT
 
 
 def test_what_the_image_is_built_from_is_there_and_let_in() -> None:
