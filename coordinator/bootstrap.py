@@ -31,6 +31,7 @@ from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.explaining import Explainer
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
@@ -178,6 +179,10 @@ class _Graph:
         agents = LiveAgents(stale_after=settings.stale_after)
         self.commands = AgentCommands(publisher)
         self.registry = Registry(ledger=ledger, agents=agents, book=book)
+        self._depths = Depths(reading)
+        self._explainer = Explainer(
+            find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
+        )
         self._registrar = Registrar(
             agents=agents,
             publisher=publisher,
@@ -232,7 +237,8 @@ class _Graph:
                 clearer=self._clearer,
                 registry=self.registry,
                 registrar=self._registrar,
-                queue_sizes=QueueSizes(book=self._book, depths=Depths(self._reading)),
+                explainer=self._explainer,
+                queue_sizes=QueueSizes(book=self._book, depths=self._depths),
                 version=__version__,
                 problems=self.problems,
                 limits=self._limits,

@@ -140,6 +140,13 @@ class Submitted(BaseModel):
     task_id: TaskId
     priority: PriorityName
     submitted_at: Instant
+    warning: str | None = Field(
+        default=None,
+        description="Where no agent is there that could do it.",
+        examples=[
+            "No agent that is registered now meets the requirements: the task waits for one."
+        ],
+    )
 
 
 class Progress(BaseModel):

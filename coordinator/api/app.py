@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from . import agents, docs_page, health, queues, root, tasks
+from . import agents, docs_page, explain, health, queues, root, tasks
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
@@ -21,6 +21,7 @@ VERSIONED = "/v1"
 _ROUTERS = (
     tasks.router,
     queues.router,
+    explain.router,
     tasks.lookup,
     agents.router,
     health.router,

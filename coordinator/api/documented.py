@@ -31,6 +31,9 @@ _WRONG_FIELDS = {
 }
 """By endpoint: what a 422 may say; that of the others is about the agent's id."""
 
+_OF_TASKS = frozenset({"get_task", "explain_task"})
+"""The endpoints that look up a task."""
+
 
 def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers of ``endpoint`` with these statuses, and with 500."""
@@ -46,7 +49,7 @@ def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
-    missing = "Task not found" if endpoint == "get_task" else "Agent not found"
+    missing = "Task not found" if endpoint in _OF_TASKS else "Agent not found"
     field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
     away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
     if endpoint == "get_task":

@@ -81,6 +81,7 @@ UNEXPECTED = {
     "get_queue_stats": "Error getting queue stats",
     "clear_queue": "Error clearing queue",
     "get_task": "Error getting task",
+    "explain_task": "Error explaining task",
 }
 """By endpoint: the beginning of the sentence of a 500."""
 

@@ -9,10 +9,12 @@ from typing import Protocol
 from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.requirements import Requirements
+from coordinator.registry.explaining import Explanation
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.submitter import Accepted, SubmitTask
 
-__all__ = ["Clears", "CommandsAgents", "LooksAtQueues", "Queries", "Submits"]
+__all__ = ["Clears", "CommandsAgents", "Explains", "LooksAtQueues", "Queries", "Submits"]
 
 
 class Submits(Protocol):
@@ -50,6 +52,14 @@ class Queries(Protocol):
     async def task(self, task_id: str) -> TaskView: ...
 
     async def statistics(self) -> Statistics: ...
+
+
+class Explains(Protocol):
+    """`registry.explaining.Explainer`."""
+
+    async def explain(self, task_id: str) -> Explanation: ...
+
+    async def warning(self, wanted: Requirements) -> str | None: ...
 
 
 class CommandsAgents(Protocol):

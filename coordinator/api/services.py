@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from coordinator.submission.limits import Limits
 
-from .ports import Clears, CommandsAgents, Queries, Submits
+from .ports import Clears, CommandsAgents, Explains, Queries, Submits
 from .queue_sizes import QueueSizes
 
 __all__ = ["Services", "Wired"]
@@ -24,6 +24,7 @@ class Services:
     clearer: Clears
     registry: Queries
     registrar: CommandsAgents
+    explainer: Explains
     queue_sizes: QueueSizes
     version: str
     problems: Callable[[], Sequence[str]] = tuple

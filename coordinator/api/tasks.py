@@ -43,27 +43,29 @@ async def submit_task(body: SubmitTaskBody, request: Request, wired: Wired) -> A
 
     With a `task_data.task_id` of your own you may repeat the request: the same task is accepted
     once and answered the same, another task under that id is a 409. A 503 that carries a `task_id`
-    means that the broker did not answer: the task may have been accepted.
+    means that the broker did not answer: the task may have been accepted. A `warning` in the answer
+    says that no agent is there that could do it: it waits for one.
     """
+    requirements = _requirements(body.requirements)
     accepted = await wired.submitter.submit(
         SubmitTask(
             task_data=body.task_data,
             priority=Priority.parse(body.priority),
-            requirements=_requirements(body.requirements),
+            requirements=requirements,
             timeout_seconds=body.timeout_seconds,
             metadata=body.metadata,
             headers=_trace(request),
         )
     )
-    return Answer(
-        {
-            "status": "success",
-            "message": "Task submitted successfully",
-            "task_id": accepted.task_id,
-            "priority": accepted.priority.value,
-            "submitted_at": iso(accepted.submitted_at),
-        }
-    )
+    answer = {
+        "status": "success",
+        "message": "Task submitted successfully",
+        "task_id": accepted.task_id,
+        "priority": accepted.priority.value,
+        "submitted_at": iso(accepted.submitted_at),
+    }
+    warning = await wired.explainer.warning(requirements)
+    return Answer(answer if warning is None else answer | {"warning": warning})
 
 
 @router.get(

@@ -16,6 +16,7 @@ from coordinator.protocol.events import AgentEvent, Event, TaskEvent
 from . import event_rows, schema
 from .agent_rows import fold_agents
 from .event_rows import chunks, identity
+from .offered import add_offered
 from .parking import Parked, park
 from .schema import micros
 from .source_rows import add_sources
@@ -54,6 +55,7 @@ def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -
     """Bring tasks, totals, agents and sources up to date with ``events``, all of them new."""
     effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
+    add_offered(connection, events)
     add_sources(connection, events)
     return effects
 

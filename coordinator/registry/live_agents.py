@@ -276,6 +276,10 @@ class LiveAgents:
         )
         return [self._agents[agent_id] for agent_id in sorted(found)]
 
+    def all(self) -> Iterable[KnownAgent]:
+        """Every agent, in no order."""
+        return self._agents.values()
+
     def count(self, status: AgentStatus) -> int:
         self.look()
         return self._index.count(status)

@@ -18,6 +18,7 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
+from coordinator.registry.explaining import AgentSaid, Explanation
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.submitter import Accepted, SubmitTask
 
@@ -104,6 +105,7 @@ class Fakes:
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
         self.book = SourceBook()
+        self.warned: str | None = None
 
     def services(self, **changes: Any) -> Services:
         given: dict[str, Any] = {
@@ -111,6 +113,7 @@ class Fakes:
             "clearer": self,
             "registry": self,
             "registrar": self,
+            "explainer": self,
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "version": "1.2.3",
             "problems": lambda: self.wrong,
@@ -161,6 +164,24 @@ class Fakes:
         if task_id not in self.tasks:
             raise TaskNotFound(task_id)
         return self.tasks[task_id]
+
+    async def explain(self, task_id: str) -> Explanation:
+        return Explanation(
+            task=await self.task(task_id),
+            why="No agent that is registered now may do it; 2 tasks of its lane are ahead of it.",
+            ahead={"urgent": 0, "normal": 2},
+            able=[],
+            able_count=0,
+            unable=[
+                AgentSaid(agent_id="ada", status="active", why_not=["it lacks the service 'x'"])
+            ],
+            unable_count=1,
+            warnings=["No agent that ever registered has the service 'x'."],
+        )
+
+    async def warning(self, wanted: Requirements) -> str | None:
+        del wanted
+        return self.warned
 
     async def statistics(self) -> Statistics:
         self._fail()

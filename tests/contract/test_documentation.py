@@ -61,6 +61,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("POST", "/tasks/submit"),
         ("GET", "/tasks/status"),
         ("GET", "/tasks/{task_id}"),
+        ("GET", "/tasks/{task_id}/explain"),
         ("GET", "/tasks/queues"),
         ("GET", "/tasks/queues/stats"),
         ("POST", "/tasks/queues/{priority}/clear"),

@@ -60,6 +60,7 @@ async def client(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
         ("GET", "/tasks/queues/stats", None, "Error getting queue stats: boom"),
         ("POST", "/tasks/queues/low/clear", None, "Error clearing queue: boom"),
         ("GET", "/tasks/a", None, "Error getting task: boom"),
+        ("GET", "/tasks/a/explain", None, "Error explaining task: boom"),
     ],
 )
 async def test_what_nobody_expected_is_a_500_with_the_contracts_sentence(
@@ -184,6 +185,7 @@ async def test_a_submission_that_is_refused_is_told_why(
         ("POST", "/agents/nobody/heartbeat", None, "Agent not found"),
         ("DELETE", "/agents/nobody", None, "Agent not found"),
         ("GET", "/tasks/nothing", None, "Task not found"),
+        ("GET", "/tasks/nothing/explain", None, "Task not found"),
         ("GET", "/nowhere", None, "There is nothing at {path}: see /docs"),
     ],
 )

@@ -402,6 +402,38 @@ async def test_a_task_that_failed_is_told_with_its_error(
     assert task["error"] == {"type": "ValueError", "message": "no", "retryable": True}
 
 
+async def test_a_task_is_explained_with_what_is_ahead_and_with_the_agents(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.tasks["a/b"] = a_task(state="queued", lane="svc:x", requirements={"services": ["x"]})
+    assert ok(await client.get("tasks/a%2Fb/explain"))["explanation"] == {
+        "task_id": "task-1",
+        "state": "queued",
+        "why": "No agent that is registered now may do it; 2 tasks of its lane are ahead of it.",
+        "lane": "svc:x",
+        "priority": "normal",
+        "requirements": {"services": ["x"]},
+        "due_at": None,
+        "ahead": {"urgent": 0, "normal": 2},
+        "able": [],
+        "able_count": 0,
+        "unable": [
+            {"agent_id": "ada", "status": "active", "why_not": ["it lacks the service 'x'"]}
+        ],
+        "unable_count": 1,
+        "warnings": ["No agent that ever registered has the service 'x'."],
+    }
+
+
+async def test_a_submission_that_nobody_could_do_is_answered_with_a_warning(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    body: dict[str, Any] = {"task_data": {}}
+    assert "warning" not in ok(await client.post("tasks/submit", json=body))
+    fakes.warned = "No agent is there."
+    assert ok(await client.post("tasks/submit", json=body))["warning"] == "No agent is there."
+
+
 async def test_a_task_called_like_another_endpoint_does_not_hide_it(
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:

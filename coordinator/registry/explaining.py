@@ -1,0 +1,249 @@
+"""Why a task is where it is: what is ahead of it, who could take it, and why the others can't."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.broker.channel import Depth
+from coordinator.domain.matching import TAKES_WORK, lacks, not_now
+from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task import ENDED, State
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+
+from . import schema
+from .known_agent import KnownAgent
+from .ledger import Ledger
+from .live_agents import LiveAgents
+from .live_reader import profile_of
+from .offered import never_offered
+from .schema import from_micros, micros
+from .views import TaskView
+
+__all__ = ["AgentSaid", "Explainer", "Explanation"]
+
+MOST_AGENTS = 50
+"""Agents named in an explanation, of those that could take the task and of the others."""
+
+WARNING_SECONDS = 1.0
+"""For how long the answer for one set of requirements is good: producers submit many alike."""
+
+REMEMBERED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSaid:
+    """An agent, and what keeps it from this task."""
+
+    agent_id: str
+    status: str
+    why_not: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a task is where it is."""
+
+    task: TaskView
+    why: str
+    """One sentence."""
+    due_at: datetime | None = None
+    """When it will be put on its queue: of a task that is scheduled, or waits for its next attempt."""
+    ahead: dict[str, int]
+    """Tasks of its lane that are taken before it, by priority, as far down as its own."""
+    able: list[AgentSaid]
+    """Agents that have all that it asks for; with no ``why_not`` for one that would start it now."""
+    able_count: int
+    unable: list[AgentSaid]
+    """Agents that lack something."""
+    unable_count: int
+    warnings: list[str]
+    """What has to change before it can be done."""
+
+
+class LooksAtQueues(Protocol):
+    """`broker.depths.Depths`."""
+
+    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
+
+
+class FindTask(Protocol):
+    """`registry.registry.Registry.task`."""
+
+    async def __call__(self, task_id: str) -> TaskView: ...
+
+
+class Explainer:
+    """Reads the ledger, the agents in memory and the broker's queues."""
+
+    def __init__(
+        self,
+        *,
+        find: FindTask,
+        agents: LiveAgents,
+        book: SourceBook,
+        ledger: Ledger,
+        depths: LooksAtQueues,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._find = find
+        self._agents = agents
+        self._book = book
+        self._ledger = ledger
+        self._depths = depths
+        self._monotonic = monotonic
+        self._warnings: OrderedDict[Requirements, tuple[float, str | None]] = OrderedDict()
+
+    async def explain(self, task_id: str) -> Explanation:
+        """Raises `TaskNotFound`, `LedgerUnavailable`, or `BrokerUnavailable` for a task on a queue."""
+        task = await self._find(task_id)
+        state = State(task.state)
+        wanted = Requirements.from_dict(task.requirements)
+        if state in ENDED or state is State.RUNNING:
+            return Explanation(
+                task=task,
+                why=_why_not_waiting(task),
+                ahead={},
+                able=[],
+                able_count=0,
+                unable=[],
+                unable_count=0,
+                warnings=[],
+            )
+        able, unable = self._able(wanted)
+        ahead = await self._ahead(task) if state is State.QUEUED else {}
+        due_at = await self._ledger.read(partial(_due_at, task))
+        warning = await self.warning(wanted)
+        now = [known for known in able if not self._why_not_now(known)]
+        return Explanation(
+            task=task,
+            why=_why_waiting(task, due_at, sum(ahead.values()), len(able), len(now)),
+            due_at=due_at,
+            ahead=ahead,
+            able=[self._said(known, self._why_not_now(known)) for known in able[:MOST_AGENTS]],
+            able_count=len(able),
+            unable=[
+                self._said(known, lacks(profile_of(known.agent.registration), wanted))
+                for known in unable
+            ],
+            unable_count=len(self._agents) - len(able),
+            warnings=[] if warning is None else [warning],
+        )
+
+    async def warning(self, wanted: Requirements) -> str | None:
+        """Why a task with these requirements would wait for an agent that is not there; None where
+        one is. An answer is at most a second old.
+        """
+        now = self._monotonic()
+        known = self._warnings.get(wanted)
+        if known is not None and now - known[0] < WARNING_SECONDS:
+            return known[1]
+        told = await self._look_for_warning(wanted)
+        self._warnings[wanted] = now, told
+        self._warnings.move_to_end(wanted)
+        if len(self._warnings) > REMEMBERED:
+            self._warnings.popitem(last=False)
+        return told
+
+    async def _look_for_warning(self, wanted: Requirements) -> str | None:
+        found = self._find_agents(wanted)
+        if any(self._agents.status(known) in TAKES_WORK for known in found):
+            return None
+        if found:
+            return (
+                f"None of the {len(found)} agents that meet the requirements takes work now: the task"
+                " waits until one does."
+            )
+        never = await self._ledger.read(partial(never_offered, wanted))
+        waits = "No agent that is registered now meets the requirements: the task waits for one."
+        return " ".join([waits, *never])
+
+    def _find_agents(self, wanted: Requirements) -> list[KnownAgent]:
+        if wanted.agent_id is not None:
+            known = self._agents.get(wanted.agent_id)
+            own = known is not None and profile_of(known.agent.registration).satisfies(wanted)
+            return [known] if known is not None and own else []
+        return self._agents.find(
+            agent_type=wanted.agent_type,
+            capabilities=wanted.capabilities,
+            services=wanted.services,
+        )
+
+    def _able(self, wanted: Requirements) -> tuple[list[KnownAgent], list[KnownAgent]]:
+        """All that have what is asked for, and some that have not."""
+        able = self._find_agents(wanted)
+        ids = {known.agent_id for known in able}
+        others = (known for known in self._agents.all() if known.agent_id not in ids)
+        return able, list(islice(others, MOST_AGENTS))
+
+    def _why_not_now(self, known: KnownAgent) -> list[str]:
+        why = not_now(self._agents.status(known), slots=known.slots, running=known.running)
+        return [] if why is None else [why]
+
+    def _said(self, known: KnownAgent, why_not: list[str]) -> AgentSaid:
+        status = self._agents.status(known).value
+        return AgentSaid(agent_id=known.agent_id, status=status, why_not=why_not)
+
+    async def _ahead(self, task: TaskView) -> dict[str, int]:
+        better = [
+            source
+            for source in (Source(task.lane, priority) for priority in Priority)
+            if source.priority.rank < task.priority.rank and source in self._book
+        ]
+        depths = await self._depths.look(source.queue for source in better)
+        ahead = {
+            source.priority.value: 0 if depth is None else depth.ready
+            for source, depth in ((source, depths[source.queue]) for source in better)
+        }
+        ahead[task.priority.value] = await self._ledger.read(partial(_before, task))
+        return ahead
+
+
+def _before(task: TaskView, connection: Connection) -> int:
+    """How many of its own queue were submitted before it."""
+    tasks = schema.tasks.c
+    query = sa.select(sa.func.count()).where(
+        tasks.state == State.QUEUED.value,
+        tasks.lane == task.lane,
+        tasks.priority == task.priority.value,
+        tasks.submitted_at < micros(task.submitted_at),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def _due_at(task: TaskView, connection: Connection) -> datetime | None:
+    outbox = schema.outbox.c
+    query = sa.select(sa.func.min(outbox.due_at)).where(outbox.task_id == task.task_id)
+    found = connection.execute(query).scalar()
+    return None if found is None else from_micros(found)
+
+
+def _why_not_waiting(task: TaskView) -> str:
+    if task.state == State.RUNNING:
+        return f"It does not wait: {task.agent_id!r} works on attempt {task.attempt}."
+    return f"It does not wait: it has ended ({task.state})."
+
+
+def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int, now: int) -> str:
+    when = "soon" if due_at is None else f"at {due_at.isoformat(timespec='seconds')}"
+    if task.state == State.SCHEDULED:
+        return f"Its time has not come: it will be put on its queue {when}."
+    if task.state == State.WAITING:
+        return f"Attempt {task.attempt} failed: the next one will be put on its queue {when}."
+    waits = f"{ahead} tasks of its lane are ahead of it"
+    if not able:
+        return f"No agent that is registered now may do it; {waits}."
+    if not now:
+        return f"None of the {able} agents that may do it has a free slot or takes work; {waits}."
+    return f"{now} of the {able} agents that may do it take work now; {waits}."
