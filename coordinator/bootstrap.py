@@ -29,12 +29,14 @@ from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
+from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
+from coordinator.registry.outbox_rows import OutboxRows
 from coordinator.registry.projector import Projector
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
@@ -195,8 +197,20 @@ class _Graph:
         self._silent_agents = SilentAgents(
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
+        self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
+        self._outbox = OutboxLoop(
+            rows=OutboxRows(ledger),
+            publisher=publisher,
+            ensure=self.opener.ensure,
+            secret=secret,
+            ready=self._can_publish,
+        )
         self._projector = Projector(
-            ledger=ledger, secret=secret, commands=self.commands, folded=self.registry.folded
+            ledger=ledger,
+            secret=secret,
+            commands=self.commands,
+            folded=self.registry.folded,
+            due=self._outbox.nudge,
         )
         self._live_reader = LiveReader(
             process=process,
@@ -216,7 +230,6 @@ class _Graph:
             ),
         )
         # HTTP in → broker out
-        self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
         self._submitter = Submitter(
             publisher=publisher,
             ensure=self.opener.ensure,
@@ -249,7 +262,10 @@ class _Graph:
     async def live(self) -> None:
         """Everything in the background; ends only by a bug or by cancellation."""
         await _all(
-            self._reading.keep(self._session), self.snapshots.run(), self._silent_agents.run()
+            self._reading.keep(self._session),
+            self.snapshots.run(),
+            self._silent_agents.run(),
+            self._outbox.run(),
         )
 
     async def _session(self, link: Link) -> None:
@@ -263,6 +279,9 @@ class _Graph:
             self._unrouted.session(link),
         )
 
+    def _can_publish(self) -> bool:
+        return self.opener.ready and self._publisher.available
+
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""
         found: list[str] = []
@@ -271,7 +290,7 @@ class _Graph:
             found.append(f"The broker cannot be reached: {why or 'not tried yet'}")
         elif self._publishing.blocked:
             found.append("The broker is short of memory or disk and takes nothing now.")
-        elif not (self.opener.ready and self._publisher.available):
+        elif not self._can_publish():
             found.append("The queues on the broker are still being opened.")
         if self._projector.problem is not None:
             found.append(self._projector.problem)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
@@ -24,6 +24,8 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TASK_TYPE, TaskMessage
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
+
+from .ports import Publishes, Reopen
 
 __all__ = ["PARKED_FROM", "Unrouted"]
 
@@ -36,22 +38,6 @@ PAUSE = timedelta(seconds=5)
 
 PARKED_FROM = "parked-from"
 """The header that tells where a message that nobody understands was found."""
-
-
-class Reopen(Protocol):
-    """`SourceOpener.ensure`."""
-
-    async def __call__(
-        self, source: Source, requirements: Requirements, *, again: bool
-    ) -> None: ...
-
-
-class Publishes(Protocol):
-    """`broker.publisher.Publisher`."""
-
-    async def publish(
-        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
-    ) -> None: ...
 
 
 class Unrouted:

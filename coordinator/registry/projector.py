@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
-from coordinator.domain.law import CancelOnAgent, Effect, Rules
+from coordinator.domain.law import Effect, PublishAt, Rules
 from coordinator.domain.retry import RetryPolicy
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
 from coordinator.protocol.codec import decode
@@ -60,7 +60,7 @@ class _Reading:
 
 class Projector:
     """``folded`` is told of the events of each batch that are new, in order, once they are
-    committed.
+    committed; ``due`` of when each new row of the outbox is.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Projector:
         secret: bytes,
         commands: AgentCommands,
         folded: Callable[[Sequence[Event]], None],
+        due: Callable[[datetime], None] = lambda _: None,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -77,6 +78,7 @@ class Projector:
         self._secret = secret
         self._commands = commands
         self._folded = folded
+        self._due = due
         self._retry = retry
         self._now = now
         self.problem: str | None = None
@@ -178,11 +180,13 @@ class Projector:
             )
         self._folded(stored.events)
         for effect in stored.effects:
-            self._command(effect)
+            self._take_up(effect)
 
-    def _command(self, effect: Effect) -> None:
-        if isinstance(effect, CancelOnAgent):
-            command = CancelTask(
-                task_id=effect.task_id, generation=effect.generation, reason=effect.reason
-            )
-            self._commands.tell(effect.agent_id, command)
+    def _take_up(self, effect: Effect) -> None:
+        if isinstance(effect, PublishAt):
+            self._due(effect.due)
+            return
+        command = CancelTask(
+            task_id=effect.task_id, generation=effect.generation, reason=effect.reason
+        )
+        self._commands.tell(effect.agent_id, command)

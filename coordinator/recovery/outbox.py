@@ -1,0 +1,160 @@
+"""The loop that puts attempts on their queue when they are due: retries, schedules, redrives.
+
+    fold ─▶ row in the outbox ─▶ claimed ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
+
+Every coordinator runs one; a claim keeps them apart. Killed at any step, nothing is lost: the row
+is there until the broker has confirmed the message, and its claim runs out. And no attempt counts
+twice: one that is published again carries the same id, and the law takes each attempt once.
+
+After an outage everything that became due meanwhile is published a claim at a time, each confirmed
+before the next, so that submissions find room between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import NoReturn, Protocol
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    TooManyLanes,
+)
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import task_token
+from coordinator.protocol.topology import TASKS
+
+from .ports import Publishes, Reopen
+
+__all__ = ["OutboxLoop"]
+
+logger = logging.getLogger(__name__)
+
+POLL = timedelta(seconds=0.5)
+"""Between two looks, where nothing is known to be due earlier: another process may have folded
+what is due."""
+
+LAST_BATCH = timedelta(seconds=2)
+"""How long stopping waits for the broker's answers to what was claimed."""
+
+
+class Rows(Protocol):
+    """`registry.outbox_rows.OutboxRows`."""
+
+    async def next_due(self) -> datetime | None: ...
+
+    async def claim(self) -> list[TaskMessage]: ...
+
+    async def done(self, published: Sequence[TaskMessage]) -> None: ...
+
+    async def give_back(self, refused: Sequence[TaskMessage]) -> None: ...
+
+
+class _Sent(Enum):
+    """How a publish ended."""
+
+    CONFIRMED = auto()
+    REFUSED = auto()  #: the broker does not have it
+    UNKNOWN = auto()  #: nobody knows: it is published again when its claim has run out
+
+
+class OutboxLoop:
+    """``ready`` tells whether the broker would take something now; until then nothing is claimed."""
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        publisher: Publishes,
+        ensure: Reopen,
+        secret: bytes,
+        ready: Callable[[], bool],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._rows = rows
+        self._publisher = publisher
+        self._ensure = ensure
+        self._secret = secret
+        self._ready = ready
+        self._now = now
+        self._soon = asyncio.Event()
+        self.problem: str | None = None
+        """Why nothing can be published at this moment; None while all is well."""
+
+    def nudge(self, due: datetime) -> None:
+        """A row was added: where it is due before the next look, look now."""
+        if due <= self._now() + POLL:
+            self._soon.set()
+
+    async def run(self) -> NoReturn:
+        """Ends only by cancellation, and then sees through what it has claimed."""
+        while True:
+            self._soon.clear()
+            pause = await self._look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._soon.wait()
+
+    async def _look(self) -> timedelta:
+        """Publish a batch of what is due; return how long to wait for more."""
+        if not self._ready():
+            return POLL
+        try:
+            due = await self._rows.next_due()
+            self.problem = None
+            if due is None:
+                return POLL
+            wait = due - self._now()
+            if wait > timedelta():
+                return min(wait, POLL)
+            batch = asyncio.create_task(self._publish_all(await self._rows.claim()))
+            try:
+                all_went = await asyncio.shield(batch)
+            except asyncio.CancelledError:
+                await asyncio.wait([batch], timeout=LAST_BATCH.total_seconds())
+                batch.cancel()
+                raise
+        except LedgerUnavailable as exc:
+            if self.problem is None:
+                logger.error("the outbox waits for the ledger: %s", exc)
+            self.problem = str(exc)
+            return POLL
+        return timedelta() if all_went else POLL
+
+    async def _publish_all(self, tasks: Sequence[TaskMessage]) -> bool:
+        """Whether the broker took all of them."""
+        sent = await asyncio.gather(*(self._publish(task) for task in tasks))
+        ended = list(zip(tasks, sent, strict=True))
+        await self._rows.done([task for task, how in ended if how is _Sent.CONFIRMED])
+        await self._rows.give_back([task for task, how in ended if how is _Sent.REFUSED])
+        return all(how is _Sent.CONFIRMED for how in sent)
+
+    async def _publish(self, task: TaskMessage) -> _Sent:
+        token = task_token(self._secret, task.task_id, task.generation, task.attempt)
+        message = task.model_copy(update={"task_token": token}).to_message()
+        try:
+            await self._open_lane(task)
+            await self._publisher.publish(message, exchange=TASKS, key=task.source.key)
+        except (OutcomeUnknown, BrokerUnavailable) as exc:
+            logger.info(
+                "an attempt is not published yet", extra={"task": task.task_id, "why": str(exc)}
+            )
+            return _Sent.UNKNOWN if isinstance(exc, OutcomeUnknown) else _Sent.REFUSED
+        except Exception:
+            # One that cannot be published holds up no other; it is tried for as long as it takes.
+            logger.exception("an attempt cannot be published", extra={"task": task.task_id})
+            return _Sent.UNKNOWN
+        return _Sent.CONFIRMED
+
+    async def _open_lane(self, task: TaskMessage) -> None:
+        try:
+            await self._ensure(task.source, task.wanted, again=False)
+        except TooManyLanes:
+            # The limit is for what is submitted; this was accepted while there was room.
+            await self._ensure(task.source, task.wanted, again=True)

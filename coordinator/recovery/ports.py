@@ -1,0 +1,27 @@
+"""What recovery needs of the rest of the program; bootstrap fits it in."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.requirements import Requirements
+
+__all__ = ["Publishes", "Reopen"]
+
+
+class Reopen(Protocol):
+    """`submission.opener.SourceOpener.ensure`."""
+
+    async def __call__(
+        self, source: Source, requirements: Requirements, *, again: bool
+    ) -> None: ...
+
+
+class Publishes(Protocol):
+    """`broker.publisher.Publisher`."""
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None: ...

@@ -1,0 +1,160 @@
+"""The outbox in SQL: which attempts are due, whose they are to publish, and which are done with.
+
+    due ──claim──▶ claimed for a while ──publish, confirmed──▶ done (the row goes)
+     ▲                    └── refused: given back, at once due again
+     └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
+
+A row also goes when its message was seen in the log, or its task has ended (`folding`). So a row
+whose claim ran out is most often gone; where it is not, its message is published again under the
+same id, and is folded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.task import Task
+from coordinator.protocol.task import TaskMessage
+
+from . import schema
+from .event_rows import chunks
+from .ledger import Ledger
+from .schema import from_micros, micros
+from .schema import outbox as table
+from .task_rows import task_of
+
+__all__ = ["CLAIM", "OutboxRows"]
+
+CLAIM = timedelta(seconds=30)
+"""How long a claim lasts: several times as long as the broker may take to confirm."""
+
+LONGEST_CLAIM = timedelta(minutes=10)
+"""A claim that seems to last longer was made before the clock was set back, and does not count."""
+
+BATCH = 200
+"""Rows in one claim: what the broker confirms in some hundredths of a second."""
+
+_KEY = (table.c.task_id, table.c.generation, table.c.attempt)
+
+
+class OutboxRows:
+    """Each method is one transaction and raises `LedgerUnavailable`. An attempt is named by the
+    message that carries it: the row's key is (task, generation, attempt).
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    async def next_due(self) -> datetime | None:
+        """When the first row that nobody has claimed is due; None where there is none."""
+        return await self._ledger.read(partial(_next_due, self._now()))
+
+    async def claim(self, most: int = BATCH) -> list[TaskMessage]:
+        """The messages of due attempts, the first due first, now this caller's to publish.
+
+        Rows that are no longer of use are taken away. ``task_token`` is as it was in the task's
+        first message.
+        """
+        return await self._ledger.write(partial(_claim, self._now(), most))
+
+    async def done(self, published: Sequence[TaskMessage]) -> None:
+        """The broker has these."""
+        await self._ledger.write(partial(_done, published))
+
+    async def give_back(self, refused: Sequence[TaskMessage]) -> None:
+        """The broker does not have these: anybody may claim them again."""
+        await self._ledger.write(partial(_give_back, refused))
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    return ~table.c.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
+
+
+def _next_due(now: datetime, connection: Connection) -> datetime | None:
+    query = sa.select(table.c.due_at).where(_free(now)).order_by(table.c.due_at).limit(1)
+    found = connection.execute(query).scalar()
+    return None if found is None else from_micros(found)
+
+
+def _claim(now: datetime, most: int, connection: Connection) -> list[TaskMessage]:
+    due = sa.and_(table.c.due_at <= micros(now), _free(now))
+    first = sa.select(*_KEY).where(due).order_by(table.c.due_at).limit(most)
+    # `due` twice: PostgreSQL looks at it again where another coordinator was faster.
+    claim = (
+        table.update()
+        .where(sa.tuple_(*_KEY).in_(first), due)
+        .values(claimed_until=micros(now + CLAIM))
+        .returning(*_KEY, table.c.due_at)
+    )
+    rows = sorted(connection.execute(claim), key=lambda row: row.due_at)
+    tasks = _tasks(connection, {row.task_id for row in rows})
+    wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
+    _delete(connection, [_key(row) for row in rows if row not in wanted])
+    contents = _contents(connection, [tasks[row.task_id] for row in wanted])
+    return [
+        contents[row.task_id].model_copy(
+            update={
+                "generation": row.generation,
+                "attempt": row.attempt,
+                "not_before": None,
+                "previous_progress": tasks[row.task_id].progress,
+            }
+        )
+        for row in wanted
+    ]
+
+
+def _is_wanted(row: Row[Any], task: Task | None) -> bool:
+    """Whether the attempt is still to come: neither known from the log nor overtaken by an end."""
+    if task is None or not task.known or task.ended or task.generation != row.generation:
+        return False
+    return bool(max(task.published, task.started, task.failed, task.settled) < row.attempt)
+
+
+def _tasks(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
+    found: dict[str, Task] = {}
+    for ids in chunks(task_ids):
+        query = sa.select(schema.tasks).where(schema.tasks.c.task_id.in_(ids))
+        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
+    return found
+
+
+def _contents(connection: Connection, tasks: Sequence[Task]) -> dict[str, TaskMessage]:
+    """The message that each task's content is from, by task."""
+    events = schema.events
+    found: dict[str, TaskMessage] = {}
+    for ids in chunks({task.submission for task in tasks if task.submission is not None}):
+        query = sa.select(events.c.data).where(events.c.id.in_(ids), events.c.agent_id == "")
+        for data in connection.execute(query).scalars():
+            message = TaskMessage.model_validate(from_json(data)["task"])
+            found[message.task_id] = message
+    return found
+
+
+def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
+    _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
+
+
+def _give_back(refused: Sequence[TaskMessage], connection: Connection) -> None:
+    keys = [(one.task_id, one.generation, one.attempt) for one in refused]
+    if keys:
+        connection.execute(table.update().where(sa.tuple_(*_KEY).in_(keys)).values(claimed_until=0))
+
+
+def _delete(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> None:
+    if keys:
+        connection.execute(table.delete().where(sa.tuple_(*_KEY).in_(keys)))
+
+
+def _key(row: Row[Any]) -> tuple[str, int, int]:
+    return row.task_id, row.generation, row.attempt
