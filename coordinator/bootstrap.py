@@ -31,13 +31,14 @@ from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.unrouted import Unrouted
+from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
 from coordinator.registry.outbox_rows import OutboxRows
-from coordinator.registry.projector import Projector
+from coordinator.registry.projector import Projector, Told
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
@@ -180,7 +181,8 @@ class _Graph:
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after)
         self.commands = AgentCommands(publisher)
-        self.registry = Registry(ledger=ledger, agents=agents, book=book)
+        catching_up = CatchingUp(publisher)
+        self.registry = Registry(ledger=ledger, agents=agents, book=book, catch_up=catching_up.wait)
         self._depths = Depths(reading)
         self._explainer = Explainer(
             find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
@@ -209,8 +211,11 @@ class _Graph:
             ledger=ledger,
             secret=secret,
             commands=self.commands,
-            folded=self.registry.folded,
-            due=self._outbox.nudge,
+            told=Told(
+                folded=self.registry.folded,
+                due=self._outbox.nudge,
+                marked=catching_up.marked,
+            ),
         )
         self._live_reader = LiveReader(
             process=process,
@@ -218,6 +223,7 @@ class _Graph:
             snapshots=self.snapshots,
             book=book,
             commands=self.commands,
+            caught_up=catching_up.caught_up,
         )
         self._requests = Requests(
             registrar=self._registrar,
@@ -234,7 +240,7 @@ class _Graph:
             publisher=publisher,
             ensure=self.opener.ensure,
             secret=secret,
-            find=self.registry.task,
+            find=self.registry.find,
             note_submitted=self.registry.note_submitted,
             limits=self._limits,
         )

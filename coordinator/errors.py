@@ -18,7 +18,8 @@
     │   │   │   └── QueueMissing
     │   │   └── PublishRefused .. the broker answered no
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
-    │   └── LedgerUnavailable
+    │   ├── LedgerUnavailable
+    │   └── LedgerBehind ........ what was accepted may not be known here yet
     ├── Unreadable .............. nobody can fix it: it is parked
     │   ├── MalformedMessage
     │   ├── ForgedIdentity
@@ -47,6 +48,7 @@ __all__ = [
     "ForgedIdentity",
     "InvalidPriority",
     "InvalidRequest",
+    "LedgerBehind",
     "LedgerUnavailable",
     "MalformedMessage",
     "NotFound",
@@ -167,6 +169,12 @@ class OutcomeUnknown(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     """The database cannot be reached right now."""
+
+
+class LedgerBehind(Unavailable):
+    """What was accepted last is not in the ledger yet, so it is not known whether there is such a
+    thing: ask again shortly.
+    """
 
 
 class Unreadable(CoordinatorError):

@@ -23,6 +23,8 @@ from .events import (
     AgentEvent,
     Event,
     EventData,
+    LedgerCaughtUp,
+    LedgerMarked,
     SourceOpened,
     TaskDeadLettered,
     TaskEvent,
@@ -183,7 +185,7 @@ def _check_author(data: EventData, key: str) -> None:
     author = rest.rpartition(".")[0]
     if not data.TYPE.startswith(f"{noun}."):
         raise ForgedIdentity(f"{data.TYPE} was published with the routing key {key!r}")
-    if isinstance(data, TaskEvent | AgentEvent):
+    if isinstance(data, TaskEvent | AgentEvent | LedgerMarked | LedgerCaughtUp):
         expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
         if author != expected:
             raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")

@@ -25,6 +25,8 @@ __all__ = [
     "AttemptError",
     "Event",
     "EventData",
+    "LedgerCaughtUp",
+    "LedgerMarked",
     "RunningTask",
     "SourceOpened",
     "TaskCancelled",
@@ -277,6 +279,25 @@ class SourceOpened(EventData):
         return f"{self.lane}.{self.priority}"
 
 
+# --- the ledger -------------------------------------------------------------------------------
+
+
+class LedgerMarked(EventData):
+    """A coordinator put a mark into the log, to learn when everything before it is in the ledger;
+    it is never stored.
+    """
+
+    TYPE = "ledger.marked"
+
+
+class LedgerCaughtUp(EventData):
+    """The ledger has everything that was in the log before these marks. Not durable."""
+
+    TYPE = "ledger.caught-up"
+    marks: list[str]
+    """The ids of the `ledger.marked` events."""
+
+
 EVENT_TYPES: dict[str, type[EventData]] = {
     model.TYPE: model
     for model in (
@@ -292,6 +313,8 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         AgentStopped,
         AgentRemoved,
         SourceOpened,
+        LedgerMarked,
+        LedgerCaughtUp,
     )
 }
 """What may be published as an event, by its type."""

@@ -7,8 +7,8 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
     coordinator.tasks ──#──▶ coordinator.work ──<lane>.<priority>──▶ tasks.<lane>.<priority>
             │                      └─(nothing bound)─▶ coordinator.unrouted
             └──#──▶ coordinator.log ◀── task.#, source.#, agent.*.<durable> ── coordinator.events
-                                                                               │ agent.#, source.#
-                                                                  live.<process> ◀┘
+                                        ledger.*.marked                        │ agent.#, source.#
+                                                                  live.<process> ◀┘ ledger.*.caught-up
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .events import AgentRegistered, AgentRemoved, AgentStatusChanged, AgentStopped
+from .events import (
+    AgentRegistered,
+    AgentRemoved,
+    AgentStatusChanged,
+    AgentStopped,
+    EventData,
+    LedgerCaughtUp,
+    LedgerMarked,
+)
 from .lanes import Source
 from .names import BROKER_AUTHOR
 
@@ -105,6 +113,12 @@ def _quorum(delivery_limit: int, **more: Any) -> Mapping[str, Any]:
     )
 
 
+def _of_anyone(event: type[EventData]) -> str:
+    """The binding key of one type of event, whoever states it."""
+    noun, what = event.TYPE.split(".", 1)
+    return f"{noun}.*.{what}"
+
+
 _DURABLE_AGENT_EVENTS = (AgentRegistered, AgentStatusChanged, AgentStopped, AgentRemoved)
 
 TOPOLOGY = Topology(
@@ -129,15 +143,15 @@ TOPOLOGY = Topology(
         BindingSpec(exchange=EVENTS, target=LOG, key="task.#"),
         BindingSpec(exchange=EVENTS, target=LOG, key="source.#"),
         *(
-            BindingSpec(exchange=EVENTS, target=LOG, key=f"agent.*.{what}")
-            for what in (event.TYPE.split(".")[1] for event in _DURABLE_AGENT_EVENTS)
+            BindingSpec(exchange=EVENTS, target=LOG, key=_of_anyone(event))
+            for event in (*_DURABLE_AGENT_EVENTS, LedgerMarked)
         ),
     ),
 )
 """What must exist before anything works; declared by the coordinator when it connects."""
 
-LIVE_BINDINGS = ("agent.#", "source.#")
-"""What a coordinator process hears directly, heartbeats included."""
+LIVE_BINDINGS = ("agent.#", "source.#", _of_anyone(LedgerCaughtUp))
+"""What a coordinator process hears directly, heartbeats included, without waiting for the ledger."""
 
 
 def live_queue(process: str) -> QueueSpec:

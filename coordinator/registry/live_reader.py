@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from coordinator.broker.channel import Delivery
@@ -19,7 +19,13 @@ from coordinator.domain.source_book import SourceBook
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
 from coordinator.protocol.codec import decode
 from coordinator.protocol.commands import Command, RegisterAgain, ServeSources
-from coordinator.protocol.events import AgentHeartbeat, AgentRegistered, Event, SourceOpened
+from coordinator.protocol.events import (
+    AgentHeartbeat,
+    AgentRegistered,
+    Event,
+    LedgerCaughtUp,
+    SourceOpened,
+)
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.registration import SourceOffer, sources_hash
 from coordinator.protocol.requirements import Profile
@@ -50,7 +56,9 @@ BREATH = 100
 
 
 class LiveReader:
-    """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
+    """Run `session` with `Connection.keep`. ``process`` names the queue for operators; ``caught_up``
+    is told which marks the ledger has passed.
+    """
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class LiveReader:
         snapshots: Snapshots,
         book: SourceBook,
         commands: AgentCommands,
+        caught_up: Callable[[Sequence[str]], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process = process
@@ -67,6 +76,7 @@ class LiveReader:
         self._snapshots = snapshots
         self._book = book
         self._commands = commands
+        self._caught_up = caught_up
         self._monotonic = monotonic
         self._told: dict[str, float] = {}
 
@@ -119,6 +129,9 @@ class LiveReader:
     def _apply(self, event: Event) -> None:
         if isinstance(event.data, SourceOpened):
             self._book.add(*opened(event.data))
+            return
+        if isinstance(event.data, LedgerCaughtUp):
+            self._caught_up(event.data.marks)
             return
         self._agents.apply(event)
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:

@@ -27,7 +27,7 @@ from coordinator.domain.retry import RetryPolicy
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
 from coordinator.protocol.codec import decode
 from coordinator.protocol.commands import CancelTask
-from coordinator.protocol.events import Event
+from coordinator.protocol.events import Event, LedgerMarked
 from coordinator.protocol.topology import LOG
 
 from .checks import check_event
@@ -36,7 +36,7 @@ from .folding import Stored, store
 from .ledger import Ledger
 from .parking import Parked, parked_delivery, parked_event
 
-__all__ = ["Projector"]
+__all__ = ["Projector", "Told"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +56,24 @@ class _Reading:
     delivery: Delivery
     events: list[Event] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    """Ids of `LedgerMarked`, which are passed on and never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who is told what, once a batch is committed."""
+
+    folded: Callable[[Sequence[Event]], None]
+    """The events that are new, in order."""
+    due: Callable[[datetime], None] = lambda _: None
+    """When each new row of the outbox is."""
+    marked: Callable[[Sequence[str]], None] = lambda _: None
+    """Which marks the ledger has passed: told last."""
 
 
 class Projector:
-    """``folded`` is told of the events of each batch that are new, in order, once they are
-    committed; ``due`` of when each new row of the outbox is.
-    """
+    """Run `session` with `Connection.keep`."""
 
     def __init__(
         self,
@@ -69,16 +81,14 @@ class Projector:
         ledger: Ledger,
         secret: bytes,
         commands: AgentCommands,
-        folded: Callable[[Sequence[Event]], None],
-        due: Callable[[datetime], None] = lambda _: None,
+        told: Told,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
         self._secret = secret
         self._commands = commands
-        self._folded = folded
-        self._due = due
+        self._told = told
         self._retry = retry
         self._now = now
         self.problem: str | None = None
@@ -109,6 +119,9 @@ class Projector:
             return reading
         for event in events:
             try:
+                if isinstance(event.data, LedgerMarked):
+                    reading.marks.append(event.id)
+                    continue
                 check_event(event, self._secret)
                 reading.events.append(event)
             except Unreadable as exc:
@@ -132,7 +145,7 @@ class Projector:
                 return await self._store_apart(readings, exc)
             else:
                 self.problem = None
-                return self._tell(stored)
+                return self._tell(stored, readings)
 
     async def _store_apart(self, readings: list[_Reading], why: Exception) -> None:
         if len(readings) > 1:
@@ -149,24 +162,24 @@ class Projector:
 
     async def _write(self, readings: list[_Reading]) -> Stored:
         """One transaction. Once begun it is seen through, so that what it stored is told, too."""
+        if not any(reading.events or reading.parked for reading in readings):
+            return Stored()
         writing = asyncio.ensure_future(self._ledger.write(partial(self._transact, readings)))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])
             if not writing.cancelled() and writing.exception() is None:
-                self._tell(writing.result())
+                self._tell(writing.result(), readings)
             raise
 
     def _transact(self, readings: list[_Reading], connection: Connection) -> Stored:
-        return store(
-            connection,
-            [event for reading in readings for event in reading.events],
-            Rules(now=self._now(), retry=self._retry),
-            [parked for reading in readings for parked in reading.parked],
-        )
+        events = [event for reading in readings for event in reading.events]
+        parked = [parked for reading in readings for parked in reading.parked]
+        rules = Rules(now=self._now(), retry=self._retry)
+        return store(connection, events, rules, parked)
 
-    def _tell(self, stored: Stored) -> None:
+    def _tell(self, stored: Stored, readings: Sequence[_Reading]) -> None:
         self.parked += len(stored.parked)
         if stored.parked:
             first = stored.parked[0]
@@ -178,13 +191,16 @@ class Projector:
                     "routing_key": first.routing_key,
                 },
             )
-        self._folded(stored.events)
+        self._told.folded(stored.events)
         for effect in stored.effects:
             self._take_up(effect)
+        marks = [mark for reading in readings for mark in reading.marks]
+        if marks:
+            self._told.marked(marks)
 
     def _take_up(self, effect: Effect) -> None:
         if isinstance(effect, PublishAt):
-            self._due(effect.due)
+            self._told.due(effect.due)
             return
         command = CancelTask(
             task_id=effect.task_id, generation=effect.generation, reason=effect.reason

@@ -2,16 +2,17 @@
 
 agents ......... from memory (`LiveAgents`)
 tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
+a miss ......... only once the ledger has caught up with the log (`CatchingUp`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.source_book import SourceBook
 from coordinator.domain.tally import Tally
-from coordinator.errors import AgentNotFound
+from coordinator.errors import AgentNotFound, TaskNotFound
 from coordinator.protocol.events import AgentEvent, Event, SourceOpened, TaskEvent, TaskSubmitted
 from coordinator.protocol.task import TaskMessage
 
@@ -27,13 +28,21 @@ __all__ = ["Registry"]
 
 class Registry:
     """`note` and `note_submitted` are told what this process published, `folded` what was folded;
-    either may come first.
+    either may come first. ``catch_up`` is `CatchingUp.wait`.
     """
 
-    def __init__(self, *, ledger: Ledger, agents: LiveAgents, book: SourceBook) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        agents: LiveAgents,
+        book: SourceBook,
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
         self._queries = LedgerQueries(ledger)
         self._agents = agents
         self._book = book
+        self._catch_up = catch_up
         self._overlay = Overlay()
 
     # --- questions ----------------------------------------------------------------------------
@@ -60,7 +69,19 @@ class Registry:
         return [self._agents.view(known) for known in found]
 
     async def task(self, task_id: str) -> TaskView:
-        """Raises `TaskNotFound` or `LedgerUnavailable`."""
+        """Whichever coordinator accepted it. Raises `TaskNotFound`; `LedgerBehind` or
+        `BrokerUnavailable` where that cannot be told yet; or `LedgerUnavailable`.
+        """
+        try:
+            return await self.find(task_id)
+        except TaskNotFound:
+            await self._catch_up()
+            return await self.find(task_id)
+
+    async def find(self, task_id: str) -> TaskView:
+        """As far as it is known at this moment; waits for nothing. Raises `TaskNotFound` or
+        `LedgerUnavailable`.
+        """
         return await self._queries.task(task_id, self._overlay.of(task_id))
 
     async def statistics(self) -> Statistics:

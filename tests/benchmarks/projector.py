@@ -25,7 +25,7 @@ from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.projector import BATCH, Projector
+from coordinator.registry.projector import BATCH, Projector, Told
 
 SECRET = bytes(32)
 IN_FLIGHT = 200
@@ -101,7 +101,7 @@ async def measure(count: int, *, batched: bool) -> str:
                 ledger=ledger,
                 secret=SECRET,
                 commands=AgentCommands(cast("Publisher", None)),
-                folded=folded.extend,
+                told=Told(folded=folded.extend),
             )
             reading = storing = 0.0
             for start in range(0, len(log), BATCH):

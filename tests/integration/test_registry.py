@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from coordinator.broker.batch_reader import BatchReader
-from coordinator.errors import TaskNotFound
+from coordinator.errors import LedgerBehind, TaskNotFound
 from coordinator.protocol.codec import encode
 from coordinator.protocol.commands import CancelTask, agent_key, decode_command
 from coordinator.protocol.events import (
@@ -76,7 +76,7 @@ def failed(task: TaskMessage, agent_id: str = "ada") -> TaskFailed:
 async def reached(side: RegisteringSide, task_id: str, state: str) -> None:
     async def there() -> bool:
         try:
-            return (await side.registry.task(task_id)).state == state
+            return (await side.registry.find(task_id)).state == state
         except TaskNotFound:
             return False
 
@@ -283,6 +283,37 @@ async def test_another_projector_takes_over_and_only_one_is_active(
         await eventually(lambda: len(second.folded) == 1)
         assert (await first.registry.task("c")).state == "queued"
         assert (await first.registry.statistics()).tasks_distributed == 3
+
+
+async def test_a_task_that_another_coordinator_accepted_is_found_at_once_whoever_projects(
+    broker: Broker, ledger_url: str
+) -> None:
+    async with (
+        registering_side(broker.url, name="first", ledger_url=ledger_url) as first,
+        registering_side(broker.url, name="second", ledger_url=ledger_url) as second,
+    ):
+        for side in (first, second):
+            side.start("live_reader")
+            await eventually(partial(listens, side))
+        with pytest.raises(LedgerBehind, match="behind what was accepted"):
+            await second.registry.task("nobody's")  # nobody projects
+        first.start("projector")
+        for number in range(50):
+            for accepting, asking in ((first, second), (second, first)):
+                task_id = f"{number}-of-{accepting is first}"
+                await accepting.submit(task_id)
+                assert (await asking.registry.task(task_id)).state == "queued"
+        for side in (first, second):
+            missing = (side.registry.task(f"missing-{number}") for number in range(100))
+            answers = await asyncio.gather(*missing, return_exceptions=True)
+            assert {type(answer) for answer in answers} == {TaskNotFound}
+        assert {event.type for event in first.folded} == {"task.submitted"}
+        assert await events_of(first.ledger, "ledger.marked") == 0
+        assert await reasons(first.ledger) == []
+
+
+def listens(side: RegisteringSide) -> bool:
+    return side.listening
 
 
 async def test_a_locked_database_is_waited_for(

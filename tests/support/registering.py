@@ -19,11 +19,12 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
+from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
-from coordinator.registry.projector import Projector
+from coordinator.registry.projector import Projector, Told
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.requests import Requests, Terms
@@ -46,13 +47,19 @@ class RegisteringSide:
         self.ledger = ledger
         self.book = SourceBook()
         self.agents = LiveAgents(stale_after=timedelta(seconds=60))
-        self.registry = Registry(ledger=ledger, agents=self.agents, book=self.book)
+        self.catching_up = CatchingUp(publisher)
+        self.registry = Registry(
+            ledger=ledger, agents=self.agents, book=self.book, catch_up=self.catching_up.wait
+        )
         self.commands = AgentCommands(publisher)
         self.registrar = Registrar(agents=self.agents, publisher=publisher)
         self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
         self.folded: list[Event] = []
         self.projector = Projector(
-            ledger=ledger, secret=SECRET, commands=self.commands, folded=self._folded
+            ledger=ledger,
+            secret=SECRET,
+            commands=self.commands,
+            told=Told(folded=self._folded, marked=self.catching_up.marked),
         )
         self.live_reader = LiveReader(
             process=name,
@@ -60,6 +67,7 @@ class RegisteringSide:
             snapshots=self.snapshots,
             book=self.book,
             commands=self.commands,
+            caught_up=self.catching_up.caught_up,
         )
         self.requests = Requests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=Terms()

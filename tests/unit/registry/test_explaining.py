@@ -28,12 +28,17 @@ NEVER = "No agent that ever registered has the capability 'gpu'."
 class Process:
     """One coordinator process over a ledger and queues that are as deep as is said."""
 
+    async def _catch_up(self) -> None:
+        """It never lags."""
+
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.agents = Fleet()
         self.book = SourceBook()
         self.depths: dict[str, int] = {}
-        registry = Registry(ledger=ledger, agents=self.agents, book=self.book)
+        registry = Registry(
+            ledger=ledger, agents=self.agents, book=self.book, catch_up=self._catch_up
+        )
         self.explainer = Explainer(
             find=registry.task,
             agents=self.agents,

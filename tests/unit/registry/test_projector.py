@@ -27,7 +27,7 @@ from coordinator.registry.checks import check_event
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.folding import store
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.projector import Projector
+from coordinator.registry.projector import Projector, Told
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import completed, failed, message, started
 from tests.unit.registry.answers import answers
@@ -68,7 +68,10 @@ class Projected:
         self.published = Published()
         self.commands = AgentCommands(self.published)
         self.projector = Projector(
-            ledger=ledger, secret=SECRET, commands=self.commands, folded=self.folded.extend
+            ledger=ledger,
+            secret=SECRET,
+            commands=self.commands,
+            told=Told(folded=self.folded.extend),
         )
 
     async def project(self, *deliveries: Delivery) -> None:

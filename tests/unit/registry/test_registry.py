@@ -38,7 +38,14 @@ class Process:
         self.ledger = ledger
         self.agents = Fleet()
         self.book = SourceBook()
-        self.registry = Registry(ledger=ledger, agents=self.agents, book=self.book)
+        self.late: list[Event] = []
+        """Events that are in the log when the ledger is asked to catch up."""
+        self.registry = Registry(
+            ledger=ledger, agents=self.agents, book=self.book, catch_up=self._catch_up
+        )
+
+    async def _catch_up(self) -> None:
+        await self.fold(*self.late)
 
     async def fold(self, *events: Event) -> None:
         """As its projector does."""
@@ -56,6 +63,15 @@ def process(ledger: Ledger) -> Process:
 async def test_a_task_that_nobody_submitted_is_not_found(process: Process) -> None:
     with pytest.raises(TaskNotFound):
         await process.registry.task("t")
+
+
+async def test_a_task_that_is_on_its_way_is_found_once_the_ledger_has_caught_up(
+    process: Process,
+) -> None:
+    process.late = [submitted()]
+    with pytest.raises(TaskNotFound):
+        await process.registry.find("t")
+    assert (await process.registry.task("t")).state == "queued"
 
 
 async def test_a_task_is_told_with_all_that_is_known_of_it(process: Process) -> None:

@@ -1,0 +1,88 @@
+"""Marks in the log: shared by those who ask together, exact for each, few while nobody folds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from coordinator.errors import BrokerUnavailable, LedgerBehind
+from coordinator.protocol.codec import decode
+from coordinator.protocol.events import LedgerCaughtUp, LedgerMarked
+from coordinator.protocol.message import Message
+from coordinator.registry.catching_up import CatchingUp
+from tests.support.waiting import eventually
+
+
+class Log:
+    """Where marks go; ``failure`` is raised instead."""
+
+    def __init__(self) -> None:
+        self.marks: list[str] = []
+        self.told: list[list[str]] = []
+        self.failure: Exception | None = None
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        if self.failure is not None:
+            raise self.failure
+        (event,) = decode(message, key)
+        if isinstance(event.data, LedgerMarked):
+            assert message.persistent
+            self.marks.append(event.id)
+        elif isinstance(event.data, LedgerCaughtUp):
+            assert not message.persistent
+            self.told.append(event.data.marks)
+
+
+async def test_a_flood_of_questions_shares_a_mark_that_begins_after_each() -> None:
+    log = Log()
+    catching_up = CatchingUp(log)
+    first = asyncio.create_task(catching_up.wait())
+    await eventually(lambda: len(log.marks) == 1)
+    later = [asyncio.create_task(catching_up.wait()) for _ in range(500)]
+    catching_up.caught_up(["of another coordinator"])
+    await asyncio.sleep(0)
+    assert not first.done()
+
+    catching_up.marked([log.marks[0]])
+    await first
+    await eventually(lambda: len(log.marks) == 2)
+    assert not any(task.done() for task in later)
+    catching_up.caught_up([log.marks[1], log.marks[1]])
+    await asyncio.gather(*later)
+    assert len(log.marks) == 2
+    assert log.told == []
+
+
+async def test_the_marks_of_others_are_told_to_all() -> None:
+    log = Log()
+    catching_up = CatchingUp(log)
+    mine = asyncio.create_task(catching_up.wait())
+    await eventually(lambda: log.marks)
+    catching_up.marked([*log.marks, "of another"])
+    await mine
+    await eventually(lambda: log.told == [["of another"]])
+    log.failure = BrokerUnavailable()
+    catching_up.marked(["of a third"])
+    await asyncio.sleep(0)
+
+
+async def test_a_ledger_that_stays_behind_is_told_and_gets_no_further_marks() -> None:
+    log = Log()
+    catching_up = CatchingUp(log, patience=timedelta(milliseconds=20))
+    for _ in range(3):
+        with pytest.raises(LedgerBehind, match=r"is \d+\.\d s or more behind .* ask again shortly"):
+            await catching_up.wait()
+    assert len(log.marks) == 1
+    catching_up.caught_up(log.marks)
+    await eventually(lambda: len(log.marks) == 2)
+
+
+async def test_without_a_broker_nothing_is_waited_for() -> None:
+    log = Log()
+    log.failure = BrokerUnavailable()
+    with pytest.raises(BrokerUnavailable):
+        await CatchingUp(log).wait()
