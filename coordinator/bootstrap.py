@@ -24,7 +24,7 @@ from fastapi import FastAPI
 from coordinator import __version__
 from coordinator.api import QueueSizes, Services, create_app
 from coordinator.broker.cancelling import cancel_and_wait
-from coordinator.broker.connection import Connection, Link
+from coordinator.broker.connection import OLDEST_BROKER, Connection, Link
 from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
@@ -51,9 +51,6 @@ from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import Submitter
 
 __all__ = ["Coordinator", "running"]
-
-OLDEST_BROKER = (3, 10)
-"""The first version whose quorum queues dead-letter at least once and expire messages."""
 
 FIRST_ANSWER = 5.0
 """Seconds that starting waits for the broker's first answer, to tell an operator's mistake at once.

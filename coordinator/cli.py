@@ -1,4 +1,4 @@
-"""`coordinator up | serve | demo`: reads the options and the settings, then starts things."""
+"""`coordinator up | serve | doctor | demo`: reads the options and the settings, then starts things."""
 
 from __future__ import annotations
 
@@ -66,6 +66,18 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[service], help="the service alone")
     serve.set_defaults(run=_serve)
 
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at the broker and the ledger, and say what to put right",
+        description="Look at the broker and the ledger, and say what to put right and how. Changes"
+        " nothing. The exit status is 0 when all is well or there are only warnings, 1 when an"
+        " operator must fix something.",
+    )
+    doctor.add_argument("--data-dir", type=Path, help="folder of the ledger and the private broker")
+    doctor.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+    doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
+    doctor.set_defaults(run=_doctor)
+
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
     demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
@@ -109,6 +121,15 @@ def _serve(options: argparse.Namespace) -> int:
             " which starts a private one"
         )
     return _run(serve(settings, _say))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from coordinator import doctor  # noqa: PLC0415
+
+    settings = load(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    # Its findings say what the connection's own account would.
+    set_up_logging(level="critical", style=settings.log_format)
+    return doctor.run(settings, json=options.json)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -51,8 +51,12 @@ def _broker_url(value: str) -> str:
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its words may hold a part of the password
+        good = False
+    if not good:
         raise ValueError("the address is http://host:15672 (or https://)")
     return value
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 import aiormq
 from pamqp import commands
 
+from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
@@ -134,6 +135,15 @@ class Channel:
         async with _asking(f"looking at queue {queue!r}"):
             answer = await self._raw.queue_declare(queue, passive=True)
         return Depth(answer.message_count or 0, answer.consumer_count or 0)
+
+    async def has_exchange(self, exchange: str) -> bool:
+        """The channel is lost where it does not exist."""
+        try:
+            async with _asking(f"looking at exchange {exchange!r}"):
+                await self._raw.exchange_declare(exchange, passive=True)
+        except QueueMissing:  # the driver has one word for whatever is not found
+            return False
+        return True
 
     async def delete_queue(self, queue: str) -> None:
         """Plain, since quorum queues refuse "if empty" and "if unused" by closing the

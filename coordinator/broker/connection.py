@@ -28,12 +28,15 @@ from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
 from .translation import translated
 
-__all__ = ["HEARTBEAT", "Connection", "Link"]
+__all__ = ["HEARTBEAT", "OLDEST_BROKER", "Connection", "Link"]
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = timedelta(seconds=10)
 """The driver declares a silent connection dead after three of these, and a little more."""
+
+OLDEST_BROKER = (3, 10)
+"""The first version whose quorum queues dead-letter at least once and expire messages."""
 
 CONNECT_TIMEOUT = 15.0
 FIRST_PAUSE = 0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -55,6 +56,17 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
+async def is_healthy(data_dir: Path) -> None:
+    """As `coordinator doctor` sees it, which finds the private broker by its data folder."""
+    command = [sys.executable, "-m", "coordinator.cli", "doctor", "--json"]
+    output = data_dir / "doctor.out"
+    async with spawned(*command, "--data-dir", str(data_dir), output=output) as doctor:
+        assert await doctor.wait() == 0, doctor.printed
+        findings = json.loads(doctor.printed)["findings"]
+    assert {"version"} >= {one["check"] for one in findings if one["level"] != "ok"}
+    assert {"queues", "policies", "log", "outbox"} <= {one["check"] for one in findings}
+
+
 async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
     tmp_path: Path,
 ) -> None:
@@ -80,6 +92,7 @@ async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
                 return bool(task["state"] == "completed")
 
             await eventually(completed, timeout=30)
+        await is_healthy(tmp_path)
         process.signal(signal.SIGINT)
         assert await process.wait(within=30) == 0
         assert "Traceback" not in process.printed

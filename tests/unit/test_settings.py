@@ -66,6 +66,8 @@ def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
         ("LOG_LEVEL", "loud"),
         ("MAX_LANES", "0"),
         ("AMQP_URL", "http://broker"),
+        ("MANAGEMENT_URL", "amqp://broker"),
+        ("MANAGEMENT_URL", "http://:15672"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(
@@ -80,6 +82,11 @@ def test_a_wrong_value_is_named_in_one_line(
 
 def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "ftp://user:hunter2@broker")
+    with pytest.raises(OperatorError) as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.delenv("COORDINATOR_AMQP_URL")
+    monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", "http://user:hunter2/x@broker:15672")
     with pytest.raises(OperatorError) as caught:
         load()
     assert "hunter2" not in str(caught.value)

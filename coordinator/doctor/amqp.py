@@ -1,0 +1,106 @@
+"""Facts over AMQP: a passive look at each thing that should be there, then the same declaration that
+a coordinator makes, which the broker refuses where the two differ. What is missing stays missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from coordinator.broker.channel import Channel
+from coordinator.broker.connection import Connection, Link
+from coordinator.errors import BrokerRefused, CoordinatorError, QueueMissing, TopologyConflict
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.topology import (
+    TOPOLOGY,
+    ExchangeSpec,
+    QueueSpec,
+    Topology,
+    source_topology,
+)
+
+from .facts import BrokerFacts, Standing, Verdict
+
+__all__ = ["ask_broker"]
+
+PATIENCE = 60.0
+"""Seconds for all of it: some thousand queues."""
+
+
+async def ask_broker(url: str, sources: Sequence[Source]) -> BrokerFacts | str:
+    """The facts, or one sentence that says why there are none."""
+    try:
+        async with asyncio.timeout(PATIENCE), Connection(url, name="coordinator doctor") as broker:
+            await broker.attempted()
+            if broker.link is None:
+                why = str(broker.last_error or "it cannot be reached")
+                return why.removesuffix(f" (while connecting to {broker.address})")
+            return await _look(broker.link, sources)
+    except TimeoutError:
+        return f"it did not answer within {PATIENCE:.0f} s"
+    except CoordinatorError as exc:
+        return str(exc)
+
+
+async def _look(link: Link, sources: Sequence[Source]) -> BrokerFacts:
+    look = _Look(link)
+    wanted = [queue for source in sources for queue in source_topology(source).queues]
+    return BrokerFacts(
+        version=link.server_version,
+        exchanges=tuple([await look.exchange(one) for one in TOPOLOGY.exchanges]),
+        queues=tuple([await look.queue(one) for one in TOPOLOGY.queues]),
+        sources=tuple([await look.queue(one) for one in wanted]),
+    )
+
+
+class _Look:
+    """Every answer of "no" takes the channel with it: the next question opens another."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._channel: Channel | None = None
+
+    async def exchange(self, spec: ExchangeSpec) -> Standing:
+        async def compare() -> Standing:
+            channel = await self._open()
+            if not await channel.has_exchange(spec.name):
+                return Standing(name=spec.name, verdict=Verdict.MISSING)
+            await channel.declare(Topology(exchanges=(spec,)))
+            return Standing(name=spec.name, verdict=Verdict.RIGHT)
+
+        return await _judged(spec.name, compare)
+
+    async def queue(self, spec: QueueSpec) -> Standing:
+        async def compare() -> Standing:
+            channel = await self._open()
+            depth = await channel.depth(spec.name)
+            verdict, told = Verdict.RIGHT, ""
+            try:
+                await channel.declare(Topology(queues=(spec,)))
+            except TopologyConflict as exc:
+                verdict, told = Verdict.DIFFERENT, str(exc)
+            return Standing(
+                name=spec.name,
+                verdict=verdict,
+                told=told,
+                ready=depth.ready,
+                consumers=depth.consumers,
+            )
+
+        return await _judged(spec.name, compare)
+
+    async def _open(self) -> Channel:
+        if self._channel is None or not self._channel.open:
+            self._channel = await self._link.channel()
+        return self._channel
+
+
+async def _judged(name: str, compare: Callable[[], Awaitable[Standing]]) -> Standing:
+    try:
+        return await compare()
+    except QueueMissing:
+        return Standing(name=name, verdict=Verdict.MISSING)
+    except TopologyConflict as exc:
+        return Standing(name=name, verdict=Verdict.DIFFERENT, told=str(exc))
+    except BrokerRefused as exc:
+        return Standing(name=name, verdict=Verdict.REFUSED, told=str(exc))

@@ -1,0 +1,90 @@
+"""From the facts to everything that is to be said of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from .facts import Facts
+from .finding import Finding
+from .ledger import check_ledger
+from .log import check_log, check_members, check_side_queues
+from .nodes import check_flags, check_nodes
+from .policies import check_consumer_timeout, check_policies
+from .queues import check_bindings, check_structure, check_unknown_queues
+from .remedy import Remedy
+from .spoken import names
+from .version import check_version
+
+__all__ = ["diagnose", "no_broker_named"]
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    return [finding for check in CHECKS for finding in check(facts)]
+
+
+def no_broker_named(why: str) -> Finding:
+    return Finding.problem(
+        "broker",
+        why,
+        "run `coordinator up`, or name a broker with --amqp-url or COORDINATOR_AMQP_URL",
+    )
+
+
+def _check_broker(facts: Facts) -> Iterator[Finding]:
+    address = facts.address
+    if not isinstance(facts.broker, str):
+        yield Finding.ok("broker", f"{address.shown} answers")
+    elif address.private is not None:
+        yield Finding.problem(
+            "broker",
+            f"The private RabbitMQ of {address.private} cannot be used: {facts.broker}",
+            "start it: `coordinator up`",
+        )
+    else:
+        yield Finding.problem(
+            "broker",
+            f"The broker at {address.shown} cannot be used: {facts.broker}",
+            "start RabbitMQ there, or put COORDINATOR_AMQP_URL right: address, user, password, vhost",
+        )
+
+
+def _check_management(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.management, str):
+        if not isinstance(facts.broker, str):  # where nothing answers, once is enough
+            yield Finding.warning(
+                "management",
+                f"The management API cannot be read ({facts.management}): alarms, feature flags,"
+                " policies and bindings were not looked at",
+                "set COORDINATOR_MANAGEMENT_URL to http://user:password@host:15672, or run"
+                " `rabbitmq-plugins enable rabbitmq_management` there",
+            )
+    elif withheld := facts.management.withheld:
+        yield Finding.warning(
+            "management",
+            f"The user {facts.address.management_login[0]} may not read, of the management API:"
+            f" {names(withheld)}",
+            Remedy.of(facts).let_monitor(),
+        )
+
+
+def _check_ledger(facts: Facts) -> Iterator[Finding]:
+    return check_ledger(facts.ledger)
+
+
+CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
+    _check_broker,
+    check_version,
+    _check_management,
+    check_nodes,
+    check_flags,
+    check_structure,
+    check_bindings,
+    check_unknown_queues,
+    check_members,
+    check_policies,
+    check_consumer_timeout,
+    check_log,
+    check_side_queues,
+    _check_ledger,
+)
+"""In the order in which they are told."""

@@ -1,0 +1,100 @@
+"""The ledger: reachable, of this version, with room to grow, and nothing lying about in it. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from datetime import timedelta
+
+from coordinator.registry.checkup import SCHEMA_VERSION, LedgerFacts, LedgerState
+
+from .finding import Finding
+from .spoken import count, size, span
+
+__all__ = ["check_ledger"]
+
+LOW_DISK = 1_000_000_000
+FULL_DISK = 100_000_000
+"""Bytes that are left beside an SQLite file."""
+LONG_OVERDUE = timedelta(minutes=10)
+LONGEST_REASON = 200
+
+START = "start a coordinator: `coordinator up` or `coordinator serve`"
+
+
+def check_ledger(ledger: LedgerFacts) -> Iterator[Finding]:
+    if ledger.trouble is not None:
+        yield Finding.problem(
+            "ledger",
+            f"The ledger {ledger.location} cannot be read: {ledger.trouble}",
+            "put it right, or name another with --data-dir or COORDINATOR_DATABASE_URL",
+        )
+    elif ledger.state is None:
+        yield Finding.warning(
+            "ledger",
+            f"There is no ledger yet at {ledger.location}",
+            f"{START}, which makes it; or name another with --data-dir or COORDINATOR_DATABASE_URL",
+        )
+    else:
+        yield _version(ledger, ledger.state)
+        yield from _disk(ledger, ledger.state)
+        if ledger.state.schema_version == SCHEMA_VERSION:
+            yield from _parked(ledger, ledger.state)
+            yield from _outbox(ledger.state)
+
+
+def _version(ledger: LedgerFacts, state: LedgerState) -> Finding:
+    told = f"The ledger {ledger.location} has schema {state.schema_version}"
+    if state.schema_version > SCHEMA_VERSION:
+        return Finding.problem(
+            "ledger",
+            f"{told}, of a newer version; this one knows {SCHEMA_VERSION}",
+            "update this installation, or name another ledger with --data-dir",
+        )
+    if state.schema_version < SCHEMA_VERSION:
+        return Finding.warning(
+            "ledger",
+            f"{told}; this version has {SCHEMA_VERSION}",
+            f"back it up, then {START}, which brings it up to date",
+        )
+    return Finding.ok("ledger", f"{told}, and {size(state.size)}")
+
+
+def _disk(ledger: LedgerFacts, state: LedgerState) -> Iterator[Finding]:
+    if state.free is None or state.free >= LOW_DISK:
+        return
+    kind = Finding.problem if state.free < FULL_DISK else Finding.warning
+    yield kind(
+        "disk",
+        f"{size(state.free)} are left on the disk of {ledger.location}",
+        "free disk space, or move the data folder: COORDINATOR_DATA_DIR",
+    )
+
+
+def _parked(ledger: LedgerFacts, state: LedgerState) -> Iterator[Finding]:
+    parking = state.parking
+    if not parking.count:
+        yield Finding.ok("parked", "Every message of the log could be read")
+        return
+    query = "SELECT routing_key, reason FROM parked ORDER BY position DESC LIMIT 20"
+    tool = ["sqlite3", ledger.location] if ledger.is_file else ["psql", ledger.location, "-c"]
+    reason = " ".join(parking.latest.split())[:LONGEST_REASON]
+    yield Finding.warning(
+        "parked",
+        f"{count(parking.count, 'message')} could not be read and"
+        f" {'is' if parking.count == 1 else 'are'} parked; the latest: {reason}",
+        shlex.join([*tool, query]),
+    )
+
+
+def _outbox(state: LedgerState) -> Iterator[Finding]:
+    if not state.overdue:
+        yield Finding.ok("outbox", "No retry and no scheduled task is overdue")
+        return
+    kind = Finding.problem if state.overdue_for > LONG_OVERDUE else Finding.warning
+    yield kind(
+        "outbox",
+        f"{count(state.overdue, 'attempt is', 'attempts are')} overdue, the first for"
+        f" {span(state.overdue_for)}",
+        f"{START}; where one runs, its own log says why it cannot publish them",
+    )

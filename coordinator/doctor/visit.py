@@ -1,0 +1,61 @@
+"""One visit: gather the facts, judge them, show the findings."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from coordinator.errors import OperatorError
+from coordinator.registry.checkup import examine
+from coordinator.settings import Settings
+from coordinator.submission.limits import Limits
+
+from .address import find_address
+from .amqp import ask_broker
+from .diagnosis import diagnose, no_broker_named
+from .facts import Facts
+from .finding import Finding, Level, worst
+from .ledger import check_ledger
+from .management import ask_management
+from .report import as_json, show
+
+__all__ = ["examined", "run"]
+
+WELL, ILL = 0, 1
+
+
+def run(settings: Settings, *, json: bool = False) -> int:
+    """The exit status: 1 where an operator must fix something. Warnings alone are 0."""
+    findings = asyncio.run(examined(settings))
+    console = Console(highlight=False)
+    if json:
+        console.out(as_json(findings), highlight=False)
+    else:
+        show(findings, console)
+    return ILL if worst(findings) is Level.PROBLEM else WELL
+
+
+async def examined(settings: Settings) -> list[Finding]:
+    now = datetime.now(UTC)
+    ledger = await asyncio.to_thread(examine, settings.ledger_url, now)
+    try:
+        address = find_address(settings)
+    except OperatorError as exc:
+        return [no_broker_named(str(exc)), *check_ledger(ledger)]
+    known = ledger.state.sources if ledger.state else None
+    broker, management = await asyncio.gather(
+        ask_broker(address.amqp_url, known or ()), ask_management(address)
+    )
+    return diagnose(
+        Facts(
+            at=now,
+            address=address,
+            broker=broker,
+            management=management,
+            ledger=ledger,
+            default_timeout=settings.default_timeout,
+            longest_timeout=Limits().max_timeout,
+        )
+    )

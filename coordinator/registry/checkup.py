@@ -1,0 +1,163 @@
+"""How the ledger is, read from outside: for `coordinator doctor`.
+
+It changes nothing: it makes no file and no table, and migrates nothing, so that it may look at a
+ledger that another version is working on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from coordinator.protocol.lanes import Source
+
+from . import schema
+from .schema import SCHEMA_VERSION, from_micros, micros
+from .source_rows import sources
+
+__all__ = ["SCHEMA_VERSION", "LedgerFacts", "LedgerState", "Parking", "examine"]
+
+OVERDUE_AFTER = timedelta(minutes=1)
+"""An attempt of the outbox that is due for longer should have been published."""
+LOCK_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """Messages that could not be taken as events."""
+
+    count: int = 0
+    latest: str = ""
+    """The reason of the latest."""
+    latest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """What a ledger holds; only the version and the sizes where its version is another."""
+
+    schema_version: int
+    size: int
+    """Bytes, with the write-ahead log."""
+    free: int | None = None
+    """Bytes left on the disk of an SQLite file."""
+    parking: Parking = Parking()
+    overdue: int = 0
+    """Attempts that should have been published."""
+    overdue_for: timedelta = timedelta(0)
+    folded_until: datetime | None = None
+    """When the latest event that was folded was stated."""
+    sources: tuple[Source, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFacts:
+    location: str
+    """A file, or a database's address without its password."""
+    is_file: bool = True
+    state: LedgerState | None = None
+    """None where there is no ledger yet, or there is trouble."""
+    trouble: str | None = None
+    """Why it could not be read."""
+
+
+def examine(url: str, now: datetime) -> LedgerFacts:
+    """Read the ledger at SQLAlchemy's ``url``; blocks, for seconds where the database is locked."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return LedgerFacts(location="the address", is_file=False, trouble="it is not a database's")
+    file = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+    location = parsed.render_as_string() if file is None else str(file)
+    if file is not None and not file.exists():
+        return LedgerFacts(location=location)
+    engine = None
+    try:
+        engine = _reading(parsed)
+        with engine.connect() as connection:
+            state = _state(connection, file, now)
+    except (SQLAlchemyError, OSError, ImportError) as exc:  # ImportError: no such driver here
+        told = str(getattr(exc, "orig", None) or exc).strip().splitlines()
+        trouble = told[0] if told else type(exc).__name__
+        return LedgerFacts(location=location, is_file=file is not None, trouble=trouble)
+    finally:
+        if engine is not None:
+            engine.dispose()
+    return LedgerFacts(location=location, is_file=file is not None, state=state)
+
+
+def _reading(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    file = quote(str(Path(url.database or "").absolute()))
+    return sa.create_engine(  # `mode=rw` makes no file, and reads one that may only be read
+        f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
+    )
+
+
+def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerState | None:
+    if not sa.inspect(connection).has_table(schema.meta.name):
+        return None
+    name = schema.meta.c.name
+    version = connection.scalar(sa.select(schema.meta.c.value).where(name == "schema_version"))
+    if version is None:
+        return None
+    size, free = _sizes(connection, file)
+    if int(version) != SCHEMA_VERSION:
+        return LedgerState(schema_version=int(version), size=size, free=free)
+    overdue, first_due = _overdue(connection, now)
+    return LedgerState(
+        schema_version=int(version),
+        size=size,
+        free=free,
+        parking=_parking(connection),
+        overdue=overdue,
+        overdue_for=timedelta(0) if first_due is None else now - first_due,
+        folded_until=_folded_until(connection),
+        sources=tuple(source for source, _ in sources(connection)),
+    )
+
+
+def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
+    if file is None:
+        return int(connection.scalar(sa.text("SELECT pg_database_size(current_database())"))), None
+    parts = (Path(f"{file}{ending}") for ending in ("", "-wal", "-shm"))
+    size = sum(os.stat(part).st_size for part in parts if part.exists())  # noqa: PTH116
+    return size, shutil.disk_usage(file.parent).free
+
+
+def _parking(connection: Connection) -> Parking:
+    table = schema.parked
+    amount = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+    latest = connection.execute(
+        sa.select(table.c.reason, table.c.received_at).order_by(table.c.position.desc()).limit(1)
+    ).first()
+    if latest is None:
+        return Parking()
+    at = from_micros(latest.received_at)
+    return Parking(count=amount, latest=latest.reason, latest_at=at)
+
+
+def _overdue(connection: Connection, now: datetime) -> tuple[int, datetime | None]:
+    """How many, and when the first was due; those that a coordinator has in hand are not counted."""
+    table = schema.outbox
+    row = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(table.c.due_at)).where(
+            table.c.due_at < micros(now - OVERDUE_AFTER), table.c.claimed_until < micros(now)
+        )
+    ).one()
+    return row[0], None if row[1] is None else from_micros(row[1])
+
+
+def _folded_until(connection: Connection) -> datetime | None:
+    table = schema.events
+    latest = connection.scalar(sa.select(table.c.time).order_by(table.c.position.desc()).limit(1))
+    return None if latest is None else from_micros(latest)

@@ -1,0 +1,147 @@
+"""The ledger as `coordinator doctor` reads it: what lies in it, and nothing changed by looking."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.registry import schema
+from coordinator.registry.checkup import Parking, examine
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.parking import Parked, park
+from coordinator.registry.schema import micros
+from coordinator.registry.source_rows import add_sources
+from tests.unit.domain.histories import submitted
+from tests.unit.registry.answers import stored
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def due(task_id: str, ago: timedelta, *, claimed: timedelta = timedelta(0)) -> dict[str, object]:
+    return {
+        "task_id": task_id,
+        "generation": 1,
+        "attempt": 2,
+        "due_at": micros(NOW - ago),
+        "claimed_until": micros(NOW + claimed),
+    }
+
+
+def fill(connection: Connection) -> None:
+    for number, reason in enumerate(("MalformedMessage: first", "WrongToken: second")):
+        body = str(number).encode()
+        park(
+            connection,
+            [
+                Parked(
+                    message=Message(body=body),
+                    exchange="",
+                    routing_key="k",
+                    reason=reason,
+                    received_at=NOW + timedelta(seconds=number),
+                )
+            ],
+        )
+    opened = SourceOpened(lane="any", priority=Priority.LOW, requirements={})
+    add_sources(connection, [Event(data=opened)])
+    connection.execute(
+        sa.insert(schema.outbox),
+        [
+            due("now", timedelta(seconds=5)),
+            due("in hand", timedelta(hours=2), claimed=timedelta(minutes=1)),
+            due("late", timedelta(minutes=5), claimed=-timedelta(minutes=1)),
+            due("later", timedelta(minutes=9), claimed=-timedelta(minutes=1)),
+            due("to come", -timedelta(hours=1)),
+        ],
+    )
+
+
+async def test_what_lies_in_it_is_counted(ledger: Ledger, ledger_url: str) -> None:
+    await stored(ledger, submitted())
+    await ledger.write(fill)
+
+    found = examine(ledger_url, NOW)
+
+    assert found.location == str(file_of(ledger_url))
+    state = found.state
+    assert state is not None
+    assert state.schema_version == schema.SCHEMA_VERSION
+    assert state.parking == Parking(
+        count=2, latest="WrongToken: second", latest_at=NOW + timedelta(seconds=1)
+    )
+    assert (state.overdue, state.overdue_for) == (2, timedelta(minutes=9))
+    assert state.sources == (Source("any", Priority.LOW),)
+    assert state.folded_until is not None
+    assert state.size > 10_000
+    assert state.free is not None
+
+
+async def test_it_may_be_read_while_another_process_writes(ledger: Ledger, ledger_url: str) -> None:
+    writer = sqlite3.connect(file_of(ledger_url), isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        assert examine(ledger_url, NOW).state is not None
+    finally:
+        writer.close()
+
+
+def test_looking_for_it_makes_nothing(ledger_url: str, tmp_path: Path) -> None:
+    found = examine(ledger_url, NOW)
+    assert (found.state, found.trouble) == (None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_is_no_ledger_yet(tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.touch()
+    found = examine(f"sqlite:///{file}", NOW)
+    assert (found.state, found.trouble) == (None, None)
+    assert file.stat().st_size == 0
+
+
+async def test_one_of_another_version_is_left_alone(ledger: Ledger, ledger_url: str) -> None:
+    def older(connection: Connection) -> None:
+        connection.execute(
+            sa.update(schema.meta).where(schema.meta.c.name == "schema_version").values(value="0")
+        )
+        schema.outbox.drop(connection)
+
+    await ledger.write(older)
+    state = examine(ledger_url, NOW).state
+    assert state is not None
+    assert (state.schema_version, state.sources) == (0, None)
+    assert not (await ledger.read(lambda one: sa.inspect(one).has_table("outbox")))
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("nonsense", "it is not a database's"),
+        ("postgresql+nodriver://user:hunter2@127.0.0.1:1/x", "nodriver"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_told_in_a_line(url: str, sentence: str) -> None:
+    found = examine(url, NOW)
+    assert found.trouble is not None
+    assert sentence in found.trouble
+    assert "\n" not in found.trouble
+    assert "hunter2" not in found.location
+
+
+def test_a_damaged_file_is_told_in_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "damaged"
+    file.write_bytes(b"no database at all" * 100)
+    assert examine(f"sqlite:///{file}", NOW).trouble == "file is not a database"
