@@ -43,20 +43,26 @@ def _names(value: object) -> object:
 
 
 def _broker_url(value: str) -> str:
-    if not value.startswith(("amqp://", "amqps://")):
+    if not value.startswith(("amqp://", "amqps://")) or not _has_good_port(value):
         raise ValueError(
             "the broker's address is amqp://user:password@host:port/vhost (or amqps://)"
         )
     return value
 
 
-def _http_url(value: str) -> str:
+def _has_good_port(url: str) -> bool:
     try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # its words may hold a part of the password
-        good = False
-    if not good:
+        return urlsplit(url).port != 0
+    except ValueError:  # whose words may hold a part of the password
+        return False
+
+
+def _http_url(value: str) -> str:
+    if not (
+        value.startswith(("http://", "https://"))
+        and _has_good_port(value)
+        and urlsplit(value).hostname
+    ):
         raise ValueError("the address is http://host:15672 (or https://)")
     return value
 
