@@ -173,7 +173,9 @@ class _Graph:
         self._publisher = publisher
         self._book = book
         self._limits = Limits(
-            max_data_depth=settings.max_data_depth, max_names=settings.max_capabilities
+            max_data_depth=settings.max_data_depth,
+            max_names=settings.max_capabilities,
+            default_max_attempts=settings.default_max_attempts,
         )
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after)
@@ -237,7 +239,7 @@ class _Graph:
             publisher=publisher,
             ensure=self.opener.ensure,
             secret=secret,
-            find=self.registry.find,
+            find=self.registry.submission,
             note_submitted=self.registry.note_submitted,
             limits=self._limits,
         )

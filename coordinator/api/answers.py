@@ -147,6 +147,10 @@ class Submitted(BaseModel):
             "No agent that is registered now meets the requirements: the task waits for one."
         ],
     )
+    state: Literal["scheduled"] | None = Field(default=None, description="Where it is scheduled.")
+    not_before: Instant | None = Field(
+        default=None, description="Where it is scheduled: when it goes on its queue."
+    )
 
 
 class Progress(BaseModel):
@@ -175,6 +179,8 @@ class TaskShape(BaseModel):
     attempt: int
     max_attempts: int
     submitted_at: Instant
+    not_before: Instant | None = Field(description="When it goes, or went, on its queue.")
+    expires_at: Instant | None = Field(description="Until when it must start.")
     started_at: Instant | None
     ended_at: Instant | None
     agent_id: AgentId | None = Field(description="Who works on it, or did last.")

@@ -10,6 +10,7 @@ from coordinator.domain.agent_words import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
 
 __all__ = [
+    "BackoffBody",
     "DiscoverAgents",
     "Heartbeat",
     "RegisterAgent",
@@ -33,6 +34,11 @@ PriorityWord = Annotated[
     ),
 ]
 """Any value at all, because a wrong one is answered with the contract's own sentence (400)."""
+
+InstantText = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:00Z"])
+]
+"""RFC 3339 with an offset; read by `instants`, which says so where it is anything else."""
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -110,6 +116,20 @@ class TaskRequirements(BaseModel):
     agent_id: str | None = Field(default=None, description="This agent and no other.")
 
 
+class BackoffBody(BaseModel):
+    """How long to wait before another attempt; what is not given is as the service has it."""
+
+    model_config = _example(first_seconds=5, factor=2, longest_seconds=600)
+
+    first_seconds: float | None = Field(
+        default=None, description="The pause after the first failure."
+    )
+    factor: float | None = Field(
+        default=None, description="Each pause is so many times the one before: 1 to 100."
+    )
+    longest_seconds: float | None = Field(default=None, description="No pause is longer.")
+
+
 class SubmitTaskBody(BaseModel):
     """A piece of work."""
 
@@ -125,6 +145,25 @@ class SubmitTaskBody(BaseModel):
     requirements: TaskRequirements | None = None
     timeout_seconds: float | None = Field(
         default=None, description="Seconds that one attempt may take; at most seven days."
+    )
+    progress_timeout_seconds: float | None = Field(
+        default=None, description="Seconds that an attempt may go on without telling of progress."
+    )
+    max_attempts: int | None = Field(
+        default=None, description="Attempts before the task is dead: 1 to 100."
+    )
+    backoff: BackoffBody | None = None
+    delay_seconds: float | None = Field(
+        default=None, description="Seconds until it goes on its queue; at most a year."
+    )
+    not_before: InstantText | None = Field(
+        default=None, description="When it goes on its queue, instead of `delay_seconds`."
+    )
+    expires_in_seconds: float | None = Field(
+        default=None, description="Seconds within which it must start; after them it is `expired`."
+    )
+    expires_at: InstantText | None = Field(
+        default=None, description="Until when it must start, instead of `expires_in_seconds`."
     )
     metadata: dict[str, Any] | None = Field(
         default=None, description="Anything about the task that is not work; kept with it."

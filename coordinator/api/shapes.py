@@ -56,6 +56,8 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "attempt": task.attempt,
         "max_attempts": task.max_attempts,
         "submitted_at": iso(task.submitted_at),
+        "not_before": _maybe(task.not_before),
+        "expires_at": _maybe(task.expires_at),
         "started_at": _maybe(task.started_at),
         "ended_at": _maybe(task.ended_at),
         "agent_id": task.agent_id,

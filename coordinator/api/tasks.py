@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
-
-from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
-from coordinator.submission.submitter import SubmitTask
 
 from .answers import Submitted, TaskAnswer, TaskStatusAnswer
 from .documented import errors
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .queue_sizes import by_priority
-from .rendering import Answer, iso, timestamp
-from .schemas import SubmitTaskBody, TaskRequirements
+from .rendering import Answer, timestamp
+from .schemas import SubmitTaskBody
 from .services import Wired
 from .shapes import task_shape, totals_shape
+from .submissions import accepted_shape, command, trace
 
 __all__ = ["lookup", "router"]
 
@@ -27,8 +23,6 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 
 lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 """Included last: its path has room for any word, such as `status` and `queues`."""
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @router.post(
@@ -45,26 +39,17 @@ async def submit_task(body: SubmitTaskBody, request: Request, wired: Wired) -> A
     once and answered the same, another task under that id is a 409. A 503 that carries a `task_id`
     means that the broker did not answer: the task may have been accepted. A `warning` in the answer
     says that no agent is there that could do it: it waits for one.
+
+    With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
-    requirements = _requirements(body.requirements)
-    accepted = await wired.submitter.submit(
-        SubmitTask(
-            task_data=body.task_data,
-            priority=Priority.parse(body.priority),
-            requirements=requirements,
-            timeout_seconds=body.timeout_seconds,
-            metadata=body.metadata,
-            headers=_trace(request),
-        )
-    )
+    wish = command(body, trace(request))
+    accepted = await wired.submitter.submit(wish)
     answer = {
         "status": "success",
         "message": "Task submitted successfully",
-        "task_id": accepted.task_id,
-        "priority": accepted.priority.value,
-        "submitted_at": iso(accepted.submitted_at),
+        **accepted_shape(accepted),
     }
-    warning = await wired.explainer.warning(requirements)
+    warning = await wired.explainer.warning(wish.requirements)
     return Answer(answer if warning is None else answer | {"warning": warning})
 
 
@@ -101,20 +86,3 @@ async def get_task(
     """Where a task stands: its state, attempts, times and agent, and its result or error."""
     task = await wired.registry.task(task_id)
     return Answer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})
-
-
-def _requirements(body: TaskRequirements | None) -> Requirements:
-    if body is None:
-        return Requirements()
-    return Requirements(
-        agent_type=body.agent_type or None,
-        capabilities=tuple(body.capabilities or ()),
-        services=tuple(body.services or ()),
-        agent_id=body.agent_id or None,
-    )
-
-
-def _trace(request: Request) -> dict[str, str]:
-    """The request's W3C trace context, for the task to carry on."""
-    value = request.headers.get("traceparent", "")
-    return {"traceparent": value} if _TRACEPARENT.fullmatch(value) else {}

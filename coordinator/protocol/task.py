@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.errors import MalformedMessage
 
+from .expiration import time_to_live
 from .lanes import LONG_AFTER, Source, lane_name
 from .message import Message
 from .priority import Priority
@@ -53,6 +54,8 @@ class TaskMessage(BaseModel):
     submitted_at: datetime
     timeout_seconds: float | None = None
     """Seconds that one attempt may take; None means the agent's default."""
+    progress_timeout_seconds: float | None = None
+    """Seconds that an attempt may go on without telling of progress; None means for ever."""
     not_before: datetime | None = None
     """Only in the message that schedules a task, which goes to the log alone; the one that is put on
     a queue when the time has come has none."""
@@ -87,7 +90,12 @@ class TaskMessage(BaseModel):
         return attempt if self.not_before is None else f"{attempt}.scheduled"
 
     def to_message(self, headers: dict[str, Any] | None = None) -> Message:
-        """``headers`` may carry a W3C `traceparent`."""
+        """``headers`` may carry a W3C `traceparent`. The one that schedules is for the log alone, which
+        must not lose it.
+        """
+        expiration = None
+        if self.not_before is None:
+            expiration = time_to_live(self.expires_at, self.submitted_at)
         return Message(
             body=self.model_dump_json(exclude_none=True).encode(),
             message_id=self.message_id,
@@ -95,6 +103,7 @@ class TaskMessage(BaseModel):
             correlation_id=self.task_id,
             timestamp=self.submitted_at.astimezone(UTC),
             headers=headers or {},
+            expiration=expiration,
         )
 
     @classmethod

@@ -39,12 +39,27 @@ class LedgerQueries:
         """Raises `TaskNotFound` or `LedgerUnavailable`."""
         return await self._ledger.read(partial(_task, task_id, pending))
 
+    async def submission(self, task_id: str, pending: Sequence[Event] = ()) -> TaskMessage:
+        """The task as it was submitted. Raises `TaskNotFound` or `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_submission, task_id, pending))
+
     async def totals(self, pending: Sequence[Event] = ()) -> tuple[Tally, set[event_rows.Identity]]:
         """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_totals, pending))
 
 
 def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
+    return _view(connection, *_found(task_id, pending, connection))
+
+
+def _submission(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskMessage:
+    return _content(connection, *_found(task_id, pending, connection))
+
+
+def _found(
+    task_id: str, pending: Sequence[Event], connection: Connection
+) -> tuple[Task, list[Event]]:
+    """The task, and those of ``pending`` that the ledger does not have. Raises `TaskNotFound`."""
     query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
     task = None if row is None else task_of(row)
@@ -54,7 +69,7 @@ def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> Tas
         task = fold(task, event).task
     if task is None or not task.known:
         raise TaskNotFound(task_id)
-    return _view(connection, task, unfolded)
+    return task, unfolded
 
 
 def _view(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskView:
@@ -71,6 +86,8 @@ def _view(connection: Connection, task: Task, unfolded: Sequence[Event]) -> Task
         attempt=task.attempt,
         max_attempts=task.max_attempts or content.max_attempts,
         submitted_at=content.submitted_at,
+        not_before=content.not_before,
+        expires_at=content.expires_at,
         started_at=task.started_at,
         ended_at=task.ended_at,
         agent_id=task.agent_id,

@@ -84,6 +84,10 @@ class Registry:
         """
         return await self._queries.task(task_id, self._overlay.of(task_id))
 
+    async def submission(self, task_id: str) -> TaskMessage:
+        """The task as it was submitted. Raises `TaskNotFound` or `LedgerUnavailable`."""
+        return await self._queries.submission(task_id, self._overlay.of(task_id))
+
     async def statistics(self) -> Statistics:
         """Raises `LedgerUnavailable`."""
         totals, known = await self._queries.totals(self._overlay.all())

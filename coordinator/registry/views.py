@@ -53,6 +53,9 @@ class TaskView:
     attempt: int
     max_attempts: int
     submitted_at: datetime
+    not_before: datetime | None
+    """When it goes, or went, on its queue, where it was scheduled."""
+    expires_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     agent_id: str | None

@@ -19,6 +19,7 @@ __all__ = [
     "check_message_size",
     "check_names",
     "check_requirements",
+    "check_seconds",
     "check_timeout",
 ]
 
@@ -37,7 +38,11 @@ class Limits:
     max_names: int = 32
     """Capabilities, and services, of one agent or one task."""
     max_timeout: timedelta = timedelta(days=7)
-    """The longest `timeout_seconds`."""
+    """The longest `timeout_seconds`, and the longest pause before a retry."""
+    max_delay: timedelta = timedelta(days=366)
+    """How far ahead a task may be scheduled; a deadline may be twice as far."""
+    default_max_attempts: int = 1
+    """Attempts of a task that names no `max_attempts`."""
 
 
 def check_data(data: dict[str, Any], field: str, limits: Limits) -> None:
@@ -89,11 +94,18 @@ def check_requirements(wanted: Requirements, limits: Limits) -> None:
 
 def check_timeout(seconds: float | None, limits: Limits) -> None:
     """None is the agents' default."""
-    most = limits.max_timeout.total_seconds()
-    if seconds is not None and not 0 < seconds <= most:
-        raise InvalidRequest(
-            f"timeout_seconds must be more than 0 and at most {most:.0f}", field="timeout_seconds"
-        )
+    check_seconds(seconds, "timeout_seconds", limits.max_timeout)
+
+
+def check_seconds(
+    seconds: float | None, field: str, longest: timedelta, *, zero: bool = False
+) -> None:
+    """Refuse what is not more than 0 (or 0, with ``zero``), or more than ``longest``."""
+    most = longest.total_seconds()
+    if seconds is None or 0 < seconds <= most or (zero and seconds == 0):
+        return
+    least = "0 or more" if zero else "more than 0"
+    raise InvalidRequest(f"{field} must be {least} and at most {most:.0f}", field=field)
 
 
 def check_message_size(body: bytes) -> None:

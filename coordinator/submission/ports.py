@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
-from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Ensure", "FindTask", "KnownTask", "NoteSubmitted", "Publishes"]
+__all__ = ["Ensure", "FindTask", "NoteSubmitted", "Publishes"]
 
 
 class Publishes(Protocol):
@@ -29,23 +26,10 @@ class Ensure(Protocol):
     async def __call__(self, source: Source, requirements: Requirements) -> None: ...
 
 
-class KnownTask(Protocol):
-    """What is compared when an id is submitted again."""
-
-    @property
-    def task_data(self) -> Mapping[str, Any]: ...
-    @property
-    def priority(self) -> Priority: ...
-    @property
-    def requirements(self) -> Mapping[str, Any]: ...
-    @property
-    def submitted_at(self) -> datetime: ...
-
-
 class FindTask(Protocol):
-    """The task of this id, as far as it is known; raises `TaskNotFound`."""
+    """The task of this id as it was submitted, as far as it is known; raises `TaskNotFound`."""
 
-    async def __call__(self, task_id: str) -> KnownTask: ...
+    async def __call__(self, task_id: str) -> TaskMessage: ...
 
 
 class NoteSubmitted(Protocol):

@@ -17,7 +17,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import TASKS
+from coordinator.protocol.topology import LOG, TASKS
 
 from .limits import (
     Limits,
@@ -26,12 +26,10 @@ from .limits import (
     check_requirements,
     check_timeout,
 )
-from .ports import Ensure, FindTask, KnownTask, NoteSubmitted, Publishes
+from .options import Options, Settled, check_options, settled
+from .ports import Ensure, FindTask, NoteSubmitted, Publishes
 
 __all__ = ["Accepted", "SubmitTask", "Submitter"]
-
-MAX_ATTEMPTS = 1
-"""A failed task ends after its first attempt until there are retries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,7 @@ class SubmitTask:
     priority: Priority = Priority.NORMAL
     requirements: Requirements = field(default_factory=Requirements)
     timeout_seconds: float | None = None
+    options: Options = field(default_factory=Options)
     metadata: dict[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the message: the W3C `traceparent` of the request."""
@@ -55,6 +54,8 @@ class Accepted:
     task_id: str
     priority: Priority
     submitted_at: datetime
+    not_before: datetime | None = None
+    """Where it is scheduled: when it goes on its queue."""
 
 
 class Submitter:
@@ -97,7 +98,7 @@ class Submitter:
                 known = await self._find(task_id)
             except TaskNotFound:
                 return await self._publish(command, task_id)
-            return _same_answer(command, task_id, known)
+            return self._same_answer(command, known)
 
     def _check(self, command: SubmitTask) -> None:
         check_data(command.task_data, "task_data", self._limits)
@@ -105,6 +106,7 @@ class Submitter:
             check_data(command.metadata, "metadata", self._limits)
         check_requirements(command.requirements, self._limits)
         check_timeout(command.timeout_seconds, self._limits)
+        check_options(command.options, self._limits)
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
         task = self._task(command, task_id)
@@ -113,34 +115,45 @@ class Submitter:
         source = task.source
         await self._ensure(source, command.requirements)
         try:
-            await self._publish_confirmed(message, source.key)
+            if task.not_before is None:
+                await self._publish_confirmed(message, TASKS, source.key)
+            else:
+                await self._publish_confirmed(message, "", LOG)
         except OutcomeUnknown as exc:
             raise OutcomeUnknown(str(exc), task_id=task_id) from exc
         self._note_submitted(task)
-        return Accepted(task_id=task_id, priority=task.priority, submitted_at=task.submitted_at)
+        return _accepted(task)
 
     def _task(self, command: SubmitTask, task_id: str) -> TaskMessage:
+        now = self._now()
+        options = command.options
+        times = settled(options, now, self._limits)
         return TaskMessage.model_construct(
             None,
             task_id=task_id,
             generation=1,
             attempt=1,
-            max_attempts=MAX_ATTEMPTS,
+            max_attempts=options.max_attempts or self._limits.default_max_attempts,
+            backoff=options.backoff,
             task_data=command.task_data,
             priority=command.priority,
             requirements=command.requirements.as_dict(),
-            submitted_at=self._now(),
+            submitted_at=now,
             timeout_seconds=command.timeout_seconds,
+            progress_timeout_seconds=options.progress_timeout_seconds,
+            not_before=times.not_before,
+            expires_at=times.expires_at,
             metadata=command.metadata,
             task_token=task_token(self._secret, task_id, 1, 1),
         )
 
-    async def _publish_confirmed(self, message: Message, key: str) -> None:
+    async def _publish_confirmed(self, message: Message, exchange: str, key: str) -> None:
         """Once more after a definite no, since nothing was stored then; never after silence."""
+        mandatory = exchange == ""  # a queue by its name: it may be missing
         try:
-            await self._publisher.publish(message, exchange=TASKS, key=key)
+            await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
         except PublishRefused:
-            await self._publisher.publish(message, exchange=TASKS, key=key)
+            await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
     @asynccontextmanager
     async def _alone_with(self, task_id: str) -> AsyncIterator[None]:
@@ -154,15 +167,31 @@ class Submitter:
             del self._being_submitted[task_id]
             done.set()
 
-
-def _same_answer(command: SubmitTask, task_id: str, known: KnownTask) -> Accepted:
-    same = (
-        command.task_data == known.task_data
-        and command.priority == known.priority
-        and command.requirements == Requirements.from_dict(dict(known.requirements))
-    )
-    if not same:
-        raise Conflict(
-            f"The task_id {task_id!r} was used before, for another task: choose a new one"
+    def _same_answer(self, command: SubmitTask, known: TaskMessage) -> Accepted:
+        """A deadline or a delay in seconds counts from when the task was submitted first."""
+        times = settled(command.options, known.submitted_at, self._limits)
+        options = command.options
+        same = (
+            command.task_data == known.task_data
+            and command.priority == known.priority
+            and command.requirements == known.wanted
+            and command.timeout_seconds == known.timeout_seconds
+            and options.max_attempts in (None, known.max_attempts)
+            and options.backoff == known.backoff
+            and options.progress_timeout_seconds == known.progress_timeout_seconds
+            and times == Settled(not_before=known.not_before, expires_at=known.expires_at)
         )
-    return Accepted(task_id=task_id, priority=known.priority, submitted_at=known.submitted_at)
+        if not same:
+            raise Conflict(
+                f"The task_id {known.task_id!r} was used before, for another task: choose a new one"
+            )
+        return _accepted(known)
+
+
+def _accepted(task: TaskMessage) -> Accepted:
+    return Accepted(
+        task_id=task.task_id,
+        priority=task.priority,
+        submitted_at=task.submitted_at,
+        not_before=task.not_before,
+    )

@@ -66,6 +66,8 @@ def a_task(**changes: Any) -> TaskView:
             attempt=1,
             max_attempts=1,
             submitted_at=NOW,
+            not_before=None,
+            expires_at=None,
             started_at=NOW,
             ended_at=NOW,
             agent_id="hermes-agent",

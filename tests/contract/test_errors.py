@@ -270,6 +270,31 @@ async def test_a_422_is_one_sentence_that_names_each_field(
         assert field.partition(".")[0] in found["detail"]
 
 
+@PREFIXES
+@pytest.mark.parametrize(
+    ("body", "field", "sentence"),
+    [
+        ({"not_before": "tomorrow"}, "not_before", "not_before must be an instant with its offset"),
+        ({"expires_at": "2026-01-31T12:00:00"}, "expires_at", "expires_at must be an instant with"),
+        ({"expires_at": "2026-02-31T12:00:00Z"}, "expires_at", "expires_at must be an instant"),
+        ({"expires_at": "0001-01-01T00:00:00+09:00"}, "expires_at", "expires_at must be an insta"),
+        ({"max_attempts": 1.5}, "max_attempts", "max_attempts: input should be a valid integer"),
+        ({"max_attempts": "many"}, "max_attempts", "max_attempts: input should be a valid integer"),
+        ({"backoff": 5}, "backoff", "backoff: input should be a valid dictionary"),
+        ({"backoff": {"factor": "x"}}, "backoff.factor", "backoff.factor: input should be a valid"),
+        ({"delay_seconds": [1]}, "delay_seconds", "delay_seconds: input should be a valid number"),
+        ({"not_before": 5}, "not_before", "not_before: input should be a valid string"),
+    ],
+)
+async def test_an_option_that_cannot_be_read_is_a_422_that_says_how_it_should_be(
+    client: httpx.AsyncClient, prefix: str, body: dict[str, Any], field: str, sentence: str
+) -> None:
+    answer = await client.post(f"{prefix}/tasks/submit", json=SUBMISSION | body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert answer.json()["detail"].startswith(sentence)
+
+
 async def test_a_million_wrong_values_are_not_answered_with_a_million_sentences(
     client: httpx.AsyncClient,
 ) -> None:

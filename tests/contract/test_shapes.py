@@ -382,6 +382,8 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "attempt": 1,
             "max_attempts": 1,
             "submitted_at": AT,
+            "not_before": None,
+            "expires_at": None,
             "started_at": AT,
             "ended_at": AT,
             "agent_id": "hermes-agent",

@@ -63,6 +63,43 @@ async def test_a_submitted_task_can_be_looked_up_at_once(http: httpx.AsyncClient
     assert datetime.fromisoformat(task["submitted_at"]).utcoffset() == timedelta(0)
 
 
+async def test_a_scheduled_task_is_told_as_scheduled_at_once_and_waits_on_no_queue(
+    http: httpx.AsyncClient,
+) -> None:
+    options = {"delay_seconds": 3600, "expires_at": "2999-01-01T00:00:00+02:00"}
+    refused = await http.post("/tasks/submit", json={"task_data": {}} | options)
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("expires_at is too far away: at most ")
+
+    accepted = await submit(http, delay_seconds=3600, expires_in_seconds=7200)
+
+    assert accepted["state"] == "scheduled"
+    task = (await http.get(f"/tasks/{accepted['task_id']}")).json()["task"]
+    assert (task["state"], task["not_before"]) == ("scheduled", accepted["not_before"])
+    due, submitted = (datetime.fromisoformat(task[name]) for name in ("not_before", "submitted_at"))
+    assert due - submitted == timedelta(hours=1)
+    assert datetime.fromisoformat(task["expires_at"]) - submitted == timedelta(hours=2)
+    assert (await sizes(http))["normal"] == 0
+
+
+async def test_null_options_are_as_good_as_none(http: httpx.AsyncClient) -> None:
+    options = dict.fromkeys(
+        [
+            "max_attempts",
+            "backoff",
+            "timeout_seconds",
+            "progress_timeout_seconds",
+            "delay_seconds",
+            "not_before",
+            "expires_in_seconds",
+            "expires_at",
+        ]
+    )
+    accepted = await submit(http, **options)
+    assert "state" not in accepted
+    assert (await sizes(http))["normal"] == 1
+
+
 async def test_queue_sizes_are_exact_right_after_the_answer(http: httpx.AsyncClient) -> None:
     for count, priority in enumerate(PRIORITIES):
         for n in range(count):

@@ -10,11 +10,12 @@ import pytest
 from coordinator.errors import BrokerUnavailable, TooManyLanes
 from coordinator.protocol.commands import ServeSource, decode_command
 from coordinator.protocol.events import SourceOpened, TaskSubmitted
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
+from coordinator.submission.options import Options
 from tests.support.broker import Broker, OwnBroker
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
@@ -28,6 +29,37 @@ async def side(broker: Broker) -> AsyncIterator[SubmittingSide]:
     async with submitting_side(broker.url, name=broker.name) as side:
         await side.restore()
         yield side
+
+
+async def test_a_scheduled_task_is_in_the_log_alone_and_its_lane_is_open(
+    side: SubmittingSide,
+) -> None:
+    task_id = await side.submit(
+        requirements=GPU, options=Options(delay_seconds=60, expires_in_seconds=90)
+    )
+
+    assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 0
+    _, submitted = await side.take_log()
+    assert isinstance(submitted.data, TaskSubmitted)
+    assert submitted.data.task == side.tasks[task_id]
+    assert submitted.data.task.not_before is not None
+
+
+async def test_the_broker_takes_a_task_with_any_deadline_and_drops_none_before_it(
+    side: SubmittingSide,
+) -> None:
+    for days in (0.0001, 40, 60, 700):
+        await side.submit(options=Options(expires_in_seconds=days * 86400))
+    assert await side.waiting(ANY) == 4
+    kept = [message.expiration for _, message in await side.take_all(ANY.queue)]
+    assert [None if ttl is None else ttl.days for ttl in kept] == [1, 41, None, None]
+
+
+async def test_a_task_for_one_agent_goes_to_a_queue_of_that_agent(side: SubmittingSide) -> None:
+    wanted = Requirements(agent_id="hermes.1")
+    await side.submit(requirements=wanted)
+    assert await side.waiting(Source(lane_name(wanted), Priority.NORMAL)) == 1
+    assert side.book.lanes() == 0
 
 
 async def test_a_submitted_task_is_on_its_queue_and_in_the_log(side: SubmittingSide) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,9 +21,11 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.task import Backoff, TaskMessage
 from coordinator.protocol.token import token_matches
-from coordinator.protocol.topology import TASKS
+from coordinator.protocol.topology import LOG, TASKS
+from coordinator.submission.limits import Limits
+from coordinator.submission.options import Options
 from coordinator.submission.submitter import SubmitTask, Submitter
 from tests.support.waiting import eventually
 
@@ -36,6 +38,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.published: list[tuple[str, str, Message]] = []
+        self.mandatory: list[bool] = []
         self.failures: list[Exception] = []
         self.ensured: list[tuple[Source, Requirements]] = []
         self.may_answer = asyncio.Event()
@@ -45,6 +48,7 @@ class Broker:
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None:
         self.published.append((exchange, key, message))
+        self.mandatory.append(mandatory)
         await self.may_answer.wait()
         if self.failures:
             raise self.failures.pop(0)
@@ -242,6 +246,12 @@ async def test_the_same_task_again_is_answered_the_same_without_a_second_publish
         {"task_data": {"task_id": "mine", "n": 2}},
         {"priority": Priority.LOW},
         {"requirements": Requirements(agent_type="worker")},
+        {"timeout_seconds": 5},
+        {"options": Options(max_attempts=2)},
+        {"options": Options(backoff=Backoff(factor=2))},
+        {"options": Options(progress_timeout_seconds=5)},
+        {"options": Options(delay_seconds=5)},
+        {"options": Options(expires_in_seconds=5)},
     ],
 )
 async def test_another_task_under_a_used_id_is_a_conflict(
@@ -273,3 +283,66 @@ async def test_after_an_unknown_outcome_the_id_may_be_submitted_again(
     accepted = await submitter.submit(wish(task_data={"task_id": "mine"}))
     assert accepted.task_id == "mine"
     assert len({message.message_id for _, _, message in broker.published}) == 1
+
+
+async def test_the_options_of_a_task_travel_with_it(submitter: Submitter, broker: Broker) -> None:
+    backoff = Backoff(first_seconds=1, factor=3, longest_seconds=60)
+    options = Options(
+        max_attempts=7, backoff=backoff, progress_timeout_seconds=30, expires_in_seconds=90
+    )
+    await submitter.submit(wish(options=options))
+    [(_, _, message)] = broker.published
+    task = TaskMessage.from_message(message)
+    assert (task.max_attempts, task.backoff, task.progress_timeout_seconds) == (7, backoff, 30)
+    assert task.expires_at == NOW + timedelta(seconds=90)
+    assert message.expiration == timedelta(days=1, seconds=90)
+
+
+async def test_the_attempts_of_a_task_that_names_none_are_a_setting(
+    broker: Broker, known: Known
+) -> None:
+    submitter = Submitter(
+        publisher=broker,
+        ensure=broker.ensure,
+        secret=SECRET,
+        find=known.find,
+        note_submitted=known.note,
+        limits=Limits(default_max_attempts=5),
+    )
+    accepted = await submitter.submit(wish())
+    assert known.tasks[accepted.task_id].max_attempts == 5
+
+
+async def test_a_scheduled_task_goes_to_the_log_alone_and_must_arrive_there(
+    submitter: Submitter, broker: Broker, known: Known
+) -> None:
+    wanted = Requirements(capabilities=("gpu",))
+    accepted = await submitter.submit(
+        wish(requirements=wanted, options=Options(delay_seconds=60, expires_in_seconds=90))
+    )
+    [(exchange, key, message)] = broker.published
+    assert (exchange, key, broker.mandatory) == ("", LOG, [True])
+    assert message.expiration is None
+    assert message.message_id == f"{accepted.task_id}.1.1.scheduled"
+    assert accepted.not_before == NOW + timedelta(seconds=60)
+    assert broker.ensured == [(Source("cap:gpu", Priority.NORMAL), wanted)]
+    assert known.tasks[accepted.task_id] == TaskMessage.from_message(message)
+
+
+async def test_a_repetition_counts_its_seconds_from_the_first_submission(
+    broker: Broker, known: Known
+) -> None:
+    clock = iter([NOW, NOW.replace(hour=13)])
+    submitter = Submitter(
+        publisher=broker,
+        ensure=broker.ensure,
+        secret=SECRET,
+        find=known.find,
+        note_submitted=known.note,
+        now=lambda: next(clock),
+    )
+    options = Options(delay_seconds=60, expires_in_seconds=90, max_attempts=2)
+    again = wish(task_data={"task_id": "mine"}, options=options)
+    first = await submitter.submit(again)
+    assert await submitter.submit(again) == first
+    assert len(broker.published) == 1

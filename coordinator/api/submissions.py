@@ -1,0 +1,77 @@
+"""From the body of a submission to what submission is asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import Request
+
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import Backoff
+from coordinator.submission.options import Options
+from coordinator.submission.submitter import Accepted, SubmitTask
+
+from .instants import instant
+from .rendering import iso
+from .schemas import SubmitTaskBody, TaskRequirements
+
+__all__ = ["accepted_shape", "command", "trace"]
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def command(body: SubmitTaskBody, headers: dict[str, str]) -> SubmitTask:
+    """``headers`` are for the task's message. Raises `InvalidRequest`."""
+    return SubmitTask(
+        task_data=body.task_data,
+        priority=Priority.parse(body.priority),
+        requirements=_requirements(body.requirements),
+        timeout_seconds=body.timeout_seconds,
+        options=_options(body),
+        metadata=body.metadata,
+        headers=headers,
+    )
+
+
+def accepted_shape(accepted: Accepted) -> dict[str, Any]:
+    """What the answer tells of a task that was accepted."""
+    shape = {
+        "task_id": accepted.task_id,
+        "priority": accepted.priority.value,
+        "submitted_at": iso(accepted.submitted_at),
+    }
+    if accepted.not_before is not None:
+        shape |= {"state": "scheduled", "not_before": iso(accepted.not_before)}
+    return shape
+
+
+def trace(request: Request) -> dict[str, str]:
+    """The request's W3C trace context, for the task to carry on."""
+    value = request.headers.get("traceparent", "")
+    return {"traceparent": value} if _TRACEPARENT.fullmatch(value) else {}
+
+
+def _options(body: SubmitTaskBody) -> Options:
+    backoff = body.backoff
+    return Options(
+        max_attempts=body.max_attempts,
+        backoff=None if backoff is None else Backoff.model_construct(**backoff.model_dump()),
+        progress_timeout_seconds=body.progress_timeout_seconds,
+        delay_seconds=body.delay_seconds,
+        not_before=instant(body.not_before, "not_before"),
+        expires_in_seconds=body.expires_in_seconds,
+        expires_at=instant(body.expires_at, "expires_at"),
+    )
+
+
+def _requirements(body: TaskRequirements | None) -> Requirements:
+    if body is None:
+        return Requirements()
+    return Requirements(
+        agent_type=body.agent_type or None,
+        capabilities=tuple(body.capabilities or ()),
+        services=tuple(body.services or ()),
+        agent_id=body.agent_id or None,
+    )
