@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from fastapi import FastAPI
 
 from coordinator import __version__
-from coordinator.api import QueueSizes, Services, create_app
+from coordinator.api import QueueSizes, Services, create_app, run_of
 from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Connection, Link
 from coordinator.broker.depths import Depths
@@ -30,6 +30,7 @@ from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.recovery.outbox import OutboxLoop
+from coordinator.recovery.ticks import Ticks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
@@ -43,6 +44,7 @@ from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
 from coordinator.registry.requests import Requests, Terms
+from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.settings import Settings
 from coordinator.submission.clearer import QueueClearer
@@ -112,7 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
     process = f"{socket.gethostname()}-{os.getpid()}"
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(Ledger(settings.ledger_url, patient=True))
+        ledger = await stack.enter_async_context(Ledger(settings.ledger_url))
         publishing = await stack.enter_async_context(
             Connection(settings.amqp_url, name=f"coordinator {process} publish")
         )
@@ -247,6 +249,8 @@ class _Graph:
             connection=reading, publisher=publisher, book=book, note=self.registry.note
         )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
+        self._schedules = Schedules(ledger)
+        self._ticks = Ticks(schedules=self._schedules, submit=self._submit_run)
 
     def app(self) -> FastAPI:
         return create_app(
@@ -256,6 +260,7 @@ class _Graph:
                 registry=self.registry,
                 registrar=self._registrar,
                 explainer=self._explainer,
+                schedules=self._schedules,
                 queue_sizes=QueueSizes(book=self._book, depths=self._depths),
                 version=__version__,
                 problems=self.problems,
@@ -271,6 +276,7 @@ class _Graph:
             self.snapshots.run(),
             self._silent_agents.run(),
             self._outbox.run(),
+            self._ticks.run(),
         )
 
     async def _session(self, link: Link) -> None:
@@ -283,6 +289,10 @@ class _Graph:
             self._requests.session(link),
             self._unrouted.session(link),
         )
+
+    async def _submit_run(self, body: dict[str, Any]) -> None:
+        """One run of a recurring schedule."""
+        await self._submitter.submit(run_of(body))
 
     def _can_publish(self) -> bool:
         return self.opener.ready and self._publisher.available

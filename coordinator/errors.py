@@ -10,6 +10,7 @@
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
+    │       ├── ScheduleNotFound
     │       └── TaskNotFound
     ├── Unavailable ............. waiting may fix it (a 503)
     │   ├── BrokerUnavailable ... nothing was sent
@@ -59,6 +60,7 @@ __all__ = [
     "QueueMissing",
     "RegistrationRefused",
     "RequestError",
+    "ScheduleNotFound",
     "TaskNotFound",
     "TooManyLanes",
     "TopologyConflict",
@@ -125,6 +127,14 @@ class AgentNotFound(NotFound):
     def __init__(self, agent_id: str) -> None:
         super().__init__()
         self.agent_id = agent_id
+
+
+class ScheduleNotFound(NotFound):
+    """Schedule not found"""
+
+    def __init__(self, schedule_id: str) -> None:
+        super().__init__()
+        self.schedule_id = schedule_id
 
 
 class TaskNotFound(NotFound):

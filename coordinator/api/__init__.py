@@ -2,6 +2,7 @@
 
 from .app import create_app
 from .queue_sizes import QueueSizes
+from .schedules import run_of
 from .services import Services
 
-__all__ = ["QueueSizes", "Services", "create_app"]
+__all__ = ["QueueSizes", "Services", "create_app", "run_of"]

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from . import agents, docs_page, explain, health, queues, root, tasks
+from . import agents, docs_page, explain, health, queues, root, schedules, tasks
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
@@ -23,6 +23,7 @@ _ROUTERS = (
     queues.router,
     explain.router,
     tasks.lookup,
+    schedules.router,
     agents.router,
     health.router,
     root.router,
@@ -42,6 +43,7 @@ report is what these endpoints answer.
 _TAGS = [
     {"name": "Tasks", "description": "Submit work and see how it stands."},
     {"name": "Queues", "description": "What waits, as the broker tells it, and how to clear it."},
+    {"name": "Schedules", "description": "Work that comes again and again."},
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
     {"name": "Health", "description": "How the service itself is."},
 ]

@@ -31,8 +31,12 @@ _WRONG_FIELDS = {
 }
 """By endpoint: what a 422 may say; that of the others is about the agent's id."""
 
-_OF_TASKS = frozenset({"get_task", "explain_task"})
-"""The endpoints that look up a task."""
+
+def _noun(endpoint: str) -> str:
+    """What an endpoint looks up."""
+    return next(
+        (noun for noun in ("Task", "Schedule") if endpoint.endswith(f"_{noun.lower()}")), "Agent"
+    )
 
 
 def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -49,7 +53,7 @@ def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
-    missing = "Task not found" if endpoint in _OF_TASKS else "Agent not found"
+    missing = f"{_noun(endpoint)} not found"
     field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
     away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
     if endpoint == "get_task":

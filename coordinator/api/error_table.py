@@ -82,6 +82,12 @@ UNEXPECTED = {
     "clear_queue": "Error clearing queue",
     "get_task": "Error getting task",
     "explain_task": "Error explaining task",
+    "create_schedule": "Error creating schedule",
+    "list_schedules": "Error listing schedules",
+    "get_schedule": "Error getting schedule",
+    "pause_schedule": "Error pausing schedule",
+    "resume_schedule": "Error resuming schedule",
+    "delete_schedule": "Error deleting schedule",
 }
 """By endpoint: the beginning of the sentence of a 500."""
 

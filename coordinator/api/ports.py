@@ -11,10 +11,19 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.explaining import Explanation
+from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.submitter import Accepted, SubmitTask
 
-__all__ = ["Clears", "CommandsAgents", "Explains", "LooksAtQueues", "Queries", "Submits"]
+__all__ = [
+    "Clears",
+    "CommandsAgents",
+    "Explains",
+    "KeepsSchedules",
+    "LooksAtQueues",
+    "Queries",
+    "Submits",
+]
 
 
 class Submits(Protocol):
@@ -60,6 +69,22 @@ class Explains(Protocol):
     async def explain(self, task_id: str) -> Explanation: ...
 
     async def warning(self, wanted: Requirements) -> str | None: ...
+
+
+class KeepsSchedules(Protocol):
+    """`registry.schedules.Schedules`."""
+
+    async def create(self, schedule: Schedule) -> Schedule: ...
+
+    async def get(self, schedule_id: str) -> Schedule: ...
+
+    async def page(self, after: str, limit: int) -> list[Schedule]: ...
+
+    async def pause(self, schedule_id: str) -> Schedule: ...
+
+    async def resume(self, schedule_id: str) -> Schedule: ...
+
+    async def delete(self, schedule_id: str) -> None: ...
 
 
 class CommandsAgents(Protocol):

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 
 from coordinator.submission.limits import Limits
 
-from .ports import Clears, CommandsAgents, Explains, Queries, Submits
+from .ports import Clears, CommandsAgents, Explains, KeepsSchedules, Queries, Submits
 from .queue_sizes import QueueSizes
 
 __all__ = ["Services", "Wired"]
@@ -25,6 +25,7 @@ class Services:
     registry: Queries
     registrar: CommandsAgents
     explainer: Explains
+    schedules: KeepsSchedules
     queue_sizes: QueueSizes
     version: str
     problems: Callable[[], Sequence[str]] = tuple

@@ -41,7 +41,9 @@ def check_nodes(facts: Facts) -> Iterator[Finding]:
 def _life(node: NodeFacts) -> Iterator[Finding]:
     if not node.running:
         yield Finding.problem(
-            "nodes", f"The node {node.name} is down", "start it: `rabbitmqctl start_app` there"
+            "nodes",
+            f"The node {node.name} is down",
+            "start it: `systemctl restart rabbitmq-server` there",
         )
     if node.partitions:
         yield Finding.problem(

@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from coordinator.api import QueueSizes, Services, create_app
 from coordinator.broker.channel import Depth
 from coordinator.domain.source_book import SourceBook
-from coordinator.errors import AgentNotFound, TaskNotFound
+from coordinator.errors import AgentNotFound, Conflict, ScheduleNotFound, TaskNotFound
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.explaining import AgentSaid, Explanation
+from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.submitter import Accepted, SubmitTask
 
@@ -94,6 +95,42 @@ TOTALS = Statistics(
 )
 
 
+class FakeSchedules:
+    """Keeps schedules in memory."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self._fakes = fakes
+        self._kept: dict[str, Schedule] = {}
+
+    async def create(self, schedule: Schedule) -> Schedule:
+        self._fakes.fail()
+        if schedule.schedule_id in self._kept:
+            raise Conflict("A schedule 'nightly' exists: delete it first, or choose another id")
+        kept = replace(schedule, created_at=NOW, next_at=NOW)
+        self._kept[schedule.schedule_id] = kept
+        return kept
+
+    async def get(self, schedule_id: str) -> Schedule:
+        self._fakes.fail()
+        if schedule_id not in self._kept:
+            raise ScheduleNotFound(schedule_id)
+        return self._kept[schedule_id]
+
+    async def page(self, after: str, limit: int) -> list[Schedule]:
+        self._fakes.fail()
+        return [self._kept[name] for name in sorted(self._kept) if name > after][:limit]
+
+    async def pause(self, schedule_id: str) -> Schedule:
+        return replace(await self.get(schedule_id), paused=True)
+
+    async def resume(self, schedule_id: str) -> Schedule:
+        return await self.get(schedule_id)
+
+    async def delete(self, schedule_id: str) -> None:
+        await self.get(schedule_id)
+        del self._kept[schedule_id]
+
+
 class Fakes:
     """Plays every port at once. Set ``failure`` and whatever is asked raises it."""
 
@@ -116,6 +153,7 @@ class Fakes:
             "registry": self,
             "registrar": self,
             "explainer": self,
+            "schedules": FakeSchedules(self),
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "version": "1.2.3",
             "problems": lambda: self.wrong,
@@ -127,25 +165,25 @@ class Fakes:
         self.book.add(source, Requirements())
         self.waiting[source.queue] = depth
 
-    def _fail(self) -> None:
+    def fail(self) -> None:
         if self.failure is not None:
             raise self.failure
 
     async def submit(self, command: SubmitTask) -> Accepted:
-        self._fail()
+        self.fail()
         self.submitted.append(command)
         return Accepted(task_id="task-1", priority=command.priority, submitted_at=NOW)
 
     async def clear(self, priority: Priority) -> int:
-        self._fail()
+        self.fail()
         return 7
 
     async def look(self, queues: Iterable[str]) -> dict[str, Depth | None]:
-        self._fail()
+        self.fail()
         return {queue: self.waiting[queue] for queue in queues}
 
     def agent(self, agent_id: str) -> AgentView:
-        self._fail()
+        self.fail()
         if agent_id not in self.agents:
             raise AgentNotFound(agent_id)
         return self.agents[agent_id]
@@ -158,11 +196,11 @@ class Fakes:
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
     ) -> list[AgentView]:
-        self._fail()
+        self.fail()
         return list(self.agents.values())
 
     async def task(self, task_id: str) -> TaskView:
-        self._fail()
+        self.fail()
         if task_id not in self.tasks:
             raise TaskNotFound(task_id)
         return self.tasks[task_id]
@@ -186,11 +224,11 @@ class Fakes:
         return self.warned
 
     async def statistics(self) -> Statistics:
-        self._fail()
+        self.fail()
         return TOTALS
 
     async def register(self, request: RegisterRequest) -> datetime:
-        self._fail()
+        self.fail()
         self.registered.append(request)
         self.agents[request.agent_id] = an_agent(agent_id=request.agent_id)
         return NOW

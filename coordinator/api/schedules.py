@@ -1,0 +1,242 @@
+"""Recurring schedules over HTTP: a task that is submitted at each tick of a cron expression."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.domain.cron import Missed
+from coordinator.errors import InvalidRequest
+from coordinator.protocol.ids import new_id
+from coordinator.registry.schedule_rows import Schedule
+from coordinator.submission.submitter import SubmitTask
+
+from .answers import Instant, Success, TaskId
+from .documented import errors
+from .endpoint import Endpoint
+from .path_segments import SEGMENT
+from .rendering import Answer, iso, timestamp
+from .schemas import SubmitTaskBody
+from .services import Wired
+from .submissions import command
+
+__all__ = ["router", "run_of"]
+
+router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=Endpoint)
+
+ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
+
+_MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run for all) or all."
+
+
+class CreateSchedule(BaseModel):
+    """A task, and when it is submitted."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "schedule_id": "nightly-summary",
+                    "cron": "30 3 * * *",
+                    "timezone": "Europe/Vienna",
+                    "task": {"task_data": {"task_type": "summary"}, "priority": "low"},
+                }
+            ]
+        },
+    )
+
+    schedule_id: str | None = Field(default=None, description="By default one is made up.")
+    cron: str = Field(
+        max_length=200,
+        description="Minute, hour, day of month, month and day of week; or six fields, seconds first.",
+    )
+    timezone: str = Field(default="UTC", max_length=64, description="Such as `Europe/Vienna`.")
+    missed: str = Field(default=Missed.SKIP.value, description=_MISSED)
+    task: SubmitTaskBody = Field(
+        description="What `POST /tasks/submit` takes, but for `task_data.task_id`: each run has its own."
+    )
+
+
+class ScheduleShape(BaseModel):
+    schedule_id: str = Field(examples=["nightly-summary"])
+    cron: str = Field(examples=["30 3 * * *"])
+    timezone: str = Field(examples=["Europe/Vienna"])
+    missed: str = Field(examples=["skip"], description=_MISSED)
+    task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
+    created_at: Instant
+    paused: bool
+    next_at: Instant | None = Field(description="The next tick; null where there is none.")
+    last_run_at: Instant | None = Field(description="The last tick that was run.")
+    last_task_id: TaskId | None = Field(description="The task of that run.")
+    last_error: str | None = Field(description="Why the last tick could not be submitted.")
+
+
+class ScheduleAnswer(BaseModel):
+    status: Success
+    schedule: ScheduleShape
+    timestamp: Instant
+
+
+class SchedulesAnswer(BaseModel):
+    status: Success
+    schedules: list[ScheduleShape]
+    count: int
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+    timestamp: Instant
+
+
+class ScheduleDeleted(BaseModel):
+    status: Success
+    message: str = Field(examples=["Schedule nightly-summary deleted"])
+    schedule_id: str = Field(examples=["nightly-summary"])
+    timestamp: Instant
+
+
+@router.post(
+    "",
+    summary="Create a schedule",
+    response_model=ScheduleAnswer,
+    responses=errors("create_schedule", 409, 413, 422, 503),
+)
+async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
+    """From the next tick on the task is submitted at each, once, however many coordinators run. On
+    time to a second and a half.
+    """
+    _check_task(body.task)
+    try:
+        missed = Missed(body.missed)
+    except ValueError:
+        raise InvalidRequest(
+            f"missed {body.missed!r} is not one of: {', '.join(Missed)}", field="missed"
+        ) from None
+    schedule = Schedule(
+        schedule_id=body.schedule_id or new_id(),
+        cron=body.cron,
+        timezone=body.timezone,
+        missed=missed,
+        task=body.task.model_dump(exclude_none=True),
+        created_at=datetime.now(UTC),
+        next_at=None,
+    )
+    return _answer(await wired.schedules.create(schedule))
+
+
+@router.get(
+    "",
+    summary="List schedules",
+    response_model=SchedulesAnswer,
+    responses=errors("list_schedules", 422, 503),
+)
+async def list_schedules(
+    wired: Wired,
+    limit: Annotated[int, Query(ge=1, le=200, description="Schedules on one page.")] = 50,
+    cursor: Annotated[str, Query(max_length=128, description="`next_cursor` of a page.")] = "",
+) -> Answer:
+    """By id, a page at a time."""
+    found = await wired.schedules.page(cursor, limit + 1)
+    shown = found[:limit]
+    return Answer(
+        {
+            "status": "success",
+            "schedules": [_shape(one) for one in shown],
+            "count": len(shown),
+            "next_cursor": shown[-1].schedule_id if len(found) > limit else None,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.get(
+    f"/{{schedule_id:{SEGMENT}}}",
+    summary="Look up a schedule",
+    response_model=ScheduleAnswer,
+    responses=errors("get_schedule", 404, 503),
+)
+async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """When it runs next, and how its last run went."""
+    return _answer(await wired.schedules.get(schedule_id))
+
+
+@router.post(
+    f"/{{schedule_id:{SEGMENT}}}/pause",
+    summary="Pause a schedule",
+    response_model=ScheduleAnswer,
+    responses=errors("pause_schedule", 404, 503),
+)
+async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """Its ticks pass without a run until it is resumed; they do not count as missed."""
+    return _answer(await wired.schedules.pause(schedule_id))
+
+
+@router.post(
+    f"/{{schedule_id:{SEGMENT}}}/resume",
+    summary="Resume a schedule",
+    response_model=ScheduleAnswer,
+    responses=errors("resume_schedule", 404, 503),
+)
+async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """From the next tick on it runs again."""
+    return _answer(await wired.schedules.resume(schedule_id))
+
+
+@router.delete(
+    f"/{{schedule_id:{SEGMENT}}}",
+    summary="Delete a schedule",
+    response_model=ScheduleDeleted,
+    responses=errors("delete_schedule", 404, 503),
+)
+async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """Tasks that it has submitted stay."""
+    await wired.schedules.delete(schedule_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Schedule {schedule_id} deleted",
+            "schedule_id": schedule_id,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def run_of(task: dict[str, Any]) -> SubmitTask:
+    """What is submitted at a tick."""
+    return command(SubmitTaskBody.model_validate(task), {})
+
+
+def _check_task(body: SubmitTaskBody) -> None:
+    """What would be refused at every tick is refused now."""
+    if "task_id" in body.task_data:
+        raise InvalidRequest(
+            "task.task_data.task_id cannot be given: each run has an id of its own",
+            field="task.task_data.task_id",
+        )
+    command(body, {})
+
+
+def _answer(schedule: Schedule) -> Answer:
+    return Answer({"status": "success", "schedule": _shape(schedule), "timestamp": timestamp()})
+
+
+def _shape(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "schedule_id": schedule.schedule_id,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "missed": schedule.missed.value,
+        "task": schedule.task,
+        "created_at": iso(schedule.created_at),
+        "paused": schedule.paused,
+        "next_at": _maybe(schedule.next_at),
+        "last_run_at": _maybe(schedule.last_run_at),
+        "last_task_id": schedule.last_task_id,
+        "last_error": schedule.last_error,
+    }
+
+
+def _maybe(instant: datetime | None) -> str | None:
+    return None if instant is None else iso(instant)

@@ -1,0 +1,141 @@
+"""Submits the tasks of recurring schedules when they are due.
+
+    claim (lease) ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
+
+The id makes it one run for each tick, however many coordinators there are and wherever one of them
+dies: submitting the same id again is the same task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn, Protocol
+
+from coordinator.domain.cron import Missed, due_now
+from coordinator.errors import CoordinatorError, LedgerUnavailable, Unavailable
+
+__all__ = ["Ticks", "tick_id"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""Between two looks for what is due."""
+
+GRACE = 60.0
+"""Seconds after its time for which a tick is on time; later it was missed."""
+
+_NAMESPACE = uuid.UUID("6f1c8a52-5b0e-4c56-9e0b-0a7c1f1f2a11")
+
+
+class DueSchedule(Protocol):
+    """`registry.schedule_rows.Schedule`."""
+
+    @property
+    def schedule_id(self) -> str: ...
+    @property
+    def cron(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def missed(self) -> Missed: ...
+    @property
+    def task(self) -> dict[str, Any]: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def next_at(self) -> datetime | None: ...
+
+
+class SchedulePort(Protocol):
+    """`registry.schedules.Schedules`."""
+
+    async def claim_due(self) -> Sequence[Any]: ...
+
+    async def advance(
+        self,
+        schedule: Any,
+        seen_to: datetime,
+        ran: tuple[datetime, str] | None,
+        error: str | None,
+    ) -> None: ...
+
+
+class SubmitsBody(Protocol):
+    """Submits the body of a submission, as if it came over HTTP."""
+
+    async def __call__(self, body: dict[str, Any]) -> object: ...
+
+
+def tick_id(schedule_id: str, created_at: datetime, tick: datetime) -> str:
+    """The id of the task of one tick. A schedule that is deleted and made again has others."""
+    text = f"{schedule_id}\n{created_at.isoformat()}\n{tick.isoformat()}"
+    return str(uuid.uuid5(_NAMESPACE, text))
+
+
+class Ticks:
+    """Looks for what is due until it is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        schedules: SchedulePort,
+        submit: SubmitsBody,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._schedules = schedules
+        self._submit = submit
+        self._now = now
+
+    async def run(self) -> NoReturn:
+        """Ends only by cancellation; an outage of the ledger or the broker is waited for."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except LedgerUnavailable as exc:
+                logger.info("schedules wait for the ledger", extra={"why": str(exc)})
+
+    async def look(self) -> None:
+        """Run what is due now. Raises `LedgerUnavailable`."""
+        for schedule in await self._schedules.claim_due():
+            await self._run(schedule)
+
+    async def _run(self, schedule: DueSchedule) -> None:
+        if schedule.next_at is None:
+            return
+        ran: tuple[datetime, str] | None = None
+        error: str | None = None
+        now = max(self._now(), schedule.next_at)
+        ticks = due_now(
+            schedule.cron,
+            schedule.timezone,
+            schedule.next_at,
+            now,
+            schedule.missed,
+            grace=GRACE,
+        )
+        for tick in ticks:
+            task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
+            data = {**schedule.task["task_data"], "task_id": task_id}
+            try:
+                await self._submit({**schedule.task, "task_data": data})
+            except Unavailable as exc:
+                # The claim runs out, and whoever takes it then submits the same ids.
+                logger.info(
+                    "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
+                )
+                return
+            except CoordinatorError as exc:
+                error = str(exc)
+                logger.error(
+                    "a schedule's task was refused: %s",
+                    exc,
+                    extra={"schedule": schedule.schedule_id},
+                )
+            else:
+                ran = tick, task_id
+        await self._schedules.advance(schedule, now, ran, error)

@@ -1,0 +1,201 @@
+"""Recurring schedules in the ledger: their table, and who runs which tick.
+
+A schedule is claimed by one coordinator for a while (`claimed_until`). Who dies with it leaves it to
+another, which submits the tick under the same task id again, and that is the same task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.cron import Missed
+
+from .schema import from_micros, metadata, micros
+from .statements import insert_new
+
+__all__ = [
+    "Schedule",
+    "add",
+    "advance",
+    "any_due",
+    "claim_due",
+    "find",
+    "page",
+    "remove",
+    "set_paused",
+]
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("schedule_id", sa.String(128), primary_key=True),
+    sa.Column("cron", sa.String(200), nullable=False),
+    sa.Column("timezone", sa.String(64), nullable=False),
+    sa.Column("missed", sa.String(16), nullable=False),
+    sa.Column("task", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("paused", sa.Integer, nullable=False),
+    sa.Column("next_at", sa.BigInteger),
+    sa.Column("claimed_until", sa.BigInteger, nullable=False),
+    sa.Column("last_run_at", sa.BigInteger),
+    sa.Column("last_task_id", sa.String(128)),
+    sa.Column("last_error", sa.Text),
+    sa.Index("schedules_by_next", "next_at"),
+)
+"""`task` is the body of a submission; `next_at` is null for one that never comes again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A task that is submitted again and again."""
+
+    schedule_id: str
+    cron: str
+    timezone: str
+    missed: Missed
+    task: dict[str, Any]
+    """The body of a submission."""
+    created_at: datetime
+    paused: bool = False
+    next_at: datetime | None
+    """The next tick, whether it is paused or not."""
+    last_run_at: datetime | None = None
+    last_task_id: str | None = None
+    last_error: str | None = None
+    """Why the last tick could not be submitted; None where it was."""
+
+
+def add(schedule: Schedule, connection: Connection) -> bool:
+    """Whether it was new; one of the same id stays as it is."""
+    table = schedules
+    there = sa.select(table.c.schedule_id).where(table.c.schedule_id == schedule.schedule_id)
+    if connection.execute(there).first() is not None:
+        return False
+    row = {
+        "schedule_id": schedule.schedule_id,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "missed": schedule.missed.value,
+        "task": to_json(schedule.task).decode(),
+        "created_at": micros(schedule.created_at),
+        "paused": int(schedule.paused),
+        "next_at": _micros(schedule.next_at),
+        "claimed_until": 0,
+    }
+    insert_new(connection, table, ["schedule_id"], [row])
+    return True
+
+
+def find(schedule_id: str, connection: Connection) -> Schedule | None:
+    query = sa.select(schedules).where(schedules.c.schedule_id == schedule_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _schedule_of(row)
+
+
+def page(after: str, limit: int, connection: Connection) -> list[Schedule]:
+    """By id; ``after`` is the last id of the page before, or empty."""
+    query = (
+        sa.select(schedules)
+        .where(schedules.c.schedule_id > after)
+        .order_by(schedules.c.schedule_id)
+        .limit(limit)
+    )
+    return [_schedule_of(row) for row in connection.execute(query)]
+
+
+def remove(schedule_id: str, connection: Connection) -> bool:
+    """Whether it was there."""
+    gone = schedules.delete().where(schedules.c.schedule_id == schedule_id)
+    return connection.execute(gone).rowcount > 0
+
+
+def set_paused(
+    schedule_id: str, paused: bool, next_at: datetime | None, connection: Connection
+) -> None:
+    connection.execute(
+        schedules.update()
+        .where(schedules.c.schedule_id == schedule_id)
+        .values(paused=int(paused), next_at=_micros(next_at))
+    )
+
+
+def any_due(now: datetime, connection: Connection) -> bool:
+    """Whether a schedule is due that nobody has claimed; asked often, and writes nothing."""
+    due = sa.select(schedules.c.schedule_id).where(_due(now)).limit(1)
+    return connection.execute(due).first() is not None
+
+
+def claim_due(
+    now: datetime, until: datetime, limit: int, connection: Connection
+) -> Sequence[Schedule]:
+    """Take some schedules that are due, for this process alone ``until`` then."""
+    table = schedules.c
+    some = sa.select(table.schedule_id).where(_due(now)).order_by(table.next_at).limit(limit)
+    claimed = (
+        schedules.update()
+        .where(table.schedule_id.in_(some), _due(now))
+        .values(claimed_until=micros(until))
+        .returning(schedules)
+    )
+    return [_schedule_of(row) for row in connection.execute(claimed)]
+
+
+def advance(
+    schedule: Schedule,
+    next_at: datetime | None,
+    ran: tuple[datetime, str] | None,
+    error: str | None,
+    connection: Connection,
+) -> None:
+    """Its due ticks were seen to; ``ran`` is when the last was submitted, and as which task. Where
+    somebody has moved it meanwhile, that stays.
+    """
+    values: dict[str, Any] = {"next_at": _micros(next_at), "claimed_until": 0, "last_error": error}
+    if ran is not None:
+        values |= {"last_run_at": micros(ran[0]), "last_task_id": ran[1]}
+    table = schedules.c
+    connection.execute(
+        schedules.update()
+        .where(
+            table.schedule_id == schedule.schedule_id, table.next_at == _micros(schedule.next_at)
+        )
+        .values(values)
+    )
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    table = schedules.c
+    return sa.and_(
+        table.next_at <= micros(now), table.paused == 0, table.claimed_until < micros(now)
+    )
+
+
+def _schedule_of(row: Row[Any]) -> Schedule:
+    return Schedule(
+        schedule_id=row.schedule_id,
+        cron=row.cron,
+        timezone=row.timezone,
+        missed=Missed(row.missed),
+        task=from_json(row.task),
+        created_at=from_micros(row.created_at),
+        paused=bool(row.paused),
+        next_at=_instant(row.next_at),
+        last_run_at=_instant(row.last_run_at),
+        last_task_id=row.last_task_id,
+        last_error=row.last_error,
+    )
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def _instant(value: int | None) -> datetime | None:
+    return None if value is None else from_micros(value)

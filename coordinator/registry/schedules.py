@@ -1,0 +1,93 @@
+"""Recurring schedules, as people and the loop that runs them ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from coordinator.domain.cron import check_cron, next_tick
+from coordinator.errors import Conflict, ScheduleNotFound
+from coordinator.protocol.limits import check_id
+
+from . import schedule_rows as rows
+from .ledger import Ledger
+from .schedule_rows import Schedule
+
+__all__ = ["LEASE", "Schedules"]
+
+LEASE = timedelta(seconds=30)
+"""How long a claimed schedule is left to the coordinator that claimed it."""
+
+CLAIMED_AT_ONCE = 50
+
+
+class Schedules:
+    """Every method raises `LedgerUnavailable` where the ledger is away."""
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    async def create(self, schedule: Schedule) -> Schedule:
+        """Raises `InvalidRequest`, or `Conflict` where the id is taken."""
+        check_id(schedule.schedule_id, "schedule_id", field="schedule_id")
+        check_cron(schedule.cron, schedule.timezone)
+        first = next_tick(schedule.cron, schedule.timezone, self._now())
+        schedule = replace(schedule, next_at=first)
+        if not await self._ledger.write(partial(rows.add, schedule)):
+            raise Conflict(
+                f"A schedule {schedule.schedule_id!r} exists: delete it first, or choose another id"
+            )
+        return schedule
+
+    async def get(self, schedule_id: str) -> Schedule:
+        """Raises `ScheduleNotFound`."""
+        found = await self._ledger.read(partial(rows.find, schedule_id))
+        if found is None:
+            raise ScheduleNotFound(schedule_id)
+        return found
+
+    async def page(self, after: str, limit: int) -> list[Schedule]:
+        return await self._ledger.read(partial(rows.page, after, limit))
+
+    async def pause(self, schedule_id: str) -> Schedule:
+        """Raises `ScheduleNotFound`."""
+        found = await self.get(schedule_id)
+        await self._ledger.write(partial(rows.set_paused, schedule_id, True, found.next_at))
+        return replace(found, paused=True)
+
+    async def resume(self, schedule_id: str) -> Schedule:
+        """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`."""
+        found = await self.get(schedule_id)
+        if not found.paused:
+            return found
+        coming = next_tick(found.cron, found.timezone, self._now())
+        await self._ledger.write(partial(rows.set_paused, schedule_id, False, coming))
+        return replace(found, paused=False, next_at=coming)
+
+    async def delete(self, schedule_id: str) -> None:
+        """Tasks that it has submitted stay. Raises `ScheduleNotFound`."""
+        if not await self._ledger.write(partial(rows.remove, schedule_id)):
+            raise ScheduleNotFound(schedule_id)
+
+    async def claim_due(self) -> Sequence[Schedule]:
+        """Schedules that are due, for this process alone during `LEASE`."""
+        now = self._now()
+        if not await self._ledger.read(partial(rows.any_due, now)):
+            return []
+        return await self._ledger.write(partial(rows.claim_due, now, now + LEASE, CLAIMED_AT_ONCE))
+
+    async def advance(
+        self,
+        schedule: Schedule,
+        seen_to: datetime,
+        ran: tuple[datetime, str] | None,
+        error: str | None,
+    ) -> None:
+        """Its ticks up to ``seen_to`` were seen to: on to the next."""
+        coming = next_tick(schedule.cron, schedule.timezone, seen_to)
+        await self._ledger.write(partial(rows.advance, schedule, coming, ran, error))

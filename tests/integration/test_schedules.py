@@ -1,0 +1,53 @@
+"""Recurring schedules on a real broker, with two coordinators."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from coordinator.bootstrap import running
+from coordinator.settings import Settings
+from tests.contract.fakes import over
+from tests.support.broker import Broker
+from tests.support.waiting import eventually
+
+
+async def test_two_coordinators_submit_each_tick_once(broker: Broker, tmp_path: Path) -> None:
+    settings = Settings(amqp_url=broker.url, data_dir=tmp_path)
+    async with AsyncExitStack() as stack:
+        one, _ = [await stack.enter_async_context(running(settings)) for _ in range(2)]
+        await one.ready()
+        http = await stack.enter_async_context(over(one.app))
+        body = {
+            "schedule_id": "every second",
+            "cron": "* * * * * *",
+            "task": {"task_data": {"task_type": "no-op"}, "priority": "high"},
+        }
+        answer = await http.post("/schedules", json=body)
+        assert answer.status_code == 200, answer.text
+
+        async def depth() -> int:
+            stats = (await http.get("/tasks/status")).json()["stats"]
+            return int(stats["queue_sizes"]["high"])
+
+        async def three() -> bool:
+            return await depth() >= 3
+
+        await eventually(three, timeout=30)
+        assert (await http.post("/schedules/every%20second/pause")).status_code == 200
+        told = (await http.get("/schedules/every%20second")).json()["schedule"]
+        assert told["last_error"] is None
+        task = await http.get(f"/tasks/{told['last_task_id']}")
+        assert task.json()["task"]["state"] == "queued"
+
+        engine = sa.create_engine(f"sqlite:///{tmp_path / 'ledger.sqlite3'}")
+
+        async def ids_agree() -> bool:
+            with engine.connect() as connection:
+                tasks = connection.execute(sa.text("SELECT count(*) FROM tasks")).scalar_one()
+            return bool(tasks == await depth())
+
+        await eventually(ids_agree, timeout=30)
+        engine.dispose()

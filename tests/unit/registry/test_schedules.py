@@ -1,0 +1,176 @@
+"""Recurring schedules: one run for each tick, whoever runs it and wherever that one stops."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from coordinator.domain.cron import Missed
+from coordinator.errors import (
+    BrokerUnavailable,
+    Conflict,
+    InvalidRequest,
+    ScheduleNotFound,
+    TooManyLanes,
+)
+from coordinator.recovery.ticks import Ticks, tick_id
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.schedule_rows import Schedule
+from coordinator.registry.schedules import LEASE, Schedules
+from tests.unit.domain.histories import START
+
+MINUTE = timedelta(minutes=1)
+FIRST = START.replace(second=0, microsecond=0) + MINUTE
+
+
+def a_schedule(schedule_id: str = "s", **more: Any) -> Schedule:
+    given: dict[str, Any] = {
+        "schedule_id": schedule_id,
+        "cron": "* * * * *",
+        "timezone": "UTC",
+        "missed": Missed.SKIP,
+        "task": {"task_data": {"task_type": "no-op"}, "priority": "low"},
+        "created_at": START,
+        "next_at": None,
+    }
+    return Schedule(**(given | more))
+
+
+class Process:
+    """A coordinator with a clock and a producer of the test's own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.time = START
+        self.submitted: list[dict[str, Any]] = []
+        self.fails: Exception | None = None
+        self.schedules = Schedules(ledger, now=self.now)
+        self.ticks = Ticks(schedules=self.schedules, submit=self.submit, now=self.now)
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def submit(self, body: dict[str, Any]) -> None:
+        if self.fails is not None:
+            raise self.fails
+        self.submitted.append(body)
+
+    async def at(self, instant: datetime) -> list[str]:
+        """The ids of the tasks that a look then submits."""
+        before = len(self.submitted)
+        self.time = instant
+        await self.ticks.look()
+        return [body["task_data"]["task_id"] for body in self.submitted[before:]]
+
+
+@pytest.fixture
+def process(ledger: Ledger) -> Process:
+    return Process(ledger)
+
+
+@pytest.fixture
+def other(ledger: Ledger) -> Process:
+    return Process(ledger)
+
+
+def run(tick: datetime, schedule_id: str = "s") -> str:
+    return tick_id(schedule_id, START, tick)
+
+
+async def test_each_tick_is_run_once_and_the_schedule_tells_of_it(process: Process) -> None:
+    created = await process.schedules.create(a_schedule())
+    assert created.next_at == FIRST
+    assert await process.at(FIRST - timedelta(seconds=1)) == []
+    assert await process.at(FIRST) == [run(FIRST)]
+    assert await process.at(FIRST + timedelta(seconds=1)) == []
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    (body, _) = process.submitted
+    assert body["priority"] == "low"
+    told = await process.schedules.get("s")
+    assert (told.last_run_at, told.last_task_id) == (FIRST + MINUTE, run(FIRST + MINUTE))
+    assert told.next_at == FIRST + 2 * MINUTE
+
+
+async def test_two_coordinators_run_a_tick_once(process: Process, other: Process) -> None:
+    for number in range(20):
+        await process.schedules.create(a_schedule(f"s{number}"))
+    found = [*await process.at(FIRST), *await other.at(FIRST)]
+    assert sorted(found) == sorted(run(FIRST, f"s{number}") for number in range(20))
+
+
+async def test_a_tick_whose_coordinator_died_is_run_by_another_under_the_same_id(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.time = FIRST
+    assert len(await process.schedules.claim_due()) == 1  # and dies
+    assert await other.at(FIRST + LEASE) == []
+    assert await other.at(FIRST + LEASE + timedelta(seconds=1)) == [run(FIRST)]
+
+
+async def test_a_broker_that_is_away_delays_a_tick(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = BrokerUnavailable()
+    assert await process.at(FIRST) == []
+    process.fails = None
+    assert await process.at(FIRST + LEASE + timedelta(seconds=1)) == [run(FIRST)]
+
+
+async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = TooManyLanes("No room.")
+    assert await process.at(FIRST) == []
+    assert (await process.schedules.get("s")).last_error == "No room."
+    process.fails = None
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    assert (await process.schedules.get("s")).last_error is None
+
+
+@pytest.mark.parametrize(
+    ("missed", "runs"),
+    [(Missed.SKIP, []), (Missed.ONCE, [3]), (Missed.ALL, [0, 1, 2, 3])],
+)
+async def test_ticks_that_passed_unheard_are_run_by_policy(
+    process: Process, missed: Missed, runs: list[int]
+) -> None:
+    await process.schedules.create(a_schedule(cron="0 * * * *", missed=missed))
+    first = START.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    found = await process.at(first + timedelta(hours=3, minutes=30))
+    assert found == [run(first + timedelta(hours=number)) for number in runs]
+    assert await process.at(first + timedelta(hours=4)) == [run(first + timedelta(hours=4))]
+
+
+async def test_a_paused_schedule_runs_nothing_and_misses_nothing(process: Process) -> None:
+    await process.schedules.create(a_schedule(missed=Missed.ALL))
+    assert (await process.schedules.pause("s")).paused
+    assert await process.at(FIRST + 5 * MINUTE) == []
+    resumed = await process.schedules.resume("s")
+    assert (resumed.paused, resumed.next_at) == (False, FIRST + 6 * MINUTE)
+    assert await process.at(FIRST + 6 * MINUTE) == [run(FIRST + 6 * MINUTE)]
+
+
+async def test_a_deleted_schedule_runs_nothing(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    await process.schedules.delete("s")
+    assert await process.at(FIRST) == []
+    for question in (process.schedules.get, process.schedules.delete, process.schedules.pause):
+        with pytest.raises(ScheduleNotFound):
+            await question("s")
+
+
+async def test_schedules_are_listed_by_id_a_page_at_a_time(process: Process) -> None:
+    for name in "cab":
+        await process.schedules.create(a_schedule(name))
+    assert [one.schedule_id for one in await process.schedules.page("", 2)] == ["a", "b"]
+    assert [one.schedule_id for one in await process.schedules.page("b", 2)] == ["c"]
+
+
+async def test_what_cannot_be_a_schedule_is_refused(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    with pytest.raises(Conflict, match="exists"):
+        await process.schedules.create(a_schedule())
+    with pytest.raises(InvalidRequest, match="cron"):
+        await process.schedules.create(a_schedule("t", cron="never"))
+    with pytest.raises(InvalidRequest, match="schedule_id"):
+        await process.schedules.create(a_schedule(""))
