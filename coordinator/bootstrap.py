@@ -52,7 +52,7 @@ from coordinator.submission.limits import Limits
 from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import Submitter
 
-__all__ = ["Coordinator", "running"]
+__all__ = ["Coordinator", "prepare", "running"]
 
 FIRST_ANSWER = 5.0
 """Seconds that starting waits for the broker's first answer, to tell an operator's mistake at once.
@@ -154,6 +154,15 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         )
 
 
+async def prepare(settings: Settings) -> None:
+    """Make the ledger where there is none, before several processes open it at once.
+
+    Raises `OperatorError`.
+    """
+    async with Ledger(settings.ledger_url):
+        return
+
+
 class _Graph:
     """Who is given what. Making it does nothing; `live` does."""
 
@@ -183,7 +192,13 @@ class _Graph:
         agents = LiveAgents(stale_after=settings.stale_after)
         self.commands = AgentCommands(publisher)
         catching_up = CatchingUp(publisher)
-        self.registry = Registry(ledger=ledger, agents=agents, book=book, catch_up=catching_up.wait)
+        self.registry = Registry(
+            ledger=ledger,
+            agents=agents,
+            book=book,
+            catch_up=catching_up.ledger,
+            hear=catching_up.live,
+        )
         self._depths = Depths(reading)
         self._explainer = Explainer(
             find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
@@ -191,6 +206,7 @@ class _Graph:
         self._registrar = Registrar(
             agents=agents,
             publisher=publisher,
+            hear=catching_up.live,
             extra_agent_types=settings.extra_agent_types,
             max_names=settings.max_capabilities,
         )
@@ -224,7 +240,7 @@ class _Graph:
             snapshots=self.snapshots,
             book=book,
             commands=self.commands,
-            caught_up=catching_up.caught_up,
+            catching_up=catching_up,
         )
         self._requests = Requests(
             registrar=self._registrar,
@@ -277,6 +293,7 @@ class _Graph:
             self._silent_agents.run(),
             self._outbox.run(),
             self._ticks.run(),
+            self.registry.run(),
         )
 
     async def _session(self, link: Link) -> None:

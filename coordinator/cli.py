@@ -64,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     serve = commands.add_parser("serve", parents=[service], help="the service alone")
+    serve.add_argument(
+        "--workers", type=int, metavar="N", help="processes that answer HTTP (default 1)"
+    )
+    serve.add_argument("--socket-fd", type=int, help=argparse.SUPPRESS)  # for the workers
     serve.set_defaults(run=_serve)
 
     doctor = commands.add_parser(
@@ -99,6 +103,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         http_port=options.port,
         data_dir=options.data_dir,
         amqp_url=options.amqp_url,
+        http_workers=getattr(options, "workers", None),
     )
     set_up_logging(level=settings.log_level, style=settings.log_format)
     return settings
@@ -113,6 +118,7 @@ def _up(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from coordinator.up import serve  # noqa: PLC0415
+    from coordinator.workers import serve_with_workers  # noqa: PLC0415
 
     settings = _settings(options)
     if settings.amqp_url is None:
@@ -120,7 +126,9 @@ def _serve(options: argparse.Namespace) -> int:
             "No broker is named: give --amqp-url or COORDINATOR_AMQP_URL, or use `coordinator up`,"
             " which starts a private one"
         )
-    return _run(serve(settings, _say))
+    if settings.http_workers > 1 and options.socket_fd is None:
+        return _run(serve_with_workers(settings, _say))
+    return _run(serve(settings, _say, socket_fd=options.socket_fd))
 
 
 def _doctor(options: argparse.Namespace) -> int:

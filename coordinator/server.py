@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from coordinator.errors import OperatorError
 
-__all__ = ["listen", "serving"]
+__all__ = ["address", "inherited", "listen", "serving"]
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -50,6 +50,23 @@ def listen(host: str, port: int) -> socket.socket:
             ) from exc
         raise OperatorError(f"Cannot listen on {host} port {port}: {exc.strerror}") from exc
     return listener
+
+
+def inherited(descriptor: int) -> socket.socket:
+    """The socket that a parent process bound and left open for this one. Raises `OperatorError`."""
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as exc:
+        raise OperatorError(
+            f"--socket-fd {descriptor} is no socket that this process was given: {exc.strerror}"
+        ) from exc
+
+
+def address(listener: socket.socket) -> str:
+    """Where ``listener`` can be reached, as a person can open it."""
+    host, port = listener.getsockname()[:2]
+    host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):

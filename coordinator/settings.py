@@ -100,6 +100,10 @@ class Settings(BaseSettings):
     http_port: int = Field(default=9001, ge=0, le=65535)
     """TCP port of the HTTP API; 0 takes a free one."""
 
+    http_workers: int = Field(default=1, ge=1, le=64)
+    """Processes of `coordinator serve` that answer HTTP, each a whole coordinator; all share the
+    socket and the ledger. More than the machine has cores are of no use."""
+
     data_dir: Path = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""
 

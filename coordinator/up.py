@@ -13,7 +13,7 @@ from coordinator.bootstrap import running
 from coordinator.broker.node import EmbeddedNode
 from coordinator.errors import OperatorError
 from coordinator.fleet import Fleet, example_agents
-from coordinator.server import listen, serving
+from coordinator.server import address, inherited, listen, serving
 from coordinator.settings import Settings
 
 __all__ = ["UpOptions", "serve", "up"]
@@ -27,12 +27,18 @@ class UpOptions:
     """How many example agents; None starts each once, more than there are starts some twice."""
 
 
-async def serve(settings: Settings, say: Say) -> None:
-    """The service alone, against the broker that the settings name; ends only by cancellation."""
-    listener = listen(settings.http_host, settings.http_port)
-    host, port = listener.getsockname()[:2]
+async def serve(settings: Settings, say: Say, *, socket_fd: int | None = None) -> None:
+    """The service alone, against the broker that the settings name; ends only by cancellation.
+
+    A worker is given the ``socket_fd`` that its parent listens on, and the parent tells where.
+    """
+    if socket_fd is None:
+        listener = listen(settings.http_host, settings.http_port)
+    else:
+        listener = inherited(socket_fd)
     async with running(settings) as coordinator, serving(coordinator.app, listener):
-        say(f"listening on http://{_shown(host)}:{port}")
+        if socket_fd is None:
+            say(f"listening on {address(listener)}")
         await coordinator.failed()
 
 
@@ -40,8 +46,8 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     began = time.monotonic()
     listener = listen(settings.http_host, settings.http_port)
-    host, port = listener.getsockname()[:2]
-    base = f"http://{_shown(host)}:{port}"
+    base = address(listener)
+    port = listener.getsockname()[1]
     say(f"data folder: {settings.data_dir}")
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
@@ -95,9 +101,3 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
 async def _ended(node: EmbeddedNode) -> NoReturn:
     await node.wait()
     raise OperatorError(f"The private RabbitMQ node ended by itself; its log: {node.log}")
-
-
-def _shown(host: str) -> str:
-    """An address that a person can open."""
-    host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
-    return f"[{host}]" if ":" in host else host

@@ -140,7 +140,7 @@ async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | Non
 )
 async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """All that is known of one agent."""
-    agent = wired.registry.agent(agent_id)
+    agent = await wired.registry.agent(agent_id)
     return Answer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
 
 

@@ -47,7 +47,7 @@ class LooksAtQueues(Protocol):
 class Queries(Protocol):
     """`registry`: everything that answers a question."""
 
-    def agent(self, agent_id: str) -> AgentView: ...
+    async def agent(self, agent_id: str) -> AgentView: ...
 
     def discover(
         self,

@@ -7,6 +7,7 @@ order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -39,19 +40,28 @@ async def spawn_obedient(
         )
 
 
-async def spawn(command: Sequence[str], *, env: Mapping[str, str], output: Path) -> Process:
-    """Start what is killed when this process ends, in whatever way.
+async def spawn(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    output: Path | None,
+    pass_fds: Sequence[int] = (),
+) -> Process:
+    """Start what is killed when this process ends, in whatever way. Without ``output`` it prints
+    where this process does.
 
     The kernel of Linux does it when the thread that called this ends: call it from a thread that
     lasts. Elsewhere the child survives a SIGKILL of its parent.
     """
-    with output.open("ab") as file:
+    with contextlib.ExitStack() as stack:
+        file = None if output is None else stack.enter_context(output.open("ab"))
         return await asyncio.create_subprocess_exec(
             *command,
             env=env,
             stdin=DEVNULL,
             stdout=file,
-            stderr=STDOUT,
+            stderr=None if file is None else STDOUT,
+            pass_fds=pass_fds,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )

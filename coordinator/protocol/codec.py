@@ -25,6 +25,7 @@ from .events import (
     EventData,
     LedgerCaughtUp,
     LedgerMarked,
+    LiveMarked,
     SourceOpened,
     TaskDeadLettered,
     TaskEvent,
@@ -185,7 +186,7 @@ def _check_author(data: EventData, key: str) -> None:
     author = rest.rpartition(".")[0]
     if not data.TYPE.startswith(f"{noun}."):
         raise ForgedIdentity(f"{data.TYPE} was published with the routing key {key!r}")
-    if isinstance(data, TaskEvent | AgentEvent | LedgerMarked | LedgerCaughtUp):
+    if isinstance(data, TaskEvent | AgentEvent | LedgerMarked | LedgerCaughtUp | LiveMarked):
         expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
         if author != expected:
             raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")

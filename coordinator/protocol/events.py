@@ -27,6 +27,7 @@ __all__ = [
     "EventData",
     "LedgerCaughtUp",
     "LedgerMarked",
+    "LiveMarked",
     "RunningTask",
     "SourceOpened",
     "TaskCancelled",
@@ -290,6 +291,12 @@ class LedgerMarked(EventData):
     TYPE = "ledger.marked"
 
 
+class LiveMarked(EventData):
+    """A coordinator marked how far it has heard what is said about agents. Not durable."""
+
+    TYPE = "live.marked"
+
+
 class LedgerCaughtUp(EventData):
     """The ledger has everything that was in the log before these marks. Not durable."""
 
@@ -315,6 +322,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         SourceOpened,
         LedgerMarked,
         LedgerCaughtUp,
+        LiveMarked,
     )
 }
 """What may be published as an event, by its type."""

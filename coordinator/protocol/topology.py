@@ -8,7 +8,8 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
             │                      └─(nothing bound)─▶ coordinator.unrouted
             └──#──▶ coordinator.log ◀── task.#, source.#, agent.*.<durable> ── coordinator.events
                                         ledger.*.marked                        │ agent.#, source.#
-                                                                  live.<process> ◀┘ ledger.*.caught-up
+                                                                  live.<process> ◀┘ ledger.*.caught-up,
+                                                                                   live.*.marked
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .events import (
     EventData,
     LedgerCaughtUp,
     LedgerMarked,
+    LiveMarked,
 )
 from .lanes import Source
 from .names import BROKER_AUTHOR
@@ -150,7 +152,7 @@ TOPOLOGY = Topology(
 )
 """What must exist before anything works; declared by the coordinator when it connects."""
 
-LIVE_BINDINGS = ("agent.#", "source.#", _of_anyone(LedgerCaughtUp))
+LIVE_BINDINGS = ("agent.#", "source.#", _of_anyone(LedgerCaughtUp), _of_anyone(LiveMarked))
 """What a coordinator process hears directly, heartbeats included, without waiting for the ledger."""
 
 

@@ -1,10 +1,11 @@
-"""Waits until the ledger has everything that the log has now, whoever put it there and whoever folds.
+"""Waits until this process knows everything that was confirmed before, whoever published it.
 
-    asks ─▶ ledger.marked ─▶ coordinator.log ─▶ the active projector ─▶ ledger.caught-up ─▶ everyone
+    tasks ...... ledger.marked ─▶ coordinator.log ─▶ the active projector ─▶ ledger.caught-up ─▶ all
+    agents ..... live.marked ─▶ live.<process>, behind what agents said
 
 A mark is exact where a count is not: the projector has messages in hand that the broker no longer
-counts. What was confirmed before the mark was sent is before it in the log, and in the ledger when
-the mark comes out of the projector. Nothing is sent while nobody asks.
+counts. What was confirmed before the mark was sent is before it in the queue, and is known when the
+mark comes out. Nothing is sent while nobody asks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import timedelta
 
 from coordinator.errors import LedgerBehind, OutcomeUnknown, Unavailable
 from coordinator.protocol.codec import encode, routing_key
-from coordinator.protocol.events import Event, EventData, LedgerCaughtUp, LedgerMarked
+from coordinator.protocol.events import Event, LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.protocol.topology import EVENTS
 
 from .commands import Publishes
@@ -24,7 +25,7 @@ from .commands import Publishes
 __all__ = ["CatchingUp"]
 
 PATIENCE = timedelta(seconds=2)
-"""How long a reader waits for the ledger."""
+"""How long a reader waits."""
 
 MARK_LASTS = timedelta(seconds=30)
 """After which a mark that did not come out is given up: what tells of it may have been lost. Until
@@ -32,7 +33,7 @@ then no other is sent, so that a projector that is down finds few marks in the l
 
 
 class CatchingUp:
-    """Whoever asks while a mark is under way shares the next one, which begins after the question."""
+    """`marked` and `caught_up` are told which marks came out, of this process or another."""
 
     def __init__(
         self,
@@ -42,19 +43,69 @@ class CatchingUp:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publisher = publisher
-        self._patience = patience.total_seconds()
-        self._monotonic = monotonic
-        self._one_at_a_time = asyncio.Lock()
-        self._next: asyncio.Task[None] | None = None
-        self._under_way: dict[str, asyncio.Future[None]] = {}
-        self._sent_at: float | None = None
+        self._ledger = _Marks(publisher, LedgerMarked, patience, monotonic)
+        self._live = _Marks(publisher, LiveMarked, patience, monotonic)
         self._telling: set[asyncio.Task[None]] = set()
 
-    async def wait(self) -> None:
+    async def ledger(self) -> None:
         """Returns once the ledger has all that the broker had confirmed when this was called.
 
         Raises `LedgerBehind` where that takes longer than two seconds, or `BrokerUnavailable`.
         """
+        await self._ledger.wait()
+
+    async def live(self) -> None:
+        """The same for what was said about agents, which needs no projector."""
+        await self._live.wait()
+
+    def marked(self, marks: Sequence[str]) -> None:
+        """This process's projector has passed these marks."""
+        others = [mark for mark in marks if not self._ledger.came_out(mark)]
+        if others:
+            telling = asyncio.create_task(self._tell_all(others))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+
+    def caught_up(self, marks: Sequence[str]) -> None:
+        """This process has heard that these came out."""
+        for mark in marks:
+            self._ledger.came_out(mark)
+            self._live.came_out(mark)
+
+    def listening(self) -> None:
+        """From now on this process hears; what was told before may have been lost."""
+        self._ledger.again()
+        self._live.again()
+
+    async def _tell_all(self, marks: list[str]) -> None:
+        event = Event(data=LedgerCaughtUp(marks=marks))
+        message = encode(event, persistent=False)
+        try:
+            await self._publisher.publish(message, exchange=EVENTS, key=routing_key(event.data))
+        except Unavailable:
+            return  # whoever waits is told that the ledger is behind
+
+
+class _Marks:
+    """Whoever asks while a mark is under way shares the next one, which begins after the question."""
+
+    def __init__(
+        self,
+        publisher: Publishes,
+        kind: type[LedgerMarked | LiveMarked],
+        patience: timedelta,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._publisher = publisher
+        self._kind = kind
+        self._patience = patience.total_seconds()
+        self._monotonic = monotonic
+        self._one_at_a_time = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
+        self._under_way: dict[str, asyncio.Future[bool]] = {}
+        self._sent_at: float | None = None
+
+    async def wait(self) -> None:
         if self._next is None:
             self._next = asyncio.create_task(self._mark())
             self._next.add_done_callback(_seen)
@@ -64,61 +115,53 @@ class CatchingUp:
         except TimeoutError:
             raise LedgerBehind(self._how_far()) from None
 
-    def marked(self, marks: Sequence[str]) -> None:
-        """This process's projector has passed these marks."""
-        others = [mark for mark in marks if not self._came_out(mark)]
-        if others:
-            telling = asyncio.create_task(self._tell_others(others))
-            self._telling.add(telling)
-            telling.add_done_callback(self._telling.discard)
-
-    def caught_up(self, marks: Sequence[str]) -> None:
-        """The projector of some process has passed these marks."""
-        for mark in marks:
-            self._came_out(mark)
-
-    async def _mark(self) -> None:
-        async with self._one_at_a_time:
-            self._next = None
-            mark = Event(data=LedgerMarked())
-            came_out = asyncio.get_running_loop().create_future()
-            self._under_way[mark.id] = came_out
-            self._sent_at = self._monotonic()
-            try:
-                async with asyncio.timeout(MARK_LASTS.total_seconds()):
-                    await self._publish(mark)
-                    await came_out
-            except (TimeoutError, OutcomeUnknown):
-                raise LedgerBehind(self._how_far()) from None
-            finally:
-                del self._under_way[mark.id]
-                self._sent_at = None
-
-    def _came_out(self, mark: str) -> bool:
-        """Whether it is a mark of this process."""
+    def came_out(self, mark: str) -> bool:
+        """Whether it is one of these."""
         waiting = self._under_way.get(mark)
         if waiting is None:
             return False
         if not waiting.done():
-            waiting.set_result(None)
+            waiting.set_result(True)
         return True
 
-    async def _tell_others(self, marks: list[str]) -> None:
-        try:
-            await self._publish(Event(data=LedgerCaughtUp(marks=marks)), persistent=False)
-        except Unavailable:
-            return  # whoever waits is told that the ledger is behind
+    def again(self) -> None:
+        for waiting in self._under_way.values():
+            if not waiting.done():
+                waiting.set_result(False)
 
-    async def _publish(self, event: Event, *, persistent: bool = True) -> None:
-        data: EventData = event.data
-        message = encode(event, persistent=persistent)
-        await self._publisher.publish(message, exchange=EVENTS, key=routing_key(data))
+    async def _mark(self) -> None:
+        async with self._one_at_a_time:
+            self._next = None
+            self._sent_at = self._monotonic()
+            try:
+                async with asyncio.timeout(MARK_LASTS.total_seconds()):
+                    while not await self._sent_came_out():
+                        continue
+            except (TimeoutError, OutcomeUnknown):
+                raise LedgerBehind(self._how_far()) from None
+            finally:
+                self._sent_at = None
+
+    async def _sent_came_out(self) -> bool:
+        """Send a mark; False where it may have come out unheard."""
+        mark = Event(data=self._kind())
+        came_out: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._under_way[mark.id] = came_out
+        try:
+            await self._send(mark)
+            return await came_out
+        finally:
+            del self._under_way[mark.id]
+
+    async def _send(self, mark: Event) -> None:
+        message = encode(mark, persistent=self._kind is LedgerMarked)
+        await self._publisher.publish(message, exchange=EVENTS, key=routing_key(mark.data))
 
     def _how_far(self) -> str:
         lag = self._patience if self._sent_at is None else self._monotonic() - self._sent_at
         return (
-            f"The ledger is {lag:.1f} s or more behind what was accepted, so it is not known whether"
-            " there is such a thing: ask again shortly"
+            f"What is known here is {lag:.1f} s or more behind what was accepted, so it cannot be"
+            " told yet whether there is such a thing: ask again shortly"
         )
 
 

@@ -1,8 +1,10 @@
 """This process's own copy of what agents say, heartbeats included.
 
-The queue is opened first, then the ledger is read, then what the queue has is applied: so nothing
-falls between. Each heartbeat is also where a difference shows: an agent that is not known here is
-asked to register again, and one that serves other queues than it should is sent the list.
+The queue is opened first, then the ledger is read, then what the queue has is applied, and the
+ledger is read once more when it has caught up: so nothing falls between.
+
+Each heartbeat is also where a difference shows: an agent that is not known here is asked to register
+again, and one that serves other queues than it should is sent the list.
 """
 
 from __future__ import annotations
@@ -10,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
+from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.domain.source_book import SourceBook
-from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
+from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.codec import decode
 from coordinator.protocol.commands import Command, RegisterAgain, ServeSources
 from coordinator.protocol.events import (
@@ -24,6 +27,7 @@ from coordinator.protocol.events import (
     AgentRegistered,
     Event,
     LedgerCaughtUp,
+    LiveMarked,
     SourceOpened,
 )
 from coordinator.protocol.ids import new_id
@@ -37,6 +41,7 @@ from coordinator.protocol.topology import (
     live_queue,
 )
 
+from .catching_up import CatchingUp
 from .commands import AgentCommands
 from .live_agents import LiveAgents
 from .snapshots import Snapshots
@@ -49,6 +54,9 @@ logger = logging.getLogger(__name__)
 COMMAND_PAUSE = 3.0
 """Seconds before an agent that still differs is told again."""
 
+COMPLETING_PAUSE = 1.0
+"""Seconds before it is asked again whether the ledger has caught up."""
+
 REMEMBERED_AGENTS = 10_000
 
 BREATH = 100
@@ -56,9 +64,7 @@ BREATH = 100
 
 
 class LiveReader:
-    """Run `session` with `Connection.keep`. ``process`` names the queue for operators; ``caught_up``
-    is told which marks the ledger has passed.
-    """
+    """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
 
     def __init__(
         self,
@@ -68,7 +74,7 @@ class LiveReader:
         snapshots: Snapshots,
         book: SourceBook,
         commands: AgentCommands,
-        caught_up: Callable[[Sequence[str]], None] = lambda _: None,
+        catching_up: CatchingUp,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process = process
@@ -76,7 +82,7 @@ class LiveReader:
         self._snapshots = snapshots
         self._book = book
         self._commands = commands
-        self._caught_up = caught_up
+        self._catching_up = catching_up
         self._monotonic = monotonic
         self._told: dict[str, float] = {}
 
@@ -103,12 +109,29 @@ class LiveReader:
         lost = asyncio.create_task(channel.closed())
         lost.add_done_callback(lambda _: arrived.put_nowait(None))
         self._agents.listen()
+        self._catching_up.listening()
+        completing = asyncio.create_task(self._complete())
         try:
             await self._take_all(arrived)
         finally:
             self._agents.stop_listening()
             lost.cancel()
+            await cancel_and_wait(completing)
         raise ChannelLost
+
+    async def _complete(self) -> None:
+        """Read the ledger again once it has what was said before the queue was opened: it may have
+        been in the log still when the ledger was read.
+        """
+        while True:
+            try:
+                await self._catching_up.ledger()
+                await self._snapshots.restore()
+            except Unavailable as exc:
+                logger.debug("the agents are not complete yet", extra={"why": str(exc)})
+                await asyncio.sleep(COMPLETING_PAUSE)
+            else:
+                return
 
     async def _take_all(self, arrived: asyncio.Queue[Delivery | None]) -> None:
         taken = 0
@@ -131,7 +154,10 @@ class LiveReader:
             self._book.add(*opened(event.data))
             return
         if isinstance(event.data, LedgerCaughtUp):
-            self._caught_up(event.data.marks)
+            self._catching_up.caught_up(event.data.marks)
+            return
+        if isinstance(event.data, LiveMarked):
+            self._catching_up.caught_up([event.id])
             return
         self._agents.apply(event)
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:

@@ -43,6 +43,10 @@ class LedgerQueries:
         """The task as it was submitted. Raises `TaskNotFound` or `LedgerUnavailable`."""
         return await self._ledger.read(partial(_submission, task_id, pending))
 
+    async def known(self, pending: Sequence[Event]) -> set[event_rows.Identity]:
+        """Which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_known, pending))
+
     async def totals(self, pending: Sequence[Event] = ()) -> tuple[Tally, set[event_rows.Identity]]:
         """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_totals, pending))
@@ -120,6 +124,10 @@ def _data(connection: Connection, event_id: str | None, *, author: str) -> dict[
     query = sa.select(table.c.data).where(table.c.id == event_id, table.c.agent_id == author)
     data: dict[str, Any] = from_json(connection.execute(query).scalar_one())
     return data
+
+
+def _known(pending: Sequence[Event], connection: Connection) -> set[event_rows.Identity]:
+    return event_rows.known(connection, pending)
 
 
 def _totals(

@@ -6,7 +6,7 @@ ledger by the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from coordinator.domain.agent_words import check_agent_type, check_status
@@ -35,19 +35,23 @@ MAX_BYTES = 1024 * 1024
 
 
 class Registrar:
-    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed."""
+    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
+    is `CatchingUp.live`: an agent that another coordinator has just registered is known.
+    """
 
     def __init__(
         self,
         *,
         agents: LiveAgents,
         publisher: Publishes,
+        hear: Callable[[], Awaitable[None]],
         extra_agent_types: Iterable[str] = (),
         max_names: int = MAX_NAMES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._agents = agents
         self._publisher = publisher
+        self._hear = hear
         self._extra_agent_types = tuple(extra_agent_types)
         self._max_names = max_names
         self._now = now
@@ -68,7 +72,7 @@ class Registrar:
         A ``status`` other than the present one is declared. Raises `AgentNotFound`, or
         `InvalidRequest` for an unknown status.
         """
-        known = self._known(agent_id)
+        known = await self._known(agent_id)
         if status is not None and check_status(status) is not known.agent.declared:
             await self.set_status(agent_id, status, None)
         beat = AgentHeartbeat(agent_id=agent_id, load_metrics=load_metrics or {})
@@ -79,14 +83,14 @@ class Registrar:
     ) -> datetime:
         """Declare a status. Raises `AgentNotFound`, or `InvalidRequest` for an unknown status."""
         declared = check_status(status)
-        self._known(agent_id)
+        await self._known(agent_id)
         return await self._state(
             AgentStatusChanged(agent_id=agent_id, status=declared.value, load_metrics=load_metrics)
         )
 
     async def remove(self, agent_id: str, *, reason: str = "requested") -> None:
         """Take the agent out of the registry. Raises `AgentNotFound`."""
-        self._known(agent_id)
+        await self._known(agent_id)
         await self._state(AgentRemoved(agent_id=agent_id, reason=reason))
 
     def _check(self, request: RegisterRequest) -> None:
@@ -104,7 +108,9 @@ class Registrar:
         if len(request.model_dump_json()) > MAX_BYTES:
             raise InvalidRequest(f"The registration has more than {MAX_BYTES} bytes")
 
-    def _known(self, agent_id: str) -> KnownAgent:
+    async def _known(self, agent_id: str) -> KnownAgent:
+        if agent_id not in self._agents:
+            await self._hear()
         known = self._agents.get(agent_id)
         if known is None:
             raise AgentNotFound(agent_id)

@@ -2,17 +2,20 @@
 
 agents ......... from memory (`LiveAgents`)
 tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
-a miss ......... only once the ledger has caught up with the log (`CatchingUp`)
+a miss ......... only once all is known that was confirmed before (`CatchingUp`)
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.source_book import SourceBook
 from coordinator.domain.tally import Tally
-from coordinator.errors import AgentNotFound, TaskNotFound
+from coordinator.errors import AgentNotFound, LedgerUnavailable, TaskNotFound
 from coordinator.protocol.events import AgentEvent, Event, SourceOpened, TaskEvent, TaskSubmitted
 from coordinator.protocol.task import TaskMessage
 
@@ -25,10 +28,13 @@ from .views import AgentView, Statistics, TaskView
 
 __all__ = ["Registry"]
 
+SETTLING = 1.0
+"""Seconds between two looks for what was published here and folded elsewhere."""
+
 
 class Registry:
     """`note` and `note_submitted` are told what this process published, `folded` what was folded;
-    either may come first. ``catch_up`` is `CatchingUp.wait`.
+    either may come first. ``catch_up`` is `CatchingUp.ledger`, ``hear`` is `CatchingUp.live`.
     """
 
     def __init__(
@@ -38,17 +44,36 @@ class Registry:
         agents: LiveAgents,
         book: SourceBook,
         catch_up: Callable[[], Awaitable[None]],
+        hear: Callable[[], Awaitable[None]],
     ) -> None:
         self._queries = LedgerQueries(ledger)
         self._agents = agents
         self._book = book
         self._catch_up = catch_up
+        self._hear = hear
         self._overlay = Overlay()
+
+    async def run(self) -> NoReturn:
+        """Let go of what another process's projector has folded; ends only by cancellation."""
+        while True:
+            await asyncio.sleep(SETTLING)
+            if len(self._overlay):
+                with suppress(LedgerUnavailable):
+                    known = await self._queries.known(self._overlay.all())
+                    self._overlay.folded(event_id for event_id, _ in known)
 
     # --- questions ----------------------------------------------------------------------------
 
-    def agent(self, agent_id: str) -> AgentView:
-        """Raises `AgentNotFound`."""
+    async def agent(self, agent_id: str) -> AgentView:
+        """Whichever coordinator registered it. Raises `AgentNotFound`; `LedgerBehind` or
+        `BrokerUnavailable` where that cannot be told yet.
+        """
+        if agent_id not in self._agents:
+            await self._hear()
+        return self.agent_now(agent_id)
+
+    def agent_now(self, agent_id: str) -> AgentView:
+        """As far as it is known at this moment. Raises `AgentNotFound`."""
         known = self._agents.get(agent_id)
         if known is None:
             raise AgentNotFound(agent_id)

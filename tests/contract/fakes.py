@@ -182,7 +182,7 @@ class Fakes:
         self.fail()
         return {queue: self.waiting[queue] for queue in queues}
 
-    def agent(self, agent_id: str) -> AgentView:
+    async def agent(self, agent_id: str) -> AgentView:
         self.fail()
         if agent_id not in self.agents:
             raise AgentNotFound(agent_id)
@@ -236,19 +236,19 @@ class Fakes:
     async def heartbeat(
         self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None
     ) -> datetime:
-        self.agent(agent_id)
+        await self.agent(agent_id)
         self.beats.append((agent_id, status, load_metrics))
         return NOW
 
     async def set_status(
         self, agent_id: str, status: str, load_metrics: dict[str, float] | None
     ) -> datetime:
-        self.agent(agent_id)
+        await self.agent(agent_id)
         self.beats.append((agent_id, status, load_metrics))
         return NOW
 
     async def remove(self, agent_id: str) -> None:
-        self.agent(agent_id)
+        await self.agent(agent_id)
         del self.agents[agent_id]
 
     def app(self, **changes: Any) -> FastAPI:

@@ -150,7 +150,7 @@ async def test_a_request_that_is_wrong_is_answered_with_why(
     assert error in str(reply.error)
     assert side.requests.refused == 1
     with pytest.raises(AgentNotFound):
-        side.registry.agent("ada")
+        side.registry.agent_now("ada")
 
 
 async def test_nobody_is_answered_on_the_queue_of_another(
@@ -184,7 +184,7 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     assert command == ServeSources(sources=[SourceOffer.of(OPEN)])
     for sequence in (3, 4, 5):  # told at most once in a few seconds
         await caller.beat(sequence=sequence, sources_hash="another", status="draining")
-    await eventually(lambda: side.registry.agent("ada").status == "draining")
+    await eventually(lambda: side.registry.agent_now("ada").status == "draining")
     await side.commands.told()
     assert await caller.channel.get(caller.queue) is None
 
@@ -193,7 +193,7 @@ async def test_heartbeats_are_never_in_the_log(side: RegisteringSide) -> None:
     caller = await Caller.opened(side)
     await caller.register(slots=1)
     await caller.beat(running=[{"task_id": "t", "started_at": "2026-01-02T03:04:05Z"}], completed=3)
-    await eventually(lambda: side.registry.agent("ada").status == "busy")
+    await eventually(lambda: side.registry.agent_now("ada").status == "busy")
     await eventually(lambda: side.folded)
     assert {event.type for event in side.folded} == {"agent.registered"}
 
@@ -207,11 +207,26 @@ async def test_what_one_coordinator_answers_the_others_know(
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
         await other.registrar.set_status("ada", "maintenance", None)
-        await eventually(lambda: side.registry.agent("ada").status == "maintenance")
+        await eventually(lambda: side.registry.agent_now("ada").status == "maintenance")
         await side.say(SourceOpened(lane="any", priority=Priority.LOW))
         await eventually(lambda: Source("any", Priority.LOW) in other.book)
         await side.registrar.remove("ada")
         await eventually(lambda: "ada" not in other.agents)
+
+
+async def test_what_was_in_the_log_when_a_coordinator_began_to_listen_is_known_to_it(
+    broker: Broker, ledger_url: str
+) -> None:
+    async with (
+        registering_side(broker.url, name="before", ledger_url=ledger_url) as before,
+        registering_side(broker.url, name="after", ledger_url=ledger_url) as after,
+    ):
+        await before.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
+        after.start("live_reader")
+        await eventually(lambda: after.listening)
+        assert "ada" not in after.agents
+        before.start("projector")
+        await eventually(lambda: "ada" in after.agents)
 
 
 async def test_a_restarted_coordinator_knows_its_agents_and_none_is_falsely_stale(
@@ -243,13 +258,13 @@ async def test_a_lost_connection_makes_nobody_stale_and_agents_are_heard_again(
     link = await side.connection.opened()
     await link.close()
     await eventually(lambda: not side.listening)
-    assert side.registry.agent("ada").status == "active"
+    assert side.registry.agent_now("ada").status == "active"
     await eventually(lambda: side.listening)
     await side.say(
         AgentHeartbeat(agent_id="ada", instance="i", sequence=2, status="degraded"),
         persistent=False,
     )
-    await eventually(lambda: side.registry.agent("ada").status == "degraded")
+    await eventually(lambda: side.registry.agent_now("ada").status == "degraded")
 
 
 async def test_a_silent_agent_is_removed_everywhere(

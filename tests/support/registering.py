@@ -49,10 +49,16 @@ class RegisteringSide:
         self.agents = LiveAgents(stale_after=timedelta(seconds=60))
         self.catching_up = CatchingUp(publisher)
         self.registry = Registry(
-            ledger=ledger, agents=self.agents, book=self.book, catch_up=self.catching_up.wait
+            ledger=ledger,
+            agents=self.agents,
+            book=self.book,
+            catch_up=self.catching_up.ledger,
+            hear=self.catching_up.live,
         )
         self.commands = AgentCommands(publisher)
-        self.registrar = Registrar(agents=self.agents, publisher=publisher)
+        self.registrar = Registrar(
+            agents=self.agents, publisher=publisher, hear=self.catching_up.live
+        )
         self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
         self.folded: list[Event] = []
         self.projector = Projector(
@@ -67,7 +73,7 @@ class RegisteringSide:
             snapshots=self.snapshots,
             book=self.book,
             commands=self.commands,
-            caught_up=self.catching_up.caught_up,
+            catching_up=self.catching_up,
         )
         self.requests = Requests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=Terms()

@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.errors import BrokerUnavailable, LedgerBehind
 from coordinator.protocol.codec import decode
-from coordinator.protocol.events import LedgerCaughtUp, LedgerMarked
+from coordinator.protocol.events import LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.protocol.message import Message
 from coordinator.registry.catching_up import CatchingUp
 from tests.support.waiting import eventually
@@ -29,8 +29,8 @@ class Log:
         if self.failure is not None:
             raise self.failure
         (event,) = decode(message, key)
-        if isinstance(event.data, LedgerMarked):
-            assert message.persistent
+        if isinstance(event.data, LedgerMarked | LiveMarked):
+            assert message.persistent is isinstance(event.data, LedgerMarked)
             self.marks.append(event.id)
         elif isinstance(event.data, LedgerCaughtUp):
             assert not message.persistent
@@ -40,9 +40,9 @@ class Log:
 async def test_a_flood_of_questions_shares_a_mark_that_begins_after_each() -> None:
     log = Log()
     catching_up = CatchingUp(log)
-    first = asyncio.create_task(catching_up.wait())
+    first = asyncio.create_task(catching_up.ledger())
     await eventually(lambda: len(log.marks) == 1)
-    later = [asyncio.create_task(catching_up.wait()) for _ in range(500)]
+    later = [asyncio.create_task(catching_up.ledger()) for _ in range(500)]
     catching_up.caught_up(["of another coordinator"])
     await asyncio.sleep(0)
     assert not first.done()
@@ -60,7 +60,7 @@ async def test_a_flood_of_questions_shares_a_mark_that_begins_after_each() -> No
 async def test_the_marks_of_others_are_told_to_all() -> None:
     log = Log()
     catching_up = CatchingUp(log)
-    mine = asyncio.create_task(catching_up.wait())
+    mine = asyncio.create_task(catching_up.ledger())
     await eventually(lambda: log.marks)
     catching_up.marked([*log.marks, "of another"])
     await mine
@@ -75,14 +75,25 @@ async def test_a_ledger_that_stays_behind_is_told_and_gets_no_further_marks() ->
     catching_up = CatchingUp(log, patience=timedelta(milliseconds=20))
     for _ in range(3):
         with pytest.raises(LedgerBehind, match=r"is \d+\.\d s or more behind .* ask again shortly"):
-            await catching_up.wait()
+            await catching_up.ledger()
     assert len(log.marks) == 1
     catching_up.caught_up(log.marks)
     await eventually(lambda: len(log.marks) == 2)
+
+
+async def test_what_may_have_come_out_unheard_is_asked_again() -> None:
+    log = Log()
+    catching_up = CatchingUp(log)
+    asking = [asyncio.create_task(one()) for one in (catching_up.ledger, catching_up.live)]
+    await eventually(lambda: len(log.marks) == 2)
+    catching_up.listening()
+    await eventually(lambda: len(log.marks) == 4)
+    catching_up.caught_up(log.marks[2:])
+    await asyncio.gather(*asking)
 
 
 async def test_without_a_broker_nothing_is_waited_for() -> None:
     log = Log()
     log.failure = BrokerUnavailable()
     with pytest.raises(BrokerUnavailable):
-        await CatchingUp(log).wait()
+        await CatchingUp(log).ledger()

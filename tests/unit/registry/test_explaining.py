@@ -37,7 +37,11 @@ class Process:
         self.book = SourceBook()
         self.depths: dict[str, int] = {}
         registry = Registry(
-            ledger=ledger, agents=self.agents, book=self.book, catch_up=self._catch_up
+            ledger=ledger,
+            agents=self.agents,
+            book=self.book,
+            catch_up=self._catch_up,
+            hear=self._catch_up,
         )
         self.explainer = Explainer(
             find=registry.task,

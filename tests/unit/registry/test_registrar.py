@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest
 from coordinator.protocol.codec import decode
-from coordinator.protocol.events import AgentHeartbeat, AgentRegistered
+from coordinator.protocol.events import AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.registrar import Registrar
@@ -23,13 +23,20 @@ class Office:
     def __init__(self) -> None:
         self.fleet = Fleet()
         self.published = Published()
+        self.unheard: list[Event] = []
         self.registrar = Registrar(
             agents=self.fleet,
             publisher=self.published,
+            hear=self._hear,
             extra_agent_types=["poet"],
             max_names=2,
             now=self.fleet.clock.now,
         )
+
+    async def _hear(self) -> None:
+        """As its live queue, where another coordinator has registered somebody."""
+        for event in self.unheard:
+            self.fleet.apply(event)
 
     async def register(self, agent_id: str = "ada", agent_type: str = "worker") -> None:
         await self.registrar.register(RegisterRequest(agent_id=agent_id, agent_type=agent_type))
@@ -53,6 +60,15 @@ async def test_a_registration_is_published_and_seen_at_once(office: Office) -> N
     assert isinstance(event.data, AgentRegistered)
     assert event.data.capabilities == ["gpu"]
     assert office.fleet.status_of("ada") == "active"
+
+
+async def test_an_agent_that_another_coordinator_has_just_registered_is_known(
+    office: Office,
+) -> None:
+    with pytest.raises(AgentNotFound):
+        await office.registrar.heartbeat("ada", status=None, load_metrics=None)
+    office.unheard = [registered()]
+    assert await office.registrar.heartbeat("ada", status=None, load_metrics=None) == START
 
 
 async def test_what_is_not_confirmed_is_not_seen(office: Office) -> None:

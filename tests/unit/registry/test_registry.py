@@ -40,12 +40,22 @@ class Process:
         self.book = SourceBook()
         self.late: list[Event] = []
         """Events that are in the log when the ledger is asked to catch up."""
+        self.unheard: list[Event] = []
+        """What was said about agents and is on its way here."""
         self.registry = Registry(
-            ledger=ledger, agents=self.agents, book=self.book, catch_up=self._catch_up
+            ledger=ledger,
+            agents=self.agents,
+            book=self.book,
+            catch_up=self._catch_up,
+            hear=self._hear,
         )
 
     async def _catch_up(self) -> None:
         await self.fold(*self.late)
+
+    async def _hear(self) -> None:
+        for event in self.unheard:
+            self.agents.apply(event)
 
     async def fold(self, *events: Event) -> None:
         """As its projector does."""
@@ -154,11 +164,20 @@ async def test_what_another_process_folded_counts_once_too(ledger: Ledger) -> No
 
 async def test_agents_are_visible_as_soon_as_they_were_answered(process: Process) -> None:
     with pytest.raises(AgentNotFound):
-        process.registry.agent("ada")
+        await process.registry.agent("ada")
     process.registry.note(registered())
-    assert process.registry.agent("ada").status == "active"
+    assert process.registry.agent_now("ada").status == "active"
     process.registry.note(declared("busy"))
     assert [one.agent_id for one in process.registry.discover(status="busy")] == ["ada"]
+
+
+async def test_an_agent_that_another_coordinator_registered_is_visible_at_once(
+    process: Process,
+) -> None:
+    process.unheard = [registered()]
+    with pytest.raises(AgentNotFound):
+        process.registry.agent_now("ada")
+    assert (await process.registry.agent("ada")).status == "active"
 
 
 async def test_an_opened_queue_is_in_the_book_once_it_is_folded(process: Process) -> None:
