@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from .handlers import HandlerFunction, Handlers
 from .life import RunningAgent
 from .log_lines import log_to_standard_error
-from .options import MAX_RESULT_BYTES, AgentOptions
+from .options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
 
 __all__ = ["Agent"]
 
@@ -52,6 +54,8 @@ class Agent:
         amqp_url: str | None = None,
         cache_dir: str | Path | None = None,
         max_result_bytes: int = MAX_RESULT_BYTES,
+        cancel_grace: timedelta = CANCEL_GRACE,
+        on_lost_connection: Literal["finish", "cancel"] = "finish",
     ) -> None:
         self.options = AgentOptions(
             agent_id=agent_id,
@@ -66,6 +70,8 @@ class Agent:
             amqp_url=amqp_url,
             cache_dir=None if cache_dir is None else Path(cache_dir),
             max_result_bytes=max_result_bytes,
+            cancel_grace=cancel_grace,
+            on_lost_connection=on_lost_connection,
         )
         self.handlers = Handlers()
 
@@ -110,6 +116,12 @@ class Agent:
         log_to_standard_error()
         asyncio.run(self._run_until_told())
 
+    def _leave(self) -> None:
+        """A coroutine that swallows its cancellation would keep the event loop open for ever."""
+        logger.warning("ending with a handler that does not end")
+        logging.shutdown()
+        os._exit(0)
+
     async def _run_until_told(self) -> None:
         loop = asyncio.get_running_loop()
         told: list[signal.Signals] = []
@@ -136,6 +148,8 @@ class Agent:
                     extra={"agent_id": self.agent_id, "slots": self.options.slots},
                 )
                 await life.told_to_stop()
+            if life.stuck:
+                self._leave()
         except asyncio.CancelledError:
             if not told:
                 raise

@@ -42,6 +42,7 @@ class Task:
         self._message = message
         self._on_progress = on_progress
         self._cancelled = False
+        self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
 
     @property
@@ -82,11 +83,18 @@ class Task:
 
     @property
     def cancelled(self) -> bool:
-        """Whether to stop: a function in a thread should look now and then and return.
+        """Whether to stop: a function in a thread should look now and then and return; what it returns
+        after it was told so is not taken as a result.
 
         A coroutine need not look: it is cancelled.
         """
+        self._saw_cancelled = self._cancelled
         return self._cancelled
+
+    @property
+    def saw_cancelled(self) -> bool:
+        """Whether the handler looked at `cancelled` and was told to stop."""
+        return self._saw_cancelled
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:

@@ -111,6 +111,7 @@ class Heartbeat:
             load_metrics={
                 "active_connections": 2.0,
                 "pending_tasks": float(len(running) + self._bench.backlog),
+                "abandoned_handlers": float(self._bench.given_up),
                 **self._load.read(),
             },
             started_at=self._started_at,

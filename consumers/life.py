@@ -15,7 +15,7 @@ import random
 from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
@@ -24,6 +24,7 @@ from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.commands import (
     CancelTask,
     Command,
+    DrainAgent,
     RegisterAgain,
     ServeSource,
     ServeSources,
@@ -52,6 +53,9 @@ logger = logging.getLogger(__name__)
 
 STUCK_AFTER = 30.0
 """Seconds without a turn of the taking loop after which the agent calls itself degraded."""
+
+LET_GO_AFTER = 1.0
+"""Seconds between two looks at what was lost with its channel."""
 
 LAST_WORDS = timedelta(seconds=10)
 """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
@@ -99,7 +103,6 @@ class RunningAgent:
         self._taking: Taking | None = None
         self._taking_ended: asyncio.Task[None] | None = None
         self._draining = asyncio.Event()
-        self._hurried = asyncio.Event()
         self._tasks: list[asyncio.Task[object]] = []
         self._open = AsyncExitStack()
 
@@ -125,6 +128,8 @@ class RunningAgent:
             self._heartbeat.run(),
         ):
             self._spawn(part)
+        if self.options.on_lost_connection == "cancel":
+            self._spawn(self._let_go())
         return self
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
@@ -154,10 +159,16 @@ class RunningAgent:
                 self._taking.stop()
 
     def hurry(self) -> None:
-        """Stop the handlers, too, and give their tasks back."""
+        """Stop the handlers, too, and give their tasks back. One that does not end is left behind."""
         self.drain()
-        self._hurried.set()
         self._bench.hurry()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a coroutine goes on although it was cancelled: the event loop then cannot be closed
+        in good order.
+        """
+        return self._bench.stuck
 
     async def registered(self) -> None:
         """Wait until a coordinator has accepted this agent."""
@@ -205,6 +216,12 @@ class RunningAgent:
             await _end(parts)
         raise ConnectionLost
 
+    async def _let_go(self) -> NoReturn:
+        """What was in hand when a channel was lost is done by others; what has come back is not."""
+        while True:
+            await asyncio.sleep(LET_GO_AFTER)
+            self._bench.let_go()
+
     def _obey(self, command: Command) -> None:
         match command:
             case ServeSources(sources=offers):
@@ -216,6 +233,9 @@ class RunningAgent:
                 self._bench.cancel(task_id, generation)
             case RegisterAgain():
                 self._registration.again()
+            case DrainAgent():
+                logger.info("told to drain: finishing what runs")
+                self.drain()
             case _:
                 logger.debug("ignored a command", extra={"command": command.TYPE})
 
@@ -240,6 +260,8 @@ class RunningAgent:
         taking = self._taking
         if taking is None or self._connection.link is None or not self._control.alive:
             return "degraded"
+        if self._bench.given_up >= self._bench.slots:
+            return "degraded"
         silence = asyncio.get_running_loop().time() - taking.last_turn
         return "active" if silence < STUCK_AFTER else "degraded"
 
@@ -249,7 +271,7 @@ class RunningAgent:
         """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
         if self._taking_ended is not None:
             await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
-        while not (self._bench.idle or self._hurried.is_set() or self._failure()):
+        while not (self._bench.idle or self._failure()):
             self._bench.changed.clear()
             try:
                 async with asyncio.timeout(1.0):

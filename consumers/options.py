@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile
 
-__all__ = ["DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
+__all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
 
 DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
 
@@ -20,6 +21,8 @@ MAX_RESULT_BYTES = 1024 * 1024
 """Bytes of JSON in a result; more belongs in a store, with a reference to it as the result."""
 
 MAX_SLOTS = 1000
+
+CANCEL_GRACE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,11 @@ class AgentOptions:
     cache_dir: Path | None = None
     """Where the last registration is kept; None means the user's cache folder."""
     max_result_bytes: int = MAX_RESULT_BYTES
+    cancel_grace: timedelta = CANCEL_GRACE
+    """How long a handler that was told to stop may go on, before the agent no longer waits for it."""
+    on_lost_connection: Literal["finish", "cancel"] = "finish"
+    """What becomes of a running task that the broker gave to another agent, because the connection was
+    lost: its handler goes on and reports late, or is cancelled."""
 
     def __post_init__(self) -> None:
         check_id(self.agent_id, "the id of an agent", field="agent_id")
@@ -51,6 +59,12 @@ class AgentOptions:
             check_id(service, "a service", field="services")
         if not 1 <= self.slots <= MAX_SLOTS:
             raise InvalidRequest(f"slots must be 1 to {MAX_SLOTS}", field="slots")
+        if self.cancel_grace < timedelta():
+            raise InvalidRequest("cancel_grace must not be negative", field="cancel_grace")
+        if self.on_lost_connection not in ("finish", "cancel"):
+            raise InvalidRequest(
+                "on_lost_connection must be 'finish' or 'cancel'", field="on_lost_connection"
+            )
 
     @property
     def profile(self) -> Profile:

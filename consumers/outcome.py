@@ -79,7 +79,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The agent is stopping in a hurry: the task is for another agent."""
+    """The task is for another agent: this one is stopping in a hurry, or lost its connection."""
 
 
 Outcome = Completed | Failed | Cancelled | Returned

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from coordinator.protocol.lanes import Source
 
 __all__ = ["Pace"]
@@ -15,16 +17,29 @@ WEIGHT = 0.2
 LONGEST = 1.0
 """Seconds: a longer task counts as this, so that one of an hour is not remembered for a day."""
 
+DISTRUST = 1.0
+"""Seconds."""
+
 
 class Pace:
-    """A moving mean of the seconds that a handler takes, for each source."""
+    """A moving mean of the seconds that a handler takes, for each source. ``clock`` is in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._mean: dict[Source, float] = {}
+        self._distrusted: dict[Source, float] = {}
 
     def note(self, source: Source, seconds: float) -> None:
         before = self._mean.get(source, UNKNOWN)
         self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
 
+    def distrust(self, source: Source) -> None:
+        """Take its tasks for unknown for a while, however quick they are."""
+        self._distrusted[source] = self._clock() + DISTRUST
+
     def mean(self, source: Source) -> float:
+        if source in self._distrusted:
+            if self._clock() < self._distrusted[source]:
+                return UNKNOWN
+            del self._distrusted[source]
         return self._mean.get(source, UNKNOWN)

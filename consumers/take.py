@@ -48,6 +48,13 @@ class Take:
         return taken, replace(sight, waiting=tuple(left))
 
     async def _get(self, source: Source, wanted: int) -> int:
+        """One at first: it may be one that is to be alone, and then nothing else is free."""
+        taken = await self._get_some(source, 1)
+        if taken and wanted > 1 and self._bench.free:
+            taken += await self._get_some(source, min(wanted - 1, self._bench.free))
+        return taken
+
+    async def _get_some(self, source: Source, wanted: int) -> int:
         channels = await self._idle_channels(wanted)
         answers = await asyncio.gather(
             *(self._get_one(channel, source) for channel in channels), return_exceptions=True

@@ -18,11 +18,12 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
 
 from .agent import Agent
-from .attempt import Attempt, run_attempt
-from .context import Progress, Task
+from .context import Progress
 from .handlers import Handler, HandlerFunction
-from .options import MAX_RESULT_BYTES
+from .limits import Limits
+from .options import CANCEL_GRACE, MAX_RESULT_BYTES
 from .outcome import Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
+from .run import Run, Stop
 from .threads import Threads
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Completed",
     "Discard",
     "Failed",
+    "Interruption",
     "Outcome",
     "Progress",
     "Ran",
@@ -47,6 +49,8 @@ class Ran:
     outcome: Outcome
     progress: list[Progress] = field(default_factory=list)
     """Everything that the handler told, not thinned out."""
+    given_up: bool = False
+    """Whether the handler went on after it was told to stop, until its grace was over."""
 
     @property
     def result(self) -> Any:
@@ -63,6 +67,21 @@ class Ran:
         return self.outcome.error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """What befalls a task while its handler is at work."""
+
+    cancel_after: timedelta | None = None
+    """When its task is cancelled; zero is as soon as the handler has begun."""
+    progress_timeout: timedelta | None = None
+    """How long it may tell of no progress."""
+    grace: timedelta = CANCEL_GRACE
+    """How long it may go on once it was told to stop."""
+
+
+_NONE = Interruption()
+
+
 async def run_task(
     agent: Agent | HandlerFunction,
     task_data: Mapping[str, Any] | None = None,
@@ -72,6 +91,7 @@ async def run_task(
     metadata: Mapping[str, Any] | None = None,
     previous_progress: Any = None,
     timeout: timedelta = timedelta(seconds=30),
+    interruption: Interruption = _NONE,
 ) -> Ran:
     """Do one task the way an agent does it: with the agent's handler for its type, or a function."""
     message = TaskMessage(
@@ -87,23 +107,36 @@ async def run_task(
     )
     if isinstance(agent, Agent):
         handler = agent.handlers.find(message.task_type)
-        limit = agent.options.max_result_bytes
+        max_bytes = agent.options.max_result_bytes
     else:
-        handler, limit = Handler.of(agent), MAX_RESULT_BYTES
+        handler, max_bytes = Handler.of(agent), MAX_RESULT_BYTES
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
     threads = Threads(1, name="task in a test")
-    try:
-        outcome = await run_attempt(
-            Attempt(message, message.source, None),
-            handler,
-            Task(message, told.append),
-            threads=threads,
+    run = Run(
+        handler,
+        message,
+        threads=threads,
+        limits=Limits(
             timeout=timeout,
-            max_result_bytes=limit,
-        )
+            progress_timeout=interruption.progress_timeout,
+            grace=interruption.grace,
+            max_result_bytes=max_bytes,
+        ),
+        on_progress=told.append,
+        on_end=ended.set_result,
+        on_gone=lambda: None,
+    )
+    run.begin()
+    if interruption.cancel_after is not None:
+        loop.call_later(interruption.cancel_after.total_seconds(), run.stop, Stop.CANCELLED)
+    try:
+        outcome = await asyncio.shield(ended)
     finally:
+        run.stop(Stop.HURRIED)
         threads.close()
-    return Ran(outcome=outcome, progress=told)
+    return Ran(outcome=outcome, progress=told, given_up=run.given_up)
 
 
 def run_task_sync(

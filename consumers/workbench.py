@@ -21,21 +21,27 @@ from coordinator.protocol.events import RunningTask, TaskProgressed, TaskStarted
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 
-from .attempt import Attempt, Fence, Stop, run_attempt
+from .attempt import Attempt, Fence, fence_of
 from .choosing import may_be_given_back
-from .context import Progress, Task
+from .context import Progress
+from .crashes import counted, crash_loop
 from .handlers import Handlers
+from .limits import Limits
 from .options import AgentOptions
 from .outbox import Outbox
 from .outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
 from .pace import Pace
 from .progress import ProgressLine
 from .receipts import Receipts
+from .run import Run, Stop
 from .threads import Threads
 
 __all__ = ["Workbench"]
 
 logger = logging.getLogger(__name__)
+
+PROBATION = 2.0
+"""Seconds for which a task that was lost before runs before another is taken beside it."""
 
 REMEMBERED = 1000
 """Attempts that ended while their message could not be acknowledged any more."""
@@ -62,10 +68,13 @@ class Workbench:
         self._backlog: list[Attempt] = []
         self._running: dict[Fence, Attempt] = {}
         self._occupied = 0
+        self._given_up: set[Run] = set()
+        self._suspect: Attempt | None = None
+        """Lost before, perhaps with its agent: alone at first, so that it takes nothing with it."""
         self._ending: dict[Fence, Attempt] = {}
         self._unacknowledged: OrderedDict[Fence, None] = OrderedDict()
         self.receipts = Receipts()
-        self.pace = Pace()
+        self.pace = Pace(self._loop.time)
         self.default_timeout = timedelta(hours=1)
         self._closing = False
         self.completed = 0
@@ -82,8 +91,8 @@ class Workbench:
 
     @property
     def free(self) -> int:
-        """Slots for which there is nothing in hand."""
-        return max(0, self.slots - self._occupied - len(self._backlog))
+        """Slots for which there is nothing in hand, and something may be taken."""
+        return 0 if self._suspect else max(0, self.slots - self._occupied - len(self._backlog))
 
     @property
     def full(self) -> bool:
@@ -102,7 +111,18 @@ class Workbench:
 
     @property
     def nothing_runs(self) -> bool:
-        return not (self._occupied or self._backlog)
+        """But for handlers that were given up, for which nobody waits."""
+        return self._occupied == len(self._given_up) and not self._backlog
+
+    @property
+    def given_up(self) -> int:
+        """Handlers that go on although they were told to stop, each in a slot."""
+        return len(self._given_up)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether one of those is a coroutine, without which the event loop cannot be closed."""
+        return any(not run.in_thread for run in self._given_up)
 
     @property
     def untold(self) -> int:
@@ -131,10 +151,14 @@ class Workbench:
             # Only a coordinator may say that a task expired; the broker tells it of the rejection.
             self.receipts.reject(delivery)
             return
-        attempt = Attempt(message, source, delivery)
-        if self._in_hand_already(attempt.fence, delivery):
+        fence = fence_of(message)
+        if self._in_hand_already(fence, delivery):
             return
-        if self._occupied < self.slots:
+        attempt = Attempt(counted(message, delivery), source, delivery, fence=fence)
+        hopeless = crash_loop(message, delivery)
+        if hopeless is not None:
+            self._conclude(attempt, hopeless)
+        elif self._room:
             self._start(attempt)
         else:
             self._backlog.append(attempt)
@@ -172,7 +196,6 @@ class Workbench:
     def _start(self, attempt: Attempt) -> None:
         message = attempt.message
         attempt.progress = ProgressLine(lambda progress: self._progressed(attempt, progress))
-        attempt.context = Task(message, attempt.progress.note)
         attempt.started_at = datetime.now(UTC)
         self._running[attempt.fence] = attempt
         self._occupied += 1
@@ -185,40 +208,45 @@ class Workbench:
                 instance=self._instance,
             )
         )
-        seconds = message.timeout_seconds
-        attempt.running = asyncio.create_task(
-            run_attempt(
-                attempt,
-                self._handlers.find(message.task_type),
-                attempt.context,
-                threads=self._threads,
-                timeout=self.default_timeout if seconds is None else timedelta(seconds=seconds),
+        attempt.run = run = Run(
+            self._handlers.find(message.task_type),
+            message,
+            threads=self._threads,
+            limits=Limits.of(
+                message,
+                default_timeout=self.default_timeout,
+                grace=self._options.cancel_grace,
                 max_result_bytes=self._options.max_result_bytes,
-            )
+            ),
+            on_progress=attempt.progress.note,
+            on_end=lambda outcome: self._ended(attempt, run, outcome),
+            on_gone=lambda: self._slot_freed(run),
         )
-        attempt.running.add_done_callback(lambda ended: self._ended(attempt, ended))
+        run.begin()
+        if attempt.suspect:
+            self._suspect = attempt
+            # Nothing is pushed where the pace is unknown: what is only in hand would be lost, too.
+            self.pace.distrust(attempt.source)
+            self._loop.call_later(PROBATION, self._acquit, attempt)
 
-    def _ended(self, attempt: Attempt, ended: asyncio.Task[Outcome]) -> None:
-        if ended.cancelled():  # asked to stop before it had begun
-            outcome: Outcome = Cancelled() if attempt.stop is Stop.CANCELLED else Returned()
-        else:
-            outcome = ended.result()
+    def _acquit(self, attempt: Attempt) -> None:
+        """It has lived for a while, or is settled."""
+        if self._suspect is attempt:
+            self._suspect = None
+            self._fill_slots()
+            self._touch()
+
+    def _ended(self, attempt: Attempt, run: Run, outcome: Outcome) -> None:
+        if run.given_up:
+            self._given_up.add(run)
         if attempt.progress is not None:
             attempt.progress.end()
         self.ended += 1
         self._running.pop(attempt.fence, None)
         self.pace.note(attempt.source, attempt.lasted)
-        self._conclude(attempt, outcome, timedelta(seconds=attempt.lasted))
-        if attempt.thread is not None and not attempt.thread.done():
-            logger.warning(
-                "a handler goes on in its thread and keeps its slot until it returns",
-                extra={"task_id": attempt.message.task_id},
-            )
-            attempt.thread.add_done_callback(lambda _: self._slot_freed())
-        else:
-            self._slot_freed()
+        self._conclude(attempt, outcome)
 
-    def _conclude(self, attempt: Attempt, outcome: Outcome, duration: timedelta) -> None:
+    def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """The one place that decides what becomes of the message: acknowledged, once its outcome is
         confirmed, or given back.
         """
@@ -238,12 +266,16 @@ class Workbench:
             case Returned():
                 for delivery in attempt.deliveries:
                     self.receipts.give_back(delivery)
+                self._acquit(attempt)
                 return
             case _:
                 assert_never(outcome)
         self._ending[attempt.fence] = attempt
         event = event_of(
-            outcome, attempt.message, agent_id=self._options.agent_id, duration=duration
+            outcome,
+            attempt.message,
+            agent_id=self._options.agent_id,
+            duration=timedelta(seconds=attempt.lasted),
         )
         self._outbox.put(event, size=size, receipt=attempt)
 
@@ -252,6 +284,7 @@ class Workbench:
         alive: list[Delivery] = []
         for attempt in attempts:
             self._ending.pop(attempt.fence, None)
+            self._acquit(attempt)
             usable = [delivery for delivery in attempt.deliveries if delivery.channel.open]
             alive += usable
             if not usable:
@@ -261,11 +294,20 @@ class Workbench:
         self.receipts.acknowledge(alive)
         self._touch()
 
-    def _slot_freed(self) -> None:
+    def _slot_freed(self, run: Run) -> None:
         self._occupied -= 1
-        while self._backlog and self._occupied < self.slots:
+        self._given_up.discard(run)
+        self._fill_slots()
+
+    @property
+    def _room(self) -> bool:
+        """Whether a task may be started."""
+        return self._occupied < self.slots and self._suspect is None
+
+    def _fill_slots(self) -> None:
+        while self._backlog and self._room:
             attempt = self._backlog.pop(0)
-            if any(delivery.channel.open for delivery in attempt.deliveries):
+            if attempt.ours:
                 self._start(attempt)  # otherwise the broker has taken it back
         self._touch()
 
@@ -289,6 +331,12 @@ class Workbench:
         for attempt in list(self._running.values()):
             if (attempt.message.task_id, attempt.message.generation) == (task_id, generation):
                 attempt.ask_to_stop(Stop.CANCELLED)
+
+    def let_go(self) -> None:
+        """Stop working on what the broker has given to somebody else."""
+        for attempt in list(self._running.values()):
+            if not attempt.ours:
+                attempt.ask_to_stop(Stop.LOST)
 
     def take_no_more(self) -> None:
         """What still arrives is for others."""

@@ -177,6 +177,7 @@ def _commands() -> Lines:
         commands.ServeSource,
         commands.ServeSources,
         commands.RegisterAgain,
+        commands.DrainAgent,
     ):
         yield f"| `{model.TYPE}` | {_fields(model)} | {_first_line(model)} |"
 

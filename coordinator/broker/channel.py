@@ -56,9 +56,21 @@ class Delivery:
 
     @property
     def delivery_count(self) -> int:
-        """How often the message was in hand before (`x-delivery-count`); 0 the first time."""
-        count = self.message.headers.get("x-delivery-count", 0)
-        return count if isinstance(count, int) else 0
+        """How often the message was in hand before, however it came back; 0 the first time."""
+        return max(self._number("x-acquired-count"), self.failure_count)
+
+    @property
+    def failure_count(self) -> int:
+        """How often it came back because its channel or connection was lost.
+
+        Up to RabbitMQ 4.2 the broker counts what was given back as well: the same as
+        `delivery_count`.
+        """
+        return self._number("x-delivery-count")
+
+    def _number(self, header: str) -> int:
+        value = self.message.headers.get(header, 0)
+        return value if isinstance(value, int) else 0
 
     async def ack(self, *, multiple: bool = False) -> None:
         """``multiple`` settles all that came before on the channel, too."""

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coordinator.protocol.events import (
+    CRASH_LOOP,
     Event,
     TaskCancelled,
     TaskCompleted,
@@ -201,11 +202,7 @@ _REJECTED: dict[str, Any] = {
     "message": "The agent rejected the task without saying why.",
     "retryable": True,
 }
-_CRASH_LOOP: dict[str, Any] = {
-    "type": "CrashLoop",
-    "message": "Agent after agent was lost with this task in its hands.",
-    "retryable": False,
-}
+_CRASH_LOOP: dict[str, Any] = CRASH_LOOP.model_dump(exclude_none=True) | {"retryable": False}
 _EXPIRED: dict[str, Any] = {
     "type": "Expired",
     "message": "The deadline passed before an attempt started.",
@@ -271,8 +268,15 @@ def _failed(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Folded:
     if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
         gone = Runner(data.attempt, data.agent_id)
         return Folded(task._replace(runners=tuple(r for r in task.runners if r != gone)))
-    task = _attempted(task, event, data)
     error = data.error.model_dump(exclude_none=True) | {"retryable": data.retryable}
+    if data.error.type == CRASH_LOOP.type and not data.retryable:
+        # From an agent that did not start it: those that did are lost, and were counted.
+        failures = task.failures + (1 if task.started >= data.attempt else 0)
+        task = task._replace(
+            attempt=data.attempt, failed=data.attempt, failures=failures, error=error
+        )
+        return _decided(task, event.time, event.id, rules)
+    task = _attempted(task, event, data)
     if data.retry_after_seconds is not None:
         error["retry_after_seconds"] = data.retry_after_seconds
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)

@@ -20,6 +20,7 @@ __all__ = [
     "EVERY_AGENT",
     "CancelTask",
     "Command",
+    "DrainAgent",
     "RegisterAgain",
     "ServeSource",
     "ServeSources",
@@ -73,8 +74,15 @@ class RegisterAgain(Command):
     TYPE = "register-again"
 
 
+class DrainAgent(Command):
+    """Take nothing more, finish what runs, and end: the same as SIGTERM."""
+
+    TYPE = "drain"
+
+
 _COMMANDS: dict[str, type[Command]] = {
-    model.TYPE: model for model in (CancelTask, ServeSources, ServeSource, RegisterAgain)
+    model.TYPE: model
+    for model in (CancelTask, ServeSources, ServeSource, RegisterAgain, DrainAgent)
 }
 
 

@@ -15,6 +15,7 @@ from .priority import Priority
 from .task import TaskMessage
 
 __all__ = [
+    "CRASH_LOOP",
     "EVENT_TYPES",
     "AgentEvent",
     "AgentHeartbeat",
@@ -139,6 +140,12 @@ class AttemptError(BaseModel):
     message: str = ""
     traceback: str | None = None
     """Trimmed by the agent."""
+
+
+CRASH_LOOP = AttemptError(
+    type="CrashLoop", message="Agent after agent was lost with this task in its hands."
+)
+"""Of an attempt that no agent starts any more, because too many were lost over it."""
 
 
 class TaskFailed(_AgentsTaskEvent):

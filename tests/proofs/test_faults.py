@@ -8,13 +8,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consumers import Task
-from coordinator.protocol.events import AgentHeartbeat, AgentStopped, TaskCompleted, TaskStarted
+from consumers.choosing import GIVE_BACKS
+from coordinator.protocol.commands import DrainAgent
+from coordinator.protocol.events import (
+    AgentHeartbeat,
+    AgentStopped,
+    TaskCompleted,
+    TaskFailed,
+    TaskStarted,
+)
 from tests.support.broker import Broker, OwnBroker
 from tests.support.field import Field, any_lane
 from tests.support.waiting import eventually
@@ -23,13 +32,30 @@ NORMAL = any_lane("normal")
 
 SCRIPT = """
 import asyncio
+import os
 from consumers import Agent
 
 agent = Agent("process", slots=2)
 
+@agent.task("swallow")
+async def swallow(task):
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
+
+@agent.task("quick")
+async def quick(task):
+    return "done"
+
 @agent.task("hold")
 async def hold(task):
     await asyncio.sleep(3600)
+
+@agent.task("poison")
+async def poison(task):
+    os._exit(1)
 
 @agent.task("brief")
 async def brief(task):
@@ -113,6 +139,65 @@ async def test_a_second_signal_does_not_wait(field: Field, start: Start) -> None
     process.send_signal(signal.SIGINT)
     assert await ended(process) == 0
     assert await eventually(lambda: field.depth(NORMAL)) == 1
+
+
+async def test_a_command_drains_an_agent_as_a_signal_does(field: Field, start: Start) -> None:
+    process = start("polite")
+    task_id = await field.submit(NORMAL, task_type="brief")
+    await eventually(lambda: field.started() == [task_id], timeout=20)
+    await field.command(DrainAgent(), "polite")
+    left = await field.submit(NORMAL, task_type="brief")
+    assert await ended(process) == 0
+    await eventually(lambda: field.heard(AgentStopped))
+    assert "draining" in {beat.status for beat in field.heard(AgentHeartbeat)}
+    assert field.ended() == {task_id}
+    assert await field.depth(NORMAL) == 1
+    assert left not in field.started()
+
+
+async def test_a_handler_that_cannot_be_stopped_does_not_keep_the_process(
+    field: Field, start: Start
+) -> None:
+    process = start("stubborn")
+    task_id = await field.submit(NORMAL, task_type="swallow")
+    await eventually(lambda: field.started() == [task_id], timeout=20)
+    process.send_signal(signal.SIGTERM)
+    await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "draining")
+    process.send_signal(signal.SIGTERM)
+    assert await ended(process) == 0
+    assert await eventually(lambda: field.depth(NORMAL)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_task_that_kills_every_agent_ends_dead_and_the_fleet_survives(
+    field: Field, start: Start
+) -> None:
+    max_attempts = 2
+    poison = field.message(NORMAL, task_type="poison").model_copy(
+        update={"max_attempts": max_attempts}
+    )
+    await field.send(NORMAL, poison)
+    others = await field.submit_many(NORMAL, 20, task_type="quick")
+    processes = [start("mortal-0")]
+    while not field.heard(TaskFailed):
+        if processes[-1].poll() is not None:  # a supervisor starts it again
+            processes.append(start(f"mortal-{len(processes)}"))
+        assert len(processes) < 10
+        await asyncio.to_thread(_wait_a_little, processes[-1])
+    await field.all_ended([poison.task_id, *others])
+    (failed,) = field.heard(TaskFailed)
+    assert (failed.task_id, failed.attempt) == (poison.task_id, max_attempts)
+    assert (failed.error.type, failed.retryable) == ("CrashLoop", False)
+    assert len(processes) - 1 == max_attempts + GIVE_BACKS, "agents were lost"
+    assert {event.task_id for event in field.heard(TaskCompleted)} == set(others)
+    assert await field.depth(NORMAL) == 0
+    assert processes[-1].poll() is None
+
+
+def _wait_a_little(process: subprocess.Popen[str]) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(0.1)
 
 
 @pytest.mark.slow

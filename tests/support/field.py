@@ -14,6 +14,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.codec import decode
+from coordinator.protocol.commands import EVERY_AGENT, Command, agent_key, encode_command
 from coordinator.protocol.events import (
     Event,
     EventData,
@@ -28,6 +29,7 @@ from coordinator.protocol.registration import RegisterReply, SourceOffer
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import (
+    CONTROL,
     EVENTS,
     TASKS,
     TOPOLOGY,
@@ -144,6 +146,13 @@ class Field:
 
     async def send(self, source: Source, message: TaskMessage) -> None:
         await self._publisher.publish(message.to_message(), exchange=TASKS, key=source.key)
+
+    async def command(self, command: Command, agent_id: str | None = None) -> None:
+        """To one agent, or to all of them."""
+        key = EVERY_AGENT if agent_id is None else agent_key(agent_id)
+        await self._publisher.publish(
+            encode_command(command), exchange=CONTROL, key=key, mandatory=True
+        )
 
     async def submit_many(self, source: Source, count: int, **data: Any) -> list[str]:
         ids: list[str] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def test_making_an_agent_opens_nothing_and_checks_its_values() -> None:
         {"agent_id": ""},
         {"agent_id": "a\nb"},
         {"agent_id": "a", "slots": 0},
+        {"agent_id": "a", "cancel_grace": timedelta(seconds=-1)},
+        {"agent_id": "a", "on_lost_connection": "panic"},
         {"agent_id": "a", "capabilities": ["x" * 129]},
     ]
     for options in wrong:
@@ -84,7 +87,7 @@ def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) 
 
 
 def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> None:
-    pace, source = Pace(), Source("any", Priority.LOW)
+    pace, source = Pace(lambda: 0.0), Source("any", Priority.LOW)
     assert pace.mean(source) >= 0.1
     for _ in range(30):
         pace.note(source, 0.0001)
@@ -94,6 +97,18 @@ def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> No
     for _ in range(30):
         pace.note(source, 0.0001)
     assert pace.mean(source) < 0.001
+
+
+def test_a_queue_over_which_agents_may_die_counts_as_unknown_for_a_while() -> None:
+    clock = [0.0]
+    pace, source = Pace(lambda: clock[0]), Source("any", Priority.LOW)
+    pace.note(source, 0.0001)
+    quick = pace.mean(source)
+    pace.distrust(source)
+    pace.note(source, 0.0001)
+    assert pace.mean(source) >= 0.1
+    clock[0] += 3600
+    assert pace.mean(source) < quick
 
 
 @pytest.fixture

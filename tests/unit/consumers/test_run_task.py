@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers.testing import Completed, Failed, Progress, Ran, run_task, run_task_sync
+from consumers.testing import (
+    Cancelled,
+    Completed,
+    Failed,
+    Interruption,
+    Progress,
+    Ran,
+    run_task,
+    run_task_sync,
+)
 
 
 async def test_a_coroutine_returns_the_result() -> None:
@@ -199,3 +208,140 @@ async def test_the_task_tells_what_the_producer_sent() -> None:
         previous_progress={"page": 4},
     )
     assert ran.result == [{"x": 1}, "urgent", 3, {"who": "me"}, {"page": 4}]
+
+
+# --- being stopped ----------------------------------------------------------------------------
+
+AT_ONCE = Interruption(cancel_after=timedelta(), grace=timedelta(seconds=20))
+SOON = timedelta(seconds=0.05)
+
+
+async def test_a_cancelled_coroutine_may_tidy_up_and_is_cancelled() -> None:
+    steps: list[str] = []
+
+    async def handler(task: Task) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            steps.append("told")
+            await asyncio.sleep(0.01)
+            steps.append("tidy")
+            raise
+
+    ran = await run_task(handler, interruption=AT_ONCE)
+    assert (ran.outcome, ran.given_up, steps) == (Cancelled(), False, ["told", "tidy"])
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_work_that_is_done_within_the_grace_counts(asynchronous: bool) -> None:
+    async def coroutine(task: Task) -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.01)
+        return "done"
+
+    def function(task: Task) -> str:
+        time.sleep(0.05)
+        return "done"
+
+    ran = await run_task(coroutine if asynchronous else function, interruption=AT_ONCE)
+    assert ran.result == "done"
+
+
+async def test_what_a_function_returns_after_it_saw_that_it_was_cancelled_is_no_result() -> None:
+    def handler(task: Task) -> str:
+        while not task.cancelled:
+            time.sleep(0.005)
+        return "half of it"
+
+    ran = await run_task(handler, interruption=AT_ONCE)
+    assert (ran.outcome, ran.given_up) == (Cancelled(), False)
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_a_handler_that_ignores_a_cancellation_is_given_up(
+    asynchronous: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    release = threading.Event()
+
+    async def coroutine(task: Task) -> None:
+        while not release.is_set():
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+    def function(task: Task) -> None:
+        release.wait(20)
+
+    short = Interruption(cancel_after=timedelta(), grace=SOON)
+    ran = await run_task(coroutine if asynchronous else function, interruption=short)
+    release.set()
+    assert (ran.outcome, ran.given_up) == (Cancelled(), True)
+    assert "keeps its slot until it ends" in caplog.text
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def test_a_handler_that_swallows_its_time_out_does_not_hang_the_attempt() -> None:
+    release = asyncio.Event()
+
+    async def handler(task: Task) -> None:
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    ran = await run_task(handler, timeout=SOON, interruption=Interruption(grace=SOON))
+    release.set()
+    assert ran.error.type == "Timeout"
+    assert "It was cancelled and did not end" in ran.error.message
+
+
+async def test_the_time_out_of_a_plain_function_says_that_its_thread_goes_on() -> None:
+    release = threading.Event()
+    ran = await run_task(lambda task: release.wait(20), timeout=SOON)
+    release.set()
+    assert (ran.error.type, ran.given_up) == ("Timeout", True)
+    assert "its thread cannot be stopped" in ran.error.message
+
+
+async def test_a_handler_that_tells_of_no_progress_fails_and_may_be_retried() -> None:
+    async def handler(task: Task) -> None:
+        for _ in range(10):
+            task.progress(0.5)
+            await asyncio.sleep(0.02)  # longer than the limit, in all
+        await asyncio.sleep(60)
+
+    limit = timedelta(seconds=0.15)
+    ran = await run_task(handler, interruption=Interruption(progress_timeout=limit))
+    assert isinstance(ran.outcome, Failed)
+    assert ran.outcome.retryable
+    assert ran.error.type == "ProgressTimeout"
+    assert "no progress for 0.15 seconds" in ran.error.message
+    assert len(ran.progress) == 10
+
+
+async def test_a_handler_that_is_stopped_may_choose_how_it_fails() -> None:
+    async def handler(task: Task) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError as exc:
+            raise RetryLater("at night", after=3600) from exc
+
+    outcome = (await run_task(handler, timeout=SOON)).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.retry_after == timedelta(hours=1)
+    assert (await run_task(handler, interruption=AT_ONCE)).outcome == Cancelled()
+
+
+async def test_an_error_while_it_tidies_up_does_not_hide_why_it_was_stopped() -> None:
+    async def handler(task: Task) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise OSError("no space left")
+
+    assert (await run_task(handler, timeout=SOON)).error.type == "Timeout"

@@ -13,7 +13,7 @@ from coordinator.domain.law import CancelOnAgent, Folded, PublishAt, fold
 from coordinator.domain.retry import RetryPolicy
 from coordinator.domain.tally import NOTHING, measure
 from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
-from coordinator.protocol.events import Event, TaskFailed
+from coordinator.protocol.events import CRASH_LOOP, Event, TaskFailed
 from coordinator.protocol.task import Backoff
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
@@ -260,6 +260,16 @@ def test_a_crash_loop_is_the_end_whatever_attempts_are_left() -> None:
     assert task.state is State.DEAD
     assert task.error is not None
     assert task.error["type"] == "CrashLoop"
+
+
+def test_an_agent_that_refuses_a_crash_loop_is_not_counted_as_one_that_started() -> None:
+    history = [submitted(), started("ada"), started("bob", attempt=2), started("ada", attempt=3)]
+    refused = failed("cleo", attempt=3, error=CRASH_LOOP, retryable=False)
+    task = folded(*history, refused)
+    assert (task.state, task.attempt, task.agent_id) == (State.DEAD, 3, "ada")
+    assert (task.starts, task.failures) == (3, 1)
+    assert task.error == {**CRASH_LOOP.model_dump(exclude_none=True), "retryable": False}
+    assert folded(submitted(), refused).starts == 0  # the others died before they could tell
 
 
 def test_an_expired_message_is_the_end() -> None:

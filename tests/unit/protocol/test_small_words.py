@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from coordinator.errors import InvalidPriority, InvalidRequest, MalformedMessage
 from coordinator.protocol.commands import (
     CancelTask,
+    DrainAgent,
     RegisterAgain,
     ServeSource,
     ServeSources,
@@ -82,6 +83,7 @@ def test_any_other_text_is_no_token(text: str) -> None:
         ServeSources(sources=[SourceOffer.of(Source("any", Priority.LOW))]),
         ServeSource(lane="any", priority=Priority.LOW),
         RegisterAgain(),
+        DrainAgent(),
     ],
 )
 def test_a_command_survives_the_wire(command: CancelTask) -> None:
