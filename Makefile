@@ -13,7 +13,7 @@ PORT ?=
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 setup ready-to-test clean
+.PHONY: menu run demo test check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 postgres setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,9 +68,12 @@ rabbitmq: ## install RabbitMQ's server, if this machine has none
 rabbitmq-4: ## make RabbitMQ 4 ready for tests beside the installed version, where possible
 	deploy/rabbitmq/second-version.sh
 
+postgres: ## install PostgreSQL's server for tests, if this machine has none
+	deploy/postgres/install.sh
+
 setup: $(INSTALLED) ## the virtual environment alone
 
-ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4 postgres
 
 clean: ## remove what was built here: the virtual environment and the caches, no data
 	rm -rf $(VENV) dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis

@@ -114,7 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
     process = f"{socket.gethostname()}-{os.getpid()}"
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(Ledger(settings.ledger_url))
+        ledger = await stack.enter_async_context(Ledger(settings.ledger_url, patient=True))
         publishing = await stack.enter_async_context(
             Connection(settings.amqp_url, name=f"coordinator {process} publish")
         )

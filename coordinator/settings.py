@@ -43,26 +43,20 @@ def _names(value: object) -> object:
 
 
 def _broker_url(value: str) -> str:
-    if not value.startswith(("amqp://", "amqps://")) or not _has_good_port(value):
+    if not value.startswith(("amqp://", "amqps://")):
         raise ValueError(
             "the broker's address is amqp://user:password@host:port/vhost (or amqps://)"
         )
     return value
 
 
-def _has_good_port(url: str) -> bool:
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:  # whose words may hold a part of the password
-        return False
-
-
 def _http_url(value: str) -> str:
-    if not (
-        value.startswith(("http://", "https://"))
-        and _has_good_port(value)
-        and urlsplit(value).hostname
-    ):
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # its words may hold a part of the password
+        good = False
+    if not good:
         raise ValueError("the address is http://host:15672 (or https://)")
     return value
 
@@ -108,7 +102,8 @@ class Settings(BaseSettings):
     """Folder of the ledger and of the private broker: what to back up."""
 
     database_url: str | None = None
-    """SQLAlchemy URL of the ledger; by default SQLite in the data folder."""
+    """Where the ledger is: `postgresql://user:password@host/name`, or `sqlite:////folder/file`; by
+    default SQLite in the data folder."""
 
     secret: str | None = Field(default=None, min_length=16)
     """Key of the task tokens. By default made once and kept in the ledger."""

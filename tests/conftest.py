@@ -1,7 +1,9 @@
-"""The broker fixtures. A test that asks for one runs once for each RabbitMQ version at hand.
+"""The fixtures of what tests need to have running. A test that asks for a broker runs once for each
+RabbitMQ version at hand.
 
 `broker` is a virtual host of the test's own on a node that all tests share; `own_broker` is a node
-of the test's own, which it may stop, kill and suspend.
+of the test's own, which it may stop, kill and suspend. `postgres_url` is a database of the test's own
+on a server that all tests share; `own_postgres` is a server of the test's own.
 """
 
 from __future__ import annotations
@@ -9,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from tests.support.broker import Broker, Node, OwnBroker, own_node
 from tests.support.management import ManagementApi
+from tests.support.postgres import NO_POSTGRES, PostgresServer, own_postgres_server
 from tests.support.sources import BrokerSource, broker_sources, must_have_a_broker
 
 NO_BROKER = (
@@ -132,6 +136,47 @@ async def own_broker(
             ManagementApi(node.management_url, username=node.username, password=node.password)
         )
         yield OwnBroker(node, management, name=_readable(request.node.name))
+
+
+def _started_postgres() -> Iterator[PostgresServer]:
+    server = own_postgres_server()
+    if server is None:
+        if must_have_a_broker():
+            pytest.fail(NO_POSTGRES)
+        pytest.skip(NO_POSTGRES)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests."""
+    yield from _started_postgres()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server of the test's own, which it may stop and kill."""
+    yield from _started_postgres()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A database of the test's own."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new ledger's, once in each database that it may be in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite3'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 def _readable(test: str) -> str:

@@ -41,9 +41,7 @@ def check_nodes(facts: Facts) -> Iterator[Finding]:
 def _life(node: NodeFacts) -> Iterator[Finding]:
     if not node.running:
         yield Finding.problem(
-            "nodes",
-            f"The node {node.name} is down",
-            "start it: `systemctl restart rabbitmq-server` there",
+            "nodes", f"The node {node.name} is down", "start it: `rabbitmqctl start_app` there"
         )
     if node.partitions:
         yield Finding.problem(

@@ -8,6 +8,7 @@ from coordinator.protocol.token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
 
 from .source_rows import opened
+from .storable import is_storable
 
 __all__ = ["check_event"]
 
@@ -18,6 +19,8 @@ HIGHEST_NUMBER = 2**31 - 1
 def check_event(event: Event, secret: bytes) -> None:
     """Raises `MalformedMessage`, or `WrongToken` for an outcome that nobody could have had."""
     data = event.data
+    if not (is_storable(event.id) and is_storable(data.subject) and is_storable(data.author or "")):
+        raise MalformedMessage(f"{data.TYPE}: an id with a character that no database takes")
     if isinstance(data, TaskEvent) and max(data.generation, data.attempt) > HIGHEST_NUMBER:
         raise MalformedMessage(f"{data.TYPE}: a generation or attempt that is out of range")
     if isinstance(data, TaskCompleted | TaskFailed):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from coordinator.protocol.lanes import Source
 
 from . import schema
+from .engines import POSTGRESQL
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 
@@ -96,11 +97,15 @@ def examine(url: str, now: datetime) -> LedgerFacts:
 
 def _reading(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        return sa.create_engine(_with_driver(url), isolation_level="AUTOCOMMIT")
     file = quote(str(Path(url.database or "").absolute()))
     return sa.create_engine(  # `mode=rw` makes no file, and reads one that may only be read
         f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
     )
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 
 
 def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerState | None:

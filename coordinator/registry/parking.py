@@ -19,6 +19,7 @@ from coordinator.protocol.message import Message
 from . import schema
 from .schema import micros
 from .statements import insert_new
+from .storable import storable
 
 __all__ = ["Parked", "park", "parked_delivery", "parked_event"]
 
@@ -82,9 +83,9 @@ def _row_of(one: Parked) -> dict[str, Any]:
     return {
         "digest": hashlib.sha256(key + b"\n" + properties + b"\n" + message.body).hexdigest(),
         "received_at": micros(one.received_at),
-        "reason": one.reason,
-        "exchange": one.exchange[:LONGEST_NAME],
-        "routing_key": one.routing_key[:LONGEST_NAME],
+        "reason": storable(one.reason),
+        "exchange": storable(one.exchange[:LONGEST_NAME]),
+        "routing_key": storable(one.routing_key[:LONGEST_NAME]),
         "properties": properties.decode(),
         "body": message.body,
     }

@@ -12,6 +12,7 @@ from coordinator.domain.task import Runner, State, Task
 from coordinator.protocol.priority import Priority
 
 from .schema import from_micros, micros
+from .storable import storable
 
 __all__ = ["row_of", "task_of"]
 
@@ -31,7 +32,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "max_attempts": task.max_attempts,
         "priority": None if task.priority is None else task.priority.value,
         "lane": task.lane,
-        "task_type": task.task_type,
+        "task_type": None if task.task_type is None else storable(task.task_type),
         "backoff": _text(task.backoff),
         "expires_at": _micros(task.expires_at),
         "submitted_at": _micros(task.submitted_at),
@@ -85,7 +86,7 @@ LONGEST_ERROR_TYPE = 128
 
 
 def _error_type(error: dict[str, Any] | None) -> str | None:
-    return None if error is None else str(error.get("type", ""))[:LONGEST_ERROR_TYPE]
+    return None if error is None else storable(str(error.get("type", ""))[:LONGEST_ERROR_TYPE])
 
 
 def _text(value: Any) -> str | None:

@@ -33,9 +33,8 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry import ledger as ledger_module
+from coordinator.registry import engines, schema
 from coordinator.registry import projector as projector_module
-from coordinator.registry import schema
 from coordinator.registry.ledger import Ledger
 from tests.support.broker import Broker
 from tests.support.registering import SECRET, SOURCE, RegisteringSide, registering_side
@@ -319,7 +318,7 @@ def listens(side: RegisteringSide) -> bool:
 async def test_a_locked_database_is_waited_for(
     broker: Broker, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     async with registering_side(broker.url, name=broker.name, ledger_url=ledger_url) as side:
         other = sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

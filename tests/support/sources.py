@@ -9,7 +9,7 @@ from pathlib import Path
 
 from coordinator.broker.node_server import ServerBinaries, find_server
 
-__all__ = ["BrokerSource", "broker_sources", "must_have_a_broker"]
+__all__ = ["BrokerSource", "broker_sources", "docker_answers", "must_have_a_broker"]
 
 AMQP_URL = "COORDINATOR_TEST_AMQP_URL"
 MANAGEMENT_URL = "COORDINATOR_TEST_MANAGEMENT_URL"
@@ -44,9 +44,13 @@ def broker_sources(environ: Mapping[str, str] = os.environ) -> list[BrokerSource
         if not management:
             raise ValueError(f"{AMQP_URL} is set: set {MANAGEMENT_URL} too, with user and password")
         return [BrokerSource(label="rabbitmq-given", amqp_url=url, management_url=management)]
-    if environ.get("DOCKER_HOST") or os.access(DOCKER_SOCKET, os.W_OK):
+    if docker_answers(environ):
         return [BrokerSource(label=image.replace(":", "-"), image=image) for image in IMAGES]
     return _local_sources(environ)
+
+
+def docker_answers(environ: Mapping[str, str] = os.environ) -> bool:
+    return bool(environ.get("DOCKER_HOST")) or os.access(DOCKER_SOCKET, os.W_OK)
 
 
 def must_have_a_broker(environ: Mapping[str, str] = os.environ) -> bool:

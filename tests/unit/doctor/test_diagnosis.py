@@ -207,7 +207,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         Level.PROBLEM,
         "nodes",
         "The node rabbit@one is down",
-        "start it: `systemctl restart rabbitmq-server` there",
+        "start it: `rabbitmqctl start_app` there",
     ),
     (
         "partition",

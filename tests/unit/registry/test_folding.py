@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
-from collections.abc import Coroutine
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from coordinator.protocol.events import (
     AgentRegistered,
     AgentRemoved,
     AgentStatusChanged,
+    AttemptError,
     Event,
     SourceOpened,
 )
@@ -40,7 +40,8 @@ from tests.unit.domain.histories import (
 )
 from tests.unit.registry.answers import answers, stored, totals_agree
 
-QUICK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+NewLedger = Callable[[], AbstractAsyncContextManager[Ledger]]
+
 SOME_SETTINGS = settings(max_examples=25, deadline=None)
 TASKS = st.sampled_from(["t", "u", "v"])
 
@@ -64,64 +65,58 @@ def in_batches(events: list[Event], cuts: list[int]) -> list[list[Event]]:
     return [events[start:end] for start, end in itertools.pairwise(edges)]
 
 
-async def ledger_after(folder: str, name: str, *batches: list[Event]) -> dict[str, Any]:
-    async with Ledger(f"sqlite:///{folder}/{name}.sqlite3") as ledger:
+async def ledger_after(new_ledger: NewLedger, *batches: list[Event]) -> dict[str, Any]:
+    async with new_ledger() as ledger:
         for batch in batches:
             await stored(ledger, *batch)
         assert await totals_agree(ledger)
         return await answers(ledger)
 
 
-def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(test)
-
-
 @SOME_SETTINGS
 @given(histories, st.lists(st.integers(0, 30), max_size=4))
 def test_how_the_log_is_cut_into_batches_does_not_matter(
-    events: list[Event], cuts: list[int]
+    new_ledger: NewLedger, events: list[Event], cuts: list[int]
 ) -> None:
     async def test() -> None:
-        with tempfile.TemporaryDirectory(dir=QUICK) as folder:
-            whole = await ledger_after(folder, "whole", events)
-            cut = await ledger_after(folder, "cut", *in_batches(events, cuts))
-            assert cut == whole
+        whole = await ledger_after(new_ledger, events)
+        assert await ledger_after(new_ledger, *in_batches(events, cuts)) == whole
 
-    run(test())
+    asyncio.run(test())
 
 
 @SOME_SETTINGS
 @given(histories, st.lists(st.integers(0, 30), max_size=3), st.integers(0, 29))
 def test_batches_that_are_delivered_again_change_nothing(
-    events: list[Event], cuts: list[int], again: int
+    new_ledger: NewLedger, events: list[Event], cuts: list[int], again: int
 ) -> None:
     """As after a projector that was killed between its commit and its acknowledgement."""
 
     async def test() -> None:
         batches = in_batches(events, cuts)
-        with tempfile.TemporaryDirectory(dir=QUICK) as folder:
-            once = await ledger_after(folder, "once", *batches)
-            position = again % len(batches)
-            twice = [*batches[: position + 1], *batches[position:]]
-            assert await ledger_after(folder, "twice", *twice) == once
+        once = await ledger_after(new_ledger, *batches)
+        position = again % len(batches)
+        twice = [*batches[: position + 1], *batches[position:]]
+        assert await ledger_after(new_ledger, *twice) == once
 
-    run(test())
+    asyncio.run(test())
 
 
 @SOME_SETTINGS
 @given(histories)
-def test_folding_all_events_again_gives_the_same_answers(events: list[Event]) -> None:
+def test_folding_all_events_again_gives_the_same_answers(
+    new_ledger: NewLedger, events: list[Event]
+) -> None:
     async def test() -> None:
-        with tempfile.TemporaryDirectory(dir=QUICK) as folder:
-            async with Ledger(f"sqlite:///{Path(folder) / 'ledger.sqlite3'}") as ledger:
-                for event in events:
-                    await stored(ledger, event)
-                before = await answers(ledger)
-                await ledger.write(rebuild)
-                assert await answers(ledger) == before
-                assert await totals_agree(ledger)
+        async with new_ledger() as ledger:
+            for event in events:
+                await stored(ledger, event)
+            before = await answers(ledger)
+            await ledger.write(rebuild)
+            assert await answers(ledger) == before
+            assert await totals_agree(ledger)
 
-    run(test())
+    asyncio.run(test())
 
 
 async def test_an_event_that_comes_twice_in_one_batch_is_folded_once(ledger: Ledger) -> None:
@@ -207,12 +202,22 @@ async def test_a_batch_of_thousands_is_folded_whole(ledger: Ledger) -> None:
 @pytest.mark.parametrize("text", ["", "\x00", "ü", "😀", "'; drop table tasks; --", "x" * 128])
 async def test_any_text_comes_back_as_it_went(ledger: Ledger, text: str) -> None:
     event = completed("ada", result={"text": text})
-    await stored(ledger, submitted(task_data={"text": text}), event)
+    await stored(ledger, submitted(task_data={"text": text, "task_type": text}), event)
     query = sa.select(schema.events).order_by(schema.events.c.position)
     rows = await ledger.read(lambda connection: connection.execute(query).all())
     from coordinator.registry.event_rows import event_of
 
     assert [event_of(row).data for row in rows] == [
-        submitted(task_data={"text": text}).data,
+        submitted(task_data={"text": text, "task_type": text}).data,
         event.data,
     ]
+
+
+async def test_words_that_no_database_takes_are_stored_without_their_like(ledger: Ledger) -> None:
+    error = AttemptError(type="\x00Error", message="\x00")
+    await stored(
+        ledger, submitted(task_data={"task_type": "a\x00b"}), started(), failed(error=error)
+    )
+    (row,) = (await answers(ledger))["tasks"]
+    assert (row["task_type"], row["error_type"]) == ("a\ufffdb", "\ufffdError")
+    assert await totals_agree(ledger)

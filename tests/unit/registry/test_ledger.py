@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry import ledger as module
-from coordinator.registry import schema
+from coordinator.registry import engines, schema
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.schema import from_micros, micros
 from tests.unit.domain.histories import submitted
@@ -47,13 +46,15 @@ async def test_the_secret_is_made_once(ledger_url: str) -> None:
 
 
 async def test_a_commit_survives_a_loss_of_power(ledger: Ledger) -> None:
-    """As far as the settings of the file go: 2 is FULL, which flushes the log at each commit."""
+    """As far as the settings go: 2 is FULL, which flushes the log at each commit."""
 
-    def pragmas(connection: Connection) -> tuple[object, object]:
+    def flushes(connection: Connection) -> tuple[object, ...]:
         ask = connection.exec_driver_sql
+        if connection.dialect.name == "postgresql":
+            return (ask("SHOW synchronous_commit").scalar(),)
         return ask("PRAGMA journal_mode").scalar(), ask("PRAGMA synchronous").scalar()
 
-    assert await ledger.write(pragmas) == ("wal", 2)
+    assert await ledger.write(flushes) in (("on",), ("wal", 2))
 
 
 async def test_a_ledger_of_a_newer_version_is_refused_with_a_clear_sentence(
@@ -74,22 +75,22 @@ async def test_a_ledger_that_cannot_be_opened_is_the_operators_to_mend(url: str)
             pass
 
 
-async def test_a_file_that_is_no_database_is_the_operators_to_mend(ledger_url: str) -> None:
-    file = file_of(ledger_url)
+async def test_a_file_that_is_no_database_is_the_operators_to_mend(sqlite_url: str) -> None:
+    file = file_of(sqlite_url)
     file.parent.mkdir(parents=True)
     file.write_text("this is no database, and long enough to be looked at " * 40)
     with pytest.raises(OperatorError, match="not a database"):
-        async with Ledger(ledger_url):
+        async with Ledger(sqlite_url):
             pass
 
 
 async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
-    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_SECONDS", 0.05)
-    async with Ledger(ledger_url) as ledger:
+    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    async with Ledger(sqlite_url) as ledger:
         await stored(ledger, submitted())
-        other = sqlite3.connect(file_of(ledger_url), isolation_level=None)
+        other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnavailable, match="locked"):
             await stored(ledger, submitted("u"))

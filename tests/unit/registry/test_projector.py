@@ -20,9 +20,8 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.token import task_token
-from coordinator.registry import ledger as ledger_module
+from coordinator.registry import engines, schema
 from coordinator.registry import projector as module
-from coordinator.registry import schema
 from coordinator.registry.checks import check_event
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.folding import store
@@ -160,13 +159,13 @@ async def test_agents_are_commanded_after_the_commit(projected: Projected) -> No
 
 
 async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
-    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_module, "LOCK_TIMEOUT_SECONDS", 0.02)
+    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.02)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
-    async with Ledger(ledger_url) as ledger:
+    async with Ledger(sqlite_url) as ledger:
         projected = Projected(ledger)
-        other = sqlite3.connect(Path(ledger_url.removeprefix("sqlite:///")), isolation_level=None)
+        other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         projecting = asyncio.create_task(projected.project(task(), said(done())))
         await eventually(lambda: projected.projector.problem)

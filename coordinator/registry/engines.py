@@ -1,0 +1,148 @@
+"""The two databases that the ledger may be in, each made ready the way the ledger needs it.
+
+SQLite with a write-ahead log is the default. ``synchronous=FULL``: the projector acknowledges what
+it has committed, so a commit must survive a power loss; with one commit for a thousand events the
+flush costs little. PostgreSQL does the same unless it is told otherwise, so it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from coordinator.errors import OperatorError
+
+__all__ = ["POSTGRESQL", "READERS", "Engines", "make_engines"]
+
+READERS = 4
+LOCK_TIMEOUT_SECONDS = 5.0
+"""How long a writer waits for another that holds what it needs: with SQLite the whole file."""
+
+POSTGRESQL = "postgresql+psycopg"
+CONNECT_TIMEOUT_SECONDS = 5
+STATEMENT_TIMEOUT_SECONDS = 60
+"""No statement here takes seconds; one that takes a minute will not end well."""
+STALLED_SECONDS = 10
+"""A coordinator that is suspended within a transaction holds up the others for this long."""
+
+EXAMPLE = (
+    "sqlite:////var/lib/agent-coordinator/ledger.sqlite3 or postgresql://user:password@host/name"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engines:
+    """Two ways into one database, over the same pool of connections."""
+
+    writing: Engine
+    reading: Engine
+    """What is read in one transaction is all of one moment."""
+
+
+def make_engines(url: str) -> Engines:
+    """For the database at this address; connects to nothing yet. Raises `OperatorError`."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as exc:
+        raise OperatorError(
+            f"COORDINATOR_DATABASE_URL is not a database's address, such as {EXAMPLE}"
+        ) from exc
+    kind = parsed.get_backend_name()
+    if kind == "sqlite":
+        return _sqlite(parsed)
+    if kind in ("postgresql", "postgres"):
+        return _postgresql(parsed)
+    raise OperatorError(f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}")
+
+
+def _sqlite(url: URL) -> Engines:
+    if url.database:
+        try:
+            _private_file(Path(url.database))
+        except OSError as exc:
+            raise OperatorError(
+                f"The data folder {Path(url.database).parent} cannot be made: {exc.strerror}."
+                " Choose another with --data-dir or COORDINATOR_DATA_DIR"
+            ) from exc
+    engine = sa.create_engine(
+        url,
+        pool_size=READERS + 1,
+        connect_args={"timeout": LOCK_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return Engines(writing=engine, reading=engine.execution_options(reads=True))
+
+
+def _private_file(path: Path) -> None:
+    """Make the file, and its folder, for this user alone: the key of the task tokens is in it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions of its own
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once: taking it later fails where another wrote in between.
+    reads = connection.get_execution_options().get("reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL) -> Engines:
+    if find_spec("psycopg") is None:
+        raise OperatorError(
+            "The driver for PostgreSQL is not installed: run"
+            " pip install 'agent-coordinator[service,postgres]'"
+        )
+    engine = sa.create_engine(
+        url.set(drivername=POSTGRESQL),
+        pool_size=READERS + 1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "client_encoding": "utf8",
+            "application_name": "agent-coordinator",
+            # A server that vanished without a word is noticed within these seconds.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
+    )
+    sa.event.listen(engine, "connect", _prepare_postgresql)
+    reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Engines(writing=engine, reading=reading)
+
+
+_SETTINGS = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT_SECONDS}s",
+    "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{STALLED_SECONDS}s",
+}
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    cursor = connection.cursor()
+    for name, value in _SETTINGS.items():
+        cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+    cursor.execute(
+        "SELECT set_config(name, 'on', false) FROM pg_settings"
+        " WHERE name = 'synchronous_commit' AND setting = 'off'"
+    )
+    cursor.close()
+    connection.autocommit = False
