@@ -35,6 +35,7 @@ from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.explaining import Explainer
+from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
@@ -225,7 +226,7 @@ class _Graph:
             ready=self._can_publish,
         )
         self._projector = Projector(
-            ledger=ledger,
+            fence=Fence(ledger),
             secret=secret,
             commands=self.commands,
             told=Told(

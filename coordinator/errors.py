@@ -16,7 +16,8 @@
     │   ├── BrokerUnavailable ... nothing was sent
     │   │   ├── ConnectionLost
     │   │   ├── ChannelLost
-    │   │   │   └── QueueMissing
+    │   │   │   ├── QueueMissing
+    │   │   │   └── Superseded .. another coordinator has taken the log over
     │   │   └── PublishRefused .. the broker answered no
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
     │   ├── LedgerUnavailable
@@ -61,6 +62,7 @@ __all__ = [
     "RegistrationRefused",
     "RequestError",
     "ScheduleNotFound",
+    "Superseded",
     "TaskNotFound",
     "TooManyLanes",
     "TopologyConflict",
@@ -163,6 +165,10 @@ class ChannelLost(BrokerUnavailable):
 
 class QueueMissing(ChannelLost):
     """The queue does not exist; asking for it closed the channel."""
+
+
+class Superseded(ChannelLost):
+    """Another coordinator has taken over what this one was doing; this one waits for its turn."""
 
 
 class PublishRefused(BrokerUnavailable):

@@ -72,6 +72,13 @@ class BatchReader:
         """Acknowledge everything up to the end of ``batch``."""
         await batch[-1].ack(multiple=True)
 
+    async def check(self) -> None:
+        """Ask the broker whether this reader is still there. Raises `ChannelLost`.
+
+        One that was suspended for long may hold a batch that the broker has given to another.
+        """
+        await self._channel.prefetch(2 * self._batch)
+
     async def _next(self) -> Delivery:
         delivery = await self._arrived.get()
         if delivery is None:

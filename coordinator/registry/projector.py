@@ -3,19 +3,20 @@
     log ─▶ read and check ─▶ one transaction ─▶ tell this process, command agents ─▶ acknowledge
 
 The broker lets one projector read at a time (single active consumer), so there is one writer however
-many coordinators run. A batch is acknowledged only when it is committed: killed anywhere, the next
-projector reads it again, and an event that was folded before changes nothing.
+many coordinators run; the fence stops one that was suspended and wakes up late. A batch is
+acknowledged only when it is committed: killed anywhere, the next projector reads it again, and an
+event that was folded before changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from sqlalchemy.engine import Connection
 
@@ -24,7 +25,7 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.domain.law import Effect, PublishAt, Rules
 from coordinator.domain.retry import RetryPolicy
-from coordinator.errors import ChannelLost, LedgerUnavailable, Unreadable
+from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded, Unreadable
 from coordinator.protocol.codec import decode
 from coordinator.protocol.commands import CancelTask
 from coordinator.protocol.events import Event, LedgerMarked
@@ -32,11 +33,13 @@ from coordinator.protocol.topology import LOG
 
 from .checks import check_event
 from .commands import AgentCommands
+from .fence import Fence
 from .folding import Stored, store
-from .ledger import Ledger
 from .parking import Parked, parked_delivery, parked_event
 
 __all__ = ["Projector", "Told"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +81,14 @@ class Projector:
     def __init__(
         self,
         *,
-        ledger: Ledger,
+        fence: Fence,
         secret: bytes,
         commands: AgentCommands,
         told: Told,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._ledger = ledger
+        self._fence = fence
         self._secret = secret
         self._commands = commands
         self._told = told
@@ -101,10 +104,23 @@ class Projector:
         async with BatchReader(
             link, queue=LOG, name="projector", batch=BATCH, spacing=SPACING
         ) as batches:
-            async for batch in batches:
-                await self._store(await asyncio.to_thread(self._read, batch))
-                await batches.settle(batch)
+            try:
+                async for batch in batches:
+                    if not self._fence.held:
+                        await self._claim(batches)
+                    await self._store(await asyncio.to_thread(self._read, batch))
+                    await batches.settle(batch)
+            finally:
+                self._fence.release()
+                self.problem = None  # what it was is another's to tell now
         raise ChannelLost
+
+    async def _claim(self, batches: BatchReader) -> None:
+        """With the first batch of a session. The broker is asked after it: who read the log when it
+        claimed the ledger is superseded by whoever reads it later, and never the other way round.
+        """
+        await self._patiently(self._fence.claim)
+        await batches.check()
 
     def _read(self, batch: Sequence[Delivery]) -> list[_Reading]:
         return [self._read_one(delivery) for delivery in batch]
@@ -130,22 +146,31 @@ class Projector:
 
     async def _store(self, readings: list[_Reading]) -> None:
         """Returns once all of it is stored, however long that takes."""
+        try:
+            stored = await self._patiently(partial(self._write, readings))
+        except Superseded:
+            raise
+        except Exception as exc:  # noqa: BLE001
+            # Nothing may hold up the log: what the ledger chokes on is found and parked.
+            await self._store_apart(readings, exc)
+            return
+        self._tell(stored, readings)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Try until the ledger can be written."""
         pause = FIRST_PAUSE
         while True:
             try:
-                stored = await self._write(readings)
+                done = await work()
             except LedgerUnavailable as exc:
                 if self.problem is None:
                     logger.error("the projector waits for the ledger: %s", exc)
                 self.problem = str(exc)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-            except Exception as exc:  # noqa: BLE001
-                # Nothing may hold up the log: what the ledger chokes on is found and parked.
-                return await self._store_apart(readings, exc)
             else:
                 self.problem = None
-                return self._tell(stored, readings)
+                return done
 
     async def _store_apart(self, readings: list[_Reading], why: Exception) -> None:
         if len(readings) > 1:
@@ -164,7 +189,7 @@ class Projector:
         """One transaction. Once begun it is seen through, so that what it stored is told, too."""
         if not any(reading.events or reading.parked for reading in readings):
             return Stored()
-        writing = asyncio.ensure_future(self._ledger.write(partial(self._transact, readings)))
+        writing = asyncio.ensure_future(self._fence.write(partial(self._transact, readings)))
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:

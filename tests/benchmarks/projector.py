@@ -24,6 +24,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.projector import BATCH, Projector, Told
 
@@ -97,8 +98,10 @@ async def measure(count: int, *, batched: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         async with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
             folded: list[Event] = []
+            fence = Fence(ledger)
+            await fence.claim()
             projector = Projector(
-                ledger=ledger,
+                fence=fence,
                 secret=SECRET,
                 commands=AgentCommands(cast("Publisher", None)),
                 told=Told(folded=folded.extend),

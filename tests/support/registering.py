@@ -21,6 +21,7 @@ from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
@@ -62,7 +63,7 @@ class RegisteringSide:
         self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
         self.folded: list[Event] = []
         self.projector = Projector(
-            ledger=ledger,
+            fence=Fence(ledger),
             secret=SECRET,
             commands=self.commands,
             told=Told(folded=self._folded, marked=self.catching_up.marked),

@@ -24,6 +24,7 @@ from coordinator.registry import engines, schema
 from coordinator.registry import projector as module
 from coordinator.registry.checks import check_event
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.fence import Fence
 from coordinator.registry.folding import store
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.projector import Projector, Told
@@ -66,14 +67,17 @@ class Projected:
         self.folded: list[Event] = []
         self.published = Published()
         self.commands = AgentCommands(self.published)
+        self.fence = Fence(ledger)
         self.projector = Projector(
-            ledger=ledger,
+            fence=self.fence,
             secret=SECRET,
             commands=self.commands,
             told=Told(folded=self.folded.extend),
         )
 
     async def project(self, *deliveries: Delivery) -> None:
+        if not self.fence.held:
+            await self.projector._patiently(self.fence.claim)
         await self.projector._store(self.projector._read(deliveries))
         await self.commands.told()
 
