@@ -10,10 +10,12 @@ ARGS ?=
 # Where `make demo` finds the API.
 PORT ?=
 
+EVERYDAY := not benchmark and not chaos
+
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 postgres setup ready-to-test clean
+.PHONY: menu run demo test tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 postgres setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +30,18 @@ demo: $(INSTALLED) ## submit a mixed batch to what `make run` started, and watch
 test: ## every check and every test, on each RabbitMQ version that this machine can have
 	$(MAKE) -j2 ready-to-test
 	$(MAKE) static
-	$(BIN)/pytest -m "not benchmark and not chaos" $(ARGS)
+	$(MAKE) tests
+
+# Two at a time, then alone those that judge how quick things are, whatever the first part's end. 5 is
+# pytest's word for nothing to run, which ARGS may leave in one part; 2 for Ctrl-C.
+tests: $(INSTALLED)
+	passed=; failed=; run() { \
+		$(BIN)/pytest "$$@" $(ARGS); \
+		case $$? in 0) passed=yes ;; 5) ;; 2) exit 2 ;; *) failed=yes ;; esac; \
+	}; \
+	run -n 2 --dist worksteal -m "$(EVERYDAY) and not alone"; \
+	run -m "$(EVERYDAY) and alone"; \
+	test "$$passed-$$failed" = yes-
 
 check: static unit ## the fast part of `make test`: format, lint, types, imports, unit tests
 

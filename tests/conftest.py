@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
-from tests.support.broker import Broker, Node, OwnBroker, own_node
+from tests.support.broker import Broker, OwnBroker, own_node
 from tests.support.management import ManagementApi
 from tests.support.postgres import NO_POSTGRES, PostgresServer, own_postgres_server
+from tests.support.shared_nodes import NodeAddress, NodesBeside
 from tests.support.sources import BrokerSource, broker_sources, must_have_a_broker
 
 NO_BROKER = (
@@ -29,6 +35,33 @@ NO_BROKER = (
 )
 
 _numbers = itertools.count(1)
+_addresses = pytest.StashKey[dict[str, dict[str, str]]]()
+
+# A busy machine is no reason to fail: what a test takes is judged by its time-out alone.
+hypothesis.settings.register_profile(
+    "any machine",
+    hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start the shared nodes for all workers: here, in the process that hands the tests out."""
+    folder = Path(tempfile.mkdtemp(prefix="nodes-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder))
+    sources = [source for source in broker_sources() if source.ours]
+    nodes = NodesBeside({one.label: own_node(one, folder / one.label) for one in sources})
+    config.add_cleanup(nodes.stop)
+    config.stash[_addresses] = nodes.start()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where they are."""
+    node.workerinput["nodes"] = node.config.stash[_addresses]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,8 +92,12 @@ def broker_source(request: pytest.FixtureRequest) -> BrokerSource:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_nodes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[dict[str, Node]]:
+) -> AsyncIterator[dict[str, NodeAddress]]:
     """One running node for each version that the chosen tests need, by label."""
+    if hasattr(request.config, "workerinput"):
+        told = request.config.workerinput["nodes"]
+        yield {label: NodeAddress(**fields) for label, fields in told.items()}
+        return
     wanted: dict[str, BrokerSource] = {}
     for item in request.session.items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
@@ -72,14 +109,14 @@ async def shared_nodes(
     }
     try:
         await asyncio.gather(*(node.start() for node in nodes.values()))
-        yield nodes
+        yield {label: NodeAddress.of(node) for label, node in nodes.items()}
     finally:
         await asyncio.gather(*(node.stop() for node in nodes.values()))
 
 
 @pytest.fixture
 async def management(
-    broker_source: BrokerSource, shared_nodes: dict[str, Node]
+    broker_source: BrokerSource, shared_nodes: dict[str, NodeAddress]
 ) -> AsyncIterator[ManagementApi]:
     """Of the shared node."""
     if broker_source.management_url is not None:
@@ -94,13 +131,13 @@ async def management(
 @pytest.fixture
 async def broker(
     broker_source: BrokerSource,
-    shared_nodes: dict[str, Node],
+    shared_nodes: dict[str, NodeAddress],
     management: ManagementApi,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Broker]:
     """A virtual host of the test's own."""
     url = broker_source.amqp_url or shared_nodes[broker_source.label].amqp_url
-    vhost = f"{_readable(request.node.name)}-{next(_numbers)}"
+    vhost = f"{_readable(request.node.name)}-{_worker()}{next(_numbers)}"
     await management.create_vhost(vhost)
     try:
         yield Broker(
@@ -177,6 +214,12 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite3'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+def _worker() -> str:
+    """Of the processes that run tests side by side, this one, such as `gw0-`."""
+    name = os.environ.get("PYTEST_XDIST_WORKER")
+    return f"{name}-" if name else ""
 
 
 def _readable(test: str) -> str:

@@ -79,6 +79,7 @@ async def submit(base_url: str, count: int, seed: int) -> dict[str, dict[str, An
     return accepted
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(420)
 async def test_ten_thousand_mixed_tasks_all_end_completed_by_agents_that_may_do_them(

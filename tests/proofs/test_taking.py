@@ -25,6 +25,8 @@ from tests.support.broker import Broker
 from tests.support.field import Field, any_lane, lane
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.alone
+
 PRIORITIES = ("urgent", "critical", "high", "normal", "low")
 POLL = LONGEST_NAP + 0.5
 """Seconds: the longest nap of a resting agent, and what a busy machine adds to it."""
