@@ -48,8 +48,11 @@ from coordinator.registry.requests import Requests, Terms
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.settings import Settings
+from coordinator.submission.batch import BatchSubmitter
 from coordinator.submission.clearer import QueueClearer
 from coordinator.submission.limits import Limits
+from coordinator.submission.making import TaskMaker
+from coordinator.submission.one_at_a_time import OneAtATime
 from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import Submitter
 
@@ -254,13 +257,21 @@ class _Graph:
             ),
         )
         # HTTP in → broker out
+        maker = TaskMaker(secret=secret, limits=self._limits)
+        one_at_a_time = OneAtATime()
         self._submitter = Submitter(
             publisher=publisher,
             ensure=self.opener.ensure,
-            secret=secret,
-            find=self.registry.submission,
-            note_submitted=self.registry.note_submitted,
-            limits=self._limits,
+            tasks=self.registry,
+            maker=maker,
+            one_at_a_time=one_at_a_time,
+        )
+        self._batches = BatchSubmitter(
+            publisher=publisher,
+            ensure=self.opener.ensure,
+            tasks=self.registry,
+            maker=maker,
+            one_at_a_time=one_at_a_time,
         )
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
@@ -273,6 +284,7 @@ class _Graph:
         return create_app(
             Services(
                 submitter=self._submitter,
+                batches=self._batches,
                 clearer=self._clearer,
                 registry=self.registry,
                 registrar=self._registrar,
@@ -283,6 +295,7 @@ class _Graph:
                 problems=self.problems,
                 limits=self._limits,
                 max_body_bytes=self._settings.max_body_bytes,
+                max_batch_bytes=self._settings.max_batch_bytes,
             )
         )
 

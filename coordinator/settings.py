@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of one HTTP request body. RabbitMQ 4 takes messages up to 16 MiB."""
 
+    max_batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Bytes of one request to `POST /tasks/submit/batch`: 1 000 tasks of 16 KiB. Each task in it
+    has the limit of `COORDINATOR_MAX_BODY_BYTES`."""
+
     max_data_depth: int = Field(default=32, ge=1, le=200)
     """Levels of nesting in `task_data` and `metadata`."""
 

@@ -13,6 +13,7 @@ from coordinator.domain.task import State
 __all__ = [
     "AgentAnswer",
     "AgentRemovedAnswer",
+    "BatchSubmitted",
     "ClearedAnswer",
     "Discovered",
     "Error",
@@ -151,6 +152,36 @@ class Submitted(BaseModel):
     not_before: Instant | None = Field(
         default=None, description="Where it is scheduled: when it goes on its queue."
     )
+
+
+class VerdictError(BaseModel):
+    """The error that the task alone would have been answered with."""
+
+    status_code: int = Field(examples=[422])
+    detail: str
+    errors: list[FieldError] | None = None
+    reason: str | None = None
+
+
+class VerdictShape(BaseModel):
+    index: int = Field(description="Its place in the request, from 0.")
+    status: Literal["accepted", "rejected", "unknown"]
+    task_id: TaskId | None = None
+    priority: PriorityName | None = None
+    submitted_at: Instant | None = None
+    state: Literal["scheduled"] | None = None
+    not_before: Instant | None = None
+    warning: str | None = None
+    error: VerdictError | None = None
+
+
+class BatchSubmitted(BaseModel):
+    status: Success
+    accepted: int = Field(examples=[2])
+    rejected: int = Field(examples=[0])
+    unknown: int = Field(examples=[0])
+    results: list[VerdictShape] = Field(description="In the order of the request.")
+    timestamp: Instant
 
 
 class Progress(BaseModel):

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from . import agents, docs_page, explain, health, queues, root, schedules, tasks
+from . import agents, batches, docs_page, explain, health, queues, root, schedules, tasks
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
@@ -18,8 +18,12 @@ __all__ = ["create_app"]
 
 VERSIONED = "/v1"
 
+BATCH = "/tasks/submit/batch"
+"""Has a limit of its own on its body."""
+
 _ROUTERS = (
     tasks.router,
+    batches.router,
     queues.router,
     explain.router,
     tasks.lookup,
@@ -76,7 +80,11 @@ def create_app(services: Services) -> FastAPI:
     app.add_exception_handler(HTTPException, _outside_endpoints)
     app.add_exception_handler(Exception, _outside_endpoints)
     app.add_middleware(PathSegments)
-    app.add_middleware(BodyLimit, max_bytes=services.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=services.max_body_bytes,
+        larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
+    )
     return app
 
 

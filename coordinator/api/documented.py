@@ -25,6 +25,7 @@ _DESCRIPTIONS = {
 
 _WRONG_FIELDS = {
     "submit_task": ("task_data", "task_data is required"),
+    "submit_batch": ("tasks", "tasks is required"),
     "update_agent_status": ("status", "status is required"),
     "discover_agents": ("capabilities", "capabilities: input should be a valid list"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),

@@ -40,6 +40,7 @@ __all__ = [
     "STATUSES",
     "UNEXPECTED",
     "answer_error",
+    "error_body",
     "status_of",
 ]
 
@@ -76,6 +77,7 @@ UNEXPECTED = {
     "agent_heartbeat": "Error processing heartbeat",
     "remove_agent": "Error removing agent",
     "submit_task": "Error submitting task",
+    "submit_batch": "Error submitting tasks",
     "get_task_status": "Error getting task status",
     "get_queue_sizes": "Error getting queue sizes",
     "get_queue_stats": "Error getting queue stats",
@@ -92,7 +94,14 @@ UNEXPECTED = {
 """By endpoint: the beginning of the sentence of a 500."""
 
 DISTRIBUTING = frozenset(
-    {"submit_task", "get_task_status", "get_queue_sizes", "get_queue_stats", "clear_queue"}
+    {
+        "submit_task",
+        "submit_batch",
+        "get_task_status",
+        "get_queue_sizes",
+        "get_queue_stats",
+        "clear_queue",
+    }
 )
 """The endpoints that answer `NO_DISTRIBUTOR` without the broker."""
 
@@ -107,33 +116,40 @@ def answer_error(exc: Exception, endpoint: str) -> Answer:
     """The answer to a request that ended in ``exc``; what nobody expected is logged, with its
     traceback, which stays here.
     """
-    status = status_of(exc)
-    body: dict[str, Any] = {"detail": str(exc)}
+    status, body = error_body(exc, endpoint)
     headers: dict[str, str] = {}
     if isinstance(exc, HTTPException):
-        body["detail"] = exc.detail
         headers.update(exc.headers or {})
+    if status == 503 and not isinstance(exc, OutcomeUnknown):
+        # Whoever repeats an unknown outcome blindly, without the id, may have the work done twice.
+        headers["Retry-After"] = str(RETRY_AFTER)
+    return Answer(body, status_code=status, headers=headers)
+
+
+def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:
+    """The status, and the body, of an answer or of a part of one."""
+    status = status_of(exc)
+    body: dict[str, Any] = {"detail": str(exc)}
+    if isinstance(exc, HTTPException):
+        body["detail"] = exc.detail
     elif isinstance(exc, RequestValidationError):
         body["errors"] = [_field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
         body["detail"] = _sentence(body["errors"])
     elif isinstance(exc, InvalidRequest) and status == 422:
         body["errors"] = [{"field": exc.field or "", "message": str(exc)}]
     elif status == 503:
-        _explain_503(exc, endpoint, body, headers)
+        _explain_503(exc, endpoint, body)
     elif status == 500:
         logger.error("an unexpected error", exc_info=exc, extra={"endpoint": endpoint})
         prefix = UNEXPECTED.get(endpoint, "Internal error")
         body["detail"] = f"{prefix}: {str(exc) or type(exc).__name__}"
     if status == 404:
         body |= {"status": "error", "message": body["detail"], "timestamp": timestamp()}
-    return Answer(body, status_code=status, headers=headers)
+    return status, body
 
 
-def _explain_503(
-    exc: Exception, endpoint: str, body: dict[str, Any], headers: dict[str, str]
-) -> None:
+def _explain_503(exc: Exception, endpoint: str, body: dict[str, Any]) -> None:
     if isinstance(exc, OutcomeUnknown):
-        # No Retry-After: whoever repeats blindly, without the id, may have the work done twice.
         if exc.task_id is not None:
             body["task_id"] = exc.task_id
             body["detail"] = (
@@ -142,7 +158,6 @@ def _explain_503(
                 " (as task_data.task_id)"
             )
         return
-    headers["Retry-After"] = str(RETRY_AFTER)
     if isinstance(exc, OperatorError):
         logger.error("%s", exc, extra={"endpoint": endpoint})
     if isinstance(exc, BrokerUnavailable | OperatorError) and endpoint in DISTRIBUTING:

@@ -13,7 +13,8 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry.explaining import Explanation
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
-from coordinator.submission.submitter import Accepted, SubmitTask
+from coordinator.submission.batch import Verdict
+from coordinator.submission.making import Accepted, SubmitTask
 
 __all__ = [
     "Clears",
@@ -23,6 +24,7 @@ __all__ = [
     "LooksAtQueues",
     "Queries",
     "Submits",
+    "SubmitsMany",
 ]
 
 
@@ -30,6 +32,12 @@ class Submits(Protocol):
     """`submission.submitter.Submitter`."""
 
     async def submit(self, command: SubmitTask) -> Accepted: ...
+
+
+class SubmitsMany(Protocol):
+    """`submission.batch.BatchSubmitter`."""
+
+    async def submit_all(self, commands: Sequence[SubmitTask]) -> Sequence[Verdict]: ...
 
 
 class Clears(Protocol):

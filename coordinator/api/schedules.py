@@ -12,7 +12,7 @@ from coordinator.domain.cron import Missed
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.ids import new_id
 from coordinator.registry.schedule_rows import Schedule
-from coordinator.submission.submitter import SubmitTask
+from coordinator.submission.making import SubmitTask
 
 from .answers import Instant, Success, TaskId
 from .documented import errors

@@ -11,6 +11,7 @@ from coordinator.protocol.priority import Priority
 
 __all__ = [
     "BackoffBody",
+    "BatchBody",
     "DiscoverAgents",
     "Heartbeat",
     "RegisterAgent",
@@ -168,3 +169,23 @@ class SubmitTaskBody(BaseModel):
     metadata: dict[str, Any] | None = Field(
         default=None, description="Anything about the task that is not work; kept with it."
     )
+
+
+class BatchBody(BaseModel):
+    """Many pieces of work."""
+
+    model_config = _example(
+        tasks=[{"task_data": {"prompt": "one"}}, {"task_data": {"prompt": "two"}}]
+    )
+
+    tasks: Annotated[
+        list[Any],
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/SubmitTaskBody"},
+                "maxItems": 1000,
+            }
+        ),
+    ] = Field(description="Each as in `POST /tasks/submit`.")
+    """Anything at all, because each is answered with a verdict of its own."""

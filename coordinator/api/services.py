@@ -10,7 +10,15 @@ from fastapi import Depends, Request
 
 from coordinator.submission.limits import Limits
 
-from .ports import Clears, CommandsAgents, Explains, KeepsSchedules, Queries, Submits
+from .ports import (
+    Clears,
+    CommandsAgents,
+    Explains,
+    KeepsSchedules,
+    Queries,
+    Submits,
+    SubmitsMany,
+)
 from .queue_sizes import QueueSizes
 
 __all__ = ["Services", "Wired"]
@@ -21,6 +29,7 @@ class Services:
     """All that the API needs; made by bootstrap."""
 
     submitter: Submits
+    batches: SubmitsMany
     clearer: Clears
     registry: Queries
     registrar: CommandsAgents
@@ -32,6 +41,7 @@ class Services:
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = 1024 * 1024
+    max_batch_bytes: int = 16 * 1024 * 1024
 
 
 async def _wired(request: Request) -> Services:

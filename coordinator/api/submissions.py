@@ -10,8 +10,8 @@ from fastapi import Request
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import Backoff
+from coordinator.submission.making import Accepted, SubmitTask
 from coordinator.submission.options import Options
-from coordinator.submission.submitter import Accepted, SubmitTask
 
 from .instants import instant
 from .rendering import iso

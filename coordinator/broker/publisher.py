@@ -11,8 +11,9 @@ apart, because only one of them may be repeated without a thought:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from coordinator.errors import (
     BrokerUnavailable,
@@ -26,7 +27,7 @@ from .cancelling import cancel_and_wait
 from .channel import Channel
 from .connection import Connection, Link
 
-__all__ = ["PUBLISH_TIMEOUT", "Publisher"]
+__all__ = ["PUBLISH_TIMEOUT", "Outgoing", "Publisher"]
 
 PUBLISH_TIMEOUT = timedelta(seconds=10)
 """Longer than the election of a new leader takes (6 s where a node froze)."""
@@ -37,6 +38,15 @@ WINDOW = 128
 OVERDUE_LIMIT = 8
 """Messages past their time; beyond it nothing more is sent until answers come, so that a broker
 that stores but does not answer cannot be filled with work that producers believe refused."""
+
+
+class Outgoing(NamedTuple):
+    """A message and where it goes."""
+
+    message: Message
+    exchange: str
+    key: str
+    mandatory: bool = False
 
 
 class Publisher:
@@ -80,10 +90,38 @@ class Publisher:
 
         With ``mandatory``, a message that no queue takes raises `PublishRefused`.
         """
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        sent = await self._send(Outgoing(message, exchange, key, mandatory), deadline)
+        await asyncio.wait([sent], timeout=deadline - asyncio.get_running_loop().time())
+        error = self._ended(sent)
+        if error is not None:
+            raise error
+
+    async def publish_all(
+        self, messages: Sequence[Outgoing]
+    ) -> list[PublishRefused | BrokerUnavailable | OutcomeUnknown | None]:
+        """Publish in order, a window of them in flight; how each ended, None for a confirm.
+
+        What is left when the broker does not keep up is not sent.
+        """
+        loop = asyncio.get_running_loop()
+        sent: list[asyncio.Task[None]] = []
+        unsent: BrokerUnavailable | None = None
+        for message in messages:
+            try:
+                sent.append(await self._send(message, loop.time() + self._timeout))
+            except BrokerUnavailable as exc:
+                unsent = exc
+                break
+        if sent:
+            await asyncio.wait(sent, timeout=self._timeout)
+        return [self._ended(one) for one in sent] + [unsent] * (len(messages) - len(sent))
+
+    async def _send(self, outgoing: Outgoing, deadline: float) -> asyncio.Task[None]:
+        """Wait for room in the window, and send. Raises `BrokerUnavailable` where nothing was."""
         why_not = self._why_not()
         if why_not is not None:
             raise BrokerUnavailable(why_not)
-        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
             async with asyncio.timeout_at(deadline):
                 await self._window.acquire()
@@ -94,23 +132,30 @@ class Publisher:
         if channel is None or why_not is not None:
             self._window.release()
             raise BrokerUnavailable(why_not)
+        message, exchange, key, mandatory = outgoing
         sent = asyncio.create_task(
             channel.publish(message, exchange=exchange, key=key, mandatory=mandatory)
         )
         sent.add_done_callback(self._answered)
-        done, _ = await asyncio.wait([sent], timeout=deadline - asyncio.get_running_loop().time())
-        if not done:
+        return sent
+
+    def _ended(
+        self, sent: asyncio.Task[None]
+    ) -> PublishRefused | BrokerUnavailable | OutcomeUnknown | None:
+        """How a publish ended whose time is over."""
+        if not sent.done():
             self._overdue += 1
             sent.add_done_callback(self._late)
-            raise OutcomeUnknown
+            return OutcomeUnknown()
         try:
             sent.result()
-        except PublishRefused:
-            raise
+        except PublishRefused as exc:
+            return exc
         except (BrokerUnavailable, asyncio.CancelledError) as exc:
-            raise OutcomeUnknown(
-                f"The connection was lost before the broker answered: {exc}"
-            ) from exc
+            unknown = OutcomeUnknown(f"The connection was lost before the broker answered: {exc}")
+            unknown.__cause__ = exc
+            return unknown
+        return None
 
     def _why_not(self) -> str | None:
         if self._channel is None or not self._channel.open:

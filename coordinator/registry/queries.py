@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,9 +40,11 @@ class LedgerQueries:
         """Raises `TaskNotFound` or `LedgerUnavailable`."""
         return await self._ledger.read(partial(_task, task_id, pending))
 
-    async def submission(self, task_id: str, pending: Sequence[Event] = ()) -> TaskMessage:
-        """The task as it was submitted. Raises `TaskNotFound` or `LedgerUnavailable`."""
-        return await self._ledger.read(partial(_submission, task_id, pending))
+    async def submissions(self, pending: Mapping[str, Sequence[Event]]) -> dict[str, TaskMessage]:
+        """As they were submitted: those of the tasks, each with its own ``pending`` events, that
+        are known. Raises `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(_submissions, pending))
 
     async def known(self, pending: Sequence[Event]) -> set[event_rows.Identity]:
         """Which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
@@ -56,8 +59,14 @@ def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> Tas
     return _view(connection, *_found(task_id, pending, connection))
 
 
-def _submission(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskMessage:
-    return _content(connection, *_found(task_id, pending, connection))
+def _submissions(
+    pending: Mapping[str, Sequence[Event]], connection: Connection
+) -> dict[str, TaskMessage]:
+    found: dict[str, TaskMessage] = {}
+    for task_id, events in pending.items():
+        with contextlib.suppress(TaskNotFound):
+            found[task_id] = _content(connection, *_found(task_id, events, connection))
+    return found
 
 
 def _found(

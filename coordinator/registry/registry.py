@@ -8,7 +8,7 @@ a miss ......... only once all is known that was confirmed before (`CatchingUp`)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -109,9 +109,29 @@ class Registry:
         """
         return await self._queries.task(task_id, self._overlay.of(task_id))
 
-    async def submission(self, task_id: str) -> TaskMessage:
-        """The task as it was submitted. Raises `TaskNotFound` or `LedgerUnavailable`."""
-        return await self._queries.submission(task_id, self._overlay.of(task_id))
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
+        """The task as it was submitted, as far as it is known; ``certain`` is as with `task`.
+        Raises `TaskNotFound` or `LedgerUnavailable`.
+        """
+        found = await self.submissions([task_id], certain=certain)
+        if task_id not in found:
+            raise TaskNotFound(task_id)
+        return found[task_id]
+
+    async def submissions(
+        self, task_ids: Collection[str], *, certain: bool = False
+    ) -> dict[str, TaskMessage]:
+        """Those of the tasks that are known, as with `submission`."""
+        found = await self._submissions(task_ids)
+        if certain and len(found) < len(task_ids):
+            await self._catch_up()
+            found = await self._submissions(task_ids)
+        return found
+
+    async def _submissions(self, task_ids: Collection[str]) -> dict[str, TaskMessage]:
+        return await self._queries.submissions(
+            {task_id: self._overlay.of(task_id) for task_id in task_ids}
+        )
 
     async def statistics(self) -> Statistics:
         """Raises `LedgerUnavailable`."""

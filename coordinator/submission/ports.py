@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from coordinator.broker.publisher import Outgoing
+from coordinator.errors import CoordinatorError
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Ensure", "FindTask", "NoteSubmitted", "Publishes"]
+__all__ = ["Ensure", "KnowsTasks", "Publishes", "PublishesMany"]
 
 
 class Publishes(Protocol):
@@ -20,19 +23,35 @@ class Publishes(Protocol):
     ) -> None: ...
 
 
+class PublishesMany(Protocol):
+    """`broker.publisher.Publisher`."""
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> Sequence[CoordinatorError | None]:
+        """How each ended; None for a confirm."""
+        ...
+
+
 class Ensure(Protocol):
     """`opener.SourceOpener.ensure`."""
 
     async def __call__(self, source: Source, requirements: Requirements) -> None: ...
 
 
-class FindTask(Protocol):
-    """The task of this id as it was submitted, as far as it is known; raises `TaskNotFound`."""
+class KnowsTasks(Protocol):
+    """`registry.registry.Registry`: the tasks that are known, as they were submitted.
 
-    async def __call__(self, task_id: str) -> TaskMessage: ...
+    With ``certain`` they wait until the ledger has what any coordinator accepted, and raise
+    `LedgerBehind` where that takes too long.
+    """
 
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
+        """Raises `TaskNotFound`."""
+        ...
 
-class NoteSubmitted(Protocol):
-    """Told of each task that the broker confirmed, before it is answered."""
+    async def submissions(
+        self, task_ids: Collection[str], *, certain: bool = False
+    ) -> dict[str, TaskMessage]: ...
 
-    def __call__(self, task: TaskMessage) -> None: ...
+    def note_submitted(self, task: TaskMessage) -> None:
+        """Told of each task that the broker confirmed, before it is answered."""
+        ...

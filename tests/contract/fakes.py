@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,8 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry.explaining import AgentSaid, Explanation
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
-from coordinator.submission.submitter import Accepted, SubmitTask
+from coordinator.submission.batch import Verdict
+from coordinator.submission.making import Accepted, SubmitTask
 
 __all__ = ["NOW", "TOTALS", "Fakes", "a_task", "an_agent", "over"]
 
@@ -140,6 +141,7 @@ class Fakes:
         self.agents: dict[str, AgentView] = {}
         self.tasks: dict[str, TaskView] = {}
         self.submitted: list[SubmitTask] = []
+        self.verdicts: list[Verdict] = []
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
@@ -149,6 +151,7 @@ class Fakes:
     def services(self, **changes: Any) -> Services:
         given: dict[str, Any] = {
             "submitter": self,
+            "batches": self,
             "clearer": self,
             "registry": self,
             "registrar": self,
@@ -173,6 +176,16 @@ class Fakes:
         self.fail()
         self.submitted.append(command)
         return Accepted(task_id="task-1", priority=command.priority, submitted_at=NOW)
+
+    async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
+        self.fail()
+        self.submitted += commands
+        return [
+            self.verdicts.pop(0)
+            if self.verdicts
+            else Accepted(task_id=f"task-{n}", priority=wish.priority, submitted_at=NOW)
+            for n, wish in enumerate(commands, 1)
+        ]
 
     async def clear(self, priority: Priority) -> int:
         self.fail()

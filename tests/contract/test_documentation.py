@@ -59,6 +59,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("PUT", "/agents/{agent_id}/status"),
         ("POST", "/agents/{agent_id}/heartbeat"),
         ("POST", "/tasks/submit"),
+        ("POST", "/tasks/submit/batch"),
         ("GET", "/tasks/status"),
         ("GET", "/tasks/{task_id}"),
         ("GET", "/tasks/{task_id}/explain"),

@@ -24,6 +24,7 @@ from coordinator.errors import (
 from .fakes import Fakes, over
 
 SUBMISSION: dict[str, Any] = {"task_data": {"prompt": "test prompt"}}
+BATCH: dict[str, Any] = {"tasks": [SUBMISSION]}
 REGISTRATION: dict[str, Any] = {"agent_id": "hermes-agent", "agent_type": "worker"}
 DEEP: dict[str, Any] = functools.reduce(lambda inner, _: {"a": inner}, range(32), {})
 BOTH = ["endpoints.a", "endpoints.b"]
@@ -55,6 +56,7 @@ async def client(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
         ("POST", "/agents/a/heartbeat", None, "Error processing heartbeat: boom"),
         ("DELETE", "/agents/a", None, "Error removing agent: boom"),
         ("POST", "/tasks/submit", SUBMISSION, "Error submitting task: boom"),
+        ("POST", "/tasks/submit/batch", BATCH, "Error submitting tasks: boom"),
         ("GET", "/tasks/status", None, "Error getting task status: boom"),
         ("GET", "/tasks/queues", None, "Error getting queue sizes: boom"),
         ("GET", "/tasks/queues/stats", None, "Error getting queue stats: boom"),
@@ -103,6 +105,7 @@ async def test_an_unexpected_error_without_words_is_named_by_its_class(
     ("method", "path", "body"),
     [
         ("POST", "/tasks/submit", SUBMISSION),
+        ("POST", "/tasks/submit/batch", BATCH),
         ("GET", "/tasks/status", None),
         ("GET", "/tasks/queues", None),
         ("GET", "/tasks/queues/stats", None),
@@ -253,6 +256,8 @@ async def test_clearing_an_unknown_priority_is_a_400_that_repeats_it(
             SUBMISSION | {"requirements": {"capabilities": "gpu"}},
             ["requirements.capabilities"],
         ),
+        ("/tasks/submit/batch", {}, ["tasks"]),
+        ("/tasks/submit/batch", {"tasks": {}}, ["tasks"]),
         ("/agents/discover", {"capabilities": "gpu"}, ["capabilities"]),
         ("/agents/a/heartbeat", {"load_metrics": {"cpu": "full"}}, ["load_metrics.cpu"]),
     ],

@@ -15,6 +15,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
+from coordinator.submission.making import Accepted, SubmitTask
 from coordinator.submission.options import Options
 from tests.support.broker import Broker, OwnBroker
 from tests.support.submission import SubmittingSide, submitting_side
@@ -29,6 +30,21 @@ async def side(broker: Broker) -> AsyncIterator[SubmittingSide]:
     async with submitting_side(broker.url, name=broker.name) as side:
         await side.restore()
         yield side
+
+
+async def test_a_thousand_tasks_in_one_batch_are_all_on_their_queues_in_order(
+    side: SubmittingSide,
+) -> None:
+    wishes = [
+        SubmitTask(task_data={"n": n}, requirements=GPU if n % 2 else Requirements())
+        for n in range(1000)
+    ]
+    verdicts = await side.batches.submit_all(wishes)
+
+    ids = [verdict.task_id for verdict in verdicts if isinstance(verdict, Accepted)]
+    odd = [message.correlation_id for _, message in await side.take_all("tasks.cap:gpu.normal")]
+    even = [message.correlation_id for _, message in await side.take_all(ANY.queue)]
+    assert (even, odd) == (ids[::2], ids[1::2])
 
 
 async def test_a_scheduled_task_is_in_the_log_alone_and_its_lane_is_open(

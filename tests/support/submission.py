@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -22,9 +22,12 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import LOG
 from coordinator.recovery.unrouted import Unrouted
+from coordinator.submission.batch import BatchSubmitter
 from coordinator.submission.clearer import QueueClearer
+from coordinator.submission.making import SubmitTask, TaskMaker
+from coordinator.submission.one_at_a_time import OneAtATime
 from coordinator.submission.opener import SourceOpener
-from coordinator.submission.submitter import SubmitTask, Submitter
+from coordinator.submission.submitter import Submitter
 
 __all__ = ["SubmittingSide", "submitting_side"]
 
@@ -43,13 +46,14 @@ class SubmittingSide:
         self.tasks: dict[str, TaskMessage] = {}
         self.noted: list[Event] = []
         self.opener = SourceOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
-        self.submitter = Submitter(
-            publisher=publisher,
-            ensure=self.opener.ensure,
-            secret=b"a secret of the tests",
-            find=self._find,
-            note_submitted=lambda task: self.tasks.update({task.task_id: task}),
-        )
+        submitting: dict[str, Any] = {
+            "ensure": self.opener.ensure,
+            "tasks": self,
+            "maker": TaskMaker(secret=b"a secret of the tests"),
+            "one_at_a_time": OneAtATime(),
+        }
+        self.submitter = Submitter(publisher=publisher, **submitting)
+        self.batches = BatchSubmitter(publisher=publisher, **submitting)
         self.clearer = QueueClearer(
             connection=reading, publisher=publisher, book=self.book, note=self.noted.append
         )
@@ -57,10 +61,18 @@ class SubmittingSide:
             reopen=self.opener.ensure, publisher=publisher, pause=timedelta(milliseconds=100)
         )
 
-    async def _find(self, task_id: str) -> TaskMessage:
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
         if task_id not in self.tasks:
             raise TaskNotFound(task_id)
         return self.tasks[task_id]
+
+    async def submissions(
+        self, task_ids: Collection[str], *, certain: bool = False
+    ) -> dict[str, TaskMessage]:
+        return {task_id: self.tasks[task_id] for task_id in task_ids if task_id in self.tasks}
+
+    def note_submitted(self, task: TaskMessage) -> None:
+        self.tasks[task.task_id] = task
 
     async def submit(self, **fields: Any) -> str:
         command = SubmitTask(**({"task_data": {"prompt": "test prompt"}} | fields))

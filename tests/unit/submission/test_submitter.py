@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,8 +26,11 @@ from coordinator.protocol.task import Backoff, TaskMessage
 from coordinator.protocol.token import token_matches
 from coordinator.protocol.topology import LOG, TASKS
 from coordinator.submission.limits import Limits
+from coordinator.submission.making import SubmitTask, TaskMaker
+from coordinator.submission.one_at_a_time import OneAtATime
 from coordinator.submission.options import Options
-from coordinator.submission.submitter import SubmitTask, Submitter
+from coordinator.submission.ports import Ensure
+from coordinator.submission.submitter import Submitter
 from tests.support.waiting import eventually
 
 SECRET = b"a secret of the tests"
@@ -63,13 +67,18 @@ class Known:
     def __init__(self) -> None:
         self.tasks: dict[str, TaskMessage] = {}
 
-    async def find(self, task_id: str) -> TaskMessage:
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
         await asyncio.sleep(0)
         if task_id not in self.tasks:
             raise TaskNotFound(task_id)
         return self.tasks[task_id]
 
-    def note(self, task: TaskMessage) -> None:
+    async def submissions(
+        self, task_ids: Collection[str], *, certain: bool = False
+    ) -> dict[str, TaskMessage]:
+        raise NotImplementedError
+
+    def note_submitted(self, task: TaskMessage) -> None:
         self.tasks[task.task_id] = task
 
 
@@ -83,16 +92,21 @@ def known() -> Known:
     return Known()
 
 
-@pytest.fixture
-def submitter(broker: Broker, known: Known) -> Submitter:
+def submitter_over(
+    broker: Broker, known: Known, *, ensure: Ensure | None = None, **making: Any
+) -> Submitter:
     return Submitter(
         publisher=broker,
-        ensure=broker.ensure,
-        secret=SECRET,
-        find=known.find,
-        note_submitted=known.note,
-        now=lambda: NOW,
+        ensure=ensure or broker.ensure,
+        tasks=known,
+        maker=TaskMaker(secret=SECRET, **({"now": lambda: NOW} | making)),
+        one_at_a_time=OneAtATime(),
     )
+
+
+@pytest.fixture
+def submitter(broker: Broker, known: Known) -> Submitter:
+    return submitter_over(broker, known)
 
 
 def wish(**fields: Any) -> SubmitTask:
@@ -186,13 +200,7 @@ async def test_a_task_whose_lane_cannot_be_opened_is_not_sent(broker: Broker, kn
     async def refuse(source: Source, requirements: Requirements) -> None:
         raise TooManyLanes
 
-    submitter = Submitter(
-        publisher=broker,
-        ensure=refuse,
-        secret=SECRET,
-        find=known.find,
-        note_submitted=known.note,
-    )
+    submitter = submitter_over(broker, known, ensure=refuse)
     with pytest.raises(TooManyLanes):
         await submitter.submit(wish())
     assert not broker.published
@@ -223,14 +231,7 @@ async def test_the_same_task_again_is_answered_the_same_without_a_second_publish
     broker: Broker, known: Known
 ) -> None:
     clock = iter([NOW, NOW.replace(hour=13)])
-    submitter = Submitter(
-        publisher=broker,
-        ensure=broker.ensure,
-        secret=SECRET,
-        find=known.find,
-        note_submitted=known.note,
-        now=lambda: next(clock),
-    )
+    submitter = submitter_over(broker, known, now=lambda: next(clock))
     again = wish(
         task_data={"task_id": "mine", "n": [1, 2]},
         requirements=Requirements(capabilities=("b", "a")),
@@ -301,14 +302,7 @@ async def test_the_options_of_a_task_travel_with_it(submitter: Submitter, broker
 async def test_the_attempts_of_a_task_that_names_none_are_a_setting(
     broker: Broker, known: Known
 ) -> None:
-    submitter = Submitter(
-        publisher=broker,
-        ensure=broker.ensure,
-        secret=SECRET,
-        find=known.find,
-        note_submitted=known.note,
-        limits=Limits(default_max_attempts=5),
-    )
+    submitter = submitter_over(broker, known, limits=Limits(default_max_attempts=5))
     accepted = await submitter.submit(wish())
     assert known.tasks[accepted.task_id].max_attempts == 5
 
@@ -333,14 +327,7 @@ async def test_a_repetition_counts_its_seconds_from_the_first_submission(
     broker: Broker, known: Known
 ) -> None:
     clock = iter([NOW, NOW.replace(hour=13)])
-    submitter = Submitter(
-        publisher=broker,
-        ensure=broker.ensure,
-        secret=SECRET,
-        find=known.find,
-        note_submitted=known.note,
-        now=lambda: next(clock),
-    )
+    submitter = submitter_over(broker, known, now=lambda: next(clock))
     options = Options(delay_seconds=60, expires_in_seconds=90, max_attempts=2)
     again = wish(task_data={"task_id": "mine"}, options=options)
     first = await submitter.submit(again)

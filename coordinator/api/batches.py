@@ -1,0 +1,125 @@
+"""Many tasks in one request, each with its own verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from coordinator.errors import (
+    BrokerUnavailable,
+    CoordinatorError,
+    InvalidRequest,
+    OutcomeUnknown,
+    PayloadTooLarge,
+)
+from coordinator.protocol.requirements import Requirements
+from coordinator.submission.batch import Verdict
+from coordinator.submission.making import Accepted, SubmitTask
+
+from .answers import BatchSubmitted
+from .documented import errors
+from .endpoint import Endpoint
+from .error_table import error_body
+from .rendering import Answer, timestamp
+from .schemas import BatchBody, SubmitTaskBody
+from .services import Services, Wired
+from .submissions import accepted_shape, command, trace
+
+__all__ = ["MOST_TASKS", "router"]
+
+MOST_TASKS = 1000
+"""Tasks in one request."""
+
+router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+
+
+@router.post(
+    "/submit/batch",
+    summary="Submit many tasks",
+    response_model=BatchSubmitted,
+    responses=errors("submit_batch", 413, 422, 503),
+)
+async def submit_batch(body: BatchBody, request: Request, wired: Wired) -> Answer:
+    """Up to 1000 tasks, each as in `POST /tasks/submit`, and each with its own verdict, in order.
+    Nothing is all or nothing: 200 says that every task was looked at, and `results` what came of it.
+
+    `accepted` is the 200 of a single submission. `rejected` has the error that it would have had,
+    with its status. `unknown` means that the broker did not answer: the task may have been accepted,
+    and may be submitted again under the `task_id` of the verdict. A 503 for the whole means that
+    nothing was accepted. A `task_id` that comes twice counts once.
+    """
+    return Answer(await batch_answer(body, request, wired))
+
+
+async def batch_answer(body: BatchBody, request: Request, wired: Services) -> dict[str, Any]:
+    """Raises `BrokerUnavailable` where the broker is away and nothing was accepted."""
+    if len(body.tasks) > MOST_TASKS:
+        raise InvalidRequest(
+            f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
+            field="tasks",
+        )
+    headers = trace(request)
+    read = [_read(raw, headers, wired.max_body_bytes) for raw in body.tasks]
+    wishes = [one for one in read if isinstance(one, SubmitTask)]
+    told = iter(await wired.batches.submit_all(wishes))
+    verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in read]
+    _raise_if_away(verdicts)
+    warnings = {
+        wanted: await wired.explainer.warning(wanted)
+        for wanted in {wish.requirements for wish in wishes}
+    }
+    results = [
+        _result(index, verdict, _warning(one, warnings))
+        for index, (one, verdict) in enumerate(zip(read, verdicts, strict=True))
+    ]
+    counts = {
+        status: sum(result["status"] == status for result in results)
+        for status in ("accepted", "rejected", "unknown")
+    }
+    return {"status": "success", **counts, "results": results, "timestamp": timestamp()}
+
+
+def _read(raw: Any, headers: dict[str, str], most: int) -> SubmitTask | Exception:
+    """What one entry asks for, or what is wrong with it."""
+    if not isinstance(raw, dict):
+        return InvalidRequest("The task must be a JSON object", field="task")
+    try:
+        wish = command(SubmitTaskBody.model_validate(raw), headers)
+    except ValidationError as exc:
+        return RequestValidationError(
+            [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]
+        )
+    except CoordinatorError as exc:
+        return exc
+    if len(to_json(raw)) > most:
+        return PayloadTooLarge(f"The task is larger than {most} bytes")
+    return wish
+
+
+def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
+    away = [one for one in verdicts if isinstance(one, BrokerUnavailable)]
+    if away and not any(isinstance(one, Accepted | OutcomeUnknown) for one in verdicts):
+        raise away[0]
+
+
+def _warning(
+    read: SubmitTask | Exception, warnings: dict[Requirements, str | None]
+) -> dict[str, str]:
+    warning = warnings[read.requirements] if isinstance(read, SubmitTask) else None
+    return {} if warning is None else {"warning": warning}
+
+
+def _result(index: int, verdict: Verdict | Exception, warning: dict[str, str]) -> dict[str, Any]:
+    if isinstance(verdict, Accepted):
+        return {"index": index, "status": "accepted", **accepted_shape(verdict), **warning}
+    status, body = error_body(verdict, "submit_task")
+    task_id = body.pop("task_id", None)
+    error = {"status_code": status} | body
+    if task_id is None:
+        return {"index": index, "status": "rejected", "error": error}
+    return {"index": index, "status": "unknown", "task_id": task_id, "error": error}
