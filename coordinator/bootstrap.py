@@ -29,11 +29,14 @@ from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
+from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.outbox import OutboxLoop
+from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.ticks import Ticks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.dead_tasks import DeadTasks
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
@@ -221,8 +224,9 @@ class _Graph:
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
         self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
+        outbox_rows = OutboxRows(ledger)
         self._outbox = OutboxLoop(
-            rows=OutboxRows(ledger),
+            rows=outbox_rows,
             publisher=publisher,
             ensure=self.opener.ensure,
             secret=secret,
@@ -276,6 +280,21 @@ class _Graph:
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
         )
+        # what went wrong is put right
+        self._dead_tasks = DeadTasks(ledger)
+        self._canceller = Canceller(
+            find=self.registry.standing,
+            publisher=publisher,
+            outbox=outbox_rows,
+            note=self.registry.note,
+        )
+        self._redriver = Redriver(
+            find=self.registry.standing,
+            dead=self._dead_tasks,
+            publisher=publisher,
+            secret=secret,
+            note=self.registry.note_submitted,
+        )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
         self._ticks = Ticks(schedules=self._schedules, submit=self._submit_run)
@@ -286,6 +305,9 @@ class _Graph:
                 submitter=self._submitter,
                 batches=self._batches,
                 clearer=self._clearer,
+                canceller=self._canceller,
+                redriver=self._redriver,
+                dead_tasks=self._dead_tasks,
                 registry=self.registry,
                 registrar=self._registrar,
                 explainer=self._explainer,

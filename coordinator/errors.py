@@ -7,6 +7,7 @@
     │   ├── PayloadTooLarge
     │   ├── TooManyLanes
     │   ├── Conflict ............ the same id, another content
+    │   ├── WrongState .......... a task that has ended, or has not
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
@@ -68,6 +69,7 @@ __all__ = [
     "TopologyConflict",
     "Unavailable",
     "Unreadable",
+    "WrongState",
     "WrongToken",
 ]
 
@@ -113,6 +115,10 @@ class TooManyLanes(RequestError):
 
 class Conflict(RequestError):
     """This id was used before, with another content."""
+
+
+class WrongState(RequestError):
+    """The task is in a state in which this cannot be done."""
 
 
 class RegistrationRefused(RequestError):

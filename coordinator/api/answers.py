@@ -14,7 +14,9 @@ __all__ = [
     "AgentAnswer",
     "AgentRemovedAnswer",
     "BatchSubmitted",
+    "CancelledAnswer",
     "ClearedAnswer",
+    "DeadTasksAnswer",
     "Discovered",
     "Error",
     "Health",
@@ -23,6 +25,8 @@ __all__ = [
     "QueueSizesAnswer",
     "QueueStatsAnswer",
     "Ready",
+    "RedrivenAnswer",
+    "RedrivenManyAnswer",
     "Registered",
     "Root",
     "StatusUpdated",
@@ -225,6 +229,63 @@ class TaskShape(BaseModel):
 class TaskAnswer(BaseModel):
     status: Success
     task: TaskShape
+    timestamp: Instant
+
+
+class CancelledAnswer(BaseModel):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 cancelled"])
+    task_id: TaskId
+    was: str = Field(description="The state that it was in.", examples=["queued"])
+    cancelled_at: Instant
+
+
+class RedrivenAnswer(BaseModel):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 will be tried again"])
+    task_id: TaskId
+    was: str = Field(description="The state that it was in.", examples=["dead"])
+    generation: int = Field(examples=[2])
+    due_at: Instant
+
+
+class RedrivenManyAnswer(BaseModel):
+    status: Success
+    message: str = Field(examples=["12 of 12 dead tasks redriven"])
+    dry_run: bool
+    matched: int = Field(description="Dead tasks that match the filters.")
+    redriven: int = Field(description="Of these, the ones that will be tried again.")
+    last_due_at: Instant | None = Field(description="When the last of them goes to its queue.")
+    timestamp: Instant
+
+
+class DeadGroupShape(BaseModel):
+    error_type: str = Field(examples=["ValueError"])
+    count: int
+    first_at: Instant = Field(description="When the first of them died.")
+    last_at: Instant
+
+
+class DeadTaskShape(BaseModel):
+    task_id: TaskId
+    task_type: str | None
+    priority: PriorityName
+    lane: str
+    generation: int
+    attempt: int
+    max_attempts: int
+    submitted_at: Instant
+    ended_at: Instant
+    agent_id: AgentId | None = Field(description="Who had it last.")
+    error: TaskError | None
+
+
+class DeadTasksAnswer(BaseModel):
+    status: Success
+    total: int = Field(description="Dead tasks that match the filters, on all pages.")
+    groups: list[DeadGroupShape] = Field(description="All of these by error, most tasks first.")
+    tasks: list[DeadTaskShape] = Field(description="One page, the last that died first.")
+    next_cursor: str | None = Field(description="For the next page; null on the last.")
     timestamp: Instant
 
 

@@ -6,7 +6,18 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from . import agents, batches, docs_page, explain, health, queues, root, schedules, tasks
+from . import (
+    agents,
+    batches,
+    docs_page,
+    explain,
+    health,
+    queues,
+    recovery,
+    root,
+    schedules,
+    tasks,
+)
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
@@ -26,6 +37,7 @@ _ROUTERS = (
     batches.router,
     queues.router,
     explain.router,
+    recovery.router,
     tasks.lookup,
     schedules.router,
     agents.router,
@@ -48,6 +60,10 @@ _TAGS = [
     {"name": "Tasks", "description": "Submit work and see how it stands."},
     {"name": "Queues", "description": "What waits, as the broker tells it, and how to clear it."},
     {"name": "Schedules", "description": "Work that comes again and again."},
+    {
+        "name": "When things go wrong",
+        "description": "Cancel tasks, see which are dead and why, and try them again.",
+    },
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
     {"name": "Health", "description": "How the service itself is."},
 ]

@@ -16,7 +16,7 @@ __all__ = ["Documented", "errors"]
 _DESCRIPTIONS = {
     400: "Invalid priority",
     404: "Not found",
-    409: "The id was used before, for another task",
+    409: "Not possible as things stand",
     413: "The body is too large",
     422: "A value is not valid",
     500: "Something unexpected happened",
@@ -28,6 +28,10 @@ _WRONG_FIELDS = {
     "submit_batch": ("tasks", "tasks is required"),
     "update_agent_status": ("status", "status is required"),
     "discover_agents": ("capabilities", "capabilities: input should be a valid list"),
+    "cancel_task": ("reason", "reason: input should be a valid string"),
+    "retry_task": ("delay_seconds", "delay_seconds: input should be a valid number"),
+    "get_dead_tasks": ("cursor", "cursor must be the next_cursor of an answer"),
+    "redrive_dead_tasks": ("limit", "limit: input should be less than or equal to 10000"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
 }
 """By endpoint: what a 422 may say; that of the others is about the agent's id."""
@@ -38,6 +42,15 @@ def _noun(endpoint: str) -> str:
     return next(
         (noun for noun in ("Task", "Schedule") if endpoint.endswith(f"_{noun.lower()}")), "Agent"
     )
+
+
+_CONFLICTS = {
+    "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
+    "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
+    "cancel_task": "The task is completed already: there is nothing to cancel",
+    "retry_task": "The task is running: only one that is dead, expired, cancelled can be tried again",
+}
+"""By endpoint: what a 409 may say."""
 
 
 def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -57,7 +70,7 @@ def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
     missing = f"{_noun(endpoint)} not found"
     field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
     away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
-    if endpoint == "get_task":
+    if endpoint in {"get_task", "get_dead_tasks"}:
         away = {"detail": str(LedgerUnavailable())}
     elif endpoint in DISTRIBUTING:
         away = {"detail": NO_DISTRIBUTOR, "reason": str(BrokerUnavailable())}
@@ -69,7 +82,7 @@ def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
             "message": missing,
             "timestamp": "2026-01-31T12:00:00.123456+00:00",
         },
-        409: {"detail": "The task_id 'a1' was used before, for another task: choose a new one"},
+        409: {"detail": _CONFLICTS.get(endpoint, "")},
         413: {"detail": "The request body is larger than 1048576 bytes"},
         422: {"detail": message, "errors": [{"field": field, "message": message}]},
         500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},

@@ -29,6 +29,7 @@ from coordinator.errors import (
     RequestError,
     TooManyLanes,
     Unavailable,
+    WrongState,
 )
 
 from .rendering import Answer, timestamp
@@ -52,6 +53,7 @@ STATUSES: dict[type[Exception], int] = {
     TooManyLanes: 422,
     PayloadTooLarge: 413,
     Conflict: 409,
+    WrongState: 409,
     NotFound: 404,
     RequestError: 400,
     Unavailable: 503,
@@ -83,6 +85,10 @@ UNEXPECTED = {
     "get_queue_stats": "Error getting queue stats",
     "clear_queue": "Error clearing queue",
     "get_task": "Error getting task",
+    "cancel_task": "Error cancelling task",
+    "retry_task": "Error retrying task",
+    "get_dead_tasks": "Error getting dead tasks",
+    "redrive_dead_tasks": "Error redriving dead tasks",
     "explain_task": "Error explaining task",
     "create_schedule": "Error creating schedule",
     "list_schedules": "Error listing schedules",

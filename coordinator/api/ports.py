@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from coordinator.broker.channel import Depth
+from coordinator.domain.dead_filter import DeadFilter
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
+from coordinator.recovery.cancelling import Cancelled
+from coordinator.recovery.redriving import Redriven, RedrivenMany
+from coordinator.registry.dead_tasks import DeadPage
 from coordinator.registry.explaining import Explanation
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
@@ -17,12 +21,15 @@ from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
 
 __all__ = [
+    "Cancels",
     "Clears",
     "CommandsAgents",
     "Explains",
     "KeepsSchedules",
+    "ListsDead",
     "LooksAtQueues",
     "Queries",
+    "Redrives",
     "Submits",
     "SubmitsMany",
 ]
@@ -44,6 +51,34 @@ class Clears(Protocol):
     """`submission.clearer.QueueClearer`."""
 
     async def clear(self, priority: Priority) -> int: ...
+
+
+class Cancels(Protocol):
+    """`recovery.cancelling.Canceller`."""
+
+    async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled: ...
+
+
+class ListsDead(Protocol):
+    """`registry.dead_tasks.DeadTasks`."""
+
+    async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage: ...
+
+
+class Redrives(Protocol):
+    """`recovery.redriving.Redriver`."""
+
+    async def redrive(
+        self,
+        task_id: str,
+        *,
+        task_data: dict[str, Any] | None = None,
+        delay: timedelta = ...,
+    ) -> Redriven: ...
+
+    async def redrive_dead(
+        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+    ) -> RedrivenMany: ...
 
 
 class LooksAtQueues(Protocol):

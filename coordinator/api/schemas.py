@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
 
@@ -12,9 +13,14 @@ from coordinator.protocol.priority import Priority
 __all__ = [
     "BackoffBody",
     "BatchBody",
+    "CancelTaskBody",
+    "DeadTasksFilter",
+    "DeadTasksQuery",
     "DiscoverAgents",
     "Heartbeat",
+    "RedriveDeadBody",
     "RegisterAgent",
+    "RetryTaskBody",
     "SubmitTaskBody",
     "TaskRequirements",
     "UpdateStatus",
@@ -189,3 +195,60 @@ class BatchBody(BaseModel):
         ),
     ] = Field(description="Each as in `POST /tasks/submit`.")
     """Anything at all, because each is answered with a verdict of its own."""
+
+
+class CancelTaskBody(BaseModel):
+    """Why a task is cancelled."""
+
+    model_config = _example(reason="submitted by mistake")
+
+    reason: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="For people; kept as the message of the task's error."
+    )
+
+
+class RetryTaskBody(BaseModel):
+    """How an ended task is tried again."""
+
+    model_config = _example(delay_seconds=60)
+
+    task_data: dict[str, Any] | None = Field(
+        default=None, description="In place of the task's own."
+    )
+    delay_seconds: Annotated[float, Field(ge=0, le=366 * 86400)] | None = Field(
+        default=None, description="Seconds until it goes to its queue; at most a year."
+    )
+
+
+class DeadTasksFilter(BaseModel):
+    """Which dead tasks are meant: all that is given must match."""
+
+    error_type: str | None = Field(default=None, description="What they died of.")
+    lane: str | None = Field(default=None, description="The lane that they are of.")
+    task_type: str | None = Field(default=None, description="Their `task_data.task_type`.")
+    submitted_from: datetime | None = Field(default=None, description="Not before this.")
+    submitted_before: datetime | None = Field(default=None, description="Before this.")
+
+
+class DeadTasksQuery(DeadTasksFilter):
+    """Which of them, and which page."""
+
+    limit: int = Field(default=100, ge=1, le=1000, description="Tasks on one page.")
+    cursor: str | None = Field(default=None, description="The `next_cursor` of the page before.")
+
+
+class RedriveDeadBody(DeadTasksFilter):
+    """Which dead tasks are tried again, and how fast."""
+
+    DEFAULT_LIMIT: ClassVar[int] = 1000
+
+    model_config = _example(error_type="ConnectionError", rate_per_second=50, dry_run=True)
+
+    rate_per_second: Annotated[float, Field(ge=0.01, le=10_000)] | None = Field(
+        default=None,
+        description="Tasks that go to their queues in a second; by default all at once.",
+    )
+    limit: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        default=None, description=f"Tasks in one request; by default {DEFAULT_LIMIT}."
+    )
+    dry_run: bool | None = Field(default=None, description="Only count them.")

@@ -11,11 +11,14 @@ from fastapi import Depends, Request
 from coordinator.submission.limits import Limits
 
 from .ports import (
+    Cancels,
     Clears,
     CommandsAgents,
     Explains,
     KeepsSchedules,
+    ListsDead,
     Queries,
+    Redrives,
     Submits,
     SubmitsMany,
 )
@@ -31,6 +34,9 @@ class Services:
     submitter: Submits
     batches: SubmitsMany
     clearer: Clears
+    canceller: Cancels
+    redriver: Redrives
+    dead_tasks: ListsDead
     registry: Queries
     registrar: CommandsAgents
     explainer: Explains

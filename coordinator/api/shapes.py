@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from coordinator.domain.task import Task
 from coordinator.protocol.priority import Priority
 from coordinator.registry.views import AgentView, Statistics, TaskView
 
@@ -15,6 +16,7 @@ from .rendering import iso
 __all__ = [
     "STRATEGY",
     "agent_shape",
+    "dead_shape",
     "priority_shape",
     "queue_shape",
     "task_shape",
@@ -63,6 +65,23 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "agent_id": task.agent_id,
         "progress": task.progress,
         "result": task.result,
+        "error": task.error,
+    }
+
+
+def dead_shape(task: Task) -> dict[str, Any]:
+    """A dead task in a list: all but its content."""
+    return {
+        "task_id": task.task_id,
+        "task_type": task.task_type,
+        "priority": task.priority,
+        "lane": task.lane,
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "max_attempts": task.max_attempts,
+        "submitted_at": _maybe(task.submitted_at),
+        "ended_at": _maybe(task.ended_at),
+        "agent_id": task.agent_id,
         "error": task.error,
     }
 

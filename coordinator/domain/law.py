@@ -327,7 +327,7 @@ def _cancelled(task: Task, event: Event, data: TaskCancelled, _: Rules) -> Folde
         task = task._replace(settled=max(task.settled, data.attempt))
     if task.ended or (data.reason == CLEARED and data.attempt < task.attempt):
         return Folded(task)
-    error = {"type": "Cancelled", "message": data.reason, "retryable": False}
+    error = {"type": "Cancelled", "message": data.message or data.reason, "retryable": False}
     return _ended(task, event, State.CANCELLED, error=error)
 
 

@@ -165,6 +165,8 @@ class TaskCancelled(TaskEvent):
     TYPE = "task.cancelled"
     reason: str
     """`requested`, or `cleared` with its queue."""
+    message: str | None = None
+    """Why, in the words of whoever asked for it."""
 
 
 class TaskExpired(TaskEvent):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from coordinator.domain.task import Task
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Publishes", "Reopen"]
+__all__ = ["FindTask", "Publishes", "Reopen"]
 
 
 class Reopen(Protocol):
@@ -25,3 +27,11 @@ class Publishes(Protocol):
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None: ...
+
+
+class FindTask(Protocol):
+    """`registry.Registry.standing`: how a task stands, and the message that its content is from;
+    raises `TaskNotFound`.
+    """
+
+    async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]: ...

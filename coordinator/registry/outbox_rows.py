@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic_core import from_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
 from coordinator.protocol.task import TaskMessage
 
 from . import schema
+from .contents import contents
 from .event_rows import chunks
 from .ledger import Ledger
 from .schema import from_micros, micros
@@ -75,6 +75,10 @@ class OutboxRows:
         """The broker does not have these: anybody may claim them again."""
         await self._ledger.write(partial(_give_back, refused))
 
+    async def withdraw(self, task_id: str, generation: int) -> None:
+        """The task has ended: nothing of this generation is to be published."""
+        await self._ledger.write(partial(_withdraw, task_id, generation))
+
 
 def _free(now: datetime) -> sa.ColumnElement[bool]:
     return ~table.c.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
@@ -100,9 +104,9 @@ def _claim(now: datetime, most: int, connection: Connection) -> list[TaskMessage
     tasks = _tasks(connection, {row.task_id for row in rows})
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
     _delete(connection, [_key(row) for row in rows if row not in wanted])
-    contents = _contents(connection, [tasks[row.task_id] for row in wanted])
+    messages = contents(connection, [tasks[row.task_id] for row in wanted])
     return [
-        contents[row.task_id].model_copy(
+        messages[row.task_id].model_copy(
             update={
                 "generation": row.generation,
                 "attempt": row.attempt,
@@ -129,18 +133,6 @@ def _tasks(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
     return found
 
 
-def _contents(connection: Connection, tasks: Sequence[Task]) -> dict[str, TaskMessage]:
-    """The message that each task's content is from, by task."""
-    events = schema.events
-    found: dict[str, TaskMessage] = {}
-    for ids in chunks({task.submission for task in tasks if task.submission is not None}):
-        query = sa.select(events.c.data).where(events.c.id.in_(ids), events.c.agent_id == "")
-        for data in connection.execute(query).scalars():
-            message = TaskMessage.model_validate(from_json(data)["task"])
-            found[message.task_id] = message
-    return found
-
-
 def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
     _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
 
@@ -149,6 +141,11 @@ def _give_back(refused: Sequence[TaskMessage], connection: Connection) -> None:
     keys = [(one.task_id, one.generation, one.attempt) for one in refused]
     if keys:
         connection.execute(table.update().where(sa.tuple_(*_KEY).in_(keys)).values(claimed_until=0))
+
+
+def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
+    this = (table.c.task_id == task_id) & (table.c.generation == generation)
+    connection.execute(table.delete().where(this))
 
 
 def _delete(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> None:

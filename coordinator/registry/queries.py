@@ -50,13 +50,21 @@ class LedgerQueries:
         """Which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_known, pending))
 
+    async def standing(
+        self, task_id: str, pending: Sequence[Event] = ()
+    ) -> tuple[Task, TaskMessage]:
+        """How the task stands in the law, and the message that its content is from. Raises
+        `TaskNotFound` or `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(_standing, task_id, pending))
+
     async def totals(self, pending: Sequence[Event] = ()) -> tuple[Tally, set[event_rows.Identity]]:
         """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_totals, pending))
 
 
 def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
-    return _view(connection, *_found(task_id, pending, connection))
+    return _view(connection, *_standing(task_id, pending, connection))
 
 
 def _submissions(
@@ -65,14 +73,13 @@ def _submissions(
     found: dict[str, TaskMessage] = {}
     for task_id, events in pending.items():
         with contextlib.suppress(TaskNotFound):
-            found[task_id] = _content(connection, *_found(task_id, events, connection))
+            found[task_id] = _standing(task_id, events, connection)[1]
     return found
 
 
-def _found(
+def _standing(
     task_id: str, pending: Sequence[Event], connection: Connection
-) -> tuple[Task, list[Event]]:
-    """The task, and those of ``pending`` that the ledger does not have. Raises `TaskNotFound`."""
+) -> tuple[Task, TaskMessage]:
     query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
     task = None if row is None else task_of(row)
@@ -82,11 +89,10 @@ def _found(
         task = fold(task, event).task
     if task is None or not task.known:
         raise TaskNotFound(task_id)
-    return task, unfolded
+    return task, _content(connection, task, unfolded)
 
 
-def _view(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskView:
-    content = _content(connection, task, unfolded)
+def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
     return TaskView(
         task_id=task.task_id,
         state=task.state.value,

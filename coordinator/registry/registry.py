@@ -15,6 +15,7 @@ from typing import NoReturn
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.source_book import SourceBook
 from coordinator.domain.tally import Tally
+from coordinator.domain.task import Task
 from coordinator.errors import AgentNotFound, LedgerUnavailable, TaskNotFound
 from coordinator.protocol.events import AgentEvent, Event, SourceOpened, TaskEvent, TaskSubmitted
 from coordinator.protocol.task import TaskMessage
@@ -132,6 +133,16 @@ class Registry:
         return await self._queries.submissions(
             {task_id: self._overlay.of(task_id) for task_id in task_ids}
         )
+
+    async def standing(self, task_id: str) -> tuple[Task, TaskMessage]:
+        """How a task stands in the law, and the message that its content is from; raises as `task`
+        does.
+        """
+        try:
+            return await self._queries.standing(task_id, self._overlay.of(task_id))
+        except TaskNotFound:
+            await self._catch_up()
+            return await self._queries.standing(task_id, self._overlay.of(task_id))
 
     async def statistics(self) -> Statistics:
         """Raises `LedgerUnavailable`."""

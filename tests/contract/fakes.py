@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -12,12 +12,17 @@ from fastapi import FastAPI
 
 from coordinator.api import QueueSizes, Services, create_app
 from coordinator.broker.channel import Depth
+from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task import State, Task
 from coordinator.errors import AgentNotFound, Conflict, ScheduleNotFound, TaskNotFound
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
+from coordinator.recovery.cancelling import Cancelled
+from coordinator.recovery.redriving import Redriven, RedrivenMany
+from coordinator.registry.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.explaining import AgentSaid, Explanation
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
@@ -78,6 +83,22 @@ def a_task(**changes: Any) -> TaskView:
             error=None,
         ),
         **changes,
+    )
+
+
+def a_dead_task() -> Task:
+    return Task(
+        task_id="task-1",
+        state=State.DEAD,
+        attempt=3,
+        max_attempts=3,
+        priority=Priority.NORMAL,
+        lane="any",
+        task_type="count",
+        submitted_at=NOW,
+        agent_id="hermes-agent",
+        ended_at=NOW,
+        error={"type": "ValueError", "message": "no", "retryable": True},
     )
 
 
@@ -147,12 +168,18 @@ class Fakes:
         self.waiting: dict[str, Depth | None] = {}
         self.book = SourceBook()
         self.warned: str | None = None
+        self.reasons: list[str | None] = []
+        self.edits: list[dict[str, Any] | None] = []
+        self.filters: list[DeadFilter] = []
 
     def services(self, **changes: Any) -> Services:
         given: dict[str, Any] = {
             "submitter": self,
             "batches": self,
             "clearer": self,
+            "canceller": self,
+            "redriver": self,
+            "dead_tasks": self,
             "registry": self,
             "registrar": self,
             "explainer": self,
@@ -190,6 +217,38 @@ class Fakes:
     async def clear(self, priority: Priority) -> int:
         self.fail()
         return 7
+
+    async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
+        task = await self.task(task_id)
+        self.reasons.append(reason)
+        return Cancelled(task_id=task_id, was=State(task.state), cancelled_at=NOW)
+
+    async def redrive(
+        self,
+        task_id: str,
+        *,
+        task_data: dict[str, Any] | None = None,
+        delay: timedelta = timedelta(),
+    ) -> Redriven:
+        task = await self.task(task_id)
+        self.edits.append(task_data)
+        return Redriven(task_id=task_id, generation=2, was=State(task.state), due=NOW + delay)
+
+    async def redrive_dead(
+        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+    ) -> RedrivenMany:
+        self.fail()
+        self.filters.append(wanted)
+        redriven = 0 if dry_run else min(limit, 3)
+        due = None if dry_run else NOW + timedelta(seconds=0 if rate is None else redriven / rate)
+        return RedrivenMany(matched=3, redriven=redriven, last_due=due)
+
+    async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage:
+        self.fail()
+        self.filters.append(wanted)
+        group = DeadGroup(error_type="ValueError", count=3, first_at=NOW, last_at=NOW)
+        tasks = [a_dead_task() for _ in range(min(limit, 3))]
+        return DeadPage(total=3, groups=[group], tasks=tasks, next_cursor=cursor)
 
     async def look(self, queues: Iterable[str]) -> dict[str, Depth | None]:
         self.fail()

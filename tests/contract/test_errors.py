@@ -19,6 +19,7 @@ from coordinator.errors import (
     PayloadTooLarge,
     TooManyLanes,
     TopologyConflict,
+    WrongState,
 )
 
 from .fakes import Fakes, over
@@ -63,6 +64,10 @@ async def client(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
         ("POST", "/tasks/queues/low/clear", None, "Error clearing queue: boom"),
         ("GET", "/tasks/a", None, "Error getting task: boom"),
         ("GET", "/tasks/a/explain", None, "Error explaining task: boom"),
+        ("POST", "/tasks/a/cancel", None, "Error cancelling task: boom"),
+        ("POST", "/tasks/a/retry", {}, "Error retrying task: boom"),
+        ("GET", "/tasks/dead", None, "Error getting dead tasks: boom"),
+        ("POST", "/tasks/dead/redrive", None, "Error redriving dead tasks: boom"),
     ],
 )
 async def test_what_nobody_expected_is_a_500_with_the_contracts_sentence(
@@ -179,6 +184,25 @@ async def test_a_submission_that_is_refused_is_told_why(
     assert answer.json() == {"detail": str(failure)}
 
 
+@pytest.mark.parametrize("what", ["cancel", "retry"])
+async def test_what_a_tasks_state_forbids_is_a_409_that_names_it(
+    fakes: Fakes, client: httpx.AsyncClient, what: str
+) -> None:
+    fakes.failure = WrongState("The task is completed already")
+    answer = await client.post(f"/tasks/a/{what}")
+    assert answer.status_code == 409
+    assert answer.json() == {"detail": "The task is completed already"}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "submitted_before=soon"])
+async def test_a_wrong_filter_of_dead_tasks_is_a_422_that_names_it(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    answer = await client.get(f"/tasks/dead?{query}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [query.partition("=")[0]]
+
+
 @PREFIXES
 @pytest.mark.parametrize(
     ("method", "path", "body", "sentence"),
@@ -189,6 +213,8 @@ async def test_a_submission_that_is_refused_is_told_why(
         ("DELETE", "/agents/nobody", None, "Agent not found"),
         ("GET", "/tasks/nothing", None, "Task not found"),
         ("GET", "/tasks/nothing/explain", None, "Task not found"),
+        ("POST", "/tasks/nothing/cancel", None, "Task not found"),
+        ("POST", "/tasks/nothing/retry", None, "Task not found"),
         ("GET", "/nowhere", None, "There is nothing at {path}: see /docs"),
     ],
 )
@@ -259,6 +285,14 @@ async def test_clearing_an_unknown_priority_is_a_400_that_repeats_it(
         ("/tasks/submit/batch", {}, ["tasks"]),
         ("/tasks/submit/batch", {"tasks": {}}, ["tasks"]),
         ("/agents/discover", {"capabilities": "gpu"}, ["capabilities"]),
+        ("/tasks/a/cancel", {"reason": "x" * 1001}, ["reason"]),
+        ("/tasks/a/retry", {"delay_seconds": -1}, ["delay_seconds"]),
+        ("/tasks/a/retry", {"delay_seconds": 4e7}, ["delay_seconds"]),
+        ("/tasks/a/retry", {"task_data": "text"}, ["task_data"]),
+        ("/tasks/a/retry", {"task_data": DEEP}, ["task_data"]),
+        ("/tasks/dead/redrive", {"limit": 0, "dry_run": "perhaps"}, ["limit", "dry_run"]),
+        ("/tasks/dead/redrive", {"rate_per_second": 0}, ["rate_per_second"]),
+        ("/tasks/dead/redrive", {"submitted_from": "soon"}, ["submitted_from"]),
         ("/agents/a/heartbeat", {"load_metrics": {"cpu": "full"}}, ["load_metrics.cpu"]),
     ],
 )

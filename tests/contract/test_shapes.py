@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -434,6 +434,90 @@ async def test_a_submission_that_nobody_could_do_is_answered_with_a_warning(
     assert "warning" not in ok(await client.post("tasks/submit", json=body))
     fakes.warned = "No agent is there."
     assert ok(await client.post("tasks/submit", json=body))["warning"] == "No agent is there."
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(None, None), ({}, None), ({"reason": "by mistake"}, "by mistake")]
+)
+async def test_cancelling_tells_what_the_task_was(
+    client: httpx.AsyncClient, fakes: Fakes, body: dict[str, Any] | None, reason: str | None
+) -> None:
+    fakes.tasks["a/b"] = a_task(state="waiting")
+    assert ok(await client.post("tasks/a%2Fb/cancel", json=body)) == {
+        "status": "success",
+        "message": "Task a/b cancelled",
+        "task_id": "a/b",
+        "was": "waiting",
+        "cancelled_at": AT,
+    }
+    assert fakes.reasons == [reason]
+
+
+async def test_a_retry_is_answered_with_its_generation_and_when_it_is_due(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.tasks["a"] = a_task(state="dead")
+    assert ok(await client.post("tasks/a/retry")) == {
+        "status": "success",
+        "message": "Task a will be tried again",
+        "task_id": "a",
+        "was": "dead",
+        "generation": 2,
+        "due_at": AT,
+    }
+    later = ok(await client.post("tasks/a/retry", json={"delay_seconds": 1, "task_data": {"n": 2}}))
+    assert later["due_at"] == "2026-01-31T12:00:01.123456+00:00"
+    assert fakes.edits == [None, {"n": 2}]
+
+
+async def test_dead_tasks_are_told_by_error_and_one_by_one(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    query = "error_type=ValueError&lane=any&task_type=count&submitted_from=2026-01-31&limit=1"
+    answer = ok(await client.get(f"tasks/dead?{query}&cursor=1.a"))
+    assert answer == {
+        "status": "success",
+        "total": 3,
+        "groups": [{"error_type": "ValueError", "count": 3, "first_at": AT, "last_at": AT}],
+        "tasks": [
+            {
+                "task_id": "task-1",
+                "task_type": "count",
+                "priority": "normal",
+                "lane": "any",
+                "generation": 1,
+                "attempt": 3,
+                "max_attempts": 3,
+                "submitted_at": AT,
+                "ended_at": AT,
+                "agent_id": "hermes-agent",
+                "error": {"type": "ValueError", "message": "no", "retryable": True},
+            }
+        ],
+        "next_cursor": "1.a",
+    }
+    (wanted,) = fakes.filters
+    assert (wanted.error_type, wanted.lane, wanted.task_type) == ("ValueError", "any", "count")
+    assert wanted.submitted_from == datetime(2026, 1, 31, tzinfo=UTC)
+
+
+async def test_a_redrive_tells_how_many_and_a_dry_one_only_how_many_would_be(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    body: dict[str, Any] = {"error_type": "ValueError", "rate_per_second": 2, "limit": 2}
+    answer = ok(await client.post("tasks/dead/redrive", json=body))
+    assert answer == {
+        "status": "success",
+        "message": "2 of 3 dead tasks redriven",
+        "dry_run": False,
+        "matched": 3,
+        "redriven": 2,
+        "last_due_at": "2026-01-31T12:00:01.123456+00:00",
+    }
+    dry = ok(await client.post("tasks/dead/redrive", json=body | {"dry_run": True}))
+    assert dry["message"] == "2 of 3 dead tasks would be redriven"
+    assert (dry["dry_run"], dry["redriven"], dry["last_due_at"]) == (True, 0, None)
+    assert [wanted.error_type for wanted in fakes.filters] == ["ValueError"] * 2
 
 
 async def test_a_task_called_like_another_endpoint_does_not_hide_it(

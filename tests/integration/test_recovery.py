@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -73,6 +74,29 @@ class Service:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()["task"]
         return found
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = await self.http.post(path, json=body or None)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def dead(self, **filters: Any) -> dict[str, Any]:
+        answer = await self.http.get("/tasks/dead", params=filters)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def dead_ids(self, **filters: Any) -> list[str]:
+        """Over all pages."""
+        found: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await self.dead(**filters, **cursor)
+            found += [task["task_id"] for task in page["tasks"]]
+            if page["next_cursor"] is None:
+                return found
+            cursor = {"cursor": page["next_cursor"]}
 
     async def ends(self, task_id: str) -> dict[str, Any]:
         async def ended() -> dict[str, Any] | None:
@@ -186,3 +210,145 @@ async def test_a_scheduled_task_runs_on_time(service: Service) -> None:
         assert (await service.task(task_id))["state"] == "scheduled"
         await service.becomes(task_id, "completed")
     assert due <= started[0] <= due + timedelta(seconds=1.5)
+
+
+async def test_a_task_is_cancelled_in_every_state_and_the_answer_tells_which(
+    service: Service,
+) -> None:
+    agent = service.agent(slots=2)
+    runs: list[str] = []
+    stopped: list[str] = []
+
+    @agent.task("fails")
+    async def fails(_: Task) -> None:
+        raise RetryLater(after=3600)
+
+    @agent.default
+    async def work(task: Task) -> None:
+        runs.append(task.id)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            stopped.append(task.id)
+            raise
+
+    soon = datetime.now(UTC) + timedelta(seconds=1.5)
+    queued = await service.submit(requirements=GPU.as_dict())
+    scheduled = await service.submit(log_alone=True, not_before=soon)
+    offline = await service.submit()
+    assert (await service.post(f"/tasks/{offline}/cancel"))["was"] == "queued"
+    async with agent.running():
+        running = await service.submit()
+        waiting = await service.submit(task_data={"task_type": "fails"})
+        await service.becomes(running, "running")
+        await service.becomes(waiting, "waiting")
+        for task_id, was in (
+            (queued, "queued"),
+            (scheduled, "scheduled"),
+            (running, "running"),
+            (waiting, "waiting"),
+        ):
+            answer = await service.post(f"/tasks/{task_id}/cancel", reason="by mistake")
+            assert answer["was"] == was
+            task = await service.task(task_id)
+            assert (task["state"], task["error"]["type"]) == ("cancelled", "Cancelled")
+            assert task["error"]["message"] == "by mistake"
+            again = await service.http.post(f"/tasks/{task_id}/cancel")
+            assert again.status_code == 409
+            assert "cancelled already" in again.json()["detail"]
+        await eventually(lambda: running in stopped)
+        last = await service.submit()  # its turn is after the one that was cancelled in the queue
+        await eventually(lambda: last in runs)
+        await eventually(lambda: datetime.now(UTC) > soon + timedelta(seconds=1))
+        assert scheduled not in runs
+        assert not set(runs) - {running, last, offline}
+        if offline in runs:
+            await eventually(lambda: offline in stopped)
+        assert (await service.task(offline))["state"] == "cancelled"
+        await service.post(f"/tasks/{last}/cancel")
+    assert await service.stored(sa.select(schema.outbox)) == []
+    assert (await service.http.post("/tasks/nobody/cancel")).status_code == 404
+
+
+async def test_dead_tasks_are_listed_by_error_and_tried_again(service: Service) -> None:
+    agent = service.agent(slots=4)
+    mended: list[str] = []
+
+    @agent.default
+    async def work(task: Task) -> Any:
+        if not mended:
+            raise ValueError(task.id)
+        return task.data
+
+    @agent.task("other")
+    async def other(_: Task) -> None:
+        raise Discard("no")
+
+    async with agent.running():
+        ids = [await service.submit(max_attempts=1, task_data={"n": n}) for n in range(5)]
+        odd = await service.submit(task_data={"task_type": "other"})
+        for task_id in (*ids, odd):
+            await service.becomes(task_id, "dead")
+        found = await service.dead()
+        assert found["total"] == 6
+        assert {group["error_type"]: group["count"] for group in found["groups"]} == {
+            "ValueError": 5,
+            "Discard": 1,
+        }
+        pages = await service.dead_ids(error_type="ValueError", limit=2)
+        assert sorted(pages) == sorted(ids)
+        assert len(pages) == 5
+        wrong = await service.http.get("/tasks/dead", params={"cursor": "x"})
+        assert wrong.status_code == 422
+        assert (await service.dead(task_type="other"))["tasks"][0]["task_id"] == odd
+        assert (await service.dead(lane="cap:gpu"))["total"] == 0
+        assert (await service.dead(submitted_before="2020-01-01"))["total"] == 0
+        failed = (await service.http.get("/tasks/status")).json()["stats"]
+        assert failed["tasks_failed"] == 6
+
+        mended.append("now")
+        edited, *rest = ids
+        answers = await asyncio.gather(
+            *(
+                service.http.post(f"/tasks/{edited}/retry", json={"task_data": {"n": "new"}})
+                for _ in range(3)
+            )
+        )
+        assert {answer.status_code for answer in answers} <= {200, 409}
+        task = await service.becomes(edited, "completed")
+        assert (task["generation"], task["attempt"]) == (2, 1)
+        assert task["task_data"] == task["result"] == {"n": "new"}
+        assert (await service.http.post(f"/tasks/{edited}/retry")).status_code == 409
+
+        dry = await service.post("/tasks/dead/redrive", error_type="ValueError", dry_run=True)
+        assert (dry["matched"], dry["redriven"]) == (4, 0)
+        started = datetime.now(UTC)
+        done = await service.post(
+            "/tasks/dead/redrive", error_type="ValueError", rate_per_second=4, limit=3
+        )
+        assert (done["matched"], done["redriven"]) == (4, 3)
+        last_due = datetime.fromisoformat(done["last_due_at"])
+        assert timedelta(seconds=0.4) < last_due - started < timedelta(seconds=2)
+
+        async def three_are_done() -> bool:
+            states = [(await service.task(task_id))["state"] for task_id in rest]
+            return sorted(states) == ["completed"] * 3 + ["dead"]
+
+        await eventually(three_are_done)
+        stats = (await service.http.get("/tasks/status")).json()["stats"]
+        assert (stats["tasks_completed"], stats["tasks_failed"]) == (4, 2)
+        assert stats["tasks_distributed"] == 6
+
+
+async def test_a_cancelled_task_is_tried_again_after_a_delay_and_cancelled_meanwhile(
+    service: Service,
+) -> None:
+    task_id = await service.submit(expires_at=datetime.now(UTC) + timedelta(hours=1))
+    await service.post(f"/tasks/{task_id}/cancel")
+    answer = await service.post(f"/tasks/{task_id}/retry", delay_seconds=3600)
+    assert (answer["was"], answer["generation"]) == ("cancelled", 2)
+    assert (await service.task(task_id))["state"] == "scheduled"
+    again = await service.post(f"/tasks/{task_id}/cancel")
+    assert again["was"] == "scheduled"
+    task = await service.task(task_id)
+    assert (task["state"], task["generation"]) == ("cancelled", 2)

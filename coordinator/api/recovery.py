@@ -1,0 +1,164 @@
+"""What is done about tasks over HTTP when things go wrong: cancel one, see what died, try again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.submission.limits import check_data
+
+from .answers import CancelledAnswer, DeadTasksAnswer, RedrivenAnswer, RedrivenManyAnswer
+from .documented import errors
+from .endpoint import Endpoint
+from .path_segments import SEGMENT
+from .rendering import Answer, iso, timestamp
+from .schemas import (
+    CancelTaskBody,
+    DeadTasksFilter,
+    DeadTasksQuery,
+    RedriveDeadBody,
+    RetryTaskBody,
+)
+from .services import Wired
+from .shapes import dead_shape
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=Endpoint)
+
+TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
+
+
+@router.get(
+    "/dead",
+    summary="Dead tasks, by error",
+    response_model=DeadTasksAnswer,
+    responses=errors("get_dead_tasks", 422, 503),
+)
+async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> Answer:
+    """The tasks whose attempts are spent, or that no attempt would do: how many died of what, and
+    each, the last that died first. They stay until somebody tries them again or deletes them.
+    """
+    page = await wired.dead_tasks.page(_filter(query), limit=query.limit, cursor=query.cursor)
+    return Answer(
+        {
+            "status": "success",
+            "total": page.total,
+            "groups": [
+                {
+                    "error_type": group.error_type,
+                    "count": group.count,
+                    "first_at": iso(group.first_at),
+                    "last_at": iso(group.last_at),
+                }
+                for group in page.groups
+            ],
+            "tasks": [dead_shape(task) for task in page.tasks],
+            "next_cursor": page.next_cursor,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.post(
+    "/dead/redrive",
+    summary="Try dead tasks again",
+    response_model=RedrivenManyAnswer,
+    responses=errors("redrive_dead_tasks", 413, 422, 503),
+)
+async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> Answer:
+    """Sends the dead tasks that match every filter round again, the first that died first; all of
+    them where no filter is given. With `dry_run` it only counts them.
+    """
+    asked = body or RedriveDeadBody()
+    dry_run = bool(asked.dry_run)
+    limit = RedriveDeadBody.DEFAULT_LIMIT if asked.limit is None else asked.limit
+    done = await wired.redriver.redrive_dead(
+        _filter(asked), rate=asked.rate_per_second, limit=limit, dry_run=dry_run
+    )
+    verb = "would be redriven" if dry_run else "redriven"
+    count = min(done.matched, limit) if dry_run else done.redriven
+    return Answer(
+        {
+            "status": "success",
+            "message": f"{count} of {done.matched} dead tasks {verb}",
+            "dry_run": dry_run,
+            "matched": done.matched,
+            "redriven": done.redriven,
+            "last_due_at": None if done.last_due is None else iso(done.last_due),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.post(
+    f"/{{task_id:{SEGMENT}}}/cancel",
+    summary="Cancel a task",
+    response_model=CancelledAnswer,
+    responses=errors("cancel_task", 404, 409, 413, 422, 503),
+)
+async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None) -> Answer:
+    """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
+    never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
+    its state.
+    """
+    done = await wired.canceller.cancel(task_id, None if body is None else body.reason)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} cancelled",
+            "task_id": task_id,
+            "was": done.was.value,
+            "cancelled_at": iso(done.cancelled_at),
+        }
+    )
+
+
+@router.post(
+    f"/{{task_id:{SEGMENT}}}/retry",
+    summary="Try an ended task again",
+    response_model=RedrivenAnswer,
+    responses=errors("retry_task", 404, 409, 413, 422, 503),
+)
+async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None) -> Answer:
+    """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
+    attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
+    """
+    asked = body or RetryTaskBody()
+    if asked.task_data is not None:
+        check_data(asked.task_data, "task_data", wired.limits)
+    done = await wired.redriver.redrive(
+        task_id,
+        task_data=asked.task_data,
+        delay=timedelta(seconds=asked.delay_seconds or 0),
+    )
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} will be tried again",
+            "task_id": task_id,
+            "was": done.was.value,
+            "generation": done.generation,
+            "due_at": iso(done.due),
+        }
+    )
+
+
+def _filter(asked: DeadTasksFilter) -> DeadFilter:
+    return DeadFilter(
+        error_type=asked.error_type,
+        lane=asked.lane,
+        task_type=asked.task_type,
+        submitted_from=_aware(asked.submitted_from),
+        submitted_before=_aware(asked.submitted_before),
+    )
+
+
+def _aware(instant: datetime | None) -> datetime | None:
+    """An instant without an offset is in UTC."""
+    if instant is None or instant.tzinfo is not None:
+        return instant
+    return instant.replace(tzinfo=UTC)

@@ -1,0 +1,19 @@
+"""Which dead tasks are meant: by what they died of, and by what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = ["DeadFilter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadFilter:
+    """All that is given must match; None matches every task."""
+
+    error_type: str | None = None
+    lane: str | None = None
+    task_type: str | None = None
+    submitted_from: datetime | None = None
+    submitted_before: datetime | None = None

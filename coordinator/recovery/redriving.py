@@ -1,0 +1,168 @@
+"""Sends ended tasks round again, as a new generation.
+
+A redrive is a message to the log alone, as a submission with a time of its own is: folded, it makes
+the task `scheduled`, and the outbox puts it on its queue when it is due. Its id is made of the task
+and the generation, so that two who redrive a task at the same time redrive it once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import State, Task
+from coordinator.errors import WrongState
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import task_token
+from coordinator.protocol.topology import LOG
+
+from .ports import FindTask, Publishes
+
+__all__ = ["REDRIVABLE", "Redriven", "RedrivenMany", "Redriver"]
+
+logger = logging.getLogger(__name__)
+
+REDRIVABLE = (State.DEAD, State.EXPIRED, State.CANCELLED)
+"""What did not get its work done. A task that is completed is submitted anew, under another id."""
+
+CHUNK = 200
+"""Tasks that are read, with their content, and published at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven:
+    """The task will be tried again."""
+
+    task_id: str
+    generation: int
+    was: State
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedrivenMany:
+    """What a redrive by filter came to."""
+
+    matched: int
+    redriven: int
+    last_due: datetime | None
+    """When the last of them goes to its queue; None where none was redriven."""
+
+
+class FindsDead(Protocol):
+    """`registry.dead_tasks.DeadTasks`."""
+
+    async def count(self, wanted: DeadFilter) -> int: ...
+
+    async def next(
+        self, wanted: DeadFilter, *, after: Task | None, most: int
+    ) -> list[tuple[Task, TaskMessage]]: ...
+
+
+class Redriver:
+    """``note`` is told of each message once the broker has confirmed it."""
+
+    def __init__(
+        self,
+        *,
+        find: FindTask,
+        dead: FindsDead,
+        publisher: Publishes,
+        secret: bytes,
+        note: Callable[[TaskMessage], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._find = find
+        self._dead = dead
+        self._publisher = publisher
+        self._secret = secret
+        self._note = note
+        self._now = now
+
+    async def redrive(
+        self,
+        task_id: str,
+        *,
+        task_data: dict[str, Any] | None = None,
+        delay: timedelta = timedelta(),
+    ) -> Redriven:
+        """Send one task round again, with other data where they are given.
+
+        Raises `TaskNotFound`, `WrongState` or `Unavailable`: repeating is safe.
+        """
+        task, message = await self._find(task_id)
+        if task.state not in REDRIVABLE:
+            raise WrongState(
+                f"The task is {task.state}: only one that is {', '.join(REDRIVABLE)} can be"
+                " tried again"
+            )
+        due = self._now() + delay
+        again = self._again(task, message, due, task_data)
+        await self._publish(again)
+        return Redriven(task_id=task_id, generation=again.generation, was=task.state, due=due)
+
+    async def redrive_dead(
+        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+    ) -> RedrivenMany:
+        """Send the dead tasks that match round again, the first that died first.
+
+        ``rate`` of them go to their queues in a second; None is all at once. Raises `Unavailable`:
+        those that were sent by then are, and a repetition goes on with the rest.
+        """
+        matched = await self._dead.count(wanted)
+        if dry_run:
+            return RedrivenMany(matched=matched, redriven=0, last_due=None)
+        spacing = timedelta() if rate is None else timedelta(seconds=1 / rate)
+        start, redriven, last, due = self._now(), 0, None, None
+        while redriven < limit:
+            found = await self._dead.next(wanted, after=last, most=min(CHUNK, limit - redriven))
+            if not found:
+                break
+            dues = [start + spacing * (redriven + number) for number in range(len(found))]
+            await self._publish_all(
+                [
+                    self._again(task, message, due, None)
+                    for (task, message), due in zip(found, dues, strict=True)
+                ]
+            )
+            redriven, last, due = redriven + len(found), found[-1][0], dues[-1]
+        logger.info("redrove dead tasks", extra={"matched": matched, "redriven": redriven})
+        return RedrivenMany(matched=matched, redriven=redriven, last_due=due)
+
+    def _again(
+        self,
+        task: Task,
+        message: TaskMessage,
+        due: datetime,
+        task_data: dict[str, Any] | None,
+    ) -> TaskMessage:
+        """Its deadline, if it had one, does not count any more: a person wants it done."""
+        generation = task.generation + 1
+        return message.model_copy(
+            update={
+                "generation": generation,
+                "attempt": 1,
+                "task_data": message.task_data if task_data is None else task_data,
+                "not_before": due,
+                "expires_at": None,
+                "previous_progress": task.progress,
+                "task_token": task_token(self._secret, task.task_id, generation, 1),
+            }
+        )
+
+    async def _publish_all(self, tasks: Sequence[TaskMessage]) -> None:
+        ended = await asyncio.gather(
+            *(self._publish(task) for task in tasks), return_exceptions=True
+        )
+        for failure in ended:
+            if failure is not None:
+                raise failure
+
+    async def _publish(self, task: TaskMessage) -> None:
+        await self._publisher.publish(task.to_message(), exchange="", key=LOG, mandatory=True)
+        self._note(task)

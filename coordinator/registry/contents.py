@@ -1,0 +1,28 @@
+"""What tasks hold: it is kept once, in the event that each task's `submission` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import Task
+from coordinator.protocol.task import TaskMessage
+
+from .event_rows import chunks
+from .schema import events
+
+__all__ = ["contents"]
+
+
+def contents(connection: Connection, tasks: Iterable[Task]) -> dict[str, TaskMessage]:
+    """The message that the content of each of ``tasks`` is from, by task."""
+    found: dict[str, TaskMessage] = {}
+    for ids in chunks({task.submission for task in tasks if task.submission is not None}):
+        query = sa.select(events.c.data).where(events.c.id.in_(ids), events.c.agent_id == "")
+        for data in connection.execute(query).scalars():
+            message = TaskMessage.model_validate(from_json(data)["task"])
+            found[message.task_id] = message
+    return found

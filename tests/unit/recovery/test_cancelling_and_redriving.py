@@ -1,0 +1,183 @@
+"""What a cancel and a redrive do where the log, or the broker, has another word."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import State, Task
+from coordinator.errors import BrokerUnavailable, LedgerUnavailable, WrongState
+from coordinator.protocol.events import Event, TaskCancelled
+from coordinator.protocol.message import Message
+from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.token import task_token
+from coordinator.protocol.topology import LOG
+from coordinator.recovery.cancelling import Canceller
+from coordinator.recovery.redriving import CHUNK, Redriver
+from tests.unit.domain.histories import (
+    at,
+    cancelled,
+    completed,
+    dead_lettered,
+    expired,
+    failed,
+    folded,
+    message,
+    progressed,
+    started,
+    submitted,
+)
+
+SECRET = b"s" * 32
+
+
+class World:
+    """The rest of a coordinator: one task, dead ones, and a broker."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.meanwhile: list[Event] = []
+        """Folded before what is published."""
+        self.ledger_away = False
+        self.refuse_after: int | None = None
+        self.dead: list[tuple[Task, TaskMessage]] = []
+        self.published: list[TaskMessage] = []
+        self.withdrawn: list[tuple[str, int]] = []
+        self.canceller = Canceller(
+            find=self.find, publisher=self, outbox=self, note=self._note_event
+        )
+        self.redriver = Redriver(
+            find=self.find,
+            dead=self,
+            publisher=self,
+            secret=SECRET,
+            note=lambda _: None,
+            now=lambda: at(100),
+        )
+
+    async def find(self, task_id: str) -> tuple[Task, TaskMessage]:
+        assert task_id == "t"
+        return self.task, message(timeout_seconds=7, expires_at=at(60))
+
+    async def publish(self, message: Message, **where: Any) -> None:
+        if message.type != "task":
+            return
+        if self.refuse_after is not None and len(self.published) >= self.refuse_after:
+            raise BrokerUnavailable
+        assert where == {"exchange": "", "key": LOG, "mandatory": True}
+        self.published.append(TaskMessage.from_message(message))
+
+    def _note_event(self, event: Event) -> None:
+        self.task = folded(*self.meanwhile, event, onto=self.task)
+
+    async def withdraw(self, task_id: str, generation: int) -> None:
+        if self.ledger_away:
+            raise LedgerUnavailable
+        self.withdrawn.append((task_id, generation))
+
+    async def count(self, _: DeadFilter) -> int:
+        return len(self.dead)
+
+    async def next(
+        self, _: DeadFilter, *, after: Task | None, most: int
+    ) -> list[tuple[Task, TaskMessage]]:
+        start = 0 if after is None else [task for task, _ in self.dead].index(after) + 1
+        return self.dead[start : start + most]
+
+
+def waiting() -> Task:
+    return folded(submitted(), started(), failed())
+
+
+async def test_what_ended_a_moment_before_is_not_said_to_be_cancelled() -> None:
+    world = World(folded(submitted(), started()))
+    world.meanwhile = [completed()]
+    with pytest.raises(WrongState, match="completed already: it ended just before"):
+        await world.canceller.cancel("t")
+
+
+async def test_an_attempt_that_waits_is_taken_out_of_the_outbox() -> None:
+    world = World(waiting())
+    done = await world.canceller.cancel("t", "by mistake")
+    assert (done.was, world.withdrawn) == (State.WAITING, [("t", 1)])
+    assert world.task.error == {
+        "type": "Cancelled",
+        "message": "by mistake",
+        "retryable": False,
+    }
+
+
+async def test_a_cancel_counts_although_the_ledger_is_away() -> None:
+    world = World(waiting())
+    world.ledger_away = True
+    assert (await world.canceller.cancel("t")).was is State.WAITING
+
+
+async def test_a_reason_called_cleared_is_only_a_reason() -> None:
+    """The word has a meaning in the law, which nobody may use by chance."""
+    world = World(folded(submitted(), started(), submitted(attempt=2), started(attempt=2)))
+    await world.canceller.cancel("t", "cleared")
+    assert world.task.state is State.CANCELLED
+    assert TaskCancelled(task_id="t", reason="requested").message is None
+
+
+@pytest.mark.parametrize(
+    ("task", "state"),
+    [
+        (folded(submitted(max_attempts=1), started(), progressed(0.5), failed()), State.DEAD),
+        (folded(submitted(), cancelled()), State.CANCELLED),
+        (folded(submitted(), expired()), State.EXPIRED),
+    ],
+)
+async def test_what_did_not_get_done_is_tried_again_as_a_new_generation(
+    task: Task, state: State
+) -> None:
+    world = World(task)
+    done = await world.redriver.redrive("t", delay=timedelta(seconds=5))
+    assert (done.was, done.generation, done.due) == (state, 2, at(105))
+    (again,) = world.published
+    assert (again.generation, again.attempt, again.not_before) == (2, 1, at(105))
+    assert (again.timeout_seconds, again.expires_at) == (7, None)
+    assert again.previous_progress == task.progress
+    assert again.task_token == task_token(SECRET, "t", 2, 1)
+    after = folded(
+        Event(id=again.message_id, data=submitted(generation=2, not_before=at(105)).data), onto=task
+    )
+    assert (after.state, after.generation) == (State.SCHEDULED, 2)
+
+
+@pytest.mark.parametrize("task", [folded(submitted()), folded(submitted(), completed()), waiting()])
+async def test_nothing_else_is_tried_again(task: Task) -> None:
+    world = World(task)
+    with pytest.raises(WrongState, match=f"is {task.state}: only one that is dead"):
+        await world.redriver.redrive("t")
+    assert world.published == []
+
+
+def dead(number: int) -> tuple[Task, TaskMessage]:
+    task = folded(submitted(max_attempts=1), dead_lettered("rejected", max_attempts=1))
+    return task._replace(task_id=f"t{number}"), message(f"t{number}")
+
+
+async def test_dead_tasks_go_round_again_at_a_rate_and_in_turn() -> None:
+    world = World(waiting())
+    world.dead = [dead(number) for number in range(CHUNK + 50)]
+    done = await world.redriver.redrive_dead(DeadFilter(), rate=10, limit=CHUNK + 20)
+    assert (done.matched, done.redriven) == (CHUNK + 50, CHUNK + 20)
+    assert [task.task_id for task in world.published] == [f"t{n}" for n in range(CHUNK + 20)]
+    assert [task.not_before for task in world.published[:3]] == [at(100), at(100.1), at(100.2)]
+    assert done.last_due == at(100 + (CHUNK + 19) / 10)
+
+
+async def test_a_redrive_that_breaks_off_says_so_and_a_dry_one_sends_nothing() -> None:
+    world = World(waiting())
+    world.dead = [dead(number) for number in range(3)]
+    dry = await world.redriver.redrive_dead(DeadFilter(), rate=None, limit=10, dry_run=True)
+    assert (dry.matched, dry.redriven, world.published) == (3, 0, [])
+    world.refuse_after = 2
+    with pytest.raises(BrokerUnavailable):
+        await world.redriver.redrive_dead(DeadFilter(), rate=None, limit=10)
+    assert len(world.published) == 2
