@@ -126,8 +126,9 @@ class Settings(BaseSettings):
     default_timeout: Duration = timedelta(hours=1)
     """Seconds that one attempt may take where the task names no `timeout_seconds`."""
 
-    default_max_attempts: int = Field(default=1, ge=1, le=100)
-    """Attempts of a task that names no `max_attempts`."""
+    default_max_attempts: int = Field(default=3, ge=1, le=100)
+    """Attempts of a task that names no `max_attempts`: an accident is made good, a mistake ends
+    soon."""
 
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of one HTTP request body. RabbitMQ 4 takes messages up to 16 MiB."""

@@ -101,7 +101,7 @@ class ScheduleDeleted(BaseModel):
     "",
     summary="Create a schedule",
     response_model=ScheduleAnswer,
-    responses=errors("create_schedule", 409, 413, 422, 503),
+    responses=errors("create_schedule", 400, 409, 413, 422, 503),
 )
 async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On

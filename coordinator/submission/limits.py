@@ -41,7 +41,7 @@ class Limits:
     """The longest `timeout_seconds`, and the longest pause before a retry."""
     max_delay: timedelta = timedelta(days=366)
     """How far ahead a task may be scheduled; a deadline may be twice as far."""
-    default_max_attempts: int = 1
+    default_max_attempts: int = 3
     """Attempts of a task that names no `max_attempts`."""
 
 

@@ -139,7 +139,7 @@ async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
         NOW,
     )
     assert (task.timeout_seconds, task.metadata) == (5, {"team": "a"})
-    assert (task.generation, task.attempt, task.max_attempts) == (1, 1, 1)
+    assert (task.generation, task.attempt, task.max_attempts) == (1, 1, 3)
     assert token_matches(SECRET, task.task_id, 1, 1, task.task_token)
 
 
