@@ -1,5 +1,5 @@
 """The fixtures of what tests need to have running. A test that asks for a broker runs once for each
-RabbitMQ version at hand.
+RabbitMQ version at hand; one that is marked `any_broker` runs once.
 
 `broker` is a virtual host of the test's own on a node that all tests share; `own_broker` is a node
 of the test's own, which it may stop, kill and suspend. `postgres_url` is a database of the test's own
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -68,6 +69,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "broker_source" not in metafunc.fixturenames:
         return
     sources = broker_sources()
+    if metafunc.definition.get_closest_marker("any_broker"):
+        sources = sources[:1]
     if not sources and not must_have_a_broker():
         none = pytest.param(None, id="no-rabbitmq", marks=pytest.mark.skip(reason=NO_BROKER))
         metafunc.parametrize("broker_source", [none], scope="session")
@@ -173,6 +176,20 @@ async def own_broker(
             ManagementApi(node.management_url, username=node.username, password=node.password)
         )
         yield OwnBroker(node, management, name=_readable(request.node.name))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Commands that run inside a test set up the logging of this process; the next tests read logs."""
+    names = ("", *logging.root.manager.loggerDict)
+    levels = [(logger, logger.level) for logger in map(logging.getLogger, names)]
+    before = list(logging.root.handlers)
+    yield
+    for logger, level in levels:
+        logger.setLevel(level)
+    for handler in list(logging.root.handlers):
+        if handler not in before and not type(handler).__module__.startswith("_pytest"):
+            logging.root.removeHandler(handler)
 
 
 def _started_postgres() -> Iterator[PostgresServer]:

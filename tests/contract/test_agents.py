@@ -9,6 +9,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+pytestmark = pytest.mark.any_broker
+
 HERMES = {
     "agent_id": "hermes-agent",
     "agent_type": "worker",

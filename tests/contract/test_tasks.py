@@ -82,6 +82,7 @@ async def test_a_scheduled_task_is_told_as_scheduled_at_once_and_waits_on_no_que
     assert (await sizes(http))["normal"] == 0
 
 
+@pytest.mark.any_broker
 async def test_null_options_are_as_good_as_none(http: httpx.AsyncClient) -> None:
     options = dict.fromkeys(
         [
@@ -125,6 +126,7 @@ async def test_queue_sizes_are_exact_right_after_the_answer(http: httpx.AsyncCli
     assert detailed["priorities"]["low"] == {"queues": 2, "ready": 4, "consumers": 0}
 
 
+@pytest.mark.any_broker
 async def test_the_statistics_of_a_new_service_are_all_zero(http: httpx.AsyncClient) -> None:
     stats = (await http.get("/tasks/status")).json()["stats"]
     balancer = stats.pop("load_balancer_stats")
@@ -155,6 +157,7 @@ async def test_a_task_id_in_the_data_is_echoed_and_repeating_is_safe(
     assert "my/task" in other.json()["detail"]
 
 
+@pytest.mark.any_broker
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -188,6 +191,7 @@ def json_with_infinity(body: dict[str, Any]) -> bytes:
     return json.dumps(body).replace("Infinity", "1e999").encode()
 
 
+@pytest.mark.any_broker
 async def test_data_nested_too_deep_is_a_422(http: httpx.AsyncClient) -> None:
     data: dict[str, Any] = {}
     for _ in range(32):
@@ -198,6 +202,7 @@ async def test_data_nested_too_deep_is_a_422(http: httpx.AsyncClient) -> None:
     await submit(http, task_data=data["a"])
 
 
+@pytest.mark.any_broker
 async def test_more_requirement_sets_than_the_limit_are_a_422(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -300,6 +305,7 @@ async def folded(http: httpx.AsyncClient) -> bool:
     return bool(stats["tasks_distributed"] == 1)
 
 
+@pytest.mark.any_broker
 @pytest.mark.timeout(180)
 @pytest.mark.slow
 async def test_no_request_that_can_be_made_up_makes_the_whole_service_fail(

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.any_broker, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 async def submitted(http: httpx.AsyncClient, data: dict[str, Any], **more: Any) -> str:

@@ -35,20 +35,29 @@ __all__ = ["RegisteringSide", "registering_side"]
 
 SOURCE = Source("any", Priority.NORMAL)
 SECRET = b"a secret of the tests"
+PATIENCE = timedelta(seconds=25)
+"""With which a look waits for the log: longer than a service does, for machines that are busy, and
+less than a mark lasts, so that one that is lost is seen."""
 
 
 class RegisteringSide:
     """What a coordinator process has for registering."""
 
     def __init__(
-        self, *, name: str, ledger: Ledger, connection: Connection, publisher: Publisher
+        self,
+        *,
+        name: str,
+        ledger: Ledger,
+        connection: Connection,
+        publisher: Publisher,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self.connection = connection
         self.publisher = publisher
         self.ledger = ledger
         self.book = SourceBook()
         self.agents = LiveAgents(stale_after=timedelta(seconds=60))
-        self.catching_up = CatchingUp(publisher)
+        self.catching_up = CatchingUp(publisher, patience=patience)
         self.registry = Registry(
             ledger=ledger,
             agents=self.agents,
@@ -143,7 +152,7 @@ class RegisteringSide:
 
 @asynccontextmanager
 async def registering_side(
-    url: str, *, name: str, ledger_url: str
+    url: str, *, name: str, ledger_url: str, patience: timedelta = PATIENCE
 ) -> AsyncIterator[RegisteringSide]:
     async with (
         Ledger(ledger_url) as ledger,
@@ -151,7 +160,13 @@ async def registering_side(
         Connection(url, name=f"{name} publish") as publishing,
         Publisher(publishing) as publisher,
     ):
-        side = RegisteringSide(name=name, ledger=ledger, connection=connection, publisher=publisher)
+        side = RegisteringSide(
+            name=name,
+            ledger=ledger,
+            connection=connection,
+            publisher=publisher,
+            patience=patience,
+        )
         channel = await (await connection.opened_or_refused()).channel()
         await channel.declare(TOPOLOGY)
         await channel.declare(source_topology(SOURCE))
