@@ -48,6 +48,7 @@ from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
 from coordinator.registry.requests import Requests, Terms
+from coordinator.registry.retention import KeepFor, Retention
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.settings import Settings
@@ -242,6 +243,10 @@ class _Graph:
                 marked=catching_up.marked,
             ),
         )
+        self._retention = Retention(
+            ledger=ledger,
+            keep=KeepFor(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
+        )
         self._live_reader = LiveReader(
             process=process,
             agents=agents,
@@ -330,6 +335,7 @@ class _Graph:
             self._outbox.run(),
             self._ticks.run(),
             self.registry.run(),
+            self._retention.run(),
         )
 
     async def _session(self, link: Link) -> None:

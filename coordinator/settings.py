@@ -64,6 +64,22 @@ def _http_url(value: str) -> str:
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+SHORTEST_KEPT = timedelta(minutes=1)
+"""Forgotten sooner, a task would be taken for a new one where the broker delivers its events twice."""
+
+
+def _for_ever_or_long_enough(value: timedelta | None) -> timedelta | None:
+    if not value:
+        return None
+    if value < SHORTEST_KEPT:
+        raise ValueError("give 60 seconds or more, or 0 for ever")
+    return value
+
+
+KeptFor = Annotated[
+    timedelta | None, BeforeValidator(_seconds), AfterValidator(_for_ever_or_long_enough)
+]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
@@ -119,6 +135,13 @@ class Settings(BaseSettings):
 
     snapshot_interval: Duration = timedelta(seconds=20)
     """Seconds between two bulk writes of what heartbeats said to the ledger."""
+
+    keep_ended_for: KeptFor = timedelta(days=30)
+    """Seconds that ended tasks, and their events, are kept in the ledger; 0 keeps them for ever.
+    The totals keep counting them."""
+
+    keep_dead_for: KeptFor = None
+    """The same for dead tasks. By default they are kept for ever: they wait for somebody to look."""
 
     publish_timeout: Duration = timedelta(seconds=10)
     """Seconds to wait for the broker's confirm: longer than the election of a queue's leader."""

@@ -62,7 +62,7 @@ def settings_page() -> Lines:
 def _default(value: object) -> str:
     match value:
         case timedelta():
-            return f"`{value.total_seconds():g}`"
+            return f"`{value.total_seconds():.15g}`"
         case None | () | "":
             return "none"
         case _:

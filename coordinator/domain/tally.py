@@ -38,14 +38,17 @@ NOTHING = Tally()
 
 
 def measure(task: Task | None) -> Tally:
-    """What one task adds. Clocks of different machines may disagree: no wait is below zero."""
-    if task is None:
+    """What one task adds: nothing before its own message was folded, so that what is said late of a
+    task that was forgotten is not counted again. Clocks of different machines may disagree: no wait
+    is below zero.
+    """
+    if task is None or not task.known:
         return NOTHING
     wait = None
     if task.submitted_at is not None and task.first_started_at is not None:
         wait = max(task.first_started_at - task.submitted_at, timedelta())
     return Tally(
-        tasks_distributed=int(task.known and (task.published > 0 or task.generation > 1)),
+        tasks_distributed=int(task.published > 0 or task.generation > 1),
         tasks_completed=int(task.state is State.COMPLETED),
         tasks_failed=int(task.state is State.DEAD),
         assignments=task.starts,

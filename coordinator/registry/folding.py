@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.law import Effect, PublishAt, Rules, fold
-from coordinator.domain.tally import NOTHING, Tally, measure
+from coordinator.domain.tally import NOTHING, measure
 from coordinator.domain.task import State, Task
 from coordinator.protocol.events import AgentEvent, Event, TaskEvent
 
@@ -20,7 +20,8 @@ from .offered import add_offered
 from .parking import Parked, park
 from .schema import micros
 from .source_rows import add_sources
-from .statements import add_to, insert_new, upsert
+from .statements import insert_new, upsert
+from .tally_rows import add_tally
 from .task_rows import row_of, task_of
 
 __all__ = ["Stored", "fold_events", "store"]
@@ -107,10 +108,7 @@ def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterab
     added = NOTHING
     for task in changed:
         added = added.plus(measure(task).minus(measure(before.get(task.task_id))))
-    amounts = dict(zip(Tally._fields, added, strict=True))
-    add_to(
-        connection, schema.totals, "name", {name: value for name, value in amounts.items() if value}
-    )
+    add_tally(connection, schema.totals, added)
 
 
 def _clean_outbox(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:

@@ -21,7 +21,7 @@ from coordinator.errors import OperatorError
 
 from . import schema
 from .rebuild import rebuild
-from .statements import upsert
+from .statements import take_time, upsert
 
 __all__ = ["prepare"]
 
@@ -65,9 +65,7 @@ def _version(connection: Connection) -> int | None:
 
 
 def _lock_postgresql(connection: Connection) -> None:
-    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    take_time(connection)
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
     if encoding != "UTF8":

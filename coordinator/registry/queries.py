@@ -21,6 +21,7 @@ from coordinator.protocol.task import TaskMessage
 from . import event_rows, schema
 from .event_rows import identity
 from .ledger import Ledger
+from .tally_rows import tally_in
 from .task_rows import task_of
 from .views import TaskView
 
@@ -148,8 +149,7 @@ def _known(pending: Sequence[Event], connection: Connection) -> set[event_rows.I
 def _totals(
     pending: Sequence[Event], connection: Connection
 ) -> tuple[Tally, set[event_rows.Identity]]:
-    query = sa.select(schema.totals.c.name, schema.totals.c.value)
-    totals = Tally(**{row.name: row.value for row in connection.execute(query)})
+    totals = tally_in(connection, schema.totals)
     known = event_rows.known(connection, pending)
     for event in pending:
         if isinstance(event.data, TaskSubmitted) and identity(event) not in known:

@@ -1,19 +1,28 @@
-"""Folds the kept events again, from the first to the last, for the same answers as before."""
+"""Folds the kept events again, from the first to the last, for the same answers as before.
+
+One transaction: whoever reads meanwhile gets the old answers, whoever writes waits, and one that is
+killed has changed nothing. Pages keep the memory small, however many events there are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.law import Rules
+from coordinator.protocol.events import Event
 
 from . import schema
 from .event_rows import event_of
 from .folding import fold_events
+from .statements import keep_writers_out, take_time
+from .tally_rows import add_tally, tally_in
 
-__all__ = ["rebuild"]
+__all__ = ["kept_events", "rebuild"]
 
 PAGE = 5000
 """Events folded at a time."""
@@ -21,17 +30,42 @@ PAGE = 5000
 _NO_EFFECTS = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))
 """What was to be done about an event was done when it was new."""
 
+_HEARD = ("heartbeat", "load_metrics", "heard_at", "silence")
 
-def rebuild(connection: Connection) -> int:
-    """Make tasks, totals, agents and sources anew, in one transaction; return how many events there
-    are.
 
-    What heartbeats told of the agents stays, since no event tells of it. The outbox is left alone.
+def kept_events(connection: Connection) -> int:
+    """How many there are to fold."""
+    query = sa.select(sa.func.count()).select_from(schema.events)
+    return int(connection.execute(query).scalar_one())
+
+
+def rebuild(connection: Connection, told: Callable[[int], object] | None = None) -> int:
+    """Make tasks, totals, agents and sources anew; return how many events there are. ``told``
+    hears of each page.
+
+    What heartbeats told of the agents stays, since no event tells of it; so does the outbox.
     """
-    heard = connection.execute(sa.select(schema.agents)).mappings().all()
+    take_time(connection)
+    keep_writers_out(connection)
+    heard = _heard(connection)
     for table in (schema.tasks, schema.totals, schema.agents, schema.sources):
         connection.execute(table.delete())
-    folded = position = 0
+    add_tally(connection, schema.totals, tally_in(connection, schema.checkpoint))
+    count = 0
+    for events in _pages(connection):
+        fold_events(connection, events, _NO_EFFECTS)
+        count += len(events)
+        if told is not None:
+            told(len(events))
+    if heard:
+        this = schema.agents.c.agent_id == sa.bindparam("this_agent")
+        update = schema.agents.update().where(this)
+        connection.execute(update.values({name: sa.bindparam(name) for name in _HEARD}), heard)
+    return count
+
+
+def _pages(connection: Connection) -> Iterator[list[Event]]:
+    position = 0
     while True:
         query = (
             sa.select(schema.events)
@@ -41,14 +75,12 @@ def rebuild(connection: Connection) -> int:
         )
         rows = connection.execute(query).all()
         if not rows:
-            break
-        fold_events(connection, [event_of(row) for row in rows], _NO_EFFECTS)
-        folded += len(rows)
+            return
+        yield [event_of(row) for row in rows]
         position = rows[-1].position
-    live = ("heartbeat", "load_metrics", "heard_at", "silence")
-    for row in heard:
-        this = schema.agents.c.agent_id == row["agent_id"]
-        connection.execute(
-            schema.agents.update().where(this).values({name: row[name] for name in live})
-        )
-    return folded
+
+
+def _heard(connection: Connection) -> list[dict[str, Any]]:
+    columns = [schema.agents.c[name] for name in _HEARD]
+    query = sa.select(schema.agents.c.agent_id.label("this_agent"), *columns)
+    return [dict(row) for row in connection.execute(query).mappings()]

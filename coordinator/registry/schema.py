@@ -7,6 +7,7 @@ JSON is text, since the ledger never looks inside it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,11 +20,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
     "SCHEMA_VERSION",
     "agents",
+    "checkpoint",
     "events",
     "from_micros",
     "meta",
@@ -43,6 +46,12 @@ metadata = MetaData()
 
 _Position = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only where the type is exactly INTEGER."""
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Of an index that only some rows are in: the others cost it nothing."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 meta = Table(
     "meta",
@@ -101,6 +110,8 @@ tasks = Table(
     Column("outcome", String(200)),
     Column("starts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
+    Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
+    Index("tasks_without_content", "task_id", **_where("content = 0")),
 )
 """Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
@@ -169,6 +180,14 @@ totals = Table(
     Column("value", BigInteger, nullable=False),
 )
 """`domain.tally.Tally`, field by field."""
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""What the tasks that were forgotten have added to `totals`: where a rebuild begins to count."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 
-__all__ = ["add_to", "insert", "insert_new", "upsert"]
+__all__ = ["add_to", "insert", "insert_new", "keep_writers_out", "take_time", "upsert"]
 
 Rows = list[dict[str, Any]]
 
@@ -104,3 +104,19 @@ def _compiled(
     compiled = statement.compile(dialect=dialect, column_keys=list(columns))
     positions = compiled.positiontup
     return str(compiled), None if positions is None else tuple(positions)
+
+
+def keep_writers_out(connection: Connection) -> None:
+    """Wait for those who add events now, and let no other until this transaction ends.
+
+    With SQLite that is so from the start: see `engines`.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+
+
+def take_time(connection: Connection) -> None:
+    """Lift the limits on how long this transaction may take, and wait for others."""
+    if connection.dialect.name == "postgresql":
+        for limit in ("lock", "statement", "idle_in_transaction_session"):
+            connection.exec_driver_sql(f"SET LOCAL {limit}_timeout = 0")

@@ -38,6 +38,20 @@ def test_a_duration_may_be_plain_seconds(text: str, monkeypatch: pytest.MonkeyPa
     assert load().stale_after == timedelta(seconds=90)
 
 
+@pytest.mark.parametrize(("text", "kept"), [("0", None), ("60", timedelta(minutes=1))])
+def test_tasks_are_kept_for_a_while_or_for_ever(
+    text: str, kept: timedelta | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COORDINATOR_KEEP_ENDED_FOR", text)
+    assert load().keep_ended_for == kept
+
+
+def test_tasks_are_not_kept_for_too_short_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_KEEP_DEAD_FOR", "59")
+    with pytest.raises(OperatorError, match=r"KEEP_DEAD_FOR=59 is not valid: .* 0 for ever"):
+        load()
+
+
 def test_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_EXTRA_AGENT_TYPES", "planner, critic,")
     assert load().extra_agent_types == ("planner", "critic")

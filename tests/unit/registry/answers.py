@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.law import Rules
-from coordinator.domain.tally import NOTHING, Tally, measure
+from coordinator.domain.tally import Tally, measure
 from coordinator.protocol.events import Event
 from coordinator.registry import schema
 from coordinator.registry.folding import Stored, store
 from coordinator.registry.ledger import Ledger
+from coordinator.registry.tally_rows import tally_in
 from coordinator.registry.task_rows import task_of
 from tests.unit.domain.histories import START
 
@@ -29,8 +30,12 @@ async def answers(ledger: Ledger) -> dict[str, Any]:
 
 
 async def totals_agree(ledger: Ledger) -> bool:
-    """Whether the totals are what the tasks add up to."""
+    """Whether the totals are what the tasks, and those that were forgotten, add up to."""
     return await ledger.read(_totals_agree)
+
+
+async def totals(ledger: Ledger) -> Tally:
+    return await ledger.read(lambda connection: tally_in(connection, schema.totals))
 
 
 def _answers(connection: Connection) -> dict[str, Any]:
@@ -47,8 +52,7 @@ def _answers(connection: Connection) -> dict[str, Any]:
 
 
 def _totals_agree(connection: Connection) -> bool:
-    expected = NOTHING
+    expected = tally_in(connection, schema.checkpoint)
     for row in connection.execute(sa.select(schema.tasks)):
         expected = expected.plus(measure(task_of(row)))
-    query = sa.select(schema.totals.c.name, schema.totals.c.value)
-    return Tally(**{row.name: row.value for row in connection.execute(query)}) == expected
+    return tally_in(connection, schema.totals) == expected

@@ -1,0 +1,45 @@
+"""Tasks that leave the ledger with all that was said of them. What they added to the totals stays.
+
+    tasks, events, outbox ──▶ gone        what they counted ──▶ checkpoint        one transaction
+
+So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
+event that comes later all the same makes a task without content: nobody is shown it, it counts for
+nothing, and `retention` takes it away in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.tally import NOTHING, measure
+
+from . import schema
+from .event_rows import chunks
+from .statements import keep_writers_out
+from .tally_rows import add_tally
+from .task_rows import task_of
+
+__all__ = ["forget"]
+
+
+def forget(connection: Connection, task_ids: Iterable[str]) -> int:
+    """Delete these tasks, their events and what waits in the outbox for them; return how many were
+    there. Which of them may go is the caller's to say: see `Task.gone`.
+    """
+    keep_writers_out(connection)
+    tasks, events, outbox = schema.tasks, schema.events, schema.outbox
+    counted, found = NOTHING, 0
+    for ids in chunks(task_ids):
+        rows = connection.execute(sa.select(tasks).where(tasks.c.task_id.in_(ids))).all()
+        for row in rows:
+            counted = counted.plus(measure(task_of(row)))
+        found += len(rows)
+        about = events.c.subject.in_(ids) & events.c.type.like("task.%")
+        connection.execute(events.delete().where(about))
+        connection.execute(outbox.delete().where(outbox.c.task_id.in_(ids)))
+        connection.execute(tasks.delete().where(tasks.c.task_id.in_(ids)))
+    add_tally(connection, schema.checkpoint, counted)
+    return found
