@@ -34,6 +34,7 @@ from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.ticks import Ticks
 from coordinator.recovery.unrouted import Unrouted
+from coordinator.registry.browsing import Browsing
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.dead_tasks import DeadTasks
@@ -207,6 +208,7 @@ class _Graph:
             catch_up=catching_up.ledger,
             hear=catching_up.live,
         )
+        self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
         self._depths = Depths(reading)
         self._explainer = Explainer(
             find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
@@ -317,6 +319,7 @@ class _Graph:
                 registrar=self._registrar,
                 explainer=self._explainer,
                 schedules=self._schedules,
+                browsing=self._browsing,
                 queue_sizes=QueueSizes(book=self._book, depths=self._depths),
                 version=__version__,
                 problems=self.problems,

@@ -11,6 +11,7 @@
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
+    │       ├── ParkedNotFound
     │       ├── ScheduleNotFound
     │       └── TaskNotFound
     ├── Unavailable ............. waiting may fix it (a 503)
@@ -57,6 +58,7 @@ __all__ = [
     "NotFound",
     "OperatorError",
     "OutcomeUnknown",
+    "ParkedNotFound",
     "PayloadTooLarge",
     "PublishRefused",
     "QueueMissing",
@@ -151,6 +153,10 @@ class TaskNotFound(NotFound):
     def __init__(self, task_id: str) -> None:
         super().__init__()
         self.task_id = task_id
+
+
+class ParkedNotFound(NotFound):
+    """Parked message not found"""
 
 
 class Unavailable(CoordinatorError):

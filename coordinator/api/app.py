@@ -7,15 +7,18 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from . import (
+    agent_pages,
     agents,
     batches,
     docs_page,
     explain,
     health,
+    parked,
     queues,
     recovery,
     root,
     schedules,
+    task_pages,
     tasks,
 )
 from .body_limit import BodyLimit
@@ -38,9 +41,12 @@ _ROUTERS = (
     queues.router,
     explain.router,
     recovery.router,
+    task_pages.router,
     tasks.lookup,
     schedules.router,
     agents.router,
+    agent_pages.router,
+    parked.router,
     health.router,
     root.router,
     docs_page.router,
@@ -65,6 +71,7 @@ _TAGS = [
         "description": "Cancel tasks, see which are dead and why, and try them again.",
     },
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
+    {"name": "Parked", "description": "Messages that could not be understood."},
     {"name": "Health", "description": "How the service itself is."},
 ]
 

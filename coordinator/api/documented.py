@@ -32,16 +32,34 @@ _WRONG_FIELDS = {
     "retry_task": ("delay_seconds", "delay_seconds: input should be a valid number"),
     "get_dead_tasks": ("cursor", "cursor must be the next_cursor of an answer"),
     "redrive_dead_tasks": ("limit", "limit: input should be less than or equal to 10000"),
+    "list_tasks": ("colour", "colour: there is no such filter here: use agent, agent_type, …"),
+    "list_agents": ("limit", "limit: input should be less than or equal to 200"),
+    "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
+    "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
+    "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
 }
 """By endpoint: what a 422 may say; that of the others is about the agent's id."""
 
 
+_NOUNS = {
+    "agent": "Agent",
+    "task": "Task",
+    "schedule": "Schedule",
+    "parked": "Parked message",
+}
+
+
 def _noun(endpoint: str) -> str:
     """What an endpoint looks up."""
-    return next(
-        (noun for noun in ("Task", "Schedule") if endpoint.endswith(f"_{noun.lower()}")), "Agent"
-    )
+    words = endpoint.split("_")
+    return next((noun for word, noun in _NOUNS.items() if word in words[1:]), "Agent")
+
+
+_OF_THE_LEDGER = frozenset(
+    {"get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks", "list_parked", "get_parked"}
+)
+"""The endpoints that need the database and no broker."""
 
 
 _CONFLICTS = {
@@ -70,7 +88,7 @@ def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
     missing = f"{_noun(endpoint)} not found"
     field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
     away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
-    if endpoint in {"get_task", "get_dead_tasks"}:
+    if endpoint in _OF_THE_LEDGER:
         away = {"detail": str(LedgerUnavailable())}
     elif endpoint in DISTRIBUTING:
         away = {"detail": NO_DISTRIBUTOR, "reason": str(BrokerUnavailable())}

@@ -8,19 +8,27 @@ from typing import Any, Protocol
 
 from coordinator.broker.channel import Depth
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
 from coordinator.recovery.cancelling import Cancelled
 from coordinator.recovery.redriving import Redriven, RedrivenMany
+from coordinator.registry.agent_index import AgentFilter
+from coordinator.registry.browsing import AgentPage, AgentsTaskPage
 from coordinator.registry.dead_tasks import DeadPage
 from coordinator.registry.explaining import Explanation
+from coordinator.registry.parked_pages import ParkedMessage, ParkedPage
 from coordinator.registry.schedule_rows import Schedule
+from coordinator.registry.task_filter import TaskFilter
+from coordinator.registry.task_pages import Place, TaskPage
+from coordinator.registry.timeline import Timeline
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
 
 __all__ = [
+    "Browses",
     "Cancels",
     "Clears",
     "CommandsAgents",
@@ -104,6 +112,29 @@ class Queries(Protocol):
     async def task(self, task_id: str) -> TaskView: ...
 
     async def statistics(self) -> Statistics: ...
+
+
+class Browses(Protocol):
+    """`registry.browsing.Browsing`."""
+
+    async def tasks(self, wanted: TaskFilter, *, after: Place | None, limit: int) -> TaskPage: ...
+
+    async def agents_tasks(
+        self,
+        agent_id: str,
+        states: frozenset[State],
+        *,
+        after: tuple[bool, Place | None] | None,
+        limit: int,
+    ) -> AgentsTaskPage: ...
+
+    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> Timeline: ...
+
+    def agents(self, wanted: AgentFilter, *, after: str | None, limit: int) -> AgentPage: ...
+
+    async def parked(self, *, after: int | None, limit: int) -> ParkedPage: ...
+
+    async def parked_message(self, position: int) -> ParkedMessage: ...
 
 
 class Explains(Protocol):

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from coordinator.submission.limits import Limits
 
 from .ports import (
+    Browses,
     Cancels,
     Clears,
     CommandsAgents,
@@ -41,6 +42,7 @@ class Services:
     registrar: CommandsAgents
     explainer: Explains
     schedules: KeepsSchedules
+    browsing: Browses
     queue_sizes: QueueSizes
     version: str
     problems: Callable[[], Sequence[str]] = tuple

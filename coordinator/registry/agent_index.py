@@ -4,14 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
 
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.protocol.events import AgentRegistered
 
-__all__ = ["AgentIndex"]
+from .ordered_ids import OrderedIds
+
+__all__ = ["AgentFilter", "AgentIndex"]
 
 _Key = tuple[str, str]
 _NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFilter:
+    """An agent must match all that is given. What is empty matches every agent."""
+
+    statuses: frozenset[str] = frozenset()
+    """One of these."""
+    agent_types: frozenset[str] = frozenset()
+    """One of these."""
+    capabilities: frozenset[str] = frozenset()
+    """All of these."""
+    services: frozenset[str] = frozenset()
+    """All of these."""
 
 
 class AgentIndex:
@@ -20,16 +39,19 @@ class AgentIndex:
     def __init__(self) -> None:
         self._ids: dict[_Key, set[str]] = {}
         self._all: set[str] = set()
+        self._ordered = OrderedIds()
         self._status: dict[str, AgentStatus] = {}
 
     def add(self, registration: AgentRegistered) -> None:
         self._all.add(registration.agent_id)
+        self._ordered.add(registration.agent_id)
         for key in _keys(registration):
             self._ids.setdefault(key, set()).add(registration.agent_id)
 
     def discard(self, registration: AgentRegistered) -> None:
         agent_id = registration.agent_id
         self._all.discard(agent_id)
+        self._ordered.discard(agent_id)
         for key in _keys(registration):
             self._remove(key, agent_id)
         status = self._status.pop(agent_id, None)
@@ -67,6 +89,33 @@ class AgentIndex:
             return self._all
         smallest, *others = sorted((self._ids.get(key, _NOBODY) for key in keys), key=len)
         return smallest.intersection(*others)
+
+    def select(self, wanted: AgentFilter) -> AbstractSet[str]:
+        """The ids of those that ``wanted`` admits."""
+        sets = [self._having("capability", {name}) for name in wanted.capabilities]
+        sets += (self._having("service", {name}) for name in wanted.services)
+        if wanted.agent_types:
+            sets.append(self._having("type", wanted.agent_types))
+        if wanted.statuses:
+            sets.append(self._having("status", wanted.statuses))
+        if not sets:
+            return self._all
+        smallest, *others = sorted(sets, key=len)
+        return smallest.intersection(*others) if others else smallest
+
+    def first(self, found: AbstractSet[str], *, after: str | None, count: int) -> list[str]:
+        """The first ``count`` of ``found`` that come after ``after``, in order.
+
+        Where they are many they are soon met on the way through all; where few, sorted out.
+        """
+        if len(found) ** 2 > count * len(self._all):
+            return list(islice((one for one in self._ordered.after(after) if one in found), count))
+        return nsmallest(count, (one for one in found if after is None or one > after))
+
+    def _having(self, kind: str, names: AbstractSet[str]) -> set[str] | frozenset[str]:
+        """Those that have one of them."""
+        found = [self._ids.get((kind, name), _NOBODY) for name in names]
+        return found[0] if len(found) == 1 else frozenset[str]().union(*found)
 
     def _remove(self, key: _Key, agent_id: str) -> None:
         ids = self._ids.get(key)

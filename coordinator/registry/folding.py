@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.law import Effect, PublishAt, Rules, fold
@@ -15,14 +15,14 @@ from coordinator.protocol.events import AgentEvent, Event, TaskEvent
 
 from . import event_rows, schema
 from .agent_rows import fold_agents
-from .event_rows import chunks, identity
+from .event_rows import identity
 from .offered import add_offered
 from .parking import Parked, park
 from .schema import micros
 from .source_rows import add_sources
 from .statements import insert_new, upsert
 from .tally_rows import add_tally
-from .task_rows import row_of, task_of
+from .task_rows import MOVING, has_content_of, load, row_of
 
 __all__ = ["Stored", "fold_events", "store"]
 
@@ -75,7 +75,7 @@ def _new(connection: Connection, events: Sequence[Event]) -> list[Event]:
 
 def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
-    before = _load(connection, {event.data.subject for event in events})
+    before = load(connection, {event.data.subject for event in events})
     after: dict[str, Task] = dict(before)
     effects: list[Effect] = []
     for event in events:
@@ -83,7 +83,7 @@ def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -
         after[event.data.subject] = folded.task
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]
-    upsert(connection, schema.tasks, ["task_id"], [row_of(task) for task in changed])
+    _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
     return [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
@@ -96,12 +96,14 @@ def _is_past(effect: Effect, task: Task) -> bool:
     )
 
 
-def _load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
-    found: dict[str, Task] = {}
-    for ids in chunks(task_ids):
-        query = sa.select(schema.tasks).where(schema.tasks.c.task_id.in_(ids))
-        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
-    return found
+def _write(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    filled: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    for task in changed:
+        same = has_content_of(task, before.get(task.task_id))
+        (moved if same else filled).append(row_of(task))
+    upsert(connection, schema.tasks, ["task_id"], filled)
+    upsert(connection, schema.tasks, ["task_id"], moved, replacing=MOVING)
 
 
 def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:

@@ -24,7 +24,7 @@ from coordinator.protocol.events import (
     Event,
 )
 
-from .agent_index import AgentIndex
+from .agent_index import AgentFilter, AgentIndex
 from .known_agent import KnownAgent
 from .silence import Silence
 from .views import AgentView
@@ -279,6 +279,17 @@ class LiveAgents:
     def all(self) -> Iterable[KnownAgent]:
         """Every agent, in no order."""
         return self._agents.values()
+
+    def page(
+        self, wanted: AgentFilter, *, after: str | None, limit: int
+    ) -> tuple[list[KnownAgent], int, bool]:
+        """The first ``limit`` that ``wanted`` admits and whose id comes after ``after``, by id; how
+        many it admits in all; and whether more follow.
+        """
+        self.look()
+        found = self._index.select(wanted)
+        ids = self._index.first(found, after=after, count=limit + 1)
+        return [self._agents[one] for one in ids[:limit]], len(found), len(ids) > limit
 
     def count(self, status: AgentStatus) -> int:
         self.look()

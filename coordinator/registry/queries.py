@@ -97,6 +97,7 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
     return TaskView(
         task_id=task.task_id,
         state=task.state.value,
+        task_type=task.task_type,
         priority=content.priority,
         requirements=content.requirements,
         lane=content.source.lane,

@@ -144,6 +144,10 @@ class Registry:
             await self._catch_up()
             return await self._queries.standing(task_id, self._overlay.of(task_id))
 
+    def pending(self, task_id: str | None = None) -> list[Event]:
+        """What this process has seen confirmed and the ledger may not have, of one task or all."""
+        return self._overlay.all() if task_id is None else self._overlay.of(task_id)
+
     async def statistics(self) -> Statistics:
         """Raises `LedgerUnavailable`."""
         totals, known = await self._queries.totals(self._overlay.all())

@@ -53,6 +53,9 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+_TaskId = String(128).with_variant(String(128, collation="C"), "postgresql")
+"""Sorts by code points, as in Python, where pages are merged."""
+
 meta = Table(
     "meta",
     metadata,
@@ -82,7 +85,7 @@ so that no agent can take the id of another's event before it is said.
 tasks = Table(
     "tasks",
     metadata,
-    Column("task_id", String(128), primary_key=True),
+    Column("task_id", _TaskId, primary_key=True),
     Column("state", String(16), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -110,12 +113,29 @@ tasks = Table(
     Column("outcome", String(200)),
     Column("starts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
+    Index("tasks_by_submission", "submitted_at", "task_id"),
+    Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
+    Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
+    Index("tasks_by_type", "task_type", "submitted_at", "task_id"),
+    Index("tasks_by_state", "state", "submitted_at", "task_id"),
+    Index(
+        "tasks_by_agent",
+        *("agent_id", "state", "submitted_at", "task_id"),
+        **_where("agent_id IS NOT NULL"),
+    ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
 )
 """Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
-name."""
+name.
+
+Each of the first six is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
+`tasks_by_submission` for none and for the times, the others for the filter of their name;
+`tasks_by_agent` for `GET /agents/{id}/tasks` as well. An index costs the fold wherever one of its
+columns is written, even with the same value. So what the first four are about is written with a
+task's content alone, see `task_rows.MOVING`, and only the others follow each change.
+"""
 
 agents = Table(
     "agents",

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from pydantic_core import from_json, to_json
-from sqlalchemy.engine import Row
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Runner, State, Task
 from coordinator.protocol.priority import Priority
 
+from .event_rows import chunks
 from .schema import from_micros, micros
+from .schema import tasks as table
 from .storable import storable
 
-__all__ = ["row_of", "task_of"]
+__all__ = ["MOVING", "has_content_of", "load", "row_of", "task_of"]
+
+_CONTENT = ("content", "priority", "lane", "task_type", "submitted_at")
+
+MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
+"""The columns that change while a task's content stays. The others have indexes, which would be
+written anew with each change of state."""
+
+
+def has_content_of(task: Task, before: Task | None) -> bool:
+    """Whether only `MOVING` columns may differ."""
+    return before is not None and task.content == before.content
+
+
+def load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that the ledger has, by id."""
+    found: dict[str, Task] = {}
+    for ids in chunks(task_ids):
+        query = sa.select(table).where(table.c.task_id.in_(ids))
+        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
+    return found
 
 
 def row_of(task: Task) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from coordinator.domain.task import ENDED, State
 from coordinator.protocol.priority import Priority
 
-__all__ = ["AgentView", "Statistics", "TaskView"]
+__all__ = ["AgentView", "Statistics", "TaskSummary", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,31 +40,42 @@ class AgentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskView:
-    """A task and how it stands."""
+class TaskSummary:
+    """How a task stands, without what it holds and what came of it."""
 
     task_id: str
     state: str
+    task_type: str | None
     priority: Priority
     requirements: dict[str, Any]
     lane: str
-    task_data: dict[str, Any]
-    metadata: dict[str, Any] | None
     generation: int
     attempt: int
     max_attempts: int
     submitted_at: datetime
-    not_before: datetime | None
-    """When it goes, or went, on its queue, where it was scheduled."""
     expires_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     agent_id: str | None
     progress: dict[str, Any] | None
     """The last that was told: `fraction`, `message` and `at`."""
-    result: Any
     error: dict[str, Any] | None
     """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
+
+    @property
+    def ended(self) -> bool:
+        return State(self.state) in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView(TaskSummary):
+    """A task and how it stands."""
+
+    task_data: dict[str, Any]
+    metadata: dict[str, Any] | None
+    not_before: datetime | None
+    """When it goes, or went, on its queue, where it was scheduled."""
+    result: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
 
+from .fake_pages import FakeBrowsing
+
 __all__ = ["NOW", "TOTALS", "Fakes", "a_task", "an_agent", "over"]
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -64,6 +66,7 @@ def a_task(**changes: Any) -> TaskView:
         TaskView(
             task_id="task-1",
             state="completed",
+            task_type=None,
             priority=Priority.NORMAL,
             requirements={},
             lane="any",
@@ -167,6 +170,7 @@ class Fakes:
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
         self.book = SourceBook()
+        self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
         self.reasons: list[str | None] = []
         self.edits: list[dict[str, Any] | None] = []
@@ -184,6 +188,7 @@ class Fakes:
             "registrar": self,
             "explainer": self,
             "schedules": FakeSchedules(self),
+            "browsing": self.browsing,
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "version": "1.2.3",
             "problems": lambda: self.wrong,

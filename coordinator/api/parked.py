@@ -1,0 +1,72 @@
+"""What came through the log and could not be understood, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from coordinator.errors import ParkedNotFound
+
+from . import cursors
+from .documented import errors
+from .endpoint import Endpoint
+from .page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
+from .page_queries import PageQuery, check_names
+from .path_segments import SEGMENT
+from .rendering import Answer, timestamp
+from .services import Wired
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
+
+
+@router.get(
+    "",
+    summary="List parked messages",
+    response_model=ParkedPageAnswer,
+    responses=errors("list_parked", 422, 503),
+)
+async def list_parked(
+    query: Annotated[PageQuery, Query()], request: Request, wired: Wired
+) -> Answer:
+    """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
+    not of a known shape, in the name of another agent, with a token that is not the task's. They
+    changed nothing.
+    """
+    check_names(request, query)
+    page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
+    return Answer(
+        {
+            "status": "success",
+            "parked": [parked_shape(one, whole=False) for one in page.messages],
+            "count": len(page.messages),
+            "total": page.total,
+            "next_cursor": cursors.PARKED.write(page.following),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.get(
+    f"/{{position:{SEGMENT}}}",
+    summary="Look at a parked message",
+    response_model=ParkedAnswer,
+    responses=errors("get_parked", 404, 503),
+)
+async def get_parked(
+    position: Annotated[str, Path(description="Its `position` in the list.", examples=["1"])],
+    wired: Wired,
+) -> Answer:
+    """The whole message with its properties."""
+    if not (position.isascii() and position.isdecimal() and len(position) < LONGEST_POSITION):
+        raise ParkedNotFound
+    found = await wired.browsing.parked_message(int(position))
+    return Answer(
+        {"status": "success", "parked": parked_shape(found, whole=True), "timestamp": timestamp()}
+    )
+
+
+LONGEST_POSITION = 19
+"""Digits, as many as a column holds."""

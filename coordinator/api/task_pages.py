@@ -1,0 +1,119 @@
+"""Many tasks over HTTP, a page at a time, and the timeline of one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+
+from coordinator.registry.task_pages import Place
+
+from . import cursors
+from .documented import errors
+from .endpoint import Endpoint
+from .page_answers import TaskPageAnswer, TimelineAnswer, happening_shape, summary_shape
+from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, check_names
+from .path_segments import SEGMENT
+from .rendering import Answer, timestamp
+from .services import Wired
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["Tasks"], route_class=Endpoint)
+
+
+@router.get(
+    "/tasks",
+    summary="List tasks",
+    response_model=TaskPageAnswer,
+    responses=errors("list_tasks", 422, 503),
+)
+async def list_tasks(
+    query: Annotated[TaskQuery, Query()], request: Request, wired: Wired
+) -> Answer:
+    """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
+    first however many tasks there are. What each task holds and what came of it is at
+    `GET /tasks/{task_id}`.
+    """
+    check_names(request, query)
+    after = cursors.TASKS.read(query.cursor)
+    page = await wired.browsing.tasks(
+        query.filter(), after=None if after is None else Place(*after), limit=query.limit
+    )
+    return _page([summary_shape(task) for task in page.tasks], cursors.TASKS.write(page.following))
+
+
+@router.get(
+    f"/agents/{{agent_id:{SEGMENT}}}/tasks",
+    summary="List the tasks of an agent",
+    response_model=TaskPageAnswer,
+    responses=errors("list_agent_tasks", 404, 422, 503),
+)
+async def list_agent_tasks(
+    agent_id: Annotated[str, Path(description="The agent's id, URL-encoded.")],
+    query: Annotated[AgentsTaskQuery, Query()],
+    request: Request,
+    wired: Wired,
+) -> Answer:
+    """The tasks that the agent works on or was the last to work on: those that run first, then the
+    others, each the newest first. Also of an agent that is no longer registered.
+    """
+    check_names(request, query)
+    found = await wired.browsing.agents_tasks(
+        agent_id, frozenset(query.state), after=_place(query.cursor), limit=query.limit
+    )
+    return _page(
+        [summary_shape(task) for task in found.page.tasks],
+        cursors.AGENTS_TASKS.write(found.following),
+    )
+
+
+@router.get(
+    f"/tasks/{{task_id:{SEGMENT}}}/events",
+    summary="The timeline of a task",
+    response_model=TimelineAnswer,
+    responses=errors("list_task_events", 404, 422, 503),
+)
+async def list_task_events(
+    task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
+    query: Annotated[PageQuery, Query()],
+    request: Request,
+    wired: Wired,
+) -> Answer:
+    """Everything that happened to a task in the order of the log, with every attempt: the oldest
+    first.
+    """
+    check_names(request, query)
+    found = await wired.browsing.timeline(
+        task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
+    )
+    return Answer(
+        {
+            "status": "success",
+            "task_id": task_id,
+            "events": [happening_shape(one) for one in found.events],
+            "count": len(found.events),
+            "next_cursor": cursors.EVENTS.write(found.following),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def _place(cursor: str | None) -> tuple[bool, Place | None] | None:
+    after = cursors.AGENTS_TASKS.read(cursor)
+    if after is None:
+        return None
+    running, place = after
+    return running, None if place is None else Place(*place)
+
+
+def _page(tasks: list[dict[str, Any]], next_cursor: str | None) -> Answer:
+    return Answer(
+        {
+            "status": "success",
+            "tasks": tasks,
+            "count": len(tasks),
+            "next_cursor": next_cursor,
+            "timestamp": timestamp(),
+        }
+    )

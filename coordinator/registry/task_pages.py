@@ -1,0 +1,260 @@
+"""Pages of tasks, newest first, each as quick as the first however many tasks there are.
+
+A page begins after a place, not after a number of rows: an index leads there. Where several values
+of an indexed column are asked for, each is read by itself, in the order of the index, and the rows
+are merged here: so the database never sorts. One filter leads, the others sift what it finds.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.law import fold
+from coordinator.domain.task import State, Task
+from coordinator.protocol.events import Event, TaskDeadLettered, TaskSubmitted
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+
+from . import event_rows, schema
+from .event_rows import identity
+from .schema import micros
+from .schema import tasks as table
+from .task_filter import TaskFilter
+from .task_rows import load
+from .views import TaskSummary
+
+__all__ = ["Place", "TaskPage", "lookups", "page_of"]
+
+MOST_LANES = 400
+"""Lanes that are read each by itself. Where more ask for what is looked for, tasks of these lanes are
+common enough to be met on the way through all tasks."""
+
+
+class Place(NamedTuple):
+    """A task's place in the order of pages."""
+
+    submitted_at: int
+    """In microseconds since 1970."""
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPage:
+    """Some tasks, and after which place there are more; None where there are not."""
+
+    tasks: list[TaskSummary]
+    following: Place | None
+
+
+def page_of(
+    connection: Connection,
+    wanted: TaskFilter,
+    *,
+    after: Place | None,
+    limit: int,
+    pending: Sequence[Event] = (),
+) -> TaskPage:
+    """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits. ``pending`` are
+    events that this process has seen confirmed: tasks stand as they will once these are folded.
+    """
+    lanes = _lanes(connection, wanted) if wanted.asks_for_requirements else None
+    pending = _unfolded(connection, pending)
+    before = load(connection, {event.data.subject for event in pending})
+    changed = _changed(before, pending)
+    rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
+    query, leading = lookups(wanted, lanes, after, rows)
+    found = heapq.merge(*(_places(connection, query, one) for one in leading), reverse=True)
+    stored = (place for place in found if place.task_id not in changed)
+    asked = _Requirements(connection, pending)
+    added = sorted(
+        (
+            _place(task)
+            for task in changed.values()
+            if task.known
+            and (after is None or _place(task) < after)
+            and wanted.admits(task, asked.of(task))
+        ),
+        reverse=True,
+    )
+    places = list(islice(heapq.merge(stored, added, reverse=True), limit + 1))
+    on_page = [place.task_id for place in places[:limit]]
+    tasks = load(connection, set(on_page) - changed.keys()) | changed
+    return TaskPage(
+        tasks=[_summary(tasks[one], asked.of(tasks[one])) for one in on_page],
+        following=places[limit - 1] if len(places) > limit else None,
+    )
+
+
+def lookups(
+    wanted: TaskFilter, lanes: Sequence[str] | None, after: Place | None, limit: int
+) -> tuple[sa.Select[Any], list[dict[str, str]]]:
+    """What finds the first ``limit`` places of a page, and the parameters that it is to be asked
+    with: each finds some in order, together they find all.
+
+    ``lanes`` are those whose tasks have the requirements that are asked for, where some are.
+    """
+    leader, values = _leading(wanted, lanes)
+    query = sa.select(table.c.submitted_at, table.c.task_id)
+    query = query.where(*_sifting(wanted, lanes, leader), *_between(wanted, after))
+    query = query.order_by(table.c.submitted_at.desc(), table.c.task_id.desc()).limit(limit)
+    if lanes is not None and not lanes:
+        return query, []
+    if leader is None:
+        return query, [{}]
+    return query.where(leader == sa.bindparam("leading")), [{"leading": one} for one in values]
+
+
+def _leading(
+    wanted: TaskFilter, lanes: Sequence[str] | None
+) -> tuple[sa.ColumnElement[str | None] | None, Sequence[str]]:
+    """The column whose index leads, and the values that are looked up there, each by itself."""
+    columns = table.c
+    states = sorted(state.value for state in wanted.states)
+    if wanted.agent_id is not None:
+        return columns.state, states or sorted(state.value for state in State)
+    few = states and State.COMPLETED not in wanted.states
+    leaders: list[tuple[sa.ColumnElement[str | None], Sequence[str]]] = [
+        (columns.state, states if few else ()),
+        (columns.lane, lanes if lanes is not None and len(lanes) <= MOST_LANES else ()),
+        (columns.task_type, () if wanted.task_type is None else (wanted.task_type,)),
+        (columns.priority, sorted(priority.value for priority in wanted.priorities)),
+        (columns.state, states),
+    ]
+    return next((leader for leader in leaders if leader[1]), (None, ()))
+
+
+def _sifting(
+    wanted: TaskFilter,
+    lanes: Sequence[str] | None,
+    leader: sa.ColumnElement[str | None] | None,
+) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions on all other columns."""
+    columns = table.c
+    if wanted.agent_id is not None:
+        yield columns.agent_id == wanted.agent_id
+    if wanted.task_type is not None:
+        yield columns.task_type == wanted.task_type
+    several = (
+        (columns.state, [state.value for state in wanted.states]),
+        (columns.priority, [priority.value for priority in wanted.priorities]),
+        (columns.lane, lanes or ()),
+    )
+    for column, values in several:
+        if values and column is not leader:
+            yield column.in_(values)
+
+
+def _between(wanted: TaskFilter, after: Place | None) -> Iterator[sa.ColumnElement[bool]]:
+    columns = table.c
+    # Of a task whose own message was not folded yet, nobody is told: it was submitted at no time.
+    yield columns.submitted_at >= (_EARLIEST if wanted.since is None else micros(wanted.since))
+    ends = [] if after is None else [after]
+    if wanted.until is not None:
+        ends.append(Place(micros(wanted.until), ""))
+    if ends:
+        end = min(ends)
+        yield sa.tuple_(columns.submitted_at, columns.task_id) < sa.tuple_(*end)
+
+
+_EARLIEST = -(2**62)
+
+
+def _lanes(connection: Connection, wanted: TaskFilter) -> list[str]:
+    query = sa.select(schema.sources.c.lane, schema.sources.c.requirements).distinct()
+    return sorted(
+        {
+            row.lane
+            for row in connection.execute(query)
+            if wanted.admits_requirements(Requirements.from_dict(from_json(row.requirements)))
+        }
+    )
+
+
+def _places(
+    connection: Connection, query: sa.Select[Any], leading: dict[str, str]
+) -> Iterator[Place]:
+    return (Place(*row) for row in connection.execute(query, leading))
+
+
+def _unfolded(connection: Connection, pending: Sequence[Event]) -> list[Event]:
+    known = event_rows.known(connection, pending)
+    return [event for event in pending if identity(event) not in known]
+
+
+def _changed(before: dict[str, Task], pending: Iterable[Event]) -> dict[str, Task]:
+    """The tasks that ``pending`` are about, as they will stand."""
+    tasks = dict(before)
+    for event in pending:
+        tasks[event.data.subject] = fold(tasks.get(event.data.subject), event).task
+    return tasks
+
+
+class _Requirements:
+    """What tasks ask of agents: of their lane, and where that is not known, of their message."""
+
+    def __init__(self, connection: Connection, pending: Iterable[Event]) -> None:
+        self._connection = connection
+        self._told = {
+            event.id: event.data.task.wanted
+            for event in pending
+            if isinstance(event.data, TaskSubmitted | TaskDeadLettered)
+        }
+        self._lanes: dict[str, Requirements] = {}
+
+    def of(self, task: Task) -> Requirements:
+        if task.submission is not None and task.submission in self._told:
+            return self._told[task.submission]
+        lane = task.lane or ""
+        if lane not in self._lanes:
+            self._lanes[lane] = Requirements.from_dict(
+                self._of_lane(lane) or self._of_message(task)
+            )
+        return self._lanes[lane]
+
+    def _of_lane(self, lane: str) -> Any:
+        sources = schema.sources.c
+        query = sa.select(sources.requirements).where(sources.lane == lane).limit(1)
+        return self._first(query)
+
+    def _of_message(self, task: Task) -> Any:
+        events = schema.events.c
+        query = sa.select(events.data).where(events.id == task.submission, events.agent_id == "")
+        return (self._first(query) or {}).get("task", {}).get("requirements")
+
+    def _first(self, query: sa.Select[Any]) -> Any:
+        found = self._connection.execute(query).scalar()
+        return None if found is None else from_json(found)
+
+
+def _place(task: Task) -> Place:
+    return Place(micros(cast("datetime", task.submitted_at)), task.task_id)
+
+
+def _summary(task: Task, wanted: Requirements) -> TaskSummary:
+    return TaskSummary(
+        task_id=task.task_id,
+        state=task.state.value,
+        task_type=task.task_type,
+        priority=cast("Priority", task.priority),
+        requirements=wanted.as_dict(),
+        lane=task.lane or "",
+        generation=task.generation,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts or 1,
+        submitted_at=cast("datetime", task.submitted_at),
+        expires_at=task.expires_at,
+        started_at=task.started_at,
+        ended_at=task.ended_at,
+        agent_id=task.agent_id,
+        progress=task.progress,
+        error=task.error,
+    )

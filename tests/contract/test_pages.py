@@ -1,0 +1,296 @@
+"""Answers that come in pages: their fields, what may be asked, and how a wrong question is told."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from coordinator.domain.task import State
+from coordinator.protocol.priority import Priority
+from coordinator.registry.agent_index import AgentFilter
+from coordinator.registry.task_filter import ANY_TASK, TaskFilter
+from coordinator.registry.task_pages import Place
+
+from .fakes import Fakes, a_task, an_agent, over
+
+AT = "2026-01-31T12:00:00.123456+00:00"
+PAGED = ["/tasks", "/agents", "/agents/hermes-agent/tasks", "/tasks/task-1/events", "/parked"]
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    fakes = Fakes()
+    fakes.agents["hermes-agent"] = an_agent()
+    fakes.tasks["task-1"] = a_task(task_type="chat")
+    return fakes
+
+
+@pytest.fixture(params=["", "/v1"])
+async def client(fakes: Fakes, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    async with over(fakes.app()) as client:
+        client.base_url = client.base_url.join(request.param + "/")
+        yield client
+
+
+def ok(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert datetime.fromisoformat(body.pop("timestamp")).utcoffset() == timedelta(0)
+    return body
+
+
+TASK = {
+    "task_id": "task-1",
+    "state": "completed",
+    "task_type": "chat",
+    "priority": "normal",
+    "requirements": {},
+    "lane": "any",
+    "generation": 1,
+    "attempt": 1,
+    "max_attempts": 1,
+    "submitted_at": AT,
+    "expires_at": None,
+    "started_at": AT,
+    "ended_at": AT,
+    "agent_id": "hermes-agent",
+    "progress": None,
+    "error": None,
+}
+
+
+@pytest.mark.parametrize("path", ["tasks", "agents/hermes-agent/tasks"])
+async def test_tasks_are_listed_without_what_they_hold(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    assert ok(await client.get(path)) == {
+        "status": "success",
+        "tasks": [TASK],
+        "count": 1,
+        "next_cursor": None,
+    }
+
+
+async def test_all_filters_of_tasks_reach_the_registry(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    await client.get("tasks")
+    assert fakes.browsing.asked == (ANY_TASK, None, 50)
+    query = (
+        "state=queued&state=dead&priority=low&priority=urgent&agent=ada&task_type=chat"
+        "&capability=gpu&capability=vision&service=documents&agent_type=worker&limit=7"
+        "&submitted_after=2026-01-31T12:00:00Z&submitted_before=2026-01-31T14:00:00+01:00"
+    )
+    ok(await client.get(f"tasks?{query}"))
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    wanted = TaskFilter(
+        states=frozenset({State.QUEUED, State.DEAD}),
+        priorities=frozenset({Priority.LOW, Priority.URGENT}),
+        agent_id="ada",
+        task_type="chat",
+        agent_type="worker",
+        capabilities=frozenset({"gpu", "vision"}),
+        services=frozenset({"documents"}),
+        since=noon,
+        until=noon + timedelta(hours=1),
+    )
+    assert fakes.browsing.asked == (wanted, None, 7)
+
+
+async def test_a_timeline_is_a_list_of_events(client: httpx.AsyncClient) -> None:
+    assert ok(await client.get("tasks/task-1/events")) == {
+        "status": "success",
+        "task_id": "task-1",
+        "events": [
+            {
+                "event_id": "e1",
+                "type": "task.progress",
+                "time": AT,
+                "generation": 1,
+                "attempt": 2,
+                "agent_id": "hermes-agent",
+                "details": {"fraction": 0.5},
+            }
+        ],
+        "count": 1,
+        "next_cursor": None,
+    }
+
+
+async def test_agents_are_listed_as_they_are_looked_up(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    agent = (await client.get("agents/hermes-agent")).json()["agent"]
+    query = "status=active&status=busy&agent_type=worker&capability=gpu&service=documents&limit=2"
+    assert ok(await client.get(f"agents?{query}")) == {
+        "status": "success",
+        "agents": [agent],
+        "count": 1,
+        "total": 1,
+        "next_cursor": None,
+    }
+    wanted = AgentFilter(
+        statuses=frozenset({"active", "busy"}),
+        agent_types=frozenset({"worker"}),
+        capabilities=frozenset({"gpu"}),
+        services=frozenset({"documents"}),
+    )
+    assert fakes.browsing.asked == (wanted, None, 2)
+
+
+async def test_parked_messages_are_shown_as_text_where_they_are_and_in_base64_where_not(
+    client: httpx.AsyncClient,
+) -> None:
+    same = {
+        "received_at": AT,
+        "reason": "MalformedMessage: not a task",
+        "exchange": "coordinator.events",
+        "routing_key": "task.ada.started",
+    }
+    binary = base64.b64encode(b"\xff\x00").decode()
+    text: dict[str, Any] = same | {"position": 1, "body": "não é", "encoding": "utf-8"}
+    assert ok(await client.get("parked")) == {
+        "status": "success",
+        "parked": [
+            same | {"position": 2, "size": 2, "body": binary, "encoding": "base64"},
+            text | {"size": 8},  # its last character was cut in two
+        ],
+        "count": 2,
+        "total": 2,
+        "next_cursor": None,
+    }
+    assert ok(await client.get("parked/1")) == {
+        "status": "success",
+        "parked": text | {"size": 7, "properties": {"type": "task"}},
+    }
+
+
+@pytest.mark.parametrize("position", ["2", "one", "-1", "1.0", "²", "9" * 30])
+async def test_a_parked_message_that_is_not_there_is_a_404(
+    client: httpx.AsyncClient, position: str
+) -> None:
+    answer = await client.get(f"parked/{position}")
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "Parked message not found"
+
+
+# --- the next page ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("tasks", Place(17, "task-1")),
+        ("agents", "hermes-agent"),
+        ("agents/hermes-agent/tasks", (False, Place(17, "task-1"))),
+        ("tasks/task-1/events", 9),
+        ("parked", 1),
+    ],
+)
+async def test_the_next_page_begins_where_the_cursor_says(
+    client: httpx.AsyncClient, fakes: Fakes, path: str, place: object
+) -> None:
+    fakes.browsing.more = True
+    cursor = ok(await client.get(path))["next_cursor"]
+    ok(await client.get(path, params={"cursor": cursor}))
+    assert place in fakes.browsing.asked
+
+
+@pytest.mark.parametrize("path", PAGED)
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "2",
+        "é",
+        "bm90aGluZw",
+        base64.urlsafe_b64encode(b'["other", 1]').decode(),
+        base64.urlsafe_b64encode(b'["parked", 1e400]').decode(),
+        base64.urlsafe_b64encode(b'["events", "\\u0000"]').decode(),
+        base64.urlsafe_b64encode(b'["tasks", [99999999999999999999, "a"]]').decode(),
+        base64.urlsafe_b64encode(b'["agents", "\\u0000"]').decode(),
+        base64.urlsafe_b64encode(b'["agents-tasks", [true, [1]]]').decode(),
+    ],
+)
+async def test_what_is_no_cursor_of_this_endpoint_is_refused(
+    client: httpx.AsyncClient, path: str, cursor: str
+) -> None:
+    answer = await client.get(path[1:], params={"cursor": cursor})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "cursor: this is not one that this endpoint gave: use the next_cursor of the page before, or"
+        " leave it out to begin anew"
+    )
+    assert [error["field"] for error in answer.json()["errors"]] == ["cursor"]
+
+
+# --- wrong questions --------------------------------------------------------------------------
+
+
+OF_TASKS = (
+    "agent, agent_type, capability, cursor, limit, priority, service, state, submitted_after,"
+    " submitted_before, task_type"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("tasks", OF_TASKS),
+        ("agents", "agent_type, capability, cursor, limit, service, status"),
+        ("agents/hermes-agent/tasks", "cursor, limit, state"),
+        ("tasks/task-1/events", "cursor, limit"),
+        ("parked", "cursor, limit"),
+    ],
+)
+async def test_an_unknown_filter_is_refused_and_told_the_known_ones(
+    client: httpx.AsyncClient, path: str, known: str
+) -> None:
+    answer = await client.get(f"{path}?colour=red")
+    assert answer.status_code == 422
+    sentence = f"colour: there is no such filter here: use {known}"
+    assert answer.json() == {
+        "detail": sentence,
+        "errors": [{"field": "colour", "message": sentence}],
+    }
+
+
+@pytest.mark.parametrize("path", PAGED)
+@pytest.mark.parametrize("limit", ["0", "-1", "201", "1000000", "many", "1.5", ""])
+async def test_an_absurd_page_is_refused(client: httpx.AsyncClient, path: str, limit: str) -> None:
+    answer = await client.get(path[1:], params={"limit": limit})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("limit: input should be ")
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "said"),
+    [
+        ("state=lost", "state.0", "'scheduled', 'queued', 'running'"),
+        ("state=queued&state=Queued", "state.1", "'completed', 'dead'"),
+        ("priority=soon", "priority.0", "'urgent', 'critical', 'high', 'normal' or 'low'"),
+        ("submitted_after=yesterday", "submitted_after", "valid datetime"),
+        ("submitted_before=2026-01-31T12:00:00", "submitted_before", "timezone"),
+        ("agent=%00", "agent", "pattern"),
+        ("task_type=" + "x" * 301, "task_type", "at most 300 characters"),
+    ],
+)
+async def test_a_value_that_a_filter_cannot_have_is_refused(
+    client: httpx.AsyncClient, query: str, field: str, said: str
+) -> None:
+    answer = await client.get(f"tasks?{query}")
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert answer.json()["detail"].startswith(f"{field}: ")
+    assert said in answer.json()["detail"]
+
+
+async def test_a_status_that_no_agent_can_have_is_refused(client: httpx.AsyncClient) -> None:
+    answer = await client.get("agents?status=asleep")
+    assert answer.status_code == 422
+    assert "'active', 'busy', 'inactive', 'stale'" in answer.json()["detail"]
