@@ -133,7 +133,9 @@ async def test_a_blocking_function_does_not_hold_up_the_heartbeat(
             lambda: [
                 beat
                 for beat in field.heard(AgentHeartbeat)
-                if [r.task_id for r in beat.running] == [task_id] and beat.status == "active"
+                if [(r.task_id, r.fraction, r.message) for r in beat.running]
+                == [(task_id, 0.25, "blocked")]
+                and beat.status == "active"
             ]
         )
         release.set()

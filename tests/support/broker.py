@@ -84,10 +84,15 @@ class Broker:
         found = await self.management.get("vhosts", self.vhost, "connections")
         return sorted(one.get("user_provided_name") or one["name"] for one in found)
 
-    async def close_connections(self) -> None:
-        """As an operator does in the management UI."""
-        for one in await self.management.get("vhosts", self.vhost, "connections"):
+    async def close_connections(self, named: str | None = None) -> int:
+        """As an operator does in the management UI: all, or those that a client gave this name; how
+        many it were. The list is up to five seconds old.
+        """
+        found = await self.management.get("vhosts", self.vhost, "connections")
+        chosen = [one for one in found if named in (None, one.get("user_provided_name"))]
+        for one in chosen:
             await self.management.delete("connections", one["name"])
+        return len(chosen)
 
 
 class OwnBroker(Broker):
