@@ -1,8 +1,8 @@
 """Statements for many rows: the few that SQL has no common word for, and all of them compiled once.
 
 SQLAlchemy writes the SQL; the rows go to the driver as they are, because its care for each value of
-each row costs more than the database does. So rows hold only what every driver takes: int, str,
-bytes and None. Every table here has at least two columns.
+each row costs more than the database does. All rows have the same columns, and hold only what every
+driver takes: int, str, bytes and None. Every table here has at least two columns.
 """
 
 from __future__ import annotations
@@ -72,9 +72,11 @@ def _run(
 ) -> None:
     if not rows:
         return
-    sql, order = _compiled(connection.dialect, table, tuple(rows[0]), conflict, key, replaced)
+    columns = tuple(rows[0])
+    sql, order = _compiled(connection.dialect, table, columns, conflict, key, replaced)
     if order is None:
-        connection.exec_driver_sql(sql, rows)
+        # All rows in one statement, as one array a column: a statement a row takes twice as long.
+        connection.exec_driver_sql(sql, {name: [row[name] for row in rows] for name in columns})
     else:
         connection.exec_driver_sql(sql, list(map(itemgetter(*order), rows)))
 
@@ -89,7 +91,13 @@ def _compiled(
     replaced: tuple[str, ...],
 ) -> tuple[str, tuple[str, ...] | None]:
     """The SQL, and the order of its parameters where they have no names."""
-    statement: Any = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+    statement: Any
+    if dialect.name == "postgresql":
+        arrays = [sa.bindparam(name, type_=_array(table.c[name].type)) for name in columns]
+        source = sa.func.unnest(*arrays).table_valued(*columns).render_derived()
+        statement = postgresql.insert(table).from_select(columns, sa.select(source))
+    else:
+        statement = sqlite.insert(table)
     excluded = statement.excluded
     if conflict is _Conflict.IGNORED:
         statement = statement.on_conflict_do_nothing(index_elements=key)
@@ -103,7 +111,16 @@ def _compiled(
         )
     compiled = statement.compile(dialect=dialect, column_keys=list(columns))
     positions = compiled.positiontup
-    return str(compiled), None if positions is None else tuple(positions)
+    # Arrays in PostgreSQL's binary form: quoting each text takes twice the time of all the rest.
+    sql = str(compiled).replace(")s::", ")b::")
+    return sql, None if positions is None else tuple(positions)
+
+
+def _array(kind: sa.types.TypeEngine[Any]) -> sa.ARRAY[Any]:
+    """Without the column's limit: a cast to a limited type would cut what is too long."""
+    if isinstance(kind, sa.String):
+        return sa.ARRAY(sa.Text())
+    return sa.ARRAY(sa.BigInteger() if isinstance(kind, sa.Integer) else kind)
 
 
 def keep_writers_out(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""How many events a second the projector folds into SQLite, without a broker.
+"""How many events a second the projector folds into SQLite and into PostgreSQL, without a broker.
 
     python -m tests.benchmarks.projector [tasks]
 
@@ -8,6 +8,7 @@ Each task is three messages of the log: submitted, started, completed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from coordinator.registry.commands import AgentCommands
 from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.projector import BATCH, Projector, Told
+from tests.support.postgres import own_postgres_server
 
 SECRET = bytes(32)
 IN_FLIGHT = 200
@@ -93,30 +95,45 @@ def _completed(one: TaskMessage) -> Event:
     return Event(data=data)
 
 
-async def measure(count: int, *, batched: bool) -> str:
+@contextlib.contextmanager
+def ledger_urls() -> Iterator[list[str]]:
+    """Of a new ledger in each kind of database that there is; PostgreSQL's files are in memory."""
+    server = own_postgres_server()
+    with contextlib.ExitStack() as stack:
+        urls = []
+        for number in range(2):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            urls.append(f"sqlite:///{folder}/{number}.sqlite3")
+        if server is not None:
+            stack.callback(server.remove)
+            server.start()
+            urls += (stack.enter_context(server.database()) for _ in range(2))
+        yield urls
+
+
+async def measure(url: str, count: int, *, batched: bool) -> str:
     log = list(deliveries(count, batched=batched))
-    with tempfile.TemporaryDirectory() as folder:
-        async with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
-            folded: list[Event] = []
-            fence = Fence(ledger)
-            await fence.claim()
-            projector = Projector(
-                fence=fence,
-                secret=SECRET,
-                commands=AgentCommands(cast("Publisher", None)),
-                told=Told(folded=folded.extend),
-            )
-            reading = storing = 0.0
-            for start in range(0, len(log), BATCH):
-                began = time.perf_counter()
-                readings = await asyncio.to_thread(projector._read, log[start : start + BATCH])
-                read = time.perf_counter()
-                await projector._store(readings)
-                reading += read - began
-                storing += time.perf_counter() - read
-    label = "50 a message" if batched else "one a message"
+    async with Ledger(url) as ledger:
+        folded: list[Event] = []
+        fence = Fence(ledger)
+        await fence.claim()
+        projector = Projector(
+            fence=fence,
+            secret=SECRET,
+            commands=AgentCommands(cast("Publisher", None)),
+            told=Told(folded=folded.extend),
+        )
+        reading = storing = 0.0
+        for start in range(0, len(log), BATCH):
+            began = time.perf_counter()
+            readings = await asyncio.to_thread(projector._read, log[start : start + BATCH])
+            read = time.perf_counter()
+            await projector._store(readings)
+            reading += read - began
+            storing += time.perf_counter() - read
+    label = f"{url.partition(':')[0]}, {'50' if batched else 'one'} a message"
     return (
-        f"{label:<16}{len(log):>10}{len(folded):>10}{reading:>10.2f}{storing:>10.2f}"
+        f"{label:<28}{len(log):>10}{len(folded):>10}{reading:>10.2f}{storing:>10.2f}"
         f"{len(folded) / (reading + storing):>12.0f}"
     )
 
@@ -124,10 +141,11 @@ async def measure(count: int, *, batched: bool) -> str:
 async def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     print(
-        f"{'events':<16}{'messages':>10}{'events':>10}{'read s':>10}{'store s':>10}{'events/s':>12}"
+        f"{'events':<28}{'messages':>10}{'events':>10}{'read s':>10}{'store s':>10}{'events/s':>12}"
     )
-    for batched in (False, True):
-        print(await measure(count, batched=batched))
+    with ledger_urls() as urls:
+        for url, batched in zip(urls, (False, True, False, True), strict=False):
+            print(await measure(url, count, batched=batched))
 
 
 if __name__ == "__main__":

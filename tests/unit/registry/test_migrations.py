@@ -18,7 +18,6 @@ from tests.unit.domain.histories import (
     cancelled,
     completed,
     failed,
-    message,
     started,
     submitted,
 )
@@ -137,7 +136,7 @@ async def test_several_coordinators_may_migrate_at_once(ledger_url: str) -> None
         async with Ledger(ledger_url) as ledger:
             return await answers(ledger)
 
-    assert await asyncio.gather(opened(), opened(), opened()) == [before] * 3
+    assert list(await asyncio.gather(opened(), opened(), opened())) == [before] * 3
 
 
 async def test_a_migration_that_is_interrupted_leaves_the_ledger_as_it_was(
