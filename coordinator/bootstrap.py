@@ -30,6 +30,7 @@ from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.recovery.cancelling import Canceller
+from coordinator.recovery.deadlines import Deadlines
 from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.ticks import Ticks
@@ -44,6 +45,7 @@ from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
 from coordinator.registry.outbox_rows import OutboxRows
+from coordinator.registry.overdue import OverdueTasks
 from coordinator.registry.projector import Projector, Told
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
@@ -302,6 +304,12 @@ class _Graph:
             secret=secret,
             note=self.registry.note_submitted,
         )
+        self._deadlines = Deadlines(
+            overdue=OverdueTasks(ledger),
+            publisher=publisher,
+            note=self.registry.note,
+            ready=self._can_publish,
+        )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
         self._ticks = Ticks(schedules=self._schedules, submit=self._submit_run)
@@ -336,6 +344,7 @@ class _Graph:
             self.snapshots.run(),
             self._silent_agents.run(),
             self._outbox.run(),
+            self._deadlines.run(),
             self._ticks.run(),
             self.registry.run(),
             self._retention.run(),

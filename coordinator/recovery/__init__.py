@@ -1,5 +1,9 @@
 """What puts right what went wrong on the way, and does what was put off.
 
-outbox ...... retries, schedules and redrives, put on their queue when they are due
-unrouted .... tasks whose queue was missing
+outbox ....... retries, schedules and redrives, put on their queue when they are due
+ticks ........ the runs of recurring schedules
+cancelling ... a task is ended by request
+redriving .... ended tasks are sent round again
+deadlines .... tasks that were not started in time are ended
+unrouted ..... tasks whose queue was missing
 """

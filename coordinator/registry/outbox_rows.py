@@ -150,7 +150,13 @@ def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
 
 def _delete(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> None:
     if keys:
-        connection.execute(table.delete().where(sa.tuple_(*_KEY).in_(keys)))
+        connection.execute(table.delete().where(_is_one_of(keys)))
+
+
+def _is_one_of(keys: Sequence[tuple[str, int, int]]) -> sa.ColumnElement[bool]:
+    """By task too, since SQLite looks only for that in the index."""
+    tasks = table.c.task_id.in_([task_id for task_id, _, _ in keys])
+    return tasks & sa.tuple_(*_KEY).in_(keys)
 
 
 def _key(row: Row[Any]) -> tuple[str, int, int]:

@@ -125,6 +125,9 @@ tasks = Table(
     ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
+    Index(
+        "tasks_by_deadline", "expires_at", **_where("expires_at IS NOT NULL AND ended_at IS NULL")
+    ),
 )
 """Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`

@@ -352,3 +352,24 @@ async def test_a_cancelled_task_is_tried_again_after_a_delay_and_cancelled_meanw
     assert again["was"] == "scheduled"
     task = await service.task(task_id)
     assert (task["state"], task["generation"]) == ("cancelled", 2)
+
+
+async def test_a_task_that_nobody_starts_in_time_expires_and_may_be_tried_again(
+    service: Service,
+) -> None:
+    answer = await service.post("/tasks/submit", task_data={}, expires_in_seconds=0.5)
+    task_id = answer["task_id"]
+    task = await service.becomes(task_id, "expired")
+    assert task["error"]["type"] == "Expired"
+    agent = service.agent()
+    runs: list[int] = []
+
+    @agent.default
+    async def work(task: Task) -> None:
+        runs.append(task.attempt)
+
+    async with agent.running():
+        await service.post(f"/tasks/{task_id}/retry")
+        await service.becomes(task_id, "completed")
+    assert runs == [1]
+    assert (await service.task(task_id))["generation"] == 2

@@ -1,0 +1,46 @@
+"""Which tasks missed their deadline: those that should have started by now and did not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+
+from .ledger import Ledger
+from .schema import micros, tasks
+from .task_rows import task_of
+
+__all__ = ["OverdueTasks"]
+
+_NOT_STARTED = (State.SCHEDULED, State.QUEUED, State.WAITING)
+
+
+class OverdueTasks:
+    """Reads an index that holds only tasks that have a deadline and have not ended."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def since(self, deadline: datetime, *, most: int) -> list[Task]:
+        """Those whose deadline was at or before ``deadline``, the longest overdue first. Raises
+        `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(_overdue, deadline, most))
+
+
+def _overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]:
+    query = (
+        sa.select(tasks)
+        .where(
+            tasks.c.expires_at <= micros(deadline),
+            tasks.c.ended_at.is_(None),
+            tasks.c.state.in_([state.value for state in _NOT_STARTED]),
+        )
+        .order_by(tasks.c.expires_at)
+        .limit(most)
+    )
+    return [task_of(row) for row in connection.execute(query)]
