@@ -13,6 +13,7 @@ from .answers import (
     AgentAnswer,
     AgentRemovedAnswer,
     Discovered,
+    DrainAnswer,
     HeartbeatAnswer,
     Registered,
     StatusUpdated,
@@ -128,6 +129,29 @@ async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | Non
             "message": f"Heartbeat received from {agent_id}",
             "agent_id": agent_id,
             "heartbeat_at": iso(heard_at),
+        }
+    )
+
+
+@router.post(
+    f"/{{agent_id:{SEGMENT}}}/drain",
+    summary="Drain an agent",
+    response_model=DrainAnswer,
+    responses=errors("drain_agent", 404, 503),
+)
+async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """The agent takes nothing more, finishes what it has, says goodbye and stops, as on SIGTERM. It is
+    `draining` from now on. `told` is false where it has no connection to the broker: an agent that
+    speaks HTTP alone reads its status and stops itself.
+    """
+    drained_at, told = await wired.registrar.drain(agent_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} is draining",
+            "agent_id": agent_id,
+            "told": told,
+            "drained_at": iso(drained_at),
         }
     )
 

@@ -18,6 +18,7 @@ __all__ = [
     "ClearedAnswer",
     "DeadTasksAnswer",
     "Discovered",
+    "DrainAnswer",
     "Error",
     "Health",
     "HeartbeatAnswer",
@@ -127,6 +128,14 @@ class HeartbeatAnswer(BaseModel):
     message: str = Field(examples=["Heartbeat received from hermes-agent"])
     agent_id: AgentId
     heartbeat_at: Instant
+
+
+class DrainAnswer(BaseModel):
+    status: Success
+    message: str = Field(examples=["Agent hermes-agent is draining"])
+    agent_id: AgentId
+    told: bool = Field(description="Whether it has a connection to the broker to be told over.")
+    drained_at: Instant
 
 
 class AgentRemovedAnswer(BaseModel):

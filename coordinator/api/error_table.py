@@ -78,6 +78,7 @@ UNEXPECTED = {
     "update_agent_status": "Error updating agent status",
     "agent_heartbeat": "Error processing heartbeat",
     "remove_agent": "Error removing agent",
+    "drain_agent": "Error draining agent",
     "submit_task": "Error submitting task",
     "submit_batch": "Error submitting tasks",
     "get_task_status": "Error getting task status",

@@ -18,10 +18,11 @@ from typing import NoReturn
 from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
+from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.codec import decode
-from coordinator.protocol.commands import Command, RegisterAgain, ServeSources
+from coordinator.protocol.commands import Command, DrainAgent, RegisterAgain, ServeSources
 from coordinator.protocol.events import (
     AgentHeartbeat,
     AgentRegistered,
@@ -179,6 +180,8 @@ class LiveReader:
         known = self._agents.get(beat.agent_id)
         if known is None:
             return RegisterAgain()
+        if known.agent.declared is AgentStatus.DRAINING and beat.status != AgentStatus.DRAINING:
+            return DrainAgent()  # it was out of reach when it was told
         if beat.sources_hash is None:
             return None
         sources = self._book.offered_to(profile_of(known.agent.registration))

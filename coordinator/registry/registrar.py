@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
-from coordinator.domain.agent_words import check_agent_type, check_status
-from coordinator.errors import AgentNotFound, InvalidRequest
+from coordinator.domain.agent_words import AgentStatus, check_agent_type, check_status
+from coordinator.errors import AgentNotFound, InvalidRequest, PublishRefused
 from coordinator.protocol.codec import encode, routing_key
+from coordinator.protocol.commands import DrainAgent, agent_key, encode_command
 from coordinator.protocol.events import (
     AgentHeartbeat,
     AgentRegistered,
@@ -22,7 +23,7 @@ from coordinator.protocol.events import (
 )
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import RegisterRequest
-from coordinator.protocol.topology import EVENTS
+from coordinator.protocol.topology import CONTROL, EVENTS
 
 from .commands import Publishes
 from .known_agent import KnownAgent
@@ -87,6 +88,24 @@ class Registrar:
         return await self._state(
             AgentStatusChanged(agent_id=agent_id, status=declared.value, load_metrics=load_metrics)
         )
+
+    async def drain(self, agent_id: str) -> tuple[datetime, bool]:
+        """Have the agent take nothing more, finish what runs, and stop. It is `draining` at once.
+
+        Returns the instant, and whether the agent could be told: one without a connection to the
+        broker, or one that speaks HTTP alone, cannot. Raises `AgentNotFound`.
+        """
+        at = await self.set_status(agent_id, AgentStatus.DRAINING, None)
+        try:
+            await self._publisher.publish(
+                encode_command(DrainAgent()),
+                exchange=CONTROL,
+                key=agent_key(agent_id),
+                mandatory=True,
+            )
+        except PublishRefused:
+            return at, False
+        return at, True
 
     async def remove(self, agent_id: str, *, reason: str = "requested") -> None:
         """Take the agent out of the registry. Raises `AgentNotFound`."""

@@ -324,6 +324,10 @@ class Fakes:
         self.beats.append((agent_id, status, load_metrics))
         return NOW
 
+    async def drain(self, agent_id: str) -> tuple[datetime, bool]:
+        await self.agent(agent_id)
+        return NOW, True
+
     async def remove(self, agent_id: str) -> None:
         await self.agent(agent_id)
         del self.agents[agent_id]

@@ -58,6 +58,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("DELETE", "/agents/{agent_id}"),
         ("PUT", "/agents/{agent_id}/status"),
         ("POST", "/agents/{agent_id}/heartbeat"),
+        ("POST", "/agents/{agent_id}/drain"),
         ("POST", "/tasks/submit"),
         ("POST", "/tasks/submit/batch"),
         ("GET", "/tasks/status"),

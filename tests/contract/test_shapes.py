@@ -209,6 +209,16 @@ async def test_a_heartbeat_needs_no_body_at_all(client: httpx.AsyncClient) -> No
     ok(await client.post("agents/hermes-agent/heartbeat"))
 
 
+async def test_draining_an_agent_says_whether_it_was_told(client: httpx.AsyncClient) -> None:
+    assert ok(await client.post("agents/hermes-agent/drain")) == {
+        "status": "success",
+        "message": "Agent hermes-agent is draining",
+        "agent_id": "hermes-agent",
+        "told": True,
+        "drained_at": AT,
+    }
+
+
 async def test_removing_an_agent_answers_with_its_id(
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:

@@ -12,6 +12,7 @@ from coordinator.broker.channel import Channel
 from coordinator.errors import AgentNotFound
 from coordinator.protocol.commands import (
     Command,
+    DrainAgent,
     RegisterAgain,
     ServeSources,
     agent_key,
@@ -187,6 +188,18 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     await eventually(lambda: side.registry.agent_now("ada").status == "draining")
     await side.commands.told()
     assert await caller.channel.get(caller.queue) is None
+
+
+async def test_an_agent_that_was_out_of_reach_when_it_was_drained_is_told_when_it_beats(
+    side: RegisteringSide,
+) -> None:
+    early = await Caller.opened(side)
+    await early.register()
+    await early.channel.delete_queue(early.queue)
+    assert (await side.registrar.drain("ada"))[1] is False
+    late = await Caller.opened(side)
+    await late.beat(sequence=1, status="active")
+    assert await late.command() == DrainAgent()
 
 
 async def test_heartbeats_are_never_in_the_log(side: RegisteringSide) -> None:

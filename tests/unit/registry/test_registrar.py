@@ -131,6 +131,15 @@ async def test_a_status_is_declared(office: Office) -> None:
         await office.registrar.set_status("ada", "on fire", None)
 
 
+async def test_an_agent_is_draining_at_once_and_is_told_where_it_can_be(office: Office) -> None:
+    await office.register()
+    office.fleet.clock.wall += timedelta(seconds=1)
+    assert await office.registrar.drain("ada") == (office.fleet.clock.wall, True)
+    assert office.fleet.status_of("ada") == "draining"
+    exchange, key, message = office.published.messages[-1]
+    assert (exchange, key, message.type) == ("coordinator.control", "agent.ada", "drain")
+
+
 async def test_nothing_can_be_said_of_an_agent_that_nobody_knows(office: Office) -> None:
     with pytest.raises(AgentNotFound):
         await office.registrar.heartbeat("ada", status=None, load_metrics=None)
