@@ -82,6 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
     doctor.set_defaults(run=_doctor)
 
+    rebuild = commands.add_parser(
+        "rebuild",
+        help="fold all events of the ledger again",
+        description="Make the tasks, totals, agents and queues of the ledger anew from the events"
+        " that it keeps, in one transaction: interrupted, it has changed nothing. Coordinators"
+        " may run; they go on reading, and write once it is done.",
+    )
+    rebuild.add_argument("--data-dir", type=Path, help="folder of the ledger")
+    rebuild.set_defaults(run=_rebuild)
+
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
     demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
@@ -138,6 +148,15 @@ def _doctor(options: argparse.Namespace) -> int:
     # Its findings say what the connection's own account would.
     set_up_logging(level="critical", style=settings.log_format)
     return doctor.run(settings, json=options.json)
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from coordinator import rebuilding  # noqa: PLC0415
+
+    settings = load(data_dir=options.data_dir)
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    rebuilding.run(settings)
+    return CLEAN
 
 
 def _demo(options: argparse.Namespace) -> int:
