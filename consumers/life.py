@@ -25,6 +25,7 @@ from coordinator.protocol.commands import (
     CancelTask,
     Command,
     DrainAgent,
+    LeaveSource,
     RegisterAgain,
     ServeSource,
     ServeSources,
@@ -229,6 +230,8 @@ class RunningAgent:
             case ServeSource(lane=lane, priority=priority, requirements=requirements):
                 if self.options.profile.satisfies(Requirements.from_dict(requirements)):
                     self._sources.add(Source(lane, priority))
+            case LeaveSource(lane=lane, priority=priority):
+                self._sources.remove(Source(lane, priority))
             case CancelTask(task_id=task_id, generation=generation):
                 self._bench.cancel(task_id, generation)
             case RegisterAgain():

@@ -54,6 +54,13 @@ class Sources:
             self._offered.add(source)
         self.on_change()
 
+    def remove(self, source: Source) -> None:
+        """A queue was given up."""
+        if source in self._offered:
+            self._offered.discard(source)
+            self._missing.pop(source, None)
+            self.on_change()
+
     def miss(self, source: Source) -> None:
         """The broker says that the queue does not exist: leave it out for a while."""
         before = self._missing.get(source)

@@ -33,6 +33,7 @@ from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
 from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.redriving import Redriver
+from coordinator.recovery.retirement import Retirement
 from coordinator.recovery.ticks import Ticks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.browsing import Browsing
@@ -41,6 +42,7 @@ from coordinator.registry.commands import AgentCommands
 from coordinator.registry.dead_tasks import DeadTasks
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
+from coordinator.registry.idle_sources import IdleSources
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader
@@ -289,6 +291,15 @@ class _Graph:
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
         )
+        self._retirement = Retirement(
+            book=book,
+            opener=self.opener,
+            publisher=publisher,
+            depths=self._depths,
+            idle=IdleSources(ledger),
+            catch_up=catching_up.ledger,
+            after=settings.retire_lanes_after,
+        )
         # what went wrong is put right
         self._dead_tasks = DeadTasks(ledger)
         self._canceller = Canceller(
@@ -359,6 +370,7 @@ class _Graph:
             self._live_reader.session(link),
             self._requests.session(link),
             self._unrouted.session(link),
+            self._retirement.session(link),
         )
 
     async def _submit_run(self, body: dict[str, Any]) -> None:

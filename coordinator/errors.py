@@ -19,6 +19,7 @@
     │   │   ├── ConnectionLost
     │   │   ├── ChannelLost
     │   │   │   ├── QueueMissing
+    │   │   │   ├── QueueLocked
     │   │   │   └── Superseded .. another coordinator has taken the log over
     │   │   └── PublishRefused .. the broker answered no
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
@@ -61,6 +62,7 @@ __all__ = [
     "ParkedNotFound",
     "PayloadTooLarge",
     "PublishRefused",
+    "QueueLocked",
     "QueueMissing",
     "RegistrationRefused",
     "RequestError",
@@ -181,6 +183,10 @@ class QueueMissing(ChannelLost):
 
 class Superseded(ChannelLost):
     """Another coordinator has taken over what this one was doing; this one waits for its turn."""
+
+
+class QueueLocked(ChannelLost):
+    """Another connection holds this queue for itself."""
 
 
 class PublishRefused(BrokerUnavailable):

@@ -80,6 +80,7 @@ def _for_ever_or_long_enough(value: timedelta | None) -> timedelta | None:
 KeptFor = Annotated[
     timedelta | None, BeforeValidator(_seconds), AfterValidator(_for_ever_or_long_enough)
 ]
+DurationOrZero = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
@@ -169,6 +170,10 @@ class Settings(BaseSettings):
     max_lanes: int = Field(default=200, ge=1)
     """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for
     one agent (`requirements.agent_id`) are not counted."""
+
+    retire_lanes_after: DurationOrZero = timedelta(days=7)
+    """Seconds without a task after which a queue of tasks is given up, to make room for others; its
+    next task opens it again. 0 is never."""
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""

@@ -116,6 +116,7 @@ def _queues() -> Lines:
         "Tasks of one lane and priority, declared when the first of them arrives. |"
     )
     yield f"| `{CONTROL_QUEUE}` | exclusive | Commands to one agent, and replies to it. |"
+    yield f"| `{topology.lock_queue('<name>').name}` | exclusive | {_first_line(topology.lock_queue)} |"
     yield f"| `{topology.live_queue('<process>').name}` | exclusive | {_heard()} |"
 
 
@@ -175,6 +176,7 @@ def _commands() -> Lines:
     for model in (
         commands.CancelTask,
         commands.ServeSource,
+        commands.LeaveSource,
         commands.ServeSources,
         commands.RegisterAgain,
         commands.DrainAgent,

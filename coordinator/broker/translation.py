@@ -15,6 +15,7 @@ from coordinator.errors import (
     ConnectionLost,
     CoordinatorError,
     PublishRefused,
+    QueueLocked,
     QueueMissing,
     TopologyConflict,
 )
@@ -50,6 +51,7 @@ def _translate(exc: Exception, doing: str) -> Exception:
     where = f"{text} (while {doing})"
     for kinds, error, message in (
         (driver.ChannelNotFoundEntity, QueueMissing, where),
+        (driver.ChannelLockedResource, QueueLocked, where),
         (
             driver.ChannelPreconditionFailed,
             TopologyConflict,

@@ -27,6 +27,7 @@ from .events import (
     LedgerMarked,
     LiveMarked,
     SourceOpened,
+    SourceRetired,
     TaskDeadLettered,
     TaskEvent,
     TaskSubmitted,
@@ -48,7 +49,7 @@ _DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
 def routing_key(data: EventData) -> str:
     """Where an event goes on `coordinator.events`: ``<noun>.<author or lane>.<what>``."""
     noun, what = data.TYPE.split(".", 1)
-    if isinstance(data, SourceOpened):
+    if isinstance(data, SourceOpened | SourceRetired):
         return f"{noun}.{data.lane}.{what}"
     author = data.author
     return f"{noun}.{COORDINATOR_AUTHOR if author is None else encode_word(author)}.{what}"

@@ -21,6 +21,7 @@ __all__ = [
     "CancelTask",
     "Command",
     "DrainAgent",
+    "LeaveSource",
     "RegisterAgain",
     "ServeSource",
     "ServeSources",
@@ -68,6 +69,14 @@ class ServeSource(Command):
     requirements: dict[str, Any] = Field(default_factory=dict)
 
 
+class LeaveSource(Command):
+    """A queue is given up: look at it no more. It is served again once it is opened again."""
+
+    TYPE = "leave-source"
+    lane: str
+    priority: Priority
+
+
 class RegisterAgain(Command):
     """Your heartbeat is not of an agent that is known here: register."""
 
@@ -82,7 +91,7 @@ class DrainAgent(Command):
 
 _COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
-    for model in (CancelTask, ServeSources, ServeSource, RegisterAgain, DrainAgent)
+    for model in (CancelTask, ServeSources, ServeSource, LeaveSource, RegisterAgain, DrainAgent)
 }
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "LiveMarked",
     "RunningTask",
     "SourceOpened",
+    "SourceRetired",
     "TaskCancelled",
     "TaskCompleted",
     "TaskDeadLettered",
@@ -289,6 +290,18 @@ class SourceOpened(EventData):
         return f"{self.lane}.{self.priority}"
 
 
+class SourceRetired(EventData):
+    """A queue of tasks that nobody used is given up: whoever needs it opens it again."""
+
+    TYPE = "source.retired"
+    lane: str
+    priority: Priority
+
+    @property
+    def subject(self) -> str:
+        return f"{self.lane}.{self.priority}"
+
+
 # --- the ledger -------------------------------------------------------------------------------
 
 
@@ -329,6 +342,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         AgentStopped,
         AgentRemoved,
         SourceOpened,
+        SourceRetired,
         LedgerMarked,
         LedgerCaughtUp,
         LiveMarked,

@@ -39,6 +39,7 @@ __all__ = [
     "LIVE_BINDINGS",
     "LOG",
     "REQUESTS",
+    "RETIRING",
     "TASKS",
     "TOPOLOGY",
     "UNROUTED",
@@ -48,6 +49,7 @@ __all__ = [
     "QueueSpec",
     "Topology",
     "live_queue",
+    "lock_queue",
     "source_topology",
 ]
 
@@ -159,6 +161,15 @@ LIVE_BINDINGS = ("agent.#", "source.#", _of_anyone(LedgerCaughtUp), _of_anyone(L
 def live_queue(process: str) -> QueueSpec:
     """A coordinator process's own copy of what agents say."""
     return QueueSpec(name=f"live.{process}", exclusive=True)
+
+
+RETIRING = "retiring"
+"""The lock of the coordinator that retires queues."""
+
+
+def lock_queue(name: str) -> QueueSpec:
+    """Held by one connection at a time; nothing is ever in it."""
+    return QueueSpec(name=f"lock.{name}", exclusive=True)
 
 
 def source_topology(source: Source) -> Topology:

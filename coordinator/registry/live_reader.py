@@ -30,8 +30,10 @@ from coordinator.protocol.events import (
     LedgerCaughtUp,
     LiveMarked,
     SourceOpened,
+    SourceRetired,
 )
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.registration import SourceOffer, sources_hash
 from coordinator.protocol.requirements import Profile
 from coordinator.protocol.topology import (
@@ -153,6 +155,10 @@ class LiveReader:
     def _apply(self, event: Event) -> None:
         if isinstance(event.data, SourceOpened):
             self._book.add(*opened(event.data))
+            return
+        if isinstance(event.data, SourceRetired):
+            # Heard here alone: here it comes in one order with what was opened again since.
+            self._book.discard(Source(event.data.lane, event.data.priority))
             return
         if isinstance(event.data, LedgerCaughtUp):
             self._catching_up.caught_up(event.data.marks)

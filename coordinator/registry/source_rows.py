@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection
 
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.events import Event, SourceOpened, SourceRetired
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -35,8 +35,9 @@ def opened(data: SourceOpened) -> tuple[Source, Requirements]:
 
 
 def add_sources(connection: Connection, events: Iterable[Event]) -> None:
-    """Store what the events among these say that was opened."""
+    """Store what the events among these say that was opened, and forget what was retired."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
+    retired: set[tuple[str, str]] = set()
     for event in events:
         if isinstance(event.data, SourceOpened):
             lane, priority = event.data.lane, event.data.priority.value
@@ -46,6 +47,14 @@ def add_sources(connection: Connection, events: Iterable[Event]) -> None:
                 "requirements": to_json(event.data.requirements).decode(),
                 "opened_at": micros(event.time),
             }
+            retired.discard((lane, priority))
+        elif isinstance(event.data, SourceRetired):
+            key = (event.data.lane, event.data.priority.value)
+            rows.pop(key, None)
+            retired.add(key)
+    for lane, priority in retired:
+        this = (table.c.lane == lane) & (table.c.priority == priority)
+        connection.execute(table.delete().where(this))
     upsert(connection, table, ["lane", "priority"], list(rows.values()))
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
+from weakref import WeakValueDictionary
 
 from coordinator.broker.connection import Link
+from coordinator.broker.name_lock import held
 from coordinator.domain.source_book import SourceBook, counts
 from coordinator.errors import (
     BrokerUnavailable,
@@ -31,6 +35,10 @@ MAX_LANES = 200
 """Distinct requirement sets; each has up to five queues (ten with the long ones)."""
 
 
+LOCK_PATIENCE = 5.0
+"""Seconds to wait while another opens the same source, or gives it up."""
+
+
 class SourceOpener:
     """Restores what is known on each new link, and opens what is new.
 
@@ -49,6 +57,7 @@ class SourceOpener:
         self._publisher = publisher
         self._max_lanes = max_lanes
         self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
+        self._alone: WeakValueDictionary[Source, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
         self._changed = asyncio.Event()
 
@@ -119,14 +128,26 @@ class SourceOpener:
                 " use one of them, or have the operator raise COORDINATOR_MAX_LANES"
             )
 
+    @asynccontextmanager
+    async def kept_from_opening(self, source: Source) -> AsyncIterator[None]:
+        """Nobody else opens ``source`` while the block lasts, in this process or another. Raises
+        `BrokerUnavailable`.
+        """
+        if self._link is None:
+            raise BrokerUnavailable
+        alone = self._alone.setdefault(source, asyncio.Lock())
+        async with alone, held(self._link, source.queue, patience=LOCK_PATIENCE):
+            yield
+
     async def _open(self, source: Source, requirements: Requirements) -> None:
         if self._link is None:
             raise BrokerUnavailable
-        channel = await self._link.channel()
-        await channel.declare(source_topology(source))
-        await channel.close()
-        await self._announce(source, requirements)
-        self._book.add(source, requirements)
+        async with self.kept_from_opening(source):
+            channel = await self._link.channel()
+            await channel.declare(source_topology(source))
+            await channel.close()
+            await self._announce(source, requirements)
+            self._book.add(source, requirements)
         logger.info("opened a queue", extra={"queue": source.queue})
 
     async def _announce(self, source: Source, requirements: Requirements) -> None:
