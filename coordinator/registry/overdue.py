@@ -14,9 +14,7 @@ from .ledger import Ledger
 from .schema import micros, tasks
 from .task_rows import task_of
 
-__all__ = ["OverdueTasks"]
-
-_NOT_STARTED = (State.SCHEDULED, State.QUEUED, State.WAITING)
+__all__ = ["OverdueTasks", "overdue"]
 
 
 class OverdueTasks:
@@ -29,16 +27,17 @@ class OverdueTasks:
         """Those whose deadline was at or before ``deadline``, the longest overdue first. Raises
         `LedgerUnavailable`.
         """
-        return await self._ledger.read(partial(_overdue, deadline, most))
+        return await self._ledger.read(partial(overdue, deadline, most))
 
 
-def _overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]:
+def overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]:
+    """Reads the index alone that has no task without a deadline, and none that has ended."""
     query = (
         sa.select(tasks)
         .where(
             tasks.c.expires_at <= micros(deadline),
             tasks.c.ended_at.is_(None),
-            tasks.c.state.in_([state.value for state in _NOT_STARTED]),
+            tasks.c.state != State.RUNNING.value,  # what else goes on has not started
         )
         .order_by(tasks.c.expires_at)
         .limit(most)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from coordinator.protocol.events import Event
 from coordinator.protocol.message import Message
 from coordinator.recovery.deadlines import BATCH, GRACE, SAID_AGAIN, Deadlines
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.overdue import OverdueTasks
+from coordinator.registry.overdue import OverdueTasks, overdue
 from tests.unit.domain.histories import at, cancelled, failed, started, submitted
 from tests.unit.registry.answers import answers, stored
 
@@ -59,9 +58,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
-        yield World(ledger)
+def world(ledger: Ledger) -> World:
+    return World(ledger)
 
 
 def with_deadline(task_id: str, **more: Any) -> Event:
@@ -133,14 +131,21 @@ async def test_many_are_ended_with_few_messages(world: World) -> None:
     assert world.messages == 2
 
 
-async def test_looking_reads_no_task_without_a_deadline(world: World) -> None:
+async def test_looking_reads_no_task_without_a_deadline(tmp_path: Path) -> None:
     """However many there are: the index leaves them out."""
+    asked: list[str] = []
 
-    def plan(connection: sa.Connection) -> str:
-        seen: list[str] = []
-        text = "EXPLAIN QUERY PLAN SELECT * FROM tasks WHERE expires_at <= 5 AND ended_at IS NULL"
-        text += " AND state IN ('scheduled', 'queued', 'waiting') ORDER BY expires_at LIMIT 500"
-        seen += [str(row) for row in connection.exec_driver_sql(text)]
-        return "\n".join(seen)
+    def look(connection: sa.Connection) -> list[str]:
+        def explained(*event: Any) -> None:
+            statement, parameters = event[2:4]
+            asked.append(statement)
+            cursor = connection.connection.cursor()
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            asked.extend(str(row) for row in cursor.fetchall())
 
-    assert "tasks_by_deadline" in await world.ledger.read(plan)
+        sa.event.listen(connection, "before_cursor_execute", explained)
+        overdue(LATE, BATCH, connection)
+        return asked
+
+    async with Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
+        assert "tasks_by_deadline" in "".join(await ledger.read(look))

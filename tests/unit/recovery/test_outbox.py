@@ -173,9 +173,8 @@ async def a_world(folder: str | Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(tmp_path) as world:
-        yield world
+def world(ledger: Ledger) -> World:
+    return World(ledger)
 
 
 async def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) -> None:
@@ -274,6 +273,17 @@ async def test_two_coordinators_share_what_is_due(world: World) -> None:
     await asyncio.gather(world.look(), world.look())
     assert sorted(world.attempts()) == sorted((f"t{n}", 1) for n in range(BATCH + 50))
     assert world.most_in_flight > BATCH / 2
+
+
+async def test_no_row_is_claimed_by_two(world: World, ledger_url: str) -> None:
+    count = 5 * BATCH
+    await world.fold(*(submitted(f"t{n}", not_before=at(1)) for n in range(count)))
+    world.now = at(1)
+    async with Ledger(ledger_url) as other:
+        theirs = OutboxRows(other, now=lambda: world.now)
+        claims = [rows.claim() for _ in range(10) for rows in (world.rows, theirs)]
+        claimed = [task.task_id for batch in await asyncio.gather(*claims) for task in batch]
+    assert len(claimed) == len(set(claimed)) == count
 
 
 async def test_a_clock_set_back_loses_no_claim(world: World) -> None:
