@@ -15,7 +15,7 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -29,6 +29,7 @@ from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
+from coordinator.protocol.events import Event
 from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
 from coordinator.recovery.outbox import OutboxLoop
@@ -40,12 +41,13 @@ from coordinator.registry.browsing import Browsing
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.dead_tasks import DeadTasks
+from coordinator.registry.endings import Endings
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
 from coordinator.registry.idle_sources import IdleSources
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
-from coordinator.registry.live_reader import LiveReader
+from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.outbox_rows import OutboxRows
 from coordinator.registry.overdue import OverdueTasks
 from coordinator.registry.projector import Projector, Told
@@ -157,6 +159,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         life = asyncio.create_task(graph.live(), name="coordinator")
         stack.push_async_callback(_last_snapshot, graph.snapshots)
         stack.push_async_callback(graph.commands.told)
+        stack.push_async_callback(graph.endings.told)
         stack.push_async_callback(cancel_and_wait, life)
         yield Coordinator(
             app=graph.app(),
@@ -204,6 +207,7 @@ class _Graph:
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after)
         self.commands = AgentCommands(publisher)
+        self.endings = Endings(publisher)
         catching_up = CatchingUp(publisher)
         self.registry = Registry(
             ledger=ledger,
@@ -244,7 +248,7 @@ class _Graph:
             secret=secret,
             commands=self.commands,
             told=Told(
-                folded=self.registry.folded,
+                folded=self._folded,
                 due=self._outbox.nudge,
                 marked=catching_up.marked,
             ),
@@ -259,7 +263,7 @@ class _Graph:
             snapshots=self.snapshots,
             book=book,
             commands=self.commands,
-            catching_up=catching_up,
+            watching=Watching(catching_up=catching_up, waiters=self.registry.waiters),
         )
         self._requests = Requests(
             registrar=self._registrar,
@@ -376,6 +380,10 @@ class _Graph:
     async def _submit_run(self, body: dict[str, Any]) -> None:
         """One run of a recurring schedule."""
         await self._submitter.submit(run_of(body))
+
+    def _folded(self, events: Sequence[Event]) -> None:
+        self.registry.folded(events)
+        self.endings.folded(events)
 
     def _can_publish(self) -> bool:
         return self.opener.ready and self._publisher.available

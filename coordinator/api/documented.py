@@ -36,6 +36,7 @@ _WRONG_FIELDS = {
     "list_agents": ("limit", "limit: input should be less than or equal to 200"),
     "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
     "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
+    "wait_for_task": ("timeout", "timeout: input should be less than or equal to 60"),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
 }

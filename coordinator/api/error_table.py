@@ -92,6 +92,7 @@ UNEXPECTED = {
     "redrive_dead_tasks": "Error redriving dead tasks",
     "list_tasks": "Error listing tasks",
     "list_task_events": "Error getting task events",
+    "wait_for_task": "Error waiting for task",
     "list_agents": "Error listing agents",
     "list_agent_tasks": "Error listing tasks of agent",
     "list_parked": "Error listing parked messages",

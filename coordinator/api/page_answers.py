@@ -21,6 +21,7 @@ from .answers import (
     Success,
     TaskError,
     TaskId,
+    TaskShape,
 )
 from .rendering import iso
 
@@ -30,6 +31,7 @@ __all__ = [
     "ParkedPageAnswer",
     "TaskPageAnswer",
     "TimelineAnswer",
+    "WaitAnswer",
     "happening_shape",
     "parked_shape",
     "summary_shape",
@@ -67,6 +69,13 @@ class TaskPageAnswer(BaseModel):
     tasks: list[TaskSummaryShape]
     count: Count
     next_cursor: NextCursor
+    timestamp: Instant
+
+
+class WaitAnswer(BaseModel):
+    status: Success
+    ended: bool = Field(description="False where the time was over first.")
+    task: TaskShape
     timestamp: Instant
 
 

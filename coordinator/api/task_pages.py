@@ -1,7 +1,8 @@
-"""Many tasks over HTTP, a page at a time, and the timeline of one."""
+"""Many tasks over HTTP, a page at a time; the timeline of one; and waiting for its end."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -11,11 +12,12 @@ from coordinator.registry.task_pages import Place
 from . import cursors
 from .documented import errors
 from .endpoint import Endpoint
-from .page_answers import TaskPageAnswer, TimelineAnswer, happening_shape, summary_shape
-from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, check_names
+from .page_answers import TaskPageAnswer, TimelineAnswer, WaitAnswer, happening_shape, summary_shape
+from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, WaitQuery, check_names
 from .path_segments import SEGMENT
 from .rendering import Answer, timestamp
 from .services import Wired
+from .shapes import task_shape
 
 __all__ = ["router"]
 
@@ -94,6 +96,33 @@ async def list_task_events(
             "events": [happening_shape(one) for one in found.events],
             "count": len(found.events),
             "next_cursor": cursors.EVENTS.write(found.following),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.get(
+    f"/tasks/{{task_id:{SEGMENT}}}/wait",
+    summary="Wait for the end of a task",
+    response_model=WaitAnswer,
+    responses=errors("wait_for_task", 404, 422, 503),
+)
+async def wait_for_task(
+    task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
+    query: Annotated[WaitQuery, Query()],
+    request: Request,
+    wired: Wired,
+) -> Answer:
+    """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
+    `ended` tells which. A client's own time-out must be longer.
+    """
+    check_names(request, query)
+    task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
+    return Answer(
+        {
+            "status": "success",
+            "ended": task.ended,
+            "task": task_shape(task),
             "timestamp": timestamp(),
         }
     )

@@ -24,6 +24,7 @@ from .events import (
     Event,
     EventData,
     LedgerCaughtUp,
+    LedgerEnded,
     LedgerMarked,
     LiveMarked,
     SourceOpened,
@@ -43,6 +44,8 @@ BATCH = "application/cloudevents-batch+json"
 
 SPEC_VERSION = "1.0"
 _PREFIX = "cloudEvents_"
+_COORDINATORS = LedgerMarked | LedgerCaughtUp | LedgerEnded | LiveMarked
+"""What coordinators alone say, to each other."""
 _DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
 
 
@@ -187,7 +190,7 @@ def _check_author(data: EventData, key: str) -> None:
     author = rest.rpartition(".")[0]
     if not data.TYPE.startswith(f"{noun}."):
         raise ForgedIdentity(f"{data.TYPE} was published with the routing key {key!r}")
-    if isinstance(data, TaskEvent | AgentEvent | LedgerMarked | LedgerCaughtUp | LiveMarked):
+    if isinstance(data, TaskEvent | AgentEvent | _COORDINATORS):
         expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
         if author != expected:
             raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")

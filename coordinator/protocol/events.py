@@ -27,6 +27,7 @@ __all__ = [
     "Event",
     "EventData",
     "LedgerCaughtUp",
+    "LedgerEnded",
     "LedgerMarked",
     "LiveMarked",
     "RunningTask",
@@ -327,6 +328,14 @@ class LedgerCaughtUp(EventData):
     """The ids of the `ledger.marked` events."""
 
 
+class LedgerEnded(EventData):
+    """The ledger has an end, or a failed attempt, of these tasks. Not durable."""
+
+    TYPE = "ledger.ended"
+    tasks: list[str]
+    """Their ids; where it is empty, any task may have ended."""
+
+
 EVENT_TYPES: dict[str, type[EventData]] = {
     model.TYPE: model
     for model in (
@@ -345,6 +354,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         SourceRetired,
         LedgerMarked,
         LedgerCaughtUp,
+        LedgerEnded,
         LiveMarked,
     )
 }

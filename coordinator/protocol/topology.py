@@ -9,7 +9,7 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
             └──#──▶ coordinator.log ◀── task.#, source.#, agent.*.<durable> ── coordinator.events
                                         ledger.*.marked                        │ agent.#, source.#
                                                                   live.<process> ◀┘ ledger.*.caught-up,
-                                                                                   live.*.marked
+                                                                    ledger.*.ended, live.*.marked
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .events import (
     AgentStopped,
     EventData,
     LedgerCaughtUp,
+    LedgerEnded,
     LedgerMarked,
     LiveMarked,
 )
@@ -154,7 +155,13 @@ TOPOLOGY = Topology(
 )
 """What must exist before anything works; declared by the coordinator when it connects."""
 
-LIVE_BINDINGS = ("agent.#", "source.#", _of_anyone(LedgerCaughtUp), _of_anyone(LiveMarked))
+LIVE_BINDINGS = (
+    "agent.#",
+    "source.#",
+    _of_anyone(LedgerCaughtUp),
+    _of_anyone(LedgerEnded),
+    _of_anyone(LiveMarked),
+)
 """What a coordinator process hears directly, heartbeats included, without waiting for the ledger."""
 
 

@@ -7,7 +7,10 @@ parked ............. from the ledger
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.engine import Connection
@@ -23,7 +26,7 @@ from .registry import Registry
 from .task_filter import TaskFilter
 from .task_pages import Place, TaskPage, page_of
 from .timeline import Timeline, timeline_of
-from .views import AgentView
+from .views import AgentView, TaskView
 
 __all__ = ["AgentPage", "AgentsTaskPage", "Browsing"]
 
@@ -80,6 +83,20 @@ class Browsing:
         if not found.page.tasks and after is None:
             await self._registry.agent(agent_id)
         return found
+
+    async def wait(self, task_id: str, timeout: timedelta) -> TaskView:
+        """The task, the moment it ends, or as it stands after ``timeout``. Raises what
+        `Registry.task` raises.
+        """
+        with self._registry.waiters.of(task_id) as hint:
+            task = await self._registry.task(task_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout.total_seconds()):
+                    while not task.ended:
+                        await hint.wait()
+                        hint.clear()
+                        task = await self._registry.find(task_id)
+            return task
 
     async def timeline(self, task_id: str, *, after: int | None, limit: int) -> Timeline:
         """Raises what `Registry.task` raises."""

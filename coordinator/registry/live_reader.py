@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from coordinator.broker.cancelling import cancel_and_wait
@@ -28,6 +29,7 @@ from coordinator.protocol.events import (
     AgentRegistered,
     Event,
     LedgerCaughtUp,
+    LedgerEnded,
     LiveMarked,
     SourceOpened,
     SourceRetired,
@@ -49,8 +51,9 @@ from .commands import AgentCommands
 from .live_agents import LiveAgents
 from .snapshots import Snapshots
 from .source_rows import opened
+from .waiting import Waiters
 
-__all__ = ["LiveReader", "profile_of"]
+__all__ = ["LiveReader", "Watching", "profile_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,14 @@ BREATH = 100
 """Messages taken in before other work on the event loop has its turn."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watching:
+    """Who is told what the ledger has done, whichever process did it."""
+
+    catching_up: CatchingUp
+    waiters: Waiters
+
+
 class LiveReader:
     """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
 
@@ -77,7 +88,7 @@ class LiveReader:
         snapshots: Snapshots,
         book: SourceBook,
         commands: AgentCommands,
-        catching_up: CatchingUp,
+        watching: Watching,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process = process
@@ -85,7 +96,8 @@ class LiveReader:
         self._snapshots = snapshots
         self._book = book
         self._commands = commands
-        self._catching_up = catching_up
+        self._catching_up = watching.catching_up
+        self._waiters = watching.waiters
         self._monotonic = monotonic
         self._told: dict[str, float] = {}
 
@@ -113,6 +125,7 @@ class LiveReader:
         lost.add_done_callback(lambda _: arrived.put_nowait(None))
         self._agents.listen()
         self._catching_up.listening()
+        self._waiters.look_again()
         completing = asyncio.create_task(self._complete())
         try:
             await self._take_all(arrived)
@@ -163,12 +176,21 @@ class LiveReader:
         if isinstance(event.data, LedgerCaughtUp):
             self._catching_up.caught_up(event.data.marks)
             return
+        if isinstance(event.data, LedgerEnded):
+            self._hear_ends(event.data.tasks)
+            return
         if isinstance(event.data, LiveMarked):
             self._catching_up.caught_up([event.id])
             return
         self._agents.apply(event)
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:
             self._answer(event.data)
+
+    def _hear_ends(self, task_ids: list[str]) -> None:
+        if task_ids:
+            self._waiters.ended(task_ids)
+        else:
+            self._waiters.look_again()
 
     def _answer(self, beat: AgentHeartbeat) -> None:
         command = self._correction(beat)

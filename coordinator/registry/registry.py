@@ -26,6 +26,7 @@ from .overlay import Overlay
 from .queries import LedgerQueries
 from .source_rows import opened
 from .views import AgentView, Statistics, TaskView
+from .waiting import Waiters
 
 __all__ = ["Registry"]
 
@@ -53,6 +54,8 @@ class Registry:
         self._catch_up = catch_up
         self._hear = hear
         self._overlay = Overlay()
+        self.waiters = Waiters()
+        """Who waits for the end of a task, see `Browsing.wait`."""
 
     async def run(self) -> NoReturn:
         """Let go of what another process's projector has folded; ends only by cancellation."""
@@ -171,6 +174,7 @@ class Registry:
         """This process has published the event, and the broker has it."""
         if isinstance(event.data, TaskEvent):
             self._overlay.add(event)
+            self.waiters.noticed([event])
         else:
             self._apply(event)
 
@@ -179,6 +183,7 @@ class Registry:
         self._overlay.folded(event.id for event in events if event.data.author is None)
         for event in events:
             self._apply(event)
+        self.waiters.noticed(events)
 
     def _apply(self, event: Event) -> None:
         if isinstance(event.data, AgentEvent):

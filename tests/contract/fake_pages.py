@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coordinator.domain.task import State
@@ -60,6 +60,13 @@ class FakeBrowsing:
             page=TaskPage(tasks=list(self._tasks.values()), following=None),
             following=(False, Place(17, "task-1")) if self.more else None,
         )
+
+    async def wait(self, task_id: str, timeout: timedelta) -> TaskView:
+        self._fail()
+        if task_id not in self._tasks:
+            raise TaskNotFound(task_id)
+        self.asked = task_id, timeout
+        return self._tasks[task_id]
 
     async def timeline(self, task_id: str, *, after: int | None, limit: int) -> Timeline:
         self._fail()

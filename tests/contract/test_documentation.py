@@ -70,6 +70,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("POST", "/tasks/{task_id}/retry"),
         ("GET", "/tasks"),
         ("GET", "/tasks/{task_id}/events"),
+        ("GET", "/tasks/{task_id}/wait"),
         ("GET", "/agents"),
         ("GET", "/agents/{agent_id}/tasks"),
         ("GET", "/parked"),

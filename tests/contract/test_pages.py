@@ -122,6 +122,28 @@ async def test_a_timeline_is_a_list_of_events(client: httpx.AsyncClient) -> None
     }
 
 
+async def test_waiting_tells_the_task_and_whether_it_has_ended(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    task = (await client.get("tasks/task-1")).json()["task"]
+    answer = ok(await client.get("tasks/task-1/wait"))
+    assert answer == {"status": "success", "ended": True, "task": task}
+    assert fakes.browsing.asked == ("task-1", timedelta(seconds=30))
+    fakes.tasks["task-1"] = a_task(state="running", result=None)
+    answer = ok(await client.get("tasks/task-1/wait?timeout=0.5"))
+    assert (answer["ended"], answer["task"]["state"]) == (False, "running")
+    assert fakes.browsing.asked == ("task-1", timedelta(seconds=0.5))
+
+
+@pytest.mark.parametrize("timeout", ["-1", "61", "inf", "nan", "long", ""])
+async def test_waiting_for_ever_or_less_than_nothing_is_refused(
+    client: httpx.AsyncClient, timeout: str
+) -> None:
+    answer = await client.get("tasks/task-1/wait", params={"timeout": timeout})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("timeout: input should be ")
+
+
 async def test_agents_are_listed_as_they_are_looked_up(
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:
@@ -245,6 +267,7 @@ OF_TASKS = (
         ("agents", "agent_type, capability, cursor, limit, service, status"),
         ("agents/hermes-agent/tasks", "cursor, limit, state"),
         ("tasks/task-1/events", "cursor, limit"),
+        ("tasks/task-1/wait", "timeout"),
         ("parked", "cursor, limit"),
     ],
 )

@@ -36,6 +36,7 @@ from coordinator.protocol.topology import (
 )
 from coordinator.registry import engines, schema
 from coordinator.registry import projector as projector_module
+from coordinator.registry.browsing import Browsing
 from coordinator.registry.ledger import Ledger
 from tests.support.broker import Broker
 from tests.support.registering import SECRET, SOURCE, RegisteringSide, registering_side
@@ -323,6 +324,33 @@ async def nobody_projects(broker: Broker, ledger_url: str) -> None:
 
 def listens(side: RegisteringSide) -> bool:
     return side.listening
+
+
+async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
+    broker: Broker, ledger_url: str
+) -> None:
+    async with (
+        registering_side(broker.url, name="folds", ledger_url=ledger_url) as folds,
+        registering_side(broker.url, name="waits", ledger_url=ledger_url) as waits,
+    ):
+        folds.start()
+        waits.start("live_reader")
+        await eventually(lambda: waits.listening)
+        browsing = Browsing(ledger=waits.ledger, agents=waits.agents, registry=waits.registry)
+        for task_id in ("t", "while the link is lost"):
+            task = await folds.submit(task_id)
+            await reached(folds, task_id, "queued")
+            waiting = asyncio.create_task(browsing.wait(task_id, timedelta(seconds=50)))
+            await eventually(lambda: len(waits.registry.waiters) == 1)
+            if task_id != "t":
+                await waits.stop("live_reader")
+            await folds.say(started(task), completed(task))
+            await reached(folds, task_id, "completed")
+            if task_id != "t":
+                assert not waiting.done()
+                waits.start("live_reader")
+            async with asyncio.timeout(20):
+                assert (await waiting).result == {"of": task_id}
 
 
 async def test_a_locked_database_is_waited_for(

@@ -21,10 +21,11 @@ from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
+from coordinator.registry.endings import Endings
 from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
-from coordinator.registry.live_reader import LiveReader
+from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.projector import Projector, Told
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
@@ -66,6 +67,7 @@ class RegisteringSide:
             hear=self.catching_up.live,
         )
         self.commands = AgentCommands(publisher)
+        self.endings = Endings(publisher)
         self.registrar = Registrar(
             agents=self.agents, publisher=publisher, hear=self.catching_up.live
         )
@@ -83,7 +85,7 @@ class RegisteringSide:
             snapshots=self.snapshots,
             book=self.book,
             commands=self.commands,
-            catching_up=self.catching_up,
+            watching=Watching(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
         self.requests = Requests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=Terms()
@@ -93,6 +95,7 @@ class RegisteringSide:
     def _folded(self, events: Any) -> None:
         self.folded.extend(events)
         self.registry.folded(events)
+        self.endings.folded(events)
 
     # --- sessions -----------------------------------------------------------------------------
 
@@ -177,3 +180,4 @@ async def registering_side(
         finally:
             await side.stop()
             await side.commands.told()
+            await side.endings.told()
