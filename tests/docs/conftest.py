@@ -9,14 +9,9 @@ import pytest
 
 from tests.support.broker import Broker
 from tests.support.running_system import System, running_system
-from tests.support.sources import BrokerSource, broker_sources
 
 
 @pytest.fixture
-async def system(
-    broker: Broker, broker_source: BrokerSource, tmp_path: Path
-) -> AsyncIterator[System]:
-    if broker_source != broker_sources()[0]:
-        pytest.skip("the pages are run on one version of the broker")
+async def system(broker: Broker, tmp_path: Path) -> AsyncIterator[System]:
     async with running_system(broker.url, tmp_path) as found:
         yield found

@@ -12,6 +12,7 @@ from .blocks import ROOT, blocks, pages
 from .page_runner import PageRunner
 
 
+@pytest.mark.any_broker
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_pages_do_what_they_say(

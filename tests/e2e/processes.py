@@ -41,7 +41,7 @@ class Process:
     def printed(self) -> str:
         return self._output.read_text(errors="replace")
 
-    async def prints(self, pattern: re.Pattern[str], *, within: float = 60) -> re.Match[str]:
+    async def prints(self, pattern: re.Pattern[str], *, within: float = 120) -> re.Match[str]:
         """Wait until the output matches; fails at once when the process has ended without."""
 
         def matched() -> re.Match[str] | None:
@@ -55,7 +55,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    async def wait(self, *, within: float = 30) -> int:
+    async def wait(self, *, within: float = 60) -> int:
         async with asyncio.timeout(within):
             return await self._process.wait()
 
@@ -63,7 +63,7 @@ class Process:
         if not self.ended:
             self.signal(signal.SIGTERM)
             try:
-                await self.wait(within=20)
+                await self.wait(within=60)
             except TimeoutError:
                 self.signal(signal.SIGKILL)
                 await self.wait()

@@ -37,7 +37,7 @@ async def test_submissions_answer_503_while_the_broker_is_away_and_everything_co
             stats: dict[str, Any] = answer.json()["stats"]
             return stats if stats["tasks_completed"] >= count else None
 
-        await eventually(submitted, timeout=30)
+        await eventually(submitted, timeout=60)
         for _ in range(20):
             assert await submitted()
         await eventually(lambda: completed(len(accepted)), timeout=60)
@@ -92,7 +92,7 @@ async def test_agents_go_on_while_no_coordinator_runs(
     data_dir = tmp_path / "service"
     async with agent_process(own_broker.url, tmp_path / "agent.out", "steady", work_ms=20):
         async with service(own_broker.url, data_dir) as (_, base_url), client(base_url) as http:
-            await eventually(lambda: registered(http, "steady"), timeout=30)
+            await eventually(lambda: registered(http, "steady"), timeout=60)
             answers = await asyncio.gather(
                 *(http.post("/tasks/submit", json={"task_data": {}}) for _ in range(200))
             )
@@ -109,7 +109,7 @@ async def test_agents_go_on_while_no_coordinator_runs(
                 stats = (await get(http, "/tasks/status"))["stats"]
                 return bool(stats["tasks_completed"] == 200)
 
-            await eventually(told, timeout=30)
+            await eventually(told, timeout=60)
 
 
 async def registered(http: Any, agent_id: str) -> bool:

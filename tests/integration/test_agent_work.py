@@ -123,7 +123,7 @@ async def test_a_blocking_function_does_not_hold_up_the_heartbeat(
     @agent.default
     def block(task: Task) -> None:
         task.progress(0.25, "blocked")
-        release.wait(20)
+        release.wait(60)
 
     monkeypatch.setattr("consumers.heartbeat.SPACING", 0.02)
     async with agent.running():
@@ -364,8 +364,8 @@ async def test_connections_and_consumers_are_named_after_the_agent(
         return len(tags) == 1 and tags[0].startswith("hermes agent.door.")
 
     async with agent.running():
-        await eventually(named, timeout=20)
-        await eventually(seated, timeout=20)
+        await eventually(named, timeout=60)
+        await eventually(seated, timeout=60)
 
 
 # --- stopping ---------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ async def test_a_broker_that_no_coordinator_has_seen_is_no_problem_and_stays_as_
         findings = check_nodes(with_management(nodes=facts.nodes))
         return {"memory", "broker-disk"} & {one.check for one in findings}
 
-    assert await eventually(margins, timeout=20) == {"memory", "broker-disk"}
+    assert await eventually(margins, timeout=60) == {"memory", "broker-disk"}
 
 
 @pytest.mark.usefixtures("named")

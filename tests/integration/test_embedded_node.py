@@ -22,8 +22,6 @@ from coordinator.errors import OperatorError
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def server(broker_source: BrokerSource) -> ServerBinaries:

@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = [pytest.mark.any_broker, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.any_broker, pytest.mark.slow]
 
 
 async def submitted(http: httpx.AsyncClient, data: dict[str, Any], **more: Any) -> str:
@@ -32,7 +32,7 @@ async def ended(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
         task: dict[str, Any] = answer.json()["task"]
         return task if task["ended_at"] else None
 
-    return await eventually(there, timeout=30)
+    return await eventually(there, timeout=60)
 
 
 async def test_the_demo_completes_and_tells_the_waits(broker: Broker, tmp_path: Path) -> None:

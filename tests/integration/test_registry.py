@@ -256,7 +256,7 @@ async def everything_is_folded(side: RegisteringSide, broker: Broker, *, tasks: 
         done = (await side.registry.statistics()).tasks_completed == tasks
         return done and await broker.depth(LOG) == 0
 
-    await eventually(settled, timeout=30)
+    await eventually(settled, timeout=60)
     statistics = await side.registry.statistics()
     assert statistics.tasks_distributed == statistics.total_assignments == tasks
     for event_type in ("task.submitted", "task.started", "task.completed"):

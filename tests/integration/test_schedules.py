@@ -35,7 +35,7 @@ async def test_two_coordinators_submit_each_tick_once(broker: Broker, tmp_path: 
         async def three() -> bool:
             return await depth() >= 3
 
-        await eventually(three, timeout=30)
+        await eventually(three, timeout=60)
         assert (await http.post("/schedules/every%20second/pause")).status_code == 200
         told = (await http.get("/schedules/every%20second")).json()["schedule"]
         assert told["last_error"] is None
@@ -49,5 +49,5 @@ async def test_two_coordinators_submit_each_tick_once(broker: Broker, tmp_path: 
                 tasks = connection.execute(sa.text("SELECT count(*) FROM tasks")).scalar_one()
             return bool(tasks == await depth())
 
-        await eventually(ids_agree, timeout=30)
+        await eventually(ids_agree, timeout=60)
         engine.dispose()

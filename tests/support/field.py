@@ -182,6 +182,6 @@ class Field:
             e.task_id for e in self.heard(TaskFailed)
         }
 
-    async def all_ended(self, task_ids: Iterable[str], *, timeout: float = 20) -> None:
+    async def all_ended(self, task_ids: Iterable[str], *, timeout: float = 60) -> None:
         wanted = set(task_ids)
         await eventually(lambda: wanted <= self.ended(), timeout=timeout)

@@ -330,11 +330,11 @@ def test_discovery_looks_at_those_that_match_and_not_at_the_whole_fleet() -> Non
     for number in range(20_000):
         rare = ["rare"] if number % 2_000 == 0 else []
         fleet.apply(registered(f"agent-{number}", capabilities=["common", *rare]))
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100):
         assert len(fleet.find(capabilities=["common", "rare"], agent_type="worker")) == 10
         assert fleet.count(AgentStatus.ACTIVE) == 20_000
-    assert (time.perf_counter() - began) / 100 < 0.002
+    assert (time.process_time() - began) / 100 < 0.002
 
 
 def restore(fleet: Fleet, known: KnownAgent, silence: timedelta = timedelta()) -> None:
