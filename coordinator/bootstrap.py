@@ -195,6 +195,7 @@ class _Graph:
         book: SourceBook,
     ) -> None:
         self._settings = settings
+        self._ledger = ledger
         self._publishing = publishing
         self._reading = reading
         self._publisher = publisher
@@ -346,6 +347,7 @@ class _Graph:
                 queue_sizes=QueueSizes(book=self._book, depths=self._depths),
                 version=__version__,
                 problems=self.problems,
+                obstacles=self.obstacles,
                 limits=self._limits,
                 max_body_bytes=self._settings.max_body_bytes,
                 max_batch_bytes=self._settings.max_batch_bytes,
@@ -390,6 +392,11 @@ class _Graph:
 
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""
+        ledger = self._ledger.problem or self._projector.problem
+        return self.obstacles() + ([] if ledger is None else [ledger])
+
+    def obstacles(self) -> list[str]:
+        """What keeps tasks from being submitted now."""
         found: list[str] = []
         if self._reading.link is None or self._publishing.link is None:
             why = self._reading.last_error or self._publishing.last_error
@@ -398,8 +405,6 @@ class _Graph:
             found.append("The broker is short of memory or disk and takes nothing now.")
         elif not self._can_publish():
             found.append("The queues on the broker are still being opened.")
-        if self._projector.problem is not None:
-            found.append(self._projector.problem)
         return found
 
 

@@ -48,9 +48,11 @@ async def live() -> Answer:
     },
 )
 async def ready(wired: Wired) -> Answer:
-    """For whoever sends requests here only while they can be served."""
-    problems = list(wired.problems())
-    if problems:
-        body = {"status": "error", "detail": " ".join(problems), "timestamp": timestamp()}
+    """For whoever sends requests here only while they can be served. While the database alone is
+    away, tasks are still taken, so that this says yes; `/health` tells.
+    """
+    obstacles = list(wired.obstacles())
+    if obstacles:
+        body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
         return Answer(body, status_code=503)
     return Answer({"status": "ready", "timestamp": timestamp()})

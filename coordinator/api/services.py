@@ -47,6 +47,8 @@ class Services:
     version: str
     problems: Callable[[], Sequence[str]] = tuple
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
+    obstacles: Callable[[], Sequence[str]] = tuple
+    """Those of the problems that keep tasks from being submitted."""
     limits: Limits = field(default_factory=Limits)
     max_body_bytes: int = 1024 * 1024
     max_batch_bytes: int = 16 * 1024 * 1024

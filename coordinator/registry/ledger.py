@@ -49,6 +49,7 @@ class Ledger:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger reader")
         self._engines: Engines | None = None
+        self._problems: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         try:
@@ -72,6 +73,13 @@ class Ledger:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` as one transaction, after those before it. Raises `LedgerUnavailable`."""
         return await self._run(self._writer, work, writes=True)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the latest transaction could not be; None while all is well. What cannot be read may
+        still be written, or the other way round, so that either has to go well again.
+        """
+        return next(iter(list(self._problems.values())), None)
 
     async def secret(self) -> bytes:
         """The key of the task tokens: made once, the same for every process on this ledger."""
@@ -108,8 +116,15 @@ class Ledger:
         if self._engines is None:
             raise LedgerUnavailable
         engine = self._engines.writing if writes else self._engines.reading
-        with translated(), engine.connect() as connection, connection.begin():
-            return work(connection)
+        kind = "writing" if writes else "reading"
+        try:
+            with translated(), engine.connect() as connection, connection.begin():
+                done = work(connection)
+        except LedgerUnavailable as exc:
+            self._problems[kind] = str(exc)
+            raise
+        self._problems.pop(kind, None)
+        return done
 
 
 _ADVICE = "Check COORDINATOR_DATABASE_URL and the data folder"

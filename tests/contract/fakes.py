@@ -162,6 +162,7 @@ class Fakes:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.wrong: list[str] = []
+        self.in_the_way: list[str] = []
         self.agents: dict[str, AgentView] = {}
         self.tasks: dict[str, TaskView] = {}
         self.submitted: list[SubmitTask] = []
@@ -192,6 +193,7 @@ class Fakes:
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "version": "1.2.3",
             "problems": lambda: self.wrong,
+            "obstacles": lambda: self.in_the_way,
         }
         return Services(**(given | changes))
 

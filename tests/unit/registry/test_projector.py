@@ -182,6 +182,30 @@ async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
         assert await projected.states() == {"t": "completed"}
 
 
+async def test_a_full_disk_is_waited_for_and_nothing_is_lost(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
+
+    def pages(most: str) -> Any:
+        return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
+
+    async with Ledger(sqlite_url) as ledger:
+        projected = Projected(ledger)
+        await projected.project(task())
+        await ledger.write(pages("1"))  # no page more than there are
+        tasks = [task(f"{number}" * 100) for number in range(9)]
+        projecting = asyncio.create_task(projected.project(*tasks, said(done())))
+        await eventually(lambda: projected.projector.problem)
+        assert "full" in str(projected.projector.problem)
+        assert projected.projector.problem == ledger.problem
+        assert await projected.states() == {"t": "queued"}
+        await ledger.write(pages("1000000"))
+        await projecting
+        assert (projected.projector.problem, ledger.problem) == (None, None)
+        assert len(await projected.states()) == 10
+
+
 async def test_a_projector_that_is_stopped_while_it_writes_tells_what_it_stored(
     projected: Projected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
