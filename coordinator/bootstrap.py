@@ -244,8 +244,9 @@ class _Graph:
             secret=secret,
             ready=self._can_publish,
         )
+        fence = Fence(ledger)
         self._projector = Projector(
-            fence=Fence(ledger),
+            fence=fence,
             secret=secret,
             commands=self.commands,
             told=Told(
@@ -257,6 +258,7 @@ class _Graph:
         self._retention = Retention(
             ledger=ledger,
             keep=KeepFor(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
+            active=lambda: fence.held,
         )
         self._live_reader = LiveReader(
             process=process,

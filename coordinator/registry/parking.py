@@ -24,6 +24,8 @@ from .storable import storable
 __all__ = ["Parked", "park", "parked_delivery", "parked_event"]
 
 LONGEST_NAME = 300
+LONGEST_REASON = 1000
+"""Characters: a reason may quote the message, and a message may be of any size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def parked_delivery(delivery: Delivery, why: Exception, at: datetime) -> Parked:
         message=delivery.message,
         exchange=delivery.exchange,
         routing_key=delivery.routing_key,
-        reason=f"{type(why).__name__}: {why}",
+        reason=_reason(why),
         received_at=at,
     )
 
@@ -53,9 +55,14 @@ def parked_event(event: Event, why: Exception, at: datetime) -> Parked:
         message=encode(event),
         exchange="",
         routing_key=routing_key(event.data),
-        reason=f"{type(why).__name__}: {why}",
+        reason=_reason(why),
         received_at=at,
     )
+
+
+def _reason(why: Exception) -> str:
+    reason = f"{type(why).__name__}: {why}"
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
 
 
 def park(connection: Connection, messages: Sequence[Parked]) -> None:

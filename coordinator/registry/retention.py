@@ -56,7 +56,9 @@ class KeepFor:
 
 
 class Retention:
-    """Any number of processes may do this at once; each task is forgotten, and counted, once."""
+    """Does nothing while the process is not ``active``: one is enough, and it is the projector's. But
+    several may do it at once; each task is forgotten, and counted, once.
+    """
 
     def __init__(
         self,
@@ -65,9 +67,11 @@ class Retention:
         keep: KeepFor = KeepFor(),
         every: timedelta = LOOK_EVERY,
         pause: timedelta = PAUSE,
+        active: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
+        self._active = active
         self._keep = keep
         self._every = every.total_seconds()
         self._pause = pause.total_seconds()
@@ -78,6 +82,8 @@ class Retention:
         """Look now and then; ends only by cancellation."""
         while True:
             await asyncio.sleep(self._every)
+            if not self._active():
+                continue
             try:
                 forgotten = await self.prune()
             except LedgerUnavailable as exc:

@@ -19,8 +19,10 @@ agent = Agent(
 
 @agent.task()
 async def work(task: Task) -> dict[str, Any]:
-    """Take as long as the environment says, and tell who did it."""
+    """Take as long as the environment says, and tell who did it; fail as often as the task asks."""
     delay = float(task.data.get("work_ms", os.environ.get("E2E_WORK_MS", "0"))) / 1000
     if delay:
         await asyncio.sleep(delay)
+    if task.attempt <= task.data.get("failures", 0):
+        raise RuntimeError("asked to fail")
     return {"echo": task.data, "by": agent.agent_id}

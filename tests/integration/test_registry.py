@@ -156,6 +156,29 @@ async def test_what_cannot_be_taken_is_parked_with_its_reason_and_stops_nothing(
     assert side.projector.parked == 4
 
 
+async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: RegisteringSide) -> None:
+    """As large as RabbitMQ 4 takes them by default, and as deep as nobody means."""
+    megabytes = 12 * 1024 * 1024
+    side.start("projector")
+    task = await side.submit("t")
+    key = "task.ada.started"
+    for body in (b"x" * megabytes, b"[" * megabytes, b'{"task_id":' + b"9" * megabytes + b"}"):
+        await side.publish(Message(body=body, type="task.started", message_id="huge"), key)
+    odd = {**encode(Event(data=started(task))).headers, "cloudEvents_time": "t" * 100_000}
+    await side.publish(Message(body=b'{"task_id": "t", "agent_id": "ada"}', headers=odd), key)
+    large = {"text": "y" * megabytes}
+    token = task.task_token
+    await side.say(
+        TaskCompleted(task_id="t", agent_id="ada", result=large, task_token=token),
+    )
+    await reached(side, "t", "completed")
+    assert (await side.registry.task("t")).result == large
+    assert await reasons(side.ledger) == ["MalformedMessage"] * 4
+    query = sa.select(sa.func.max(sa.func.length(schema.parked.c.reason)))
+    longest = await side.ledger.read(lambda connection: connection.execute(query).scalar_one())
+    assert longest < 2000, "a reason quotes a little of the message"
+
+
 async def test_duplicates_and_disorder_change_nothing(side: RegisteringSide) -> None:
     side.start("projector")
     early, late = Event(data=started_of("t")), Event(data=completed_of("t"))
