@@ -11,6 +11,7 @@ any:long                               tasks that may hold their message for lon
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,7 +19,7 @@ from .names import encode_word
 from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_name"]
+__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_asks", "lane_name"]
 
 OPEN_LANE = "any"
 """The lane of tasks without requirements."""
@@ -36,18 +37,33 @@ def lane_name(requirements: Requirements, *, long: bool = False) -> str:
 
     Only characters that drivers accept in the name of a queue: `=` and `~`, for two, are refused.
     """
-    parts: list[str] = []
-    if requirements.agent_id:
-        parts.append(f"agent:{encode_word(requirements.agent_id)}")
-    if requirements.agent_type:
-        parts.append(f"type:{encode_word(requirements.agent_type)}")
-    parts += (f"cap:{encode_word(capability)}" for capability in requirements.capabilities)
-    parts += (f"svc:{encode_word(service)}" for service in requirements.services)
-    name = "+".join(parts) or OPEN_LANE
+    name = "+".join(_parts(requirements)) or OPEN_LANE
     if len(name) > MAX_LANE:
         digest = hashlib.sha256(name.encode()).hexdigest()[:32]
         name = f"{name[: MAX_LANE - 34]}:h{digest}"
-    return f"{name}:long" if long else name
+    return f"{name}{_LONG}" if long else name
+
+
+_LONG = ":long"
+
+
+def lane_asks(lane: str, requirements: Requirements) -> bool | None:
+    """Whether the tasks of this lane ask for all of ``requirements``, and maybe more; None where its
+    name may be too long to hold everything.
+    """
+    name = lane.removesuffix(_LONG)
+    if len(name) >= MAX_LANE:
+        return None
+    return set(_parts(requirements)).issubset(name.split("+"))
+
+
+def _parts(requirements: Requirements) -> Iterator[str]:
+    if requirements.agent_id:
+        yield f"agent:{encode_word(requirements.agent_id)}"
+    if requirements.agent_type:
+        yield f"type:{encode_word(requirements.agent_type)}"
+    yield from (f"cap:{encode_word(capability)}" for capability in requirements.capabilities)
+    yield from (f"svc:{encode_word(service)}" for service in requirements.services)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,15 @@ class TaskFilter:
     """Submitted before this instant."""
 
     @property
+    def requirements(self) -> Requirements:
+        """What a task must ask for."""
+        return Requirements(
+            agent_type=self.agent_type,
+            capabilities=tuple(self.capabilities),
+            services=tuple(self.services),
+        )
+
+    @property
     def asks_for_requirements(self) -> bool:
         return bool(self.agent_type is not None or self.capabilities or self.services)
 

@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.law import fold
 from coordinator.domain.task import State, Task
 from coordinator.protocol.events import Event, TaskDeadLettered, TaskSubmitted
+from coordinator.protocol.lanes import lane_asks
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 
@@ -66,15 +67,15 @@ def page_of(
     """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits. ``pending`` are
     events that this process has seen confirmed: tasks stand as they will once these are folded.
     """
-    lanes = _lanes(connection, wanted) if wanted.asks_for_requirements else None
     pending = _unfolded(connection, pending)
+    asked = _Requirements(connection, pending)
+    lanes = _lanes(connection, wanted, asked) if wanted.asks_for_requirements else None
     before = load(connection, {event.data.subject for event in pending})
     changed = _changed(before, pending)
     rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
     query, leading = lookups(wanted, lanes, after, rows)
     found = heapq.merge(*(_places(connection, query, one) for one in leading), reverse=True)
     stored = (place for place in found if place.task_id not in changed)
-    asked = _Requirements(connection, pending)
     added = sorted(
         (
             _place(task)
@@ -168,15 +169,25 @@ def _between(wanted: TaskFilter, after: Place | None) -> Iterator[sa.ColumnEleme
 _EARLIEST = -(2**62)
 
 
-def _lanes(connection: Connection, wanted: TaskFilter) -> list[str]:
-    query = sa.select(schema.sources.c.lane, schema.sources.c.requirements).distinct()
-    return sorted(
-        {
-            row.lane
-            for row in connection.execute(query)
-            if wanted.admits_requirements(Requirements.from_dict(from_json(row.requirements)))
-        }
-    )
+def _lanes(connection: Connection, wanted: TaskFilter, asked: _Requirements) -> list[str]:
+    """Those of the lanes with tasks, open or retired, whose tasks ask for what is wanted."""
+    found: list[str] = []
+    for lane in connection.execute(lanes_of_tasks()).scalars():
+        asks = lane_asks(lane, wanted.requirements)
+        if asks is None:
+            asks = wanted.admits_requirements(asked.of_lane(lane))
+        if asks:
+            found.append(lane)
+    return found
+
+
+def lanes_of_tasks() -> sa.Select[Any]:
+    """From each lane to the next in the index: as many steps as there are lanes, not tasks."""
+    known = sa.select(sa.func.min(table.c.lane).label("lane")).cte("known", recursive=True)
+    others = table.alias()
+    following = sa.select(sa.func.min(others.c.lane)).where(others.c.lane > known.c.lane)
+    lanes = known.union_all(sa.select(following.scalar_subquery()).where(known.c.lane.is_not(None)))
+    return sa.select(lanes.c.lane).where(lanes.c.lane.is_not(None))
 
 
 def _places(
@@ -199,7 +210,7 @@ def _changed(before: dict[str, Task], pending: Iterable[Event]) -> dict[str, Tas
 
 
 class _Requirements:
-    """What tasks ask of agents: of their lane, and where that is not known, of their message."""
+    """What tasks ask of agents: as their lane does, and all tasks of a lane ask the same."""
 
     def __init__(self, connection: Connection, pending: Iterable[Event]) -> None:
         self._connection = connection
@@ -213,21 +224,25 @@ class _Requirements:
     def of(self, task: Task) -> Requirements:
         if task.submission is not None and task.submission in self._told:
             return self._told[task.submission]
-        lane = task.lane or ""
+        return self.of_lane(task.lane or "")
+
+    def of_lane(self, lane: str) -> Requirements:
+        """Of a lane that has tasks in the ledger."""
         if lane not in self._lanes:
-            self._lanes[lane] = Requirements.from_dict(
-                self._of_lane(lane) or self._of_message(task)
-            )
+            found = self._of_source(lane) or self._of_messages(lane)
+            self._lanes[lane] = Requirements.from_dict(found)
         return self._lanes[lane]
 
-    def _of_lane(self, lane: str) -> Any:
+    def _of_source(self, lane: str) -> Any:
         sources = schema.sources.c
         query = sa.select(sources.requirements).where(sources.lane == lane).limit(1)
         return self._first(query)
 
-    def _of_message(self, task: Task) -> Any:
+    def _of_messages(self, lane: str) -> Any:
+        """Of a lane that is retired, or whose opening is not folded yet."""
         events = schema.events.c
-        query = sa.select(events.data).where(events.id == task.submission, events.agent_id == "")
+        task = sa.select(table.c.submission).where(table.c.lane == lane).limit(1).scalar_subquery()
+        query = sa.select(events.data).where(events.id == task, events.agent_id == "")
         return (self._first(query) or {}).get("task", {}).get("requirements")
 
     def _first(self, query: sa.Select[Any]) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.protocol.lanes import MAX_LANE, Source, lane_name
+from coordinator.protocol.lanes import MAX_LANE, Source, lane_asks, lane_name
 from coordinator.protocol.names import MAX_WORD, encode_word
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
@@ -83,6 +83,30 @@ def test_order_and_repetition_do_not_matter() -> None:
     one = Requirements(capabilities=("gpu", "analysis", "gpu"), agent_type="worker")
     other = Requirements(capabilities=("analysis", "gpu"), agent_type="worker")
     assert lane_name(one) == lane_name(other) == "type:worker+cap:analysis+cap:gpu"
+
+
+few = st.sampled_from(["a", "b", "h0", "é"])
+alike = st.builds(
+    Requirements,
+    agent_type=st.none() | few,
+    capabilities=st.lists(few | st.just("x" * 60), max_size=4).map(tuple),
+    services=st.lists(few, max_size=2).map(tuple),
+)
+
+
+@given(alike, alike, st.booleans())
+def test_the_name_of_a_lane_tells_what_its_tasks_ask_for_unless_it_is_too_long(
+    lane: Requirements, part: Requirements, long: bool
+) -> None:
+    told = lane_asks(lane_name(lane, long=long), part)
+    if told is None:
+        assert len(lane_name(lane)) == MAX_LANE
+        return
+    assert told == (
+        part.agent_type in (None, lane.agent_type)
+        and set(part.capabilities) <= set(lane.capabilities)
+        and set(part.services) <= set(lane.services)
+    )
 
 
 def test_no_requirements_mean_the_open_lane() -> None:
