@@ -41,6 +41,7 @@ from coordinator.registry.browsing import Browsing
 from coordinator.registry.catching_up import CatchingUp
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.dead_tasks import DeadTasks
+from coordinator.registry.deletion import TaskDeletion
 from coordinator.registry.endings import Endings
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
@@ -309,6 +310,7 @@ class _Graph:
         )
         # what went wrong is put right
         self._dead_tasks = DeadTasks(ledger)
+        self._deletion = TaskDeletion(ledger=ledger, find=self.registry.standing)
         self._canceller = Canceller(
             find=self.registry.standing,
             publisher=publisher,
@@ -341,6 +343,7 @@ class _Graph:
                 canceller=self._canceller,
                 redriver=self._redriver,
                 dead_tasks=self._dead_tasks,
+                deletion=self._deletion,
                 registry=self.registry,
                 registrar=self._registrar,
                 explainer=self._explainer,

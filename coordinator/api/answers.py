@@ -33,6 +33,7 @@ __all__ = [
     "StatusUpdated",
     "Submitted",
     "TaskAnswer",
+    "TaskDeletedAnswer",
     "TaskStatusAnswer",
 ]
 
@@ -247,6 +248,13 @@ class CancelledAnswer(BaseModel):
     task_id: TaskId
     was: str = Field(description="The state that it was in.", examples=["queued"])
     cancelled_at: Instant
+
+
+class TaskDeletedAnswer(BaseModel):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 deleted"])
+    task_id: TaskId
+    timestamp: Instant
 
 
 class RedrivenAnswer(BaseModel):

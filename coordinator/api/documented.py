@@ -66,6 +66,7 @@ _OF_THE_LEDGER = frozenset(
 _CONFLICTS = {
     "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
     "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
+    "delete_task": "The task is running: cancel it before you delete it",
     "cancel_task": "The task is completed already: there is nothing to cancel",
     "retry_task": "The task is running: only one that is dead, expired, cancelled can be tried again",
 }

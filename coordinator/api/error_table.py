@@ -88,6 +88,7 @@ UNEXPECTED = {
     "get_task": "Error getting task",
     "cancel_task": "Error cancelling task",
     "retry_task": "Error retrying task",
+    "delete_task": "Error deleting task",
     "get_dead_tasks": "Error getting dead tasks",
     "redrive_dead_tasks": "Error redriving dead tasks",
     "list_tasks": "Error listing tasks",

@@ -32,6 +32,7 @@ __all__ = [
     "Cancels",
     "Clears",
     "CommandsAgents",
+    "DeletesTasks",
     "Explains",
     "KeepsSchedules",
     "ListsDead",
@@ -65,6 +66,12 @@ class Cancels(Protocol):
     """`recovery.cancelling.Canceller`."""
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled: ...
+
+
+class DeletesTasks(Protocol):
+    """`registry.deletion.TaskDeletion`."""
+
+    async def delete(self, task_id: str) -> None: ...
 
 
 class ListsDead(Protocol):

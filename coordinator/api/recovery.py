@@ -10,7 +10,13 @@ from fastapi import APIRouter, Path, Query
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.submission.limits import check_data
 
-from .answers import CancelledAnswer, DeadTasksAnswer, RedrivenAnswer, RedrivenManyAnswer
+from .answers import (
+    CancelledAnswer,
+    DeadTasksAnswer,
+    RedrivenAnswer,
+    RedrivenManyAnswer,
+    TaskDeletedAnswer,
+)
 from .documented import errors
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
@@ -143,6 +149,27 @@ async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None =
             "was": done.was.value,
             "generation": done.generation,
             "due_at": iso(done.due),
+        }
+    )
+
+
+@router.delete(
+    f"/{{task_id:{SEGMENT}}}",
+    summary="Delete an ended task",
+    response_model=TaskDeletedAnswer,
+    responses=errors("delete_task", 404, 409, 503),
+)
+async def delete_task(task_id: TaskId, wired: Wired) -> Answer:
+    """Takes a task that has ended out of the ledger, with its content, its result and its timeline;
+    the statistics keep counting it. One that goes on is a 409: cancel it first.
+    """
+    await wired.deletion.delete(task_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} deleted",
+            "task_id": task_id,
+            "timestamp": timestamp(),
         }
     )
 

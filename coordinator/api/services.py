@@ -15,6 +15,7 @@ from .ports import (
     Cancels,
     Clears,
     CommandsAgents,
+    DeletesTasks,
     Explains,
     KeepsSchedules,
     ListsDead,
@@ -38,6 +39,7 @@ class Services:
     canceller: Cancels
     redriver: Redrives
     dead_tasks: ListsDead
+    deletion: DeletesTasks
     registry: Queries
     registrar: CommandsAgents
     explainer: Explains

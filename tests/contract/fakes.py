@@ -185,6 +185,7 @@ class Fakes:
             "canceller": self,
             "redriver": self,
             "dead_tasks": self,
+            "deletion": self,
             "registry": self,
             "registrar": self,
             "explainer": self,
@@ -229,6 +230,10 @@ class Fakes:
         task = await self.task(task_id)
         self.reasons.append(reason)
         return Cancelled(task_id=task_id, was=State(task.state), cancelled_at=NOW)
+
+    async def delete(self, task_id: str) -> None:
+        await self.task(task_id)
+        del self.tasks[task_id]
 
     async def redrive(
         self,

@@ -74,6 +74,7 @@ async def client(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
         ("GET", "/tasks/a/explain", None, "Error explaining task: boom"),
         ("POST", "/tasks/a/cancel", None, "Error cancelling task: boom"),
         ("POST", "/tasks/a/retry", {}, "Error retrying task: boom"),
+        ("DELETE", "/tasks/a", None, "Error deleting task: boom"),
         ("GET", "/tasks/dead", None, "Error getting dead tasks: boom"),
         ("POST", "/tasks/dead/redrive", None, "Error redriving dead tasks: boom"),
     ],
@@ -192,12 +193,15 @@ async def test_a_submission_that_is_refused_is_told_why(
     assert answer.json() == {"detail": str(failure)}
 
 
-@pytest.mark.parametrize("what", ["cancel", "retry"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/tasks/a/cancel"), ("POST", "/tasks/a/retry"), ("DELETE", "/tasks/a")],
+)
 async def test_what_a_tasks_state_forbids_is_a_409_that_names_it(
-    fakes: Fakes, client: httpx.AsyncClient, what: str
+    fakes: Fakes, client: httpx.AsyncClient, method: str, path: str
 ) -> None:
     fakes.failure = WrongState("The task is completed already")
-    answer = await client.post(f"/tasks/a/{what}")
+    answer = await client.request(method, path)
     assert answer.status_code == 409
     assert answer.json() == {"detail": "The task is completed already"}
 
@@ -228,6 +232,7 @@ async def test_a_wrong_filter_of_dead_tasks_is_a_422_that_names_it(
         ("GET", "/tasks/nothing/explain", None, "Task not found"),
         ("POST", "/tasks/nothing/cancel", None, "Task not found"),
         ("POST", "/tasks/nothing/retry", None, "Task not found"),
+        ("DELETE", "/tasks/nothing", None, "Task not found"),
         ("GET", "/nowhere", None, "There is nothing at {path}: see /docs"),
     ],
 )

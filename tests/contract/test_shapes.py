@@ -480,6 +480,16 @@ async def test_a_retry_is_answered_with_its_generation_and_when_it_is_due(
     assert fakes.edits == [None, {"n": 2}]
 
 
+async def test_a_task_is_deleted(client: httpx.AsyncClient, fakes: Fakes) -> None:
+    fakes.tasks["a/b"] = a_task()
+    assert ok(await client.delete("tasks/a%2Fb")) == {
+        "status": "success",
+        "message": "Task a/b deleted",
+        "task_id": "a/b",
+    }
+    assert "a/b" not in fakes.tasks
+
+
 async def test_dead_tasks_are_told_by_error_and_one_by_one(
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:

@@ -338,6 +338,9 @@ async def test_dead_tasks_are_listed_by_error_and_tried_again(service: Service) 
         stats = (await service.http.get("/tasks/status")).json()["stats"]
         assert (stats["tasks_completed"], stats["tasks_failed"]) == (4, 2)
         assert stats["tasks_distributed"] == 6
+        assert (await service.http.delete(f"/tasks/{odd}")).status_code == 200
+        assert (await service.http.get(f"/tasks/{odd}")).status_code == 404
+        assert (await service.http.get("/tasks/status")).json()["stats"] == stats
 
 
 async def test_a_cancelled_task_is_tried_again_after_a_delay_and_cancelled_meanwhile(
