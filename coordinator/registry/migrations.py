@@ -82,7 +82,6 @@ def _to_2(connection: Connection) -> None:
     connection.exec_driver_sql(
         "ALTER TABLE outbox ADD COLUMN claimed_until BIGINT NOT NULL DEFAULT 0"
     )
-    connection.exec_driver_sql("ALTER TABLE outbox ADD COLUMN task_data TEXT")
 
 
 _STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2}

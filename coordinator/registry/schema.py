@@ -174,12 +174,11 @@ outbox = Table(
     Column("attempt", Integer, primary_key=True),
     Column("due_at", BigInteger, nullable=False),
     Column("claimed_until", BigInteger, nullable=False, server_default="0"),
-    Column("task_data", Text),
     Index("outbox_by_due", "due_at"),
 )
-"""Attempts to be put on their queue when they are due. The message is made of the task's submission,
-with this `task_data` where it is given. Any coordinator may claim a due row for a while; the row goes
-when the message was seen in the log, or the task has ended."""
+"""Attempts to be put on their queue when they are due. The message is made of the task's submission.
+Any coordinator may claim a due row for a while; the row goes when the message was seen in the log, or
+the task has ended."""
 
 parked = Table(
     "parked",
