@@ -28,7 +28,7 @@ def fold_agents(connection: Connection, events: Sequence[Event]) -> None:
         after[event.data.subject] = fold_agent(after.get(event.data.subject), event)
     kept = [
         agent
-        for agent in after.values()
+        for _, agent in sorted(after.items())  # see `Snapshots.write`
         if agent is not None and agent is not before.get(agent.registration.agent_id)
     ]
     rows = [_row_of(agent) | _unheard(agent) for agent in kept]

@@ -77,7 +77,10 @@ class Snapshots:
 
     async def write(self) -> None:
         """Write what changed since the last time. Raises `LedgerUnavailable`."""
-        rows = [self._row_of(known) for known in self._agents.changed()]
+        # In the order of their ids, as the projector has them: who locks rows in another order than
+        # others may find that each waits for the other.
+        changed = sorted(self._agents.changed(), key=lambda known: known.agent_id)
+        rows = [self._row_of(known) for known in changed]
         for start in range(0, len(rows), ROWS):
             await self._ledger.write(partial(_write, rows[start : start + ROWS]))
 
