@@ -45,6 +45,7 @@ from coordinator.registry.deletion import TaskDeletion
 from coordinator.registry.endings import Endings
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
+from coordinator.registry.idempotency import IdempotencyKeys
 from coordinator.registry.idle_sources import IdleSources
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
@@ -64,6 +65,7 @@ from coordinator.submission.batch import BatchSubmitter
 from coordinator.submission.clearer import QueueClearer
 from coordinator.submission.limits import Limits
 from coordinator.submission.making import TaskMaker
+from coordinator.submission.once import Once
 from coordinator.submission.one_at_a_time import OneAtATime
 from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import Submitter
@@ -296,6 +298,8 @@ class _Graph:
             maker=maker,
             one_at_a_time=one_at_a_time,
         )
+        self._keys = IdempotencyKeys(ledger, kept=settings.idempotency_retention)
+        self._once = Once(self._keys, longest=2 * settings.publish_timeout)
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
         )
@@ -339,6 +343,7 @@ class _Graph:
             Services(
                 submitter=self._submitter,
                 batches=self._batches,
+                once=self._once,
                 clearer=self._clearer,
                 canceller=self._canceller,
                 redriver=self._redriver,
@@ -370,6 +375,7 @@ class _Graph:
             self._ticks.run(),
             self.registry.run(),
             self._retention.run(),
+            self._keys.run(),
         )
 
     async def _session(self, link: Link) -> None:

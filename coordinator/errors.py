@@ -7,6 +7,7 @@
     │   ├── PayloadTooLarge
     │   ├── TooManyLanes
     │   ├── Conflict ............ the same id, another content
+    │   │   └── KeyInUse ........ the same request is being answered now
     │   ├── WrongState .......... a task that has ended, or has not
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
@@ -53,6 +54,7 @@ __all__ = [
     "ForgedIdentity",
     "InvalidPriority",
     "InvalidRequest",
+    "KeyInUse",
     "LedgerBehind",
     "LedgerUnavailable",
     "MalformedMessage",
@@ -123,6 +125,10 @@ class Conflict(RequestError):
 
 class WrongState(RequestError):
     """The task is in a state in which this cannot be done."""
+
+
+class KeyInUse(Conflict):
+    """The first request with this Idempotency-Key is still being answered: repeat it in a moment."""
 
 
 class RegistrationRefused(RequestError):

@@ -154,6 +154,10 @@ class Settings(BaseSettings):
     """Attempts of a task that names no `max_attempts`: an accident is made good, a mistake ends
     soon."""
 
+    idempotency_retention: Duration = timedelta(days=1)
+    """Seconds that an `Idempotency-Key` and its answer are kept, from its first use: longer than
+    anybody goes on repeating a request."""
+
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of one HTTP request body. RabbitMQ 4 takes messages up to 16 MiB."""
 

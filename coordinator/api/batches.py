@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from coordinator.domain.claim import Claim
 from coordinator.errors import (
     BrokerUnavailable,
     CoordinatorError,
@@ -20,11 +22,13 @@ from coordinator.errors import (
 from coordinator.protocol.requirements import Requirements
 from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
+from coordinator.submission.once import Worked
 
 from .answers import BatchSubmitted
 from .documented import errors
 from .endpoint import Endpoint
-from .error_table import error_body
+from .error_table import error_body, status_of
+from .idempotency import IdempotencyKey, once
 from .rendering import Answer, timestamp
 from .schemas import BatchBody, SubmitTaskBody
 from .services import Services, Wired
@@ -42,9 +46,11 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
     "/submit/batch",
     summary="Submit many tasks",
     response_model=BatchSubmitted,
-    responses=errors("submit_batch", 413, 422, 503),
+    responses=errors("submit_batch", 409, 413, 422, 503),
 )
-async def submit_batch(body: BatchBody, request: Request, wired: Wired) -> Answer:
+async def submit_batch(
+    body: BatchBody, request: Request, wired: Wired, key: IdempotencyKey = None
+) -> Answer:
     """Up to 1000 tasks, each as in `POST /tasks/submit`, and each with its own verdict, in order.
     Nothing is all or nothing: 200 says that every task was looked at, and `results` what came of it.
 
@@ -52,19 +58,33 @@ async def submit_batch(body: BatchBody, request: Request, wired: Wired) -> Answe
     with its status. `unknown` means that the broker did not answer: the task may have been accepted,
     and may be submitted again under the `task_id` of the verdict. A 503 for the whole means that
     nothing was accepted. A `task_id` that comes twice counts once.
+
+    With an `Idempotency-Key` the batch may be repeated: what was accepted is not accepted again, what
+    is unknown or found the service away is tried again, and once neither is left the answer is kept.
     """
-    return Answer(await batch_answer(body, request, wired))
-
-
-async def batch_answer(body: BatchBody, request: Request, wired: Services) -> dict[str, Any]:
-    """Raises `BrokerUnavailable` where the broker is away and nothing was accepted."""
     if len(body.tasks) > MOST_TASKS:
         raise InvalidRequest(
             f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
             field="tasks",
         )
-    headers = trace(request)
-    read = [_read(raw, headers, wired.max_body_bytes) for raw in body.tasks]
+    read = [_read(raw, trace(request), wired.max_body_bytes) for raw in body.tasks]
+    if key is None:
+        return Answer((await _submitted(read, wired)).body)
+
+    async def work(claim: Claim) -> Worked:
+        ours = [
+            replace(one, task_id=claim.task_id(index), repeated=not claim.fresh)
+            if isinstance(one, SubmitTask)
+            else one
+            for index, one in enumerate(read)
+        ]
+        return await _submitted(ours, wired)
+
+    return await once(key, request, wired, operation="submit batch", work=work)
+
+
+async def _submitted(read: Sequence[SubmitTask | Exception], wired: Services) -> Worked:
+    """Raises `BrokerUnavailable` where the broker is away and nothing was accepted."""
     wishes = [one for one in read if isinstance(one, SubmitTask)]
     told = iter(await wired.batches.submit_all(wishes))
     verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in read]
@@ -81,7 +101,12 @@ async def batch_answer(body: BatchBody, request: Request, wired: Services) -> di
         status: sum(result["status"] == status for result in results)
         for status in ("accepted", "rejected", "unknown")
     }
-    return {"status": "success", **counts, "results": results, "timestamp": timestamp()}
+    body = {"status": "success", **counts, "results": results, "timestamp": timestamp()}
+    return Worked(body=body, final=not any(status_of(one) >= 500 for one in _wrong(verdicts)))
+
+
+def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
+    return [one for one in verdicts if isinstance(one, Exception)]
 
 
 def _read(raw: Any, headers: dict[str, str], most: int) -> SubmitTask | Exception:

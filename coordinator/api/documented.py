@@ -65,6 +65,7 @@ _OF_THE_LEDGER = frozenset(
 
 _CONFLICTS = {
     "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
+    "submit_batch": "This Idempotency-Key was used before, for another request: choose a new one",
     "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
     "delete_task": "The task is running: cancel it before you delete it",
     "cancel_task": "The task is completed already: there is nothing to cancel",

@@ -22,6 +22,7 @@ from coordinator.errors import (
     Conflict,
     InvalidPriority,
     InvalidRequest,
+    KeyInUse,
     NotFound,
     OperatorError,
     OutcomeUnknown,
@@ -138,6 +139,8 @@ def answer_error(exc: Exception, endpoint: str) -> Answer:
     if status == 503 and not isinstance(exc, OutcomeUnknown):
         # Whoever repeats an unknown outcome blindly, without the id, may have the work done twice.
         headers["Retry-After"] = str(RETRY_AFTER)
+    elif isinstance(exc, KeyInUse):
+        headers["Retry-After"] = "1"
     return Answer(body, status_code=status, headers=headers)
 
 

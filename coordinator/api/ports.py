@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from coordinator.broker.channel import Depth
+from coordinator.domain.claim import Answered, Claim
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
@@ -26,6 +27,7 @@ from coordinator.registry.timeline import Timeline
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
+from coordinator.submission.once import Worked
 
 __all__ = [
     "Browses",
@@ -33,6 +35,7 @@ __all__ = [
     "Clears",
     "CommandsAgents",
     "DeletesTasks",
+    "DoesOnce",
     "Explains",
     "KeepsSchedules",
     "ListsDead",
@@ -54,6 +57,14 @@ class SubmitsMany(Protocol):
     """`submission.batch.BatchSubmitter`."""
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> Sequence[Verdict]: ...
+
+
+class DoesOnce(Protocol):
+    """`submission.once.Once`."""
+
+    async def run(
+        self, key: str, fingerprint: str, work: Callable[[Claim], Awaitable[Worked]]
+    ) -> Answered: ...
 
 
 class Clears(Protocol):

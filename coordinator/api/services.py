@@ -16,6 +16,7 @@ from .ports import (
     Clears,
     CommandsAgents,
     DeletesTasks,
+    DoesOnce,
     Explains,
     KeepsSchedules,
     ListsDead,
@@ -35,6 +36,7 @@ class Services:
 
     submitter: Submits
     batches: SubmitsMany
+    once: DoesOnce
     clearer: Clears
     canceller: Cancels
     redriver: Redrives

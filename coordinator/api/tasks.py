@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
+
+from coordinator.domain.claim import Claim
+from coordinator.submission.making import SubmitTask
+from coordinator.submission.once import Worked
 
 from .answers import Submitted, TaskAnswer, TaskStatusAnswer
 from .documented import errors
 from .endpoint import Endpoint
+from .idempotency import IdempotencyKey, once
 from .path_segments import SEGMENT
 from .queue_sizes import by_priority
 from .rendering import Answer, timestamp
 from .schemas import SubmitTaskBody
-from .services import Wired
+from .services import Services, Wired
 from .shapes import task_shape, totals_shape
 from .submissions import accepted_shape, command, trace
 
@@ -31,7 +37,9 @@ lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
     response_model=Submitted,
     responses=errors("submit_task", 400, 409, 413, 422, 503),
 )
-async def submit_task(body: SubmitTaskBody, request: Request, wired: Wired) -> Answer:
+async def submit_task(
+    body: SubmitTaskBody, request: Request, wired: Wired, key: IdempotencyKey = None
+) -> Answer:
     """Answered once the broker has the task on disk: from then on it is not lost. It goes to the
     queue of its priority and requirements, and to the next agent with a free slot that has them.
 
@@ -40,9 +48,23 @@ async def submit_task(body: SubmitTaskBody, request: Request, wired: Wired) -> A
     means that the broker did not answer: the task may have been accepted. A `warning` in the answer
     says that no agent is there that could do it: it waits for one.
 
+    An `Idempotency-Key` does the same for a request without an id: the same key and body are answered
+    the same, with `Idempotency-Replayed: true`; the same key with another body is a 409.
+
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
     wish = command(body, trace(request))
+    if key is None:
+        return Answer(await _submitted(wish, wired))
+
+    async def work(claim: Claim) -> Worked:
+        ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
+        return Worked(body=await _submitted(ours, wired))
+
+    return await once(key, request, wired, operation="submit", work=work)
+
+
+async def _submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
     accepted = await wired.submitter.submit(wish)
     answer = {
         "status": "success",
@@ -50,7 +72,7 @@ async def submit_task(body: SubmitTaskBody, request: Request, wired: Wired) -> A
         **accepted_shape(accepted),
     }
     warning = await wired.explainer.warning(wish.requirements)
-    return Answer(answer if warning is None else answer | {"warning": warning})
+    return answer if warning is None else answer | {"warning": warning}
 
 
 @router.get(

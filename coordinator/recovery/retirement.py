@@ -5,7 +5,7 @@
 
 From the event on, whoever has a task for the queue must open it first, and opening takes the same
 lock. So under the lock, behind a mark, the ledger tells exactly whether anybody has opened it again
-or put a task on it. The decision and every interleaving: docs/decisions/0009.
+or put a task on it. The decision and every interleaving: docs/decisions/0010.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.batch import Verdict
 from coordinator.submission.making import Accepted, SubmitTask
+from coordinator.submission.once import Once
+from tests.support.keys import MemoryKeys
 
 from .fake_pages import FakeBrowsing
 
@@ -167,6 +169,8 @@ class Fakes:
         self.tasks: dict[str, TaskView] = {}
         self.submitted: list[SubmitTask] = []
         self.verdicts: list[Verdict] = []
+        self.keys = MemoryKeys()
+        self.once = Once(self.keys, longest=timedelta(seconds=5), patience=timedelta())
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
@@ -181,6 +185,7 @@ class Fakes:
         given: dict[str, Any] = {
             "submitter": self,
             "batches": self,
+            "once": self.once,
             "clearer": self,
             "canceller": self,
             "redriver": self,

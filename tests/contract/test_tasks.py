@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from coordinator.bootstrap import running
+from coordinator.bootstrap import Coordinator, running
+from coordinator.errors import LedgerUnavailable
+from coordinator.registry.idempotency import IdempotencyKeys
 from coordinator.settings import Settings
 from tests.support.broker import Broker, OwnBroker
 from tests.support.waiting import eventually
@@ -99,6 +102,44 @@ async def test_null_options_are_as_good_as_none(http: httpx.AsyncClient) -> None
     accepted = await submit(http, **options)
     assert "state" not in accepted
     assert (await sizes(http))["normal"] == 1
+
+
+@pytest.mark.parametrize("path", ["/tasks/submit", "/tasks/submit/batch"])
+async def test_a_request_that_was_cut_off_is_finished_by_a_repetition_and_queued_once(
+    service: Coordinator,
+    http: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    path: str,
+) -> None:
+    """Killed between the publish and the note of it: what is left is a claim and the tasks."""
+    task = {"task_data": {"prompt": "test prompt"}}
+    body = task if path == "/tasks/submit" else {"tasks": [task, task]}
+    headers = {"Idempotency-Key": "the first"}
+
+    async def killed(*_: object) -> None:
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IdempotencyKeys, "finish", killed)
+        first = await http.post(path, json=body, headers=headers)
+    assert first.status_code == 200, first.text
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as ledger:
+        ledger.execute("UPDATE idempotency_keys SET held_until = 0")
+
+    second = await http.post(path, json=body, headers=headers)
+    third = await http.post(path, json=body, headers=headers)
+
+    for answer in (second, third):
+        assert without_time(answer.json()) == without_time(first.json())
+    assert "Idempotency-Replayed" not in second.headers
+    assert third.headers["Idempotency-Replayed"] == "true"
+    assert (await sizes(http))["normal"] == len(body.get("tasks", [task]))
+
+
+def without_time(answer: dict[str, Any]) -> dict[str, Any]:
+    """When it was answered is not part of what was answered."""
+    return {name: value for name, value in answer.items() if name != "timestamp"}
 
 
 async def test_queue_sizes_are_exact_right_after_the_answer(http: httpx.AsyncClient) -> None:
