@@ -7,6 +7,8 @@ flush costs little. PostgreSQL does the same unless it is told otherwise, so it 
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +25,7 @@ __all__ = ["POSTGRESQL", "READERS", "Engines", "make_engines"]
 READERS = 4
 LOCK_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another that holds what it needs: with SQLite the whole file."""
+LOCK_PAUSE_SECONDS = 0.01
 
 POSTGRESQL = "postgresql+psycopg"
 CONNECT_TIMEOUT_SECONDS = 5
@@ -89,10 +92,25 @@ def _private_file(path: Path) -> None:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver would begin transactions of its own
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA cache_size=-65536")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Waits as long as any writer does. SQLite's own time-out does not cover this switch, which is made
+    once in the life of a file: where another connection is about to write, it fails at once.
+    """
+    until = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(LOCK_PAUSE_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,19 @@ async def test_a_file_that_is_locked_is_waited_for_by_the_patient(
     other.rollback()
     other.close()
     assert await opening == 0
+
+
+async def test_a_new_file_that_another_writes_is_waited_for(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    file.parent.mkdir()
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    soon = threading.Timer(0.2, other.rollback)
+    soon.start()
+    async with Ledger(sqlite_url) as ledger:
+        assert not (await answers(ledger))["tasks"]
+    soon.join()
+    other.close()
 
 
 async def test_several_coordinators_may_open_a_new_ledger_at_once(ledger_url: str) -> None:
