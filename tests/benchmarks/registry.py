@@ -20,6 +20,11 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from .registry_catch_up import catch_up
+from .registry_heartbeats import heartbeats
+from .registry_lag import lag
+from .registry_memory import memory
+from .registry_questions import questions
 from .registry_stage import Scale, Stage, stage
 from .registry_start import start
 from .registry_table import Figure, print_table, say
@@ -27,7 +32,12 @@ from .registry_table import Figure, print_table, say
 __all__ = ["main"]
 
 PARTS: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
+    "catch-up": catch_up,
+    "lag": lag,
+    "questions": questions,
+    "heartbeats": heartbeats,
     "start": start,
+    "memory": memory,
 }
 
 WHOLE = Scale(

@@ -68,8 +68,6 @@ async def _questions(service: Service, agents: int) -> list[Question]:
 async def _middle(service: Service, agents: int) -> str:
     """The cursor of a page that begins within the fleet."""
     async with connected(service.base_url) as client:
-        answer = await client.ask(f"/agents?limit={PAGE}&capability=team-0&capability=team-1")
-        assert answer["total"] == 0, answer["total"]
         answer = await client.ask(f"/agents?limit=1&capability=team-{agents // TEAMS // 2}")
         return str(answer["next_cursor"])
 

@@ -18,7 +18,7 @@ from tests.support.postgres import PostgresServer, own_postgres_server
 from .registry_ledgers import Contents, fill
 from .registry_table import say
 
-__all__ = ["SECRET", "Database", "Scale", "Service", "Stage", "stage"]
+__all__ = ["SECRET", "SQLITE", "Database", "Scale", "Service", "Stage", "stage"]
 
 SECRET = "the secret of the benchmarks"
 """The key of the task tokens, so that outcomes can be made here."""

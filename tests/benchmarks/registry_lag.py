@@ -1,0 +1,123 @@
+"""How long after the broker's confirm an event is in the ledger, while 2 000 tasks a second come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.schema import events as table
+
+from .registry_feed import Feed, feeding
+from .registry_ledgers import Contents
+from .registry_process import processor_seconds
+from .registry_stage import Stage
+from .registry_table import Figure, latencies
+
+__all__ = ["lag"]
+
+RATE = 2000
+"""Tasks a second."""
+
+STEP = 0.01
+WARM_UP = 1.0
+"""Seconds that are not counted."""
+
+LOOK_EVERY = 0.003
+ALL_SEEN_WITHIN = 60.0
+
+
+async def lag(stage: Stage) -> list[Figure]:
+    """Of submissions alone, and of the whole life of each task."""
+    figures: list[Figure] = []
+    for kind in stage.kinds:
+        for whole in (False, True):
+            rounds: list[list[float]] = []
+            shares: list[float] = []
+            rates: list[float] = []
+            for _ in range(stage.scale.rounds):
+                async with (
+                    stage.filled(kind, Contents()) as database,
+                    stage.broker() as amqp_url,
+                    stage.service(database, amqp_url) as service,
+                    Ledger(database.url) as ledger,
+                    feeding(amqp_url) as feed,
+                ):
+                    watch = _Watch(ledger)
+                    used = processor_seconds(service.process.pid)
+                    began = time.perf_counter()
+                    found = await _round(stage.scale.lag_seconds, feed, watch, whole=whole)
+                    took = time.perf_counter() - began
+                    rounds.append(found)
+                    rates.append(len(feed.confirmed) / (3 if whole else 1) / took)
+                    shares.append((processor_seconds(service.process.pid) - used) / took)
+            what = "done, 3 events each" if whole else "submitted alone"
+            figures.append(latencies(f"lag, {kind}, {RATE} tasks/s {what}", rounds))
+            figures.append(Figure(what="  reached, with all folded", unit="tasks/s", rounds=rates))
+            figures.append(Figure(what="  cores of the coordinator", unit="cores", rounds=shares))
+    return figures
+
+
+async def _round(seconds: float, feed: Feed, watch: _Watch, *, whole: bool) -> list[float]:
+    looking = asyncio.create_task(watch.look())
+    due = began = time.perf_counter()
+    sending: list[asyncio.Task[None]] = []
+    while due < began + WARM_UP + seconds:
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        sending.append(asyncio.create_task(_send(feed, int(RATE * STEP), whole=whole)))
+        due += STEP
+    await asyncio.gather(*sending)
+    await watch.until(lambda: len(watch.seen) >= len(feed.confirmed))
+    looking.cancel()
+    return [
+        max(0.0, watch.seen[event_id] - at)
+        for event_id, at in feed.confirmed.items()
+        if at > began + WARM_UP
+    ]
+
+
+async def _send(feed: Feed, count: int, *, whole: bool) -> None:
+    tasks = feed.tasks(count)
+    await feed.submit(tasks)
+    if whole:
+        await feed.tell(tasks)
+
+
+class _Watch:
+    """When each event was first seen in the ledger, by another than its coordinator."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._position = 0
+        self._arrived = asyncio.Event()
+        self.seen: dict[str, float] = {}
+
+    async def look(self) -> None:
+        self._position = await self._ledger.read(_last)
+        while True:
+            found = await self._ledger.read(self._news)
+            now = time.perf_counter()
+            for position, event_id in found:
+                self.seen[event_id] = now
+                self._position = position
+            self._arrived.set()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def until(self, fact: Callable[[], bool]) -> None:
+        async with asyncio.timeout(ALL_SEEN_WITHIN):
+            while not fact():
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def _news(self, connection: Connection) -> list[tuple[int, str]]:
+        query = sa.select(table.c.position, table.c.id).where(table.c.position > self._position)
+        found = connection.execute(query.order_by(table.c.position))
+        return [(row.position, row.id) for row in found]
+
+
+def _last(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(table.c.position))).scalar() or 0
