@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.registration import sources_hash
 from coordinator.protocol.requirements import Profile, Requirements
 
 __all__ = ["SourceBook", "counts"]
 
 _Traits = tuple[str, frozenset[str], frozenset[str]]
-"""All of a profile that matching looks at, but for its id: a fleet has few different ones."""
+"""All of a profile that matching looks at, but for its id: a fleet has few different ones. Of what an
+agent can do, only what some source asks for is in it, since agents may say what nobody else says."""
 
 REMEMBERED_TRAITS = 1000
 """Different traits whose sources are remembered; beyond it, remembering starts anew."""
+
+
+class _Offer(NamedTuple):
+    sources: tuple[Source, ...]
+    hash: str
+    """`protocol.registration.sources_hash` of them."""
 
 
 class SourceBook:
@@ -26,7 +36,9 @@ class SourceBook:
     def __init__(self) -> None:
         self._requirements: dict[Source, Requirements] = {}
         self._own: dict[str, set[Source]] = {}
-        self._offers: dict[_Traits, tuple[Source, ...]] = {}
+        self._asked: set[str] = set()
+        """Capabilities and services that sources asked for, those that are gone included."""
+        self._offers: dict[_Traits, _Offer] = {}
 
     def add(self, source: Source, requirements: Requirements) -> bool:
         """Note that ``source`` is open; whether it was new."""
@@ -34,6 +46,7 @@ class SourceBook:
             return False
         self._requirements[source] = requirements
         if requirements.agent_id is None:
+            self._asked.update(requirements.capabilities, requirements.services)
             self._offers.clear()
         else:
             self._own.setdefault(requirements.agent_id, set()).add(source)
@@ -83,31 +96,42 @@ class SourceBook:
 
     def offered_to(self, profile: Profile) -> list[Source]:
         """All that this agent may serve, the most urgent first."""
-        shared = self._shared_offer(profile)
-        own = [
+        shared = self._shared_offer(profile).sources
+        own = self._own_offer(profile)
+        return sorted([*shared, *own], key=_order) if own else list(shared)
+
+    def hash_for(self, profile: Profile) -> str:
+        """`protocol.registration.sources_hash` of what this agent is offered."""
+        if profile.agent_id in self._own:
+            return sources_hash(self.offered_to(profile))
+        return self._shared_offer(profile).hash
+
+    def _own_offer(self, profile: Profile) -> list[Source]:
+        return [
             source
             for source in self._own.get(profile.agent_id, ())
             if profile.satisfies(self._requirements[source])
         ]
-        return sorted([*shared, *own], key=_order) if own else list(shared)
 
-    def _shared_offer(self, profile: Profile) -> tuple[Source, ...]:
-        traits = (profile.agent_type, profile.capabilities, profile.services)
+    def _shared_offer(self, profile: Profile) -> _Offer:
+        traits = (
+            profile.agent_type,
+            profile.capabilities & self._asked,
+            profile.services & self._asked,
+        )
         offer = self._offers.get(traits)
         if offer is None:
             if len(self._offers) >= REMEMBERED_TRAITS:
                 self._offers.clear()
-            offer = tuple(
-                sorted(
-                    (
-                        source
-                        for source, wanted in self._requirements.items()
-                        if wanted.agent_id is None and profile.satisfies(wanted)
-                    ),
-                    key=_order,
-                )
+            found = sorted(
+                (
+                    source
+                    for source, wanted in self._requirements.items()
+                    if wanted.agent_id is None and profile.satisfies(wanted)
+                ),
+                key=_order,
             )
-            self._offers[traits] = offer
+            offer = self._offers[traits] = _Offer(tuple(found), sources_hash(found))
         return offer
 
 

@@ -119,6 +119,15 @@ class LiveAgents:
             known.changed = True
         self._restate(known)
 
+    def has(self, agent_id: str, *, stated_at: datetime, declared_at: datetime) -> bool:
+        """Whether this, or something newer, is known of the agent: there is nothing to restore."""
+        known = self._agents.get(agent_id)
+        return (
+            known is not None
+            and known.agent.stated_at >= stated_at
+            and known.agent.declared_at >= declared_at
+        )
+
     def restore(
         self,
         agent: Agent,

@@ -36,7 +36,7 @@ from coordinator.protocol.events import (
 )
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
-from coordinator.protocol.registration import SourceOffer, sources_hash
+from coordinator.protocol.registration import SourceOffer
 from coordinator.protocol.requirements import Profile
 from coordinator.protocol.topology import (
     EVENTS,
@@ -212,9 +212,10 @@ class LiveReader:
             return DrainAgent()  # it was out of reach when it was told
         if beat.sources_hash is None:
             return None
-        sources = self._book.offered_to(profile_of(known.agent.registration))
-        if sources_hash(sources) == beat.sources_hash:
+        profile = profile_of(known.agent.registration)
+        if self._book.hash_for(profile) == beat.sources_hash:
             return None
+        sources = self._book.offered_to(profile)
         return ServeSources(sources=[SourceOffer.of(source) for source in sources])
 
 

@@ -53,6 +53,8 @@ class Silence:
 
     def restore(self, silences: dict[str, timedelta]) -> None:
         """These agents have been silent for so long."""
+        if not silences:
+            return
         now = self.now()
         everyone = self._stale | self._fresh
         everyone |= {one: now - silence.total_seconds() for one, silence in silences.items()}

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
-from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
@@ -30,15 +29,18 @@ from .schema import from_micros, micros
 
 __all__ = ["SNAPSHOT_INTERVAL", "Snapshots"]
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 SNAPSHOT_INTERVAL = timedelta(seconds=20)
 
 ROWS = 5000
-"""Written in one transaction, so that the projector gets its turns."""
+"""Read, or written, in one transaction: not all of a large fleet is twice in memory, and the projector
+gets its turns."""
 
-RESTORED_AT_ONCE = 500
-"""Agents taken in before other work on the event loop has its turn."""
+AT_ONCE = 500
+"""Agents taken in, or made ready to be written, before other work on the event loop has its turn."""
 
 
 class Snapshots:
@@ -53,17 +55,13 @@ class Snapshots:
 
     async def restore(self) -> None:
         """Take every agent of the ledger into memory. Raises `LedgerUnavailable`."""
-        rows = iter(await self._ledger.read(_agents))
-        while some := list(islice(rows, RESTORED_AT_ONCE)):
-            for row in some:
-                self._agents.restore(
-                    agent_of(row),
-                    heartbeat=_heartbeat(row),
-                    load_metrics=None if row.load_metrics is None else from_json(row.load_metrics),
-                    heard_at=from_micros(row.heard_at),
-                    silence=timedelta(microseconds=row.silence),
-                )
-            await asyncio.sleep(0)
+        last = ""
+        while rows := await self._ledger.read(partial(_agents_after, last)):
+            for some in _few(rows):
+                for row in some:
+                    self._restore(row)
+                await asyncio.sleep(0)
+            last = rows[-1].agent_id
         self._agents.restored()
 
     async def run(self) -> NoReturn:
@@ -80,9 +78,25 @@ class Snapshots:
         # In the order of their ids, as the projector has them: who locks rows in another order than
         # others may find that each waits for the other.
         changed = sorted(self._agents.changed(), key=lambda known: known.agent_id)
-        rows = [self._row_of(known) for known in changed]
-        for start in range(0, len(rows), ROWS):
-            await self._ledger.write(partial(_write, rows[start : start + ROWS]))
+        for start in range(0, len(changed), ROWS):
+            rows: list[dict[str, Any]] = []
+            for some in _few(changed[start : start + ROWS]):
+                rows += (self._row_of(known) for known in some if known.agent_id in self._agents)
+                await asyncio.sleep(0)
+            if rows:
+                await self._ledger.write(partial(_write, rows))
+
+    def _restore(self, row: Row[Any]) -> None:
+        stated, declared = from_micros(row.stated_at), from_micros(row.declared_at)
+        if self._agents.has(row.agent_id, stated_at=stated, declared_at=declared):
+            return
+        self._agents.restore(
+            agent_of(row),
+            heartbeat=_heartbeat(row),
+            load_metrics=None if row.load_metrics is None else from_json(row.load_metrics),
+            heard_at=from_micros(row.heard_at),
+            silence=timedelta(microseconds=row.silence),
+        )
 
     def _row_of(self, known: KnownAgent) -> dict[str, Any]:
         beat, load = known.heartbeat, known.load_metrics
@@ -95,8 +109,13 @@ class Snapshots:
         }
 
 
-def _agents(connection: Connection) -> Sequence[Row[Any]]:
-    return connection.execute(sa.select(table)).all()
+def _few(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (things[start : start + AT_ONCE] for start in range(0, len(things), AT_ONCE))
+
+
+def _agents_after(agent_id: str, connection: Connection) -> Sequence[Row[Any]]:
+    query = sa.select(table).where(table.c.agent_id > agent_id).order_by(table.c.agent_id)
+    return connection.execute(query.limit(ROWS)).all()
 
 
 def _write(rows: list[dict[str, Any]], connection: Connection) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.source_book import REMEMBERED_TRAITS, SourceBook
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.registration import sources_hash
 from coordinator.protocol.requirements import Profile, Requirements
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -54,8 +55,21 @@ def test_an_offer_is_always_what_a_search_of_all_sources_finds(
             offered = book.offered_to(profile)
             assert set(offered) == {s for s, r in expected.items() if profile.satisfies(r)}
             assert [s.priority.rank for s in offered] == sorted(s.priority.rank for s in offered)
+            assert book.hash_for(profile) == sources_hash(offered)
     assert set(book.sources()) == set(expected)
     assert len(book) == len(expected)
+
+
+def test_agents_that_differ_in_what_nobody_asks_for_share_what_is_worked_out() -> None:
+    """So that a large fleet, each with a name of its own among its capabilities, costs no search."""
+    book = SourceBook()
+    wanted = Requirements(capabilities=("gpu",))
+    book.add(source_of(wanted), wanted)
+    for number in range(2 * REMEMBERED_TRAITS):
+        able = frozenset({"gpu", f"only-{number}"})
+        profile = Profile(agent_id=f"agent-{number}", agent_type="worker", capabilities=able)
+        assert book.offered_to(profile) == [source_of(wanted)]
+    assert len(book._offers) == 1
 
 
 def test_a_lane_counts_once_however_many_priorities_it_has() -> None:

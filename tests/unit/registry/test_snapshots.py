@@ -1,0 +1,77 @@
+"""Agents between memory and the ledger, where they are many."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from coordinator.registry import snapshots
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.snapshots import Snapshots
+from tests.unit.registry.answers import stored
+from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed
+
+IDS = [f"agent {letter}{number}" for letter in "aBé" for number in range(4)]
+
+
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the fleet were larger than one transaction takes."""
+    monkeypatch.setattr(snapshots, "ROWS", 5)
+    monkeypatch.setattr(snapshots, "AT_ONCE", 2)
+
+
+async def test_a_fleet_of_many_pages_is_written_and_restored_whole(ledger_url: str) -> None:
+    async with Ledger(ledger_url) as ledger:
+        before = Fleet()
+        for agent_id in random.sample(IDS, len(IDS)):
+            await stored(ledger, registered(agent_id))
+            before.apply(registered(agent_id))
+            before.apply(beat(agent_id, completed=3, load_metrics={"cpu": 0.5}))
+        await Snapshots(ledger=ledger, agents=before).write()
+        after = Fleet()
+        await Snapshots(ledger=ledger, agents=after).restore()
+    assert [one.agent_id for one in after.find()] == sorted(IDS)
+    assert [after.view(one) for one in after.find()] == [before.view(one) for one in before.find()]
+
+
+async def test_restoring_again_takes_what_is_newer_and_leaves_the_rest(ledger: Ledger) -> None:
+    fleet = Fleet()
+    snapshot = Snapshots(ledger=ledger, agents=fleet)
+    await stored(ledger, *map(registered, IDS))
+    await snapshot.restore()
+    first, second, third = fleet.the(IDS[0]), fleet.the(IDS[1]), fleet.the(IDS[2])
+    untouched = first.agent
+    await stored(
+        ledger,
+        declared("maintenance", IDS[1], seconds=1),
+        registered(IDS[2], seconds=1, capabilities=["gpu"]),
+        registered("new"),
+    )
+    await snapshot.restore()
+    assert first.agent is untouched
+    assert fleet.status_of(second.agent_id) == "maintenance"
+    assert fleet.find(capabilities=["gpu"]) == [third]
+    assert "new" in fleet
+
+
+async def test_an_agent_that_is_removed_while_a_snapshot_is_made_is_left_out(
+    ledger: Ledger,
+) -> None:
+    fleet = Fleet()
+    for agent_id in IDS:
+        await stored(ledger, registered(agent_id))
+        fleet.apply(registered(agent_id))
+        fleet.apply(beat(agent_id, load_metrics={"cpu": 0.5}))
+    writing = asyncio.create_task(Snapshots(ledger=ledger, agents=fleet).write())
+    await asyncio.sleep(0)
+    for agent_id in IDS[:10]:
+        fleet.apply(removed(agent_id))
+    await writing
+    after = Fleet()
+    await Snapshots(ledger=ledger, agents=after).restore()
+    told = {one.agent_id for one in after.find() if one.load_metrics == {"cpu": 0.5}}
+    assert set(IDS[10:]) <= told
+    assert not told & set(sorted(IDS[:10])[2:])
