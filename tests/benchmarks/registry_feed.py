@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
@@ -22,6 +23,9 @@ __all__ = ["Feed", "feeding"]
 
 BATCH = 50
 """Events in one message of a busy agent."""
+
+PATIENCE = timedelta(minutes=1)
+"""For a confirm: the machine may be very busy."""
 
 
 class Feed:
@@ -74,7 +78,10 @@ class Feed:
 
 @asynccontextmanager
 async def feeding(amqp_url: str) -> AsyncIterator[Feed]:
-    async with Connection(amqp_url, name="feed") as connection, Publisher(connection) as publisher:
+    async with (
+        Connection(amqp_url, name="feed") as connection,
+        Publisher(connection, timeout=PATIENCE) as publisher,
+    ):
         await publisher.ready()
         yield Feed(publisher)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.schema import events as table
 
@@ -26,6 +27,9 @@ RATE = 2000
 STEP = 0.01
 WARM_UP = 1.0
 """Seconds that are not counted."""
+
+UNDER_WAY = 20
+"""Steps that wait for the broker's confirms; beyond it the rate falls."""
 
 LOOK_EVERY = 0.003
 ALL_SEEN_WITHIN = 60.0
@@ -64,15 +68,19 @@ async def lag(stage: Stage) -> list[Figure]:
 
 async def _round(seconds: float, feed: Feed, watch: _Watch, *, whole: bool) -> list[float]:
     looking = asyncio.create_task(watch.look())
-    due = began = time.perf_counter()
-    sending: list[asyncio.Task[None]] = []
-    while due < began + WARM_UP + seconds:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        sending.append(asyncio.create_task(_send(feed, int(RATE * STEP), whole=whole)))
-        due += STEP
-    await asyncio.gather(*sending)
-    await watch.until(lambda: len(watch.seen) >= len(feed.confirmed))
-    looking.cancel()
+    try:
+        due = began = time.perf_counter()
+        sending: set[asyncio.Task[None]] = set()
+        while due < began + WARM_UP + seconds:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            while len(sending) >= UNDER_WAY:  # the broker does not keep up: the table tells
+                _, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            sending.add(asyncio.create_task(_send(feed, int(RATE * STEP), whole=whole)))
+            due += STEP
+        await asyncio.gather(*sending)
+        await watch.until(lambda: len(watch.seen) >= len(feed.confirmed))
+    finally:
+        await cancel_and_wait(looking)
     return [
         max(0.0, watch.seen[event_id] - at)
         for event_id, at in feed.confirmed.items()
