@@ -7,11 +7,9 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from coordinator.bootstrap import running
 from coordinator.broker.node import EmbeddedNode
-from coordinator.errors import OperatorError
 from coordinator.fleet import Fleet, example_agents
 from coordinator.server import address, inherited, listen, serving
 from coordinator.settings import Settings
@@ -87,7 +85,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         say("Ctrl-C stops everything.")
         ends = [asyncio.create_task(coordinator.failed())]
         if node is not None:
-            ends.append(asyncio.create_task(_ended(node)))
+            ends.append(asyncio.create_task(node.keep()))
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -96,8 +94,3 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
             for task in ends:
                 task.cancel()
             say("stopping")
-
-
-async def _ended(node: EmbeddedNode) -> NoReturn:
-    await node.wait()
-    raise OperatorError(f"The private RabbitMQ node ended by itself; its log: {node.log}")

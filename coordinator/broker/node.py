@@ -14,6 +14,8 @@ nothing with a RabbitMQ service of the machine and never touches one.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
@@ -35,6 +37,10 @@ SERVICES = {"AMQP": 5672, "management": 15672}
 
 START_ATTEMPTS = 3
 """A chosen port can be taken by another program before the node has it."""
+
+MANY_ENDS = 4
+MANY_ENDS_WITHIN = 120.0
+"""Seconds. A node that ends by itself so often would go on doing so."""
 
 
 class NodeState(StrEnum):
@@ -154,13 +160,31 @@ class EmbeddedNode:
         if self._process is not None:
             await self._process.wait()
 
-    async def died(self) -> NoReturn:
-        """Wait until the node ends without having been asked to; then raise `OperatorError`."""
-        await self.wait()
-        if self.state is not NodeState.RUNNING or self._process is None:
-            await asyncio.Event().wait()  # it was stopped: it did not die
-        reason = self._process.reason if self._process else ""
-        raise OperatorError(f"The private RabbitMQ node ended: {reason}; its log: {self.log}")
+    async def keep(self) -> NoReturn:
+        """Start the node again whenever it ends by itself. Raises `OperatorError` where it ends often,
+        or cannot be had at the same address again.
+        """
+        ends: deque[float] = deque(maxlen=MANY_ENDS)
+        while True:
+            await self.wait()
+            if self.state is not NodeState.RUNNING or self._process is None:
+                await asyncio.Event().wait()  # it was stopped
+                continue
+            reason, url = self._process.reason, self.amqp_url
+            ends.append(time.monotonic())
+            if len(ends) == MANY_ENDS and ends[-1] - ends[0] < MANY_ENDS_WITHIN:
+                raise OperatorError(
+                    f"The private RabbitMQ node ends again and again: {reason}; its log: {self.log}"
+                )
+            self._say(f"the private RabbitMQ node ended by itself: {reason}; its log: {self.log}")
+            await self.stop()
+            await self.start()
+            if self.amqp_url != url:
+                raise OperatorError(
+                    "The private RabbitMQ node ended, and another program has its port now:"
+                    " start again"
+                )
+            self._say("the private RabbitMQ node is back")
 
     async def _start(self, server: Server, lock: int) -> None:
         for attempt in range(1, START_ATTEMPTS + 1):

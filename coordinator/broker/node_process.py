@@ -79,7 +79,9 @@ class NodeProcess:
 
     @property
     def reason(self) -> str:
-        """Why it ended, as far as it said so."""
+        """Why it ended, as far as it or the system said so."""
+        if self._vm.returncode is not None and self._vm.returncode < 0:
+            return f"it was ended by {signal.Signals(-self._vm.returncode).name}"
         return reason_of_failure(self._files.output, self._files.log)
 
     async def until_ready(self, identity: Identity, say: Callable[[str], None]) -> str:

@@ -141,7 +141,7 @@ async def agent_process(
 @contextlib.asynccontextmanager
 async def client(base_url: str) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
-    async with httpx.AsyncClient(base_url=base_url, timeout=30, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=base_url, timeout=120, limits=limits) as http:
         yield http
 
 

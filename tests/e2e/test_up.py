@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from coordinator.broker.node import find_server
@@ -85,12 +86,7 @@ async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
                 },
             )
             task_id = answer.json()["task_id"]
-
-            async def completed() -> bool:
-                task = (await get(http, f"/tasks/{task_id}"))["task"]
-                return bool(task["state"] == "completed")
-
-            await eventually(completed, timeout=60)
+            await eventually(lambda: is_completed(http, task_id), timeout=60)
         await is_healthy(tmp_path)
         process.signal(signal.SIGINT)
         assert await process.wait(within=60) == 0
@@ -103,6 +99,34 @@ async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
             task = (await get(http, f"/tasks/{task_id}"))["task"]
             assert task["state"] == "completed"
             assert (await get(http, "/tasks/status"))["stats"]["tasks_completed"] == 1
+
+
+async def is_completed(http: httpx.AsyncClient, task_id: str) -> bool:
+    return bool((await get(http, f"/tasks/{task_id}"))["task"]["state"] == "completed")
+
+
+async def test_when_its_rabbitmq_is_killed_it_starts_it_again_and_goes_on(tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        up(tmp_path, port, "--agents", "4") as process,
+        client(f"http://127.0.0.1:{port}") as http,
+    ):
+        await process.prints(READY)
+        broker = next(one for one in processes_of(tmp_path) if "beam" in one)
+        os.kill(int(broker.split()[0]), signal.SIGKILL)
+        await process.prints(re.compile("RabbitMQ node is back"))
+        accepted: list[str] = []
+
+        async def taken() -> bool:
+            answer = await http.post("/tasks/submit", json={"task_data": {"prompt": "again"}})
+            assert answer.status_code in (200, 503), answer.text
+            if answer.status_code == 200:
+                accepted.append(answer.json()["task_id"])
+            return bool(accepted)
+
+        await eventually(taken, timeout=60)
+        await eventually(lambda: is_completed(http, accepted[0]), timeout=60)
+    await eventually(lambda: not processes_of(tmp_path), timeout=60)
 
 
 async def test_killed_outright_it_leaves_no_process_and_starts_again(tmp_path: Path) -> None:

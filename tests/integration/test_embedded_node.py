@@ -15,6 +15,7 @@ from pathlib import Path
 import aiormq
 import pytest
 
+from coordinator.broker import node as node_module
 from coordinator.broker.node import EmbeddedNode, NodeState
 from coordinator.broker.node_files import NodeFiles, choose_port
 from coordinator.broker.node_server import ServerBinaries
@@ -121,21 +122,45 @@ async def test_a_node_stops_whole_and_its_second_start_goes_on_where_it_was(
             assert await take_message(second.amqp_url, "kept") == b"kept"
 
 
-async def test_a_killed_node_is_told_and_keeps_what_it_confirmed(
+async def test_a_killed_node_is_started_again_at_its_address_and_keeps_what_it_confirmed(
     server: ServerBinaries, tmp_path: Path
 ) -> None:
-    private = node(tmp_path, server)
+    said: list[str] = []
+    private = EmbeddedNode(tmp_path, server=server, standard_ports=False, say=said.append)
     async with private:
-        await put_message(private.amqp_url, "kept")
+        url = private.amqp_url
+        await put_message(url, "kept")
         await eventually(lambda: queue_is_on_disk(tmp_path, "kept"))
+        keeping = asyncio.create_task(private.keep())
         os.kill(private.pid, signal.SIGKILL)
-        with pytest.raises(OperatorError, match="ended"):
-            await private.died()
-        await private.stop()
-        await private.start()
-        assert await take_message(private.amqp_url, "kept") == b"kept"
+        await eventually(lambda: said[-1].endswith("is back") or keeping.done(), timeout=60)
+        assert any("ended by SIGKILL" in line and str(private.log) in line for line in said)
+        assert await take_message(url, "kept") == b"kept"
         os.kill(private.pid, signal.SIGSTOP)  # a suspended node can be stopped all the same
+        await private.stop()
+        assert not keeping.done()  # who stops it does not want it back
+        keeping.cancel()
     assert processes_of(tmp_path) == []
+
+
+async def test_a_node_that_ends_again_and_again_is_given_up_in_one_line(
+    server: ServerBinaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "MANY_ENDS", 2)
+    async with node(tmp_path, server) as private:
+        keeping = asyncio.create_task(private.keep())
+        first = private.pid
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: restarted(private, first), timeout=60)
+        os.kill(private.pid, signal.SIGKILL)
+        with pytest.raises(OperatorError, match="ends again and again") as told:
+            await keeping
+    assert str(private.log) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def restarted(private: EmbeddedNode, first: int) -> bool:
+    return private.state is NodeState.RUNNING and private.pid != first
 
 
 async def test_a_start_that_is_given_up_leaves_nothing(
