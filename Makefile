@@ -3,6 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# What `make bench` compares with has an environment of its own.
+PEERS := .venv-bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Options of `coordinator up`, such as ARGS="--port 9002 --no-agents".
@@ -64,9 +66,9 @@ format: $(INSTALLED) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) ## the benchmarks: figures of this machine, now
+bench: $(INSTALLED) $(PEERS)/installed ## the coordinator beside what people would use instead, in one table
 	deploy/rabbitmq/install.sh
-	$(BIN)/python -m tests.benchmarks.main_job $(ARGS)
+	BENCH_PYTHON=$(PEERS)/bin/python $(BIN)/python -m tests.benchmarks $(ARGS)
 
 chaos: $(INSTALLED) ## kill and suspend things under load; takes minutes
 	deploy/rabbitmq/install.sh
@@ -89,9 +91,15 @@ setup: $(INSTALLED) ## the virtual environment alone
 ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4 postgres
 
 clean: ## remove what was built here: the virtual environment and the caches, no data
-	rm -rf $(VENV) dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	rm -rf $(VENV) $(PEERS) dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh
 	deploy/venv.sh $(VENV)
+	touch $@
+
+$(PEERS)/installed: tests/benchmarks/peers/requirements.txt | $(INSTALLED)
+	echo "Installing what to compare with into $(PEERS) ..."
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement $<
 	touch $@

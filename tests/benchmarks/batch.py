@@ -1,73 +1,46 @@
-"""Submissions a second over HTTP, one by one and in batches: ``python -m tests.benchmarks.batch``.
-
-One service process and one private broker; the figures are medians of rounds, to be read as ratios.
-"""
+"""Tasks a second over `POST /tasks/submit/batch`, beside one request a task."""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
-import tempfile
 import time
-from pathlib import Path
 
-import httpx
+from .arena import Arena, Entry, say
+from .contestants import COORDINATOR
+from .load import submit_for, task_body
+from .results import Results
+from .scale import Scale
 
-from coordinator.broker.node import EmbeddedNode
-from tests.e2e.processes import client, ready, service
+__all__ = ["batch"]
 
-from .main_job import BODY, CONNECTIONS, row, submit
-
-TASKS = 4000
-ROUNDS = 3
-SIZES = (10, 100, 1000)
+SIZE = 500
+CONNECTIONS = 2
 
 
-async def batches(http: httpx.AsyncClient, size: int, connections: int) -> float:
-    """Tasks a second, in requests of ``size``."""
-    left = TASKS // size
-    began = time.perf_counter()
+async def batch(arena: Arena, results: Results, scale: Scale) -> None:
+    async with arena.entry(COORDINATOR) as entry:
+        await submit_for(entry.base_url, task_body(), seconds=0.5)
+        for number in range(scale.rounds):
+            say(f"batch submit, round {number + 1} of {scale.rounds}")
+            await entry.settled()
+            results.note("batch submit, tasks/s", entry.name, await _rate(entry, scale.batches))
+            await entry.settled()
+            single, _ = await submit_for(entry.base_url, task_body(), seconds=scale.submit_seconds)
+            results.note("  one by one beside it, tasks/s", entry.name, single)
 
-    async def work() -> None:
+
+async def _rate(entry: Entry, batches: int) -> float:
+    left = batches
+
+    async def send() -> None:
         nonlocal left
         while left > 0:
             left -= 1
-            answer = await http.post("/tasks/submit/batch", json={"tasks": [BODY] * size})
-            assert answer.json()["accepted"] == size, answer.text
+            content = b'{"tasks": [%b]}' % b",".join(task_body()() for _ in range(SIZE))
+            headers = {"Content-Type": "application/json"}
+            answer = await entry.http.post("/tasks/submit/batch", content=content, headers=headers)
+            assert answer.json()["accepted"] == SIZE, answer.text
 
-    await asyncio.gather(*(work() for _ in range(connections)))
-    return TASKS / (time.perf_counter() - began)
-
-
-async def measure(folder: Path) -> None:
-    async with (
-        EmbeddedNode(folder / "rabbitmq", say=print, standard_ports=False) as node,
-        service(node.amqp_url, folder / "service") as (_, base_url),
-        client(base_url) as http,
-    ):
-        await ready(http)
-        await submit(base_url, 200)
-        found: dict[str, list[float]] = {}
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            await submit(base_url, TASKS)
-            found.setdefault(f"one by one, {CONNECTIONS} connections", []).append(
-                TASKS / (time.perf_counter() - began)
-            )
-            for size in SIZES:
-                rate = await batches(http, size, 2)
-                found.setdefault(f"in batches of {size}, 2 connections", []).append(rate)
-        print()
-        row("tasks/s over HTTP", "median")
-        row("-" * 46, "-" * 10)
-        for what, rates in found.items():
-            row(what, f"{statistics.median(rates):.0f}")
-
-
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as folder:
-        asyncio.run(measure(Path(folder)))
-
-
-if __name__ == "__main__":
-    main()
+    began = time.perf_counter()
+    await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
+    return SIZE * batches / (time.perf_counter() - began)

@@ -1,0 +1,97 @@
+"""`make bench`: the coordinator beside what people would use instead, on one private broker.
+
+submit ..... tasks a second over HTTP, and how long each takes
+batch ...... the same in requests of 500 tasks
+drain ...... tasks a second from a backlog, with one worker process and with four
+latency .... from the submission to the start: idle, and at 500 tasks a second
+priority ... until an urgent task starts behind a backlog
+scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
+registry ... the registry in figures
+
+Medians of rounds that alternate between all. Other programs may be using the machine: read the figures
+as ratios to one another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from .arena import Arena, arena, bench_python
+from .batch import batch
+from .contestants import LIMITS, PEERS
+from .drain import drain
+from .latency import latency
+from .priority import priority
+from .results import Results
+from .scale import QUICK, WHOLE, Scale
+from .scaling import scaling
+from .submit import submit
+
+__all__ = ["ITEMS", "main"]
+
+COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
+    "submit": submit,
+    "batch": batch,
+    "drain": drain,
+    "latency": latency,
+    "priority": priority,
+}
+
+REGISTRY = "tests.benchmarks.registry"
+"""Has a table, and a broker, of its own."""
+
+ITEMS = (*COMPARED, "scaling", "registry")
+
+
+async def measure(items: Sequence[str], scale: Scale, folder: Path) -> None:
+    results = Results([one.name for one in PEERS], [one.name for one in LIMITS])
+    async with arena(folder) as made:
+        for item, run in COMPARED.items():
+            if item in items:
+                await run(made, results, scale)
+        if set(items) & set(COMPARED):
+            print()
+            print(results.table(), flush=True)
+        if "scaling" in items:
+            await scaling(made, scale)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("items", nargs="*", help=f"of {', '.join(ITEMS)}; all without")
+    parser.add_argument("--quick", action="store_true", help="a few minutes, for a first look")
+    parser.add_argument("--rounds", type=int, help="rounds of each")
+    parser.add_argument(
+        "--million", action="store_true", help="scaling: a queue of a million tasks, too"
+    )
+    given = parser.parse_args(arguments)
+    unknown = set(given.items) - set(ITEMS)
+    if unknown:
+        parser.error(f"no such item: {', '.join(sorted(unknown))}; there are {', '.join(ITEMS)}")
+    items = given.items or ITEMS
+    scale = QUICK if given.quick else WHOLE
+    if given.rounds:
+        scale = replace(scale, rounds=given.rounds)
+    if given.million:
+        scale = replace(scale, depths=(*scale.depths, 1_000_000))
+    if set(items) != {"registry"}:
+        bench_python()
+        with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as folder:
+            asyncio.run(measure(items, scale, Path(folder)))
+    if "registry" in items and importlib.util.find_spec(REGISTRY):
+        print()
+        importlib.import_module(REGISTRY).main(["--quick"] if given.quick else [])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,210 @@
+"""Where all are compared: one private broker, a virtual host for each, and their processes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import httpx
+
+from coordinator.broker.node import EmbeddedNode
+from tests.e2e.processes import LISTENING, Process, client, get, ready, service, spawned
+from tests.support.management import ManagementApi
+from tests.support.waiting import eventually
+
+from .contestants import Contestant
+from .starts import Starts
+
+__all__ = ["Arena", "Entry", "arena", "bench_python", "say"]
+
+ROOT = Path(__file__).resolve().parents[2]
+BATCH = 500
+PATIENCE = 600.0
+"""Seconds for whatever is waited for: a machine may be slow, and a figure is no test."""
+
+
+def bench_python() -> str:
+    """The interpreter of the environment with the peers in it."""
+    found = Path(os.environ.get("BENCH_PYTHON", ROOT / ".venv-bench/bin/python"))
+    if not found.exists():
+        raise SystemExit(f"{found} is missing: use `make bench`, which installs the peers")
+    return str(found)
+
+
+def say(line: str) -> None:
+    """How far it has come: beside the table, which may go to a file."""
+    print(line, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A contestant in the arena: its route answers."""
+
+    contestant: Contestant
+    base_url: str
+    amqp_url: str
+    folder: Path
+    environment: dict[str, str]
+    starts: Starts
+    http: httpx.AsyncClient
+    server: Process
+
+    @property
+    def name(self) -> str:
+        return self.contestant.name
+
+    async def fill(self, count: int, *, seconds: float = 0.0) -> None:
+        """Queue ``count`` tasks that take ``seconds`` each."""
+        data = {"task_type": "work", "sent": 0.0, "seconds": seconds, "text": "x" * 120}
+        if self.contestant.peer:
+            body = {"count": count, "task_data": data}
+            (await self.http.post("/fill", json=body, timeout=PATIENCE)).raise_for_status()
+            return
+        before = await self._stat("tasks_distributed")
+        task = {"task_data": data, "priority": "low"}
+        for start in range(0, count, BATCH):
+            tasks = {"tasks": [task] * min(BATCH, count - start)}
+            answer = await self.http.post("/tasks/submit/batch", json=tasks, timeout=PATIENCE)
+            assert answer.json()["accepted"] == len(tasks["tasks"]), answer.text
+        await self._until("tasks_distributed", before + count)
+
+    async def settled(self) -> None:
+        """Return when nothing is left to do in the background."""
+        if self.contestant.peer:
+            return
+
+        async def still() -> bool:
+            before = await self._stat("tasks_distributed")
+            await asyncio.sleep(0.3)
+            return await self._stat("tasks_distributed") == before
+
+        await eventually(still, timeout=PATIENCE)
+
+    async def completed(self) -> int:
+        return await self._stat("tasks_completed")
+
+    async def until_completed(self, count: int) -> None:
+        """The ledger has so many ends of tasks."""
+        await self._until("tasks_completed", count)
+
+    @asynccontextmanager
+    async def workers(self, processes: int, *, slots: int) -> AsyncIterator[list[Process]]:
+        async with AsyncExitStack() as stack:
+            started: list[Process] = []
+            for number in range(processes):
+                output = self.folder / f"worker-{next(_numbers)}.out"
+                environment = self.environment | {
+                    "BENCH_AGENT": f"bench-{number}",
+                    "BENCH_SLOTS": str(slots),
+                    "BENCH_PREFETCH": str(slots),
+                }
+                process = spawned(*self._worker(slots), output=output, environment=environment)
+                started.append(await stack.enter_async_context(process))
+            yield started
+
+    def _worker(self, slots: int) -> Sequence[str]:
+        if not self.contestant.peer:
+            agent = "tests.benchmarks.agent_under_test:agent"
+            return (sys.executable, "-m", "consumers", agent)
+        assert self.contestant.worker is not None
+        return (bench_python(), "-m", *self.contestant.worker(slots))
+
+    async def _stat(self, name: str) -> int:
+        return int((await get(self.http, "/tasks/status"))["stats"][name])
+
+    async def _until(self, name: str, value: int) -> None:
+        async def reached() -> bool:
+            return await self._stat(name) >= value
+
+        await eventually(reached, timeout=PATIENCE)
+
+
+class Arena:
+    """``folder`` and all in it go with it."""
+
+    def __init__(self, node: EmbeddedNode, management: ManagementApi, folder: Path) -> None:
+        self.node = node
+        self._management = management
+        self._folder = folder
+
+    @asynccontextmanager
+    async def entry(
+        self, contestant: Contestant, *, workers: int = 1, priorities: bool = False
+    ) -> AsyncIterator[Entry]:
+        """Start the contestant's route, with ``workers`` processes, on a virtual host of its own."""
+        number = next(_numbers)
+        folder = self._folder / f"{contestant.name}-{number}"
+        folder.mkdir(parents=True)
+        vhost = f"bench-{number}"
+        await self._management.create_vhost(vhost)
+        parts = urlsplit(self.node.amqp_url)
+        amqp_url = urlunsplit(parts._replace(path="/" + quote(vhost, safe="")))
+        starts = Starts(folder / "starts")
+        environment = {
+            "BENCH_AMQP_URL": amqp_url,
+            "BENCH_STARTS": str(starts.path),
+            "BENCH_PRIORITIES": "yes" if priorities else "no",
+            "COORDINATOR_AMQP_URL": amqp_url,
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "PYTHONPATH": str(ROOT),
+        }
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._management.delete, "vhosts", vhost)
+            if contestant.peer:
+                command = (bench_python(), "-m", "tests.benchmarks.peers.http", contestant.peer)
+                output = folder / "http.out"
+                server = await stack.enter_async_context(
+                    spawned(*command, output=output, environment=environment)
+                )
+                base_url = (await server.prints(LISTENING))[1]
+            else:
+                server, base_url = await stack.enter_async_context(
+                    service(
+                        amqp_url,
+                        folder / "service",
+                        environment={"COORDINATOR_HTTP_WORKERS": str(workers)},
+                    )
+                )
+            http = await stack.enter_async_context(client(base_url))
+            if not contestant.peer:
+                await ready(http)
+            yield Entry(
+                contestant=contestant,
+                base_url=base_url,
+                amqp_url=amqp_url,
+                folder=folder,
+                environment=environment,
+                starts=starts,
+                http=http,
+                server=server,
+            )
+
+    @asynccontextmanager
+    async def entries(
+        self, contestants: Sequence[Contestant], *, priorities: bool = False
+    ) -> AsyncIterator[list[Entry]]:
+        """All at once, so that rounds can alternate between them."""
+        async with AsyncExitStack() as stack:
+            yield [
+                await stack.enter_async_context(self.entry(one, priorities=priorities))
+                for one in contestants
+            ]
+
+
+@asynccontextmanager
+async def arena(folder: Path) -> AsyncIterator[Arena]:
+    async with EmbeddedNode(folder / "rabbitmq", say=say, standard_ports=False) as node:
+        say(f"RabbitMQ {node.version}")
+        api = ManagementApi(node.management_url, username=node.username, password=node.password)
+        async with api:
+            yield Arena(node, api, folder)
+
+
+_numbers = itertools.count(1)

@@ -1,0 +1,68 @@
+"""Who is compared: the coordinator, its peers, and two limits that nobody can pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .results import OURS
+
+__all__ = ["ALL", "COORDINATOR", "LIMITS", "PEERS", "Contestant"]
+
+_MODULE = "tests.benchmarks.peers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    name: str
+    peer: str = ""
+    """`peers/{peer}_peer.py`; empty for the coordinator itself."""
+    worker: Callable[[int], list[str]] | None = None
+    """The command of one worker process with so many slots, after `python -m`."""
+    blocking: bool = False
+    """Its slots are threads: more than a few cost more than they bring."""
+
+
+COORDINATOR = Contestant(name=OURS)
+
+PEERS = (
+    Contestant(
+        name="Celery",
+        peer="celery",
+        blocking=True,
+        worker=lambda slots: [
+            *("celery", "-A", f"{_MODULE}.celery_peer", "worker", "-P", "threads"),
+            *("-c", str(slots), "-l", "WARNING", "-n", "bench-%n-%h"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ],
+    ),
+    Contestant(
+        name="Dramatiq",
+        peer="dramatiq",
+        blocking=True,
+        worker=lambda slots: [
+            *("dramatiq", f"{_MODULE}.dramatiq_peer", "-p", "1", "-t", str(slots)),
+        ],
+    ),
+    Contestant(
+        name="Taskiq",
+        peer="taskiq",
+        worker=lambda slots: [
+            *("taskiq", "worker", f"{_MODULE}.taskiq_peer:broker", "--workers", "1"),
+            *("--max-async-tasks", str(slots), "--ack-type", "when_executed"),
+            *("--log-level", "WARNING"),
+        ],
+    ),
+    Contestant(
+        name="FastStream",
+        peer="faststream",
+        worker=lambda slots: ["faststream", "run", f"{_MODULE}.faststream_peer:app"],
+    ),
+)
+
+LIMITS = (
+    Contestant(name="bare route", peer="validate"),
+    Contestant(name="bare driver", peer="aiormq", worker=lambda slots: [f"{_MODULE}.aiormq_peer"]),
+)
+
+ALL = (COORDINATOR, *PEERS, *LIMITS)

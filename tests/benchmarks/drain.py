@@ -1,0 +1,81 @@
+"""Tasks a second from a backlog of no-ops, from the first start to the last: one worker process, and
+four. The coordinator's agents tell of every start and end meanwhile, and the ledger records it, on the
+same machine; the peers record nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.e2e.processes import Process
+
+from .arena import Arena, Entry, say
+from .contestants import ALL, Contestant
+from .processes import cpu_seconds
+from .results import Results
+from .scale import Scale
+
+__all__ = ["Drained", "drain", "drained", "slots_of"]
+
+PROCESSES = (1, 4)
+
+
+def slots_of(contestant: Contestant) -> int:
+    """What each is quickest with."""
+    if not contestant.peer:
+        return 16
+    return 8 if contestant.blocking else 100
+
+
+async def drain(arena: Arena, results: Results, scale: Scale) -> None:
+    contestants = [one for one in ALL if one.worker is not None or not one.peer]
+    async with arena.entries(contestants) as entries:
+        for number in range(max(1, scale.rounds // 2)):
+            for processes in PROCESSES:
+                say(f"drain, round {number + 1}, {processes} processes")
+                for entry in entries:
+                    one = await drained(entry, scale.drained, processes=processes)
+                    what = f"drain, {processes} process{'es' if processes > 1 else ''}"
+                    results.note(f"{what}, tasks/s", entry.name, one.rate)
+                    if one.recorded is not None:
+                        note = f"  until the ledger has all, {processes}, tasks/s"
+                        results.note(note, entry.name, one.recorded)
+                    results.note(
+                        f"  CPU of {processes}, µs a task",
+                        entry.name,
+                        1e6 * one.cost,
+                        less_is_better=True,
+                    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    rate: float
+    """Tasks a second to the last start."""
+    recorded: float | None
+    """Tasks a second to the last end in the ledger."""
+    cost: float
+    """Seconds of CPU that the workers took for a task."""
+
+
+async def drained(entry: Entry, count: int, *, processes: int) -> Drained:
+    before = 0 if entry.contestant.peer else await entry.completed()
+    await entry.fill(count)
+    entry.starts.forget()
+    recorded = None
+    async with entry.workers(processes, slots=slots_of(entry.contestant)) as workers:
+        await entry.starts.reach(count // 20)
+        began, already = _cpu(workers), entry.starts.count
+        await entry.starts.reach(count)
+        cost = (_cpu(workers) - began) / (count - already)
+        starts = entry.starts.all()
+        if not entry.contestant.peer:
+            await entry.until_completed(before + count)
+            recorded = count / (time.time() - starts[0].at)
+    return Drained(rate=count / (starts[-1].at - starts[0].at), recorded=recorded, cost=cost)
+
+
+def _cpu(workers: Sequence[Process]) -> float:
+    return sum(cpu_seconds(worker.pid) for worker in workers)

@@ -1,0 +1,50 @@
+"""How much of everything: the whole, or a quick look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["QUICK", "WHOLE", "Scale"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    rounds: int
+    submit_seconds: float
+    """Of each contestant in each round."""
+    batches: int
+    """Of 500 tasks, in each round."""
+    drained: int
+    """Tasks in a backlog."""
+    idle_tasks: int
+    paced_seconds: float
+    backlog: int
+    """Low tasks that an urgent one overtakes."""
+    urgent: int
+    """How many of those, one after another."""
+    depths: tuple[int, ...]
+
+
+WHOLE = Scale(
+    rounds=5,
+    submit_seconds=3,
+    batches=12,
+    drained=20_000,
+    idle_tasks=60,
+    paced_seconds=4,
+    backlog=20_000,
+    urgent=10,
+    depths=(1_000, 10_000, 100_000),
+)
+
+QUICK = Scale(
+    rounds=1,
+    submit_seconds=2,
+    batches=6,
+    drained=4_000,
+    idle_tasks=30,
+    paced_seconds=2,
+    backlog=2_000,
+    urgent=5,
+    depths=(1_000, 20_000),
+)
