@@ -44,8 +44,9 @@ BATCH = "application/cloudevents-batch+json"
 
 SPEC_VERSION = "1.0"
 _PREFIX = "cloudEvents_"
-_COORDINATORS = LedgerMarked | LedgerCaughtUp | LedgerEnded | LiveMarked
+_COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
 """What coordinators alone say, to each other."""
+_AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
 _DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
 
 
@@ -190,7 +191,7 @@ def _check_author(data: EventData, key: str) -> None:
     author = rest.rpartition(".")[0]
     if not data.TYPE.startswith(f"{noun}."):
         raise ForgedIdentity(f"{data.TYPE} was published with the routing key {key!r}")
-    if isinstance(data, TaskEvent | AgentEvent | _COORDINATORS):
+    if isinstance(data, _AUTHORED):
         expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
         if author != expected:
             raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import string
+from functools import lru_cache
 
 __all__ = ["BROKER_AUTHOR", "COORDINATOR_AUTHOR", "encode_word"]
 
@@ -24,9 +25,13 @@ MAX_WORD = 100
 """Characters; a longer word keeps its beginning and ends in a hash, so that every name stays below
 the 255 bytes that AMQP allows."""
 
+REMEMBERED_WORDS = 10_000
+"""The author's word of every event is made again when it is read: a few agents tell most of them."""
+
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-")
 
 
+@lru_cache(REMEMBERED_WORDS)
 def encode_word(identifier: str) -> str:
     """Return ``identifier`` as one word of ``[A-Za-z0-9_-]``, at most `MAX_WORD` characters
     long.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -34,17 +35,24 @@ class AgentFilter:
 
 
 class AgentIndex:
-    """Ids of agents by type, capability, service and status."""
+    """Ids of agents by type, capability, service and status, and the sums that statistics tell."""
 
     def __init__(self) -> None:
         self._ids: dict[_Key, set[str]] = {}
         self._all: set[str] = set()
         self._ordered = OrderedIds()
         self._status: dict[str, AgentStatus] = {}
+        self._running: dict[str, int] = {}
+        """Where it is not 0."""
+        self._load: Counter[AgentStatus] = Counter()
+        """The sum of `_running`, by status."""
+        self.weighted = 0
+        """Agents with a `weight` in their metadata."""
 
     def add(self, registration: AgentRegistered) -> None:
         self._all.add(registration.agent_id)
         self._ordered.add(registration.agent_id)
+        self.weighted += "weight" in registration.metadata
         for key in _keys(registration):
             self._ids.setdefault(key, set()).add(registration.agent_id)
 
@@ -54,21 +62,37 @@ class AgentIndex:
         self._ordered.discard(agent_id)
         for key in _keys(registration):
             self._remove(key, agent_id)
+        self.weighted -= "weight" in registration.metadata
         status = self._status.pop(agent_id, None)
         if status is not None:
             self._remove(("status", status.value), agent_id)
+            self._load[status] -= self._running.pop(agent_id, 0)
 
-    def set_status(self, agent_id: str, status: AgentStatus) -> None:
+    def set_status(self, agent_id: str, status: AgentStatus, running: int) -> None:
+        """``running`` is how many tasks it has in its hands."""
         before = self._status.get(agent_id)
-        if before is status:
+        had = self._running.get(agent_id, 0)
+        if before is not status:
+            if before is not None:
+                self._remove(("status", before.value), agent_id)
+            self._status[agent_id] = status
+            self._ids.setdefault(("status", status.value), set()).add(agent_id)
+        elif running == had:
             return
         if before is not None:
-            self._remove(("status", before.value), agent_id)
-        self._status[agent_id] = status
-        self._ids.setdefault(("status", status.value), set()).add(agent_id)
+            self._load[before] -= had
+        self._load[status] += running
+        if running:
+            self._running[agent_id] = running
+        else:
+            self._running.pop(agent_id, None)
 
     def count(self, status: AgentStatus) -> int:
         return len(self._ids.get(("status", status.value), ()))
+
+    def load(self, status: AgentStatus) -> int:
+        """How many tasks the agents of this status have in their hands together."""
+        return self._load[status]
 
     def find(
         self,

@@ -83,7 +83,7 @@ class LiveAgents:
     def look(self) -> None:
         """Note who has fallen silent. Cheap; to be called more often than every five seconds."""
         for agent_id in self._silence.newly_stale():
-            self._index.set_status(agent_id, AgentStatus.STALE)
+            self._index.set_status(agent_id, AgentStatus.STALE, self._agents[agent_id].running)
 
     # --- what comes in ------------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class LiveAgents:
             self._silence.forget(known.agent_id)
 
     def _restate(self, known: KnownAgent) -> None:
-        self._index.set_status(known.agent_id, self.status(known))
+        self._index.set_status(known.agent_id, self.status(known), known.running)
 
     def _remember_removal(self, agent_id: str, at: datetime) -> None:
         self._removed[agent_id] = max(at, self._removed.get(agent_id, at))
@@ -231,8 +231,11 @@ class LiveAgents:
     # --- what is asked ------------------------------------------------------------------------
 
     def status(self, known: KnownAgent) -> AgentStatus:
+        return self._status(known, self.silence(known))
+
+    def _status(self, known: KnownAgent, silence: timedelta) -> AgentStatus:
         return merged_status(
-            silence=self.silence(known),
+            silence=silence,
             stale_after=self._silence.stale_after,
             declared=known.declared,
             slots=known.slots,
@@ -243,10 +246,11 @@ class LiveAgents:
         """The agent as the API tells it."""
         registration, beat = known.agent.registration, known.heartbeat
         other = self._other_instance(known)
+        silence = self.silence(known)
         return AgentView(
             agent_id=registration.agent_id,
             agent_type=registration.agent_type,
-            status=self.status(known).value,
+            status=self._status(known, silence).value,
             capabilities=registration.capabilities,
             services=registration.services,
             endpoints=registration.endpoints,
@@ -255,7 +259,7 @@ class LiveAgents:
             registration_time=known.agent.registered_at,
             load_metrics=known.load_metrics or {},
             health_score=health_score(
-                silence=self.silence(known),
+                silence=silence,
                 stale_after=self._silence.stale_after,
                 completed=beat.completed if beat else 0,
                 failed=beat.failed if beat else 0,
@@ -307,16 +311,14 @@ class LiveAgents:
     @property
     def weighted(self) -> int:
         """Agents with a `weight` in their metadata."""
-        return sum("weight" in known.agent.registration.metadata for known in self._agents.values())
+        return self._index.weighted
 
     def mean_load(self) -> float:
         """Running tasks per agent that is active or busy; 0.0 where there is none."""
-        live = self.count(AgentStatus.ACTIVE) + self.count(AgentStatus.BUSY)
-        if not live:
-            return 0.0
-        names = (AgentStatus.ACTIVE, AgentStatus.BUSY)
-        ids = (agent_id for name in names for agent_id in self._index.find(status=name.value))
-        return sum(self._agents[agent_id].running for agent_id in ids) / live
+        self.look()
+        live = (AgentStatus.ACTIVE, AgentStatus.BUSY)
+        agents = sum(map(self._index.count, live))
+        return sum(map(self._index.load, live)) / agents if agents else 0.0
 
     def silent_for(self, longest: timedelta) -> list[str]:
         """The ids of agents that were not heard of for longer than ``longest``, which is more than

@@ -280,6 +280,8 @@ events_of_fleet = st.lists(
             st.integers(0, 9),
             capabilities=st.lists(st.sampled_from(["gpu", "ocr"]), unique=True),
             slots=st.sampled_from([None, 1]),
+            metadata=st.sampled_from([{}, {"weight": 2}]),
+            instance=st.sampled_from(["first", "second"]),
         ),
         st.builds(beat, st.sampled_from(["ada", "bob"]), running=st.integers(0, 2)),
         st.builds(
@@ -306,8 +308,10 @@ def test_the_index_always_agrees_with_the_agents(steps: list[Event | float]) -> 
             fleet.apply(step)
     everyone = fleet.find()
     for status in AgentStatus:
-        expected = [one.agent_id for one in everyone if fleet.status(one) is status]
-        assert [one.agent_id for one in fleet.find(status=status.value)] == expected
+        alike = [one for one in everyone if fleet.status(one) is status]
+        assert fleet.find(status=status.value) == alike
+        assert fleet._index.load(status) == sum(one.running for one in alike)
+    assert fleet.weighted == sum("weight" in fleet.view(one).metadata for one in everyone)
     for capability in ("gpu", "ocr"):
         expected = [
             one.agent_id for one in everyone if capability in one.agent.registration.capabilities
@@ -319,10 +323,12 @@ def test_an_index_of_nobody_holds_nothing() -> None:
     index = AgentIndex()
     registration = fleet_after(registered(capabilities=["gpu"])).the("ada").agent.registration
     index.add(registration)
-    index.set_status("ada", AgentStatus.ACTIVE)
+    index.set_status("ada", AgentStatus.ACTIVE, 2)
     index.discard(registration)
     assert not index.find()
     assert not index._ids
+    assert not index._running
+    assert index.load(AgentStatus.ACTIVE) == 0
 
 
 def test_discovery_looks_at_those_that_match_and_not_at_the_whole_fleet() -> None:
@@ -334,6 +340,7 @@ def test_discovery_looks_at_those_that_match_and_not_at_the_whole_fleet() -> Non
     for _ in range(100):
         assert len(fleet.find(capabilities=["common", "rare"], agent_type="worker")) == 10
         assert fleet.count(AgentStatus.ACTIVE) == 20_000
+        assert (fleet.weighted, fleet.mean_load()) == (0, 0.0)
     assert (time.process_time() - began) / 100 < 0.002
 
 
