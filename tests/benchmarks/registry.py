@@ -53,11 +53,11 @@ WHOLE = Scale(
 QUICK = Scale(
     rounds=1,
     events=6_000,
-    lag_seconds=4,
+    lag_seconds=3,
     fleets=(10_000,),
     requests=200,
     beats=10_000,
-    stored_tasks=100_000,
+    stored_tasks=50_000,
     passing_tasks=10_000,
 )
 

@@ -53,11 +53,13 @@ class Feed:
             await self._publisher.publish(message, exchange=EVENTS, key=key)
             self.confirmed.update(dict.fromkeys((event.id for event in some), time.perf_counter()))
 
-    async def pass_through(self, tasks: Sequence[TaskMessage]) -> None:
-        """Submit them and have them done, as fast as the broker takes it."""
+    async def pass_through(self, tasks: Sequence[TaskMessage], *, batched: bool = True) -> None:
+        """Submit them and have them done, as fast as the broker takes it; where ``batched``, by an
+        agent that is busy.
+        """
         await self.send([Outgoing(one.to_message(), TASKS, one.source.key) for one in tasks])
         events = [started(one) for one in tasks] + [completed(one) for one in tasks]
-        batches = (encode_batch(some) for some in _some(events))
+        batches = (encode_batch(some) for some in _some(events, BATCH if batched else 1))
         await self.send([Outgoing(message, EVENTS, key) for key, message in batches])
 
     async def beat(self, beats: Sequence[Event]) -> None:
@@ -86,5 +88,5 @@ async def feeding(amqp_url: str) -> AsyncIterator[Feed]:
         yield Feed(publisher)
 
 
-def _some(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    return (events[start : start + BATCH] for start in range(0, len(events), BATCH))
+def _some(events: Sequence[Event], size: int = BATCH) -> Iterator[Sequence[Event]]:
+    return (events[start : start + size] for start in range(0, len(events), size))
