@@ -53,6 +53,7 @@ from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.outbox_rows import OutboxRows
 from coordinator.registry.overdue import OverdueTasks
 from coordinator.registry.projector import Projector, Told
+from coordinator.registry.queue_lines import QueueLines
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
@@ -222,6 +223,9 @@ class _Graph:
         )
         self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
         self._depths = Depths(reading)
+        self._queue_lines = QueueLines(
+            ledger=ledger, agents=agents, book=book, pending=self.registry.pending
+        )
         self._explainer = Explainer(
             find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
         )
@@ -355,6 +359,7 @@ class _Graph:
                 schedules=self._schedules,
                 browsing=self._browsing,
                 queue_sizes=QueueSizes(book=self._book, depths=self._depths),
+                queue_lines=self._queue_lines,
                 version=__version__,
                 problems=self.problems,
                 obstacles=self.obstacles,

@@ -349,6 +349,12 @@ class QueueSizesAnswer(BaseModel):
     timestamp: Instant
 
 
+_OLDEST = Field(
+    description="Since the first of the tasks that wait was submitted; null where none waits.",
+    examples=[1.25],
+)
+
+
 class QueueShape(BaseModel):
     queue: str = Field(
         description="Its name in RabbitMQ's management UI.", examples=["tasks.cap:analysis.normal"]
@@ -358,12 +364,17 @@ class QueueShape(BaseModel):
     requirements: dict[str, Any] = Field(examples=[{"capabilities": ["analysis"]}])
     exists: bool = Field(description="False where it was deleted; the next task opens it again.")
     ready: int = Field(description="Tasks that wait.")
-    consumers: int
+    oldest_waiting_seconds: float | None = _OLDEST
+    listening: int = Field(
+        description="Agents that may do its tasks and take work, now or when a slot is free."
+    )
+    consumers: int = Field(description="Of the queue itself, as the broker counts them.")
 
 
 class PriorityTotals(BaseModel):
     queues: int
     ready: int
+    oldest_waiting_seconds: float | None = _OLDEST
     consumers: int
 
 

@@ -10,6 +10,7 @@ from coordinator.broker.channel import Depth
 from coordinator.domain.claim import Answered, Claim
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
@@ -20,6 +21,7 @@ from coordinator.registry.browsing import AgentPage, AgentsTaskPage
 from coordinator.registry.dead_tasks import DeadPage
 from coordinator.registry.explaining import Explanation
 from coordinator.registry.parked_pages import ParkedMessage, ParkedPage
+from coordinator.registry.queue_lines import Line
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.task_filter import TaskFilter
 from coordinator.registry.task_pages import Place, TaskPage
@@ -44,6 +46,7 @@ __all__ = [
     "Redrives",
     "Submits",
     "SubmitsMany",
+    "TellsLines",
 ]
 
 
@@ -111,6 +114,12 @@ class LooksAtQueues(Protocol):
     """`broker.depths.Depths`."""
 
     async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
+
+
+class TellsLines(Protocol):
+    """`registry.queue_lines.QueueLines`."""
+
+    async def lines(self) -> Mapping[Source, Line]: ...
 
 
 class Queries(Protocol):

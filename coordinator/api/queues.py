@@ -45,10 +45,11 @@ async def get_queue_sizes(wired: Wired) -> Answer:
     responses=errors("get_queue_stats", 503),
 )
 async def get_queue_stats(wired: Wired) -> Answer:
-    """Each queue with the requirements of its tasks, the totals of each priority, and the
-    statistics of all tasks.
+    """Each queue with the requirements of its tasks, how long they wait and how many agents listen;
+    the totals of each priority, and the statistics of all tasks.
     """
     depths = await wired.queue_sizes.look()
+    lines = await wired.queue_lines.lines()
     totals = await wired.registry.statistics()
     sizes = by_priority(depths)
     return Answer(
@@ -56,9 +57,9 @@ async def get_queue_stats(wired: Wired) -> Answer:
             "status": "success",
             "queue_sizes": sizes,
             "priorities": {
-                priority.value: priority_shape(depths, priority) for priority in Priority
+                priority.value: priority_shape(depths, lines, priority) for priority in Priority
             },
-            "queues": [queue_shape(found) for found in depths],
+            "queues": [queue_shape(found, lines.get(found.source)) for found in depths],
             "distribution_stats": totals_shape(totals, sizes),
             "timestamp": timestamp(),
         }

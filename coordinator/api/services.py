@@ -24,6 +24,7 @@ from .ports import (
     Redrives,
     Submits,
     SubmitsMany,
+    TellsLines,
 )
 from .queue_sizes import QueueSizes
 
@@ -48,6 +49,7 @@ class Services:
     schedules: KeepsSchedules
     browsing: Browses
     queue_sizes: QueueSizes
+    queue_lines: TellsLines
     version: str
     problems: Callable[[], Sequence[str]] = tuple
     """What keeps the service from its work at this moment, one sentence each; empty when well."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from coordinator.domain.task import Task
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.registry.queue_lines import Line
 from coordinator.registry.views import AgentView, Statistics, TaskView
 
 from .queue_sizes import SourceDepth
@@ -106,7 +108,8 @@ def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, A
     }
 
 
-def queue_shape(found: SourceDepth) -> dict[str, Any]:
+def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
+    """``line`` is None for a queue that was opened just now."""
     return {
         "queue": found.source.queue,
         "lane": found.source.lane,
@@ -114,18 +117,30 @@ def queue_shape(found: SourceDepth) -> dict[str, Any]:
         "requirements": found.requirements.as_dict(),
         "exists": found.depth is not None,
         "ready": found.ready,
+        "oldest_waiting_seconds": None if line is None else _seconds(line.oldest),
+        "listening": 0 if line is None else line.listening,
         "consumers": found.consumers,
     }
 
 
-def priority_shape(depths: Iterable[SourceDepth], priority: Priority) -> dict[str, int]:
+def priority_shape(
+    depths: Iterable[SourceDepth], lines: Mapping[Source, Line], priority: Priority
+) -> dict[str, Any]:
     """The totals of one priority over its queues."""
     ours = [found for found in depths if found.source.priority is priority]
+    ages = (line.oldest for source, line in lines.items() if source.priority is priority)
     return {
         "queues": len(ours),
         "ready": sum(found.ready for found in ours),
+        "oldest_waiting_seconds": _seconds(
+            max((age for age in ages if age is not None), default=None)
+        ),
         "consumers": sum(found.consumers for found in ours),
     }
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else round(duration.total_seconds(), 3)
 
 
 def _maybe(instant: datetime | None) -> str | None:

@@ -28,7 +28,7 @@ from .ledger import Ledger
 from .live_agents import LiveAgents
 from .live_reader import profile_of
 from .offered import never_offered
-from .schema import from_micros, micros
+from .schema import QUEUED, from_micros, micros
 from .views import TaskView
 
 __all__ = ["AgentSaid", "Explainer", "Explanation"]
@@ -214,7 +214,7 @@ def _before(task: TaskView, connection: Connection) -> int:
     """How many of its own queue were submitted before it."""
     tasks = schema.tasks.c
     query = sa.select(sa.func.count()).where(
-        tasks.state == State.QUEUED.value,
+        QUEUED,
         tasks.lane == task.lane,
         tasks.priority == task.priority.value,
         tasks.submitted_at < micros(task.submitted_at),

@@ -304,6 +304,11 @@ class LiveAgents:
         ids = self._index.first(found, after=after, count=limit + 1)
         return [self._agents[one] for one in ids[:limit]], len(found), len(ids) > limit
 
+    def total(self, wanted: AgentFilter) -> int:
+        """How many ``wanted`` admits."""
+        self.look()
+        return len(self._index.select(wanted))
+
     def count(self, status: AgentStatus) -> int:
         self.look()
         return self._index.count(status)

@@ -20,10 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
 __all__ = [
+    "QUEUED",
     "SCHEMA_VERSION",
     "agents",
     "checkpoint",
@@ -125,6 +127,7 @@ tasks = Table(
     ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
+    Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
     Index(
         "tasks_by_deadline", "expires_at", **_where("expires_at IS NOT NULL AND ended_at IS NULL")
     ),
@@ -138,6 +141,11 @@ Each of the first six is for one filter of `GET /tasks`, in the order of its pag
 `tasks_by_agent` for `GET /agents/{id}/tasks` as well. An index costs the fold wherever one of its
 columns is written, even with the same value. So what the first four are about is written with a
 task's content alone, see `task_rows.MOVING`, and only the others follow each change.
+"""
+
+QUEUED = tasks.c.state == literal_column("'queued'")
+"""Of the tasks that wait on their queue. The value is in the text of the statement, since a database
+takes `tasks_queued` only where it can tell beforehand that all the rows are in it.
 """
 
 agents = Table(

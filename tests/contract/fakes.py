@@ -24,6 +24,7 @@ from coordinator.recovery.cancelling import Cancelled
 from coordinator.recovery.redriving import Redriven, RedrivenMany
 from coordinator.registry.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.explaining import AgentSaid, Explanation
+from coordinator.registry.queue_lines import Line
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.registry.views import AgentView, Statistics, TaskView
 from coordinator.submission.batch import Verdict
@@ -174,6 +175,7 @@ class Fakes:
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
+        self.in_line: dict[Source, Line] = {}
         self.book = SourceBook()
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
@@ -197,6 +199,7 @@ class Fakes:
             "schedules": FakeSchedules(self),
             "browsing": self.browsing,
             "queue_sizes": QueueSizes(book=self.book, depths=self),
+            "queue_lines": self,
             "version": "1.2.3",
             "problems": lambda: self.wrong,
             "obstacles": lambda: self.in_the_way,
@@ -270,6 +273,10 @@ class Fakes:
     async def look(self, queues: Iterable[str]) -> dict[str, Depth | None]:
         self.fail()
         return {queue: self.waiting[queue] for queue in queues}
+
+    async def lines(self) -> dict[Source, Line]:
+        self.fail()
+        return self.in_line
 
     async def agent(self, agent_id: str) -> AgentView:
         self.fail()

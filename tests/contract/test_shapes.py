@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from coordinator.broker.channel import Depth
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.registry.queue_lines import Line
 
 from .fakes import NOW, Fakes, a_task, an_agent, over
 
@@ -332,18 +334,24 @@ async def test_queue_sizes_are_answered_by_priority(client: httpx.AsyncClient) -
 
 
 async def test_queue_statistics_have_each_queue_each_priority_and_the_distribution(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, fakes: Fakes
 ) -> None:
-    nothing = {"queues": 0, "ready": 0, "consumers": 0}
+    fakes.in_line = {
+        Source("any", Priority.LOW): Line(listening=4, oldest=timedelta(seconds=61.2345)),
+        Source("other", Priority.LOW): Line(listening=1, oldest=timedelta(seconds=7)),
+        Source("cap:gpu", Priority.NORMAL): Line(listening=0, oldest=timedelta()),
+        Source("any", Priority.HIGH): Line(listening=4, oldest=None),
+    }
+    nothing = {"queues": 0, "ready": 0, "oldest_waiting_seconds": None, "consumers": 0}
     assert ok(await client.get("tasks/queues/stats")) == {
         "status": "success",
         "queue_sizes": SIZES,
         "priorities": {
             "urgent": nothing,
             "critical": nothing,
-            "high": {"queues": 1, "ready": 0, "consumers": 0},
-            "normal": {"queues": 1, "ready": 2, "consumers": 0},
-            "low": {"queues": 1, "ready": 3, "consumers": 1},
+            "high": nothing | {"queues": 1},
+            "normal": nothing | {"queues": 1, "ready": 2, "oldest_waiting_seconds": 0.0},
+            "low": {"queues": 1, "ready": 3, "oldest_waiting_seconds": 61.234, "consumers": 1},
         },
         "queues": [
             {
@@ -353,12 +361,14 @@ async def test_queue_statistics_have_each_queue_each_priority_and_the_distributi
                 "requirements": {},
                 "exists": exists,
                 "ready": ready,
+                "oldest_waiting_seconds": oldest,
+                "listening": listening,
                 "consumers": consumers,
             }
-            for lane, priority, exists, ready, consumers in (
-                ("cap:gpu", "high", False, 0, 0),
-                ("cap:gpu", "normal", True, 2, 0),
-                ("any", "low", True, 3, 1),
+            for lane, priority, exists, ready, oldest, listening, consumers in (
+                ("cap:gpu", "high", False, 0, None, 0, 0),
+                ("cap:gpu", "normal", True, 2, 0.0, 0, 0),
+                ("any", "low", True, 3, 61.234, 4, 1),
             )
         ],
         "distribution_stats": STATS,

@@ -164,7 +164,45 @@ async def test_queue_sizes_are_exact_right_after_the_answer(http: httpx.AsyncCli
         "tasks.cap:gpu.low": 2,
     }
     assert detailed["queues"][-1]["requirements"] == {"capabilities": ["gpu"]}
-    assert detailed["priorities"]["low"] == {"queues": 2, "ready": 4, "consumers": 0}
+    low = detailed["priorities"]["low"]
+    assert (low["queues"], low["ready"], low["consumers"]) == (2, 4, 0)
+
+
+@pytest.mark.any_broker
+async def test_queue_statistics_tell_how_long_tasks_wait_and_who_listens(
+    http: httpx.AsyncClient,
+) -> None:
+    for agent_id, capabilities in (("ada", ["gpu"]), ("bob", [])):
+        told = {"agent_id": agent_id, "agent_type": "worker", "capabilities": capabilities}
+        assert (await http.post("/agents/register", json=told)).status_code == 200
+    await submit(http, requirements={"capabilities": ["gpu"]})
+    await submit(http, priority="low")
+    ada = await submit(http, requirements={"agent_id": "ada"})
+    await http.put("/agents/bob/status", json={"status": "maintenance"})
+
+    async def listening() -> dict[str, int]:
+        found = (await http.get("/tasks/queues/stats")).json()
+        assert all(queue["oldest_waiting_seconds"] >= 0 for queue in found["queues"])
+        assert found["priorities"]["low"]["oldest_waiting_seconds"] >= 0
+        assert found["priorities"]["high"]["oldest_waiting_seconds"] is None
+        return {queue["queue"]: queue["listening"] for queue in found["queues"]}
+
+    assert await listening() == {
+        "tasks.any.low": 1,
+        "tasks.cap:gpu.normal": 1,
+        "tasks.agent:ada.normal": 1,
+    }
+    await http.post(f"/tasks/{ada['task_id']}/cancel")
+
+    async def nobody_waits() -> bool:
+        found = (await http.get("/tasks/queues/stats")).json()["queues"]
+        ages = {queue["queue"]: queue["oldest_waiting_seconds"] for queue in found}
+        return ages["tasks.agent:ada.normal"] is None and None not in (
+            ages["tasks.any.low"],
+            ages["tasks.cap:gpu.normal"],
+        )
+
+    await eventually(nobody_waits)
 
 
 @pytest.mark.any_broker
