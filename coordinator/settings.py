@@ -99,7 +99,8 @@ class Settings(BaseSettings):
 
     amqp_url: BrokerUrl | None = None
     """The broker, as `amqp://user:password@host:port/vhost`. `coordinator up` starts a private
-    RabbitMQ where it is not given; `coordinator serve` needs it."""
+    RabbitMQ where it is not given; `coordinator serve` needs it. `?heartbeat=30` at its end: seconds
+    between two heartbeats of the connections (10)."""
 
     management_url: HttpUrl | None = None
     """RabbitMQ's management API, for `coordinator doctor`: `http://host:15672`, with the user and

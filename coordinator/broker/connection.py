@@ -33,7 +33,11 @@ __all__ = ["HEARTBEAT", "OLDEST_BROKER", "Connection", "Link"]
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = timedelta(seconds=10)
-"""The driver declares a silent connection dead after three of these, and a little more."""
+"""The driver declares a silent connection dead after three of these, and a little more; the broker
+after two. The broker's address may name another: `amqp://.../?heartbeat=30`."""
+
+LONGEST_HEARTBEAT = 600
+"""Seconds: what a frozen agent has in its hands goes to another one after two of these."""
 
 OLDEST_BROKER = (3, 10)
 """The first version whose quorum queues dead-letter at least once and expire messages."""
@@ -99,11 +103,12 @@ class Link:
 class Connection:
     """Keeps one link open from ``async with`` on; safe to leave at any time.
 
-    ``name`` is what operators read in the management UI.
+    ``name`` is what operators read in the management UI. Raises `OperatorError` where the address
+    names a heartbeat that is none.
     """
 
     def __init__(self, url: str, *, name: str, heartbeat: timedelta = HEARTBEAT) -> None:
-        self._url = URL(url).update_query(heartbeat=int(heartbeat.total_seconds()))
+        self._url = _with_heartbeat(URL(url), heartbeat)
         self.name = name
         self._link: Link | None = None
         self._changed = asyncio.Condition()
@@ -231,3 +236,16 @@ class Connection:
         if transport is None:
             raise ConnectionLost
         return Link(raw, transport.connection)
+
+
+def _with_heartbeat(url: URL, usual: timedelta) -> URL:
+    given = url.query.get("heartbeat")
+    if given is None:
+        return url.update_query(heartbeat=int(usual.total_seconds()))
+    # The driver takes what it cannot read for none at all, and then nobody notices a dead peer.
+    if given.isascii() and given.isdecimal() and 1 <= int(given) <= LONGEST_HEARTBEAT:
+        return url
+    raise OperatorError(
+        f"heartbeat={given} in the broker's address is not valid: give whole seconds from 1 to"
+        f" {LONGEST_HEARTBEAT}, or leave it out for {int(usual.total_seconds())}"
+    )

@@ -11,16 +11,16 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
+from coordinator.errors import OperatorError
 from coordinator.protocol.lanes import Source
 
 from . import schema
-from .engines import POSTGRESQL
+from .engines import SQLITE, look_only, parse
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 
@@ -28,7 +28,6 @@ __all__ = ["SCHEMA_VERSION", "LedgerFacts", "LedgerState", "Parking", "examine"]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """An attempt of the outbox that is due for longer should have been published."""
-LOCK_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +70,21 @@ class LedgerFacts:
 
 
 def examine(url: str, now: datetime) -> LedgerFacts:
-    """Read the ledger at SQLAlchemy's ``url``; blocks, for seconds where the database is locked."""
+    """Read the ledger at this address; blocks, for seconds where the database is locked or away."""
     try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return LedgerFacts(location="the address", is_file=False, trouble="it is not a database's")
-    file = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
-    location = parsed.render_as_string() if file is None else str(file)
+        parsed = parse(url)
+    except OperatorError as exc:
+        return LedgerFacts(location="at this address", is_file=False, trouble=str(exc))
+    file = Path(parsed.database or "") if parsed.drivername == SQLITE else None
     if file is not None and not file.exists():
-        return LedgerFacts(location=location)
+        return LedgerFacts(location=str(file))
+    location = str(file or parsed.set(drivername="postgresql").render_as_string())
     engine = None
     try:
-        engine = _reading(parsed)
+        engine = look_only(url)
         with engine.connect() as connection:
             state = _state(connection, file, now)
-    except (SQLAlchemyError, OSError, ImportError) as exc:  # ImportError: no such driver here
+    except (SQLAlchemyError, OSError, OperatorError) as exc:
         told = str(getattr(exc, "orig", None) or exc).strip().splitlines()
         trouble = told[0] if told else type(exc).__name__
         return LedgerFacts(location=location, is_file=file is not None, trouble=trouble)
@@ -93,19 +92,6 @@ def examine(url: str, now: datetime) -> LedgerFacts:
         if engine is not None:
             engine.dispose()
     return LedgerFacts(location=location, is_file=file is not None, state=state)
-
-
-def _reading(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(_with_driver(url), isolation_level="AUTOCOMMIT")
-    file = quote(str(Path(url.database or "").absolute()))
-    return sa.create_engine(  # `mode=rw` makes no file, and reads one that may only be read
-        f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
-    )
-
-
-def _with_driver(url: URL) -> URL:
-    return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 
 
 def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerState | None:

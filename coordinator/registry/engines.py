@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -20,14 +21,16 @@ from sqlalchemy.exc import ArgumentError
 
 from coordinator.errors import OperatorError
 
-__all__ = ["POSTGRESQL", "READERS", "Engines", "make_engines"]
+__all__ = ["READERS", "Engines", "look_only", "make_engines", "parse"]
 
 READERS = 4
 LOCK_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another that holds what it needs: with SQLite the whole file."""
 LOCK_PAUSE_SECONDS = 0.01
 
-POSTGRESQL = "postgresql+psycopg"
+SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
+_DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
+
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 60
 """No statement here takes seconds; one that takes a minute will not end well."""
@@ -50,6 +53,23 @@ class Engines:
 
 def make_engines(url: str) -> Engines:
     """For the database at this address; connects to nothing yet. Raises `OperatorError`."""
+    parsed = parse(url)
+    return _sqlite(parsed) if parsed.drivername == SQLITE else _postgresql(parsed)
+
+
+def look_only(url: str) -> Engine:
+    """For somebody who changes nothing, and makes no file either. Raises `OperatorError`."""
+    parsed = parse(url)
+    if parsed.drivername != SQLITE:
+        return _postgresql(parsed).reading
+    file = quote(str(Path(parsed.database or "").absolute()))
+    return sa.create_engine(  # `mode=rw` makes no file, and reads one that may only be read
+        f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
+    )
+
+
+def parse(url: str) -> URL:
+    """With the driver that is used here, whichever was named. Raises `OperatorError`."""
     try:
         parsed = make_url(url)
     except ArgumentError as exc:
@@ -57,11 +77,11 @@ def make_engines(url: str) -> Engines:
             f"COORDINATOR_DATABASE_URL is not a database's address, such as {EXAMPLE}"
         ) from exc
     kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        return _sqlite(parsed)
-    if kind in ("postgresql", "postgres"):
-        return _postgresql(parsed)
-    raise OperatorError(f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}")
+    if kind not in _DRIVERS:
+        raise OperatorError(
+            f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}"
+        )
+    return parsed.set(drivername=_DRIVERS[kind])
 
 
 def _sqlite(url: URL) -> Engines:
@@ -126,7 +146,7 @@ def _postgresql(url: URL) -> Engines:
             " pip install 'agent-coordinator[service,postgres]'"
         )
     engine = sa.create_engine(
-        url.set(drivername=POSTGRESQL),
+        url,
         pool_size=READERS + 1,
         max_overflow=0,
         pool_pre_ping=True,

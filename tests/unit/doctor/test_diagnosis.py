@@ -449,10 +449,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         Level.WARNING,
         "parked",
         "3 messages could not be read and are parked; the latest: MalformedMessage: not JSON",
-        (
-            "sqlite3 /data/ledger.sqlite3"
-            " 'SELECT routing_key, reason FROM parked ORDER BY position DESC LIMIT 20'"
-        ),
+        "look at them and at who sent them: `curl http://localhost:9001/parked`",
     ),
     (
         "no reader, nothing to read",

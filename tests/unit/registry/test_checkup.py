@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +15,14 @@ from coordinator.protocol.events import Event, SourceOpened
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
-from coordinator.registry import schema
+from coordinator.registry import engines, schema
 from coordinator.registry.checkup import Parking, examine
+from coordinator.registry.engines import look_only
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.parking import Parked, park
 from coordinator.registry.schema import micros
 from coordinator.registry.source_rows import add_sources
+from tests.support.postgres import PostgresServer
 from tests.unit.domain.histories import submitted
 from tests.unit.registry.answers import stored
 
@@ -130,8 +134,10 @@ async def test_one_of_another_version_is_left_alone(ledger: Ledger, ledger_url: 
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("nonsense", "it is not a database's"),
-        ("postgresql+nodriver://user:hunter2@127.0.0.1:1/x", "nodriver"),
+        ("nonsense", "COORDINATOR_DATABASE_URL is not a database's address, such as"),
+        ("mysql://user:hunter2@127.0.0.1:1/x", "The ledger cannot be in 'mysql'"),
+        ("postgresql://user:hunter2@127.0.0.1:1/x", "Connection refused"),
+        ("postgres+asyncpg://user:hunter2@127.0.0.1:1/x", "Connection refused"),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_told_in_a_line(url: str, sentence: str) -> None:
@@ -139,7 +145,50 @@ def test_a_database_that_cannot_be_reached_is_told_in_a_line(url: str, sentence:
     assert found.trouble is not None
     assert sentence in found.trouble
     assert "\n" not in found.trouble
-    assert "hunter2" not in found.location
+    assert "hunter2" not in f"{found.location} {found.trouble}"
+
+
+def test_what_a_server_says_is_told_in_a_line(postgres: PostgresServer) -> None:
+    for url, sentence in (
+        (postgres.url("postgres", password="wrong"), "password authentication failed"),
+        (postgres.url("nowhere"), 'database "nowhere" does not exist'),
+    ):
+        found = examine(url, NOW)
+        assert found.trouble is not None
+        assert sentence in found.trouble
+        assert "\n" not in found.trouble
+        assert (found.state, found.is_file) == (None, False)
+
+
+async def test_a_server_that_is_stopped_is_told_and_read_again_when_it_is_back(
+    own_postgres: PostgresServer,
+) -> None:
+    url = own_postgres.url("postgres")
+    async with Ledger(url):
+        pass
+    await asyncio.to_thread(own_postgres.stop)
+    trouble = examine(url, NOW).trouble
+    assert trouble is not None
+    assert "Connection refused" in trouble
+    await asyncio.to_thread(own_postgres.start)
+    assert examine(url, NOW).state is not None
+
+
+def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_by_the_ledger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engines, "CONNECT_TIMEOUT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = examine(f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/x", NOW)
+    assert found.trouble is not None
+    assert "timeout" in found.trouble
+
+
+def test_looking_writes_nothing_even_by_mistake(postgres_url: str) -> None:
+    engine = look_only(postgres_url)
+    with engine.connect() as connection, pytest.raises(sa.exc.InternalError, match="read-only"):
+        schema.metadata.create_all(connection)
+    engine.dispose()
 
 
 def test_a_damaged_file_is_told_in_a_line(tmp_path: Path) -> None:
