@@ -62,6 +62,7 @@ from coordinator.registry.retention import KeepFor, Retention
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.settings import Settings
+from coordinator.submission.admission import Admission, MayWait
 from coordinator.submission.batch import BatchSubmitter
 from coordinator.submission.clearer import QueueClearer
 from coordinator.submission.limits import Limits
@@ -286,6 +287,11 @@ class _Graph:
             ),
         )
         # HTTP in → broker out
+        self._admission = Admission(
+            book=book,
+            depths=Depths(reading),
+            most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
+        )
         maker = TaskMaker(secret=secret, limits=self._limits)
         one_at_a_time = OneAtATime()
         self._submitter = Submitter(
@@ -294,6 +300,7 @@ class _Graph:
             tasks=self.registry,
             maker=maker,
             one_at_a_time=one_at_a_time,
+            admit=self._admission.admit,
         )
         self._batches = BatchSubmitter(
             publisher=publisher,
@@ -301,6 +308,7 @@ class _Graph:
             tasks=self.registry,
             maker=maker,
             one_at_a_time=one_at_a_time,
+            admit=self._admission.admit,
         )
         self._keys = IdempotencyKeys(ledger, kept=settings.idempotency_retention)
         self._once = Once(self._keys, longest=2 * settings.publish_timeout)
@@ -393,6 +401,7 @@ class _Graph:
             self._requests.session(link),
             self._unrouted.session(link),
             self._retirement.session(link),
+            self._admission.session(link),
         )
 
     async def _submit_run(self, body: dict[str, Any]) -> None:
@@ -408,8 +417,8 @@ class _Graph:
 
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""
-        ledger = self._ledger.problem or self._projector.problem
-        return self.obstacles() + ([] if ledger is None else [ledger])
+        others = self._ledger.problem or self._projector.problem, self._admission.problem
+        return self.obstacles() + [one for one in others if one is not None]
 
     def obstacles(self) -> list[str]:
         """What keeps tasks from being submitted now."""

@@ -22,7 +22,8 @@
     │   │   │   ├── QueueMissing
     │   │   │   ├── QueueLocked
     │   │   │   └── Superseded .. another coordinator has taken the log over
-    │   │   └── PublishRefused .. the broker answered no
+    │   │   ├── PublishRefused .. the broker answered no
+    │   │   └── QueuesFull ...... as much waits as may
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
     │   ├── LedgerUnavailable
     │   └── LedgerBehind ........ what was accepted may not be known here yet
@@ -66,6 +67,7 @@ __all__ = [
     "PublishRefused",
     "QueueLocked",
     "QueueMissing",
+    "QueuesFull",
     "RegistrationRefused",
     "RequestError",
     "ScheduleNotFound",
@@ -197,6 +199,10 @@ class QueueLocked(ChannelLost):
 
 class PublishRefused(BrokerUnavailable):
     """The broker refused the message; it was not stored."""
+
+
+class QueuesFull(BrokerUnavailable):
+    """As many tasks wait as are allowed: try again when agents have done some. Nothing was sent."""
 
 
 class OutcomeUnknown(Unavailable):

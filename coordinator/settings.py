@@ -172,6 +172,14 @@ class Settings(BaseSettings):
     max_capabilities: int = Field(default=32, ge=1)
     """Capabilities, and services, of one agent or one task's requirements."""
 
+    max_queued_tasks: int = Field(default=1_000_000, ge=0)
+    """Tasks that may wait on the queues before submissions are answered 503; 0 is no limit. Counted
+    every two seconds, so approximate. Retries and scheduled tasks are never refused."""
+
+    max_queued_bytes: int = Field(default=4 * 1024**3, ge=0)
+    """The same for their bytes, estimated from the sizes of those submitted lately. Well below what
+    the broker's disk has free above its alarm; 0 is no limit."""
+
     max_lanes: int = Field(default=200, ge=1)
     """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for
     one agent (`requirements.agent_id`) are not counted."""

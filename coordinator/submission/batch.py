@@ -12,7 +12,7 @@ from coordinator.protocol.task import TaskMessage
 
 from .making import Accepted, SubmitTask, TaskMaker
 from .one_at_a_time import OneAtATime
-from .ports import Ensure, KnowsTasks, PublishesMany
+from .ports import Admit, Ensure, KnowsTasks, PublishesMany
 from .submitter import outgoing
 
 __all__ = ["BatchSubmitter", "Verdict"]
@@ -48,12 +48,14 @@ class BatchSubmitter:
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: OneAtATime,
+        admit: Admit = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
         self._tasks = tasks
         self._maker = maker
         self._one_at_a_time = one_at_a_time
+        self._admit = admit
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
         """The verdicts in the order of ``commands``. An id that comes twice is answered the second
@@ -100,7 +102,10 @@ class BatchSubmitter:
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
-                ready.append(_Ready(wish, task, outgoing(task, wish.command)))
+                sending = outgoing(task, wish.command)
+                if task.not_before is None:
+                    self._admit(len(sending.message.body))
+                ready.append(_Ready(wish, task, sending))
             except CoordinatorError as exc:
                 verdicts[wish.index] = exc
         closed = await self._closed(ready)

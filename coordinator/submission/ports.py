@@ -12,7 +12,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Ensure", "KnowsTasks", "Publishes", "PublishesMany"]
+__all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany"]
 
 
 class Publishes(Protocol):
@@ -35,6 +35,14 @@ class Ensure(Protocol):
     """`opener.SourceOpener.ensure`."""
 
     async def __call__(self, source: Source, requirements: Requirements) -> None: ...
+
+
+class Admit(Protocol):
+    """`admission.Admission.admit`."""
+
+    def __call__(self, size: int, /) -> None:
+        """Raises `QueuesFull`."""
+        ...
 
 
 class KnowsTasks(Protocol):

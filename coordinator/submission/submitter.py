@@ -10,7 +10,7 @@ from coordinator.protocol.topology import LOG, TASKS
 from .limits import check_message_size
 from .making import Accepted, SubmitTask, TaskMaker
 from .one_at_a_time import OneAtATime
-from .ports import Ensure, KnowsTasks, Publishes
+from .ports import Admit, Ensure, KnowsTasks, Publishes
 
 __all__ = ["Submitter", "outgoing"]
 
@@ -26,12 +26,14 @@ class Submitter:
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: OneAtATime,
+        admit: Admit = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
         self._tasks = tasks
         self._maker = maker
         self._one_at_a_time = one_at_a_time
+        self._admit = admit
 
     async def submit(self, command: SubmitTask) -> Accepted:
         """Accept the task or say why not.
@@ -53,6 +55,8 @@ class Submitter:
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
         task = self._maker.task(command, task_id)
         sending = outgoing(task, command)
+        if task.not_before is None:  # what waits for its time is on no queue
+            self._admit(len(sending.message.body))
         await self._ensure(task.source, command.requirements)
         try:
             await self._publish_confirmed(sending)
