@@ -33,6 +33,7 @@ from coordinator.protocol.events import Event
 from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
 from coordinator.recovery.outbox import OutboxLoop
+from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.retirement import Retirement
 from coordinator.recovery.ticks import Ticks
@@ -52,6 +53,7 @@ from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.outbox_rows import OutboxRows
 from coordinator.registry.overdue import OverdueTasks
+from coordinator.registry.overtaken import OvertakenTasks
 from coordinator.registry.projector import Projector, Told
 from coordinator.registry.queue_lines import QueueLines
 from coordinator.registry.registrar import Registrar
@@ -346,6 +348,16 @@ class _Graph:
             note=self.registry.note,
             ready=self._can_publish,
         )
+        self._reconciler = Reconciler(
+            overtaken=OvertakenTasks(ledger),
+            depths=self._depths,
+            ensure=self.opener.ensure,
+            publisher=publisher,
+            secret=secret,
+            catch_up=catching_up.ledger,
+            in_hand=agents.in_hand,
+            after=settings.reconcile_after,
+        )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
         self._ticks = Ticks(schedules=self._schedules, submit=self._submit_run)
@@ -401,6 +413,7 @@ class _Graph:
             self._requests.session(link),
             self._unrouted.session(link),
             self._retirement.session(link),
+            self._reconciler.session(link),
             self._admission.session(link),
         )
 

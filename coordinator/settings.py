@@ -188,6 +188,10 @@ class Settings(BaseSettings):
     """Seconds without a task after which a queue of tasks is given up, to make room for others; its
     next task opens it again. 0 is never."""
 
+    reconcile_after: DurationOrZero = timedelta(minutes=10)
+    """Seconds after which a queued task that later ones of its queue have overtaken is taken to be
+    missing there, after a purge by hand, say, and is put there again. 0 is never."""
+
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
 

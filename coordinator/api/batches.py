@@ -109,12 +109,12 @@ def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
     return [one for one in verdicts if isinstance(one, Exception)]
 
 
-def _read(raw: Any, headers: dict[str, str], most: int) -> SubmitTask | Exception:
+def _read(raw: Any, traceparent: str | None, most: int) -> SubmitTask | Exception:
     """What one entry asks for, or what is wrong with it."""
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = command(SubmitTaskBody.model_validate(raw), headers)
+        wish = command(SubmitTaskBody.model_validate(raw), traceparent)
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]

@@ -205,7 +205,7 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 
 def run_of(task: dict[str, Any]) -> SubmitTask:
     """What is submitted at a tick."""
-    return command(SubmitTaskBody.model_validate(task), {})
+    return command(SubmitTaskBody.model_validate(task), None)
 
 
 def _check_task(body: SubmitTaskBody) -> None:
@@ -215,7 +215,7 @@ def _check_task(body: SubmitTaskBody) -> None:
             "task.task_data.task_id cannot be given: each run has an id of its own",
             field="task.task_data.task_id",
         )
-    command(body, {})
+    command(body, None)
 
 
 def _answer(schedule: Schedule) -> Answer:

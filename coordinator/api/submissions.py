@@ -22,8 +22,8 @@ __all__ = ["accepted_shape", "command", "trace"]
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def command(body: SubmitTaskBody, headers: dict[str, str]) -> SubmitTask:
-    """``headers`` are for the task's message. Raises `InvalidRequest`."""
+def command(body: SubmitTaskBody, traceparent: str | None) -> SubmitTask:
+    """Raises `InvalidRequest`."""
     return SubmitTask(
         task_data=body.task_data,
         priority=Priority.parse(body.priority),
@@ -31,7 +31,7 @@ def command(body: SubmitTaskBody, headers: dict[str, str]) -> SubmitTask:
         timeout_seconds=body.timeout_seconds,
         options=_options(body),
         metadata=body.metadata,
-        headers=headers,
+        traceparent=traceparent,
     )
 
 
@@ -47,10 +47,10 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
     return shape
 
 
-def trace(request: Request) -> dict[str, str]:
+def trace(request: Request) -> str | None:
     """The request's W3C trace context, for the task to carry on."""
     value = request.headers.get("traceparent", "")
-    return {"traceparent": value} if _TRACEPARENT.fullmatch(value) else {}
+    return value if _TRACEPARENT.fullmatch(value) else None
 
 
 def _options(body: SubmitTaskBody) -> Options:

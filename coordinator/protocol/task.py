@@ -64,6 +64,10 @@ class TaskMessage(BaseModel):
     metadata: dict[str, Any] | None = None
     previous_progress: Any = None
     """The last progress that the attempt before this one reported."""
+    republished: int | None = Field(default=None, ge=1)
+    """How often the message was put on its queue again, because it was found missing there."""
+    traceparent: str | None = None
+    """The W3C trace context of whoever submitted the task; in the message's headers, too."""
     task_token: str
     """Proof of receipt; goes back in the event that ends the attempt."""
 
@@ -87,12 +91,12 @@ class TaskMessage(BaseModel):
     def message_id(self) -> str:
         """One per attempt, so that a task published twice is folded once; scheduling has its own."""
         attempt = f"{self.task_id}.{self.generation}.{self.attempt}"
+        if self.republished:
+            return f"{attempt}.again-{self.republished}"
         return attempt if self.not_before is None else f"{attempt}.scheduled"
 
-    def to_message(self, headers: dict[str, Any] | None = None) -> Message:
-        """``headers`` may carry a W3C `traceparent`. The one that schedules is for the log alone, which
-        must not lose it.
-        """
+    def to_message(self) -> Message:
+        """The one that schedules is for the log alone, which must not lose it: it never expires."""
         expiration = None
         if self.not_before is None:
             expiration = time_to_live(self.expires_at, self.submitted_at)
@@ -102,7 +106,7 @@ class TaskMessage(BaseModel):
             type=TASK_TYPE,
             correlation_id=self.task_id,
             timestamp=self.submitted_at.astimezone(UTC),
-            headers=headers or {},
+            headers={} if self.traceparent is None else {"traceparent": self.traceparent},
             expiration=expiration,
         )
 

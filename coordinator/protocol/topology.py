@@ -39,6 +39,7 @@ __all__ = [
     "EVENTS",
     "LIVE_BINDINGS",
     "LOG",
+    "RECONCILING",
     "REQUESTS",
     "RETIRING",
     "TASKS",
@@ -172,6 +173,9 @@ def live_queue(process: str) -> QueueSpec:
 
 RETIRING = "retiring"
 """The lock of the coordinator that retires queues."""
+
+RECONCILING = "reconciling"
+"""The lock of the coordinator that looks for tasks which are missing from their queue."""
 
 
 def lock_queue(name: str) -> QueueSpec:

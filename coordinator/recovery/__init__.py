@@ -5,5 +5,6 @@ ticks ........ the runs of recurring schedules
 cancelling ... a task is ended by request
 redriving .... ended tasks are sent round again
 deadlines .... tasks that were not started in time are ended
+reconciler ... tasks that are missing from their queue
 unrouted ..... tasks whose queue was missing
 """

@@ -2,9 +2,10 @@
 
     fold ─▶ row in the outbox ─▶ claimed ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
 
-Every coordinator runs one; a claim keeps them apart. Killed at any step, nothing is lost: the row
-is there until the broker has confirmed the message, and its claim runs out. And no attempt counts
-twice: one that is published again carries the same id, and the law takes each attempt once.
+Every coordinator runs one; a claim keeps them apart, and is renewed while the broker takes its time.
+Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
+its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
+the same id, and the law takes each attempt once.
 
 After an outage everything that became due meanwhile is published a claim at a time, each confirmed
 before the next, so that submissions find room between.
@@ -20,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import NoReturn, Protocol
 
+from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.errors import (
     BrokerUnavailable,
     LedgerUnavailable,
@@ -40,6 +42,9 @@ POLL = timedelta(seconds=0.5)
 """Between two looks, where nothing is known to be due earlier: another process may have folded
 what is due."""
 
+RENEWED_EVERY = timedelta(seconds=1.5)
+"""A claim lasts three times as long."""
+
 LAST_BATCH = timedelta(seconds=2)
 """How long stopping waits for the broker's answers to what was claimed."""
 
@@ -51,9 +56,13 @@ class Rows(Protocol):
 
     async def claim(self) -> list[TaskMessage]: ...
 
+    async def renew(self, claimed: Sequence[TaskMessage]) -> None: ...
+
     async def done(self, published: Sequence[TaskMessage]) -> None: ...
 
     async def give_back(self, refused: Sequence[TaskMessage]) -> None: ...
+
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None: ...
 
 
 class _Sent(Enum):
@@ -61,7 +70,7 @@ class _Sent(Enum):
 
     CONFIRMED = auto()
     REFUSED = auto()  #: the broker does not have it
-    UNKNOWN = auto()  #: nobody knows: it is published again when its claim has run out
+    UNKNOWN = auto()  #: nobody knows: it is published again after a while
 
 
 class OutboxLoop:
@@ -129,11 +138,22 @@ class OutboxLoop:
 
     async def _publish_all(self, tasks: Sequence[TaskMessage]) -> bool:
         """Whether the broker took all of them."""
-        sent = await asyncio.gather(*(self._publish(task) for task in tasks))
+        renewing = asyncio.create_task(self._renew(tasks))
+        try:
+            sent = await asyncio.gather(*(self._publish(task) for task in tasks))
+        finally:
+            await cancel_and_wait(renewing)
         ended = list(zip(tasks, sent, strict=True))
         await self._rows.done([task for task, how in ended if how is _Sent.CONFIRMED])
         await self._rows.give_back([task for task, how in ended if how is _Sent.REFUSED])
+        await self._rows.put_off([task for task, how in ended if how is _Sent.UNKNOWN])
         return all(how is _Sent.CONFIRMED for how in sent)
+
+    async def _renew(self, tasks: Sequence[TaskMessage]) -> NoReturn:
+        while True:
+            await asyncio.sleep(RENEWED_EVERY.total_seconds())
+            with contextlib.suppress(LedgerUnavailable):  # whoever takes them then publishes them
+                await self._rows.renew(tasks)
 
     async def _publish(self, task: TaskMessage) -> _Sent:
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)

@@ -293,6 +293,15 @@ class LiveAgents:
         """Every agent, in no order."""
         return self._agents.values()
 
+    def in_hand(self) -> set[tuple[str, int]]:
+        """The tasks, with their generations, that agents say they are working on."""
+        return {
+            (task.task_id, task.generation)
+            for known in self._agents.values()
+            if known.heartbeat is not None
+            for task in known.heartbeat.running
+        }
+
     def page(
         self, wanted: AgentFilter, *, after: str | None, limit: int
     ) -> tuple[list[KnownAgent], int, bool]:

@@ -30,10 +30,14 @@ from .schema import from_micros, micros
 from .schema import outbox as table
 from .task_rows import task_of
 
-__all__ = ["CLAIM", "OutboxRows"]
+__all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
 
-CLAIM = timedelta(seconds=30)
-"""How long a claim lasts: several times as long as the broker may take to confirm."""
+CLAIM = timedelta(seconds=5)
+"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
+
+UNANSWERED = timedelta(seconds=30)
+"""How long what was sent and not answered is left alone: it may be on its queue, and is known to be
+once it was seen in the log."""
 
 LONGEST_CLAIM = timedelta(minutes=10)
 """A claim that seems to last longer was made before the clock was set back, and does not count."""
@@ -67,13 +71,21 @@ class OutboxRows:
         """
         return await self._ledger.write(partial(_claim, self._now(), most))
 
+    async def renew(self, claimed: Sequence[TaskMessage]) -> None:
+        """These are still being published by this caller."""
+        await self._ledger.write(partial(_until, self._now() + CLAIM, claimed))
+
     async def done(self, published: Sequence[TaskMessage]) -> None:
         """The broker has these."""
         await self._ledger.write(partial(_done, published))
 
     async def give_back(self, refused: Sequence[TaskMessage]) -> None:
         """The broker does not have these: anybody may claim them again."""
-        await self._ledger.write(partial(_give_back, refused))
+        await self._ledger.write(partial(_until, None, refused))
+
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
+        """Nobody knows whether the broker has these."""
+        await self._ledger.write(partial(_until, self._now() + UNANSWERED, unanswered))
 
     async def withdraw(self, task_id: str, generation: int) -> None:
         """The task has ended: nothing of this generation is to be published."""
@@ -137,10 +149,13 @@ def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
     _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
 
 
-def _give_back(refused: Sequence[TaskMessage], connection: Connection) -> None:
-    keys = [(one.task_id, one.generation, one.attempt) for one in refused]
+def _until(
+    instant: datetime | None, claimed: Sequence[TaskMessage], connection: Connection
+) -> None:
+    keys = [(one.task_id, one.generation, one.attempt) for one in claimed]
     if keys:
-        connection.execute(table.update().where(sa.tuple_(*_KEY).in_(keys)).values(claimed_until=0))
+        until = 0 if instant is None else micros(instant)
+        connection.execute(table.update().where(_is_one_of(keys)).values(claimed_until=until))
 
 
 def _withdraw(task_id: str, generation: int, connection: Connection) -> None:

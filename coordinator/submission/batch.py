@@ -102,7 +102,7 @@ class BatchSubmitter:
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
-                sending = outgoing(task, wish.command)
+                sending = outgoing(task)
                 if task.not_before is None:
                     self._admit(len(sending.message.body))
                 ready.append(_Ready(wish, task, sending))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -32,8 +32,8 @@ class SubmitTask:
     timeout_seconds: float | None = None
     options: Options = field(default_factory=Options)
     metadata: dict[str, Any] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the message: the W3C `traceparent` of the request."""
+    traceparent: str | None = None
+    """The W3C trace context of the request."""
     task_id: str | None = None
     """The task's id where the data has none; None makes a new one."""
     repeated: bool = False
@@ -112,6 +112,7 @@ class TaskMaker:
             not_before=times.not_before,
             expires_at=times.expires_at,
             metadata=command.metadata,
+            traceparent=command.traceparent,
             task_token=task_token(self._secret, task_id, 1, 1),
         )
 

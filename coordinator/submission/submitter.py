@@ -54,7 +54,7 @@ class Submitter:
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
         task = self._maker.task(command, task_id)
-        sending = outgoing(task, command)
+        sending = outgoing(task)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
         await self._ensure(task.source, command.requirements)
@@ -74,11 +74,11 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage, command: SubmitTask) -> Outgoing:
+def outgoing(task: TaskMessage) -> Outgoing:
     """Where its message goes: a scheduled one to the log alone, which must exist. Raises
     `PayloadTooLarge`.
     """
-    message = task.to_message(dict(command.headers))
+    message = task.to_message()
     check_message_size(message.body)
     if task.not_before is not None:
         return Outgoing(message, "", LOG, mandatory=True)

@@ -320,7 +320,7 @@ async def test_timeout_metadata_and_trace_of_a_submission_go_with_its_task(
     ok(await client.post("tasks/submit", json=body, headers={"traceparent": "nonsense"}))
     first, second = fakes.submitted
     assert (first.timeout_seconds, first.metadata) == (5, {"team": "a"})
-    assert (first.headers, second.headers) == ({"traceparent": trace}, {})
+    assert (first.traceparent, second.traceparent) == (trace, None)
 
 
 async def test_the_statistics_have_every_figure_of_the_contract(client: httpx.AsyncClient) -> None:

@@ -31,11 +31,12 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import TASKS
+from coordinator.recovery import outbox
 from coordinator.recovery.outbox import POLL, OutboxLoop
 from coordinator.registry import schema
 from coordinator.registry.folding import Stored, store
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.outbox_rows import BATCH, CLAIM, OutboxRows
+from coordinator.registry.outbox_rows import BATCH, CLAIM, UNANSWERED, OutboxRows
 from coordinator.registry.task_rows import task_of
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
@@ -75,6 +76,10 @@ class World:
         self.sources: list[tuple[Source, bool]] = []
         self.too_many_lanes = False
         self.ready = True
+        self.answers = asyncio.Event()
+        """Until it is set the broker takes its time."""
+        self.answers.set()
+        self.renewed = 0
         self.in_flight = self.most_in_flight = 0
         self.taken = 0
         """Messages of the queue that an agent has taken."""
@@ -103,8 +108,15 @@ class World:
             raise Killed
         await self.rows.done(published)
 
+    async def renew(self, claimed: Sequence[TaskMessage]) -> None:
+        await self.rows.renew(claimed)
+        self.renewed += 1
+
     async def give_back(self, refused: Sequence[TaskMessage]) -> None:
         await self.rows.give_back(refused)
+
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
+        await self.rows.put_off(unanswered)
 
     async def ensure(
         self, source: Source, requirements: Requirements, *, again: bool = False
@@ -120,6 +132,7 @@ class World:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0)
+        await self.answers.wait()
         self.in_flight -= 1
         fault = self.faults.pop(0) if self.faults else "none"
         if fault == "killed":
@@ -238,18 +251,39 @@ async def test_what_the_broker_refused_is_due_again_at_once(world: World) -> Non
     assert world.attempts() == [("t", 2)]
 
 
-@pytest.mark.parametrize("fault", ["lost", "killed"])
-async def test_what_was_not_answered_is_published_again_once_its_claim_ran_out(
-    world: World, fault: str
+@pytest.mark.parametrize(("fault", "pause"), [("lost", UNANSWERED), ("killed", CLAIM)])
+async def test_what_was_not_answered_is_published_again_after_a_while(
+    world: World, fault: str, pause: timedelta
 ) -> None:
     await world.fail()
     world.now += PAUSE
     world.faults = [fault]
     await world.look()
     await world.look()
-    assert world.queue == []
-    world.now += CLAIM + timedelta(seconds=1)
+    world.now += pause - timedelta(seconds=1)
     await world.look()
+    assert world.queue == []
+    world.now += timedelta(seconds=2)
+    await world.look()
+    assert world.attempts() == [("t", 2)]
+
+
+async def test_a_claim_lasts_for_as_long_as_its_publisher_lives(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "RENEWED_EVERY", timedelta(milliseconds=5))
+    await world.fail()
+    world.now += PAUSE
+    world.answers.clear()
+    publishing = asyncio.create_task(world.loop()._look())
+    await eventually(lambda: world.in_flight)
+    for _ in range(3):
+        world.now += CLAIM - timedelta(seconds=1)
+        before = world.renewed
+        await eventually(lambda before=before: world.renewed > before + 1)
+        assert await world.rows.claim() == []
+    world.answers.set()
+    assert await publishing == timedelta()
     assert world.attempts() == [("t", 2)]
 
 
@@ -328,7 +362,7 @@ async def test_one_that_cannot_be_published_holds_up_no_other(
     monkeypatch.setattr(world, "ensure", fails_once)
     await world.look()
     assert len(world.queue) == 1
-    world.now += CLAIM + timedelta(seconds=1)
+    world.now += UNANSWERED + timedelta(seconds=1)
     await world.look()
     assert sorted(world.attempts()) == [("a", 1), ("b", 1)]
 
@@ -411,7 +445,7 @@ async def take(world: World, step: str) -> None:
     elif step == "wait":
         world.now += PAUSE
     elif step == "long wait":
-        world.now += CLAIM + PAUSE
+        world.now += UNANSWERED + PAUSE
     elif step == "killed before mark":
         world.killed_before_mark = True
     else:

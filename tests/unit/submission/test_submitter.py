@@ -123,7 +123,7 @@ async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
             requirements=wanted,
             timeout_seconds=5,
             metadata={"team": "a"},
-            headers={"traceparent": "00-trace"},
+            traceparent="00-trace",
         )
     )
 

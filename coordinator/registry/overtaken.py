@@ -1,0 +1,125 @@
+"""Which queued tasks were overtaken: later ones of the same queue have started, and they have not.
+
+"Later" is by the log's order alone. What is compared errs on the safe side: of the task that waits its
+newest message counts, of the one that started its oldest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+from coordinator.protocol.events import TaskSubmitted
+from coordinator.protocol.task import TaskMessage
+
+from . import schema
+from .contents import contents
+from .event_rows import chunks
+from .ledger import Ledger
+from .task_rows import task_of
+
+__all__ = ["Overtaken", "OvertakenTasks"]
+
+MOST = 2000
+"""Tasks of one queue that are looked at, the first that were submitted: there are few that wait and
+were submitted before one that started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtaken:
+    """A task that waits, as the ledger sees it."""
+
+    task: Task
+    position: int
+    """Where in the log its newest message was."""
+    passed: int
+    """Where in the log the message was of the newest task of its queue that has started."""
+    republished: int
+    """How often it was found missing from its queue before."""
+
+
+class OvertakenTasks:
+    """Reads every queued task: not for the hot path. Raises `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def look(self) -> list[Overtaken]:
+        return await self._ledger.read(lambda connection: list(_overtaken(connection)))
+
+    async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]:
+        """What the tasks hold, by task."""
+        return await self._ledger.read(partial(_contents, tasks))
+
+
+def _contents(tasks: Sequence[Task], connection: Connection) -> dict[str, TaskMessage]:
+    return contents(connection, tasks)
+
+
+def _overtaken(connection: Connection) -> Iterator[Overtaken]:
+    tasks = schema.tasks.c
+    queued = tasks.state == State.QUEUED.value
+    queues = (
+        sa.select(tasks.lane, tasks.priority, sa.func.min(tasks.submitted_at).label("first"))
+        .where(queued, tasks.lane.is_not(None))
+        .group_by(tasks.lane, tasks.priority)
+    )
+    for queue in connection.execute(queues).all():
+        same = (tasks.lane == queue.lane) & (tasks.priority == queue.priority)
+        newest = (
+            sa.select(tasks.task_id, tasks.submitted_at)
+            .where(same, tasks.started > 0, tasks.submitted_at > queue.first)
+            .order_by(tasks.submitted_at.desc())
+            .limit(1)
+        )
+        started = connection.execute(newest).first()
+        if started is None:
+            continue
+        passed = _messages(connection, [started.task_id])[started.task_id].first
+        before = (
+            sa.select(schema.tasks)
+            .where(queued, same, tasks.submitted_at < started.submitted_at)
+            .order_by(tasks.submitted_at)
+            .limit(MOST)
+        )
+        yield from _passed_over(connection, connection.execute(before).all(), passed)
+
+
+def _passed_over(
+    connection: Connection, rows: Iterable[sa.Row[Any]], passed: int
+) -> Iterator[Overtaken]:
+    waiting = {row.task_id: task_of(row) for row in rows}
+    for task_id, found in _messages(connection, waiting).items():
+        if found.last < passed:
+            yield Overtaken(
+                task=waiting[task_id],
+                position=found.last,
+                passed=passed,
+                republished=found.republished,
+            )
+
+
+def _messages(connection: Connection, task_ids: Iterable[str]) -> dict[str, Any]:
+    """Where the messages of each task were in the log, the first and the last."""
+    events = schema.events.c
+    again = sa.case((events.id.like("%.again-%"), 1), else_=0)
+    found: dict[str, Any] = {}
+    for ids in chunks(task_ids):
+        query = (
+            sa.select(
+                events.subject,
+                sa.func.min(events.position).label("first"),
+                sa.func.max(events.position).label("last"),
+                sa.func.sum(again).label("republished"),
+            )
+            .where(events.subject.in_(ids), events.type == TaskSubmitted.TYPE)
+            .group_by(events.subject)
+        )
+        found.update((row.subject, row) for row in connection.execute(query))
+    return found
