@@ -407,15 +407,19 @@ class _Graph:
         _check_version(link)
         await self.opener.restore(link)
         await self._publisher.ready()
-        await _all(
-            self._projector.session(link),
-            self._live_reader.session(link),
-            self._requests.session(link),
-            self._unrouted.session(link),
-            self._retirement.session(link),
-            self._reconciler.session(link),
-            self._admission.session(link),
-        )
+        try:
+            await _all(
+                self._projector.session(link),
+                self._live_reader.session(link),
+                self._requests.session(link),
+                self._unrouted.session(link),
+                self._retirement.session(link),
+                self._reconciler.session(link),
+                self._admission.session(link),
+            )
+        finally:
+            # Where the log was deleted, say, a task that is taken now would be in no record.
+            self.opener.interrupted()
 
     async def _submit_run(self, body: dict[str, Any]) -> None:
         """One run of a recurring schedule."""
@@ -442,7 +446,12 @@ class _Graph:
         elif self._publishing.blocked:
             found.append("The broker is short of memory or disk and takes nothing now.")
         elif not self._can_publish():
-            found.append("The queues on the broker are still being opened.")
+            refused = self._reading.refused or self._publishing.refused
+            found.append(
+                "The queues on the broker are still being opened."
+                if refused is None
+                else f"The queues on the broker cannot be opened: {refused}"
+            )
         return found
 
 

@@ -115,6 +115,8 @@ class Connection:
         self._supervisor: asyncio.Task[None] | None = None
         self.last_error: Exception | None = None
         """Why the latest attempt to connect failed; None while connected."""
+        self.refused: OperatorError | None = None
+        """What an operator must put right before a session can go on; None while one does."""
 
     async def __aenter__(self) -> Self:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
@@ -177,9 +179,12 @@ class Connection:
             try:
                 await session(link)
             except BrokerUnavailable as exc:
+                self.refused = None
                 logger.info("session interrupted", extra={"connection": self.name, "why": str(exc)})
             except OperatorError as exc:
-                logger.error("%s", exc, extra={"connection": self.name})
+                if str(exc) != str(self.refused):
+                    logger.error("%s", exc, extra={"connection": self.name})
+                self.refused = exc
             if loop.time() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))

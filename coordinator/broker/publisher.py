@@ -11,6 +11,7 @@ apart, because only one of them may be repeated without a thought:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple, Self
@@ -18,6 +19,7 @@ from typing import NamedTuple, Self
 from coordinator.errors import (
     BrokerUnavailable,
     ChannelLost,
+    OperatorError,
     OutcomeUnknown,
     PublishRefused,
 )
@@ -31,6 +33,8 @@ __all__ = ["PUBLISH_TIMEOUT", "Outgoing", "Publisher"]
 
 PUBLISH_TIMEOUT = timedelta(seconds=10)
 """Longer than the election of a new leader takes (6 s where a node froze)."""
+
+logger = logging.getLogger(__name__)
 
 WINDOW = 128
 """Messages in flight."""
@@ -61,6 +65,7 @@ class Publisher:
         self._channel: Channel | None = None
         self._ready = asyncio.Event()
         self._overdue = 0
+        self._refusal = ""
         self._session: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -151,6 +156,14 @@ class Publisher:
             sent.result()
         except PublishRefused as exc:
             return exc
+        except OperatorError as exc:
+            # A permission that was taken away may be given back: whoever publishes waits for it.
+            if str(exc) != self._refusal:
+                logger.error("%s", exc, extra={"connection": self._connection.name})
+            self._refusal = str(exc)
+            refused = PublishRefused(str(exc))
+            refused.__cause__ = exc
+            return refused
         except (BrokerUnavailable, asyncio.CancelledError) as exc:
             unknown = OutcomeUnknown(f"The connection was lost before the broker answered: {exc}")
             unknown.__cause__ = exc

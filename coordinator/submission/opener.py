@@ -91,6 +91,10 @@ class SourceOpener:
         self._link = link
         self._changed.set()
 
+    def interrupted(self) -> None:
+        """What was declared may be gone: nothing is ensured until it is restored."""
+        self._link = None
+
     async def ensure(
         self, source: Source, requirements: Requirements, *, again: bool = False
     ) -> None:

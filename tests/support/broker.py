@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shlex
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import aiormq
 
 from coordinator.broker.node import EmbeddedNode
+from coordinator.broker.node_server import MOUNT_POINT, ServerBinaries
 
 from .management import ManagementApi
 from .sources import BrokerSource
@@ -43,6 +46,8 @@ class Node(Protocol):
         """Let it hang: connections stay open and nothing answers."""
 
     async def resume(self) -> None: ...
+    async def ctl(self, *words: str) -> str:
+        """Run `rabbitmqctl` on it; what it printed."""
 
 
 class Broker:
@@ -122,6 +127,10 @@ class OwnBroker(Broker):
     async def resume(self) -> None:
         await self.node.resume()
 
+    async def ctl(self, *words: str) -> str:
+        """Run `rabbitmqctl` on it; what it printed."""
+        return await self.node.ctl(*words)
+
 
 class LocalNode(EmbeddedNode):
     """A private node that a test may treat badly."""
@@ -135,6 +144,28 @@ class LocalNode(EmbeddedNode):
 
     async def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
+
+    async def ctl(self, *words: str) -> str:
+        server = self._server
+        assert isinstance(server, ServerBinaries)
+        folder = self._files.folder
+        command = [str(server.script.with_name("rabbitmqctl")), *words]
+        if server.root is not None:
+            steps = (
+                f"mount --bind {shlex.quote(str(folder))} {server.root}{MOUNT_POINT}",
+                f"exec chroot {server.root} {shlex.join(command)}",
+            )
+            command = ["unshare", "--mount", "sh", "-ec", "\n".join(steps)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=server.server(folder, self._ports).env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        printed = (await process.communicate())[0].decode()
+        assert process.returncode == 0, printed
+        return printed
 
 
 def own_node(source: BrokerSource, data_dir: Path) -> Node:

@@ -68,5 +68,11 @@ class ContainerNode:
     async def resume(self) -> None:
         await self._tell("unpause")
 
+    async def ctl(self, *words: str) -> str:
+        container = self._container.get_wrapped_container()
+        status, printed = await asyncio.to_thread(container.exec_run, ["rabbitmqctl", *words])
+        assert status == 0, printed
+        return str(printed, "utf-8", "replace")
+
     async def _tell(self, verb: str) -> None:
         await asyncio.to_thread(getattr(self._container.get_wrapped_container(), verb))
