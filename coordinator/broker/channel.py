@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiormq
 from pamqp import commands
@@ -21,12 +21,13 @@ from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
+from .sending import Sending
 from .translation import translated
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
-__all__ = ["ANSWER_TIMEOUT", "Channel", "Delivery", "Depth"]
+__all__ = ["ANSWER_TIMEOUT", "Channel", "Delivery", "Depth", "confirmed"]
 
 ANSWER_TIMEOUT = 15.0
 """Seconds for the broker's answer to anything but a publish: longer than the election of a
@@ -93,7 +94,8 @@ class Channel:
     """
 
     def __init__(self, raw: AbstractChannel) -> None:
-        self._raw = cast("aiormq.Channel", raw)  # whose publish can leave the socket's drain out
+        self._raw = cast("aiormq.Channel", raw)
+        self._sending = Sending(self._raw)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
 
@@ -239,23 +241,26 @@ class Channel:
 
     # --- publishing ---------------------------------------------------------------------------
 
+    def send(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> asyncio.Future[Any]:
+        """Publish, and return at once: `confirmed` tells how it ended. Unbounded in time: see
+        `Publisher`, which is not.
+        """
+        with translated(f"publishing to {exchange or key!r}"):
+            return self._sending.send(message, exchange=exchange, key=key, mandatory=mandatory)
+
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None:
         """Returns when the broker has confirmed, where the channel has confirms on.
 
         Raises `PublishRefused` where the broker says no (a nack, or nothing bound and
-        ``mandatory``). Unbounded in time: see `Publisher`, which is not.
+        ``mandatory``).
         """
-        with translated(f"publishing to {exchange or key!r}"):
-            await self._raw.basic_publish(
-                message.body,
-                exchange=exchange,
-                routing_key=key,
-                properties=_properties(message),
-                mandatory=mandatory,
-                wait=False,
-            )
+        sent = self.send(message, exchange=exchange, key=key, mandatory=mandatory)
+        await asyncio.wait([sent])
+        confirmed(sent)
 
     def _delivery(self, raw: DeliveredMessage) -> Delivery:
         return Delivery(
@@ -280,22 +285,10 @@ async def _asking(doing: str) -> AsyncIterator[None]:
             yield
 
 
-def _properties(message: Message) -> aiormq.spec.Basic.Properties:
-    expiration = None
-    if message.expiration is not None:
-        expiration = str(max(0, int(message.expiration / timedelta(milliseconds=1))))
-    return aiormq.spec.Basic.Properties(
-        content_type=message.content_type,
-        headers=dict(message.headers) or None,
-        delivery_mode=2 if message.persistent else 1,
-        correlation_id=message.correlation_id,
-        reply_to=message.reply_to,
-        expiration=expiration,
-        message_id=message.message_id,
-        timestamp=message.timestamp,
-        message_type=message.type,
-        user_id=message.user_id,
-    )
+def confirmed(sent: asyncio.Future[Any]) -> None:
+    """How a publish that was answered ended: raises what `Channel.publish` does."""
+    with translated("publishing"):
+        sent.result()
 
 
 def _message(raw: DeliveredMessage) -> Message:
