@@ -29,7 +29,7 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
     """Delete these tasks, their events and what waits in the outbox for them; return how many were
     there. Which of them may go is the caller's to say: see `Task.gone`.
     """
-    keep_writers_out(connection)
+    keep_writers_out(connection, schema.events)
     tasks, events, outbox = schema.tasks, schema.events, schema.outbox
     counted, found = NOTHING, 0
     for ids in chunks(task_ids):

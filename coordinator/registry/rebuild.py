@@ -46,7 +46,8 @@ def rebuild(connection: Connection, told: Callable[[int], object] | None = None)
     What heartbeats told of the agents stays, since no event tells of it; so does the outbox.
     """
     take_time(connection)
-    keep_writers_out(connection)
+    # Events for the projector, which adds them before it writes anything else; agents for snapshots.
+    keep_writers_out(connection, schema.events, schema.agents)
     heard = _heard(connection)
     for table in (schema.tasks, schema.totals, schema.agents, schema.sources):
         connection.execute(table.delete())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -84,7 +84,15 @@ class Snapshots:
                 rows += (self._row_of(known) for known in some if known.agent_id in self._agents)
                 await asyncio.sleep(0)
             if rows:
-                await self._ledger.write(partial(_write, rows))
+                await self._write(rows, changed[start:])
+
+    async def _write(self, rows: list[dict[str, Any]], changed: Iterable[KnownAgent]) -> None:
+        try:
+            await self._ledger.write(partial(_write, rows))
+        except LedgerUnavailable:
+            for known in changed:
+                known.changed = True  # the next time, then
+            raise
 
     def _restore(self, row: Row[Any]) -> None:
         stated, declared = from_micros(row.stated_at), from_micros(row.declared_at)

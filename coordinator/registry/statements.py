@@ -123,13 +123,15 @@ def _array(kind: sa.types.TypeEngine[Any]) -> sa.ARRAY[Any]:
     return sa.ARRAY(sa.BigInteger() if isinstance(kind, sa.Integer) else kind)
 
 
-def keep_writers_out(connection: Connection) -> None:
-    """Wait for those who add events now, and let no other until this transaction ends.
+def keep_writers_out(connection: Connection, *tables: sa.Table) -> None:
+    """Wait for those who write to ``tables`` now, and let no other until this transaction ends. Who
+    names several has them in the order in which the projector writes to them.
 
     With SQLite that is so from the start: see `engines`.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+        names = ", ".join(table.name for table in tables)
+        connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def take_time(connection: Connection) -> None:
