@@ -229,7 +229,9 @@ class _Requirements:
     def of_lane(self, lane: str) -> Requirements:
         """Of a lane that has tasks in the ledger."""
         if lane not in self._lanes:
-            found = self._of_source(lane) or self._of_messages(lane)
+            found = self._of_source(lane)
+            if found is None:
+                found = self._of_messages(lane)
             self._lanes[lane] = Requirements.from_dict(found)
         return self._lanes[lane]
 
@@ -241,8 +243,13 @@ class _Requirements:
     def _of_messages(self, lane: str) -> Any:
         """Of a lane that is retired, or whose opening is not folded yet."""
         events = schema.events.c
-        task = sa.select(table.c.submission).where(table.c.lane == lane).limit(1).scalar_subquery()
-        query = sa.select(events.data).where(events.id == task, events.agent_id == "")
+        task = sa.select(table.c.submission).where(table.c.lane == lane)
+        task = task.order_by(table.c.submitted_at).limit(
+            1
+        )  # the order of the index: or it is not used
+        query = sa.select(events.data).where(
+            events.id == task.scalar_subquery(), events.agent_id == ""
+        )
         return (self._first(query) or {}).get("task", {}).get("requirements")
 
     def _first(self, query: sa.Select[Any]) -> Any:

@@ -1,0 +1,111 @@
+"""How each database goes about the questions that are asked often: by an index, however many tasks have
+ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.registry import retention
+from coordinator.registry.idle_sources import _standing
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.overdue import overdue
+from coordinator.registry.queue_lines import oldest_waiting
+from coordinator.registry.task_filter import ANY_TASK, TaskFilter
+from coordinator.registry.task_pages import Place, page_of
+from tests.unit.registry.answers import stored
+from tests.unit.registry.many_tasks import ENDED, fill, plan
+from tests.unit.registry.test_task_pages import opened
+
+LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
+GPU = Requirements(capabilities=("gpu",))
+
+Question = Callable[[Connection], object]
+
+
+def page(wanted: TaskFilter, after: Place | None = None) -> Question:
+    return partial(page_of, wanted=wanted, after=after, limit=50)
+
+
+QUESTIONS: dict[str, tuple[Question, str]] = {
+    "the newest tasks": (page(ANY_TASK), "tasks_by_submission"),
+    "tasks far down": (page(ANY_TASK, Place(1000 * ENDED // 2, "t")), "tasks_by_submission"),
+    "of a state": (page(TaskFilter(states=frozenset({State.QUEUED}))), "tasks_by_state"),
+    "of states": (
+        page(TaskFilter(states=frozenset({State.DEAD, State.RUNNING}))),
+        "tasks_by_state",
+    ),
+    "of a priority": (
+        page(TaskFilter(priorities=frozenset({Priority.LOW, Priority.HIGH}))),
+        "tasks_by_priority",
+    ),
+    "of a type": (page(TaskFilter(task_type="type-3")), "tasks_by_type"),
+    "of an agent": (page(TaskFilter(agent_id="agent-7")), "tasks_by_agent"),
+    "of a requirement": (
+        page(TaskFilter(capabilities=frozenset({"gpu"}))),
+        "tasks_by_lane",
+    ),
+    "in between": (
+        page(TaskFilter(since=datetime.fromtimestamp(3, UTC), until=LONG_AGO)),
+        "tasks_by_submission",
+    ),
+    "the oldest that waits": (oldest_waiting, "tasks_queued"),
+    "whether a queue is used": (
+        partial(_standing, Source("cap:gpu", Priority.LOW)),
+        "tasks_",
+    ),
+    "past their deadline": (partial(overdue, LONG_AGO, 100), "tasks_by_deadline"),
+    "old enough to be forgotten": (
+        partial(retention._ended_before, {State.COMPLETED: 10**6}),
+        "tasks_by_end",
+    ),
+    "of which nothing is known": (
+        partial(retention._stubs_before, 10**6, 10**6),
+        "tasks_without_content",
+    ),
+}
+
+
+@contextmanager
+def explained(connection: Connection) -> Iterator[list[str]]:
+    """How every statement on tasks is gone about, as it is asked."""
+    plans: list[str] = []
+
+    def explain(*event: Any) -> None:
+        statement, parameters = event[2], event[3]
+        if statement.startswith(("SELECT", "WITH")) and "tasks" in statement:
+            plans.append(plan(connection, statement, parameters))
+
+    sa.event.listen(connection, "before_cursor_execute", explain)
+    yield plans
+    sa.event.remove(connection, "before_cursor_execute", explain)
+
+
+async def test_each_question_is_led_by_an_index(ledger: Ledger) -> None:
+    await stored(ledger, *opened(GPU))  # of the other lane it is asked what its tasks require
+    await ledger.write(fill)
+
+    def ask(question: Question, connection: Connection) -> list[str]:
+        with explained(connection) as plans:
+            question(connection)
+        return plans
+
+    for name, (question, index) in QUESTIONS.items():
+        plans = await ledger.read(partial(ask, question))
+        assert index in "\n".join(plans), (name, plans)
+        for one in plans:
+            assert not re.search(r"Seq Scan on tasks|SCAN tasks(?! USING)", one), (name, one)
+            if "tasks_by_submission" in one or index.startswith("tasks_by_"):
+                assert "TEMP B-TREE FOR ORDER BY" not in one, (name, one)
