@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import statistics
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -67,7 +68,10 @@ async def measure(parts: Sequence[str], scale: Scale, folder: Path) -> list[Figu
     async with stage(folder, scale) as made:
         for part in parts:
             say(f"measuring {part}")
-            figures += await PARTS[part](made)
+            found = await PARTS[part](made)
+            for figure in found:
+                say(f"  {figure.what}: {statistics.median(figure.rounds):.1f} {figure.unit}")
+            figures += found
     return figures
 
 

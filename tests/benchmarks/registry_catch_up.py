@@ -16,7 +16,7 @@ from coordinator.protocol.topology import LOG, TOPOLOGY, source_topology
 from coordinator.registry.commands import AgentCommands
 from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.projector import BATCH, Projector, Told
+from coordinator.registry.projector import BATCH, SPACING, Projector, Told
 
 from .registry_feed import feeding
 from .registry_stage import SECRET, SQLITE, Stage
@@ -87,7 +87,7 @@ async def _fill(link: Link, amqp_url: str, tasks: int, *, batched: bool) -> None
 
 
 async def _read(link: Link, count: int) -> None:
-    async with BatchReader(link, queue=LOG, name="reader", batch=BATCH) as batches:
+    async with BatchReader(link, queue=LOG, name="reader", batch=BATCH, spacing=SPACING) as batches:
         async for batch in batches:
             count -= len(batch)
             await batches.settle(batch)
