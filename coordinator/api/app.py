@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import (
     agent_pages,
@@ -24,6 +25,7 @@ from . import (
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
+from .hot_submit import HotSubmit
 from .path_segments import PathSegments
 from .rendering import Answer
 from .services import Services
@@ -78,7 +80,7 @@ _TAGS = [
 
 def create_app(services: Services) -> FastAPI:
     """Opens nothing: ``services`` have lives of their own."""
-    app = Documented(
+    app = _Application(
         title=root.TITLE,
         summary=root.DESCRIPTION,
         description=_ABOUT,
@@ -108,7 +110,21 @@ def create_app(services: Services) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
+    app.hot = HotSubmit(services, app.ordinary)
     return app
+
+
+class _Application(Documented):
+    """Asks `HotSubmit` before anything else looks at a request."""
+
+    hot: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.hot or self.ordinary)(scope, receive, send)
+
+    async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything, as the framework does it."""
+        await super().__call__(scope, receive, send)
 
 
 async def _outside_endpoints(request: Request, exc: Exception) -> Answer:

@@ -67,7 +67,8 @@ async def submit_batch(
             f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
             field="tasks",
         )
-    read = [_read(raw, trace(request), wired.max_body_bytes) for raw in body.tasks]
+    traceparent = trace(request.headers.get("traceparent", ""))
+    read = [_read(raw, traceparent, wired.max_body_bytes) for raw in body.tasks]
     if key is None:
         return Answer((await _submitted(read, wired)).body)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from fastapi import Request
-
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import Backoff
@@ -16,8 +14,9 @@ from coordinator.submission.options import Options
 from .instants import instant
 from .rendering import iso
 from .schemas import SubmitTaskBody, TaskRequirements
+from .services import Services
 
-__all__ = ["accepted_shape", "command", "trace"]
+__all__ = ["accepted_shape", "command", "submitted", "trace"]
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -47,10 +46,21 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
     return shape
 
 
-def trace(request: Request) -> str | None:
-    """The request's W3C trace context, for the task to carry on."""
-    value = request.headers.get("traceparent", "")
-    return value if _TRACEPARENT.fullmatch(value) else None
+async def submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
+    """The body of the answer to a submission that was accepted."""
+    accepted = await wired.submitter.submit(wish)
+    answer = {
+        "status": "success",
+        "message": "Task submitted successfully",
+        **accepted_shape(accepted),
+    }
+    warning = await wired.explainer.warning(wish.requirements)
+    return answer if warning is None else answer | {"warning": warning}
+
+
+def trace(traceparent: str) -> str | None:
+    """The W3C trace context in this header of a request, for the task to carry on."""
+    return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
 
 
 def _options(body: SubmitTaskBody) -> Options:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
 from coordinator.domain.claim import Claim
-from coordinator.submission.making import SubmitTask
 from coordinator.submission.once import Worked
 
 from .answers import Submitted, TaskAnswer, TaskStatusAnswer
@@ -19,9 +18,9 @@ from .path_segments import SEGMENT
 from .queue_sizes import by_priority
 from .rendering import Answer, timestamp
 from .schemas import SubmitTaskBody
-from .services import Services, Wired
+from .services import Wired
 from .shapes import task_shape, totals_shape
-from .submissions import accepted_shape, command, trace
+from .submissions import command, submitted, trace
 
 __all__ = ["lookup", "router"]
 
@@ -53,26 +52,15 @@ async def submit_task(
 
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
-    wish = command(body, trace(request))
+    wish = command(body, trace(request.headers.get("traceparent", "")))
     if key is None:
-        return Answer(await _submitted(wish, wired))
+        return Answer(await submitted(wish, wired))
 
     async def work(claim: Claim) -> Worked:
         ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
-        return Worked(body=await _submitted(ours, wired))
+        return Worked(body=await submitted(ours, wired))
 
     return await once(key, request, wired, operation="submit", work=work)
-
-
-async def _submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
-    accepted = await wired.submitter.submit(wish)
-    answer = {
-        "status": "success",
-        "message": "Task submitted successfully",
-        **accepted_shape(accepted),
-    }
-    warning = await wired.explainer.warning(wish.requirements)
-    return answer if warning is None else answer | {"warning": warning}
 
 
 @router.get(
