@@ -12,8 +12,9 @@
 * take: one `basic.get` for each free slot; started at once;
 * focus: tasks of a few milliseconds are pushed, as fast as plain prefetch, from the best queue while it
   is the best, with a look every 50 ms;
-* rest: short naps, and after a quiet second a seat at the door of a few queues: a consumer with a
-  prefetch of one. What a door pushes to an agent that is busy by then is given back.
+* rest: short naps, and after a quiet second (sooner with slots to spare) a seat at the door of a few
+  queues: a consumer with a prefetch of one, or of its share of the free slots. What a door pushes to an
+  agent that is busy by then is given back.
 
 Strict priority follows, but for what is in hand and for work that came since the last look.
 """
@@ -64,6 +65,10 @@ included."""
 
 QUIET = (1.0, 2.0)
 """Seconds without work, by chance between these, after which an agent takes a seat."""
+
+QUIET_TO_SPARE = 0.05
+"""The same for an agent that has slots to spare: it need not leave when it is given a task, so sitting
+down costs the broker nothing again, and the next task starts as soon as it comes."""
 
 MAX_UNTOLD = 400
 """Outcomes that the broker has not confirmed: with more, nothing is taken until it does."""
@@ -186,11 +191,13 @@ class Taking:
 
     async def _rest(self, sight: Sight) -> None:
         quiet = self._loop.time() - self._bench.last_change
-        if quiet > self._quiet:
-            for source in places(sight.depths or {}, self._push.on, self._rng):
+        if quiet > (QUIET_TO_SPARE if self._bench.free > 1 else self._quiet):
+            doors = places(sight.depths or {}, self._push.on, self._rng)
+            window = max(1, self._bench.free // max(1, len(doors) + len(self._push.on)))
+            for source in doors:
                 if not self._bench.free or self._stop.is_set():
                     return
-                await self._push.start(source, what="door", window=1)
+                await self._push.start(source, what="door", window=window)
         glances = -(-len(self._sources) // PEEK)
         full_look = self._looked + max(FULL_LOOK, 4 * sight.cost)
         while not self._bench.changed.is_set() and self._loop.time() < full_look:
