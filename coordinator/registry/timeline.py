@@ -108,4 +108,11 @@ def _details(data: TaskEvent) -> dict[str, Any]:
     return details
 
 
-_OF_MESSAGES = {"priority", "max_attempts", "timeout_seconds", "not_before", "expires_at"}
+_OF_MESSAGES = {
+    "priority",
+    "max_attempts",
+    "timeout_seconds",
+    "not_before",
+    "expires_at",
+    "republished",
+}

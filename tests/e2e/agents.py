@@ -19,8 +19,11 @@ agent = Agent(
 
 @agent.task()
 async def work(task: Task) -> dict[str, Any]:
-    """Take as long as the environment says, and tell who did it; fail as often as the task asks."""
+    """Take as long as the environment says, and tell who did it; fail as often as the task asks,
+    or die of it."""
     delay = float(task.data.get("work_ms", os.environ.get("E2E_WORK_MS", "0"))) / 1000
+    if task.data.get("deadly"):
+        os._exit(1)
     if delay:
         await asyncio.sleep(delay)
     if task.attempt <= task.data.get("failures", 0):

@@ -98,12 +98,17 @@ async def spawned(
 
 @contextlib.asynccontextmanager
 async def service(
-    amqp_url: str, data_dir: Path, *, port: int = 0, environment: Mapping[str, str] | None = None
+    amqp_url: str,
+    data_dir: Path,
+    *,
+    port: int = 0,
+    environment: Mapping[str, str] | None = None,
+    module: str = "coordinator.cli",
 ) -> AsyncIterator[tuple[Process, str]]:
     """`coordinator serve` as a process; yields it and its base URL once it listens, which is before
-    it is `ready` to take tasks.
+    it is `ready` to take tasks. ``module`` is for one that does more than that.
     """
-    command = [sys.executable, "-m", "coordinator.cli", "serve"]
+    command = [sys.executable, "-m", module, "serve"]
     command += ["--amqp-url", amqp_url, "--data-dir", str(data_dir), "--port", str(port)]
     output = data_dir / "serve.out"
     async with spawned(*command, output=output, environment=environment) as process:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from consumers import Task
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Connection
+from coordinator.broker.drain import drain
+from coordinator.broker.publisher import Outgoing, Publisher
 from coordinator.protocol.events import TaskCompleted
-from tests.support.broker import Node, own_node
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.message import Message
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.topology import source_topology
+from tests.support.broker import Node, OwnBroker, own_node
 from tests.support.field import Field, any_lane
+from tests.support.management import ManagementApi
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
 NORMAL = any_lane("normal")
+LONG = Source(lane_name(Requirements(), long=True), Priority.NORMAL)
 
 IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
 """Closes the channel of whoever holds a message for two seconds, as others do after half an hour."""
@@ -70,3 +81,106 @@ async def test_a_task_that_outlasts_the_brokers_patience_is_done_once_and_report
         assert await field.depth(NORMAL) == 0
         assert sorted(field.started()) == sorted([long, *short])
         assert len(field.heard(TaskCompleted)) == 6
+
+
+class Disk:
+    """Small messages through one queue while another message is held, and what stays on the disk.
+
+    RabbitMQ writes what all quorum queues do into one file, of up to 64 MiB on a private node and
+    512 MiB by default, and only when that is full into files of each queue, of which it deletes those
+    that nobody needs any more. Here it is told to do so after each round instead, so that a few
+    messages show what hundreds of thousands would.
+    """
+
+    ROUND = 5000
+
+    def __init__(self, broker: OwnBroker, folder: Path) -> None:
+        self._broker = broker
+        self._folder = folder
+        self.sizes: list[int] = []
+
+    async def measure(self, held_on: Source, *, rounds: int) -> None:
+        async with (
+            Connection(self._broker.url, name="holder") as holding,
+            Connection(self._broker.url, name="traffic") as connection,
+            Publisher(connection) as publisher,
+        ):
+            channel = await (await holding.opened_or_refused()).channel()
+            await channel.declare(source_topology(NORMAL))
+            await channel.declare(source_topology(held_on))
+            await publisher.ready()
+            held = Message(body=b"held")
+            await publisher.publish(held, exchange="", key=held_on.queue, mandatory=True)
+            holder = await channel.get(held_on.queue)
+            assert holder is not None
+            for _ in range(rounds):
+                await self._round(connection, publisher)
+            await holder.ack()
+
+    async def _round(self, connection: Connection, publisher: Publisher) -> None:
+        traffic = Outgoing(Message(body=bytes(400)), "", NORMAL.queue, mandatory=True)
+        assert set(await publisher.publish_all([traffic] * self.ROUND)) == {None}
+        seen = 0
+
+        async def done(batch: list[Delivery]) -> list[Delivery]:
+            nonlocal seen
+            seen += len(batch)
+            return []
+
+        await drain(await connection.opened(), NORMAL.queue, done)
+        assert seen == self.ROUND
+        await self._broker.ctl("eval", "ra_log_wal:force_roll_over(ra_log_wal).")
+        before, now = -1, self._size()
+        while now != before:  # until the files of the queues are written, and the old ones deleted
+            await asyncio.sleep(2)
+            before, now = now, self._size()
+        self.sizes.append(now)
+
+    def _size(self) -> int:
+        found = 0
+        for path in (self._folder / "mnesia").rglob("*"):
+            with suppress(FileNotFoundError):
+                found += path.stat().st_blocks * 512 if path.is_file() else 0
+        return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.any_broker
+@pytest.mark.parametrize("held_on", [LONG, NORMAL], ids=["on-the-long-queue", "on-the-same-queue"])
+async def test_the_disk_stays_flat_while_tasks_pass_one_that_is_held(
+    broker_source: BrokerSource, tmp_path: Path, held_on: Source
+) -> None:
+    """And it does not where the held one is on the same queue: why long tasks have queues of their own."""
+    folder = tmp_path / "node"
+    async with (
+        configured(broker_source, folder, "[].") as node,
+        ManagementApi(
+            node.management_url, username=node.username, password=node.password
+        ) as management,
+    ):
+        disk = Disk(OwnBroker(node, management, name="disk"), folder)
+        await disk.measure(held_on, rounds=4)
+    size = Disk.ROUND * 400
+    if held_on == LONG:
+        assert max(disk.sizes) < disk.sizes[0] + size, disk.sizes
+    else:
+        assert disk.sizes[-1] > disk.sizes[0] + 2 * size, disk.sizes
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+async def test_four_hundred_thousand_tasks_pass_one_that_is_held(
+    broker_source: BrokerSource, tmp_path: Path
+) -> None:
+    folder = tmp_path / "node"
+    async with (
+        configured(broker_source, folder, "[].") as node,
+        ManagementApi(
+            node.management_url, username=node.username, password=node.password
+        ) as management,
+    ):
+        disk = Disk(OwnBroker(node, management, name="disk"), folder)
+        await disk.measure(LONG, rounds=400_000 // Disk.ROUND)
+    print(f"{min(disk.sizes)} to {max(disk.sizes)} bytes")
+    assert max(disk.sizes) < disk.sizes[0] + Disk.ROUND * 400, disk.sizes

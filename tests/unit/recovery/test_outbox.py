@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ from coordinator.registry import schema
 from coordinator.registry.folding import Stored, store
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.outbox_rows import BATCH, CLAIM, UNANSWERED, OutboxRows
+from coordinator.registry.schema import micros
 from coordinator.registry.task_rows import task_of
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
@@ -207,6 +209,54 @@ async def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) 
     assert await world.outbox() == []
     assert await world.look() == POLL
     assert world.attempts() == [("t", 2)]
+
+
+async def test_a_retry_carries_the_trace_context_of_the_submission(world: World) -> None:
+    await world.fold(submitted(traceparent="00-trace"), started(), failed())
+    world.now += PAUSE
+    await world.look()
+    (again,) = world.queue
+    assert again.traceparent == "00-trace"
+    assert again.to_message().headers == {"traceparent": "00-trace"}
+
+
+async def test_a_hundred_thousand_scheduled_tasks_are_not_looked_through(tmp_path: Path) -> None:
+    """What asks for the next one, takes those that are due or cancels one reads an index."""
+    far = micros(at(86_400))
+    row = {"generation": 1, "attempt": 1, "due_at": far, "claimed_until": 0}
+    rows = [row | {"task_id": f"later-{n}"} for n in range(100_000)]
+    plans: list[str] = []
+
+    def explained(connection: sa.Connection, *event: Any) -> None:
+        statement, parameters = event[1:3]
+        cursor = connection.connection.cursor()
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        plans.extend(str(line[3]) for line in cursor.fetchall() if "outbox" in str(line[3]))
+
+    async with a_world(tmp_path) as world:
+        await world.ledger.write(lambda found: found.execute(schema.outbox.insert(), rows))
+        await world.fold(submitted("now", not_before=START))
+
+        def watched(work: Callable[[sa.Connection], Any]) -> Callable[[sa.Connection], Any]:
+            def run(connection: sa.Connection) -> Any:
+                sa.event.listen(connection, "before_cursor_execute", explained)
+                try:
+                    return work(connection)
+                finally:
+                    sa.event.remove(connection, "before_cursor_execute", explained)
+
+            return run
+
+        read, write = world.ledger.read, world.ledger.write
+        world.ledger.read = lambda work: read(watched(work))  # type: ignore[method-assign]
+        world.ledger.write = lambda work: write(watched(work))  # type: ignore[method-assign]
+        await world.look()
+        await world.rows.withdraw("later-5", 1)
+        assert world.attempts() == [("now", 1)]
+        assert len(plans) >= 3
+        assert all("SEARCH" in plan or "USING INDEX" in plan for plan in plans), plans
+        count = sa.select(sa.func.count()).select_from(schema.outbox)
+        assert await read(lambda found: found.execute(count).scalar()) == 99_999
 
 
 async def test_what_is_due_soon_is_waited_for_exactly(world: World) -> None:
