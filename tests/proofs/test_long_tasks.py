@@ -19,7 +19,7 @@ from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.topology import source_topology
+from coordinator.protocol.topology import TOPOLOGY, source_topology
 from tests.support.broker import Node, OwnBroker, own_node
 from tests.support.field import Field, any_lane
 from tests.support.management import ManagementApi
@@ -106,6 +106,7 @@ class Disk:
             Publisher(connection) as publisher,
         ):
             channel = await (await holding.opened_or_refused()).channel()
+            await channel.declare(TOPOLOGY)
             await channel.declare(source_topology(NORMAL))
             await channel.declare(source_topology(held_on))
             await publisher.ready()
@@ -160,12 +161,12 @@ async def test_the_disk_stays_flat_while_tasks_pass_one_that_is_held(
         ) as management,
     ):
         disk = Disk(OwnBroker(node, management, name="disk"), folder)
-        await disk.measure(held_on, rounds=4)
+        await disk.measure(held_on, rounds=3)
     size = Disk.ROUND * 400
     if held_on == LONG:
         assert max(disk.sizes) < disk.sizes[0] + size, disk.sizes
     else:
-        assert disk.sizes[-1] > disk.sizes[0] + 2 * size, disk.sizes
+        assert disk.sizes[-1] > disk.sizes[0] + size, disk.sizes
 
 
 @pytest.mark.chaos

@@ -220,7 +220,9 @@ async def test_a_retry_carries_the_trace_context_of_the_submission(world: World)
     assert again.to_message().headers == {"traceparent": "00-trace"}
 
 
-async def test_a_hundred_thousand_scheduled_tasks_are_not_looked_through(tmp_path: Path) -> None:
+async def test_a_hundred_thousand_scheduled_tasks_are_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What asks for the next one, takes those that are due or cancels one reads an index."""
     far = micros(at(86_400))
     row = {"generation": 1, "attempt": 1, "due_at": far, "claimed_until": 0}
@@ -248,8 +250,8 @@ async def test_a_hundred_thousand_scheduled_tasks_are_not_looked_through(tmp_pat
             return run
 
         read, write = world.ledger.read, world.ledger.write
-        world.ledger.read = lambda work: read(watched(work))  # type: ignore[method-assign]
-        world.ledger.write = lambda work: write(watched(work))  # type: ignore[method-assign]
+        monkeypatch.setattr(world.ledger, "read", lambda work: read(watched(work)))
+        monkeypatch.setattr(world.ledger, "write", lambda work: write(watched(work)))
         await world.look()
         await world.rows.withdraw("later-5", 1)
         assert world.attempts() == [("now", 1)]
