@@ -35,8 +35,9 @@ async def test_a_retry_survives_a_kill_at_each_step_and_counts_once(
                 await counted_once(http, step)
             stats = (await get(http, "/tasks/status"))["stats"]
     assert stats["tasks_completed"] == len(STEPS)
-    assert stats["total_assignments"] == 2 * len(STEPS)
-    assert stats["failed_assignments"] == len(STEPS)
+    counted = stats["load_balancer_stats"]
+    assert counted["total_assignments"] == 2 * len(STEPS)
+    assert counted["failed_assignments"] == len(STEPS)
 
 
 def fails_once(task_id: str) -> dict[str, Any]:

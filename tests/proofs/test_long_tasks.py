@@ -145,9 +145,8 @@ class Disk:
         return found
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.any_broker
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("held_on", [LONG, NORMAL], ids=["on-the-long-queue", "on-the-same-queue"])
 async def test_the_disk_stays_flat_while_tasks_pass_one_that_is_held(
     broker_source: BrokerSource, tmp_path: Path, held_on: Source
