@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from tests.support.running_system import System
 from tests.support.waiting import eventually
 
 from .blocks import ROOT, Block
@@ -25,13 +26,13 @@ PATIENCE = 90.0
 
 
 class PageRunner:
-    """``folder`` is the page's own; ``api`` and ``amqp_url`` are where the system is."""
+    """``folder`` is the page's own."""
 
-    def __init__(self, folder: Path, *, api: str, amqp_url: str, cache: Path) -> None:
+    def __init__(self, folder: Path, system: System) -> None:
         self._folder = folder
-        self._api = api
+        self._api = system.api
         self._background: list[asyncio.subprocess.Process] = []
-        self._environment = _environment(folder, amqp_url, cache)
+        self._environment = _environment(folder, system)
         self._output = folder / "background.out"
 
     @contextlib.asynccontextmanager
@@ -124,7 +125,7 @@ class PageRunner:
                     break
 
 
-def _environment(folder: Path, amqp_url: str, cache: Path) -> Mapping[str, str]:
+def _environment(folder: Path, system: System) -> Mapping[str, str]:
     clean = {
         name: value
         for name, value in os.environ.items()
@@ -134,8 +135,9 @@ def _environment(folder: Path, amqp_url: str, cache: Path) -> Mapping[str, str]:
     return clean | {
         "PATH": os.pathsep.join(path),
         "PYTHONPATH": str(ROOT),
-        "COORDINATOR_AMQP_URL": amqp_url,
-        "XDG_CACHE_HOME": str(cache),
+        "COORDINATOR_AMQP_URL": system.amqp_url,
+        "COORDINATOR_DATA_DIR": str(system.data),
+        "XDG_CACHE_HOME": str(system.cache),
         "COLUMNS": "80",
     }
 

@@ -23,12 +23,7 @@ async def test_the_pages_do_what_they_say(
         if not any(block.runs for block in every):
             continue
         name = page.relative_to(ROOT).as_posix()
-        runner = PageRunner(
-            tmp_path / "pages" / page.stem,
-            api=system.api,
-            amqp_url=system.amqp_url,
-            cache=system.cache,
-        )
+        runner = PageRunner(tmp_path / "pages" / page.stem, system)
         with subtests.test(page=name):
             async with runner.running():
                 for block in every:

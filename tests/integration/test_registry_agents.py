@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from consumers import Agent, Task
 from coordinator.broker.channel import Channel
 from coordinator.errors import AgentNotFound
 from coordinator.protocol.commands import (
@@ -40,7 +41,7 @@ from coordinator.protocol.topology import (
 )
 from coordinator.registry.removal import SilentAgents
 from tests.support.broker import Broker
-from tests.support.registering import RegisteringSide, registering_side
+from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
 
 GPU = Requirements(capabilities=("gpu",))
@@ -188,6 +189,28 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     await eventually(lambda: side.registry.agent_now("ada").status == "draining")
     await side.commands.told()
     assert await caller.channel.get(caller.queue) is None
+
+
+async def test_an_agent_that_missed_the_word_of_a_new_queue_serves_it_after_its_next_beat(
+    side: RegisteringSide, broker: Broker, tmp_path: Path
+) -> None:
+    """A real agent: its heartbeat tells which queues it serves, and it does what it is told then."""
+    agent = Agent("ada", amqp_url=broker.url, cache_dir=tmp_path / "cache")
+
+    @agent.task()
+    async def work(_: Task) -> None:
+        pass
+
+    async with agent.running() as life:
+        await life.registered()
+        side.book.add(SOURCE, Requirements())  # it is open, and nobody was told
+        await side.submit("t")
+
+        async def done() -> bool:
+            return (await side.registry.task("t")).state == "completed"
+
+        await eventually(done, timeout=60)
+        assert side.registry.agent_now("ada").status == "active"
 
 
 async def test_an_agent_that_was_out_of_reach_when_it_was_drained_is_told_when_it_beats(

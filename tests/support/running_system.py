@@ -23,6 +23,8 @@ class System:
 
     api: str
     amqp_url: str
+    data: Path
+    """Its data folder."""
     cache: Path
     """Where its agents keep their last registrations."""
 
@@ -33,11 +35,11 @@ async def running_system(
 ) -> AsyncIterator[System]:
     """Yields once all example agents are registered; ends as with Ctrl-C."""
     command = [sys.executable, "-m", "coordinator.cli", "up", "--port", "0"]
-    command += ["--amqp-url", amqp_url, "--data-dir", str(folder / "data")]
-    cache = folder / "cache"
+    data, cache = folder / "data", folder / "cache"
+    command += ["--amqp-url", amqp_url, "--data-dir", str(data)]
     environment = {"XDG_CACHE_HOME": str(cache), **(environment or {})}
     async with spawned(*command, output=folder / "up.out", environment=environment) as process:
         await process.prints(READY)
         found = API.search(process.printed)
         assert found is not None, process.printed
-        yield System(api=found[1], amqp_url=amqp_url, cache=cache)
+        yield System(api=found[1], amqp_url=amqp_url, data=data, cache=cache)
