@@ -1,0 +1,104 @@
+"""The processes that are killed and suspended: coordinators and agents, each started again by whoever
+killed it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.e2e.processes import Process, spawned
+
+__all__ = ["Member", "a_coordinator", "an_agent"]
+
+
+class Member:
+    """A process with a name that is to run all the time. Each of its lives has an output of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._folder = folder
+        self._environment = environment
+        self._lives = 0
+        self._life = AsyncExitStack()
+        self._process: Process | None = None
+
+    @property
+    def running(self) -> Process:
+        assert self._process is not None
+        return self._process
+
+    async def start(self) -> None:
+        self._lives += 1
+        output = self._folder / f"{self.name}.{self._lives}.out"
+        self._process = await self._life.enter_async_context(
+            spawned(*self._command, output=output, environment=self._environment)
+        )
+
+    async def kill(self) -> None:
+        """Without warning, as a crash would."""
+        self.running.signal(signal.SIGKILL)
+        await self.running.wait()
+        await self._life.aclose()
+
+    def suspend(self) -> None:
+        self.running.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.running.signal(signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """In good order; fails where that does not work, or where it had ended by itself."""
+        self.running.signal(signal.SIGTERM)
+        status = await self.running.wait(within=120)
+        assert status == 0, f"{self.name} ended with {status}: {self.running.printed[-3000:]}"
+        await self._life.aclose()
+
+    async def end(self) -> None:
+        """In any way, where it still runs."""
+        if self._process is not None and not self._process.ended:
+            await self.kill()
+
+
+def an_agent(
+    name: str, *, amqp_url: str, folder: Path, executions: Path, capabilities: str, slots: int
+) -> Member:
+    return Member(
+        name,
+        [sys.executable, "-m", "consumers", "tests.chaos.agents:agent"],
+        folder=folder,
+        environment={
+            "COORDINATOR_AMQP_URL": amqp_url,
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "CHAOS_AGENT": name,
+            "CHAOS_CAPABILITIES": capabilities,
+            "CHAOS_EXECUTIONS": str(executions),
+            "CHAOS_SLOTS": str(slots),
+        },
+    )
+
+
+def a_coordinator(
+    name: str, *, amqp_url: str, port: int, folder: Path, database_url: str
+) -> Member:
+    command = [sys.executable, "-m", "coordinator.cli", "serve", "--port", str(port)]
+    return Member(
+        name,
+        [*command, "--data-dir", str(folder)],
+        folder=folder,
+        environment={
+            "COORDINATOR_AMQP_URL": amqp_url,
+            "COORDINATOR_DATABASE_URL": database_url,
+        },
+    )

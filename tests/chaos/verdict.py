@@ -1,0 +1,148 @@
+"""What must be so when everything has come to rest, whatever was done to the system."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import ENDED
+from coordinator.registry import schema
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.rebuild import rebuild
+from tests.chaos.book import Book
+from tests.chaos.executions import Record, explained
+from tests.chaos.faults import Injected
+from tests.chaos.workload import Wish
+from tests.unit.registry.answers import answers, totals_agree
+
+__all__ = ["Verdict", "all_ended", "judge"]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """Empty lists are good news."""
+
+    problems: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Answered 200, and not in exactly one terminal state."""
+    extra: list[Injected | None] = field(default_factory=list)
+    """What explains each execution beyond those that were due; None for an answer "unknown"."""
+    states: Counter[str] = field(default_factory=Counter)
+
+    def expect(self, good: bool, problem: str) -> None:
+        if not good:
+            self.problems.append(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    state: str
+    known: bool
+
+
+async def all_ended(ledger: Ledger, accepted: set[str]) -> bool:
+    """Whether nothing is under way any more, and nothing is missing."""
+    tasks = schema.tasks
+
+    def under_way(connection: Connection) -> bool:
+        query = sa.select(sa.func.count()).where(tasks.c.state.not_in(sorted(ENDED)))
+        if connection.execute(query).scalar():
+            return True
+        ended = connection.execute(sa.select(tasks.c.task_id)).scalars()
+        return not accepted <= set(ended)
+
+    return not await ledger.read(under_way)
+
+
+async def judge(ledger: Ledger, book: Book, record: Record, faults: Sequence[Injected]) -> Verdict:
+    """Over a ledger that nobody writes to any more."""
+    verdict = Verdict()
+    rows = await ledger.read(_rows)
+    verdict.states.update(row.state for row in rows.values())
+    _judge_ends(verdict, rows, book)
+    idle = [
+        one for one, row in rows.items() if row.state == "completed" and one not in record.by_task
+    ]
+    verdict.expect(not idle, f"completed, and never executed: {idle[:5]}")
+    _judge_executions(verdict, book, record, faults)
+    await _judge_ledger(verdict, ledger)
+    return verdict
+
+
+def _rows(connection: Connection) -> dict[str, _Row]:
+    columns = schema.tasks.c
+    query = sa.select(columns.task_id, columns.state, columns.content)
+    return {row.task_id: _Row(row.state, row.content > 0) for row in connection.execute(query)}
+
+
+def _judge_ends(verdict: Verdict, rows: dict[str, _Row], book: Book) -> None:
+    verdict.lost = [
+        task_id
+        for task_id in book.accepted
+        if task_id not in rows or not rows[task_id].known or rows[task_id].state not in ENDED
+    ]
+    verdict.expect(not verdict.lost, f"{len(verdict.lost)} tasks are lost: {verdict.lost[:5]}")
+    reversed_ = [one for one in book.cancelled if rows[one].state not in ENDED]
+    verdict.expect(not reversed_, f"cancelled, and going on: {reversed_[:5]}")
+    going_on = [one for one, row in rows.items() if row.state not in ENDED]
+    verdict.expect(not going_on, f"not ended: {going_on[:5]}")
+    strangers = rows.keys() - book.accepted.keys() - set(book.ids.values())
+    verdict.expect(
+        len(strangers) <= book.nameless,
+        f"{len(strangers)} tasks under ids that nobody was told, and only {book.nameless} requests"
+        f" without an answer: {sorted(strangers)[:5]}",
+    )
+
+
+def _judge_executions(
+    verdict: Verdict, book: Book, record: Record, faults: Sequence[Injected]
+) -> None:
+    wishes: dict[str, Wish] = dict(book.accepted)
+    by_number = {wish.number: wish for wish in book.in_doubt.values()}
+    unexplained: list[str] = []
+    for task_id, executions in record.by_task.items():
+        wish = wishes.get(task_id) or by_number.get(executions[0].number)
+        if wish is None:
+            refused = executions[0].number in book.refused
+            what = "was told to be not sent" if refused else "is nobody's"
+            verdict.problems.append(f"{task_id} was executed and {what}")
+            continue
+        unknown = book.doubts[wish.number]
+        extra = explained(executions, due=wish.due, unknown=unknown, faults=faults)
+        if extra is None:
+            unexplained.append(f"{task_id}: {executions}")
+        else:
+            verdict.extra += extra
+    verdict.expect(
+        not unexplained,
+        f"{len(unexplained)} tasks were executed more often than faults explain: {unexplained[:3]}",
+    )
+
+
+async def _judge_ledger(verdict: Verdict, ledger: Ledger) -> None:
+    waiting = sa.select(sa.func.count()).select_from(schema.outbox)
+    outbox = await ledger.read(lambda connection: connection.execute(waiting).scalar_one())
+    verdict.expect(outbox == 0, f"{outbox} attempts are still to be published")
+    reasons = sa.select(schema.parked.c.reason)
+    parked = await ledger.read(lambda connection: connection.execute(reasons).scalars().all())
+    verdict.expect(not parked, f"{len(parked)} messages are parked: {parked[:3]}")
+    verdict.expect(await totals_agree(ledger), "the totals are not what the tasks add up to")
+    live = await answers(ledger)
+    await ledger.write(rebuild)
+    again = await answers(ledger)
+    for name in live:
+        verdict.expect(
+            again[name] == live[name],
+            f"a rebuild gives other {name}: {_first_difference(live[name], again[name])}",
+        )
+
+
+def _first_difference(live: list[object], again: list[object]) -> str:
+    for mine, theirs in zip(live, again, strict=False):
+        if mine != theirs:
+            return f"{mine} became {theirs}"
+    return f"{len(live)} rows became {len(again)}"
