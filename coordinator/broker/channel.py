@@ -23,6 +23,7 @@ from coordinator.protocol.topology import Topology
 
 from .sending import Sending
 from .translation import translated
+from .while_open import WhileOpen
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -98,6 +99,7 @@ class Channel:
         self._sending = Sending(self._raw)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
+        self._while_open = WhileOpen(raw.closing)
 
     @property
     def open(self) -> bool:
@@ -228,15 +230,15 @@ class Channel:
     # --- settling -----------------------------------------------------------------------------
 
     async def ack(self, tag: int, *, multiple: bool = False) -> None:
-        with translated("acknowledging"):
+        with translated("acknowledging"), self._while_open():
             await self._raw.basic_ack(tag, multiple=multiple, wait=False)
 
     async def nack(self, tag: int, *, multiple: bool = False) -> None:
-        with translated("giving back"):
+        with translated("giving back"), self._while_open():
             await self._raw.basic_nack(tag, multiple=multiple, requeue=True, wait=False)
 
     async def reject(self, tag: int) -> None:
-        with translated("rejecting"):
+        with translated("rejecting"), self._while_open():
             await self._raw.basic_reject(tag, requeue=False, wait=False)
 
     # --- publishing ---------------------------------------------------------------------------

@@ -33,6 +33,8 @@ class Sending:
         self._raw = raw
         self._waiting: list[bytes] = []
         self._writing: asyncio.Task[None] | None = None
+        self._closing = raw.closing
+        self._closing.add_done_callback(self._end)
 
     def send(
         self, message: Message, *, exchange: str, key: str, mandatory: bool
@@ -90,6 +92,13 @@ class Sending:
         while self._waiting:
             await self._raw.write_queue.put(self._next())
         self._writing = None
+
+    def _end(self, closing: asyncio.Future[Any]) -> None:
+        """Nobody empties the driver's queue any more; what waits to be answered the driver ends."""
+        if not closing.cancelled():
+            closing.exception()
+        if self._writing is not None:
+            self._writing.cancel()
 
     def _next(self) -> ChannelFrame:
         payload = b"".join(self._waiting)
