@@ -122,7 +122,7 @@ class TaskMaker:
         """
         options = command.options
         same = (
-            command.task_data == known.task_data
+            _work(command.task_data) == _work(known.task_data)
             and command.priority == known.priority
             and command.requirements == known.wanted
             and command.timeout_seconds == known.timeout_seconds
@@ -137,3 +137,8 @@ class TaskMaker:
                 f"The task_id {known.task_id!r} was used before, for another task: choose a new one"
             )
         return Accepted.of(known)
+
+
+def _work(task_data: dict[str, Any]) -> dict[str, Any]:
+    """Without the id: who was answered "unknown" is told one, to be submitted again with."""
+    return {name: value for name, value in task_data.items() if name != "task_id"}

@@ -265,6 +265,17 @@ async def test_another_task_under_a_used_id_is_a_conflict(
     assert len(broker.published) == 1
 
 
+async def test_a_task_without_an_id_may_be_submitted_again_with_the_id_that_it_was_given(
+    submitter: Submitter, broker: Broker
+) -> None:
+    first = await submitter.submit(wish(task_data={"n": 1}))
+    again = {"task_id": first.task_id, "n": 1}
+    assert await submitter.submit(wish(task_data=again)) == first
+    with pytest.raises(Conflict):
+        await submitter.submit(wish(task_data=again | {"n": 2}))
+    assert len(broker.published) == 1
+
+
 async def test_one_id_submitted_many_times_at_once_is_published_once(
     submitter: Submitter, broker: Broker
 ) -> None:
