@@ -60,15 +60,15 @@ class Load:
         self._clients: list[httpx.AsyncClient] = []
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, *, producers: int = PRODUCERS) -> AsyncIterator[None]:
         """Ends once every request has its answer. Raises what no service may answer."""
-        async with asyncio.TaskGroup() as producers:
+        async with asyncio.TaskGroup() as producing:
             self._clients = [
                 httpx.AsyncClient(base_url=url, timeout=REQUEST_TIMEOUT, trust_env=False)
                 for url in self._urls
             ]
-            for _ in range(PRODUCERS):
-                producers.create_task(self._produce())
+            for _ in range(producers):
+                producing.create_task(self._produce())
             try:
                 yield
             finally:

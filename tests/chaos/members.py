@@ -100,5 +100,6 @@ def a_coordinator(
         environment={
             "COORDINATOR_AMQP_URL": amqp_url,
             "COORDINATOR_DATABASE_URL": database_url,
+            "COORDINATOR_RECONCILE_AFTER": "30",
         },
     )

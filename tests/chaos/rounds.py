@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -25,7 +26,7 @@ from tests.chaos.nodes import Nodes
 from tests.chaos.plan import Plan
 from tests.chaos.system import System, started
 from tests.chaos.table import TABLE, Row, by_kind, longest_gap
-from tests.chaos.verdict import Verdict, all_ended, judge
+from tests.chaos.verdict import Verdict, judge, under_way
 from tests.chaos.workload import one_for_each_queue, wishes
 from tests.support.waiting import eventually
 
@@ -36,6 +37,9 @@ BACKLOG = 3000
 
 AHEAD = 0.1
 """How far, of the whole, load and faults may be ahead of each other."""
+
+NUDGE_EVERY = 20
+"""Seconds."""
 
 RESTED = 400.0
 """Seconds within which everything comes to rest after the last fault."""
@@ -53,10 +57,10 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
     record = Record(folder / "executions")
     async with started(nodes, folder, database_url, rng=rng) as system:
         say("all started")
-        faults = await _load_and_faults(plan, system, book, record, rng)
+        load, faults = await _load_and_faults(plan, system, book, record, rng)
         async with Ledger(database_url) as ledger:
             say("the load is over")
-            await eventually(lambda: all_ended(ledger, set(book.accepted)), timeout=RESTED)
+            await _ended(ledger, book, load)
             await eventually(lambda: _nothing_waits(system), timeout=RESTED)
             say("everything has ended")
             stats = [await _statistics(url) for url in system.urls]
@@ -74,7 +78,7 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
 
 async def _load_and_faults(
     plan: Plan, system: System, book: Book, record: Record, rng: random.Random
-) -> Sequence[Injected]:
+) -> tuple[Load, Sequence[Injected]]:
     targets = Targets(
         agents=system.agents,
         coordinators=system.coordinators,
@@ -109,7 +113,7 @@ async def _load_and_faults(
         say("every queue is open")
         await faults.run(plan.faults)
         await eventually(lambda: len(book.accepted) >= plan.tasks, timeout=RESTED)
-    return faults.injected
+    return load, faults.injected
 
 
 @asynccontextmanager
@@ -129,6 +133,19 @@ async def _reading(record: Record) -> AsyncIterator[None]:
 
 
 # --- coming to rest ---------------------------------------------------------------------------
+
+
+async def _ended(ledger: Ledger, book: Book, load: Load) -> None:
+    """Whoever waits for others to overtake it (docs/decisions/0012) is given some."""
+    deadline = time.monotonic() + RESTED
+    nudges = 0
+    while left := await under_way(ledger, book):
+        assert time.monotonic() < deadline, f"{len(left)} tasks or more do not end: {left}"
+        nudges += 1
+        if nudges % NUDGE_EVERY == 0:
+            async with load.running(producers=0):
+                await load.submit_all(one_for_each_queue(nudges))
+        await asyncio.sleep(1)
 
 
 async def _statistics(url: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tests.chaos.faults import Injected
 from tests.chaos.workload import Wish
 from tests.unit.registry.answers import answers, totals_agree
 
-__all__ = ["Verdict", "all_ended", "judge"]
+__all__ = ["Verdict", "judge", "under_way"]
 
 
 @dataclass(slots=True)
@@ -44,18 +44,24 @@ class _Row:
     known: bool
 
 
-async def all_ended(ledger: Ledger, accepted: set[str]) -> bool:
-    """Whether nothing is under way any more, and nothing is missing."""
+async def under_way(ledger: Ledger, book: Book) -> list[str]:
+    """What has not ended, for people to read: accepted, or only in doubt; empty at last."""
     tasks = schema.tasks
+    query = sa.select(tasks.c.task_id, tasks.c.state, tasks.c.lane, tasks.c.attempt)
 
-    def under_way(connection: Connection) -> bool:
-        query = sa.select(sa.func.count()).where(tasks.c.state.not_in(sorted(ENDED)))
-        if connection.execute(query).scalar():
-            return True
-        ended = connection.execute(sa.select(tasks.c.task_id)).scalars()
-        return not accepted <= set(ended)
+    def look(connection: Connection) -> list[str]:
+        going_on = tasks.c.state.not_in(sorted(ENDED))
+        found = [
+            f"{row.task_id} ({'accepted' if row.task_id in book.accepted else 'in doubt'}) is"
+            f" {row.state} in {row.lane}, attempt {row.attempt}"
+            for row in connection.execute(query.where(going_on).limit(20))
+        ]
+        if found:
+            return found
+        known = set(connection.execute(sa.select(tasks.c.task_id)).scalars())
+        return [f"{one} (accepted) is not known" for one in book.accepted if one not in known]
 
-    return not await ledger.read(under_way)
+    return await ledger.read(look)
 
 
 async def judge(ledger: Ledger, book: Book, record: Record, faults: Sequence[Injected]) -> Verdict:

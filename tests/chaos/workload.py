@@ -75,14 +75,15 @@ def wishes(rng: random.Random) -> Iterator[Wish]:
         yield Wish(number=number, body=body)
 
 
-def one_for_each_queue() -> list[Wish]:
-    """So that all queues that the load will use are open before the first fault."""
+def one_for_each_queue(time: int = 0) -> list[Wish]:
+    """So that all queues that the load will use are open before the first fault; ``time`` tells those
+    of later times apart."""
     kinds = [(priority, wanted) for priority in Priority for wanted in REQUIREMENTS]
     return [
         Wish(
-            number=-number,
+            number=-number - time * len(kinds),
             body={
-                "task_data": {"number": -number},
+                "task_data": {"number": -number - time * len(kinds)},
                 "priority": priority.value,
                 "requirements": wanted,
             },
