@@ -1,9 +1,7 @@
-"""Prints the table of the long form when the run ends, and writes it where CHAOS_TABLE says."""
+"""Prints the table of the long form when the run ends."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 from tests.chaos.table import TABLE
@@ -14,5 +12,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     terminalreporter.section("chaos")
     terminalreporter.write_line(TABLE.text())
-    if path := os.environ.get("CHAOS_TABLE"):
-        TABLE.write(Path(path))

@@ -210,3 +210,4 @@ def _report(
         working_gap=longest_gap(ends, *span),
     )
     TABLE.add(version, rows, total)
+    TABLE.write()
