@@ -253,6 +253,7 @@ class _Graph:
             ensure=self.opener.ensure,
             secret=secret,
             ready=self._can_publish,
+            catch_up=catching_up.ledger,
         )
         fence = Fence(ledger)
         self._projector = Projector(

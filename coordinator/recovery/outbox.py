@@ -5,7 +5,8 @@
 Every coordinator runs one; a claim keeps them apart, and is renewed while the broker takes its time.
 Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
 its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
-the same id, and the law takes each attempt once.
+the same id, and the law takes each attempt once. What may have been published is left alone until the
+ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice.
 
 After an outage everything that became due meanwhile is published a claim at a time, each confirmed
 before the next, so that submissions find room between.
@@ -16,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import NoReturn, Protocol
@@ -24,6 +25,7 @@ from typing import NoReturn, Protocol
 from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.errors import (
     BrokerUnavailable,
+    LedgerBehind,
     LedgerUnavailable,
     OutcomeUnknown,
     TooManyLanes,
@@ -54,7 +56,9 @@ class Rows(Protocol):
 
     async def next_due(self) -> datetime | None: ...
 
-    async def claim(self) -> list[TaskMessage]: ...
+    async def any_in_doubt(self) -> bool: ...
+
+    async def claim(self, *, in_doubt: bool) -> list[TaskMessage]: ...
 
     async def renew(self, claimed: Sequence[TaskMessage]) -> None: ...
 
@@ -74,7 +78,9 @@ class _Sent(Enum):
 
 
 class OutboxLoop:
-    """``ready`` tells whether the broker would take something now; until then nothing is claimed."""
+    """``ready`` tells whether the broker would take something now; until then nothing is claimed.
+    ``catch_up`` is `registry.catching_up.CatchingUp.ledger`.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class OutboxLoop:
         ensure: Reopen,
         secret: bytes,
         ready: Callable[[], bool],
+        catch_up: Callable[[], Awaitable[None]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._rows = rows
@@ -91,6 +98,7 @@ class OutboxLoop:
         self._ensure = ensure
         self._secret = secret
         self._ready = ready
+        self._catch_up = catch_up
         self._now = now
         self._soon = asyncio.Event()
         self.problem: str | None = None
@@ -122,7 +130,8 @@ class OutboxLoop:
             wait = due - self._now()
             if wait > timedelta():
                 return min(wait, POLL)
-            batch = asyncio.create_task(self._publish_all(await self._rows.claim()))
+            claimed = await self._rows.claim(in_doubt=await self._sure())
+            batch = asyncio.create_task(self._publish_all(claimed))
             try:
                 all_went = await asyncio.shield(batch)
             except asyncio.CancelledError:
@@ -134,7 +143,17 @@ class OutboxLoop:
                 logger.error("the outbox waits for the ledger: %s", exc)
             self.problem = str(exc)
             return POLL
-        return timedelta() if all_went else POLL
+        return timedelta() if claimed and all_went else POLL
+
+    async def _sure(self) -> bool:
+        """Whether all that was published is known, or nothing is due that may have been."""
+        if await self._rows.any_in_doubt():
+            try:
+                await self._catch_up()
+            except (LedgerBehind, BrokerUnavailable) as exc:
+                logger.info("what may have been published waits", extra={"why": str(exc)})
+                return False
+        return True
 
     async def _publish_all(self, tasks: Sequence[TaskMessage]) -> bool:
         """Whether the broker took all of them."""

@@ -5,8 +5,8 @@
      └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
 
 A row also goes when its message was seen in the log, or its task has ended (`folding`). So a row
-whose claim ran out is most often gone; where it is not, its message is published again under the
-same id, and is folded once.
+whose claim ran out is in doubt until the ledger has all that is in the log, and most often gone by
+then; where it is not, its message is published again under the same id, and is folded once.
 """
 
 from __future__ import annotations
@@ -63,13 +63,18 @@ class OutboxRows:
         """When the first row that nobody has claimed is due; None where there is none."""
         return await self._ledger.read(partial(_next_due, self._now()))
 
-    async def claim(self, most: int = BATCH) -> list[TaskMessage]:
-        """The messages of due attempts, the first due first, now this caller's to publish.
+    async def any_in_doubt(self) -> bool:
+        """Whether something is due that may have been published before."""
+        return await self._ledger.read(partial(_any_in_doubt, self._now()))
+
+    async def claim(self, most: int = BATCH, *, in_doubt: bool = True) -> list[TaskMessage]:
+        """The messages of due attempts, the first due first, now this caller's to publish; with those
+        that are ``in_doubt`` or without.
 
         Rows that are no longer of use are taken away. ``task_token`` is as it was in the task's
         first message.
         """
-        return await self._ledger.write(partial(_claim, self._now(), most))
+        return await self._ledger.write(partial(_claim, self._now(), most, in_doubt))
 
     async def renew(self, claimed: Sequence[TaskMessage]) -> None:
         """These are still being published by this caller."""
@@ -102,8 +107,15 @@ def _next_due(now: datetime, connection: Connection) -> datetime | None:
     return None if found is None else from_micros(found)
 
 
-def _claim(now: datetime, most: int, connection: Connection) -> list[TaskMessage]:
+def _any_in_doubt(now: datetime, connection: Connection) -> bool:
+    due = sa.and_(table.c.due_at <= micros(now), _free(now), table.c.claimed_until != 0)
+    return connection.execute(sa.select(table.c.task_id).where(due).limit(1)).first() is not None
+
+
+def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> list[TaskMessage]:
     due = sa.and_(table.c.due_at <= micros(now), _free(now))
+    if not in_doubt:
+        due &= table.c.claimed_until == 0
     first = sa.select(*_KEY).where(due).order_by(table.c.due_at).limit(most)
     # `due` twice: PostgreSQL looks at it again where another coordinator was faster.
     claim = (

@@ -20,6 +20,7 @@ from coordinator.domain.retry import RetryPolicy
 from coordinator.domain.task import Task
 from coordinator.errors import (
     BrokerUnavailable,
+    LedgerBehind,
     LedgerUnavailable,
     OutcomeUnknown,
     TooManyLanes,
@@ -78,6 +79,8 @@ class World:
         self.sources: list[tuple[Source, bool]] = []
         self.too_many_lanes = False
         self.ready = True
+        self.behind = False
+        """Whether the ledger does not get on with the log."""
         self.answers = asyncio.Event()
         """Until it is set the broker takes its time."""
         self.answers.set()
@@ -93,6 +96,7 @@ class World:
             ensure=self.ensure,
             secret=SECRET,
             ready=lambda: self.ready,
+            catch_up=self.catch_up,
             now=lambda: self.now,
         )
 
@@ -101,8 +105,16 @@ class World:
     async def next_due(self) -> datetime | None:
         return await self.rows.next_due()
 
-    async def claim(self) -> list[TaskMessage]:
-        return await self.rows.claim()
+    async def any_in_doubt(self) -> bool:
+        return await self.rows.any_in_doubt()
+
+    async def claim(self, *, in_doubt: bool) -> list[TaskMessage]:
+        return await self.rows.claim(in_doubt=in_doubt)
+
+    async def catch_up(self) -> None:
+        if self.behind:
+            raise LedgerBehind
+        await self.fold()
 
     async def done(self, published: Sequence[TaskMessage]) -> None:
         if self.killed_before_mark:
@@ -350,6 +362,29 @@ async def test_a_kill_between_confirm_and_mark_publishes_nothing_twice(world: Wo
     await world.look()
     assert world.attempts() == [("t", 2)]
     assert await world.outbox() == []
+
+
+@pytest.mark.parametrize(("fault", "pause"), [("unconfirmed", UNANSWERED), ("killed", CLAIM)])
+async def test_what_may_have_been_published_waits_until_the_log_is_known(
+    world: World, fault: str, pause: timedelta
+) -> None:
+    later = world.now + PAUSE + pause
+    await world.fold(submitted("other", not_before=later))
+    await world.fail()
+    world.now += PAUSE
+    if fault == "killed":
+        world.killed_before_mark = True
+    else:
+        world.faults = [fault]
+    await world.look()
+    world.now = later + timedelta(seconds=1)
+    world.behind = True
+    assert await world.look() == timedelta()
+    assert world.attempts() == [("t", 2), ("other", 1)], "what is not in doubt is held up"
+    assert await world.look() == POLL
+    world.behind = False
+    await world.look()
+    assert world.attempts().count(("t", 2)) == 1
 
 
 async def test_two_coordinators_share_what_is_due(world: World) -> None:
