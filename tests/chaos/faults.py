@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.support.waiting import eventually
@@ -79,8 +79,7 @@ class Faults:
                 await asyncio.sleep(self._rng.uniform(*PAUSE))
 
     def _one_of_each_kind(self) -> list[Fault]:
-        by_kind: Mapping[str, list[Fault]] = {}
-        by_kind = {one.kind: [] for one in self._possible}
+        by_kind: dict[str, list[Fault]] = {one.kind: [] for one in self._possible}
         for one in self._possible:
             by_kind[one.kind].append(one)
         first = [self._rng.choice(ones) for ones in by_kind.values()]

@@ -32,6 +32,8 @@ class Verdict:
     extra: list[Injected | None] = field(default_factory=list)
     """What explains each execution beyond those that were due; None for an answer "unknown"."""
     states: Counter[str] = field(default_factory=Counter)
+    """Of the tasks whose own message reached the log: what totals count. A submission that was answered
+    "unknown" may have reached its queue alone."""
 
     def expect(self, good: bool, problem: str) -> None:
         if not good:
@@ -68,7 +70,7 @@ async def judge(ledger: Ledger, book: Book, record: Record, faults: Sequence[Inj
     """Over a ledger that nobody writes to any more."""
     verdict = Verdict()
     rows = await ledger.read(_rows)
-    verdict.states.update(row.state for row in rows.values())
+    verdict.states.update(row.state for row in rows.values() if row.known)
     _judge_ends(verdict, rows, book)
     idle = [
         one for one, row in rows.items() if row.state == "completed" and one not in record.by_task
