@@ -6,6 +6,8 @@ It is checked for each task by itself, which is stricter than the sum:
 * a task that fails ``failures`` times is due one execution, and one for each retry;
 * one more is *excused* by each of its executions that was in flight when a fault hit its agent: begun,
   and its acknowledgement not at the broker yet. A message comes back once from one pair of hands;
+* so it is where the message was in the hands of an agent that a fault had hit before: another did it
+  meanwhile, and this one finds it in its socket when it wakes up;
 * one more is excused by each time that it was submitted without an answer of 200 or "not sent".
 
 Anything beyond is an execution that no fault explains.
@@ -42,6 +44,11 @@ class Execution:
     began: float
     ended: float | None = None
     settled: float | None = None
+
+    def in_hand_before(self, earlier: Execution, fault: Injected) -> bool:
+        """Whether it may be what a fault kept in this agent's hands while ``earlier`` was done."""
+        late = self.began <= fault.ended + NOTICED_LATE
+        return fault.hits(self.agent) and fault.began <= earlier.began and late
 
     def in_flight_at(self, fault: Injected) -> bool:
         if not fault.hits(self.agent) or self.began > fault.ended + NOTICED_LATE:
@@ -101,7 +108,12 @@ def explained(
         return []
     excuses: list[Injected | None] = []
     for run, following in itertools.pairwise(every):
-        hits = [one for one in faults if run.in_flight_at(one) and one.began <= following.began]
+        hits = [
+            fault
+            for fault in faults
+            if (run.in_flight_at(fault) and fault.began <= following.began)
+            or following.in_hand_before(run, fault)
+        ]
         excuses += hits[-1:]
     excuses += [None] * unknown
     return None if extra > len(excuses) else excuses[:extra]

@@ -39,6 +39,13 @@ def test_a_fault_of_another_agent_explains_nothing() -> None:
     assert explained(twice, due=1, unknown=0, faults=[fault(100.5, 101, "bob")]) is None
 
 
+def test_an_agent_that_wakes_up_with_a_task_that_another_did_meanwhile_explains_one_more() -> None:
+    asleep = fault(95, 110, "bob")
+    twice = [run(100, 101), run(110.5, 111, "bob")]
+    assert explained(twice, due=1, unknown=0, faults=[asleep]) == [asleep]
+    assert explained([run(90, 91), twice[1]], due=1, unknown=0, faults=[asleep]) is None
+
+
 def test_one_fault_explains_only_one_more_of_a_task() -> None:
     thrice = [run(100, None), run(130, 131), run(132, 133)]
     assert explained(thrice, due=1, unknown=0, faults=[fault(100, 101)]) is None
