@@ -6,6 +6,7 @@ of their own, one cookie, one epmd that outlives them all, and the list of each 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -76,7 +77,9 @@ async def cluster(binaries: ServerBinaries, folder: Path) -> AsyncIterator[Nodes
         await _start_epmd(stack, binaries, folder, epmd_port)
         for node in nodes:
             stack.push_async_callback(node.stop)
-            await node.start()  # the first is there for the others to find
+        await asyncio.gather(
+            *(node.start() for node in nodes)
+        )  # from 4.0 on, each waits for others
         await _formed(nodes[0])
         yield Nodes(nodes)
 
