@@ -63,7 +63,7 @@ LAST_WORDS = timedelta(seconds=10)
 
 
 class RunningAgent:
-    """An agent at work, from `async with` on. Leaving it drains; being cancelled hurries.
+    """An agent at work, from `async with` on. Leaving it drains; leaving it by an exception hurries.
 
     Entering raises `BrokerRefused`, leaving what else ended it, such as `RegistrationRefused`.
     """
@@ -136,7 +136,7 @@ class RunningAgent:
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         failure = self._failure()
         try:
-            if exc_type is not None and not issubclass(exc_type, Exception):
+            if exc_type is not None:
                 self.hurry()
             if failure is None:
                 self.drain()

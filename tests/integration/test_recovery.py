@@ -137,9 +137,20 @@ async def test_a_task_is_cancelled_in_every_state_and_the_answer_tells_which(
             stopped.append(task.id)
             raise
 
-    soon = datetime.now(UTC) + timedelta(seconds=1.5)
-    queued = await service.submit(requirements=GPU.as_dict())
+    async def is_cancelled(task_id: str, was: str) -> None:
+        answer = await service.post(f"/tasks/{task_id}/cancel", reason="by mistake")
+        assert answer["was"] == was
+        task = await service.task(task_id)
+        assert (task["state"], task["error"]["type"]) == ("cancelled", "Cancelled")
+        assert task["error"]["message"] == "by mistake"
+        again = await service.http.post(f"/tasks/{task_id}/cancel")
+        assert again.status_code == 409
+        assert "cancelled already" in again.json()["detail"]
+
+    soon = datetime.now(UTC) + timedelta(seconds=5)
     scheduled = await service.submit(log_alone=True, not_before=soon)
+    await is_cancelled(scheduled, "scheduled")
+    queued = await service.submit(requirements=GPU.as_dict())
     offline = await service.submit()
     assert (await service.post(f"/tasks/{offline}/cancel"))["was"] == "queued"
     async with agent.running():
@@ -147,20 +158,9 @@ async def test_a_task_is_cancelled_in_every_state_and_the_answer_tells_which(
         waiting = await service.submit(task_data={"task_type": "fails"})
         await service.becomes(running, "running")
         await service.becomes(waiting, "waiting")
-        for task_id, was in (
-            (queued, "queued"),
-            (scheduled, "scheduled"),
-            (running, "running"),
-            (waiting, "waiting"),
-        ):
-            answer = await service.post(f"/tasks/{task_id}/cancel", reason="by mistake")
-            assert answer["was"] == was
-            task = await service.task(task_id)
-            assert (task["state"], task["error"]["type"]) == ("cancelled", "Cancelled")
-            assert task["error"]["message"] == "by mistake"
-            again = await service.http.post(f"/tasks/{task_id}/cancel")
-            assert again.status_code == 409
-            assert "cancelled already" in again.json()["detail"]
+        await is_cancelled(queued, "queued")
+        await is_cancelled(running, "running")
+        await is_cancelled(waiting, "waiting")
         await eventually(lambda: running in stopped)
         last = await service.submit()  # its turn is after the one that was cancelled in the queue
         await eventually(lambda: last in runs)
