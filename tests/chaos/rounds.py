@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,14 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
         async with Ledger(database_url) as ledger:
             say("the load is over")
             await _ended(ledger, book, load)
+            for url in system.urls:
+                await eventually(partial(_is_back, url), timeout=RESTED)
             await eventually(lambda: _nothing_waits(system), timeout=RESTED)
             say("everything has ended")
             stats = [await _statistics(url) for url in system.urls]
             await system.stop_agents()
-            url = nodes.first.amqp_url
-            await eventually(lambda: _all_empty(url, LOG, REQUESTS, UNROUTED), timeout=RESTED)
+            broker = nodes.first.amqp_url
+            await eventually(lambda: _all_empty(broker, LOG, REQUESTS, UNROUTED), timeout=RESTED)
             await system.stop_coordinators()
             record.read()
             say("all stopped")
@@ -146,6 +149,15 @@ async def _ended(ledger: Ledger, book: Book, load: Load) -> None:
             async with load.running(producers=0):
                 await load.submit_all(one_for_each_queue(nudges))
         await asyncio.sleep(1)
+
+
+async def _is_back(url: str) -> bool:
+    """A coordinator that was killed last may be starting still when all is done without it."""
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
+        try:
+            return (await http.get("/health/ready")).status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 async def _statistics(url: str) -> dict[str, Any]:
