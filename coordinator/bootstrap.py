@@ -16,7 +16,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from fastapi import FastAPI
@@ -361,7 +361,9 @@ class _Graph:
         )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
-        self._ticks = Ticks(schedules=self._schedules, submit=self._submit_run)
+        self._ticks = Ticks(
+            schedules=self._schedules, submit=self._submit_run, ready=self._can_publish
+        )
 
     def app(self) -> FastAPI:
         return create_app(
@@ -422,9 +424,9 @@ class _Graph:
             # Where the log was deleted, say, a task that is taken now would be in no record.
             self.opener.interrupted()
 
-    async def _submit_run(self, body: dict[str, Any]) -> None:
+    async def _submit_run(self, body: dict[str, Any], *, repeated: bool) -> None:
         """One run of a recurring schedule."""
-        await self._submitter.submit(run_of(body))
+        await self._submitter.submit(replace(run_of(body), repeated=repeated))
 
     def _folded(self, events: Sequence[Event]) -> None:
         self.registry.folded(events)

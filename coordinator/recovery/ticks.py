@@ -1,22 +1,25 @@
 """Submits the tasks of recurring schedules when they are due.
 
-    claim (lease) ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
+    claim ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
 
 The id makes it one run for each tick, however many coordinators there are and wherever one of them
-dies: submitting the same id again is the same task.
+dies: submitting the same id again is the same task. A claim is renewed while the broker takes its
+time. While the broker takes nothing, nothing is claimed: once it is back, what is due goes on at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
 
+from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.domain.cron import Missed, due_now
-from coordinator.errors import CoordinatorError, LedgerUnavailable, Unavailable
+from coordinator.errors import CoordinatorError, LedgerUnavailable, OutcomeUnknown, Unavailable
 
 __all__ = ["Ticks", "tick_id"]
 
@@ -24,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
 """Between two looks for what is due."""
+
+RENEWED_EVERY = 1.5
+"""Seconds; a claim lasts three times as long."""
 
 GRACE = 60.0
 """Seconds after its time for which a tick is on time; later it was missed."""
@@ -48,12 +54,18 @@ class DueSchedule(Protocol):
     def created_at(self) -> datetime: ...
     @property
     def next_at(self) -> datetime | None: ...
+    @property
+    def in_doubt(self) -> bool: ...
 
 
 class SchedulePort(Protocol):
     """`registry.schedules.Schedules`."""
 
     async def claim_due(self) -> Sequence[Any]: ...
+
+    async def renew(self, claimed: Sequence[Any]) -> None: ...
+
+    async def give_back(self, schedule: Any) -> None: ...
 
     async def advance(
         self,
@@ -65,9 +77,11 @@ class SchedulePort(Protocol):
 
 
 class SubmitsBody(Protocol):
-    """Submits the body of a submission, as if it came over HTTP."""
+    """Submits the body of a submission, as if it came over HTTP. ``repeated``: it may have been
+    accepted before, by any coordinator.
+    """
 
-    async def __call__(self, body: dict[str, Any]) -> object: ...
+    async def __call__(self, body: dict[str, Any], *, repeated: bool) -> object: ...
 
 
 def tick_id(schedule_id: str, created_at: datetime, tick: datetime) -> str:
@@ -77,17 +91,21 @@ def tick_id(schedule_id: str, created_at: datetime, tick: datetime) -> str:
 
 
 class Ticks:
-    """Looks for what is due until it is cancelled."""
+    """Looks for what is due until it is cancelled. ``ready`` tells whether the broker would take
+    something now.
+    """
 
     def __init__(
         self,
         *,
         schedules: SchedulePort,
         submit: SubmitsBody,
+        ready: Callable[[], bool],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._schedules = schedules
         self._submit = submit
+        self._ready = ready
         self._now = now
 
     async def run(self) -> NoReturn:
@@ -101,14 +119,29 @@ class Ticks:
 
     async def look(self) -> None:
         """Run what is due now. Raises `LedgerUnavailable`."""
-        for schedule in await self._schedules.claim_due():
-            await self._run(schedule)
+        if not self._ready():
+            return
+        left = list(await self._schedules.claim_due())
+        renewing = asyncio.create_task(self._renew(left))
+        try:
+            while left:
+                await self._run(left[0])
+                del left[0]
+        finally:
+            await cancel_and_wait(renewing)
+
+    async def _renew(self, left: Sequence[DueSchedule]) -> NoReturn:
+        while True:
+            await asyncio.sleep(RENEWED_EVERY)
+            with contextlib.suppress(LedgerUnavailable):  # whoever takes them then runs them
+                await self._schedules.renew(left)
 
     async def _run(self, schedule: DueSchedule) -> None:
         if schedule.next_at is None:
             return
         ran: tuple[datetime, str] | None = None
         error: str | None = None
+        seen_to: datetime | None = None
         now = max(self._now(), schedule.next_at)
         ticks = due_now(
             schedule.cron,
@@ -121,14 +154,20 @@ class Ticks:
         for tick in ticks:
             task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
             data = {**schedule.task["task_data"], "task_id": task_id}
+            body = {**schedule.task, "task_data": data}
             try:
-                await self._submit({**schedule.task, "task_data": data})
+                await self._submit(body, repeated=schedule.in_doubt)
             except Unavailable as exc:
-                # The claim runs out, and whoever takes it then submits the same ids.
                 logger.info(
                     "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
                 )
-                return
+                if schedule.in_doubt or isinstance(exc, OutcomeUnknown):
+                    return  # the claim runs out, and whoever takes it then submits the same ids
+                if seen_to is None:
+                    await self._schedules.give_back(schedule)
+                    return
+                now = seen_to
+                break
             except CoordinatorError as exc:
                 error = str(exc)
                 logger.error(
@@ -138,4 +177,5 @@ class Ticks:
                 )
             else:
                 ran = tick, task_id
+            seen_to = tick
         await self._schedules.advance(schedule, now, ran, error)

@@ -1,14 +1,18 @@
 """Recurring schedules in the ledger: their table, and who runs which tick.
 
-A schedule is claimed by one coordinator for a while (`claimed_until`). Who dies with it leaves it to
-another, which submits the tick under the same task id again, and that is the same task.
+    due ──claim──▶ claimed for a while ──submitted──▶ advanced to its next tick
+     ▲                    └── nothing was sent: given back, at once due again
+     └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
+
+One whose claim ran out is in doubt: its tick may have been submitted, and is submitted again under
+the same task id, which is the same task.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,10 +31,14 @@ __all__ = [
     "any_due",
     "claim_due",
     "find",
+    "keep_until",
     "page",
     "remove",
     "set_paused",
 ]
+
+LONGEST_CLAIM = timedelta(minutes=10)
+"""A claim that seems to last longer was made before the clock was set back, and does not count."""
 
 schedules = sa.Table(
     "schedules",
@@ -70,6 +78,8 @@ class Schedule:
     last_task_id: str | None = None
     last_error: str | None = None
     """Why the last tick could not be submitted; None where it was."""
+    in_doubt: bool = False
+    """Of one that was claimed: its tick may have been submitted before."""
 
 
 def add(schedule: Schedule, connection: Connection) -> bool:
@@ -136,15 +146,39 @@ def claim_due(
     now: datetime, until: datetime, limit: int, connection: Connection
 ) -> Sequence[Schedule]:
     """Take some schedules that are due, for this process alone ``until`` then."""
+    found = _claim(now, until, limit, connection, in_doubt=False)
+    return found + _claim(now, until, limit - len(found), connection, in_doubt=True)
+
+
+def _claim(
+    now: datetime, until: datetime, limit: int, connection: Connection, *, in_doubt: bool
+) -> list[Schedule]:
     table = schedules.c
-    some = sa.select(table.schedule_id).where(_due(now)).order_by(table.next_at).limit(limit)
+    due = sa.and_(_due(now), table.claimed_until != 0 if in_doubt else table.claimed_until == 0)
+    some = sa.select(table.schedule_id).where(due).order_by(table.next_at).limit(limit)
     claimed = (
         schedules.update()
-        .where(table.schedule_id.in_(some), _due(now))
+        .where(table.schedule_id.in_(some), due)
         .values(claimed_until=micros(until))
         .returning(schedules)
     )
-    return [_schedule_of(row) for row in connection.execute(claimed)]
+    return [_schedule_of(row, in_doubt=in_doubt) for row in connection.execute(claimed)]
+
+
+def keep_until(
+    instant: datetime | None, claimed: Sequence[Schedule], connection: Connection
+) -> None:
+    """Nobody else takes these until then; None gives them back: nothing was submitted. Where somebody
+    has moved one meanwhile, that stays.
+    """
+    table = schedules.c
+    for schedule in claimed:
+        same = table.next_at == _micros(schedule.next_at)
+        connection.execute(
+            schedules.update()
+            .where(table.schedule_id == schedule.schedule_id, same)
+            .values(claimed_until=0 if instant is None else micros(instant))
+        )
 
 
 def advance(
@@ -172,12 +206,11 @@ def advance(
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     table = schedules.c
-    return sa.and_(
-        table.next_at <= micros(now), table.paused == 0, table.claimed_until < micros(now)
-    )
+    claimed = table.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
+    return sa.and_(table.next_at <= micros(now), table.paused == 0, ~claimed)
 
 
-def _schedule_of(row: Row[Any]) -> Schedule:
+def _schedule_of(row: Row[Any], *, in_doubt: bool = False) -> Schedule:
     return Schedule(
         schedule_id=row.schedule_id,
         cron=row.cron,
@@ -190,6 +223,7 @@ def _schedule_of(row: Row[Any]) -> Schedule:
         last_run_at=_instant(row.last_run_at),
         last_task_id=row.last_task_id,
         last_error=row.last_error,
+        in_doubt=in_doubt,
     )
 
 

@@ -15,10 +15,10 @@ from . import schedule_rows as rows
 from .ledger import Ledger
 from .schedule_rows import Schedule
 
-__all__ = ["LEASE", "Schedules"]
+__all__ = ["CLAIM", "Schedules"]
 
-LEASE = timedelta(seconds=30)
-"""How long a claimed schedule is left to the coordinator that claimed it."""
+CLAIM = timedelta(seconds=5)
+"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
 
 CLAIMED_AT_ONCE = 50
 
@@ -75,11 +75,21 @@ class Schedules:
             raise ScheduleNotFound(schedule_id)
 
     async def claim_due(self) -> Sequence[Schedule]:
-        """Schedules that are due, for this process alone during `LEASE`."""
+        """Schedules that are due, for this process alone during `CLAIM`."""
         now = self._now()
         if not await self._ledger.read(partial(rows.any_due, now)):
             return []
-        return await self._ledger.write(partial(rows.claim_due, now, now + LEASE, CLAIMED_AT_ONCE))
+        return await self._ledger.write(partial(rows.claim_due, now, now + CLAIM, CLAIMED_AT_ONCE))
+
+    async def renew(self, claimed: Sequence[Schedule]) -> None:
+        """Their ticks are still being submitted by this process; or it is not known whether one was,
+        and another try is to wait a little.
+        """
+        await self._ledger.write(partial(rows.keep_until, self._now() + CLAIM, claimed))
+
+    async def give_back(self, schedule: Schedule) -> None:
+        """Nothing was submitted: anybody may claim it again."""
+        await self._ledger.write(partial(rows.keep_until, None, [schedule]))
 
     async def advance(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,15 +14,19 @@ from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
     InvalidRequest,
+    LedgerBehind,
+    OutcomeUnknown,
     ScheduleNotFound,
     TooManyLanes,
 )
 from coordinator.recovery.ticks import Ticks, tick_id
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.schedule_rows import Schedule
-from coordinator.registry.schedules import LEASE, Schedules
+from coordinator.registry.schedule_rows import Schedule, any_due
+from coordinator.registry.schedules import CLAIM, Schedules
+from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 FIRST = START.replace(second=0, microsecond=0) + MINUTE
 
@@ -44,15 +50,25 @@ class Process:
     def __init__(self, ledger: Ledger) -> None:
         self.time = START
         self.submitted: list[dict[str, Any]] = []
+        self.repeated: list[bool] = []
+        """Of each try, whether it was told that it may have been accepted before."""
         self.fails: Exception | None = None
+        self.fails_after = 0
+        self.broker_is_there = True
         self.schedules = Schedules(ledger, now=self.now)
-        self.ticks = Ticks(schedules=self.schedules, submit=self.submit, now=self.now)
+        self.ticks = Ticks(
+            schedules=self.schedules,
+            submit=self.submit,
+            ready=lambda: self.broker_is_there,
+            now=self.now,
+        )
 
     def now(self) -> datetime:
         return self.time
 
-    async def submit(self, body: dict[str, Any]) -> None:
-        if self.fails is not None:
+    async def submit(self, body: dict[str, Any], *, repeated: bool) -> None:
+        self.repeated.append(repeated)
+        if self.fails is not None and len(self.submitted) >= self.fails_after:
             raise self.fails
         self.submitted.append(body)
 
@@ -105,16 +121,91 @@ async def test_a_tick_whose_coordinator_died_is_run_by_another_under_the_same_id
     await process.schedules.create(a_schedule())
     process.time = FIRST
     assert len(await process.schedules.claim_due()) == 1  # and dies
-    assert await other.at(FIRST + LEASE) == []
-    assert await other.at(FIRST + LEASE + timedelta(seconds=1)) == [run(FIRST)]
+    assert await other.at(FIRST + CLAIM) == []
+    assert await other.at(FIRST + CLAIM + timedelta(seconds=1)) == [run(FIRST)]
 
 
-async def test_a_broker_that_is_away_delays_a_tick(process: Process) -> None:
+async def test_while_the_broker_is_away_nothing_is_claimed_and_then_it_goes_on_at_once(
+    process: Process, other: Process
+) -> None:
     await process.schedules.create(a_schedule())
-    process.fails = BrokerUnavailable()
+    process.broker_is_there = False
     assert await process.at(FIRST) == []
+    assert process.repeated == []
+    assert await other.at(FIRST) == [run(FIRST)]
+
+
+@pytest.mark.parametrize("why", [BrokerUnavailable(), LedgerBehind()])
+async def test_a_tick_of_which_nothing_was_sent_is_anybodys_at_once(
+    process: Process, other: Process, why: Exception
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = why
+    assert await process.at(FIRST) == []
+    assert await other.at(FIRST) == [run(FIRST)]
+    assert other.repeated == [False]
+
+
+async def test_a_tick_that_may_have_been_accepted_waits_a_claim_and_is_told_to_be_repeated(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = OutcomeUnknown()
+    assert await process.at(FIRST) == []
+    assert await other.at(FIRST + CLAIM) == []
+    other.fails = BrokerUnavailable()
+    assert await other.at(FIRST + CLAIM + SECOND) == []
+    assert await process.at(FIRST + 2 * CLAIM) == []
     process.fails = None
-    assert await process.at(FIRST + LEASE + timedelta(seconds=1)) == [run(FIRST)]
+    assert await process.at(FIRST + 2 * CLAIM + 2 * SECOND) == [run(FIRST)]
+    assert (process.repeated, other.repeated) == ([False, True], [True])
+
+
+async def test_ticks_that_were_accepted_before_the_broker_went_away_are_not_submitted_again(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule(missed=Missed.ALL))
+    process.fails, process.fails_after = BrokerUnavailable(), 2
+    late = FIRST + 3 * MINUTE
+    ids = [run(FIRST + number * MINUTE) for number in range(4)]
+    assert await process.at(late) == ids[:2]
+    assert (await process.schedules.get("s")).last_task_id == ids[1]
+    assert await other.at(late) == ids[2:]
+    assert other.repeated == [False, False]
+
+
+async def test_a_claim_is_renewed_while_the_broker_takes_its_time(
+    process: Process, other: Process, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.recovery.ticks.RENEWED_EVERY", 0)
+    await process.schedules.create(a_schedule())
+    answered = asyncio.Event()
+
+    async def slow(body: dict[str, Any], *, repeated: bool) -> None:
+        await answered.wait()
+        process.submitted.append(body)
+
+    process.ticks = Ticks(
+        schedules=process.schedules, submit=slow, ready=lambda: True, now=process.now
+    )
+
+    async def is_claimed_at(instant: datetime) -> bool:
+        return not await ledger.read(partial(any_due, instant))
+
+    looking = asyncio.create_task(process.at(FIRST))
+    await eventually(lambda: is_claimed_at(FIRST))
+    process.time = FIRST + CLAIM
+    await eventually(lambda: is_claimed_at(FIRST + CLAIM + SECOND))
+    assert await other.at(FIRST + CLAIM + SECOND) == []
+    answered.set()
+    assert await looking == [run(FIRST)]
+
+
+async def test_a_clock_that_was_set_back_holds_up_no_schedule(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    process.time = FIRST + timedelta(hours=2)
+    assert len(await process.schedules.claim_due()) == 1  # and dies, and then the clock is set
+    assert await process.at(FIRST) == [run(FIRST)]
 
 
 async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(process: Process) -> None:
