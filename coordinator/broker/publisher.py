@@ -95,31 +95,36 @@ class Publisher:
 
         With ``mandatory``, a message that no queue takes raises `PublishRefused`.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        deadline = self.deadline()
         sent = await self._send(Outgoing(message, exchange, key, mandatory), deadline)
         await _settled(sent, deadline)
         error = self._ended(sent)
         if error is not None:
             raise error
 
+    def deadline(self) -> float:
+        """By when whatever is begun now is answered, on the clock of the event loop."""
+        return asyncio.get_running_loop().time() + self._timeout
+
     async def publish_all(
-        self, messages: Sequence[Outgoing]
+        self, messages: Sequence[Outgoing], *, deadline: float | None = None
     ) -> list[PublishRefused | BrokerUnavailable | OutcomeUnknown | None]:
         """Publish in order, a window of them in flight; how each ended, None for a confirm.
 
-        What is left when the broker does not keep up is not sent.
+        Each has the time of one publish, or all of them have until ``deadline``. What is left when
+        the broker does not keep up is not sent.
         """
-        loop = asyncio.get_running_loop()
         sent: list[asyncio.Future[Any]] = []
         unsent: BrokerUnavailable | None = None
         for message in messages:
             try:
-                sent.append(await self._send(message, loop.time() + self._timeout))
+                sent.append(await self._send(message, deadline or self.deadline()))
             except BrokerUnavailable as exc:
                 unsent = exc
                 break
         if sent:
-            await asyncio.wait(sent, timeout=self._timeout)
+            left = (deadline or self.deadline()) - asyncio.get_running_loop().time()
+            await asyncio.wait(sent, timeout=max(left, 0))
         return [self._ended(one) for one in sent] + [unsent] * (len(messages) - len(sent))
 
     async def _send(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any]:
@@ -127,6 +132,8 @@ class Publisher:
         why_not = self._why_not()
         if why_not is not None:
             raise BrokerUnavailable(why_not)
+        if asyncio.get_running_loop().time() >= deadline:
+            raise BrokerUnavailable("The broker is not keeping up; nothing was sent.")
         if self._window.locked():
             try:
                 async with asyncio.timeout_at(deadline):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from coordinator.broker.publisher import Outgoing
-from coordinator.errors import CoordinatorError, OutcomeUnknown, PublishRefused
+from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown, PublishRefused
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 
@@ -37,7 +38,7 @@ class _Ready:
 
 class BatchSubmitter:
     """Like `Submitter`, for many tasks: each lane is asked for once, and each id looked up in one
-    question.
+    question. All of it takes no longer than one publish may.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class BatchSubmitter:
         """The verdicts in the order of ``commands``. An id that comes twice is answered the second
         time like a repetition.
         """
+        deadline = self._publisher.deadline()
         verdicts: dict[int, Verdict] = {}
         first: dict[str, _Wish] = {}
         repeats: list[_Wish] = []
@@ -78,14 +80,18 @@ class BatchSubmitter:
             if wish.command.own_id is not None or wish.command.repeated
         }
         async with self._one_at_a_time.alone_with(known):
-            tasks = await self._submit(list(first.values()), known, verdicts)
+            tasks = await self._submit(list(first.values()), known, verdicts, deadline)
         for wish in repeats:
             answered = verdicts[first[wish.task_id].index]
             verdicts[wish.index] = self._again(wish, tasks.get(wish.task_id), answered)
         return [verdicts[index] for index in range(len(commands))]
 
     async def _submit(
-        self, wishes: Sequence[_Wish], asked: set[str], verdicts: dict[int, Verdict]
+        self,
+        wishes: Sequence[_Wish],
+        asked: set[str],
+        verdicts: dict[int, Verdict],
+        deadline: float,
     ) -> dict[str, TaskMessage]:
         """Give every one of ``wishes`` its verdict; return the tasks behind them, by id."""
         tasks: dict[str, TaskMessage] = {}
@@ -108,12 +114,12 @@ class BatchSubmitter:
                 ready.append(_Ready(wish, task, sending))
             except CoordinatorError as exc:
                 verdicts[wish.index] = exc
-        closed = await self._closed(ready)
+        closed = await self._closed(ready, deadline)
         verdicts |= {
             one.wish.index: closed[one.task.source] for one in ready if one.task.source in closed
         }
         for one, error in await self._publish(
-            [one for one in ready if one.task.source not in closed]
+            [one for one in ready if one.task.source not in closed], deadline
         ):
             tasks[one.task.task_id] = one.task
             if error is None:
@@ -127,24 +133,34 @@ class BatchSubmitter:
         certain = any(wish.command.repeated for wish in wishes)
         return await self._tasks.submissions(asked, certain=certain)
 
-    async def _closed(self, ready: Iterable[_Ready]) -> dict[Source, CoordinatorError]:
+    async def _closed(
+        self, ready: Iterable[_Ready], deadline: float
+    ) -> dict[Source, CoordinatorError]:
         """The queues that could not be opened, and why."""
         wanted = {one.task.source: one.wish.command.requirements for one in ready}
         closed: dict[Source, CoordinatorError] = {}
         for source, requirements in wanted.items():
             try:
-                await self._ensure(source, requirements)
+                async with asyncio.timeout_at(deadline):
+                    await self._ensure(source, requirements)
             except CoordinatorError as exc:
                 closed[source] = exc
+            except TimeoutError:
+                closed[source] = BrokerUnavailable(
+                    "The broker did not open the queue in time; nothing was sent."
+                )
         return closed
 
     async def _publish(
-        self, ready: Sequence[_Ready]
+        self, ready: Sequence[_Ready], deadline: float
     ) -> list[tuple[_Ready, CoordinatorError | None]]:
         """What was refused for certain is tried once more, as with one task."""
-        ended = list(await self._publisher.publish_all([one.sending for one in ready]))
+        sendings = [one.sending for one in ready]
+        ended = list(await self._publisher.publish_all(sendings, deadline=deadline))
         refused = [index for index, error in enumerate(ended) if isinstance(error, PublishRefused)]
-        again = await self._publisher.publish_all([ready[index].sending for index in refused])
+        again = await self._publisher.publish_all(
+            [sendings[index] for index in refused], deadline=deadline
+        )
         for index, error in zip(refused, again, strict=True):
             ended[index] = error
         return [

@@ -26,8 +26,14 @@ class Publishes(Protocol):
 class PublishesMany(Protocol):
     """`broker.publisher.Publisher`."""
 
-    async def publish_all(self, messages: Sequence[Outgoing]) -> Sequence[CoordinatorError | None]:
-        """How each ended; None for a confirm."""
+    def deadline(self) -> float:
+        """By when whatever is begun now is answered, on the clock of the event loop."""
+        ...
+
+    async def publish_all(
+        self, messages: Sequence[Outgoing], *, deadline: float
+    ) -> Sequence[CoordinatorError | None]:
+        """How each ended by then; None for a confirm."""
         ...
 
 

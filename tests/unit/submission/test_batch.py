@@ -22,6 +22,7 @@ from coordinator.errors import (
     TooManyLanes,
 )
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.submission.batch import BatchSubmitter, Verdict
@@ -42,8 +43,19 @@ class World:
         self.asked: list[tuple[set[str], bool]] = []
         self.ends: Callable[[TaskMessage], CoordinatorError | None] = lambda _: None
         self.ledger: CoordinatorError | None = None
+        self.patience = 60.0
+        self.deadlines: set[float] = set()
+        """By when what was published was to be answered."""
+        self.opens = asyncio.Event()
+        self.opens.set()
 
-    async def publish_all(self, messages: Sequence[Outgoing]) -> list[CoordinatorError | None]:
+    def deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self.patience
+
+    async def publish_all(
+        self, messages: Sequence[Outgoing], *, deadline: float
+    ) -> list[CoordinatorError | None]:
+        self.deadlines.add(deadline)
         await asyncio.sleep(0)
         self.published += messages
         return [self.ends(TaskMessage.from_message(one.message)) for one in messages]
@@ -52,6 +64,7 @@ class World:
         self.ensured.append(source)
         if requirements == GPU:
             raise TooManyLanes
+        await self.opens.wait()
 
     async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
         raise TaskNotFound(task_id)
@@ -149,6 +162,18 @@ async def test_a_refusal_is_tried_once_more_and_then_told(
     verdicts = await batches.submit_all([wish(0), wish(1), wish(2)])
     assert kinds(verdicts) == [Accepted, Accepted, PublishRefused]
     assert len(world.published) == 5
+    assert len(world.deadlines) == 1, "both tries together have the time of one"
+
+
+async def test_queues_that_do_not_open_in_time_end_the_wait_and_nothing_is_sent_to_them(
+    batches: BatchSubmitter, world: World
+) -> None:
+    world.patience = 0.05
+    world.opens.clear()
+    verdicts = await batches.submit_all([wish(1), wish(2, priority=Priority.HIGH), wish(3)])
+    assert kinds(verdicts) == [BrokerUnavailable] * 3
+    assert "nothing was sent" in str(verdicts[0])
+    assert world.published == []
 
 
 async def test_an_id_that_comes_twice_is_published_once(
