@@ -25,6 +25,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.broker import Broker, OwnBroker, own_node
+from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.management import ManagementApi
 from tests.support.postgres import NO_POSTGRES, PostgresServer, own_postgres_server
 from tests.support.shared_nodes import NodeAddress, NodesBeside
@@ -46,6 +47,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whatever ends a run, ends the nodes and processes of its tests. Workers of `pytest -n` are told
+    to end by the process that has started them.
+    """
+    if not hasattr(config, "workerinput"):
+        end_as_by_ctrl_c()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["spawn", "spawn_obedient"]
+__all__ = ["die_with", "spawn", "spawn_obedient"]
 
 PR_SET_PDEATHSIG = 1
 
@@ -63,11 +63,12 @@ async def spawn(
             stderr=None if file is None else STDOUT,
             pass_fds=pass_fds,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
+            preexec_fn=die_with(os.getpid()),
         )
 
 
-def _die_with(parent: int) -> Callable[[], None] | None:
+def die_with(parent: int) -> Callable[[], None] | None:
+    """What a child does between fork and exec to be killed when ``parent`` ends; see `spawn`."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl  # looked up here: between fork and exec little is allowed

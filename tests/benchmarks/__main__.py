@@ -24,6 +24,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tests.support.interrupting import end_as_by_ctrl_c
+
 from .arena import Arena, arena, bench_python
 from .batch import batch
 from .contestants import LIMITS, PEERS
@@ -94,4 +96,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     main(sys.argv[1:])

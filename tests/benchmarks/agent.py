@@ -26,6 +26,7 @@ from coordinator.protocol.events import TaskDeadLettered, TaskStarted
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from tests.support.field import Field, any_lane, lane
+from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.waiting import eventually
 
 LANES = ("b", "c", "d", "e")
@@ -166,4 +167,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     asyncio.run(main())

@@ -28,6 +28,7 @@ from coordinator.registry.commands import AgentCommands
 from coordinator.registry.fence import Fence
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.projector import BATCH, Projector, Told
+from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.postgres import own_postgres_server
 
 SECRET = bytes(32)
@@ -149,4 +150,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     asyncio.run(main())

@@ -21,6 +21,8 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from tests.support.interrupting import end_as_by_ctrl_c
+
 from .registry_catch_up import catch_up
 from .registry_heartbeats import heartbeats
 from .registry_lag import lag
@@ -93,4 +95,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     main(sys.argv[1:])

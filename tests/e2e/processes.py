@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from coordinator.broker.child_process import die_with
 from tests.support.waiting import eventually
 
 __all__ = ["Process", "agent_process", "client", "ready", "service", "spawned"]
@@ -74,7 +75,9 @@ class Process:
 async def spawned(
     *command: str, output: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
-    """Run ``command`` for the length of the block; ends it with SIGTERM if it has not ended."""
+    """Run ``command`` for the length of the block; ends it with SIGTERM if it has not ended. Where
+    this process is killed, the kernel kills it.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
     clean = {
         name: value for name, value in os.environ.items() if not name.startswith("COORDINATOR_")
@@ -88,6 +91,7 @@ async def spawned(
             stdout=sink,
             stderr=sink,
             start_new_session=True,
+            preexec_fn=die_with(os.getpid()),
         )
     process = Process(raw, output)
     try:
