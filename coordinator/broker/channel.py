@@ -21,6 +21,7 @@ from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
+from .intake import Lane
 from .sending import Sending
 from .translation import translated
 from .while_open import WhileOpen
@@ -94,9 +95,10 @@ class Channel:
     gone.
     """
 
-    def __init__(self, raw: AbstractChannel) -> None:
+    def __init__(self, raw: AbstractChannel, lane: Lane) -> None:
         self._raw = cast("aiormq.Channel", raw)
-        self._sending = Sending(self._raw)
+        self._lane = lane
+        self._sending = Sending(self._raw, lane)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
         self._while_open = WhileOpen(raw.closing)
@@ -201,13 +203,25 @@ class Channel:
         if on_cancelled is not None:
             self._on_cancelled[tag] = on_cancelled
 
-        async def deliver(message: DeliveredMessage) -> None:
-            on_delivery(self._delivery(message))
+        def arrived(
+            message: Message, exchange: str, key: str, redelivered: bool, number: int
+        ) -> None:
+            on_delivery(
+                Delivery(
+                    message=message,
+                    exchange=exchange,
+                    routing_key=key,
+                    redelivered=redelivered,
+                    tag=number,
+                    channel=self,
+                )
+            )
 
+        self._lane.consumers[tag] = arrived
         async with _asking(f"consuming from queue {queue!r}"):
             await self._raw.basic_consume(
                 queue,
-                deliver,
+                _never,
                 no_ack=no_ack,
                 consumer_tag=tag,
                 arguments={} if priority is None else {"x-priority": priority},
@@ -220,9 +234,10 @@ class Channel:
         self._on_cancelled.pop(tag, None)
         async with _asking("cancelling a consumer"):
             await self._raw.basic_cancel(tag)
-        await asyncio.sleep(0)  # the driver hands each delivery to a task of its own
+        self._lane.consumers.pop(tag, None)
 
     def _consumer_cancelled(self, frame: commands.Basic.Cancel) -> None:
+        self._lane.consumers.pop(frame.consumer_tag or "", None)
         callback = self._on_cancelled.pop(frame.consumer_tag or "", None)
         if callback is not None:
             callback()
@@ -273,6 +288,11 @@ class Channel:
             tag=raw.delivery_tag or 0,
             channel=self,
         )
+
+
+async def _never(message: DeliveredMessage) -> None:
+    """The driver's consumer, past which the lane leads."""
+    raise AssertionError(f"the driver was given a delivery: {message!r}")
 
 
 @asynccontextmanager

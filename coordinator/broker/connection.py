@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import NoReturn, Self, cast
 
-import aio_pika
+import aiormq
 from aiormq.abc import AbstractConnection
 from aiormq.exceptions import InvalidFrameError
 from yarl import URL
@@ -26,6 +26,7 @@ from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost,
 
 from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
+from .intake import Intake, QuickTransport
 from .translation import translated
 
 __all__ = ["HEARTBEAT", "OLDEST_BROKER", "Connection", "Link"]
@@ -51,9 +52,9 @@ LONGEST_PAUSE = 5.0
 class Link:
     """One established connection; once lost it stays lost."""
 
-    def __init__(self, raw: aio_pika.Connection, transport: AbstractConnection) -> None:
-        self._raw = raw
+    def __init__(self, transport: AbstractConnection, intake: Intake) -> None:
         self._transport = transport
+        self._intake = intake
 
     @property
     def open(self) -> bool:
@@ -90,14 +91,16 @@ class Link:
                 raw = await self._transport.channel(
                     publisher_confirms=confirms, on_return_raises=True
                 )
-        channel = Channel(raw)
+        lane = self._intake.lane(raw.number)
+        channel = Channel(raw, lane)
+        raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, lane))
         if prefetch is not None:
             await channel.prefetch(prefetch)
         return channel
 
     async def close(self) -> None:
         with translated("closing the connection"):
-            await self._raw.close()
+            await self._transport.close()
 
 
 class Connection:
@@ -225,22 +228,25 @@ class Connection:
             self._changed.notify_all()
 
     async def _connect(self) -> Link:
+        quick = QuickTransport()
         with translated(f"connecting to {self.address}"):
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 try:
-                    raw = await aio_pika.connect(
-                        self._url, client_properties={"connection_name": self.name}
+                    transport = await aiormq.connect(
+                        self._url,
+                        client_properties={"connection_name": self.name},
+                        transport_factory=quick,
                     )
+                    await transport.ready()
                 except InvalidFrameError as exc:
                     # The driver's word for a connection that the broker closes while it is opened.
                     raise BrokerRefused(
                         f"The broker refuses to open {self.address}: check that the virtual host"
                         " exists and that this user may use it"
                     ) from exc
-        transport = raw.transport
-        if transport is None:
+        if quick.intake is None:
             raise ConnectionLost
-        return Link(raw, transport.connection)
+        return Link(transport, quick.intake)
 
 
 def _with_heartbeat(url: URL, usual: timedelta) -> URL:

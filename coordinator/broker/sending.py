@@ -2,8 +2,8 @@
 leave in one write.
 
 The driver takes a lock, two futures, three objects and a write to the socket for each publish. What is
-left of that here is a future, which the driver settles when the broker answers: a third of the CPU, and
-a tenth of the system calls where many publish at the same time.
+left of that here is a future, which `Lane` settles when the broker answers: a third of the CPU, and a
+tenth of the system calls where many publish at the same time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 
 from .frames import publish_frames
+from .intake import Lane
 
 if TYPE_CHECKING:
     import aiormq
@@ -27,10 +28,12 @@ __all__ = ["Sending"]
 
 
 class Sending:
-    """All publishes of a channel go through here, so that the driver's count of them is right."""
+    """All publishes of a channel go through here, so that their numbers are right."""
 
-    def __init__(self, raw: aiormq.Channel) -> None:
+    def __init__(self, raw: aiormq.Channel, lane: Lane) -> None:
         self._raw = raw
+        self._lane = lane
+        self._number = 0
         self._waiting: list[bytes] = []
         self._writing: asyncio.Task[None] | None = None
         self._closing = raw.closing
@@ -55,22 +58,22 @@ class Sending:
         )
         answered: asyncio.Future[Any] = raw.create_future()
         if raw.publisher_confirms:
-            raw.delivery_tag += 1
-            raw.confirmations[raw.delivery_tag] = answered
+            self._number += 1
+            self._lane.unconfirmed[self._number] = answered
             if mandatory and message.message_id is not None:
-                self._recognise(message.message_id, raw.delivery_tag, answered)
+                self._recognise(message.message_id, answered)
         else:
             answered.set_result(None)
         self._write_soon(frames)
         return answered
 
-    def _recognise(self, message_id: str, tag: int, answered: asyncio.Future[Any]) -> None:
-        tags = self._raw.message_id_delivery_tag
-        tags[message_id] = tag
+    def _recognise(self, message_id: str, answered: asyncio.Future[Any]) -> None:
+        mandatory = self._lane.mandatory
+        mandatory[message_id] = answered
 
         def forget(_: object) -> None:
-            if tags.get(message_id) == tag:
-                del tags[message_id]
+            if mandatory.get(message_id) is answered:
+                del mandatory[message_id]
 
         answered.add_done_callback(forget)
 

@@ -1,0 +1,76 @@
+"""The header of a delivery and its body as a `Message`: what `frames` writes, read again."""
+
+from __future__ import annotations
+
+import struct
+from datetime import timedelta
+from typing import Any
+
+from pamqp import decode
+
+from coordinator.protocol.message import Message
+
+__all__ = ["read_message", "read_short"]
+
+_FLAGS = 12
+"""Where the flags are, behind class, weight and the size of the body."""
+
+_flags = struct.Struct(">H")
+_length = struct.Struct(">I")
+
+
+def read_message(header: bytes, body: bytes) -> Message:
+    """``header`` is the payload of the header's frame."""
+    (flags,) = _flags.unpack_from(header, _FLAGS)
+    at = _FLAGS + 2
+    texts: dict[int, str] = {}
+    headers: dict[str, Any] = {}
+    persistent = False
+    timestamp = None
+    for flag in _PRESENT[flags]:
+        if flag == 13:
+            (size,) = _length.unpack_from(header, at)
+            _, headers = decode.field_table(header[at : at + 4 + size])
+            at += 4 + size
+        elif flag == 12:
+            persistent = header[at] == 2
+            at += 1
+        elif flag == 11:
+            at += 1  # the priority, which is the queue's here
+        elif flag == 6:
+            _, timestamp = decode.timestamp(header[at : at + 8])
+            at += 8
+        else:
+            texts[flag], at = read_short(header, at)
+    expiration = texts.get(8, "")
+    return Message(
+        body=body,
+        content_type=texts.get(15),
+        headers=headers,
+        persistent=persistent,
+        correlation_id=texts.get(10),
+        reply_to=texts.get(9),
+        expiration=timedelta(milliseconds=int(expiration)) if expiration.isdigit() else None,
+        message_id=texts.get(7),
+        timestamp=timestamp,
+        type=texts.get(5),
+        user_id=texts.get(4),
+    )
+
+
+def read_short(data: bytes, at: int) -> tuple[str, int]:
+    """A short string, and where it ends."""
+    start = at + 1
+    end = start + data[at]
+    return data[start:end].decode("utf-8", "replace"), end
+
+
+class _Present(dict[int, tuple[int, ...]]):
+    """Which bits are set, most significant first: messages differ little in their flags."""
+
+    def __missing__(self, flags: int) -> tuple[int, ...]:
+        found = self[flags] = tuple(bit for bit in range(15, 0, -1) if flags >> bit & 1)
+        return found
+
+
+_PRESENT = _Present()

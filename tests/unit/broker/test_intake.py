@@ -1,0 +1,207 @@
+"""What comes from the broker reaches its lane or the driver, whole and in order, however it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pamqp.frame
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pamqp import commands
+from pamqp.body import ContentBody
+from pamqp.header import ContentHeader
+from pamqp.heartbeat import Heartbeat
+
+from coordinator.broker.contents import read_message
+from coordinator.broker.frames import publish_frames
+from coordinator.broker.intake import Intake
+from coordinator.errors import PublishRefused
+from coordinator.protocol.message import Message
+from tests.unit.broker.test_frames import messages
+
+LANE, OTHER = 3, 4
+
+
+def delivered(message: Message, *, channel: int = LANE, tag: str = "t", number: int = 1) -> bytes:
+    """As the broker sends it."""
+    whole = publish_frames(channel, 131072, message, ("", "", False))
+    method_end = 8 + int.from_bytes(whole[3:7], "big")
+    deliver = commands.Basic.Deliver(
+        consumer_tag=tag, delivery_tag=number, redelivered=True, exchange="ex", routing_key="a.b"
+    )
+    return pamqp.frame.marshal(deliver, channel) + whole[method_end:]
+
+
+def method(frame: Any, channel: int = LANE) -> bytes:
+    return pamqp.frame.marshal(frame, channel)
+
+
+async def rest_of(intake: Intake) -> bytes:
+    """What the driver was given."""
+    intake.feed_eof()
+    return await intake.read()
+
+
+def an_intake() -> Intake:
+    return Intake(asyncio.get_running_loop())
+
+
+@given(message=messages)
+def test_a_message_is_read_as_it_was_written(message: Message) -> None:
+    whole = publish_frames(1, 131072, message, ("", "", False))
+    method_end = 8 + int.from_bytes(whole[3:7], "big")
+    header_end = method_end + 8 + int.from_bytes(whole[method_end + 3 : method_end + 7], "big")
+
+    read = read_message(whole[method_end + 7 : header_end - 1], message.body)
+
+    assert read.body == message.body
+    assert read.headers == message.headers
+    assert (read.message_id, read.type, read.content_type, read.user_id) == (
+        *(message.message_id, message.type, message.content_type, message.user_id),
+    )
+    assert (read.persistent, read.correlation_id, read.reply_to) == (
+        *(message.persistent, message.correlation_id, message.reply_to),
+    )
+
+
+def test_properties_that_are_not_used_here_are_passed_over() -> None:
+    properties = commands.Basic.Properties(
+        content_encoding="gzip",
+        priority=3,
+        message_id="m",
+        app_id="app",
+        timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+    read = read_message(ContentHeader(0, 1, properties).marshal(), b"x")
+
+    assert (read.message_id, read.timestamp) == ("m", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@given(
+    sent=st.lists(messages, min_size=1, max_size=4), cuts=st.lists(st.integers(1, 60), max_size=20)
+)
+async def test_deliveries_arrive_however_they_are_cut(
+    sent: Sequence[Message], cuts: Sequence[int]
+) -> None:
+    intake = an_intake()
+    arrived: list[tuple[bytes, str, str, bool, int]] = []
+    intake.lane(LANE).consumers["t"] = lambda message, *more: arrived.append((message.body, *more))
+    foreign = [method(commands.Basic.Ack(number, False), OTHER) for number in range(len(sent))]
+    data = b"".join(
+        delivered(one, number=number) + between
+        for number, (one, between) in enumerate(zip(sent, foreign, strict=True))
+    )
+
+    for cut in cuts:
+        intake.feed_data(data[:cut])
+        data = data[cut:]
+    intake.feed_data(data)
+
+    assert arrived == [(one.body, "ex", "a.b", True, n) for n, one in enumerate(sent)]
+    got = (await rest_of(intake)).replace(method(Heartbeat(), 0), b"")
+    assert got == b"".join(foreign)
+
+
+async def test_what_a_lane_did_not_ask_for_goes_to_the_driver_with_its_content() -> None:
+    intake = an_intake()
+    intake.lane(LANE)
+    content = pamqp.frame.marshal(
+        ContentHeader(0, 2, commands.Basic.Properties()), LANE
+    ) + pamqp.frame.marshal(ContentBody(b"ab"), LANE)
+    got = method(commands.Basic.GetOk(1, False, "", "q", 0)) + content
+
+    intake.feed_data(got)
+
+    assert await rest_of(intake) == got
+
+
+async def test_confirms_settle_publishes_one_by_one_and_all_before() -> None:
+    intake = an_intake()
+    lane = intake.lane(LANE)
+    loop = asyncio.get_running_loop()
+    for number in range(1, 6):
+        lane.unconfirmed[number] = loop.create_future()
+    one, two, three, four, five = lane.unconfirmed.values()
+
+    intake.feed_data(method(commands.Basic.Ack(2, False)))
+    assert [future.done() for future in (one, two, three, four, five)] == [
+        *(False, True, False, False, False),
+    ]
+    intake.feed_data(method(commands.Basic.Ack(3, True)))
+    intake.feed_data(method(commands.Basic.Nack(4, False)))
+
+    assert one.done()
+    assert three.done()
+    with pytest.raises(PublishRefused):
+        four.result()
+    assert not five.done()
+    assert list(lane.unconfirmed) == [5]
+
+
+async def test_what_is_returned_is_refused_although_it_is_confirmed() -> None:
+    intake = an_intake()
+    lane = intake.lane(LANE)
+    answered = asyncio.get_running_loop().create_future()
+    lane.unconfirmed[1] = lane.mandatory["m"] = answered
+    content = delivered(Message(body=b"x", message_id="m"))
+    deliver_end = 8 + int.from_bytes(content[3:7], "big")
+    returned = method(commands.Basic.Return(312, "NO_ROUTE", "ex", "key")) + content[deliver_end:]
+
+    intake.feed_data(returned + method(commands.Basic.Ack(1, False)))
+
+    with pytest.raises(PublishRefused, match="NO_ROUTE"):
+        answered.result()
+
+
+async def test_a_consumer_that_fails_takes_nothing_with_it() -> None:
+    intake = an_intake()
+    lane = intake.lane(LANE)
+    arrived: list[bytes] = []
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    lane.consumers |= {"bad": fails, "good": lambda message, *_: arrived.append(message.body)}
+
+    intake.feed_data(
+        delivered(Message(body=b"1"), tag="bad") + delivered(Message(body=b""), tag="good")
+    )
+
+    assert arrived == [b""]
+
+
+async def test_the_driver_is_given_a_sign_of_life_while_only_lanes_are_fed() -> None:
+    intake = an_intake()
+    intake.lane(LANE)
+
+    for _ in range(3):
+        intake.feed_data(method(commands.Basic.Ack(1, False)))
+
+    assert await rest_of(intake) == method(Heartbeat(), 0)
+
+
+async def test_a_server_that_speaks_another_protocol_is_the_drivers_to_tell() -> None:
+    intake = an_intake()
+
+    intake.feed_data(b"AMQP\x00\x01\x00\x00")
+    intake.feed_data(b"more")
+
+    assert await rest_of(intake) == b"AMQP\x00\x01\x00\x00more"
+
+
+async def test_a_channel_that_left_takes_no_lane_of_its_numbers_next_owner() -> None:
+    intake = an_intake()
+    old = intake.lane(LANE)
+    new = intake.lane(LANE)
+    intake.leave(LANE, old)
+    arrived: list[bytes] = []
+    new.consumers["t"] = lambda message, *_: arrived.append(message.body)
+
+    intake.feed_data(delivered(Message(body=b"x")))
+
+    assert arrived == [b"x"]
