@@ -21,7 +21,7 @@ from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
-from .intake import Lane
+from .intake import Inlet
 from .sending import Sending
 from .translation import translated
 from .while_open import WhileOpen
@@ -95,10 +95,10 @@ class Channel:
     gone.
     """
 
-    def __init__(self, raw: AbstractChannel, lane: Lane) -> None:
+    def __init__(self, raw: AbstractChannel, inlet: Inlet) -> None:
         self._raw = cast("aiormq.Channel", raw)
-        self._lane = lane
-        self._sending = Sending(self._raw, lane)
+        self._inlet = inlet
+        self._sending = Sending(self._raw, inlet)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
         self._while_open = WhileOpen(raw.closing)
@@ -217,7 +217,7 @@ class Channel:
                 )
             )
 
-        self._lane.consumers[tag] = arrived
+        self._inlet.consumers[tag] = arrived
         async with _asking(f"consuming from queue {queue!r}"):
             await self._raw.basic_consume(
                 queue,
@@ -234,10 +234,10 @@ class Channel:
         self._on_cancelled.pop(tag, None)
         async with _asking("cancelling a consumer"):
             await self._raw.basic_cancel(tag)
-        self._lane.consumers.pop(tag, None)
+        self._inlet.consumers.pop(tag, None)
 
     def _consumer_cancelled(self, frame: commands.Basic.Cancel) -> None:
-        self._lane.consumers.pop(frame.consumer_tag or "", None)
+        self._inlet.consumers.pop(frame.consumer_tag or "", None)
         callback = self._on_cancelled.pop(frame.consumer_tag or "", None)
         if callback is not None:
             callback()
@@ -291,7 +291,7 @@ class Channel:
 
 
 async def _never(message: DeliveredMessage) -> None:
-    """The driver's consumer, past which the lane leads."""
+    """The driver's consumer, past which the inlet leads."""
     raise AssertionError(f"the driver was given a delivery: {message!r}")
 
 

@@ -91,9 +91,9 @@ class Link:
                 raw = await self._transport.channel(
                     publisher_confirms=confirms, on_return_raises=True
                 )
-        lane = self._intake.lane(raw.number)
-        channel = Channel(raw, lane)
-        raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, lane))
+        inlet = self._intake.inlet(raw.number)
+        channel = Channel(raw, inlet)
+        raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, inlet))
         if prefetch is not None:
             await channel.prefetch(prefetch)
         return channel

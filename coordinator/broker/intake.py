@@ -5,7 +5,7 @@ starts a task for each delivery, which costs more than whatever is done with the
 become a message as they arrive, and the consumer is called at once. All other frames go to the driver
 untouched, and in their order.
 
-    socket ─▶ Intake ─┬─ deliveries, and answers to publishes, of channels that have a lane ─▶ Lane
+    socket ─▶ Intake ─┬─ deliveries, and answers to publishes, of channels that have an inlet ─▶ Inlet
                       └─ everything else ─▶ the driver's reader
 """
 
@@ -26,7 +26,7 @@ from coordinator.protocol.message import Message
 
 from .contents import read_message, read_short
 
-__all__ = ["Arrived", "Intake", "Lane", "QuickTransport"]
+__all__ = ["Arrived", "Inlet", "Intake", "QuickTransport"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ Arrived = Callable[[Message, str, str, bool, int], None]
 """Given the message, its exchange and routing key, whether it was delivered before, and its tag."""
 
 
-class Lane:
+class Inlet:
     """What one channel has asked for, and the delivery that is being read."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Lane:
         self._left = 0
 
     def take(self, kind: int, payload: bytes) -> bool:
-        """Whether the frame is for this lane; it is done with then."""
+        """Whether the frame is for this inlet; it is done with then."""
         if kind == _METHOD:
             return self._method(payload)
         if self._finish is None:
@@ -142,25 +142,25 @@ class Lane:
 
 
 class Intake(asyncio.StreamReader):
-    """The driver's reader of one connection, which is given only what no lane takes."""
+    """The driver's reader of one connection, which is given only what no inlet takes."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._clock = loop.time
-        self._lanes: dict[int, Lane] = {}
+        self._inlets: dict[int, Inlet] = {}
         self._rest = b""
         self._transparent = False
         self._last_sign = 0.0
 
-    def lane(self, channel: int) -> Lane:
+    def inlet(self, channel: int) -> Inlet:
         """From now on deliveries and answers of ``channel`` go there."""
-        made = self._lanes[channel] = Lane()
+        made = self._inlets[channel] = Inlet()
         return made
 
-    def leave(self, channel: int, lane: Lane) -> None:
+    def leave(self, channel: int, inlet: Inlet) -> None:
         """Its number may be another's by now."""
-        if self._lanes.get(channel) is lane:
-            del self._lanes[channel]
+        if self._inlets.get(channel) is inlet:
+            del self._inlets[channel]
 
     def feed_data(self, data: Iterable[SupportsIndex]) -> None:
         if self._transparent:
@@ -179,8 +179,8 @@ class Intake(asyncio.StreamReader):
             after = at + size + 8
             if after > end:
                 break
-            lane = self._lanes.get(channel)
-            if lane is not None and lane.take(kind, data[at + 7 : after - 1]):
+            inlet = self._inlets.get(channel)
+            if inlet is not None and inlet.take(kind, data[at + 7 : after - 1]):
                 taken = True
             else:
                 others.append(data[at:after])

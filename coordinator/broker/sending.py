@@ -2,7 +2,7 @@
 leave in one write.
 
 The driver takes a lock, two futures, three objects and a write to the socket for each publish. What is
-left of that here is a future, which `Lane` settles when the broker answers: a third of the CPU, and a
+left of that here is a future, which `Inlet` settles when the broker answers: a third of the CPU, and a
 tenth of the system calls where many publish at the same time.
 """
 
@@ -19,7 +19,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 
 from .frames import publish_frames
-from .intake import Lane
+from .intake import Inlet
 
 if TYPE_CHECKING:
     import aiormq
@@ -30,9 +30,9 @@ __all__ = ["Sending"]
 class Sending:
     """All publishes of a channel go through here, so that their numbers are right."""
 
-    def __init__(self, raw: aiormq.Channel, lane: Lane) -> None:
+    def __init__(self, raw: aiormq.Channel, inlet: Inlet) -> None:
         self._raw = raw
-        self._lane = lane
+        self._inlet = inlet
         self._number = 0
         self._waiting: list[bytes] = []
         self._writing: asyncio.Task[None] | None = None
@@ -59,7 +59,7 @@ class Sending:
         answered: asyncio.Future[Any] = raw.create_future()
         if raw.publisher_confirms:
             self._number += 1
-            self._lane.unconfirmed[self._number] = answered
+            self._inlet.unconfirmed[self._number] = answered
             if mandatory and message.message_id is not None:
                 self._recognise(message.message_id, answered)
         else:
@@ -68,7 +68,7 @@ class Sending:
         return answered
 
     def _recognise(self, message_id: str, answered: asyncio.Future[Any]) -> None:
-        mandatory = self._lane.mandatory
+        mandatory = self._inlet.mandatory
         mandatory[message_id] = answered
 
         def forget(_: object) -> None:

@@ -1,4 +1,4 @@
-"""What comes from the broker reaches its lane or the driver, whole and in order, however it is cut."""
+"""What comes from the broker reaches its inlet or the driver, whole and in order, however it is cut."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from coordinator.errors import PublishRefused
 from coordinator.protocol.message import Message
 from tests.unit.broker.test_frames import messages
 
-LANE, OTHER = 3, 4
+INLET, OTHER = 3, 4
 
 
-def delivered(message: Message, *, channel: int = LANE, tag: str = "t", number: int = 1) -> bytes:
+def delivered(message: Message, *, channel: int = INLET, tag: str = "t", number: int = 1) -> bytes:
     """As the broker sends it."""
     whole = publish_frames(channel, 131072, message, ("", "", False))
     method_end = 8 + int.from_bytes(whole[3:7], "big")
@@ -36,7 +36,7 @@ def delivered(message: Message, *, channel: int = LANE, tag: str = "t", number: 
     return pamqp.frame.marshal(deliver, channel) + whole[method_end:]
 
 
-def method(frame: Any, channel: int = LANE) -> bytes:
+def method(frame: Any, channel: int = INLET) -> bytes:
     return pamqp.frame.marshal(frame, channel)
 
 
@@ -90,7 +90,9 @@ async def test_deliveries_arrive_however_they_are_cut(
 ) -> None:
     intake = an_intake()
     arrived: list[tuple[bytes, str, str, bool, int]] = []
-    intake.lane(LANE).consumers["t"] = lambda message, *more: arrived.append((message.body, *more))
+    intake.inlet(INLET).consumers["t"] = lambda message, *more: arrived.append(
+        (message.body, *more)
+    )
     foreign = [method(commands.Basic.Ack(number, False), OTHER) for number in range(len(sent))]
     data = b"".join(
         delivered(one, number=number) + between
@@ -107,12 +109,12 @@ async def test_deliveries_arrive_however_they_are_cut(
     assert got == b"".join(foreign)
 
 
-async def test_what_a_lane_did_not_ask_for_goes_to_the_driver_with_its_content() -> None:
+async def test_what_no_inlet_asked_for_goes_to_the_driver_with_its_content() -> None:
     intake = an_intake()
-    intake.lane(LANE)
+    intake.inlet(INLET)
     content = pamqp.frame.marshal(
-        ContentHeader(0, 2, commands.Basic.Properties()), LANE
-    ) + pamqp.frame.marshal(ContentBody(b"ab"), LANE)
+        ContentHeader(0, 2, commands.Basic.Properties()), INLET
+    ) + pamqp.frame.marshal(ContentBody(b"ab"), INLET)
     got = method(commands.Basic.GetOk(1, False, "", "q", 0)) + content
 
     intake.feed_data(got)
@@ -122,11 +124,11 @@ async def test_what_a_lane_did_not_ask_for_goes_to_the_driver_with_its_content()
 
 async def test_confirms_settle_publishes_one_by_one_and_all_before() -> None:
     intake = an_intake()
-    lane = intake.lane(LANE)
+    inlet = intake.inlet(INLET)
     loop = asyncio.get_running_loop()
     for number in range(1, 6):
-        lane.unconfirmed[number] = loop.create_future()
-    one, two, three, four, five = lane.unconfirmed.values()
+        inlet.unconfirmed[number] = loop.create_future()
+    one, two, three, four, five = inlet.unconfirmed.values()
 
     intake.feed_data(method(commands.Basic.Ack(2, False)))
     assert [future.done() for future in (one, two, three, four, five)] == [
@@ -140,14 +142,14 @@ async def test_confirms_settle_publishes_one_by_one_and_all_before() -> None:
     with pytest.raises(PublishRefused):
         four.result()
     assert not five.done()
-    assert list(lane.unconfirmed) == [5]
+    assert list(inlet.unconfirmed) == [5]
 
 
 async def test_what_is_returned_is_refused_although_it_is_confirmed() -> None:
     intake = an_intake()
-    lane = intake.lane(LANE)
+    inlet = intake.inlet(INLET)
     answered = asyncio.get_running_loop().create_future()
-    lane.unconfirmed[1] = lane.mandatory["m"] = answered
+    inlet.unconfirmed[1] = inlet.mandatory["m"] = answered
     content = delivered(Message(body=b"x", message_id="m"))
     deliver_end = 8 + int.from_bytes(content[3:7], "big")
     returned = method(commands.Basic.Return(312, "NO_ROUTE", "ex", "key")) + content[deliver_end:]
@@ -160,13 +162,13 @@ async def test_what_is_returned_is_refused_although_it_is_confirmed() -> None:
 
 async def test_a_consumer_that_fails_takes_nothing_with_it() -> None:
     intake = an_intake()
-    lane = intake.lane(LANE)
+    inlet = intake.inlet(INLET)
     arrived: list[bytes] = []
 
     def fails(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    lane.consumers |= {"bad": fails, "good": lambda message, *_: arrived.append(message.body)}
+    inlet.consumers |= {"bad": fails, "good": lambda message, *_: arrived.append(message.body)}
 
     intake.feed_data(
         delivered(Message(body=b"1"), tag="bad") + delivered(Message(body=b""), tag="good")
@@ -175,9 +177,9 @@ async def test_a_consumer_that_fails_takes_nothing_with_it() -> None:
     assert arrived == [b""]
 
 
-async def test_the_driver_is_given_a_sign_of_life_while_only_lanes_are_fed() -> None:
+async def test_the_driver_is_given_a_sign_of_life_while_only_inlets_are_fed() -> None:
     intake = an_intake()
-    intake.lane(LANE)
+    intake.inlet(INLET)
 
     for _ in range(3):
         intake.feed_data(method(commands.Basic.Ack(1, False)))
@@ -194,11 +196,11 @@ async def test_a_server_that_speaks_another_protocol_is_the_drivers_to_tell() ->
     assert await rest_of(intake) == b"AMQP\x00\x01\x00\x00more"
 
 
-async def test_a_channel_that_left_takes_no_lane_of_its_numbers_next_owner() -> None:
+async def test_a_channel_that_left_takes_no_inlet_of_its_numbers_next_owner() -> None:
     intake = an_intake()
-    old = intake.lane(LANE)
-    new = intake.lane(LANE)
-    intake.leave(LANE, old)
+    old = intake.inlet(INLET)
+    new = intake.inlet(INLET)
+    intake.leave(INLET, old)
     arrived: list[bytes] = []
     new.consumers["t"] = lambda message, *_: arrived.append(message.body)
 
