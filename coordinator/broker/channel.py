@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import aiormq
@@ -21,10 +20,9 @@ from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
-from .intake import Inlet
+from .intake import Arrived, Inlet
 from .sending import Sending
 from .translation import translated
-from .while_open import WhileOpen
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -101,7 +99,6 @@ class Channel:
         self._sending = Sending(self._raw, inlet)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
-        self._while_open = WhileOpen(raw.closing)
 
     @property
     def open(self) -> bool:
@@ -112,6 +109,7 @@ class Channel:
         await asyncio.wait([self._raw.closing])
 
     async def close(self) -> None:
+        self._sending.flush()
         with translated("closing a channel"):
             await self._raw.close()
 
@@ -173,12 +171,13 @@ class Channel:
     # --- taking -------------------------------------------------------------------------------
 
     async def get(self, queue: str) -> Delivery | None:
-        """Take one message, or None where there is none. Raises `QueueMissing`."""
+        """Take one message, or None where there is none. Raises `QueueMissing`.
+
+        What comes for a get that was cancelled meanwhile, or that took too long, is given back.
+        """
         async with _asking(f"taking from queue {queue!r}"):
-            answer = await self._raw.basic_get(queue)
-        if isinstance(answer.delivery, commands.Basic.GetEmpty):
-            return None
-        return self._delivery(answer)
+            arrived = await self._sending.get(queue)
+        return None if arrived is None else self._delivery(arrived)
 
     async def prefetch(self, count: int) -> None:
         """How many unsettled messages each consumer that is made from now on may hold."""
@@ -203,21 +202,7 @@ class Channel:
         if on_cancelled is not None:
             self._on_cancelled[tag] = on_cancelled
 
-        def arrived(
-            message: Message, exchange: str, key: str, redelivered: bool, number: int
-        ) -> None:
-            on_delivery(
-                Delivery(
-                    message=message,
-                    exchange=exchange,
-                    routing_key=key,
-                    redelivered=redelivered,
-                    tag=number,
-                    channel=self,
-                )
-            )
-
-        self._inlet.consumers[tag] = arrived
+        self._inlet.consumers[tag] = lambda arrived: on_delivery(self._delivery(arrived))
         async with _asking(f"consuming from queue {queue!r}"):
             await self._raw.basic_consume(
                 queue,
@@ -245,16 +230,16 @@ class Channel:
     # --- settling -----------------------------------------------------------------------------
 
     async def ack(self, tag: int, *, multiple: bool = False) -> None:
-        with translated("acknowledging"), self._while_open():
-            await self._raw.basic_ack(tag, multiple=multiple, wait=False)
+        with translated("acknowledging"):
+            self._sending.ack(tag, multiple=multiple)
 
     async def nack(self, tag: int, *, multiple: bool = False) -> None:
-        with translated("giving back"), self._while_open():
-            await self._raw.basic_nack(tag, multiple=multiple, requeue=True, wait=False)
+        with translated("giving back"):
+            self._sending.nack(tag, multiple=multiple)
 
     async def reject(self, tag: int) -> None:
-        with translated("rejecting"), self._while_open():
-            await self._raw.basic_reject(tag, requeue=False, wait=False)
+        with translated("rejecting"):
+            self._sending.reject(tag)
 
     # --- publishing ---------------------------------------------------------------------------
 
@@ -279,13 +264,13 @@ class Channel:
         await asyncio.wait([sent])
         confirmed(sent)
 
-    def _delivery(self, raw: DeliveredMessage) -> Delivery:
+    def _delivery(self, arrived: Arrived) -> Delivery:
         return Delivery(
-            message=_message(raw),
-            exchange=raw.exchange or "",
-            routing_key=raw.routing_key or "",
-            redelivered=bool(raw.redelivered),
-            tag=raw.delivery_tag or 0,
+            message=arrived.message,
+            exchange=arrived.exchange,
+            routing_key=arrived.routing_key,
+            redelivered=arrived.redelivered,
+            tag=arrived.tag,
             channel=self,
         )
 
@@ -311,26 +296,3 @@ def confirmed(sent: asyncio.Future[Any]) -> None:
     """How a publish that was answered ended: raises what `Channel.publish` does."""
     with translated("publishing"):
         sent.result()
-
-
-def _message(raw: DeliveredMessage) -> Message:
-    found = raw.header.properties
-    expiration = None
-    if found.expiration is not None and found.expiration.isdigit():
-        expiration = timedelta(milliseconds=int(found.expiration))
-    timestamp = found.timestamp
-    if isinstance(timestamp, datetime) and timestamp.tzinfo is None:
-        timestamp = timestamp.replace(tzinfo=UTC)
-    return Message(
-        body=raw.body,
-        message_id=found.message_id,
-        type=found.message_type,
-        content_type=found.content_type,
-        headers=found.headers or {},
-        persistent=found.delivery_mode == 2,
-        correlation_id=found.correlation_id,
-        reply_to=found.reply_to,
-        expiration=expiration,
-        timestamp=timestamp,
-        user_id=found.user_id,
-    )

@@ -15,9 +15,9 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import NoReturn, Self, cast
+from typing import Any, NoReturn, Self, cast
 
-import aiormq
+import aio_pika
 from aiormq.abc import AbstractConnection
 from aiormq.exceptions import InvalidFrameError
 from yarl import URL
@@ -52,7 +52,10 @@ LONGEST_PAUSE = 5.0
 class Link:
     """One established connection; once lost it stays lost."""
 
-    def __init__(self, transport: AbstractConnection, intake: Intake) -> None:
+    def __init__(
+        self, raw: aio_pika.Connection, transport: AbstractConnection, intake: Intake
+    ) -> None:
+        self._raw = raw
         self._transport = transport
         self._intake = intake
 
@@ -100,7 +103,7 @@ class Link:
 
     async def close(self) -> None:
         with translated("closing the connection"):
-            await self._transport.close()
+            await self._raw.close()
 
 
 class Connection:
@@ -228,25 +231,32 @@ class Connection:
             self._changed.notify_all()
 
     async def _connect(self) -> Link:
-        quick = QuickTransport()
         with translated(f"connecting to {self.address}"):
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 try:
-                    transport = await aiormq.connect(
+                    raw = await aio_pika.connect(
                         self._url,
                         client_properties={"connection_name": self.name},
-                        transport_factory=quick,
+                        connection_class=_ThroughIntake,
                     )
-                    await transport.ready()
                 except InvalidFrameError as exc:
                     # The driver's word for a connection that the broker closes while it is opened.
                     raise BrokerRefused(
                         f"The broker refuses to open {self.address}: check that the virtual host"
                         " exists and that this user may use it"
                     ) from exc
-        if quick.intake is None:
+        transport, intake = raw.transport, raw.quick.intake
+        if transport is None or intake is None:
             raise ConnectionLost
-        return Link(transport, quick.intake)
+        return Link(raw, transport.connection, intake)
+
+
+class _ThroughIntake(aio_pika.Connection):
+    """One whose socket an `Intake` reads."""
+
+    def __init__(self, url: URL, **options: Any) -> None:
+        super().__init__(url, **options)
+        self.quick = self.kwargs["transport_factory"] = QuickTransport()
 
 
 def _with_heartbeat(url: URL, usual: timedelta) -> URL:

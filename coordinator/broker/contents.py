@@ -1,8 +1,14 @@
-"""The header of a delivery and its body as a `Message`: what `frames` writes, read again."""
+"""The header of a delivery and its body as a `Message`: what `frames` writes, read again.
+
+Anybody may publish anything. A property that cannot be read is left out rather than raised about: the
+message stays what it is to whoever judges it, and the connection, on which it would come again and again,
+stays open.
+"""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +36,7 @@ def read_message(header: bytes, body: bytes) -> Message:
     for flag in _PRESENT[flags]:
         if flag == 13:
             (size,) = _length.unpack_from(header, at)
-            _, headers = decode.field_table(header[at : at + 4 + size])
+            headers = _readable(decode.field_table, header[at : at + 4 + size]) or {}
             at += 4 + size
         elif flag == 12:
             persistent = header[at] == 2
@@ -38,7 +44,7 @@ def read_message(header: bytes, body: bytes) -> Message:
         elif flag == 11:
             at += 1  # the priority, which is the queue's here
         elif flag == 6:
-            _, timestamp = decode.timestamp(header[at : at + 8])
+            timestamp = _readable(decode.timestamp, header[at : at + 8])
             at += 8
         else:
             texts[flag], at = read_short(header, at)
@@ -56,6 +62,13 @@ def read_message(header: bytes, body: bytes) -> Message:
         type=texts.get(5),
         user_id=texts.get(4),
     )
+
+
+def _readable(read: Callable[[bytes], tuple[int, Any]], data: bytes) -> Any:
+    try:
+        return read(data)[1]
+    except (ValueError, OverflowError, OSError):  # the last two of the years that no calendar has
+        return None
 
 
 def read_short(data: bytes, at: int) -> tuple[str, int]:

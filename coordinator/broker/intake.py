@@ -1,11 +1,11 @@
-"""What the broker sends most, read straight from the socket: deliveries to consumers, and confirms.
+"""What the broker sends most, read straight from the socket: messages, and confirms.
 
 The driver reads each frame in three steps, makes objects of it, hands it over through two queues and
 starts a task for each delivery, which costs more than whatever is done with the delivery. Here its bytes
-become a message as they arrive, and the consumer is called at once. All other frames go to the driver
-untouched, and in their order.
+become a message as they arrive, and whoever waits for it is called at once. All other frames go to the
+driver untouched, and in their order.
 
-    socket ─▶ Intake ─┬─ deliveries, and answers to publishes, of channels that have an inlet ─▶ Inlet
+    socket ─▶ Intake ─┬─ messages, and answers to publishes, of channels that have an inlet ─▶ Inlet
                       └─ everything else ─▶ the driver's reader
 """
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable
 from ssl import SSLContext
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 from aiormq.connection import TransportFactory
 from yarl import URL
@@ -38,7 +39,9 @@ _tag = struct.Struct(">QB")
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
 _KINDS = frozenset({_METHOD, _HEADER, _BODY, _HEARTBEAT})
 
-_DELIVER, _RETURN, _ACK, _NACK = (60 << 16 | method for method in (60, 50, 80, 120))
+_DELIVER, _GET_OK, _GET_EMPTY, _RETURN, _ACK, _NACK = (
+    60 << 16 | method for method in (60, 71, 72, 50, 80, 120)
+)
 
 _SIGN_OF_LIFE = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 """A heartbeat."""
@@ -47,16 +50,27 @@ SIGN_OF_LIFE_EVERY = 1.0
 """Seconds after which the driver, which takes silence for a lost connection, is told that there was
 something; the broker sends no heartbeats of its own while it sends other things."""
 
-Arrived = Callable[[Message, str, str, bool, int], None]
-"""Given the message, its exchange and routing key, whether it was delivered before, and its tag."""
+
+class Arrived(NamedTuple):
+    """A message as it was handed to a channel."""
+
+    message: Message
+    exchange: str
+    routing_key: str
+    redelivered: bool
+    tag: int
 
 
 class Inlet:
-    """What one channel has asked for, and the delivery that is being read."""
+    """What one channel has asked for, and the message that is being read."""
 
     def __init__(self) -> None:
-        self.consumers: dict[str, Arrived] = {}
+        self.consumers: dict[str, Callable[[Arrived], None]] = {}
         """By their tags."""
+        self.getting: deque[asyncio.Future[Arrived | None]] = deque()
+        """In the order in which they were asked, which is that of the answers."""
+        self.give_back: Callable[[int], None] = _no_matter
+        """Told the tag of a message whose asker did not wait for it."""
         self.unconfirmed: dict[int, asyncio.Future[Any]] = {}
         """Publishes by their numbers, in order."""
         self.mandatory: dict[str, asyncio.Future[Any]] = {}
@@ -92,6 +106,12 @@ class Inlet:
         elif method in (_ACK, _NACK):
             number, bits = _tag.unpack_from(payload, 4)
             self._answered(number, multiple=bool(bits & 1), refused=method == _NACK)
+        elif method == _GET_OK and self.getting:
+            self._finish = self._got(payload, self.getting.popleft())
+        elif method == _GET_EMPTY and self.getting:
+            asked = self.getting.popleft()
+            if not asked.done():
+                asked.set_result(None)
         elif method == _RETURN:
             text, _ = read_short(payload, 6)
             self._finish = lambda message: self._returned(message, text)
@@ -102,20 +122,32 @@ class Inlet:
 
     def _delivery(self, payload: bytes) -> Callable[[Message], None]:
         consumer_tag, at = read_short(payload, 4)
-        number, redelivered = _tag.unpack_from(payload, at)
-        exchange, at = read_short(payload, at + 9)
-        key, _ = read_short(payload, at)
+        way = _way(payload, at)
 
         def deliver(message: Message) -> None:
             consumer = self.consumers.get(consumer_tag)
             if consumer is None:  # cancelled: the broker takes the message back with the channel
                 return
             try:
-                consumer(message, exchange, key, bool(redelivered), number)
+                consumer(Arrived(message, *way))
             except Exception:
                 logger.exception("a consumer failed", extra={"consumer": consumer_tag})
 
         return deliver
+
+    def _got(
+        self, payload: bytes, asked: asyncio.Future[Arrived | None]
+    ) -> Callable[[Message], None]:
+        way = _way(payload, 4)
+
+        def hand_over(message: Message) -> None:
+            arrived = Arrived(message, *way)
+            if asked.done():
+                self.give_back(arrived.tag)
+            else:
+                asked.set_result(arrived)
+
+        return hand_over
 
     def _answered(self, number: int, *, multiple: bool, refused: bool) -> None:
         if not multiple:
@@ -139,6 +171,20 @@ class Inlet:
         answered = self.mandatory.get(message.message_id or "")
         if answered is not None and not answered.done():
             answered.set_exception(PublishRefused(f"The broker refused the message: {text}"))
+
+
+def _way(payload: bytes, at: int) -> tuple[str, str, bool, int]:
+    """Exchange, routing key, redelivered and tag, as they stand in a delivery and in the answer to a
+    get.
+    """
+    number, redelivered = _tag.unpack_from(payload, at)
+    exchange, at = read_short(payload, at + 9)
+    key, _ = read_short(payload, at)
+    return exchange, key, bool(redelivered), number
+
+
+def _no_matter(_: int) -> None:
+    """The channel that would give it back is not made yet, and nothing was asked."""
 
 
 class Intake(asyncio.StreamReader):

@@ -1,9 +1,10 @@
-"""Publishes on one channel: each is encoded and numbered at once, and all of one turn of the event loop
-leave in one write.
+"""What one channel sends most, publishes, gets and settlements: each is encoded at once, and all of one
+turn of the event loop leave in one write.
 
 The driver takes a lock, two futures, three objects and a write to the socket for each publish. What is
 left of that here is a future, which `Inlet` settles when the broker answers: a third of the CPU, and a
-tenth of the system calls where many publish at the same time.
+tenth of the system calls where many publish at the same time. Nothing here waits for room in a buffer:
+publishes are bounded by their window, and settlements by what is in hand.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from aiormq.exceptions import ChannelInvalidStateError
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 
-from .frames import publish_frames
-from .intake import Inlet
+from .frames import ack_frame, get_frame, nack_frame, publish_frames, reject_frame
+from .intake import Arrived, Inlet
 
 if TYPE_CHECKING:
     import aiormq
@@ -38,6 +39,7 @@ class Sending:
         self._writing: asyncio.Task[None] | None = None
         self._closing = raw.closing
         self._closing.add_done_callback(self._end)
+        inlet.give_back = self._give_back
 
     def send(
         self, message: Message, *, exchange: str, key: str, mandatory: bool
@@ -45,9 +47,7 @@ class Sending:
         """The broker's answer, or what the driver raises instead; where the channel has no confirms,
         it is done at once. Raises what the driver does on a channel that is closed.
         """
-        raw = self._raw
-        if raw.is_closed:
-            raise ChannelInvalidStateError(f"{raw!r} closed")
+        raw = self._while_open()
         if mandatory and message.message_id is None:
             message = replace(message, message_id=new_id())  # by which a return is recognised
         frames = publish_frames(
@@ -67,6 +67,37 @@ class Sending:
         self._write_soon(frames)
         return answered
 
+    def get(self, queue: str) -> asyncio.Future[Arrived | None]:
+        """None where the queue is empty. What arrives for one that was cancelled is given back."""
+        raw = self._while_open()
+        asked: asyncio.Future[Arrived | None] = raw.create_future()
+        self._inlet.getting.append(asked)
+        self._write_soon(get_frame(raw.number, queue))
+        return asked
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        self._write_soon(ack_frame(self._while_open().number, tag, multiple=multiple))
+
+    def nack(self, tag: int, *, multiple: bool = False) -> None:
+        self._write_soon(nack_frame(self._while_open().number, tag, multiple=multiple))
+
+    def reject(self, tag: int) -> None:
+        self._write_soon(reject_frame(self._while_open().number, tag))
+
+    def flush(self) -> None:
+        """What waits for the end of this turn is handed to the driver before whatever comes next."""
+        if self._waiting and self._writing is None:
+            self._write()
+
+    def _while_open(self) -> aiormq.Channel:
+        if self._raw.is_closed:
+            raise ChannelInvalidStateError(f"{self._raw!r} closed")
+        return self._raw
+
+    def _give_back(self, tag: int) -> None:
+        if not self._raw.is_closed:
+            self.nack(tag)
+
     def _recognise(self, message_id: str, answered: asyncio.Future[Any]) -> None:
         mandatory = self._inlet.mandatory
         mandatory[message_id] = answered
@@ -84,6 +115,8 @@ class Sending:
 
     def _write(self) -> None:
         """In the driver's queue, behind what it has to send itself."""
+        if not self._waiting:  # flushed before
+            return
         frame = self._next()
         try:
             self._raw.write_queue.put_nowait(frame)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiormq.abc import ChannelFrame
 
 from coordinator.broker.batch_reader import BatchReader
-from coordinator.broker.channel import Delivery, Depth
+from coordinator.broker.channel import Channel, Delivery, Depth
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.depths import Depths
 from coordinator.broker.drain import drain
+from coordinator.broker.frames import publish_frames
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import (
     BrokerRefused,
@@ -178,6 +181,70 @@ async def test_only_one_of_two_readers_is_active_and_the_other_takes_over(
         assert set(taken[20:]) == {"two"}
         second.cancel()
         await asyncio.wait([second])
+
+
+async def test_what_comes_for_somebody_who_went_away_is_back_on_its_queue(
+    link: Link, publisher: Publisher
+) -> None:
+    await fill(publisher, 1)
+    channel = await link.channel()
+    asked = asyncio.create_task(channel.get(LOW.queue))
+    await asyncio.sleep(0)  # it has asked, and the answer cannot be there yet
+    asked.cancel()
+
+    assert await channel.get(LOW.queue) is None
+    other = await link.channel()
+    assert await _got(other) == b"0"
+    assert channel.open
+
+
+async def test_acknowledged_and_closed_in_one_breath_is_acknowledged(
+    link: Link, publisher: Publisher
+) -> None:
+    await fill(publisher, 1)
+    channel = await link.channel()
+    delivery = await channel.get(LOW.queue)
+    assert delivery is not None
+
+    await delivery.ack()
+    await channel.close()
+
+    other = await link.channel()
+    assert await other.get(LOW.queue) is None
+
+
+async def test_a_year_that_no_calendar_has_does_not_end_the_connection_of_whoever_is_given_it(
+    link: Link, publisher: Publisher
+) -> None:
+    channel = await link.channel()
+    whole = publish_frames(
+        channel._raw.number,
+        131072,
+        Message(body=b"0", timestamp=datetime.fromtimestamp(0x01020304, UTC)),
+        (TASKS, LOW.key, False),
+    )
+    assert whole.count(struct.pack(">Q", 0x01020304)) == 1
+    payload = whole.replace(struct.pack(">Q", 0x01020304), b"\xff" * 8)
+    await channel._raw.write_queue.put(
+        ChannelFrame(payload=payload, should_close=False, drain_future=None)
+    )
+
+    assert await _got(channel) == b"0"
+    assert link.open
+
+
+async def _got(channel: Channel) -> bytes:
+    """The body of the one message, once it is there."""
+    found: list[Delivery] = []
+
+    async def there() -> bool:
+        delivery = await channel.get(LOW.queue)
+        if delivery is not None:
+            found.append(delivery)
+        return bool(found)
+
+    await eventually(there)
+    return found[0].message.body
 
 
 async def test_draining_takes_exactly_what_was_there(link: Link, publisher: Publisher) -> None:

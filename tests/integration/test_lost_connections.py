@@ -11,9 +11,9 @@ import pytest
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import OVERDUE_LIMIT, Publisher
-from coordinator.errors import ChannelLost, OutcomeUnknown
+from coordinator.errors import ChannelLost, ConnectionLost, OutcomeUnknown
 from coordinator.protocol.message import Message
-from coordinator.protocol.topology import TASKS, TOPOLOGY
+from coordinator.protocol.topology import TASKS, TOPOLOGY, UNROUTED
 from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
@@ -53,13 +53,18 @@ async def test_what_waits_to_be_written_ends_with_its_connection_and_the_next_on
             assert {type(one) for one in told} == {OutcomeUnknown}
             assert len(told) > OVERDUE_LIMIT
             assert not publisher.available
-            acks = [asyncio.create_task(channel.ack(tag)) for tag in range(FRAMES)]
+            for tag in range(FRAMES):
+                await channel.ack(tag)  # waits for nobody
+            gets = [asyncio.create_task(channel.get(UNROUTED)) for _ in range(FRAMES)]
 
             proxy.connections[0].cut()
-            ended, waiting = await asyncio.wait([*acks, stuck], timeout=60)
+            ended, waiting = await asyncio.wait([*gets, stuck], timeout=60)
             assert not waiting
             stuck.exception()
-            lost = [one for one in ended - {stuck} if isinstance(one.exception(), ChannelLost)]
-            assert lost, "all found room in the driver's buffer"
+            assert all(
+                isinstance(one.exception(), ChannelLost | ConnectionLost) for one in ended - {stuck}
+            )
+            with pytest.raises((ChannelLost, ConnectionLost)):
+                await channel.ack(1)
             await eventually(lambda: publisher.available, timeout=60)
             await publisher.publish(small, exchange=TASKS, key="any.low")

@@ -12,7 +12,13 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
-from coordinator.broker.frames import publish_frames
+from coordinator.broker.frames import (
+    ack_frame,
+    get_frame,
+    nack_frame,
+    publish_frames,
+    reject_frame,
+)
 from coordinator.protocol.message import Message
 
 texts = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -79,6 +85,19 @@ def test_the_bytes_are_those_of_the_driver(
     assert publish_frames(channel, frame_max, message, to) == by_the_driver(
         channel, frame_max, message, to
     )
+
+
+@given(channel=st.integers(1, 65535), tag=st.integers(1, 2**62), multiple=st.booleans(), queue=keys)
+def test_gets_and_settlements_are_those_of_the_driver(
+    channel: int, tag: int, multiple: bool, queue: str
+) -> None:
+    for ours, theirs in (
+        (get_frame(channel, queue), commands.Basic.Get(queue=queue)),
+        (ack_frame(channel, tag, multiple=multiple), commands.Basic.Ack(tag, multiple)),
+        (nack_frame(channel, tag, multiple=multiple), commands.Basic.Nack(tag, multiple, True)),
+        (reject_frame(channel, tag), commands.Basic.Reject(tag, False)),
+    ):
+        assert ours == pamqp.frame.marshal(theirs, channel)
 
 
 def test_a_word_that_amqp_has_no_room_for_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,9 @@ from tests.unit.broker.test_frames import messages
 
 INLET, OTHER = 3, 4
 
+IN_MILLISECONDS = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+"""What a Java client may take for seconds; the driver reads it so, too."""
+
 
 def delivered(message: Message, *, channel: int = INLET, tag: str = "t", number: int = 1) -> bytes:
     """As the broker sends it."""
@@ -44,6 +48,12 @@ async def rest_of(intake: Intake) -> bytes:
     """What the driver was given."""
     intake.feed_eof()
     return await intake.read()
+
+
+def content(body: bytes) -> bytes:
+    """The frames behind the one that says what it is."""
+    header = pamqp.frame.marshal(ContentHeader(0, len(body), commands.Basic.Properties()), INLET)
+    return header + (pamqp.frame.marshal(ContentBody(body), INLET) if body else b"")
 
 
 def an_intake() -> Intake:
@@ -90,9 +100,7 @@ async def test_deliveries_arrive_however_they_are_cut(
 ) -> None:
     intake = an_intake()
     arrived: list[tuple[bytes, str, str, bool, int]] = []
-    intake.inlet(INLET).consumers["t"] = lambda message, *more: arrived.append(
-        (message.body, *more)
-    )
+    intake.inlet(INLET).consumers["t"] = lambda one: arrived.append((one.message.body, *one[1:]))
     foreign = [method(commands.Basic.Ack(number, False), OTHER) for number in range(len(sent))]
     data = b"".join(
         delivered(one, number=number) + between
@@ -112,14 +120,66 @@ async def test_deliveries_arrive_however_they_are_cut(
 async def test_what_no_inlet_asked_for_goes_to_the_driver_with_its_content() -> None:
     intake = an_intake()
     intake.inlet(INLET)
-    content = pamqp.frame.marshal(
-        ContentHeader(0, 2, commands.Basic.Properties()), INLET
-    ) + pamqp.frame.marshal(ContentBody(b"ab"), INLET)
-    got = method(commands.Basic.GetOk(1, False, "", "q", 0)) + content
+    got = method(commands.Basic.GetOk(1, False, "", "q", 0)) + content(b"ab")
 
     intake.feed_data(got)
 
     assert await rest_of(intake) == got
+
+
+async def test_gets_are_answered_in_the_order_in_which_they_were_asked() -> None:
+    intake = an_intake()
+    inlet = intake.inlet(INLET)
+    one, two, three = (asyncio.get_running_loop().create_future() for _ in range(3))
+    inlet.getting.extend([one, two, three])
+
+    intake.feed_data(method(commands.Basic.GetOk(7, True, "ex", "q", 0)) + content(b"ab"))
+    intake.feed_data(method(commands.Basic.GetEmpty()))
+
+    assert one.result()[1:] == ("ex", "q", True, 7)
+    assert one.result().message.body == b"ab"
+    assert two.result() is None
+    assert not three.done()
+    assert await rest_of(intake) == method(Heartbeat(), 0), "the driver is given but a sign of life"
+
+
+async def test_what_comes_for_a_get_that_was_cancelled_is_given_back() -> None:
+    intake = an_intake()
+    inlet = intake.inlet(INLET)
+    back: list[int] = []
+    inlet.give_back = back.append
+    one, two, three = (asyncio.get_running_loop().create_future() for _ in range(3))
+    inlet.getting.extend([one, two, three])
+
+    one.cancel()
+    two.cancel()
+    intake.feed_data(method(commands.Basic.GetOk(7, False, "", "q", 0)) + content(b"ab"))
+    intake.feed_data(method(commands.Basic.GetEmpty()))
+    intake.feed_data(method(commands.Basic.GetOk(8, False, "", "q", 0)) + content(b""))
+
+    assert back == [7]
+    assert three.result().tag == 8
+
+
+@pytest.mark.parametrize(
+    ("properties", "kept"),
+    [
+        # flags, then the values in the order of the flags
+        (struct.pack(">HQ", 1 << 6, 2**64 - 1), {"timestamp": None}),
+        (struct.pack(">HQ", 1 << 6, 1_700_000_000_000), {"timestamp": IN_MILLISECONDS}),
+        (struct.pack(">HI4s", 1 << 13, 4, b"\x01aZ\x00"), {"headers": {}}),
+        (struct.pack(">HI4s", 1 << 13, 4, b"\x01\xfft\x01"), {"headers": {}}),
+        (struct.pack(">HI4sB2s", 1 << 13 | 1 << 7, 4, b"\x09atx", 2, b"id"), {"message_id": "id"}),
+        (struct.pack(">HB2s", 1 << 7, 2, b"\xff\xfe"), {"message_id": "\ufffd\ufffd"}),
+    ],
+)
+def test_a_property_that_nobody_can_read_takes_nothing_with_it(
+    properties: bytes, kept: dict[str, object]
+) -> None:
+    read = read_message(struct.pack(">HHQ", 60, 0, 1) + properties, b"x")
+
+    assert read.body == b"x"
+    assert {name: getattr(read, name) for name in kept} == kept
 
 
 async def test_confirms_settle_publishes_one_by_one_and_all_before() -> None:
@@ -168,7 +228,7 @@ async def test_a_consumer_that_fails_takes_nothing_with_it() -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    inlet.consumers |= {"bad": fails, "good": lambda message, *_: arrived.append(message.body)}
+    inlet.consumers |= {"bad": fails, "good": lambda one: arrived.append(one.message.body)}
 
     intake.feed_data(
         delivered(Message(body=b"1"), tag="bad") + delivered(Message(body=b""), tag="good")
@@ -202,7 +262,7 @@ async def test_a_channel_that_left_takes_no_inlet_of_its_numbers_next_owner() ->
     new = intake.inlet(INLET)
     intake.leave(INLET, old)
     arrived: list[bytes] = []
-    new.consumers["t"] = lambda message, *_: arrived.append(message.body)
+    new.consumers["t"] = lambda one: arrived.append(one.message.body)
 
     intake.feed_data(delivered(Message(body=b"x")))
 
