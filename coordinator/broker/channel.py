@@ -108,8 +108,12 @@ class Channel:
         """Wait until the channel is gone, for whatever reason."""
         await asyncio.wait([self._raw.closing])
 
-    async def close(self) -> None:
+    def flush(self) -> None:
+        """What was sent in this turn of the event loop goes ahead of what comes next."""
         self._sending.flush()
+
+    async def close(self) -> None:
+        self.flush()
         with translated("closing a channel"):
             await self._raw.close()
 

@@ -14,11 +14,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from weakref import WeakSet
 
 import aio_pika
-from aiormq.abc import AbstractConnection
+from aiormq.abc import AbstractConnection, ChannelFrame
 from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
@@ -28,6 +30,9 @@ from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
 from .intake import Intake, QuickTransport
 from .translation import translated
+
+if TYPE_CHECKING:
+    import aiormq
 
 __all__ = ["HEARTBEAT", "OLDEST_BROKER", "Connection", "Link"]
 
@@ -46,6 +51,10 @@ OLDEST_BROKER = (3, 10)
 CONNECT_TIMEOUT = 15.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+
+LAST_WORDS = 2.0
+"""Seconds for what was sent on a connection to leave before it is closed."""
+
 """Seconds between two attempts to connect; doubled each time, with jitter."""
 
 
@@ -58,6 +67,7 @@ class Link:
         self._raw = raw
         self._transport = transport
         self._intake = intake
+        self._channels: WeakSet[Channel] = WeakSet()
 
     @property
     def open(self) -> bool:
@@ -96,14 +106,29 @@ class Link:
                 )
         inlet = self._intake.inlet(raw.number)
         channel = Channel(raw, inlet)
+        self._channels.add(channel)
         raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, inlet))
         if prefetch is not None:
             await channel.prefetch(prefetch)
         return channel
 
     async def close(self) -> None:
+        """What was sent before is on its way then, as far as the broker still reads."""
+        for channel in self._channels:
+            channel.flush()
+        if self.open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._written()
         with translated("closing the connection"):
             await self._raw.close()
+
+    async def _written(self) -> None:
+        """Wait until the driver's buffer is empty: it drops what is left there when it closes."""
+        done = asyncio.get_running_loop().create_future()
+        mark = ChannelFrame(payload=b"", should_close=False, drain_future=done)
+        await cast("aiormq.Connection", self._transport).write_queue.put(mark)
+        await asyncio.wait([done, self._transport.closing], return_when=asyncio.FIRST_COMPLETED)
 
 
 class Connection:
@@ -231,20 +256,20 @@ class Connection:
             self._changed.notify_all()
 
     async def _connect(self) -> Link:
-        with translated(f"connecting to {self.address}"):
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                try:
-                    raw = await aio_pika.connect(
-                        self._url,
-                        client_properties={"connection_name": self.name},
-                        connection_class=_ThroughIntake,
-                    )
-                except InvalidFrameError as exc:
-                    # The driver's word for a connection that the broker closes while it is opened.
-                    raise BrokerRefused(
-                        f"The broker refuses to open {self.address}: check that the virtual host"
-                        " exists and that this user may use it"
-                    ) from exc
+        raw = _ThroughIntake(self._url, client_properties={"connection_name": self.name})
+        try:
+            with translated(f"connecting to {self.address}"):
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await raw.connect()
+        except BaseException as exc:
+            await raw.close()  # which it would try for itself when it is collected, loop or no loop
+            if isinstance(exc.__cause__, InvalidFrameError):
+                # The driver's word for a connection that the broker closes while it is opened.
+                raise BrokerRefused(
+                    f"The broker refuses to open {self.address}: check that the virtual host"
+                    " exists and that this user may use it"
+                ) from exc
+            raise
         transport, intake = raw.transport, raw.quick.intake
         if transport is None or intake is None:
             raise ConnectionLost
