@@ -114,7 +114,8 @@ class Agent:
         Raises `BrokerRefused` or `RegistrationRefused` where it cannot work at all.
         """
         log_to_standard_error()
-        asyncio.run(self._run_until_told())
+        with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
+            runner.run(self._run_until_told())
 
     def _leave(self) -> None:
         """A coroutine that swallows its cancellation would keep the event loop open for ever."""
@@ -156,3 +157,12 @@ class Agent:
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
+
+
+def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Uvloop where it is installed, None for the standard one."""
+    try:
+        import uvloop  # noqa: PLC0415 - an agent needs it not
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -174,6 +174,7 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until the work ends or SIGINT or SIGTERM asks it to stop; a second signal ends at once
     (what it started ends with it).
     """
+    from coordinator.server import event_loop_factory  # noqa: PLC0415
 
     async def supervised() -> int:
         loop = asyncio.get_running_loop()
@@ -195,7 +196,8 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
                 raise
         return CLEAN
 
-    return asyncio.run(supervised())
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        return runner.run(supervised())
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
 
-__all__ = ["address", "inherited", "listen", "serving"]
+__all__ = ["address", "event_loop_factory", "inherited", "listen", "serving"]
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -67,6 +68,11 @@ def address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The quickest that is installed: uvloop, but for systems that it does not know."""
+    return auto_loop_factory()
 
 
 class _Server(uvicorn.Server):
