@@ -21,7 +21,7 @@ from coordinator.protocol.requirements import Requirements
 from . import schema
 from .availability import misconfigured, translated
 from .engines import READERS, Engines, make_engines
-from .migrations import prepare
+from .migrations import is_prepared, prepare
 from .source_rows import sources
 from .statements import insert_new
 
@@ -83,7 +83,8 @@ class Ledger:
 
     async def secret(self) -> bytes:
         """The key of the task tokens: made once, the same for every process on this ledger."""
-        return bytes.fromhex(await self.write(_secret))
+        known = await self.read(_secret)
+        return bytes.fromhex(known if known is not None else await self.write(_make_secret))
 
     async def sources(self) -> list[tuple[Source, Requirements]]:
         """Every queue of tasks that was ever opened, with what it asks of an agent."""
@@ -93,7 +94,9 @@ class Ledger:
         pause, told = FIRST_PAUSE, ""
         while True:
             try:
-                return await self.write(prepare)
+                if not await self.read(is_prepared):
+                    await self.write(prepare)
+                return
             except LedgerUnavailable as exc:
                 if not self._patient or misconfigured(exc.__cause__):
                     raise OperatorError(f"The ledger cannot be opened: {exc}. {_ADVICE}") from exc
@@ -130,8 +133,16 @@ class Ledger:
 _ADVICE = "Check COORDINATOR_DATABASE_URL and the data folder"
 
 
-def _secret(connection: Connection) -> str:
+def _secret(connection: Connection) -> str | None:
+    query = sa.select(schema.meta.c.value).where(schema.meta.c.name == "token_secret")
+    return connection.execute(query).scalar()
+
+
+def _make_secret(connection: Connection) -> str:
+    """Another process may be as quick: the first one counts for all."""
     fresh = {"name": "token_secret", "value": secrets.token_hex(32)}
     insert_new(connection, schema.meta, ["name"], [fresh])
-    query = sa.select(schema.meta.c.value).where(schema.meta.c.name == "token_secret")
-    return str(connection.execute(query).scalar_one())
+    made = _secret(connection)
+    if made is None:
+        raise LedgerUnavailable("The database does not keep what is written to it")
+    return made

@@ -23,12 +23,26 @@ from . import schema
 from .rebuild import rebuild
 from .statements import take_time, upsert
 
-__all__ = ["prepare"]
+__all__ = ["is_prepared", "prepare"]
 
 logger = logging.getLogger(__name__)
 
 LOCK = 0x61676E74
 """Of PostgreSQL's advisory locks, the one that stands for preparing the ledger."""
+
+
+def is_prepared(connection: Connection) -> bool:
+    """Whether nothing is to be done, which a reader can tell while others write."""
+    if _version(connection) != schema.SCHEMA_VERSION:
+        return False
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    return all(
+        table.name in there
+        and {index.name for index in table.indexes}
+        <= {found["name"] for found in inspector.get_indexes(table.name)}
+        for table in schema.metadata.sorted_tables
+    )
 
 
 def prepare(connection: Connection) -> None:

@@ -101,6 +101,20 @@ async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
         assert len((await answers(ledger))["tasks"]) == 2
 
 
+async def test_a_ledger_is_opened_beside_somebody_who_writes_without_end(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    async with Ledger(sqlite_url) as ledger:
+        secret = await ledger.secret()
+        other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with Ledger(sqlite_url) as later:
+            assert await later.secret() == secret
+        other.rollback()
+        other.close()
+
+
 async def test_a_wrong_statement_is_a_bug_and_not_an_unavailable_ledger(ledger: Ledger) -> None:
     twice = {"name": "schema_version", "value": "1"}
     with pytest.raises(sa.exc.IntegrityError):
