@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from . import cursors
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .page_answers import AgentPageAnswer
 from .page_queries import AgentQuery, check_names
@@ -23,8 +23,7 @@ router = APIRouter(tags=["Agents"], route_class=Endpoint)
 @router.get(
     "/agents",
     summary="List agents",
-    response_model=AgentPageAnswer,
-    responses=errors("list_agents", 422),
+    responses=responses("list_agents", AgentPageAnswer, 422),
 )
 async def list_agents(
     query: Annotated[AgentQuery, Query()], request: Request, wired: Wired

@@ -18,7 +18,7 @@ from .answers import (
     Registered,
     StatusUpdated,
 )
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .registration_limits import check_registration
@@ -39,8 +39,7 @@ AgentId = Annotated[
 @router.post(
     "/register",
     summary="Register an agent",
-    response_model=Registered,
-    responses=errors("register_agent", 413, 422, 503),
+    responses=responses("register_agent", Registered, 413, 422, 503),
 )
 async def register_agent(body: RegisterAgent, wired: Wired) -> Answer:
     """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
@@ -61,8 +60,7 @@ async def register_agent(body: RegisterAgent, wired: Wired) -> Answer:
 @router.post(
     "/discover",
     summary="Find agents",
-    response_model=Discovered,
-    responses=errors("discover_agents", 413, 422),
+    responses=responses("discover_agents", Discovered, 413, 422),
 )
 async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> Answer:
     """The agents that match every filter given; all agents where none is. A value that nobody has
@@ -89,8 +87,7 @@ async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> A
 @router.put(
     f"/{{agent_id:{SEGMENT}}}/status",
     summary="Declare an agent's status",
-    response_model=StatusUpdated,
-    responses=errors("update_agent_status", 404, 413, 422, 503),
+    responses=responses("update_agent_status", StatusUpdated, 404, 413, 422, 503),
 )
 async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wired) -> Answer:
     """A declared status is one thing and silence another: an agent that is not heard of becomes
@@ -112,8 +109,7 @@ async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wire
 @router.post(
     f"/{{agent_id:{SEGMENT}}}/heartbeat",
     summary="Give a sign of life",
-    response_model=HeartbeatAnswer,
-    responses=errors("agent_heartbeat", 404, 413, 422, 503),
+    responses=responses("agent_heartbeat", HeartbeatAnswer, 404, 413, 422, 503),
 )
 async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | None = None) -> Answer:
     """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
@@ -136,8 +132,7 @@ async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | Non
 @router.post(
     f"/{{agent_id:{SEGMENT}}}/drain",
     summary="Drain an agent",
-    response_model=DrainAnswer,
-    responses=errors("drain_agent", 404, 503),
+    responses=responses("drain_agent", DrainAnswer, 404, 503),
 )
 async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """The agent takes nothing more, finishes what it has, says goodbye and stops, as on SIGTERM. It is
@@ -159,8 +154,7 @@ async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
 @router.get(
     f"/{{agent_id:{SEGMENT}}}",
     summary="Look up an agent",
-    response_model=AgentAnswer,
-    responses=errors("get_agent", 404),
+    responses=responses("get_agent", AgentAnswer, 404),
 )
 async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """All that is known of one agent."""
@@ -171,8 +165,7 @@ async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
 @router.delete(
     f"/{{agent_id:{SEGMENT}}}",
     summary="Remove an agent",
-    response_model=AgentRemovedAnswer,
-    responses=errors("remove_agent", 404, 503),
+    responses=responses("remove_agent", AgentRemovedAnswer, 404, 503),
 )
 async def remove_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """Takes an agent out of the registry. One that still runs registers again with its next

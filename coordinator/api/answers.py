@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.domain.agent_words import AgentStatus as _Status
 from coordinator.domain.task import State
@@ -17,6 +17,7 @@ __all__ = [
     "CancelledAnswer",
     "ClearedAnswer",
     "DeadTasksAnswer",
+    "Described",
     "Discovered",
     "DrainAnswer",
     "Error",
@@ -54,12 +55,18 @@ AgentStatus = Annotated[
 Names = Annotated[list[str], Field(examples=[["data-processing", "analysis"]])]
 
 
-class FieldError(BaseModel):
+class Described(BaseModel):
+    """Of use to the document alone, so that nothing is made of it until somebody asks for that."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class FieldError(Described):
     field: str = Field(description="Which field; `body` for the whole.")
     message: str
 
 
-class Error(BaseModel):
+class Error(Described):
     """Every error: `detail` is a sentence that says what to do."""
 
     detail: str
@@ -76,7 +83,7 @@ class Error(BaseModel):
 # --- agents -----------------------------------------------------------------------------------
 
 
-class AgentShape(BaseModel):
+class AgentShape(Described):
     agent_id: AgentId
     agent_type: str = Field(examples=["worker"])
     status: AgentStatus
@@ -92,14 +99,14 @@ class AgentShape(BaseModel):
     tags: list[str] = Field(examples=[[]])
 
 
-class Registered(BaseModel):
+class Registered(Described):
     status: Success
     message: str = Field(examples=["Agent hermes-agent registered successfully"])
     agent_id: AgentId
     registered_at: Instant
 
 
-class Discovered(BaseModel):
+class Discovered(Described):
     status: Success
     query: dict[str, Any] = Field(
         description="The filters that were given.",
@@ -110,13 +117,13 @@ class Discovered(BaseModel):
     timestamp: Instant
 
 
-class AgentAnswer(BaseModel):
+class AgentAnswer(Described):
     status: Success
     agent: AgentShape
     timestamp: Instant
 
 
-class StatusUpdated(BaseModel):
+class StatusUpdated(Described):
     status: Success
     message: str = Field(examples=["Agent hermes-agent status updated"])
     agent_id: AgentId
@@ -124,14 +131,14 @@ class StatusUpdated(BaseModel):
     updated_at: Instant
 
 
-class HeartbeatAnswer(BaseModel):
+class HeartbeatAnswer(Described):
     status: Success
     message: str = Field(examples=["Heartbeat received from hermes-agent"])
     agent_id: AgentId
     heartbeat_at: Instant
 
 
-class DrainAnswer(BaseModel):
+class DrainAnswer(Described):
     status: Success
     message: str = Field(examples=["Agent hermes-agent is draining"])
     agent_id: AgentId
@@ -139,7 +146,7 @@ class DrainAnswer(BaseModel):
     drained_at: Instant
 
 
-class AgentRemovedAnswer(BaseModel):
+class AgentRemovedAnswer(Described):
     status: Success
     message: str = Field(examples=["Agent hermes-agent removed"])
     agent_id: AgentId
@@ -149,7 +156,7 @@ class AgentRemovedAnswer(BaseModel):
 # --- tasks ------------------------------------------------------------------------------------
 
 
-class Submitted(BaseModel):
+class Submitted(Described):
     status: Success
     message: Literal["Task submitted successfully"]
     task_id: TaskId
@@ -168,7 +175,7 @@ class Submitted(BaseModel):
     )
 
 
-class VerdictError(BaseModel):
+class VerdictError(Described):
     """The error that the task alone would have been answered with."""
 
     status_code: int = Field(examples=[422])
@@ -177,7 +184,7 @@ class VerdictError(BaseModel):
     reason: str | None = None
 
 
-class VerdictShape(BaseModel):
+class VerdictShape(Described):
     index: int = Field(description="Its place in the request, from 0.")
     status: Literal["accepted", "rejected", "unknown"]
     task_id: TaskId | None = None
@@ -189,7 +196,7 @@ class VerdictShape(BaseModel):
     error: VerdictError | None = None
 
 
-class BatchSubmitted(BaseModel):
+class BatchSubmitted(Described):
     status: Success
     accepted: int = Field(examples=[2])
     rejected: int = Field(examples=[0])
@@ -198,13 +205,13 @@ class BatchSubmitted(BaseModel):
     timestamp: Instant
 
 
-class Progress(BaseModel):
+class Progress(Described):
     fraction: float | None = Field(description="0 to 1.", examples=[0.4])
     message: str | None = Field(examples=["page 12 of 30"])
     at: str | None = Field(default=None, examples=["2026-01-31T12:00:00.123456+00:00"])
 
 
-class TaskError(BaseModel):
+class TaskError(Described):
     type: str = Field(description="The exception's class, or a word such as `Cancelled`.")
     message: str
     retryable: bool | None = None
@@ -212,7 +219,7 @@ class TaskError(BaseModel):
     traceback: str | None = None
 
 
-class TaskShape(BaseModel):
+class TaskShape(Described):
     task_id: TaskId
     state: str = Field(description=f"One of: {', '.join(State)}.", examples=["completed"])
     priority: PriorityName
@@ -236,13 +243,13 @@ class TaskShape(BaseModel):
     )
 
 
-class TaskAnswer(BaseModel):
+class TaskAnswer(Described):
     status: Success
     task: TaskShape
     timestamp: Instant
 
 
-class CancelledAnswer(BaseModel):
+class CancelledAnswer(Described):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 cancelled"])
     task_id: TaskId
@@ -250,14 +257,14 @@ class CancelledAnswer(BaseModel):
     cancelled_at: Instant
 
 
-class TaskDeletedAnswer(BaseModel):
+class TaskDeletedAnswer(Described):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 deleted"])
     task_id: TaskId
     timestamp: Instant
 
 
-class RedrivenAnswer(BaseModel):
+class RedrivenAnswer(Described):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 will be tried again"])
     task_id: TaskId
@@ -266,7 +273,7 @@ class RedrivenAnswer(BaseModel):
     due_at: Instant
 
 
-class RedrivenManyAnswer(BaseModel):
+class RedrivenManyAnswer(Described):
     status: Success
     message: str = Field(examples=["12 of 12 dead tasks redriven"])
     dry_run: bool
@@ -276,14 +283,14 @@ class RedrivenManyAnswer(BaseModel):
     timestamp: Instant
 
 
-class DeadGroupShape(BaseModel):
+class DeadGroupShape(Described):
     error_type: str = Field(examples=["ValueError"])
     count: int
     first_at: Instant = Field(description="When the first of them died.")
     last_at: Instant
 
 
-class DeadTaskShape(BaseModel):
+class DeadTaskShape(Described):
     task_id: TaskId
     task_type: str | None
     priority: PriorityName
@@ -297,7 +304,7 @@ class DeadTaskShape(BaseModel):
     error: TaskError | None
 
 
-class DeadTasksAnswer(BaseModel):
+class DeadTasksAnswer(Described):
     status: Success
     total: int = Field(description="Dead tasks that match the filters, on all pages.")
     groups: list[DeadGroupShape] = Field(description="All of these by error, most tasks first.")
@@ -306,7 +313,7 @@ class DeadTasksAnswer(BaseModel):
     timestamp: Instant
 
 
-class QueueSizesShape(BaseModel):
+class QueueSizesShape(Described):
     urgent: int
     critical: int
     high: int
@@ -314,7 +321,7 @@ class QueueSizesShape(BaseModel):
     low: int
 
 
-class LoadBalancerStats(BaseModel):
+class LoadBalancerStats(Described):
     strategy: Literal["least_connections"]
     total_assignments: int = Field(description="Attempts started.")
     successful_assignments: int
@@ -325,7 +332,7 @@ class LoadBalancerStats(BaseModel):
     avg_agent_load: float = Field(description="Running tasks per live agent.")
 
 
-class TotalsShape(BaseModel):
+class TotalsShape(Described):
     tasks_distributed: int = Field(description="Tasks confirmed onto their queue.")
     tasks_completed: int
     tasks_failed: int
@@ -334,7 +341,7 @@ class TotalsShape(BaseModel):
     queue_sizes: QueueSizesShape = Field(description="Tasks that wait, from the broker.")
 
 
-class TaskStatusAnswer(BaseModel):
+class TaskStatusAnswer(Described):
     status: Success
     stats: TotalsShape
     timestamp: Instant
@@ -343,7 +350,7 @@ class TaskStatusAnswer(BaseModel):
 # --- queues -----------------------------------------------------------------------------------
 
 
-class QueueSizesAnswer(BaseModel):
+class QueueSizesAnswer(Described):
     status: Success
     queue_sizes: QueueSizesShape
     timestamp: Instant
@@ -355,7 +362,7 @@ _OLDEST = Field(
 )
 
 
-class QueueShape(BaseModel):
+class QueueShape(Described):
     queue: str = Field(
         description="Its name in RabbitMQ's management UI.", examples=["tasks.cap:analysis.normal"]
     )
@@ -371,14 +378,14 @@ class QueueShape(BaseModel):
     consumers: int = Field(description="Of the queue itself, as the broker counts them.")
 
 
-class PriorityTotals(BaseModel):
+class PriorityTotals(Described):
     queues: int
     ready: int
     oldest_waiting_seconds: float | None = _OLDEST
     consumers: int
 
 
-class QueueStatsAnswer(BaseModel):
+class QueueStatsAnswer(Described):
     status: Success
     queue_sizes: QueueSizesShape
     priorities: dict[PriorityName, PriorityTotals]
@@ -387,7 +394,7 @@ class QueueStatsAnswer(BaseModel):
     timestamp: Instant
 
 
-class ClearedAnswer(BaseModel):
+class ClearedAnswer(Described):
     status: Success
     message: str = Field(examples=["Cleared 12 tasks from low queue"])
     priority: PriorityName
@@ -398,14 +405,14 @@ class ClearedAnswer(BaseModel):
 # --- the service ------------------------------------------------------------------------------
 
 
-class Root(BaseModel):
+class Root(Described):
     service: str
     description: str
     version: str
     endpoints: list[str]
 
 
-class Health(BaseModel):
+class Health(Described):
     status: Literal["healthy", "degraded"]
     service: Literal["agent-coordinator"]
     version: str
@@ -413,11 +420,11 @@ class Health(BaseModel):
     problems: list[str] | None = Field(default=None, description="Where degraded: what is wrong.")
 
 
-class Live(BaseModel):
+class Live(Described):
     status: Literal["alive"]
     timestamp: Instant
 
 
-class Ready(BaseModel):
+class Ready(Described):
     status: Literal["ready"]
     timestamp: Instant

@@ -25,7 +25,7 @@ from coordinator.submission.making import Accepted, SubmitTask
 from coordinator.submission.once import Worked
 
 from .answers import BatchSubmitted
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .error_table import error_body, status_of
 from .idempotency import IdempotencyKey, once
@@ -45,8 +45,7 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 @router.post(
     "/submit/batch",
     summary="Submit many tasks",
-    response_model=BatchSubmitted,
-    responses=errors("submit_batch", 409, 413, 422, 503),
+    responses=responses("submit_batch", BatchSubmitted, 409, 413, 422, 503),
 )
 async def submit_batch(
     body: BatchBody, request: Request, wired: Wired, key: IdempotencyKey = None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI
+from fastapi.openapi.models import Schema
+from pydantic.json_schema import models_json_schema
 
 from coordinator.errors import BrokerUnavailable, LedgerUnavailable
 
-from .answers import Error
+from .answers import Described, Error
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
 
-__all__ = ["Documented", "errors"]
+__all__ = ["Documented", "Responses", "error", "responses", "success"]
+
+Responses = dict[int | str, dict[str, Any]]
 
 _DESCRIPTIONS = {
     400: "Invalid priority",
@@ -74,16 +78,46 @@ _CONFLICTS = {
 """By endpoint: what a 409 may say."""
 
 
-def errors(endpoint: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The answers of ``endpoint`` with these statuses, and with 500."""
+_REFERENCE = "#/components/schemas/{model}"
+
+_described: dict[str, type[Described]] = {}
+"""Every answer that some endpoint has, by name."""
+
+
+def responses(endpoint: str, answer: type[Described], *statuses: int) -> Responses:
+    """``answer``, and the errors of ``endpoint`` with these statuses and with 500.
+
+    The framework would make a validator of each answer of each endpoint when it is imported, and
+    none is ever used: an endpoint's own answer is sent as it is. So it is told of their names alone.
+    """
     examples = _examples(endpoint)
+    errors = {status: error(_DESCRIPTIONS[status], examples[status]) for status in (*statuses, 500)}
+    return success(answer) | errors
+
+
+def success(answer: type[Described]) -> Responses:
+    return {200: {"content": {"application/json": {"schema": _reference(answer)}}}}
+
+
+def error(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": _reference(Error), "example": example}}
+    return {"description": description, "content": content}
+
+
+def _reference(answer: type[Described]) -> dict[str, str]:
+    if _described.setdefault(answer.__name__, answer) is not answer:
+        raise TypeError(f"two answers are named {answer.__name__}")
+    return {"$ref": _REFERENCE.format(model=answer.__name__)}
+
+
+def _schemas() -> dict[str, Any]:
+    """Of all answers, and of what is in them; written as the framework writes its own."""
+    wanted: list[tuple[type[Described], Literal["serialization"]]]
+    wanted = [(answer, "serialization") for answer in _described.values()]
+    found = models_json_schema(wanted, ref_template=_REFERENCE)[1]["$defs"]
     return {
-        status: {
-            "model": Error,
-            "description": _DESCRIPTIONS[status],
-            "content": {"application/json": {"example": examples[status]}},
-        }
-        for status in (*statuses, 500)
+        name: Schema(**schema).model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name, schema in found.items()
     }
 
 
@@ -123,8 +157,10 @@ class Documented(FastAPI):
                 for operation in path.values():
                     if _added(operation["responses"].get("422")):
                         del operation["responses"]["422"]
+            schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
-                document["components"]["schemas"].pop(name, None)
+                schemas.pop(name, None)
+            document["components"]["schemas"] = dict(sorted((schemas | _schemas()).items()))
         return super().openapi()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coordinator.registry.explaining import AgentSaid, Explanation
 
-from .answers import AgentId, AgentStatus, Instant, Success, TaskId
-from .documented import errors
+from .answers import AgentId, AgentStatus, Described, Instant, Success, TaskId
+from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .rendering import Answer, iso, timestamp
@@ -21,7 +21,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 
 
-class ExplainedAgent(BaseModel):
+class ExplainedAgent(Described):
     agent_id: AgentId
     status: AgentStatus
     why_not: list[str] = Field(
@@ -30,7 +30,7 @@ class ExplainedAgent(BaseModel):
     )
 
 
-class ExplanationShape(BaseModel):
+class ExplanationShape(Described):
     task_id: TaskId
     state: str = Field(examples=["queued"])
     why: str = Field(
@@ -59,7 +59,7 @@ class ExplanationShape(BaseModel):
     )
 
 
-class ExplainAnswer(BaseModel):
+class ExplainAnswer(Described):
     status: Success
     explanation: ExplanationShape
     timestamp: Instant
@@ -68,8 +68,7 @@ class ExplainAnswer(BaseModel):
 @router.get(
     f"/{{task_id:{SEGMENT}}}/explain",
     summary="Why a task waits",
-    response_model=ExplainAnswer,
-    responses=errors("explain_task", 404, 503),
+    responses=responses("explain_task", ExplainAnswer, 404, 503),
 )
 async def explain_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")], wired: Wired

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from .answers import Error, Health, Live, Ready
+from .answers import Health, Live, Ready
+from .documented import error, success
 from .endpoint import Endpoint
 from .rendering import Answer, timestamp
 from .services import Wired
@@ -16,7 +17,7 @@ SERVICE = "agent-coordinator"
 router = APIRouter(prefix="/health", tags=["Health"], route_class=Endpoint)
 
 
-@router.get("", summary="How the service is", response_model=Health)
+@router.get("", summary="How the service is", responses=success(Health))
 async def health(wired: Wired) -> Answer:
     """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
     problems = list(wired.problems())
@@ -29,7 +30,7 @@ async def health(wired: Wired) -> Answer:
     return Answer(body | {"problems": problems} if problems else body)
 
 
-@router.get("/live", summary="Whether the process answers", response_model=Live)
+@router.get("/live", summary="Whether the process answers", responses=success(Live))
 async def live() -> Answer:
     """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
     return Answer({"status": "alive", "timestamp": timestamp()})
@@ -38,14 +39,8 @@ async def live() -> Answer:
 @router.get(
     "/ready",
     summary="Whether tasks can be submitted now",
-    response_model=Ready,
-    responses={
-        503: {
-            "model": Error,
-            "description": "Not ready: `detail` says why",
-            "content": {"application/json": {"example": {"detail": "The broker is away."}}},
-        }
-    },
+    responses=success(Ready)
+    | {503: error("Not ready: `detail` says why", {"detail": "The broker is away."})},
 )
 async def ready(wired: Wired) -> Answer:
     """For whoever sends requests here only while they can be served. While the database alone is

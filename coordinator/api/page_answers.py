@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from coordinator.domain.task import State
 from coordinator.registry.parked_pages import ParkedMessage
@@ -15,6 +15,7 @@ from coordinator.registry.views import TaskSummary
 from .answers import (
     AgentId,
     AgentShape,
+    Described,
     Instant,
     PriorityName,
     Progress,
@@ -45,7 +46,7 @@ NextCursor = Annotated[
 ]
 
 
-class TaskSummaryShape(BaseModel):
+class TaskSummaryShape(Described):
     task_id: TaskId
     state: str = Field(description=f"One of: {', '.join(State)}.", examples=["completed"])
     task_type: str | None = Field(examples=["word-count"])
@@ -64,7 +65,7 @@ class TaskSummaryShape(BaseModel):
     error: TaskError | None
 
 
-class TaskPageAnswer(BaseModel):
+class TaskPageAnswer(Described):
     status: Success
     tasks: list[TaskSummaryShape]
     count: Count
@@ -72,14 +73,14 @@ class TaskPageAnswer(BaseModel):
     timestamp: Instant
 
 
-class WaitAnswer(BaseModel):
+class WaitAnswer(Described):
     status: Success
     ended: bool = Field(description="False where the time was over first.")
     task: TaskShape
     timestamp: Instant
 
 
-class HappeningShape(BaseModel):
+class HappeningShape(Described):
     event_id: str
     type: str = Field(examples=["task.started"])
     time: Instant = Field(description="By the clock of who tells; the order is that of the log.")
@@ -93,7 +94,7 @@ class HappeningShape(BaseModel):
     )
 
 
-class TimelineAnswer(BaseModel):
+class TimelineAnswer(Described):
     status: Success
     task_id: TaskId
     events: list[HappeningShape]
@@ -102,7 +103,7 @@ class TimelineAnswer(BaseModel):
     timestamp: Instant
 
 
-class AgentPageAnswer(BaseModel):
+class AgentPageAnswer(Described):
     status: Success
     agents: list[AgentShape]
     count: Count
@@ -111,7 +112,7 @@ class AgentPageAnswer(BaseModel):
     timestamp: Instant
 
 
-class ParkedShape(BaseModel):
+class ParkedShape(Described):
     position: int
     received_at: Instant
     reason: str = Field(examples=["ForgedIdentity: task.started of 'a' was published as …"])
@@ -126,7 +127,7 @@ class ParkedWholeShape(ParkedShape):
     properties: dict[str, Any] = Field(description="The message's properties and headers.")
 
 
-class ParkedPageAnswer(BaseModel):
+class ParkedPageAnswer(Described):
     status: Success
     parked: list[ParkedShape]
     count: Count
@@ -135,7 +136,7 @@ class ParkedPageAnswer(BaseModel):
     timestamp: Instant
 
 
-class ParkedAnswer(BaseModel):
+class ParkedAnswer(Described):
     status: Success
     parked: ParkedWholeShape
     timestamp: Instant

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from coordinator.errors import ParkedNotFound
 
 from . import cursors
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
 from .page_queries import PageQuery, check_names
@@ -25,8 +25,7 @@ router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
 @router.get(
     "",
     summary="List parked messages",
-    response_model=ParkedPageAnswer,
-    responses=errors("list_parked", 422, 503),
+    responses=responses("list_parked", ParkedPageAnswer, 422, 503),
 )
 async def list_parked(
     query: Annotated[PageQuery, Query()], request: Request, wired: Wired
@@ -52,8 +51,7 @@ async def list_parked(
 @router.get(
     f"/{{position:{SEGMENT}}}",
     summary="Look at a parked message",
-    response_model=ParkedAnswer,
-    responses=errors("get_parked", 404, 503),
+    responses=responses("get_parked", ParkedAnswer, 404, 503),
 )
 async def get_parked(
     position: Annotated[str, Path(description="Its `position` in the list.", examples=["1"])],

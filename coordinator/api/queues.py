@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from coordinator.protocol.priority import Priority
 
 from .answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .queue_sizes import by_priority
@@ -25,8 +25,7 @@ router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=Endpoint
 @router.get(
     "",
     summary="Tasks that wait, by priority",
-    response_model=QueueSizesAnswer,
-    responses=errors("get_queue_sizes", 503),
+    responses=responses("get_queue_sizes", QueueSizesAnswer, 503),
 )
 async def get_queue_sizes(wired: Wired) -> Answer:
     """From the broker at this moment, over all queues of each priority. Tasks in the hands of
@@ -41,8 +40,7 @@ async def get_queue_sizes(wired: Wired) -> Answer:
 @router.get(
     "/stats",
     summary="Every queue in detail",
-    response_model=QueueStatsAnswer,
-    responses=errors("get_queue_stats", 503),
+    responses=responses("get_queue_stats", QueueStatsAnswer, 503),
 )
 async def get_queue_stats(wired: Wired) -> Answer:
     """Each queue with the requirements of its tasks, how long they wait and how many agents listen;
@@ -69,8 +67,7 @@ async def get_queue_stats(wired: Wired) -> Answer:
 @router.post(
     f"/{{priority:{SEGMENT}}}/clear",
     summary="Clear a priority",
-    response_model=ClearedAnswer,
-    responses=errors("clear_queue", 400, 503),
+    responses=responses("clear_queue", ClearedAnswer, 400, 503),
 )
 async def clear_queue(
     priority: Annotated[

@@ -17,7 +17,7 @@ from .answers import (
     RedrivenManyAnswer,
     TaskDeletedAnswer,
 )
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .rendering import Answer, iso, timestamp
@@ -41,8 +41,7 @@ TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
 @router.get(
     "/dead",
     summary="Dead tasks, by error",
-    response_model=DeadTasksAnswer,
-    responses=errors("get_dead_tasks", 422, 503),
+    responses=responses("get_dead_tasks", DeadTasksAnswer, 422, 503),
 )
 async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> Answer:
     """The tasks whose attempts are spent, or that no attempt would do: how many died of what, and
@@ -72,8 +71,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
 @router.post(
     "/dead/redrive",
     summary="Try dead tasks again",
-    response_model=RedrivenManyAnswer,
-    responses=errors("redrive_dead_tasks", 413, 422, 503),
+    responses=responses("redrive_dead_tasks", RedrivenManyAnswer, 413, 422, 503),
 )
 async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> Answer:
     """Sends the dead tasks that match every filter round again, the first that died first; all of
@@ -103,8 +101,7 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
 @router.post(
     f"/{{task_id:{SEGMENT}}}/cancel",
     summary="Cancel a task",
-    response_model=CancelledAnswer,
-    responses=errors("cancel_task", 404, 409, 413, 422, 503),
+    responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
 )
 async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None) -> Answer:
     """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
@@ -126,8 +123,7 @@ async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None
 @router.post(
     f"/{{task_id:{SEGMENT}}}/retry",
     summary="Try an ended task again",
-    response_model=RedrivenAnswer,
-    responses=errors("retry_task", 404, 409, 413, 422, 503),
+    responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
 )
 async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None) -> Answer:
     """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
@@ -156,8 +152,7 @@ async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None =
 @router.delete(
     f"/{{task_id:{SEGMENT}}}",
     summary="Delete an ended task",
-    response_model=TaskDeletedAnswer,
-    responses=errors("delete_task", 404, 409, 503),
+    responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 503),
 )
 async def delete_task(task_id: TaskId, wired: Wired) -> Answer:
     """Takes a task that has ended out of the ledger, with its content, its result and its timeline;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from .answers import Root
+from .documented import success
 from .endpoint import Endpoint
 from .rendering import Answer
 from .services import Wired
@@ -18,7 +19,7 @@ DESCRIPTION = "Hands tasks to a fleet of agents over RabbitMQ, and knows how eac
 router = APIRouter(tags=["Health"], route_class=Endpoint)
 
 
-@router.get("/", summary="What this service is", response_model=Root)
+@router.get("/", summary="What this service is", responses=success(Root))
 async def root(request: Request, wired: Wired) -> Answer:
     """The service's name and version, and its endpoints; `/docs` is for people."""
     endpoints = sorted(request.app.openapi()["paths"])

@@ -14,8 +14,8 @@ from coordinator.protocol.ids import new_id
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.submission.making import SubmitTask
 
-from .answers import Instant, Success, TaskId
-from .documented import errors
+from .answers import Described, Instant, Success, TaskId
+from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .rendering import Answer, iso, timestamp
@@ -62,7 +62,7 @@ class CreateSchedule(BaseModel):
     )
 
 
-class ScheduleShape(BaseModel):
+class ScheduleShape(Described):
     schedule_id: str = Field(examples=["nightly-summary"])
     cron: str = Field(examples=["30 3 * * *"])
     timezone: str = Field(examples=["Europe/Vienna"])
@@ -76,13 +76,13 @@ class ScheduleShape(BaseModel):
     last_error: str | None = Field(description="Why the last tick could not be submitted.")
 
 
-class ScheduleAnswer(BaseModel):
+class ScheduleAnswer(Described):
     status: Success
     schedule: ScheduleShape
     timestamp: Instant
 
 
-class SchedulesAnswer(BaseModel):
+class SchedulesAnswer(Described):
     status: Success
     schedules: list[ScheduleShape]
     count: int
@@ -90,7 +90,7 @@ class SchedulesAnswer(BaseModel):
     timestamp: Instant
 
 
-class ScheduleDeleted(BaseModel):
+class ScheduleDeleted(Described):
     status: Success
     message: str = Field(examples=["Schedule nightly-summary deleted"])
     schedule_id: str = Field(examples=["nightly-summary"])
@@ -100,8 +100,7 @@ class ScheduleDeleted(BaseModel):
 @router.post(
     "",
     summary="Create a schedule",
-    response_model=ScheduleAnswer,
-    responses=errors("create_schedule", 400, 409, 413, 422, 503),
+    responses=responses("create_schedule", ScheduleAnswer, 400, 409, 413, 422, 503),
 )
 async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On
@@ -129,8 +128,7 @@ async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
 @router.get(
     "",
     summary="List schedules",
-    response_model=SchedulesAnswer,
-    responses=errors("list_schedules", 422, 503),
+    responses=responses("list_schedules", SchedulesAnswer, 422, 503),
 )
 async def list_schedules(
     wired: Wired,
@@ -154,8 +152,7 @@ async def list_schedules(
 @router.get(
     f"/{{schedule_id:{SEGMENT}}}",
     summary="Look up a schedule",
-    response_model=ScheduleAnswer,
-    responses=errors("get_schedule", 404, 503),
+    responses=responses("get_schedule", ScheduleAnswer, 404, 503),
 )
 async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """When it runs next, and how its last run went."""
@@ -165,8 +162,7 @@ async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/pause",
     summary="Pause a schedule",
-    response_model=ScheduleAnswer,
-    responses=errors("pause_schedule", 404, 503),
+    responses=responses("pause_schedule", ScheduleAnswer, 404, 503),
 )
 async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """Its ticks pass without a run until it is resumed; they do not count as missed."""
@@ -176,8 +172,7 @@ async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/resume",
     summary="Resume a schedule",
-    response_model=ScheduleAnswer,
-    responses=errors("resume_schedule", 404, 503),
+    responses=responses("resume_schedule", ScheduleAnswer, 404, 503),
 )
 async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """From the next tick on it runs again."""
@@ -187,8 +182,7 @@ async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.delete(
     f"/{{schedule_id:{SEGMENT}}}",
     summary="Delete a schedule",
-    response_model=ScheduleDeleted,
-    responses=errors("delete_schedule", 404, 503),
+    responses=responses("delete_schedule", ScheduleDeleted, 404, 503),
 )
 async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """Tasks that it has submitted stay."""

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from coordinator.registry.task_pages import Place
 
 from . import cursors
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .page_answers import TaskPageAnswer, TimelineAnswer, WaitAnswer, happening_shape, summary_shape
 from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, WaitQuery, check_names
@@ -27,8 +27,7 @@ router = APIRouter(tags=["Tasks"], route_class=Endpoint)
 @router.get(
     "/tasks",
     summary="List tasks",
-    response_model=TaskPageAnswer,
-    responses=errors("list_tasks", 422, 503),
+    responses=responses("list_tasks", TaskPageAnswer, 422, 503),
 )
 async def list_tasks(
     query: Annotated[TaskQuery, Query()], request: Request, wired: Wired
@@ -48,8 +47,7 @@ async def list_tasks(
 @router.get(
     f"/agents/{{agent_id:{SEGMENT}}}/tasks",
     summary="List the tasks of an agent",
-    response_model=TaskPageAnswer,
-    responses=errors("list_agent_tasks", 404, 422, 503),
+    responses=responses("list_agent_tasks", TaskPageAnswer, 404, 422, 503),
 )
 async def list_agent_tasks(
     agent_id: Annotated[str, Path(description="The agent's id, URL-encoded.")],
@@ -73,8 +71,7 @@ async def list_agent_tasks(
 @router.get(
     f"/tasks/{{task_id:{SEGMENT}}}/events",
     summary="The timeline of a task",
-    response_model=TimelineAnswer,
-    responses=errors("list_task_events", 404, 422, 503),
+    responses=responses("list_task_events", TimelineAnswer, 404, 422, 503),
 )
 async def list_task_events(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
@@ -104,8 +101,7 @@ async def list_task_events(
 @router.get(
     f"/tasks/{{task_id:{SEGMENT}}}/wait",
     summary="Wait for the end of a task",
-    response_model=WaitAnswer,
-    responses=errors("wait_for_task", 404, 422, 503),
+    responses=responses("wait_for_task", WaitAnswer, 404, 422, 503),
 )
 async def wait_for_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],

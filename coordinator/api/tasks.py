@@ -11,7 +11,7 @@ from coordinator.domain.claim import Claim
 from coordinator.submission.once import Worked
 
 from .answers import Submitted, TaskAnswer, TaskStatusAnswer
-from .documented import errors
+from .documented import responses
 from .endpoint import Endpoint
 from .idempotency import IdempotencyKey, once
 from .path_segments import SEGMENT
@@ -33,8 +33,7 @@ lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 @router.post(
     "/submit",
     summary="Submit a task",
-    response_model=Submitted,
-    responses=errors("submit_task", 400, 409, 413, 422, 503),
+    responses=responses("submit_task", Submitted, 400, 409, 413, 422, 503),
 )
 async def submit_task(
     body: SubmitTaskBody, request: Request, wired: Wired, key: IdempotencyKey = None
@@ -66,8 +65,7 @@ async def submit_task(
 @router.get(
     "/status",
     summary="Statistics of all tasks",
-    response_model=TaskStatusAnswer,
-    responses=errors("get_task_status", 503),
+    responses=responses("get_task_status", TaskStatusAnswer, 503),
 )
 async def get_task_status(wired: Wired) -> Answer:
     """How many tasks went out and how they ended, how the fleet is loaded, and how many tasks wait
@@ -87,8 +85,7 @@ async def get_task_status(wired: Wired) -> Answer:
 @lookup.get(
     f"/{{task_id:{SEGMENT}}}",
     summary="Look up a task",
-    response_model=TaskAnswer,
-    responses=errors("get_task", 404, 503),
+    responses=responses("get_task", TaskAnswer, 404, 503),
 )
 async def get_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")], wired: Wired
