@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import coordinator
+from coordinator import collector
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings, load
 from coordinator.telemetry import set_up_logging
@@ -120,16 +121,14 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _up(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    collector.rest()  # until it serves
     from coordinator.up import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
 
-    settings = _settings(options)
     return _run(up(settings, UpOptions(agents=options.agents), _say))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from coordinator.up import serve  # noqa: PLC0415
-    from coordinator.workers import serve_with_workers  # noqa: PLC0415
-
     settings = _settings(options)
     if settings.amqp_url is None:
         raise OperatorError(
@@ -137,7 +136,12 @@ def _serve(options: argparse.Namespace) -> int:
             " which starts a private one"
         )
     if settings.http_workers > 1 and options.socket_fd is None:
+        from coordinator.workers import serve_with_workers  # noqa: PLC0415
+
         return _run(serve_with_workers(settings, _say))
+    collector.rest()  # until it serves
+    from coordinator.serve import serve  # noqa: PLC0415
+
     return _run(serve(settings, _say, socket_fd=options.socket_fd))
 
 

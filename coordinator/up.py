@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from coordinator import collector
 from coordinator.bootstrap import running
 from coordinator.broker.node import EmbeddedNode
 from coordinator.fleet import Fleet, example_agents
-from coordinator.server import address, inherited, listen, serving
+from coordinator.server import address, listen, serving
 from coordinator.settings import Settings
 
-__all__ = ["UpOptions", "serve", "up"]
+__all__ = ["UpOptions", "up"]
 
 Say = Callable[[str], None]
 
@@ -23,21 +24,6 @@ Say = Callable[[str], None]
 class UpOptions:
     agents: int | None = None
     """How many example agents; None starts each once, more than there are starts some twice."""
-
-
-async def serve(settings: Settings, say: Say, *, socket_fd: int | None = None) -> None:
-    """The service alone, against the broker that the settings name; ends only by cancellation.
-
-    A worker is given the ``socket_fd`` that its parent listens on, and the parent tells where.
-    """
-    if socket_fd is None:
-        listener = listen(settings.http_host, settings.http_port)
-    else:
-        listener = inherited(socket_fd)
-    async with running(settings) as coordinator, serving(coordinator.app, listener):
-        if socket_fd is None:
-            say(f"listening on {address(listener)}")
-        await coordinator.failed()
 
 
 async def up(settings: Settings, options: UpOptions, say: Say) -> None:
@@ -61,6 +47,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
             running(settings.model_copy(update={"amqp_url": url}))
         )
         await stack.enter_async_context(serving(coordinator.app, listener))
+        collector.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)
         logs = settings.data_dir / "logs"

@@ -1,0 +1,30 @@
+"""`coordinator serve`: the service alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordinator import collector
+from coordinator.bootstrap import running
+from coordinator.server import address, inherited, listen, serving
+from coordinator.settings import Settings
+
+__all__ = ["serve"]
+
+
+async def serve(
+    settings: Settings, say: Callable[[str], None], *, socket_fd: int | None = None
+) -> None:
+    """Against the broker that the settings name; ends only by cancellation.
+
+    A worker is given the ``socket_fd`` that its parent listens on, and the parent tells where.
+    """
+    if socket_fd is None:
+        listener = listen(settings.http_host, settings.http_port)
+    else:
+        listener = inherited(socket_fd)
+    async with running(settings) as coordinator, serving(coordinator.app, listener):
+        collector.resume()
+        if socket_fd is None:
+            say(f"listening on {address(listener)}")
+        await coordinator.failed()
