@@ -56,13 +56,22 @@ class Snapshots:
     async def restore(self) -> None:
         """Take every agent of the ledger into memory. Raises `LedgerUnavailable`."""
         last = ""
-        while rows := await self._ledger.read(partial(_agents_after, last)):
-            for some in _few(rows):
-                for row in some:
-                    self._restore(row)
-                await asyncio.sleep(0)
-            last = rows[-1].agent_id
+        while page := await self._ledger.read(partial(_statements_after, last)):
+            last = page[-1].agent_id
+            # All of them at the start; few or none when this is asked again.
+            newer = [row.agent_id for row in page if not self._has(row)]
+            if newer:
+                await self._restore_all(newer)
         self._agents.restored()
+
+    async def _restore_all(self, agent_ids: Sequence[str]) -> None:
+        rows = await self._ledger.read(partial(_agents_between, agent_ids[0], agent_ids[-1]))
+        wanted = frozenset(agent_ids)
+        for some in _few(rows):
+            for row in some:
+                if row.agent_id in wanted:
+                    self._restore(row)
+            await asyncio.sleep(0)
 
     async def run(self) -> NoReturn:
         """Write what changed every ``interval``; ends only by cancellation."""
@@ -94,10 +103,14 @@ class Snapshots:
                 known.changed = True  # the next time, then
             raise
 
+    def _has(self, row: Row[str, int, int]) -> bool:
+        return row.agent_id in self._agents and self._agents.has(
+            row.agent_id,
+            stated_at=from_micros(row.stated_at),
+            declared_at=from_micros(row.declared_at),
+        )
+
     def _restore(self, row: Row[Any]) -> None:
-        stated, declared = from_micros(row.stated_at), from_micros(row.declared_at)
-        if self._agents.has(row.agent_id, stated_at=stated, declared_at=declared):
-            return
         self._agents.restore(
             agent_of(row),
             heartbeat=_heartbeat(row),
@@ -121,9 +134,15 @@ def _few(things: Sequence[T]) -> Iterator[Sequence[T]]:
     return (things[start : start + AT_ONCE] for start in range(0, len(things), AT_ONCE))
 
 
-def _agents_after(agent_id: str, connection: Connection) -> Sequence[Row[Any]]:
-    query = sa.select(table).where(table.c.agent_id > agent_id).order_by(table.c.agent_id)
+def _statements_after(agent_id: str, connection: Connection) -> Sequence[Row[str, int, int]]:
+    """When they were made: a third of the time that it takes to read all that they say."""
+    query = sa.select(table.c.agent_id, table.c.stated_at, table.c.declared_at)
+    query = query.where(table.c.agent_id > agent_id).order_by(table.c.agent_id)
     return connection.execute(query.limit(ROWS)).all()
+
+
+def _agents_between(first: str, last: str, connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(sa.select(table).where(table.c.agent_id.between(first, last))).all()
 
 
 def _write(rows: list[dict[str, Any]], connection: Connection) -> None:
