@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from coordinator.protocol.events import AgentHeartbeat, Event
 from coordinator.registry import snapshots
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.snapshots import Snapshots
 from tests.unit.registry.answers import stored
-from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed
+from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed, stopped
+
+NewLedger = Callable[[], AbstractAsyncContextManager[Ledger]]
 
 IDS = [f"agent {letter}{number}" for letter in "aBé" for number in range(4)]
 
@@ -75,3 +82,60 @@ async def test_an_agent_that_is_removed_while_a_snapshot_is_made_is_left_out(
     told = {one.agent_id for one in after.find() if one.load_metrics == {"cpu": 0.5}}
     assert set(IDS[10:]) <= told
     assert not told & set(sorted(IDS[:10])[2:])
+
+
+some_agent = st.sampled_from(IDS[:7])
+what_is_said = st.one_of(
+    st.builds(
+        lambda agent_id, **more: lambda seconds: registered(agent_id, seconds, **more),
+        some_agent,
+        capabilities=st.lists(st.sampled_from(["gpu", "ocr"]), unique=True),
+        slots=st.sampled_from([None, 1]),
+        metadata=st.sampled_from([{}, {"weight": 2}]),
+        instance=st.sampled_from(["first", "second"]),
+    ),
+    st.builds(
+        lambda status, agent_id: lambda seconds: declared(status, agent_id, seconds),
+        st.sampled_from(["busy", "active", "maintenance"]),
+        some_agent,
+    ),
+    st.builds(lambda agent_id: lambda seconds: stopped(agent_id, seconds), some_agent),
+    st.builds(lambda agent_id: lambda seconds: removed(agent_id, seconds), some_agent),
+    st.builds(
+        lambda agent_id, running: lambda _: beat(agent_id, running=running, slots=3),
+        some_agent,
+        st.integers(0, 2),
+    ),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(what_is_said, max_size=30), st.integers(0, 30))
+def test_what_is_restored_is_what_was_folded(
+    new_ledger: NewLedger, said: list[Callable[[float], Event]], cut: int
+) -> None:
+    """By who starts, and by who had read the ledger before the second part was said."""
+    events = [say(seconds) for seconds, say in enumerate(said)]
+
+    async def test() -> None:
+        told, reader, newcomer = Fleet(), Fleet(), Fleet()
+        async with new_ledger() as ledger:
+            for part in (events[:cut], events[cut:]):
+                await Snapshots(ledger=ledger, agents=reader).restore()
+                durable = [one for one in part if not isinstance(one.data, AgentHeartbeat)]
+                await stored(ledger, *durable)
+                for event in part:
+                    told.apply(event)
+            await Snapshots(ledger=ledger, agents=told).write()
+            await Snapshots(ledger=ledger, agents=reader).restore()
+            await Snapshots(ledger=ledger, agents=newcomer).restore()
+        everyone = told.find()
+        assert [newcomer.view(one) for one in newcomer.find()] == list(map(told.view, everyone))
+        for one in everyone:
+            read = reader.the(one.agent_id).agent
+            assert (read.registration, read.declared) == (
+                one.agent.registration,
+                one.agent.declared,
+            )
+
+    asyncio.run(test())
