@@ -126,6 +126,8 @@ class Stage:
             "COORDINATOR_SECRET": SECRET,
             "COORDINATOR_STALE_AFTER": "86400",
             "COORDINATOR_REMOVE_AFTER": "90000",
+            # Modules are compiled once, as where the program is installed, and not at each start.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         started = service(amqp_url, self._new_folder(), environment=environment)
         async with started as (process, base_url):
