@@ -14,6 +14,11 @@ from tests.e2e.processes import Process, spawned
 
 __all__ = ["Member", "a_coordinator", "an_agent"]
 
+RECONCILE_AFTER = 120
+"""Seconds: far less than usual, and more than a fault keeps a message in somebody's hands. An agent is
+suspended or cut off for up to 50 s; what it holds and others overtake meanwhile is not missing.
+"""
+
 
 class Member:
     """A process with a name that is to run all the time. Each of its lives has an output of its own."""
@@ -100,6 +105,6 @@ def a_coordinator(
         environment={
             "COORDINATOR_AMQP_URL": amqp_url,
             "COORDINATOR_DATABASE_URL": database_url,
-            "COORDINATOR_RECONCILE_AFTER": "30",
+            "COORDINATOR_RECONCILE_AFTER": str(RECONCILE_AFTER),
         },
     )
