@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/installed
 # What `make bench` compares with has an environment of its own.
 PEERS := .venv-bench
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes: what they import is compiled once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Options of `coordinator up`, such as ARGS="--port 9002 --no-agents".
 ARGS ?=
