@@ -227,13 +227,8 @@ class Connection:
             while True:
                 try:
                     link = await self._connect()
-                except (BrokerUnavailable, OperatorError) as exc:
-                    if str(exc) != str(self.last_error):
-                        logger.warning(
-                            "no connection to the broker yet: %s",
-                            exc,
-                            extra={"connection": self.name},
-                        )
+                except Exception as exc:  # noqa: BLE001 - whatever it was, the trying goes on
+                    self._tell(exc)
                     await self._set(None, exc)
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                     pause = min(2 * pause, LONGEST_PAUSE)
@@ -248,6 +243,17 @@ class Connection:
             if self._link is not None:
                 link, self._link = self._link, None
                 await link.close()
+
+    def _tell(self, exc: Exception) -> None:
+        """Why there is no connection, once for each reason; with a traceback where it is a bug."""
+        known = isinstance(exc, BrokerUnavailable | OperatorError)
+        if not known or str(exc) != str(self.last_error):
+            logger.warning(
+                "no connection to the broker yet: %s",
+                exc,
+                exc_info=None if known else exc,
+                extra={"connection": self.name},
+            )
 
     async def _set(self, link: Link | None, error: Exception | None) -> None:
         async with self._changed:

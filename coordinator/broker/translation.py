@@ -65,7 +65,12 @@ def _translate(exc: Exception, doing: str) -> Exception:
         ),
         (driver.ConnectionNotAllowed, BrokerRefused, f"The broker refuses the connection: {where}"),
         (driver.DeliveryError, PublishRefused, f"The broker refused the message: {text}"),
-        ((driver.AMQPConnectionError, OSError, EOFError), ConnectionLost, where),
+        # The last is the driver's word for a broker that hung up before an answer.
+        (
+            (driver.AMQPConnectionError, OSError, EOFError, StopAsyncIteration),
+            ConnectionLost,
+            where,
+        ),
         ((driver.ChannelInvalidStateError, driver.AMQPError), ChannelLost, where),
         (pamqp.exceptions.PAMQPException, ConnectionLost, where),
     ):
@@ -79,4 +84,6 @@ def _translate(exc: Exception, doing: str) -> Exception:
 def _text(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
+    if isinstance(exc, StopAsyncIteration):
+        return "The broker hung up"
     return " ".join(str(arg) for arg in exc.args if arg is not None) or type(exc).__name__

@@ -76,6 +76,8 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
             verdict = await judge(ledger, book, record, faults)
     _compare(verdict, stats)
     _report(nodes.version, verdict, book, record, faults)
+    for problem in verdict.problems:
+        say(f"amiss: {problem}")  # a long run tells of it at its end only
     assert not verdict.problems, "\n".join(verdict.problems)
 
 
