@@ -239,6 +239,7 @@ class Connection:
                 await link.closed()
                 logger.warning("lost the connection to the broker", extra={"connection": self.name})
                 await self._set(None, ConnectionLost())
+                await link.close()  # or the garbage collector does, in whatever thread it runs
         finally:
             if self._link is not None:
                 link, self._link = self._link, None
