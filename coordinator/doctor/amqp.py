@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from coordinator.broker.channel import Channel
+from coordinator.broker.channel import Channel, Depth
 from coordinator.broker.connection import Connection, Link
 from coordinator.errors import BrokerRefused, CoordinatorError, QueueMissing, TopologyConflict
 from coordinator.protocol.lanes import Source
@@ -19,12 +19,17 @@ from coordinator.protocol.topology import (
     source_topology,
 )
 
-from .facts import BrokerFacts, Standing, Verdict
+from .facts import NO_ANSWER, BrokerFacts, Standing, Verdict
 
 __all__ = ["ask_broker"]
 
 PATIENCE = 60.0
 """Seconds for all of it: some thousand queues."""
+
+SILENCE = 0.24
+"""Seconds. A node gives the leader of a queue 0.25 s to tell how long it is, and then says 0."""
+LOOKS = 3
+"""At a queue that seems silent: a busy machine is that slow now and then."""
 
 
 async def ask_broker(url: str, sources: Sequence[Source]) -> BrokerFacts | str:
@@ -33,13 +38,15 @@ async def ask_broker(url: str, sources: Sequence[Source]) -> BrokerFacts | str:
         async with asyncio.timeout(PATIENCE), Connection(url, name="coordinator doctor") as broker:
             await broker.attempted()
             if broker.link is None:
+                if isinstance(getattr(broker.last_error, "__cause__", None), TimeoutError):
+                    return NO_ANSWER
                 why = str(broker.last_error or "it cannot be reached")
                 return why.removesuffix(f" (while connecting to {broker.address})")
             return await _look(broker.link, sources)
     except TimeoutError:
-        return f"it did not answer within {PATIENCE:.0f} s"
+        return NO_ANSWER
     except CoordinatorError as exc:
-        return str(exc)
+        return NO_ANSWER if isinstance(exc.__cause__, TimeoutError) else str(exc)
 
 
 async def _look(link: Link, sources: Sequence[Source]) -> BrokerFacts:
@@ -59,6 +66,7 @@ class _Look:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._channel: Channel | None = None
+        self._found_silent = False
 
     async def exchange(self, spec: ExchangeSpec) -> Standing:
         async def compare() -> Standing:
@@ -73,7 +81,9 @@ class _Look:
     async def queue(self, spec: QueueSpec) -> Standing:
         async def compare() -> Standing:
             channel = await self._open()
-            depth = await channel.depth(spec.name)
+            depth = await self._depth(channel, spec.name)
+            if depth is None:
+                return Standing(name=spec.name, verdict=Verdict.SILENT)
             verdict, told = Verdict.RIGHT, ""
             try:
                 await channel.declare(Topology(queues=(spec,)))
@@ -88,6 +98,17 @@ class _Look:
             )
 
         return await _judged(spec.name, compare)
+
+    async def _depth(self, channel: Channel, name: str) -> Depth | None:
+        """None where its leader keeps silent. Where one does, others are believed sooner."""
+        loop = asyncio.get_running_loop()
+        for _ in range(1 if self._found_silent else LOOKS):
+            began = loop.time()
+            depth = await channel.depth(name)
+            if depth != Depth(0, 0) or loop.time() - began < SILENCE:
+                return depth
+        self._found_silent = True
+        return None
 
     async def _open(self) -> Channel:
         if self._channel is None or not self._channel.open:

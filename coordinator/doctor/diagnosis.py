@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from .access import check_broker, check_permissions
 from .facts import Facts
 from .finding import Finding
 from .ledger import check_ledger
 from .log import check_log, check_members, check_side_queues
 from .nodes import check_flags, check_nodes
 from .policies import check_consumer_timeout, check_policies
-from .queues import check_bindings, check_structure, check_unknown_queues
+from .queues import check_bindings, check_silent, check_structure, check_unknown_queues
 from .remedy import Remedy
 from .spoken import names
 from .version import check_version
@@ -30,24 +31,6 @@ def no_broker_named(why: str) -> Finding:
     )
 
 
-def _check_broker(facts: Facts) -> Iterator[Finding]:
-    address = facts.address
-    if not isinstance(facts.broker, str):
-        yield Finding.ok("broker", f"{address.shown} answers")
-    elif address.private is not None:
-        yield Finding.problem(
-            "broker",
-            f"The private RabbitMQ of {address.private} cannot be used: {facts.broker}",
-            "start it: `coordinator up`",
-        )
-    else:
-        yield Finding.problem(
-            "broker",
-            f"The broker at {address.shown} cannot be used: {facts.broker}",
-            "start RabbitMQ there, or put COORDINATOR_AMQP_URL right: address, user, password, vhost",
-        )
-
-
 def _check_management(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.management, str):
         if not isinstance(facts.broker, str):  # where nothing answers, once is enough
@@ -58,7 +41,7 @@ def _check_management(facts: Facts) -> Iterator[Finding]:
                 "set COORDINATOR_MANAGEMENT_URL to http://user:password@host:15672, or run"
                 " `rabbitmq-plugins enable rabbitmq_management` there",
             )
-    elif withheld := facts.management.withheld:
+    elif facts.management.has_vhost is not False and (withheld := facts.management.withheld):
         yield Finding.warning(
             "management",
             f"The user {facts.address.management_login[0]} may not read, of the management API:"
@@ -72,12 +55,14 @@ def _check_ledger(facts: Facts) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
-    _check_broker,
+    check_broker,
     check_version,
     _check_management,
     check_nodes,
     check_flags,
+    check_permissions,
     check_structure,
+    check_silent,
     check_bindings,
     check_unknown_queues,
     check_members,

@@ -14,16 +14,22 @@ from coordinator.registry.checkup import LedgerFacts
 from .address import Address
 
 __all__ = [
+    "NO_ANSWER",
     "BrokerFacts",
     "Facts",
     "FeatureFlag",
     "ListedQueue",
     "ManagementFacts",
     "NodeFacts",
+    "Permissions",
     "Policy",
     "Standing",
     "Verdict",
 ]
+
+
+NO_ANSWER = "it does not answer"
+"""Why there are no facts of a broker that takes connections, and then hangs."""
 
 
 class Verdict(StrEnum):
@@ -33,6 +39,7 @@ class Verdict(StrEnum):
     MISSING = "missing"
     DIFFERENT = "different"
     REFUSED = "refused"  #: this user may not ask
+    SILENT = "silent"  #: the node answers for it, its leader does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +114,15 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """Of the user of AMQP in its virtual host, as regular expressions; by default none at all."""
+
+    configure: str = "^$"
+    write: str = "^$"
+    read: str = "^$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedQueue:
     name: str
     ready: int = 0
@@ -114,6 +130,7 @@ class ListedQueue:
     """Messages in the hands of consumers."""
     members: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +143,9 @@ class ManagementFacts:
     policies: tuple[Policy, ...] | None = None
     queues: tuple[ListedQueue, ...] | None = None
     bindings: frozenset[BindingSpec] | None = None
+    has_vhost: bool | None = None
+    """Whether the virtual host exists; told to administrators alone, as its permissions are."""
+    permissions: Permissions | None = None
 
     @property
     def withheld(self) -> tuple[str, ...]:

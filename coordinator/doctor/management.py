@@ -11,7 +11,7 @@ import httpx
 from coordinator.protocol.topology import BindingSpec
 
 from .address import Address
-from .facts import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Policy
+from .facts import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Permissions, Policy
 
 __all__ = ["ask_management"]
 
@@ -19,11 +19,16 @@ T = TypeVar("T")
 
 TIMEOUT = 10.0
 """Seconds for each answer."""
-QUEUE_COLUMNS = "name,messages_ready,messages_unacknowledged,members,online"
+_WITHHELD = object()
+QUEUE_COLUMNS = "name,messages_ready,messages_unacknowledged,members,online,arguments"
 
 
 class _NotTold(Exception):
     """This user may not read it, or this version does not have it."""
+
+
+class _NotThere(_NotTold):
+    """There is no such thing."""
 
 
 async def ask_management(
@@ -60,7 +65,9 @@ class _Api:
         answer = await self._http.get(f"/api/{where}", params=query)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise _NotTold("refuses this user or password")
-        if answer.status_code in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}:
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise _NotThere(f"answers {answer.status_code}")
+        if answer.status_code == httpx.codes.FORBIDDEN:
             raise _NotTold(f"answers {answer.status_code}")
         answer.raise_for_status()
         return answer.json()
@@ -73,10 +80,21 @@ class _Api:
         except _NotTold:
             return None
 
+    async def one(self, *path: str) -> Any:
+        """None where there is none; `_WITHHELD` where that is not told."""
+        try:
+            return await self.get(*path)
+        except _NotThere:
+            return None
+        except _NotTold:
+            return _WITHHELD
+
 
 async def _ask(api: _Api, address: Address) -> ManagementFacts:
     await api.get("whoami")
     vhost = address.vhost
+    there = await api.one("vhosts", vhost)
+    granted = await api.one("permissions", vhost, address.user) if there else None
     policies = await api.rows(_policy, "policies", vhost)
     operators = await api.rows(_operator_policy, "operator-policies", vhost)
     bindings = await api.rows(_binding, "bindings", vhost)
@@ -87,7 +105,17 @@ async def _ask(api: _Api, address: Address) -> ManagementFacts:
         policies=None if policies is None else (*policies, *(operators or ())),
         queues=await api.rows(_queue, "queues", vhost, columns=QUEUE_COLUMNS),
         bindings=None if bindings is None else frozenset(bindings),
+        has_vhost=None if there is _WITHHELD else there is not None,
+        permissions=_permissions(granted) if there else None,
     )
+
+
+def _permissions(row: Any) -> Permissions | None:
+    if row is _WITHHELD:
+        return None
+    if row is None:
+        return Permissions()
+    return Permissions(configure=row["configure"], write=row["write"], read=row["read"])
 
 
 def _node(row: dict[str, Any]) -> NodeFacts:
@@ -142,6 +170,7 @@ def _queue(row: dict[str, Any]) -> ListedQueue:
         unsettled=row.get("messages_unacknowledged", 0),
         members=tuple(row.get("members") or ()),
         online=tuple(row.get("online") or ()),
+        arguments=row.get("arguments"),
     )
 
 

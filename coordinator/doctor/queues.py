@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from coordinator.protocol.topology import TASKS, TOPOLOGY
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.topology import TASKS, TOPOLOGY, source_topology
 
 from .facts import Facts, Standing, Verdict
 from .finding import Finding
@@ -13,10 +15,19 @@ from .log import waiting
 from .remedy import RESTART, Remedy
 from .spoken import count, names
 
-__all__ = ["check_bindings", "check_structure", "check_unknown_queues", "difference"]
+__all__ = [
+    "check_bindings",
+    "check_silent",
+    "check_structure",
+    "check_unknown_queues",
+    "difference",
+]
 
 TASK_QUEUE = "tasks."
 """How the name of each queue of tasks begins."""
+
+ARGUMENTS = source_topology(Source("any", Priority.NORMAL)).queues[0].arguments
+"""Of each queue of tasks."""
 
 _INEQUIVALENT = re.compile(
     r"inequivalent arg '(.+?)' for .+?: received (.+) but current is (.+?)(?: \(while|$)"
@@ -76,6 +87,22 @@ def _missing(structure: tuple[Standing, ...], sources: tuple[Standing, ...]) -> 
             yield Finding.problem("queues", f"Missing, of those {kind}: {names(gone)}", RESTART)
 
 
+def check_silent(facts: Facts) -> Iterator[Finding]:
+    broker = facts.broker
+    if isinstance(broker, str):
+        return
+    silent = [
+        one.name for one in (*broker.queues, *broker.sources) if one.verdict is Verdict.SILENT
+    ]
+    if silent:
+        yield Finding.problem(
+            "queues",
+            f"{count(len(silent), 'queue does', 'queues do')} not answer, though the node does:"
+            f" {names(silent)}",
+            Remedy.of(facts).restart_leader(silent[0]),
+        )
+
+
 def check_bindings(facts: Facts) -> Iterator[Finding]:
     broker, management = facts.broker, facts.management
     if isinstance(broker, str) or isinstance(management, str) or management.bindings is None:
@@ -112,7 +139,15 @@ def check_unknown_queues(facts: Facts) -> Iterator[Finding]:
             continue
         held = queue.ready + queue.unsettled
         text = f"The ledger does not know the queue {queue.name}, so no agent is told of it"
-        if not held:
+        if queue.arguments is not None and not ARGUMENTS.items() <= queue.arguments.items():
+            lost = f"; deleting it loses the {count(held, 'message')} in it" if held else ""
+            yield Finding.problem(
+                "unknown-queues",
+                f"The queue {queue.name} has other arguments than a coordinator gives it: tasks for"
+                f" it are refused{lost}",
+                remedy.delete_queue(queue.name),
+            )
+        elif not held:
             yield Finding.warning("unknown-queues", text, remedy.delete_queue(queue.name))
         elif waiting(broker, management):
             yield Finding.warning(

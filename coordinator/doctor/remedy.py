@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from .facts import Facts, Policy
+from .facts import Facts, ManagementFacts, Policy
 
 __all__ = ["TIMEOUT_POLICY", "Remedy"]
 
@@ -30,6 +30,8 @@ class Remedy:
     management_user: str
     management_url: str | None = None
     """None where it does not answer."""
+    administers: bool = False
+    """Whether its user may change what others may do."""
 
     @classmethod
     def of(cls, facts: Facts) -> Remedy:
@@ -39,6 +41,8 @@ class Remedy:
             user=facts.address.user,
             management_user=facts.address.management_login[0],
             management_url=facts.address.management_url if reached else None,
+            administers=isinstance(facts.management, ManagementFacts)
+            and facts.management.has_vhost is not None,
         )
 
     def delete_queue(self, name: str) -> str:
@@ -77,7 +81,23 @@ class Remedy:
     def set_timeout_setting(self, timeout: timedelta) -> str:
         return f"set `consumer_timeout = {_milliseconds(timeout)}` in rabbitmq.conf and restart the node"
 
+    def create_vhost(self) -> str:
+        """With what the user of AMQP may do in it."""
+        if self.administers:
+            return f"{self._curl('PUT', 'vhosts', self.vhost)} && {self.let_use_everything()}"
+        return (
+            f"{shlex.join(['rabbitmqctl', 'add_vhost', self.vhost])} && {self.let_use_everything()}"
+        )
+
+    def restart_leader(self, name: str) -> str:
+        told = shlex.join(["rabbitmq-queues", "quorum_status", "--vhost", self.vhost, name])
+        return f"restart the node that leads it: `{told}` there names it"
+
     def let_use_everything(self) -> str:
+        if self.administers:
+            everything = dict.fromkeys(("configure", "write", "read"), ".*")
+            body = json.dumps(everything)
+            return self._curl("PUT", "permissions", self.vhost, self.user, body=body)
         return self._ctl("set_permissions", self.user, ".*", ".*", ".*")
 
     def let_monitor(self) -> str:

@@ -1,14 +1,16 @@
-"""What a broker can do to a service with an agent: told in a sentence, and over by itself afterwards.
+"""What a broker can do to a service with an agent: told in a sentence, by the service and by
+`coordinator doctor`, and over by itself afterwards.
 
-Each trouble ends the same way: a task that is submitted runs to its end.
+Each trouble ends the same way: a task that is submitted runs to its end, and the doctor finds nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -20,18 +22,23 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import LOG, TOPOLOGY
 from tests.support.broker import Broker, OwnBroker
+from tests.support.doctor import Doctor
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
 NORMAL = Source("any", Priority.NORMAL)
+PAUSE = 0.05
+"""Seconds between two requests of a producer."""
+BATCH = 5
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 class Producer:
     """Submits to a service with one agent, and sees what comes of it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, doctor: Doctor) -> None:
         self.service = service
+        self.doctor = doctor
         self.http = service.http
         self.runs: list[str] = []
 
@@ -61,6 +68,24 @@ class Producer:
 
         await eventually(well, timeout=60)
 
+    async def ticks_after(self, instant: datetime) -> None:
+        """A recurring schedule has a run that was due after ``instant``."""
+        schedule = {"schedule_id": "often", "cron": "* * * * * *", "task": {"task_data": {}}}
+        answer = await self.http.post("/schedules", json=schedule)
+        assert answer.status_code in (200, 409), answer.text
+
+        async def ran() -> str | None:
+            told = (await self.http.get("/schedules/often")).json()["schedule"]
+            last = told["last_run_at"]
+            ran_after = last is not None and datetime.fromisoformat(last) > instant
+            return str(told["last_task_id"]) if ran_after else None
+
+        await self.ends(await eventually(ran, timeout=60))
+
+    async def recovers(self) -> None:
+        await self.runs_again()
+        await self.doctor.finds_no_problem()
+
     async def is_told(self, words: str) -> None:
         """A submission is refused with these words, and so says the service of itself."""
 
@@ -84,9 +109,11 @@ class Producer:
 
 
 @asynccontextmanager
-async def producing(broker: Broker, folder: Path, **settings: Any) -> AsyncIterator[Producer]:
+async def producing(
+    broker: Broker, folder: Path, *, operator: Broker | None = None, **settings: Any
+) -> AsyncIterator[Producer]:
     async with serving(broker, folder, **settings) as service:
-        producer = Producer(service)
+        producer = Producer(service, Doctor(broker, folder, operator=operator))
         agent = service.agent()
 
         @agent.default
@@ -120,29 +147,52 @@ async def limited(broker: Broker) -> AsyncIterator[Broker]:
 
 async def test_a_virtual_host_is_deleted_and_created_again(broker: Broker, tmp_path: Path) -> None:
     async with producing(broker, tmp_path) as producer:
+        await producer.ticks_after(datetime.now(UTC))
         await broker.management.delete("vhosts", broker.vhost)
         await producer.is_told("check that the virtual host exists")
-        await broker.management.create_vhost(broker.vhost)
-        await producer.runs_again()
+        fix = await producer.doctor.finds(
+            "broker", f"The virtual host {broker.vhost} does not exist"
+        )
+        created = datetime.now(UTC)
+        await producer.doctor.cure(fix)
+        await producer.recovers()
+        await producer.ticks_after(created)
+        assert set(Counter(producer.runs).values()) == {1}
 
 
 async def test_a_users_permission_is_revoked_and_given_again(
-    limited: Broker, tmp_path: Path
+    broker: Broker, limited: Broker, tmp_path: Path
 ) -> None:
-    async with producing(limited, tmp_path) as producer:
+    async with producing(limited, tmp_path, operator=broker) as producer:
         user = urlsplit(limited.url).username or ""
         nothing = {"configure": "^$", "write": "^$", "read": "^$"}
         await limited.management.put("permissions", limited.vhost, user, body=nothing)
         await all_closed(limited)
         await producer.is_told("refuses this user")
-        await limited.management.put("permissions", limited.vhost, user, body=EVERYTHING)
-        await producer.runs_again()
+        fix = await producer.doctor.finds("permissions", "This user may not declare")
+        await producer.doctor.cure(fix)
+        await producer.recovers()
+
+        reads_only = {**EVERYTHING, "write": "^$"}
+        await limited.management.put("permissions", limited.vhost, user, body=reads_only)
+        fix = await producer.doctor.finds("permissions", f"The user {user} may not write to")
+        await producer.doctor.cure(fix)
+
+        await limited.management.delete("permissions", limited.vhost, user)
+        await all_closed(limited)
+        fix = await producer.doctor.finds("permissions", f"The user {user} may not use")
+        await producer.doctor.cure(fix)
+        await producer.recovers()
 
 
 async def test_a_queue_of_tasks_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
     async with producing(broker, tmp_path) as producer:
         await broker.delete_queue(NORMAL.queue)
-        await producer.runs_again()
+        fix = await producer.doctor.finds(
+            "queues", f"Missing, of those that the ledger knows: {NORMAL.queue}"
+        )
+        assert "`coordinator serve`" in fix
+        await producer.recovers()
         assert len(producer.runs) == 2
 
 
@@ -151,6 +201,7 @@ async def test_the_log_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> Non
         await broker.delete_queue(LOG)
         for _ in range(5):
             await producer.runs_again()
+        await producer.doctor.finds_no_problem()
 
 
 async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
@@ -160,7 +211,7 @@ async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> 
             await broker.delete_queue(queue)
         for exchange in TOPOLOGY.exchanges:
             await broker.management.delete("exchanges", broker.vhost, exchange.name)
-        await producer.runs_again()
+        await producer.recovers()
 
 
 async def test_somebody_else_declares_a_queue_of_tasks_otherwise(
@@ -175,8 +226,18 @@ async def test_somebody_else_declares_a_queue_of_tasks_otherwise(
         assert "Delete this on the broker" in answer.json()["reason"]
         assert queue in answer.json()["reason"]
         assert (await producer.submit()).status_code == 200, "the others go on"
-        await broker.delete_queue(queue)
+        fix = await producer.doctor.finds(
+            "unknown-queues", f"The queue {queue} has other arguments"
+        )
+        await producer.doctor.cure(fix)
         await producer.runs_again(priority="high")
+
+        await broker.delete_queue(queue)
+        await broker.management.put("queues", broker.vhost, queue, body=of_another_kind)
+        fix = await producer.doctor.finds("queues", f"The queue {queue} has x-")
+        await producer.doctor.cure(fix)
+        await producer.runs_again(priority="high")
+        await producer.doctor.finds_no_problem()
 
 
 async def test_somebody_else_declares_the_log_otherwise(broker: Broker, tmp_path: Path) -> None:
@@ -186,37 +247,145 @@ async def test_somebody_else_declares_the_log_otherwise(broker: Broker, tmp_path
         await broker.management.put("queues", broker.vhost, LOG, body=of_another_kind)
         await all_closed(broker)
         await producer.is_told(f"queue '{LOG}'")
-        await broker.delete_queue(LOG)
-        await producer.runs_again()
+        fix = await producer.doctor.finds("queues", f"The queue {LOG} has x-")
+        await producer.doctor.cure(fix)
+        await producer.recovers()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_alarms_and_whatever_hangs_are_told_and_pass(
     own_broker: OwnBroker, tmp_path: Path
 ) -> None:
     """One after the other, since each starts where the one before has ended."""
     quick = timedelta(seconds=3)
     async with producing(own_broker, tmp_path, publish_timeout=quick) as producer:
+        due_meanwhile = (await producer.submit(delay_seconds=2)).json()["task_id"]
         await own_broker.ctl("set_vm_memory_high_watermark", "absolute", "1")
         await producer.is_told("short of memory or disk")
+        fix = await producer.doctor.finds("memory", "has its memory alarm on")
+        assert "rabbitmqctl set_vm_memory_high_watermark 0.6" in fix
         await own_broker.ctl("set_vm_memory_high_watermark", "0.6")
-        await producer.runs_again()
+        await producer.ends(due_meanwhile)
+        await producer.recovers()
 
         log = f"'%2F_{LOG}'"
-        await own_broker.ctl("eval", f"sys:suspend({log}).")
-        unknown = await told_to_be_unknown(producer)
-        await own_broker.ctl("eval", f"sys:resume({log}).")
-        for task_id in unknown:
-            await producer.ends(task_id)
-        await producer.runs_again()
+        async with Rush(producer).running() as rush:
+            await rush.is_accepted()
+            await own_broker.ctl("eval", f"sys:suspend({log}).")
+            await rush.is_refused()
+            fix = await producer.doctor.finds(
+                "queues", f"1 queue does not answer, though the node does: {LOG}"
+            )
+            assert f"rabbitmq-queues quorum_status --vhost / {LOG}" in fix
+            await own_broker.ctl("eval", f"sys:resume({log}).")
+            await rush.is_accepted()
+        await rush.ends_well()
+        await producer.recovers()
 
-        before = len(producer.runs)
-        await own_broker.suspend()
-        unknown = await told_to_be_unknown(producer)
-        await own_broker.resume()
-        await producer.runs_again()
-        assert len(producer.runs) <= before + len(unknown) + 1
+        async with Rush(producer).running() as rush:
+            await rush.is_accepted()
+            await own_broker.suspend()
+            await rush.is_refused()
+            fix = await producer.doctor.finds("broker", "it does not answer")
+            assert fix.startswith("restart RabbitMQ there")
+            await own_broker.resume()
+            await rush.is_accepted()
+        await rush.ends_well()
+        await producer.recovers()
+
+
+class Rush:
+    """Producers that submit all the time, one by one and in batches, and keep what they are told."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._over = False
+        self.accepted: set[str] = set()
+        self.unknown: set[str] = set()
+        self.not_sent = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Rush]:
+        self._producer.runs.clear()
+        async with asyncio.TaskGroup() as producers:
+            for _ in range(6):
+                producers.create_task(self._one_by_one())
+            for _ in range(2):
+                producers.create_task(self._in_batches())
+            yield self
+            self._over = True
+
+    async def is_accepted(self) -> None:
+        """From now on, many a task."""
+        before = len(self.accepted)
+        await eventually(lambda: len(self.accepted) > before + 50, timeout=120)
+
+    async def is_refused(self) -> None:
+        """Some tasks may have been accepted, and then nothing is sent any more."""
+        before = self.not_sent
+        await eventually(lambda: self.unknown and self.not_sent > before + 50, timeout=120)
+
+    async def ends_well(self) -> None:
+        """All that was accepted is done, once; so is what may have been, or it was never there."""
+        for task_id in self.accepted:
+            await self._producer.ends(task_id)
+        for task_id in self.unknown:
+            await self._is_done_or_was_never_there(task_id)
+        runs = Counter(self._producer.runs)
+        assert self.accepted <= set(runs) <= self.accepted | self.unknown
+        assert set(runs.values()) == {1}, (
+            "no agent has died: nothing is a reason to do a thing twice"
+        )
+
+    async def _is_done_or_was_never_there(self, task_id: str) -> None:
+        async def known() -> bool:
+            answer = await self._producer.http.get(f"/tasks/{task_id}")
+            if answer.status_code == 404:
+                return task_id not in self._producer.runs
+            return answer.status_code == 200 and answer.json()["task"]["state"] == "completed"
+
+        await eventually(known, timeout=90)
+
+    async def _one_by_one(self) -> None:
+        while not self._over:
+            answer = await self._producer.submit()
+            told = answer.json()
+            await asyncio.sleep(PAUSE)
+            if answer.status_code == 200:
+                self.accepted.add(told["task_id"])
+                continue
+            assert answer.status_code == 503, answer.text
+            if "task_id" in told:
+                assert "it may have been accepted: ask GET /tasks/" in told["detail"]
+                self.unknown.add(told["task_id"])
+            else:
+                self._nothing_was_sent(told["reason"])
+
+    async def _in_batches(self) -> None:
+        while not self._over:
+            answer = await self._producer.http.post(
+                "/tasks/submit/batch", json={"tasks": [{"task_data": {}}] * BATCH}
+            )
+            told = answer.json()
+            await asyncio.sleep(PAUSE)
+            if answer.status_code == 503:
+                self._nothing_was_sent(told["reason"])
+                continue
+            assert answer.status_code == 200, answer.text
+            for one in told["results"]:
+                match one["status"]:
+                    case "accepted":
+                        self.accepted.add(one["task_id"])
+                    case "unknown":
+                        self.unknown.add(one["task_id"])
+                    case _:
+                        assert one["error"]["status_code"] == 503, one
+                        self._nothing_was_sent(str(one["error"]))
+
+    def _nothing_was_sent(self, reason: str) -> None:
+        assert "nothing was sent" in reason or "not sent" in reason, reason
+        self.not_sent += 1
 
 
 async def all_closed(broker: Broker) -> None:
@@ -227,21 +396,3 @@ async def all_closed(broker: Broker) -> None:
 
     await eventually(known, timeout=60)
     await broker.close_connections()
-
-
-async def told_to_be_unknown(producer: Producer) -> list[str]:
-    """Submit until nothing more is sent; the tasks that may have been accepted."""
-    unknown: list[str] = []
-
-    async def refused_at_once() -> bool:
-        answers = await asyncio.gather(*(producer.submit() for _ in range(4)))
-        for answer in answers:
-            assert answer.status_code == 503, answer.text
-            body = answer.json()
-            if "task_id" in body:
-                assert "it may have been accepted: ask GET /tasks/" in body["detail"]
-                unknown.append(body["task_id"])
-        return any("nothing was sent" in answer.text for answer in answers)
-
-    await eventually(refused_at_once, timeout=90)
-    return unknown

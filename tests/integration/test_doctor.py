@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import httpx
 import pytest
 
 from coordinator import cli
@@ -29,10 +28,10 @@ from coordinator.registry.ledger import Ledger
 from coordinator.registry.source_rows import add_sources
 from coordinator.settings import Settings, load
 from tests.support.broker import Broker
+from tests.support.doctor import Findings, follow
 from tests.support.waiting import eventually
 from tests.unit.doctor.healthy import with_management
 
-Findings = dict[str, list[dict[str, str]]]
 Doctor = Callable[[], Awaitable[tuple[int, Findings]]]
 
 KNOWN = Source("any", Priority.NORMAL)
@@ -91,26 +90,8 @@ async def opened(data_dir: Path, *sources: Source) -> None:
         await ledger.write(lambda connection: add_sources(connection, events))
 
 
-async def follow(fix: str, broker: Broker) -> None:
-    """As curl would, once it was told the password."""
-    words = shlex.split(fix)
-    assert words[0] == "curl"
-    method = words[words.index("-X") + 1]
-    body = words[words.index("-d") + 1] if "-d" in words else None
-    async with httpx.AsyncClient(auth=_login(broker), trust_env=False) as http:
-        answer = await http.request(
-            method, words[-1], content=body, headers={"Content-Type": "application/json"}
-        )
-        answer.raise_for_status()
-
-
 def inside(folder: Path) -> list[Path]:
     return list(folder.iterdir())
-
-
-def _login(broker: Broker) -> tuple[str, str]:
-    parts = urlsplit(broker.url)
-    return parts.username or "guest", parts.password or "guest"
 
 
 @pytest.mark.usefixtures("named")

@@ -10,12 +10,14 @@ import pytest
 
 from coordinator.doctor.diagnosis import diagnose
 from coordinator.doctor.facts import (
+    NO_ANSWER,
     BrokerFacts,
     Facts,
     FeatureFlag,
     ListedQueue,
     ManagementFacts,
     NodeFacts,
+    Permissions,
     Policy,
     Standing,
     Verdict,
@@ -90,6 +92,8 @@ def test_where_all_is_well_every_check_says_so() -> None:
     assert not [one for one in findings if one.fix]
 
 
+EVERYTHING = '{"configure": ".*", "write": ".*", "read": ".*"}'
+
 SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     (
         "broker away",
@@ -98,6 +102,86 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         "broker",
         "The broker at amqp://rabbit:5672/fleet cannot be used: Connection refused",
         "start RabbitMQ there, or put COORDINATOR_AMQP_URL right: address, user, password, vhost",
+    ),
+    (
+        "broker hangs",
+        replace(HEALTHY, broker=NO_ANSWER, management="no answer"),
+        Level.PROBLEM,
+        "broker",
+        "The broker at amqp://rabbit:5672/fleet cannot be used: it does not answer",
+        (
+            "restart RabbitMQ there, or put COORDINATOR_AMQP_URL right: address, user, password,"
+            " vhost"
+        ),
+    ),
+    (
+        "private broker hangs",
+        replace(
+            HEALTHY,
+            broker=NO_ANSWER,
+            management="no answer",
+            address=replace(HEALTHY.address, private=Path("/data/rabbitmq")),
+        ),
+        Level.PROBLEM,
+        "broker",
+        "The private RabbitMQ of /data/rabbitmq cannot be used: it does not answer",
+        "stop `coordinator up`, and start it again",
+    ),
+    (
+        "virtual host missing",
+        replace(
+            HEALTHY,
+            broker="refused",
+            management=replace_management(has_vhost=False, policies=None, queues=None),
+        ),
+        Level.PROBLEM,
+        "broker",
+        "The virtual host fleet does not exist at amqp://rabbit:5672/fleet",
+        (
+            "curl -f -u operator -X PUT http://rabbit:15672/api/vhosts/fleet && curl -f -u operator"
+            " -X PUT -H 'Content-Type: application/json' -d"
+            f" '{EVERYTHING}' http://rabbit:15672/api/permissions/fleet/operator"
+        ),
+    ),
+    (
+        "user may not use the virtual host",
+        replace(
+            HEALTHY,
+            broker="refused",
+            management=replace_management(has_vhost=True, permissions=Permissions()),
+        ),
+        Level.PROBLEM,
+        "permissions",
+        "The user operator may not use the virtual host fleet",
+        (
+            "curl -f -u operator -X PUT -H 'Content-Type: application/json' -d"
+            f" '{EVERYTHING}' http://rabbit:15672/api/permissions/fleet/operator"
+        ),
+    ),
+    (
+        "user may not write",
+        with_management(
+            has_vhost=True,
+            permissions=Permissions(configure=".*", write=r"^(coordinator|tasks)\.", read=".*"),
+        ),
+        Level.PROBLEM,
+        "permissions",
+        "The user operator may not write to amq.default",
+        (
+            "curl -f -u operator -X PUT -H 'Content-Type: application/json' -d"
+            f" '{EVERYTHING}' http://rabbit:15672/api/permissions/fleet/operator"
+        ),
+    ),
+    (
+        "a queue that does not answer",
+        with_queue(LOG, verdict=Verdict.SILENT),
+        Level.PROBLEM,
+        "queues",
+        "1 queue does not answer, though the node does: coordinator.log",
+        (
+            "restart the node that leads it: `rabbitmq-queues quorum_status --vhost fleet"
+            " coordinator.log` there names it"
+        ),
     ),
     (
         "private broker away",
@@ -304,6 +388,17 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         "bindings",
         "Not bound: tasks.any.normal to its exchange",
         "restart the coordinator (`coordinator up` or `coordinator serve`): it declares them anew",
+    ),
+    (
+        "unknown queue of another kind",
+        listed(ListedQueue(name="tasks.other.low", arguments={}, ready=1)),
+        Level.PROBLEM,
+        "unknown-queues",
+        (
+            "The queue tasks.other.low has other arguments than a coordinator gives it: tasks for it"
+            " are refused; deleting it loses the 1 message in it"
+        ),
+        "curl -f -u operator -X DELETE http://rabbit:15672/api/queues/fleet/tasks.other.low",
     ),
     (
         "unknown empty queue",
@@ -584,6 +679,20 @@ def test_one_fault_is_told_once(facts: Facts, expected: str) -> None:
 def test_the_consumer_timeout_is_compared_with_the_longest_task(facts: Facts, level: Level) -> None:
     [finding] = [one for one in diagnose(facts) if one.check == "consumer-timeout"]
     assert finding.level is level
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [
+        Permissions(),  # nothing is known of who is known elsewhere, and is let in
+        Permissions(configure=".*", write=".*", read=".*"),
+        Permissions(configure=".*", write="(?<!x", read=".*"),
+    ],
+)
+def test_permissions_that_suffice_or_cannot_be_judged_are_no_problem(
+    permissions: Permissions,
+) -> None:
+    assert told(with_management(has_vhost=True, permissions=permissions)) == []
 
 
 def test_an_old_broker_is_told_the_line_of_its_configuration() -> None:

@@ -12,6 +12,7 @@ from coordinator.doctor.facts import (
     ListedQueue,
     ManagementFacts,
     NodeFacts,
+    Permissions,
     Policy,
 )
 from coordinator.doctor.management import ask_management
@@ -41,6 +42,8 @@ ANSWERS: dict[str, Any] = {
         {"name": "a", "state": "enabled", "stability": "stable"},
         {"name": "b", "state": "disabled", "stability": "experimental"},
     ],
+    "/api/vhosts/fleet": {"name": "fleet"},
+    "/api/permissions/fleet/operator": {"configure": "c", "write": "w", "read": "r"},
     "/api/queues/fleet": [
         {"name": "new"},
         {"name": "q", "messages_ready": 1, "messages_unacknowledged": 2, "members": ["n"]},
@@ -91,7 +94,28 @@ async def test_every_part_is_read() -> None:
         bindings=frozenset(
             BindingSpec(exchange="x", target="q", key="#", to_exchange=to) for to in (False, True)
         ),
+        has_vhost=True,
+        permissions=Permissions(configure="c", write="w", read="r"),
     )
+
+
+@pytest.mark.parametrize(
+    ("vhost", "granted", "has_vhost", "permissions"),
+    [
+        (404, 404, False, None),
+        (401, 401, None, None),
+        ({"name": "fleet"}, 404, True, Permissions()),
+        ({"name": "fleet"}, 401, True, None),
+    ],
+)
+async def test_what_is_missing_is_told_from_what_is_not_told(
+    vhost: Any, granted: int, has_vhost: bool | None, permissions: Permissions | None
+) -> None:
+    found = await asked(
+        ANSWERS | {"/api/vhosts/fleet": vhost, "/api/permissions/fleet/operator": granted}
+    )
+    assert isinstance(found, ManagementFacts)
+    assert (found.has_vhost, found.permissions) == (has_vhost, permissions)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
