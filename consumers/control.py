@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
+from typing import Any
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
@@ -21,6 +23,10 @@ logger = logging.getLogger(__name__)
 
 PAUSE = 1.0
 """Seconds before a lost channel is opened again, or a missing exchange is asked for again."""
+
+
+BOUND_EVERY = 20.0
+"""Seconds. Whoever deletes the exchange takes the bindings with it, and nobody is told."""
 
 
 class Control:
@@ -75,16 +81,14 @@ class Control:
 
     async def _listen(self, link: Link) -> None:
         queue = control_queue(self._agent_id, new_id())
+        bindings = tuple(
+            BindingSpec(exchange=CONTROL, target=queue, key=key)
+            for key in (agent_key(self._agent_id), EVERY_AGENT)
+        )
         ended = asyncio.Event()
         self._channel = await link.channel()
         await self._channel.declare(
-            Topology(
-                queues=(QueueSpec(name=queue, exclusive=True),),
-                bindings=tuple(
-                    BindingSpec(exchange=CONTROL, target=queue, key=key)
-                    for key in (agent_key(self._agent_id), EVERY_AGENT)
-                ),
-            )
+            Topology(queues=(QueueSpec(name=queue, exclusive=True),), bindings=bindings)
         )
         await self._channel.consume(
             queue,
@@ -96,12 +100,13 @@ class Control:
         self._queue = queue
         self._ready.set()
         self.on_ready()
-        waiting = {
+        waiting: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._channel.closed()),
             asyncio.create_task(ended.wait()),
         }
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            while not await _any_of(waiting, within=BOUND_EVERY * random.uniform(0.8, 1.0)):
+                await self._channel.declare(Topology(bindings=bindings))
         finally:
             for task in waiting:
                 task.cancel()
@@ -123,3 +128,9 @@ class Control:
             logger.debug("ignored an unknown command", extra={"command": message.type})
             return
         self._on_command(command)
+
+
+async def _any_of(tasks: set[asyncio.Task[Any]], *, within: float) -> bool:
+    """Whether one of them ends in so many seconds."""
+    done, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)

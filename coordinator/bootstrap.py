@@ -419,6 +419,7 @@ class _Graph:
                 self._retirement.session(link),
                 self._reconciler.session(link),
                 self._admission.session(link),
+                self._publisher.lost(),
             )
         finally:
             # Where the log was deleted, say, a task that is taken now would be in no record.

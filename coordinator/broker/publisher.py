@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 from coordinator.errors import (
     BrokerUnavailable,
@@ -87,6 +87,14 @@ class Publisher:
     async def ready(self) -> None:
         """Wait until there is a channel to publish on."""
         await self._ready.wait()
+
+    async def lost(self) -> NoReturn:
+        """Wait until the channel of this moment is gone. Raises `ChannelLost`: the broker may have
+        closed it because an exchange is missing.
+        """
+        if self._channel is not None:
+            await self._channel.closed()
+        raise ChannelLost
 
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False

@@ -20,7 +20,7 @@ import pytest
 from consumers import Task
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.topology import LOG, TOPOLOGY
+from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
 from tests.support.broker import Broker, OwnBroker
 from tests.support.doctor import Doctor
 from tests.support.serving import Service, serving
@@ -207,11 +207,22 @@ async def test_the_log_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> Non
 async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
     async with producing(broker, tmp_path) as producer:
         lasting = [name for name in await broker.queues() if name.startswith(("tasks", "coord"))]
-        for queue in lasting:
-            await broker.delete_queue(queue)
         for exchange in TOPOLOGY.exchanges:
             await broker.management.delete("exchanges", broker.vhost, exchange.name)
+        for queue in lasting:
+            await broker.delete_queue(queue)
         await producer.recovers()
+
+
+@pytest.mark.slow
+@pytest.mark.any_broker
+async def test_an_exchange_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
+    async with producing(broker, tmp_path) as producer:
+        await broker.management.delete("exchanges", broker.vhost, CONTROL)
+        missing = f"Missing, of those that everything needs: {CONTROL}"
+        assert "`coordinator serve`" in await producer.doctor.finds("queues", missing)
+        await producer.runs_again(priority="low")  # a new queue, of which agents are told there
+        await producer.doctor.finds_no_problem()
 
 
 async def test_somebody_else_declares_a_queue_of_tasks_otherwise(
