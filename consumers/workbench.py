@@ -165,8 +165,10 @@ class Workbench:
             self._backlog.sort(key=lambda a: a.source.priority.rank)  # stable: in order of arrival
 
     def _in_hand_already(self, fence: Fence, delivery: Delivery) -> bool:
-        """Whether this attempt was in hand before its connection was lost."""
+        """Whether this attempt is in hand: from before its connection was lost, or in another copy."""
         known = self._running.get(fence) or self._ending.get(fence)
+        if known is None:
+            known = next((one for one in self._backlog if one.fence == fence), None)
         if known is not None:
             known.deliveries.append(delivery)
             return True

@@ -8,7 +8,8 @@ It is checked for each task by itself, which is stricter than the sum:
   and its acknowledgement not at the broker yet. A message comes back once from one pair of hands;
 * so it is where the message was in the hands of an agent that a fault had hit before: another did it
   meanwhile, and this one finds it in its socket when it wakes up;
-* one more is excused by each time that it was submitted without an answer of 200 or "not sent".
+* one more is excused by each time that it was submitted without an answer of 200 or "not sent", or that a
+  coordinator published an attempt of it, a retry say, without an answer of the broker.
 
 Anything beyond is an execution that no fault explains.
 """

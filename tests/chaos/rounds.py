@@ -24,6 +24,7 @@ from tests.chaos.faults import Faults, Injected, say
 from tests.chaos.kinds import Targets, possible_faults
 from tests.chaos.load import Load
 from tests.chaos.nodes import Nodes
+from tests.chaos.outputs import unanswered_publishes
 from tests.chaos.plan import Plan
 from tests.chaos.system import System, started
 from tests.chaos.table import TABLE, Row, by_kind, longest_gap
@@ -73,7 +74,8 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
             await system.stop_coordinators()
             record.read()
             say("all stopped")
-            verdict = await judge(ledger, book, record, faults)
+            unanswered = unanswered_publishes(folder, system.coordinators)
+            verdict = await judge(ledger, book, record, faults, unanswered)
     _compare(verdict, stats)
     _report(nodes.version, verdict, book, record, faults)
     for problem in verdict.problems:
@@ -130,11 +132,12 @@ async def _reading(record: Record) -> AsyncIterator[None]:
             record.read()
             await asyncio.sleep(0.2)
 
-    following = asyncio.create_task(follow())
-    try:
-        yield
-    finally:
-        await cancel_and_wait(following)
+    async with asyncio.TaskGroup() as group:  # what cannot be followed ends the round at once
+        following = group.create_task(follow())
+        try:
+            yield
+        finally:
+            await cancel_and_wait(following)
 
 
 # --- coming to rest ---------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.errors import BrokerUnavailable, OutcomeUnknown
 from tests.chaos.executions import Execution, Record, explained
 from tests.chaos.faults import Injected
+from tests.chaos.outputs import unanswered_publishes
 from tests.chaos.table import longest_gap
 
 
@@ -76,3 +78,18 @@ def test_the_record_follows_the_file_line_by_whole_line(tmp_path: Path) -> None:
 )
 def test_the_longest_gap_touches_the_fault(began: float, ended: float, gap: float) -> None:
     assert longest_gap([0, 1, 2, 9, 10.5], began, ended) == gap
+
+
+def test_a_publish_that_nobody_answered_is_told_by_the_coordinator(tmp_path: Path) -> None:
+    """In the very words of `recovery.outbox` and `errors.OutcomeUnknown`."""
+    output = tmp_path / "north.1.out"
+    head = "18:18:22 INFO    recovery.outbox: an attempt is not published yet  task="
+    output.write_text(
+        f"{head}a  why={OutcomeUnknown()}\n"
+        f"{head}b  why=The connection was lost before the broker answered: it hung up\n"
+        f"{head}a  why={OutcomeUnknown()}\n"
+        f"{head}c  why={BrokerUnavailable()}\n"
+        "listening on http://127.0.0.1:1\n"
+    )
+
+    assert unanswered_publishes(tmp_path, ["north", "south"]) == {"a": 2, "b": 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -71,8 +71,16 @@ async def under_way(ledger: Ledger, book: Book) -> list[str]:
     return await ledger.read(look)
 
 
-async def judge(ledger: Ledger, book: Book, record: Record, faults: Sequence[Injected]) -> Verdict:
-    """Over a ledger that nobody writes to any more."""
+async def judge(
+    ledger: Ledger,
+    book: Book,
+    record: Record,
+    faults: Sequence[Injected],
+    unanswered: Mapping[str, int],
+) -> Verdict:
+    """Over a ledger that nobody writes to any more. ``unanswered``: how often a coordinator itself
+    published an attempt of a task and was not answered.
+    """
     verdict = Verdict()
     rows = await ledger.read(_rows)
     verdict.states.update(row.state for row in rows.values() if row.known)
@@ -81,7 +89,7 @@ async def judge(ledger: Ledger, book: Book, record: Record, faults: Sequence[Inj
         one for one, row in rows.items() if row.state == "completed" and one not in record.by_task
     ]
     verdict.expect(not idle, f"completed, and never executed: {idle[:5]}")
-    _judge_executions(verdict, book, record, faults)
+    _judge_executions(verdict, book, record, faults, unanswered)
     await _judge_ledger(verdict, ledger)
     return verdict
 
@@ -112,7 +120,11 @@ def _judge_ends(verdict: Verdict, rows: dict[str, _Row], book: Book) -> None:
 
 
 def _judge_executions(
-    verdict: Verdict, book: Book, record: Record, faults: Sequence[Injected]
+    verdict: Verdict,
+    book: Book,
+    record: Record,
+    faults: Sequence[Injected],
+    unanswered: Mapping[str, int],
 ) -> None:
     wishes: dict[str, Wish] = dict(book.accepted)
     by_number = {wish.number: wish for wish in book.in_doubt.values()}
@@ -124,7 +136,7 @@ def _judge_executions(
             what = "was told to be not sent" if refused else "is nobody's"
             verdict.problems.append(f"{task_id} was executed and {what}")
             continue
-        unknown = book.doubts[wish.number]
+        unknown = book.doubts[wish.number] + unanswered.get(task_id, 0)
         extra = explained(executions, due=wish.due, unknown=unknown, faults=faults)
         if extra is None:
             unexplained.append(f"{task_id}: {executions}")
