@@ -227,19 +227,20 @@ class Connection:
             while True:
                 try:
                     link = await self._connect()
+                    pause = FIRST_PAUSE
+                    logger.info("connected to the broker", extra={"connection": self.name})
+                    await self._set(link, None)
+                    await link.closed()
+                    logger.warning(
+                        "lost the connection to the broker", extra={"connection": self.name}
+                    )
+                    await self._set(None, ConnectionLost())
+                    await link.close()  # or the garbage collector does, in whatever thread it runs
                 except Exception as exc:  # noqa: BLE001 - whatever it was, the trying goes on
                     self._tell(exc)
                     await self._set(None, exc)
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                     pause = min(2 * pause, LONGEST_PAUSE)
-                    continue
-                pause = FIRST_PAUSE
-                logger.info("connected to the broker", extra={"connection": self.name})
-                await self._set(link, None)
-                await link.closed()
-                logger.warning("lost the connection to the broker", extra={"connection": self.name})
-                await self._set(None, ConnectionLost())
-                await link.close()  # or the garbage collector does, in whatever thread it runs
         finally:
             if self._link is not None:
                 link, self._link = self._link, None

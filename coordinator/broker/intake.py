@@ -256,11 +256,12 @@ class QuickTransport(TransportFactory):
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
         context: SSLContext | None = None
+        provider = kwargs.pop("ssl_context_provider")
         if url.scheme == "amqps":
-            context = await kwargs["ssl_context_provider"].get_context()
+            context = await provider.get_context()
         intake = self.intake = Intake(loop)
         protocol = asyncio.StreamReaderProtocol(intake, loop=loop)
         transport, _ = await loop.create_connection(
-            lambda: protocol, url.host or "localhost", url.port or 5672, ssl=context
+            lambda: protocol, url.host or "localhost", url.port or 5672, ssl=context, **kwargs
         )
         return intake, asyncio.StreamWriter(transport, protocol, intake, loop)
