@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
@@ -17,6 +18,12 @@ from .workbench import Workbench
 __all__ = ["Push"]
 
 
+class _Seat(NamedTuple):
+    source: Source
+    opening: int | None
+    """`Sources.opening` when it was taken."""
+
+
 class Push:
     """Consumers, each with a tag that is never used again: ``<agent>.<what>.<id>``."""
 
@@ -26,7 +33,8 @@ class Push:
         self._sources = sources
         self._agent_id = agent_id
         self._channel: Channel | None = None
-        self._tags: dict[str, Source] = {}
+        self._tags: dict[str, _Seat] = {}
+        self._worn: list[Channel] = []
         self.arrived = 0
         """Tasks that were pushed, since the start."""
 
@@ -35,7 +43,7 @@ class Push:
         """The queues that push; empty once the channel is lost."""
         if self._channel is None or not self._channel.open:
             self._tags.clear()
-        return set(self._tags.values())
+        return {seat.source for seat in self._tags.values()}
 
     async def start(self, source: Source, *, what: str, window: int) -> None:
         """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""
@@ -43,7 +51,7 @@ class Push:
             self._tags.clear()
             self._channel = await self._link.channel()
         tag = f"{self._agent_id[:100]}.{what}.{new_id()}"
-        self._tags[tag] = source
+        self._tags[tag] = _Seat(source, self._sources.opening(source))
         try:
             await self._channel.prefetch(window)
             await self._channel.consume(
@@ -65,6 +73,23 @@ class Push:
         if channel is not None and channel.open:
             await asyncio.gather(*(channel.cancel(tag) for tag in tags))
 
+    async def refresh(self) -> None:
+        """Get up from queues that were given up, or opened again.
+
+        Where a queue is deleted and declared again at once, RabbitMQ 3.10 moves its consumers to the
+        new one without a word, and what the new one pushes to them never arrives: it comes back only
+        when the channel is closed, which has to wait for what is in hand.
+        """
+        if any(self._sources.opening(seat.source) != seat.opening for seat in self._tags.values()):
+            await self.stop()
+            if self._channel is not None:
+                self._worn.append(self._channel)
+                self._channel = None
+        for channel in self._worn[:]:
+            if not channel.open or not self._bench.receipts.held_on(channel):
+                self._worn.remove(channel)
+                await channel.close()
+
     def _taker(self, source: Source) -> Callable[[Delivery], None]:
         def take_in(delivery: Delivery) -> None:
             self.arrived += 1
@@ -74,7 +99,7 @@ class Push:
 
     def _cancelled(self, tag: str) -> None:
         """The broker ended it: the queue was deleted, or its leader is gone for good."""
-        source = self._tags.pop(tag, None)
-        if source is not None:
-            self._sources.miss(source)
+        seat = self._tags.pop(tag, None)
+        if seat is not None:
+            self._sources.miss(seat.source)
             self._bench.changed.set()

@@ -29,7 +29,8 @@ class Sources:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._offered: set[Source] = set()
+        self._offered: dict[Source, int] = {}
+        self._openings = 0
         self._missing: dict[Source, _Missing] = {}
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever `hash` changes."""
@@ -42,7 +43,9 @@ class Sources:
 
     def replace(self, sources: Iterable[Source]) -> None:
         """Serve these and no other; all of them exist, says who offers them."""
-        self._offered = set(sources)
+        known, self._offered = self._offered, {}
+        for source in sources:
+            self._offered[source] = known.get(source) or self._next_opening()
         self._missing.clear()
         self.on_change()
 
@@ -51,13 +54,21 @@ class Sources:
         self._missing.pop(source, None)
         if source not in self._offered:
             logger.info("serving a new queue", extra={"queue": source.queue})
-            self._offered.add(source)
+        self._offered[source] = self._next_opening()
         self.on_change()
+
+    def opening(self, source: Source) -> int | None:
+        """Another number each time that the queue was opened; None where it is not offered."""
+        return self._offered.get(source)
+
+    def _next_opening(self) -> int:
+        self._openings += 1
+        return self._openings
 
     def remove(self, source: Source) -> None:
         """A queue was given up."""
         if source in self._offered:
-            self._offered.discard(source)
+            del self._offered[source]
             self._missing.pop(source, None)
             self.on_change()
 

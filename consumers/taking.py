@@ -118,6 +118,7 @@ class Taking:
     async def _turn(self) -> None:
         self.last_turn = self._loop.time()
         self._bench.changed.clear()  # what happens from here on is noticed by the next wait
+        await self._push.refresh()
         if not self._bench.free:
             await self._while_full()
         elif self._bench.untold >= MAX_UNTOLD:

@@ -70,7 +70,9 @@ class ServeSource(Command):
 
 
 class LeaveSource(Command):
-    """A queue is given up: look at it no more. It is served again once it is opened again."""
+    """A queue is given up: look at it no more, and end your consumer on it, with which it stays. It is
+    served again once it is opened again.
+    """
 
     TYPE = "leave-source"
     lane: str

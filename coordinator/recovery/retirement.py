@@ -1,7 +1,8 @@
 """Queues of tasks that nobody has used for long are given up, without losing a task to it.
 
-    unused, empty ─▶ source.retired ─▶ forgotten everywhere ─▶ a pause ─▶ locked ─▶ still unused? ─▶ deleted
-                                                                              └─▶ no: opened again
+    unused, empty ─▶ source.retired ─▶ forgotten everywhere ─▶ a pause ─▶ locked ─▶ still unused, ─▶ deleted
+                                                                      │        and left?
+                                                                      └─▶ no: opened again
 
 From the event on, whoever has a task for the queue must open it first, and opening takes the same
 lock. So under the lock, behind a mark, the ledger tells exactly whether anybody has opened it again
@@ -40,7 +41,7 @@ LONGEST_INTERVAL = timedelta(hours=1)
 
 PAUSE = 15.0
 """Seconds between the event and the deletion: longer than any publish takes that was decided on
-before the event was heard, and than the pause between two heartbeats, after which agents have let go."""
+before the event was heard, and than the pause between two heartbeats, after which agents have left."""
 
 AGREE_AGAIN = 1.0
 """Seconds before the ledger is asked again which queues are open."""
@@ -183,7 +184,7 @@ class Retirement:
             await self._catch_up()
             standing = await self._idle.standing(source)
             depth = (await self._depths.look([source.queue]))[source.queue]
-            wanted = standing.opened or standing.unfinished or not _is_empty(depth)
+            wanted = standing.opened or standing.unfinished or not _is_left(depth)
             if not wanted and depth is not None:
                 channel = await link.channel()
                 await channel.delete_queue(source.queue)
@@ -196,6 +197,13 @@ class Retirement:
         else:
             logger.info("a queue that nobody used was given up", extra={"queue": source.queue})
         del self._leaving[source]
+
+
+def _is_left(depth: Depth | None) -> bool:
+    """RabbitMQ 3.10 moves whoever still consumes from a queue that is deleted to the next one of that
+    name, and keeps what that one pushes to them (measured).
+    """
+    return depth is None or (depth.ready == 0 and depth.consumers == 0)
 
 
 def _is_empty(depth: Depth | None) -> bool:

@@ -269,6 +269,27 @@ async def test_a_deleted_queue_is_missed_and_served_again_when_announced(
         await field.all_ended([task_id])
 
 
+async def test_a_queue_that_is_deleted_and_declared_at_once_is_served_when_announced(
+    field: Field, broker: Broker
+) -> None:
+    """RabbitMQ 3.10 moves the agent's consumer to the new queue, and lets nothing through."""
+    agent = field.agent("worker-1", slots=2)
+    agent.default(lambda task: None)
+    async with agent.running():
+        for _ in range(3):
+            await field.all_ended([await field.submit(NORMAL)])
+
+            async def at_the_door() -> bool:
+                return await broker.consumers(NORMAL.queue) > 0
+
+            await eventually(at_the_door)
+            await broker.delete_queue(NORMAL.queue)
+            await field.open(NORMAL)
+            task_id = await field.submit(NORMAL)
+            await command(broker, ServeSource(lane="any", priority=NORMAL.priority), EVERY_AGENT)
+            await field.all_ended([task_id])
+
+
 # --- registration -----------------------------------------------------------------------------
 
 

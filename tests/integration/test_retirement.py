@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from consumers import Agent, Task
 from coordinator.bootstrap import Coordinator, running
+from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
@@ -142,6 +143,30 @@ async def test_no_task_is_lost_that_is_submitted_while_its_queue_retires(
 
         await eventually(all_done, timeout=30)
         assert await two.count("task.started") == accepted
+
+
+async def test_a_queue_that_somebody_still_consumes_from_is_not_deleted(
+    two: Two, broker: Broker
+) -> None:
+    """An agent in another language that does not leave when it is told to."""
+    task_id = await two.accepted(0)
+    async with Connection(broker.url, name="another") as connection:
+        channel = await (await connection.opened()).channel()
+        acks: list[asyncio.Task[None]] = []
+
+        def done(delivery: Delivery) -> None:
+            acks.append(asyncio.create_task(delivery.ack()))
+
+        await channel.prefetch(1)
+        await channel.consume(SOURCE.queue, done, tag="stays")
+        await eventually(lambda: acks)
+        assert (await two.clients[1].post(f"/tasks/{task_id}/cancel")).is_success
+
+        async def opened_again() -> bool:
+            return await two.count("source.retired") > 1 and await two.count("source.opened") > 2
+
+        await eventually(opened_again)
+        assert SOURCE.queue in await broker.queues()
 
 
 async def test_tasks_whose_queue_was_retired_by_a_coordinator_that_died_then_get_it_back(

@@ -76,6 +76,11 @@ class Broker:
             ok = await channel.queue_declare(queue, passive=True)
             return ok.message_count or 0
 
+    async def consumers(self, queue: str) -> int:
+        async with _channel(self.url) as channel:
+            ok = await channel.queue_declare(queue, passive=True)
+            return ok.consumer_count or 0
+
     async def queues(self) -> list[str]:
         """The names of all queues, sorted."""
         return sorted(queue["name"] for queue in await self.management.get("queues", self.vhost))

@@ -60,3 +60,16 @@ def test_the_coordinators_list_replaces_what_was_served() -> None:
     assert sources.to_look_at() == [HIGH]
     assert LOW not in sources
     assert told == [1, 1]
+
+
+def test_a_queue_that_is_opened_again_shows() -> None:
+    sources = Sources(Clock())
+    sources.replace([HIGH, LOW])
+    before = sources.opening(HIGH), sources.opening(LOW)
+    sources.replace([HIGH, LOW])
+    assert (sources.opening(HIGH), sources.opening(LOW)) == before
+    sources.add(LOW)
+    assert sources.opening(HIGH) == before[0]
+    assert sources.opening(LOW) not in (before[1], None)
+    sources.remove(HIGH)
+    assert sources.opening(HIGH) is None
