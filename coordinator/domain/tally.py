@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from operator import add, sub
 from typing import NamedTuple
 
 from .task import State, Task
@@ -28,10 +29,10 @@ class Tally(NamedTuple):
     """Microseconds from acceptance to the first start, over those."""
 
     def plus(self, other: Tally) -> Tally:
-        return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        return Tally(*map(add, self, other))
 
     def minus(self, other: Tally) -> Tally:
-        return Tally(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
+        return Tally(*map(sub, self, other))
 
 
 NOTHING = Tally()

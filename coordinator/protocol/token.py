@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 __all__ = ["task_token", "token_matches"]
@@ -11,7 +10,7 @@ __all__ = ["task_token", "token_matches"]
 def task_token(secret: bytes, task_id: str, generation: int, attempt: int) -> str:
     """An HMAC-SHA256 over (task, generation, attempt), in hexadecimal."""
     text = f"{task_id}\0{generation}\0{attempt}".encode()
-    return hmac.new(secret, text, hashlib.sha256).hexdigest()
+    return hmac.digest(secret, text, "sha256").hex()
 
 
 def token_matches(secret: bytes, task_id: str, generation: int, attempt: int, token: str) -> bool:

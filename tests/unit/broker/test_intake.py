@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import pamqp.decode
+import pamqp.encode
 import pamqp.frame
 import pytest
 from hypothesis import given
@@ -25,6 +27,9 @@ from coordinator.protocol.message import Message
 from tests.unit.broker.test_frames import messages
 
 INLET, OTHER = 3, 4
+
+names = st.text(max_size=20)
+"""Of headers."""
 
 IN_MILLISECONDS = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 """What a Java client may take for seconds; the driver reads it so, too."""
@@ -76,6 +81,38 @@ def test_a_message_is_read_as_it_was_written(message: Message) -> None:
     assert (read.persistent, read.correlation_id, read.reply_to) == (
         *(message.persistent, message.correlation_id, message.reply_to),
     )
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.floats(width=32),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(table=st.dictionaries(names, values, max_size=6))
+def test_headers_are_read_as_the_driver_reads_them(table: dict[str, Any]) -> None:
+    data = pamqp.encode.field_table(table)
+    expected = pamqp.decode.field_table(data)[1]
+
+    read = read_message(struct.pack(">HHQH", 60, 0, 1, 1 << 13) + data, b"x")
+
+    assert repr(read.headers) == repr(expected)
+
+
+@given(table=st.dictionaries(names, values, max_size=6), cut=st.integers(0, 200))
+def test_headers_that_are_cut_short_end_nothing(table: dict[str, Any], cut: int) -> None:
+    data = pamqp.encode.field_table(table)[4:][:cut]
+    whole = struct.pack(">I", len(data)) + data
+    read = read_message(struct.pack(">HHQH", 60, 0, 1, 1 << 13) + whole, b"x")
+    assert isinstance(read.headers, dict)
+
+
+@given(data=st.binary(max_size=60))
+def test_headers_that_nobody_can_read_are_left_out(data: bytes) -> None:
+    table = struct.pack(">I", len(data)) + data
+    read = read_message(struct.pack(">HHQH", 60, 0, 1, 1 << 13) + table, b"x")
+    assert isinstance(read.headers, dict)
 
 
 def test_properties_that_are_not_used_here_are_passed_over() -> None:
