@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from coordinator import collector
-from coordinator.bootstrap import running
+from coordinator.bootstrap import Coordinator, running
 from coordinator.server import address, inherited, listen, serving
 from coordinator.settings import Settings
 
 __all__ = ["serve"]
+
+JOINS_WITHIN = 5.0
+"""Seconds after which a worker answers for itself, if only to say that it is not ready."""
 
 
 async def serve(
@@ -23,8 +27,20 @@ async def serve(
         listener = listen(settings.http_host, settings.http_port)
     else:
         listener = inherited(socket_fd)
-    async with running(settings) as coordinator, serving(coordinator.app, listener):
-        collector.resume()
-        if socket_fd is None:
-            say(f"listening on {address(listener)}")
-        await coordinator.failed()
+    async with running(settings) as coordinator:
+        if socket_fd is not None:
+            await _ready_to_join(coordinator)
+        async with serving(coordinator.app, listener):
+            collector.resume()
+            if socket_fd is None:
+                say(f"listening on {address(listener)}")
+            await coordinator.failed()
+
+
+async def _ready_to_join(coordinator: Coordinator) -> None:
+    """The other workers take the requests until this one can answer them as well."""
+    try:
+        async with asyncio.timeout(JOINS_WITHIN):
+            await coordinator.ready()
+    except TimeoutError:
+        return
