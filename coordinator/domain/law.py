@@ -243,7 +243,7 @@ def _progressed(task: Task, event: Event, data: TaskProgressed, rules: Rules) ->
     effects: tuple[Effect, ...] = ()
     runner = Runner(data.attempt, data.agent_id)
     if runner not in task.runners:
-        started = TaskStarted.model_construct(
+        started = TaskStarted(
             task_id=data.task_id,
             generation=data.generation,
             attempt=data.attempt,

@@ -143,12 +143,12 @@ def _decode_task(message: Message, key: str) -> Event:
         "attempt": task.attempt,
     }
     if not key.startswith(f"task.{BROKER_AUTHOR}."):
-        data: EventData = TaskSubmitted.model_construct(None, **fence, task=task)
+        data: EventData = TaskSubmitted(**fence, task=task)
         return Event(id=task.message_id, time=task.submitted_at, data=data)
     reason = message.headers.get("x-first-death-reason")
     if reason not in _DEATH_REASONS:
         raise MalformedMessage(f"a dead-lettered task without a known reason: {reason!r}")
-    data = TaskDeadLettered.model_construct(None, **fence, task=task, reason=str(reason))
+    data = TaskDeadLettered(**fence, task=task, reason=str(reason))
     return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
 
 

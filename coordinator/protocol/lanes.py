@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from .names import encode_word
 from .priority import Priority
@@ -32,6 +33,7 @@ MAX_LANE = 160
 """Characters; a longer name keeps its beginning and ends in a hash."""
 
 
+@lru_cache
 def lane_name(requirements: Requirements, *, long: bool = False) -> str:
     """The canonical name of the lane for these requirements: one word of a routing key.
 

@@ -50,13 +50,17 @@ class Requirements:
     @classmethod
     def from_dict(cls, data: dict[str, Any] | None) -> Requirements:
         """Read the JSON form, which was validated where it entered; unknown keys are ignored."""
-        data = data or {}
+        if not data:
+            return _NOTHING
         return cls(
             agent_type=data.get("agent_type") or None,
             capabilities=tuple(data.get("capabilities") or ()),
             services=tuple(data.get("services") or ()),
             agent_id=data.get("agent_id") or None,
         )
+
+
+_NOTHING = Requirements()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from .requirements import Requirements
 
 __all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe"]
 
+_LONG_AFTER = LONG_AFTER.total_seconds()
+
 TASK_TYPE = "task"
 """The AMQP `type` property of a task message."""
 
@@ -84,7 +86,7 @@ class TaskMessage(BaseModel):
     @property
     def source(self) -> Source:
         """The queue that this task belongs on."""
-        long = (self.timeout_seconds or 0) > LONG_AFTER.total_seconds()
+        long = (self.timeout_seconds or 0) > _LONG_AFTER
         return Source(lane_name(self.wanted, long=long), self.priority)
 
     @property

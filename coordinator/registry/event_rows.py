@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.protocol.events import (
@@ -18,7 +17,7 @@ from coordinator.protocol.events import (
 
 from .schema import events as table
 from .schema import from_micros, micros
-from .statements import insert
+from .statements import find, insert
 
 __all__ = ["Identity", "add", "chunks", "event_of", "identity", "known"]
 
@@ -39,11 +38,9 @@ def identity(event: Event) -> Identity:
 
 def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
     """Which of ``events`` the ledger has."""
-    found: set[Identity] = set()
-    for ids in chunks({event.id for event in events}):
-        query = sa.select(table.c.id, table.c.agent_id).where(table.c.id.in_(ids))
-        found.update((row.id, row.agent_id) for row in connection.execute(query))
-    return found
+    ids = {event.id for event in events}
+    rows = find(connection, (table.c.id, table.c.agent_id), table.c.id, ids)
+    return {(row.id, row.agent_id) for row in rows}
 
 
 def add(connection: Connection, events: Sequence[Event]) -> None:

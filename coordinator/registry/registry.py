@@ -161,8 +161,7 @@ class Registry:
 
     def note_submitted(self, task: TaskMessage) -> None:
         """This process has published the task, and the broker has it."""
-        data = TaskSubmitted.model_construct(
-            None,
+        data = TaskSubmitted(
             task_id=task.task_id,
             generation=task.generation,
             attempt=task.attempt,

@@ -6,16 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Runner, State, Task
 from coordinator.protocol.priority import Priority
 
-from .event_rows import chunks
 from .schema import from_micros, micros
 from .schema import tasks as table
+from .statements import find
 from .storable import storable
 
 __all__ = ["MOVING", "has_content_of", "load", "row_of", "task_of"]
@@ -34,11 +33,8 @@ def has_content_of(task: Task, before: Task | None) -> bool:
 
 def load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
     """Those of the tasks that the ledger has, by id."""
-    found: dict[str, Task] = {}
-    for ids in chunks(task_ids):
-        query = sa.select(table).where(table.c.task_id.in_(ids))
-        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
-    return found
+    rows = find(connection, tuple(table.c), table.c.task_id, task_ids)
+    return {row.task_id: task_of(row) for row in rows}
 
 
 def row_of(task: Task) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class _Wish:
 class _Ready:
     wish: _Wish
     task: TaskMessage
+    source: Source
     sending: Outgoing
 
 
@@ -108,18 +109,17 @@ class BatchSubmitter:
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
-                sending = outgoing(task)
+                source = task.source
+                sending = outgoing(task, source)
                 if task.not_before is None:
                     self._admit(len(sending.message.body))
-                ready.append(_Ready(wish, task, sending))
+                ready.append(_Ready(wish, task, source, sending))
             except CoordinatorError as exc:
                 verdicts[wish.index] = exc
         closed = await self._closed(ready, deadline)
-        verdicts |= {
-            one.wish.index: closed[one.task.source] for one in ready if one.task.source in closed
-        }
+        verdicts |= {one.wish.index: closed[one.source] for one in ready if one.source in closed}
         for one, error in await self._publish(
-            [one for one in ready if one.task.source not in closed], deadline
+            [one for one in ready if one.source not in closed], deadline
         ):
             tasks[one.task.task_id] = one.task
             if error is None:
@@ -137,7 +137,7 @@ class BatchSubmitter:
         self, ready: Iterable[_Ready], deadline: float
     ) -> dict[Source, CoordinatorError]:
         """The queues that could not be opened, and why."""
-        wanted = {one.task.source: one.wish.command.requirements for one in ready}
+        wanted = {one.source: one.wish.command.requirements for one in ready}
         closed: dict[Source, CoordinatorError] = {}
         for source, requirements in wanted.items():
             try:

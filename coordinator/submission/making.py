@@ -96,8 +96,7 @@ class TaskMaker:
         now = self._now()
         options = command.options
         times = settled(options, now, self._limits)
-        return TaskMessage.model_construct(
-            None,
+        return TaskMessage(
             task_id=task_id,
             generation=1,
             attempt=1,

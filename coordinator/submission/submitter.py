@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import LOG, TASKS
 
@@ -54,10 +55,11 @@ class Submitter:
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
         task = self._maker.task(command, task_id)
-        sending = outgoing(task)
+        source = task.source
+        sending = outgoing(task, source)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
-        await self._ensure(task.source, command.requirements)
+        await self._ensure(source, command.requirements)
         try:
             await self._publish_confirmed(sending)
         except OutcomeUnknown as exc:
@@ -74,12 +76,12 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage) -> Outgoing:
-    """Where its message goes: a scheduled one to the log alone, which must exist. Raises
-    `PayloadTooLarge`.
+def outgoing(task: TaskMessage, source: Source) -> Outgoing:
+    """Where its message goes, given where the task belongs: a scheduled one to the log alone, which must
+    exist. Raises `PayloadTooLarge`.
     """
     message = task.to_message()
     check_message_size(message.body)
     if task.not_before is not None:
         return Outgoing(message, "", LOG, mandatory=True)
-    return Outgoing(message, TASKS, task.source.key)
+    return Outgoing(message, TASKS, source.key)
