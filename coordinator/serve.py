@@ -12,7 +12,7 @@ from coordinator.settings import Settings
 
 __all__ = ["serve"]
 
-JOINS_WITHIN = 5.0
+JOINS_WITHIN = 10.0
 """Seconds after which a worker answers for itself, if only to say that it is not ready."""
 
 
