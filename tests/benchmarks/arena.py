@@ -169,7 +169,10 @@ class Arena:
                     service(
                         amqp_url,
                         folder / "service",
-                        environment={"COORDINATOR_HTTP_WORKERS": str(workers)},
+                        environment={
+                            "COORDINATOR_HTTP_WORKERS": str(workers),
+                            "COORDINATOR_MAX_QUEUED_TASKS": "10000000",
+                        },
                     )
                 )
             http = await stack.enter_async_context(client(base_url))

@@ -15,10 +15,24 @@ __all__ = ["scaling"]
 WORKERS = (1, 2, 4)
 AGENTS = (1, 2, 4, 8, 16)
 
+_Row = tuple[str, float, float]
+"""What, tasks a second, MiB."""
+
 
 async def scaling(arena: Arena, scale: Scale) -> None:
-    """Prints its own table."""
-    rows: list[tuple[str, str, float, float]] = []
+    """Prints its own table, of what was measured by then where something goes wrong."""
+    rows: list[_Row] = []
+    try:
+        await _measure(arena, scale, rows)
+    finally:
+        print()
+        print(f"| {'scaling':<34} | {'unit':<8} | {'figure':>10} | {'coordinator, MiB':>16} |")
+        print(f"| {'-' * 34} | {'-' * 8} | {'-' * 10} | {'-' * 16} |")
+        for name, figure, mebibytes in rows:
+            print(f"| {name:<34} | {'tasks/s':<8} | {told(figure):>10} | {told(mebibytes):>16} |")
+
+
+async def _measure(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
     for workers in WORKERS:
         say(f"scaling: {workers} HTTP workers")
         async with arena.entry(COORDINATOR, workers=workers) as entry:
@@ -27,12 +41,12 @@ async def scaling(arena: Arena, scale: Scale) -> None:
                 entry.base_url, task_body(), seconds=2 * scale.submit_seconds
             )
             await entry.settled()
-            rows.append((f"submit, {workers} HTTP workers", "tasks/s", rate, _memory(entry)))
+            rows.append((f"submit, {workers} HTTP workers", rate, _memory(entry)))
     async with arena.entry(COORDINATOR) as entry:
         for agents in AGENTS:
             say(f"scaling: {agents} agents")
             rate = (await drained(entry, scale.drained, processes=agents)).rate
-            rows.append((f"drain, {agents} agents", "tasks/s", rate, _memory(entry)))
+            rows.append((f"drain, {agents} agents", rate, _memory(entry)))
     for depth in scale.depths:
         async with arena.entry(COORDINATOR) as entry:
             say(f"scaling: a queue of {depth} tasks")
@@ -42,14 +56,9 @@ async def scaling(arena: Arena, scale: Scale) -> None:
             )
             await entry.settled()
             what = f"depth {depth:,}".replace(",", " ")
-            rows.append((f"submit, {what}", "tasks/s", rate, _memory(entry)))
+            rows.append((f"submit, {what}", rate, _memory(entry)))
             rate = await _start_of_drain(entry, depth)
-            rows.append((f"drain, {what}", "tasks/s", rate, _memory(entry)))
-    print()
-    print(f"| {'scaling':<34} | {'unit':<8} | {'figure':>10} | {'coordinator, MiB':>16} |")
-    print(f"| {'-' * 34} | {'-' * 8} | {'-' * 10} | {'-' * 16} |")
-    for name, unit, figure, mebibytes in rows:
-        print(f"| {name:<34} | {unit:<8} | {told(figure):>10} | {told(mebibytes):>16} |")
+            rows.append((f"drain, {what}", rate, _memory(entry)))
 
 
 async def _start_of_drain(entry: Entry, depth: int) -> float:
