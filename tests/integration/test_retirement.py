@@ -134,7 +134,7 @@ async def test_no_task_is_lost_that_is_submitted_while_its_queue_retires(
             async def retired(before: int = before) -> bool:
                 return await two.count("source.retired") > before
 
-            await eventually(retired, timeout=60)
+            await eventually(retired)
             await asyncio.sleep(rng.uniform(0, 0.3))
 
         async def all_done() -> bool:
