@@ -225,7 +225,7 @@ class _Graph:
             hear=catching_up.live,
         )
         self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
-        self._depths = Depths(reading)
+        self._depths = Depths(lambda: reading.link)
         self._queue_lines = QueueLines(
             ledger=ledger, agents=agents, book=book, pending=self.registry.pending
         )
@@ -292,7 +292,7 @@ class _Graph:
         # HTTP in → broker out
         self._admission = Admission(
             book=book,
-            depths=Depths(reading),
+            depths=Depths(lambda: reading.link),
             most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
         )
         maker = TaskMaker(secret=secret, limits=self._limits)

@@ -72,7 +72,7 @@ def _readable(read: Callable[[bytes], Any], data: bytes) -> Any:
         return read(data)
     except (ValueError, IndexError, struct.error):  # cut short
         return None
-    except (OverflowError, OSError):  # a year that no calendar has
+    except (OverflowError, OSError, RecursionError):  # a year of no calendar; tables without end
         return None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from coordinator.errors import BrokerUnavailable, QueueMissing
 
 from .channel import Channel, Depth
-from .connection import Connection
+from .connection import Link
 from .pipeline import depths
 
 __all__ = ["Depths"]
@@ -18,10 +18,12 @@ BREATH = 50
 
 
 class Depths:
-    """Looks at queues over ``connection``. One look at a time."""
+    """Looks at queues over the ``link`` of the moment, on a channel that is used for nothing else, so that a
+    slow look delays nothing. One look at a time.
+    """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, link: Callable[[], Link | None]) -> None:
+        self._link = link
         self._channel: Channel | None = None
         self._lock = asyncio.Lock()
 
@@ -53,7 +55,7 @@ class Depths:
 
     async def _open(self) -> Channel:
         if self._channel is None or not self._channel.open:
-            link = self._connection.link
+            link = self._link()
             if link is None:
                 raise BrokerUnavailable
             self._channel = await link.channel()

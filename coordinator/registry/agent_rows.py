@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.agent import Agent, fold_agent
@@ -15,7 +14,7 @@ from coordinator.protocol.events import AgentRegistered, Event
 from .event_rows import chunks
 from .schema import agents as table
 from .schema import from_micros, micros
-from .statements import upsert
+from .statements import find, upsert
 
 __all__ = ["agent_of", "fold_agents"]
 
@@ -67,8 +66,5 @@ def _unheard(agent: Agent) -> dict[str, Any]:
 
 
 def _load(connection: Connection, agent_ids: set[str]) -> dict[str, Agent]:
-    found: dict[str, Agent] = {}
-    for ids in chunks(agent_ids):
-        query = sa.select(table).where(table.c.agent_id.in_(ids))
-        found.update((row.agent_id, agent_of(row)) for row in connection.execute(query))
-    return found
+    rows = find(connection, tuple(table.c), table.c.agent_id, agent_ids)
+    return {row.agent_id: agent_of(row) for row in rows}

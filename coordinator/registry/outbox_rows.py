@@ -11,7 +11,7 @@ then; where it is not, its message is published again under the same id, and is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,13 +22,11 @@ from sqlalchemy.engine import Connection, Row
 from coordinator.domain.task import Task
 from coordinator.protocol.task import TaskMessage
 
-from . import schema
 from .contents import contents
-from .event_rows import chunks
 from .ledger import Ledger
 from .schema import from_micros, micros
 from .schema import outbox as table
-from .task_rows import task_of
+from .task_rows import load
 
 __all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
 
@@ -125,7 +123,7 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
         .returning(*_KEY, table.c.due_at)
     )
     rows = sorted(connection.execute(claim), key=lambda row: row.due_at)
-    tasks = _tasks(connection, {row.task_id for row in rows})
+    tasks = load(connection, {row.task_id for row in rows})
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
     _delete(connection, [_key(row) for row in rows if row not in wanted])
     messages = contents(connection, [tasks[row.task_id] for row in wanted])
@@ -147,14 +145,6 @@ def _is_wanted(row: Row[Any], task: Task | None) -> bool:
     if task is None or not task.known or task.ended or task.generation != row.generation:
         return False
     return bool(max(task.published, task.started, task.failed, task.settled) < row.attempt)
-
-
-def _tasks(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
-    found: dict[str, Task] = {}
-    for ids in chunks(task_ids):
-        query = sa.select(schema.tasks).where(schema.tasks.c.task_id.in_(ids))
-        found.update((row.task_id, task_of(row)) for row in connection.execute(query))
-    return found
 
 
 def _done(published: Sequence[TaskMessage], connection: Connection) -> None:

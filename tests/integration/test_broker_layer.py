@@ -119,7 +119,7 @@ async def test_a_missing_queue_costs_the_channel_and_says_so(link: Link) -> None
 
 
 async def test_a_look_survives_a_missing_queue(connection: Connection, link: Link) -> None:
-    depths = Depths(connection)
+    depths = Depths(lambda: connection.link)
     found = await depths.look([LOW.queue, "nowhere", LOG])
     assert found == {LOW.queue: Depth(0, 0), "nowhere": None, LOG: Depth(0, 0)}
 

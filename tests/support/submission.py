@@ -42,7 +42,7 @@ class SubmittingSide:
         self.looking = looking
         self.publisher = publisher
         self.book = SourceBook()
-        self.depths = Depths(looking)
+        self.depths = Depths(lambda: looking.link)
         self.tasks: dict[str, TaskMessage] = {}
         self.noted: list[Event] = []
         self.opener = SourceOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)

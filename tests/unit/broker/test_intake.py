@@ -108,6 +108,15 @@ def test_headers_that_are_cut_short_end_nothing(table: dict[str, Any], cut: int)
     assert isinstance(read.headers, dict)
 
 
+def test_headers_within_headers_without_end_are_left_out() -> None:
+    table = b""
+    for _ in range(5000):
+        table = b"\x01aF" + struct.pack(">I", len(table)) + table
+    header = struct.pack(">HHQH", 60, 0, 1, 1 << 13) + struct.pack(">I", len(table)) + table
+
+    assert read_message(header, b"x").headers == {}
+
+
 @given(data=st.binary(max_size=60))
 def test_headers_that_nobody_can_read_are_left_out(data: bytes) -> None:
     table = struct.pack(">I", len(data)) + data
