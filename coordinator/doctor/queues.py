@@ -29,9 +29,12 @@ TASK_QUEUE = "tasks."
 ARGUMENTS = source_topology(Source("any", Priority.NORMAL)).queues[0].arguments
 """Of each queue of tasks."""
 
-_INEQUIVALENT = re.compile(
-    r"inequivalent arg '(.+?)' for .+?: received (.+) but current is (.+?)(?: \(while|$)"
-)
+_INEQUIVALENT = re.compile(r"inequivalent arg '(.+?)'")
+_VALUES = re.compile(r" received (.+) but current is (.+?)(?: \(while|$)")
+_CUT_OFF = "..."
+"""Where the names of queue and virtual host are long: RabbitMQ ends the sentence so at 255
+bytes, the most of a short string in AMQP 0-9-1.
+"""
 _TYPED = re.compile(r"the value (.+) of type '.*'")
 
 
@@ -165,11 +168,14 @@ def check_unknown_queues(facts: Facts) -> Iterator[Finding]:
 
 def difference(told: str) -> str:
     """The broker's complaint about an argument, without its words for programs."""
-    found = _INEQUIVALENT.search(told)
-    if found is None:
+    argument = _INEQUIVALENT.search(told)
+    if argument is None:
         return f"other arguments: {told}"
-    argument, wanted, current = found.groups()
-    return f"{argument} {_value(current)}; it should be {_value(wanted)}"
+    values = _VALUES.search(told, argument.end())
+    if values is None or values[2].endswith(_CUT_OFF):
+        return f"{argument[1]} other than it should be"
+    wanted, current = values.groups()
+    return f"{argument[1]} {_value(current)}; it should be {_value(wanted)}"
 
 
 def _value(told: str) -> str:

@@ -87,11 +87,13 @@ async def two(
         yield Two(coordinators, clients, ledger)
 
 
-def agent(broker: Broker, folder: Path) -> Agent:
+def agent(broker: Broker, folder: Path, may_end: asyncio.Event | None = None) -> Agent:
     agent = Agent("ada", amqp_url=broker.url, cache_dir=folder, capabilities=["gpu"], slots=2)
 
     @agent.default
     async def work(task: Task) -> str:
+        if may_end is not None:
+            await may_end.wait()
         return task.id
 
     return agent
@@ -100,11 +102,13 @@ def agent(broker: Broker, folder: Path) -> Agent:
 async def test_a_queue_that_nobody_uses_is_gone_everywhere_and_makes_room_for_another(
     two: Two, broker: Broker, tmp_path: Path
 ) -> None:
-    async with agent(broker, tmp_path / "ada").running() as ada:
+    may_end = asyncio.Event()
+    async with agent(broker, tmp_path / "ada", may_end).running() as ada:
         await two.accepted(0)
         assert (await two.submit(1, {})).status_code == 200
         assert (await two.submit(1, {"capabilities": ["tpu"]})).status_code == 422
         await eventually(lambda: SOURCE in ada._sources)
+        may_end.set()
 
         async def gone() -> bool:
             return SOURCE.queue not in await broker.queues()

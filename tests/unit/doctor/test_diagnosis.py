@@ -45,6 +45,15 @@ REFUSAL = (
     " (while declaring queue 'tasks.any.normal')"
 )
 
+
+def cut_off(last: str) -> str:
+    """The refusal up to these words, as RabbitMQ ends a sentence that is too long."""
+    return (
+        REFUSAL[: REFUSAL.index(last) + len(last)]
+        + "... (while declaring queue 'tasks.any.normal')"
+    )
+
+
 assert isinstance(HEALTHY.broker, BrokerFacts)
 assert isinstance(HEALTHY.management, ManagementFacts)
 QUEUES = HEALTHY.management.queues or ()
@@ -334,6 +343,30 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
             "The queue tasks.any.normal has x-delivery-limit none; it should be 20; deleting it loses"
             " the 2 messages in it"
         ),
+        "curl -f -u operator -X DELETE http://rabbit:15672/api/queues/fleet/tasks.any.normal",
+    ),
+    (
+        "other arguments, where the name of the virtual host is long",
+        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("but current is")),
+        Level.PROBLEM,
+        "queues",
+        "The queue tasks.any.normal has x-delivery-limit other than it should be",
+        "curl -f -u operator -X DELETE http://rabbit:15672/api/queues/fleet/tasks.any.normal",
+    ),
+    (
+        "other arguments, cut off within the value",
+        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("but current is no")),
+        Level.PROBLEM,
+        "queues",
+        "The queue tasks.any.normal has x-delivery-limit other than it should be",
+        "curl -f -u operator -X DELETE http://rabbit:15672/api/queues/fleet/tasks.any.normal",
+    ),
+    (
+        "other arguments, cut off early",
+        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("received the va")),
+        Level.PROBLEM,
+        "queues",
+        "The queue tasks.any.normal has x-delivery-limit other than it should be",
         "curl -f -u operator -X DELETE http://rabbit:15672/api/queues/fleet/tasks.any.normal",
     ),
     (
