@@ -66,6 +66,7 @@ class Publisher:
         self._ready = asyncio.Event()
         self._overdue = 0
         self._refusal = ""
+        self._told: str | None = None
         self._session: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -138,6 +139,8 @@ class Publisher:
     async def _send(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any]:
         """Wait for room in the window, and send. Raises `BrokerUnavailable` where nothing was."""
         why_not = self._why_not()
+        if why_not != self._told:
+            self._tell(why_not)
         if why_not is not None:
             raise BrokerUnavailable(why_not)
         if asyncio.get_running_loop().time() >= deadline:
@@ -198,6 +201,14 @@ class Publisher:
         if self._overdue >= OVERDUE_LIMIT:
             return "The broker has stopped answering; nothing was sent."
         return None
+
+    def _tell(self, why_not: str | None) -> None:
+        fields = {"connection": self._connection.name}
+        if why_not is not None:
+            logger.warning("messages cannot be sent now: %s", why_not, extra=fields)
+        else:
+            logger.info("messages can be sent again", extra=fields)
+        self._told = why_not
 
     def _answered(self, sent: asyncio.Future[Any]) -> None:
         self._window.release()

@@ -7,6 +7,7 @@ Each trouble ends the same way: a task that is submitted runs to its end, and th
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
 from tests.support.broker import Broker, OwnBroker
 from tests.support.doctor import Doctor
+from tests.support.logged import logged
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
@@ -36,9 +38,10 @@ EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 class Producer:
     """Submits to a service with one agent, and sees what comes of it."""
 
-    def __init__(self, service: Service, doctor: Doctor) -> None:
+    def __init__(self, service: Service, doctor: Doctor, log: io.StringIO) -> None:
         self.service = service
         self.doctor = doctor
+        self.log = log
         self.http = service.http
         self.runs: list[str] = []
 
@@ -86,8 +89,16 @@ class Producer:
         await self.runs_again()
         await self.doctor.finds_no_problem()
 
+    async def logs(self, words: str) -> None:
+        """Once for each time that it is asked for."""
+        await eventually(lambda: words in self.log.getvalue(), timeout=60)
+        self.log.seek(0)
+        self.log.truncate()
+
     async def is_told(self, words: str) -> None:
-        """A submission is refused with these words, and so says the service of itself."""
+        """A submission is refused; the service says so of itself with these words, and has logged
+        them.
+        """
 
         async def refused() -> bool:
             answer = await self.submit()
@@ -106,23 +117,25 @@ class Producer:
 
         await eventually(refused, timeout=60)
         await eventually(unwell, timeout=60)
+        await self.logs(words)
 
 
 @asynccontextmanager
 async def producing(
     broker: Broker, folder: Path, *, operator: Broker | None = None, **settings: Any
 ) -> AsyncIterator[Producer]:
-    async with serving(broker, folder, **settings) as service:
-        producer = Producer(service, Doctor(broker, folder, operator=operator))
-        agent = service.agent()
+    with logged() as log:
+        async with serving(broker, folder, **settings) as service:
+            producer = Producer(service, Doctor(broker, folder, operator=operator), log)
+            agent = service.agent()
 
-        @agent.default
-        async def work(task: Task) -> None:
-            producer.runs.append(task.id)
+            @agent.default
+            async def work(task: Task) -> None:
+                producer.runs.append(task.id)
 
-        async with agent.running():
-            await producer.runs_again()
-            yield producer
+            async with agent.running():
+                await producer.runs_again()
+                yield producer
 
 
 @pytest.fixture
@@ -194,6 +207,7 @@ async def test_a_queue_of_tasks_is_deleted_by_hand(broker: Broker, tmp_path: Pat
         assert "`coordinator serve`" in fix
         await producer.recovers()
         assert len(producer.runs) == 2
+        await producer.logs("a queue was missing and was opened again")
 
 
 async def test_the_log_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
@@ -236,6 +250,7 @@ async def test_somebody_else_declares_a_queue_of_tasks_otherwise(
         assert answer.status_code == 503
         assert "Delete this on the broker" in answer.json()["reason"]
         assert queue in answer.json()["reason"]
+        await producer.logs("Delete this on the broker")
         assert (await producer.submit()).status_code == 200, "the others go on"
         fix = await producer.doctor.finds(
             "unknown-queues", f"The queue {queue} has other arguments"
@@ -285,6 +300,7 @@ async def test_alarms_and_whatever_hangs_are_told_and_pass(
             await rush.is_accepted()
             await own_broker.ctl("eval", f"sys:suspend({log}).")
             await rush.is_refused()
+            await producer.logs("The broker has stopped answering")
             fix = await producer.doctor.finds(
                 "queues", f"1 queue does not answer, though the node does: {LOG}"
             )
@@ -298,6 +314,7 @@ async def test_alarms_and_whatever_hangs_are_told_and_pass(
             await rush.is_accepted()
             await own_broker.suspend()
             await rush.is_refused()
+            await producer.logs("The broker has stopped answering")
             fix = await producer.doctor.finds("broker", "it does not answer")
             assert fix.startswith("restart RabbitMQ there")
             await own_broker.resume()
