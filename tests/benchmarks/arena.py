@@ -20,6 +20,7 @@ from tests.support.management import ManagementApi
 from tests.support.waiting import eventually
 
 from .contestants import Contestant
+from .processes import cpu_seconds
 from .starts import Starts
 
 __all__ = ["Arena", "Entry", "arena", "bench_python", "say"]
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BATCH = 500
 PATIENCE = 600.0
 """Seconds for whatever is waited for: a machine may be slow, and a figure is no test."""
+CALM = 0.15
+"""Of a core: what the broker takes at most with nothing to do, its management plugin included."""
 
 
 def bench_python() -> str:
@@ -80,10 +83,13 @@ class Entry:
         if self.contestant.peer:
             return
 
+        async def counted() -> tuple[int, int]:
+            return await self._stat("tasks_distributed"), await self.completed()
+
         async def still() -> bool:
-            before = await self._stat("tasks_distributed")
+            before = await counted()
             await asyncio.sleep(0.3)
-            return await self._stat("tasks_distributed") == before
+            return await counted() == before
 
         await eventually(still, timeout=PATIENCE)
 
@@ -188,6 +194,19 @@ class Arena:
                 http=http,
                 server=server,
             )
+
+    async def calm(self, entry: Entry) -> None:
+        """Return when nothing is left to do in the background: for the entry, and for the broker, which
+        writes for seconds after a great many messages came in.
+        """
+        await entry.settled()
+
+        async def still() -> bool:
+            before = cpu_seconds(self.node.pid)
+            await asyncio.sleep(1)
+            return cpu_seconds(self.node.pid) - before < CALM
+
+        await eventually(still, timeout=PATIENCE)
 
     @asynccontextmanager
     async def entries(

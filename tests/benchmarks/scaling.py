@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from .arena import Arena, Entry, say
 from .contestants import COORDINATOR
 from .drain import drained, slots_of
@@ -14,6 +16,8 @@ __all__ = ["scaling"]
 
 WORKERS = (1, 2, 4)
 AGENTS = (1, 2, 4, 8, 16)
+FIRST = (1_000, 10_000)
+"""Tasks that are taken from a queue's head: as many at each depth, so that the rates compare."""
 
 _Row = tuple[str, float, float]
 """What, tasks a second, MiB."""
@@ -48,27 +52,36 @@ async def _measure(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
             rate = (await drained(entry, scale.drained, processes=agents)).rate
             rows.append((f"drain, {agents} agents", rate, _memory(entry)))
     for depth in scale.depths:
+        say(f"scaling: a queue of {depth} tasks")
         async with arena.entry(COORDINATOR) as entry:
-            say(f"scaling: a queue of {depth} tasks")
-            await entry.fill(depth)
-            rate, _ = await submit_for(
-                entry.base_url, task_body(priority="low"), seconds=2 * scale.submit_seconds
-            )
-            await entry.settled()
-            what = f"depth {depth:,}".replace(",", " ")
-            rows.append((f"submit, {what}", rate, _memory(entry)))
-            rate = await _start_of_drain(entry, depth)
-            rows.append((f"drain, {what}", rate, _memory(entry)))
+            await _at_depth(arena, entry, depth, scale, rows)
 
 
-async def _start_of_drain(entry: Entry, depth: int) -> float:
-    """Over the first tasks of the queue: as many at each depth."""
-    first = min(depth, 10_000)
-    entry.starts.forget()
-    async with entry.workers(1, slots=slots_of(entry.contestant)):
-        await entry.starts.reach(first, pause=0.01)
-        starts = entry.starts.all()[:first]
-    return first / (starts[-1].at - starts[0].at)
+async def _at_depth(arena: Arena, entry: Entry, depth: int, scale: Scale, rows: list[_Row]) -> None:
+    """One agent takes the oldest tasks, round after round from the same depth; then more come in."""
+    what = f"depth {depth:,}".replace(",", " ")
+    taken: dict[int, list[float]] = {first: [] for first in FIRST if first <= depth}
+    missing = depth
+    for _ in range(scale.rounds):
+        await entry.fill(missing)
+        await arena.calm(entry)
+        entry.starts.forget()
+        async with entry.workers(1, slots=slots_of(entry.contestant)):
+            await entry.starts.reach(max(taken), pause=0.01)
+        starts = entry.starts.all()
+        for first, rates in taken.items():
+            rates.append(first / (starts[first - 1].at - starts[0].at))
+        missing = len(starts)
+    for first, rates in taken.items():
+        name = f"first {first:,} tasks of {what}".replace(",", " ")
+        rows.append((name, statistics.median(rates), _memory(entry)))
+    await entry.fill(missing)
+    await arena.calm(entry)
+    body = task_body(priority="low")
+    submitted = [
+        (await submit_for(entry.base_url, body, seconds=1))[0] for _ in range(scale.rounds)
+    ]
+    rows.append((f"submit, {what} and more", statistics.median(submitted), _memory(entry)))
 
 
 def _memory(entry: Entry) -> float:
