@@ -25,6 +25,7 @@ __all__ = [
     "focus_window",
     "fresh_for",
     "is_brisk",
+    "is_pushed",
     "may_be_given_back",
     "nap",
     "places",
@@ -112,6 +113,15 @@ def fresh_for(cost: float) -> float:
 def is_brisk(mean: float, slots: int) -> bool:
     """Whether tasks of ``mean`` seconds are better pushed than asked for one by one."""
     return mean * BRISK < slots
+
+
+def is_pushed(sight: Sight, seated: AbstractSet[Source], room: int) -> bool:
+    """Whether all that waits comes by itself to an agent that is ``seated`` at these queues, which push
+    ``room`` tasks more before it has ended any.
+    """
+    return sum(one.ready for one in sight.waiting) <= room and all(
+        one.source in seated for one in sight.waiting
+    )
 
 
 def focus_window(mean: float, free: int) -> int:

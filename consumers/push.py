@@ -22,6 +22,7 @@ class _Seat(NamedTuple):
     source: Source
     opening: int | None
     """`Sources.opening` when it was taken."""
+    window: int
 
 
 class Push:
@@ -45,13 +46,21 @@ class Push:
             self._tags.clear()
         return {seat.source for seat in self._tags.values()}
 
+    @property
+    def room(self) -> int:
+        """How many more tasks are pushed before any is settled, from whichever of the queues."""
+        if self._channel is None or not self.on:
+            return 0
+        smallest = min(seat.window for seat in self._tags.values())
+        return max(0, smallest - self._bench.receipts.held_on(self._channel))
+
     async def start(self, source: Source, *, what: str, window: int) -> None:
         """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""
         if self._channel is None or not self._channel.open:
             self._tags.clear()
             self._channel = await self._link.channel()
         tag = f"{self._agent_id[:100]}.{what}.{new_id()}"
-        self._tags[tag] = _Seat(source, self._sources.opening(source))
+        self._tags[tag] = _Seat(source, self._sources.opening(source), window)
         try:
             await self._channel.prefetch(window)
             await self._channel.consume(

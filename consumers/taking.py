@@ -13,8 +13,9 @@
 * focus: tasks of a few milliseconds are pushed, as fast as plain prefetch, from the best queue while it
   is the best, with a look every 50 ms;
 * rest: short naps, and after a quiet second (sooner with slots to spare) a seat at the door of a few
-  queues: a consumer with a prefetch of one, or of its share of the free slots. What a door pushes to an
-  agent that is busy by then is given back.
+  queues: a consumer with a prefetch of one, or of its share of the free slots. Work that the seats
+  bring by themselves leaves the agent where it sits. What a door pushes to an agent that is busy by
+  then is given back.
 
 Strict priority follows, but for what is in hand and for work that came since the last look.
 """
@@ -36,6 +37,7 @@ from .choosing import (
     focus_window,
     fresh_for,
     is_brisk,
+    is_pushed,
     nap,
     places,
     stay_focused,
@@ -70,6 +72,13 @@ QUIET_TO_SPARE = 0.05
 """The same for an agent that has slots to spare: it need not leave when it is given a task, so sitting
 down costs the broker nothing again, and the next task starts as soon as it comes."""
 
+AGAIN = 1.0
+"""Seconds after which an agent with slots to spare takes a seat though tasks keep coming, if it got up
+from none and saw no more of them than it has slots for."""
+
+ON_ITS_WAY = 0.1
+"""Seconds for which what waits where an agent sits, with room for all of it, is left to be pushed."""
+
 MAX_UNTOLD = 400
 """Outcomes that the broker has not confirmed: with more, nothing is taken until it does."""
 
@@ -94,6 +103,10 @@ class Taking:
         self._quiet = rng.uniform(*QUIET)
         self._looked = -1.0
         self._sight = Sight()
+        self._pressed = self._loop.time()
+        """When work last waited that a seat would not have brought."""
+        self._awaited: tuple[int, float] | None = None
+        """What had been pushed, and when, as something was first seen on its way since."""
         self._stop = asyncio.Event()
         self.last_turn = self._loop.time()
         """When the loop was last seen alive."""
@@ -120,12 +133,13 @@ class Taking:
         self._bench.changed.clear()  # what happens from here on is noticed by the next wait
         await self._push.refresh()
         if not self._bench.free:
+            self._pressed = self.last_turn
             await self._while_full()
         elif self._bench.untold >= MAX_UNTOLD:
             await self._wait(WAKE)
         else:
             sight = await self._see()
-            if not sight.waiting:
+            if not sight.waiting or self._on_its_way(sight):
                 await self._rest(sight)
             else:
                 await self._work(sight)
@@ -140,7 +154,19 @@ class Taking:
             self._looked = self._loop.time()
         return self._sight
 
+    def _on_its_way(self, sight: Sight) -> bool:
+        """Whether all that waits is being pushed to this agent: a look sees it just before."""
+        if not is_pushed(sight, self._push.on, min(self._bench.free, self._push.room)):
+            self._awaited = None
+            return False
+        now = self._loop.time()
+        if self._awaited is None or self._awaited[0] != self._push.arrived:
+            self._awaited = (self._push.arrived, now)
+        return now - self._awaited[1] < ON_ITS_WAY
+
     async def _work(self, sight: Sight) -> None:
+        if self._push.on or sum(one.ready for one in sight.waiting) > self._bench.free:
+            self._pressed = self._loop.time()
         if self._push.on:
             await self._push.stop()
         best = sight.waiting[0]
@@ -191,8 +217,11 @@ class Taking:
     # --- nothing waits ------------------------------------------------------------------------
 
     async def _rest(self, sight: Sight) -> None:
-        quiet = self._loop.time() - self._bench.last_change
-        if quiet > (QUIET_TO_SPARE if self._bench.free > 1 else self._quiet):
+        now = self._loop.time()
+        quiet, to_spare = now - self._bench.last_change, self._bench.free > 1
+        if quiet > (QUIET_TO_SPARE if to_spare else self._quiet) or (
+            to_spare and now - self._pressed > AGAIN
+        ):
             doors = places(sight.depths or {}, self._push.on, self._rng)
             window = max(1, self._bench.free // max(1, len(doors) + len(self._push.on)))
             for source in doors:

@@ -22,6 +22,7 @@ from consumers.choosing import (
     focus_window,
     fresh_for,
     is_brisk,
+    is_pushed,
     may_be_given_back,
     nap,
     places,
@@ -80,6 +81,15 @@ def test_brisk_means_faster_than_three_hundred_a_second_with_all_slots() -> None
     assert not is_brisk(0.004, slots=1)
     assert is_brisk(0.012, slots=4)
     assert not is_brisk(0.1, slots=16)
+
+
+def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() -> None:
+    sight = Sight(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
+    assert is_pushed(sight, {HIGH, LOW}, room=3)
+    assert is_pushed(Sight(), set(), room=0)
+    assert not is_pushed(sight, {HIGH, LOW}, room=2)
+    assert not is_pushed(sight, {LOW}, room=3)
+    assert not is_pushed(sight, {OTHER_HIGH, LOW}, room=3)
 
 
 def test_a_message_that_was_twice_in_other_hands_is_kept() -> None:
