@@ -145,7 +145,9 @@ class LocalNode(EmbeddedNode):
         await self.stop()
 
     async def suspend(self) -> None:
+        """Returns when all its threads have stopped: one that runs goes on for a while after the signal."""
         os.kill(self.pid, signal.SIGSTOP)
+        await asyncio.to_thread(os.waitid, os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     async def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
