@@ -84,7 +84,8 @@ class Entry:
             return
 
         async def counted() -> tuple[int, int]:
-            return await self._stat("tasks_distributed"), await self.completed()
+            stats = (await get(self.http, "/tasks/status"))["stats"]
+            return stats["tasks_distributed"], stats["tasks_completed"]
 
         async def still() -> bool:
             before = await counted()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
+from consumers.choosing import Sight
 from consumers.heartbeat import Heartbeat
+from consumers.take import Take
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
@@ -387,6 +390,38 @@ async def test_connections_and_consumers_are_named_after_the_agent(
     async with agent.running():
         await eventually(named, timeout=60)
         await eventually(seated, timeout=60)
+
+
+async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    take = Take.__call__
+
+    async def counted(self: Take, sight: Sight, *, until: float) -> tuple[int, Sight]:
+        nonlocal asked
+        taken, left = await take(self, sight, until=until)
+        asked += taken
+        return taken, left
+
+    monkeypatch.setattr(Take, "__call__", counted)
+    agent = field.agent("worker-1", slots=8)
+    started = asyncio.Event()
+
+    @agent.default
+    async def note(task: Task) -> None:
+        started.set()
+
+    pushed: deque[bool] = deque(maxlen=300)
+    await field.submit(NORMAL)  # so that it begins standing
+    async with agent.running(), asyncio.timeout(120):
+        await started.wait()
+        while pushed.count(True) < 200:
+            before = asked
+            started.clear()
+            await field.submit(NORMAL)
+            await started.wait()
+            pushed.append(asked == before)
 
 
 # --- stopping ---------------------------------------------------------------------------------
