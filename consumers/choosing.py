@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -30,6 +30,7 @@ __all__ = [
     "nap",
     "places",
     "stay_focused",
+    "windows",
 ]
 
 GIVE_BACKS = 2
@@ -115,12 +116,12 @@ def is_brisk(mean: float, slots: int) -> bool:
     return mean * BRISK < slots
 
 
-def is_pushed(sight: Sight, seated: AbstractSet[Source], room: int) -> bool:
-    """Whether all that waits comes by itself to an agent that is ``seated`` at these queues, which push
-    ``room`` tasks more before it has ended any.
+def is_pushed(sight: Sight, rooms: Mapping[Source, int], free: int) -> bool:
+    """Whether all that waits comes by itself to an agent with so many slots ``free``: the queues where it
+    sits push as many tasks more as they have room for before it has ended any.
     """
-    return sum(one.ready for one in sight.waiting) <= room and all(
-        one.source in seated for one in sight.waiting
+    return sum(one.ready for one in sight.waiting) <= free and all(
+        one.ready <= rooms.get(one.source, 0) for one in sight.waiting
     )
 
 
@@ -161,6 +162,17 @@ def places(
             break
         chosen.append(source)
     return chosen
+
+
+def windows(doors: Sequence[Source], free: int, lately: Mapping[Source, int]) -> list[int]:
+    """How many tasks each of the doors may push to an agent with so many slots ``free``: one, and of what
+    is left over in proportion to what came from there ``lately``.
+    """
+    shares = [lately.get(door, 0) for door in doors]
+    if not any(shares):
+        shares = [1] * len(doors)
+    over = max(0, free - len(doors))
+    return [1 + over * share // sum(shares) for share in shares]
 
 
 class Verdict(Enum):

@@ -1,8 +1,9 @@
-"""How long the tasks of each queue take this agent."""
+"""How long the tasks of each queue take this agent, and from which of them they come."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 
 from coordinator.protocol.lanes import Source
 
@@ -20,6 +21,9 @@ LONGEST = 1.0
 DISTRUST = 1.0
 """Seconds."""
 
+LATELY = 200
+"""Tasks after which each counts half."""
+
 
 class Pace:
     """A moving mean of the seconds that a handler takes, for each source. ``clock`` is in seconds."""
@@ -28,10 +32,19 @@ class Pace:
         self._clock = clock
         self._mean: dict[Source, float] = {}
         self._distrusted: dict[Source, float] = {}
+        self._lately: Counter[Source] = Counter()
+
+    @property
+    def lately(self) -> Mapping[Source, int]:
+        """How many of the latest tasks came from each source, older ones counted for less."""
+        return self._lately
 
     def note(self, source: Source, seconds: float) -> None:
         before = self._mean.get(source, UNKNOWN)
         self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
+        self._lately[source] += 1
+        if self._lately.total() > LATELY:
+            self._lately = Counter({one: count // 2 for one, count in self._lately.items()})
 
     def distrust(self, source: Source) -> None:
         """Take its tasks for unknown for a while, however quick they are."""

@@ -47,12 +47,15 @@ class Push:
         return {seat.source for seat in self._tags.values()}
 
     @property
-    def room(self) -> int:
-        """How many more tasks are pushed before any is settled, from whichever of the queues."""
+    def rooms(self) -> dict[Source, int]:
+        """How many more tasks each of those queues pushes before any that it has pushed ends."""
         if self._channel is None or not self.on:
-            return 0
-        smallest = min(seat.window for seat in self._tags.values())
-        return max(0, smallest - self._bench.receipts.held_on(self._channel))
+            return {}
+        unfinished = self._bench.unfinished_from(self._channel)
+        return {
+            seat.source: max(0, seat.window - unfinished[seat.source])
+            for seat in self._tags.values()
+        }
 
     async def start(self, source: Source, *, what: str, window: int) -> None:
         """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""

@@ -41,6 +41,7 @@ from .choosing import (
     nap,
     places,
     stay_focused,
+    windows,
 )
 from .look import PEEK, Look
 from .push import Push
@@ -156,7 +157,7 @@ class Taking:
 
     def _on_its_way(self, sight: Sight) -> bool:
         """Whether all that waits is being pushed to this agent: a look sees it just before."""
-        if not is_pushed(sight, self._push.on, min(self._bench.free, self._push.room)):
+        if not is_pushed(sight, self._push.rooms, self._bench.free):
             self._awaited = None
             return False
         now = self._loop.time()
@@ -223,8 +224,10 @@ class Taking:
             to_spare and now - self._pressed > AGAIN
         ):
             doors = places(sight.depths or {}, self._push.on, self._rng)
-            window = max(1, self._bench.free // max(1, len(doors) + len(self._push.on)))
-            for source in doors:
+            free = self._bench.free - sum(self._push.rooms.values())
+            for source, window in zip(
+                doors, windows(doors, free, self._bench.pace.lately), strict=True
+            ):
                 if not self._bench.free or self._stop.is_set():
                     return
                 await self._push.start(source, what="door", window=window)

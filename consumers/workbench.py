@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from coordinator.broker.channel import Delivery
+from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.events import RunningTask, TaskProgressed, TaskStarted
 from coordinator.protocol.lanes import Source
@@ -128,6 +128,11 @@ class Workbench:
     def untold(self) -> int:
         """Attempts whose outcome is not confirmed yet."""
         return len(self._ending)
+
+    def unfinished_from(self, channel: Channel) -> Counter[Source]:
+        """How many tasks that ``channel`` delivered have not ended yet, of each source."""
+        in_hand = (*self._running.values(), *self._backlog)
+        return Counter(one.source for one in in_hand if one.deliveries[-1].channel is channel)
 
     def running(self) -> list[RunningTask]:
         return [attempt.described() for attempt in self._running.values()]

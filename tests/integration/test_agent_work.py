@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers.choosing import Sight
+from consumers.choosing import Sight, Waiting
 from consumers.heartbeat import Heartbeat
+from consumers.look import Look
+from consumers.push import Push
 from consumers.take import Take
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -36,6 +39,7 @@ from coordinator.protocol.events import (
     TaskProgressed,
     TaskStarted,
 )
+from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.registration import (
     REGISTER,
@@ -422,6 +426,61 @@ async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
             await field.submit(NORMAL)
             await started.wait()
             pushed.append(asked == before)
+
+
+async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_longer(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seats: list[int] = []  # for each, how often it was seen that a task waits
+    look, start, stop = Look.__call__, Push.start, Push.stop
+
+    async def sees_one(self: Look, enough: int) -> Sight:
+        sight = await look(self, enough)
+        if not seats or seats[-1] < 0:
+            return sight
+        seats[-1] += 1
+        return replace(sight, waiting=(Waiting(NORMAL, 1),))
+
+    async def sits(self: Push, source: Source, *, what: str, window: int) -> None:
+        seats.append(0)
+        await start(self, source, what=what, window=window)
+
+    async def stands(self: Push) -> None:
+        if self.on:
+            seen.append(seats[-1])
+            seats[-1] = -1
+        await stop(self)
+
+    seen: list[int] = []
+    monkeypatch.setattr(Look, "__call__", sees_one)
+    monkeypatch.setattr(Push, "start", sits)
+    monkeypatch.setattr(Push, "stop", stands)
+    agent = field.agent("worker-1", slots=8)
+    agent.default(lambda task: None)
+    async with agent.running():
+        await eventually(lambda: any(often > 1 for often in seen), timeout=60)
+
+
+async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
+    field: Field, broker: Broker
+) -> None:
+    await field.open(any_lane("urgent"), any_lane("high"), any_lane("low"))
+    release = asyncio.Event()
+    agent = field.agent("worker-1", slots=4)  # so that each of four seats has a window of one
+
+    @agent.default
+    async def hold(task: Task) -> None:
+        await release.wait()
+
+    async def seated() -> bool:
+        return len(await broker.management.get("consumers", broker.vhost)) >= 4
+
+    async with agent.running():
+        await eventually(seated, timeout=60)
+        ids = {await field.submit(NORMAL) for _ in range(4)}
+        await eventually(lambda: set(field.started()) == ids, timeout=60)
+        release.set()
+        await field.all_ended(ids)
 
 
 # --- stopping ---------------------------------------------------------------------------------

@@ -99,6 +99,16 @@ def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> No
     assert pace.mean(source) < 0.001
 
 
+def test_where_tasks_came_from_lately_counts_for_more_than_where_they_came_from_before() -> None:
+    pace, before, now = Pace(lambda: 0.0), Source("any", Priority.LOW), Source("any", Priority.HIGH)
+    for _ in range(1000):
+        pace.note(before, 0.0001)
+    assert pace.lately[before] <= 200
+    for _ in range(300):
+        pace.note(now, 0.0001)
+    assert pace.lately[now] > pace.lately[before] > 0
+
+
 def test_a_queue_over_which_agents_may_die_counts_as_unknown_for_a_while() -> None:
     clock = [0.0]
     pace, source = Pace(lambda: clock[0]), Source("any", Priority.LOW)

@@ -27,6 +27,7 @@ from consumers.choosing import (
     nap,
     places,
     stay_focused,
+    windows,
 )
 from coordinator.broker.channel import Depth
 from coordinator.protocol.lanes import Source
@@ -85,11 +86,32 @@ def test_brisk_means_faster_than_three_hundred_a_second_with_all_slots() -> None
 
 def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() -> None:
     sight = Sight(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
-    assert is_pushed(sight, {HIGH, LOW}, room=3)
-    assert is_pushed(Sight(), set(), room=0)
-    assert not is_pushed(sight, {HIGH, LOW}, room=2)
-    assert not is_pushed(sight, {LOW}, room=3)
-    assert not is_pushed(sight, {OTHER_HIGH, LOW}, room=3)
+    assert is_pushed(sight, {HIGH: 2, LOW: 1}, free=3)
+    assert is_pushed(Sight(), {}, free=0)
+    assert not is_pushed(sight, {HIGH: 2, LOW: 1}, free=2)
+    assert not is_pushed(sight, {HIGH: 1, LOW: 2}, free=3)
+    assert not is_pushed(sight, {LOW: 3}, free=3)
+    assert not is_pushed(sight, {OTHER_HIGH: 2, LOW: 1}, free=3)
+
+
+@given(
+    st.lists(sources, unique=True, min_size=1),
+    st.integers(-3, 1000),
+    st.dictionaries(sources, st.integers(0, 1000)),
+)
+def test_seats_take_one_task_each_and_together_no_more_than_there_are_slots(
+    doors: list[Source], free: int, lately: dict[Source, int]
+) -> None:
+    some = windows(doors, free, lately)
+    assert len(some) == len(doors)
+    assert min(some) >= 1
+    assert sum(some) <= max(free, len(doors))
+
+
+def test_the_seat_where_tasks_come_has_the_widest_window() -> None:
+    assert windows([LOW, HIGH, OTHER_HIGH], 16, {}) == [5, 5, 5]
+    assert windows([LOW, HIGH, OTHER_HIGH], 16, {HIGH: 7}) == [1, 14, 1]
+    assert windows([LOW, HIGH], 10, {HIGH: 30, LOW: 10, OTHER_HIGH: 9}) == [3, 7]
 
 
 def test_a_message_that_was_twice_in_other_hands_is_kept() -> None:
