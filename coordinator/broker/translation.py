@@ -81,9 +81,14 @@ def _translate(exc: Exception, doing: str) -> Exception:
     return exc
 
 
-def _text(exc: Exception) -> str:
+def _text(exc: BaseException) -> str:
+    """For people: what the system or the broker said, where the driver tells of a Python exception."""
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
-    if isinstance(exc, StopAsyncIteration):
+    if isinstance(exc, StopAsyncIteration | EOFError):
         return "The broker hung up"
+    if isinstance(exc, driver.AMQPConnectionError) and isinstance(
+        exc.__cause__, OSError | EOFError
+    ):
+        return _text(exc.__cause__)
     return " ".join(str(arg) for arg in exc.args if arg is not None) or type(exc).__name__

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pamqp.frame
 import pytest
 import uvloop
+from aiormq.exceptions import AMQPConnectionError
 from pamqp import commands
 from yarl import URL
 
@@ -83,6 +84,27 @@ def test_a_broker_that_hangs_up_at_any_point_is_tried_again(
         runner.run(run())
 
 
-def test_the_drivers_word_for_a_broker_that_hung_up_is_a_lost_connection() -> None:
-    with pytest.raises(ConnectionLost, match="hung up"), translated("connecting"):
-        raise StopAsyncIteration
+def _told_by_the_driver(cause: Exception) -> AMQPConnectionError:
+    error = AMQPConnectionError(f"Server connection reset: {cause!r}")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (StopAsyncIteration(), "The broker hung up (while connecting)"),
+        (
+            _told_by_the_driver(asyncio.IncompleteReadError(b"", 1)),
+            "The broker hung up (while connecting)",
+        ),
+        (
+            _told_by_the_driver(ConnectionResetError(104, "Connection reset by peer")),
+            "Connection reset by peer (while connecting)",
+        ),
+    ],
+)
+def test_a_lost_connection_is_told_in_words_for_people(raised: Exception, told: str) -> None:
+    with pytest.raises(ConnectionLost) as caught, translated("connecting"):
+        raise raised
+    assert str(caught.value) == told
