@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
+from dataclasses import dataclass, field
+from statistics import median
 
 from .arena import Arena, Entry, say
 from .contestants import COORDINATOR
@@ -11,6 +12,7 @@ from .load import submit_for, task_body
 from .processes import memory
 from .results import told
 from .scale import Scale
+from .starts import Start
 
 __all__ = ["scaling"]
 
@@ -51,37 +53,80 @@ async def _measure(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
             say(f"scaling: {agents} agents")
             rate = (await drained(entry, scale.drained, processes=agents)).rate
             rows.append((f"drain, {agents} agents", rate, _memory(entry)))
-    for depth in scale.depths:
-        say(f"scaling: a queue of {depth} tasks")
-        async with arena.entry(COORDINATOR) as entry:
-            await _at_depth(arena, entry, depth, scale, rows)
+    await _depths(arena, scale, rows)
 
 
-async def _at_depth(arena: Arena, entry: Entry, depth: int, scale: Scale, rows: list[_Row]) -> None:
-    """One agent takes the oldest tasks, round after round from the same depth; then more come in."""
-    what = f"depth {depth:,}".replace(",", " ")
-    taken: dict[int, list[float]] = {first: [] for first in FIRST if first <= depth}
-    missing = depth
-    for _ in range(scale.rounds):
-        await entry.fill(missing)
-        await arena.calm(entry)
-        entry.starts.forget()
-        async with entry.workers(1, slots=slots_of(entry.contestant)):
-            await entry.starts.reach(max(taken), pause=0.01)
-        starts = entry.starts.all()
-        for first, rates in taken.items():
-            rates.append(first / (starts[first - 1].at - starts[0].at))
-        missing = len(starts)
-    for first, rates in taken.items():
-        name = f"first {first:,} tasks of {what}".replace(",", " ")
-        rows.append((name, statistics.median(rates), _memory(entry)))
-    await entry.fill(missing)
-    await arena.calm(entry)
-    body = task_body(priority="low")
-    submitted = [
-        (await submit_for(entry.base_url, body, seconds=1))[0] for _ in range(scale.rounds)
-    ]
-    rows.append((f"submit, {what} and more", statistics.median(submitted), _memory(entry)))
+@dataclass(slots=True)
+class _Deep:
+    """A queue that has ``depth`` tasks whenever something is measured."""
+
+    depth: int
+    entry: Entry
+    missing: int
+    taken: dict[int, list[float]]
+    """Tasks a second, in each round, to the first so many starts."""
+    submitted: list[float] = field(default_factory=list)
+    """Tasks a second, in each round."""
+
+    @property
+    def name(self) -> str:
+        return f"depth {_number(self.depth)}"
+
+    async def filled(self, arena: Arena) -> None:
+        await self.entry.fill(self.missing)
+        self.missing = 0
+        await arena.calm(self.entry)
+
+    async def take(self, count: int) -> list[Start]:
+        """A fresh agent takes the oldest tasks: so many at least, and then it is stopped."""
+        self.entry.starts.forget()
+        async with self.entry.workers(1, slots=slots_of(self.entry.contestant)):
+            await self.entry.starts.reach(count, pause=0.01)
+        starts = self.entry.starts.all()
+        self.missing += len(starts)
+        return starts
+
+
+async def _depths(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
+    """Rounds alternate between the depths, so that a slow minute is not taken for a deep queue."""
+    async with arena.entries([COORDINATOR] * len(scale.depths)) as entries:
+        deep = [
+            _Deep(depth, entry, depth, {first: [] for first in FIRST if first <= depth})
+            for depth, entry in zip(scale.depths, entries, strict=True)
+        ]
+        for number in range(scale.rounds):
+            for one in deep:
+                say(f"scaling: {one.name}, round {number + 1} of {scale.rounds}")
+                await one.filled(arena)
+                starts = await one.take(max(one.taken))
+                for first, rates in one.taken.items():
+                    rates.append(first / (starts[first - 1].at - starts[0].at))
+            for one in deep:
+                await one.filled(arena)
+                rate, took = await submit_for(
+                    one.entry.base_url, task_body(priority="low"), seconds=scale.submit_seconds
+                )
+                one.submitted.append(rate)
+                one.missing -= len(took)
+                await one.take(len(took))
+        for first in FIRST:
+            rows += (
+                (
+                    f"first {_number(first)} of {one.name}",
+                    median(one.taken[first]),
+                    _memory(one.entry),
+                )
+                for one in deep
+                if first in one.taken
+            )
+        rows += (
+            (f"submit, {one.name} and more", median(one.submitted), _memory(one.entry))
+            for one in deep
+        )
+
+
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
 
 
 def _memory(entry: Entry) -> float:
