@@ -274,6 +274,7 @@ class RunningAgent:
         """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
         if self._taking_ended is not None:
             await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
+        self._bench.give_back_surplus(all_of_it=True)
         while not (self._bench.idle or self._failure()):
             self._bench.changed.clear()
             try:

@@ -92,7 +92,9 @@ class Workbench:
     @property
     def free(self) -> int:
         """Slots for which there is nothing in hand, and something may be taken."""
-        return 0 if self._suspect else max(0, self.slots - self._occupied - len(self._backlog))
+        if self._suspect or self._closing:
+            return 0
+        return max(0, self.slots - self._occupied - len(self._backlog))
 
     @property
     def full(self) -> bool:
@@ -140,12 +142,11 @@ class Workbench:
     # --- taking in ----------------------------------------------------------------------------
 
     def take_in(self, delivery: Delivery, source: Source) -> None:
-        """Start the task, or keep it in hand until a slot is free; after `take_no_more`, return it."""
+        """Start the task, or keep it in hand until a slot is free; after `take_no_more`, until
+        `give_back_surplus`.
+        """
         self._touch()
         self.receipts.hold(delivery)
-        if self._closing:
-            self.receipts.give_back(delivery)
-            return
         try:
             message = TaskMessage.from_message(delivery.message)
         except MalformedMessage as exc:
@@ -309,7 +310,7 @@ class Workbench:
     @property
     def _room(self) -> bool:
         """Whether a task may be started."""
-        return self._occupied < self.slots and self._suspect is None
+        return self._occupied < self.slots and not (self._suspect or self._closing)
 
     def _fill_slots(self) -> None:
         while self._backlog and self._room:
@@ -346,12 +347,13 @@ class Workbench:
                 attempt.ask_to_stop(Stop.LOST)
 
     def take_no_more(self) -> None:
-        """What still arrives is for others."""
+        """Start nothing more. What waits for a slot, and what still arrives, is kept until the broker
+        pushes nothing more: it would push again at once what came back before, and count each return.
+        """
         self._closing = True
 
     def hurry(self) -> None:
         """Stop every handler now, and give its task back."""
-        self.give_back_surplus(all_of_it=True)
         for attempt in list(self._running.values()):
             attempt.ask_to_stop(Stop.HURRIED)
 

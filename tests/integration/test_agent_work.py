@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -525,18 +526,46 @@ async def test_what_arrives_while_draining_is_for_others(field: Field) -> None:
     assert len(field.started()) == len(field.ended()) <= 4
 
 
+@pytest.mark.parametrize("starts", [1, 200], ids=["asked-for", "pushed"])
+async def test_what_a_draining_agent_gives_back_is_given_back_once(
+    field: Field, starts: int
+) -> None:
+    agent = field.agent("worker-1", slots=16)
+    lives = [agent.running()]
+    started = itertools.count(1)
+
+    @agent.default
+    async def note(task: Task) -> None:
+        if next(started) == starts:
+            lives[0].drain()
+
+    tasks = set(await field.submit_many(NORMAL, 1000))
+    async with lives[0], asyncio.timeout(60):
+        await lives[0].told_to_stop()
+    await eventually(lambda: field.heard(AgentStopped))
+    left = await field.take_all(NORMAL)
+    assert len(left) == len(tasks - field.ended()) == len(tasks) - len(field.started())
+    # Each return counts, and a task that was returned too often ends as one that kills agents.
+    assert max(delivery.delivery_count for delivery in left) <= 1
+
+
 async def test_hurrying_gives_tasks_back(field: Field) -> None:
-    agent = field.agent("worker-1")
+    agent = field.agent("worker-1", slots=2)
 
     @agent.default
     async def hold(task: Task) -> None:
         await asyncio.sleep(3600)
 
     async with agent.running() as life:
+        await eventually(
+            lambda: field.consumers(NORMAL)
+        )  # so that it is pushed, and might be again
         task_id = await field.submit(NORMAL)
         await eventually(lambda: field.started() == [task_id])
         life.hurry()
-    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    (left,) = await field.take_all(NORMAL)
+    assert left.delivery_count <= 1
+    await left.give_back()
     assert field.ended() == set()
 
     other = field.agent("worker-2")

@@ -169,6 +169,14 @@ class Field:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).consumers
 
+    async def take_all(self, source: Source) -> list[Delivery]:
+        """What waits there, which is nobody else's from then on."""
+        assert self._channel is not None
+        taken: list[Delivery] = []
+        while (delivery := await self._channel.get(source.queue)) is not None:
+            taken.append(delivery)
+        return taken
+
     def heard(self, kind: type[Data]) -> list[Data]:
         """What was heard of one type of event, in order."""
         return [event.data for event in self.events if isinstance(event.data, kind)]
