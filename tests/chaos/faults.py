@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 
 from tests.support.waiting import eventually
 
-__all__ = ["Fault", "Faults", "Injected", "say"]
+__all__ = ["RESTARTED", "Fault", "Faults", "Injected", "say"]
 
 AT_ONCE = 3
 PAUSE = (0.2, 1.5)
 """Seconds between the beginnings of two faults, where there is room for another."""
+
+RESTARTED = "agent restarted"
+"""In good order: what it had in hand comes back, and nothing that it did."""
 
 IN_STEP = 600.0
 """Seconds within which the load catches up with the faults."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.chaos.echo import Echo
-from tests.chaos.faults import Fault
+from tests.chaos.faults import RESTARTED, Fault
 from tests.chaos.members import Member
 from tests.chaos.nodes import Nodes
 from tests.chaos.proxy import Connection, Proxy
@@ -71,6 +71,7 @@ def _of_agents(targets: Targets) -> Iterable[Fault]:
             inject=_suspended(targets, agent),
             agents=hit,
         )
+        yield Fault(kind=RESTARTED, target=name, weight=1, inject=_restarted(agent))
 
 
 def _of_coordinators(targets: Targets) -> Iterable[Fault]:
@@ -109,6 +110,17 @@ def _of_connections(targets: Targets) -> Iterable[Fault]:
 def _killed(member: Member) -> Inject:
     async def inject(rng: random.Random) -> None:
         await member.kill()
+        await asyncio.sleep(rng.uniform(0.0, 1.0))
+        await member.start()
+
+    return inject
+
+
+def _restarted(member: Member) -> Inject:
+    """As for a new version of it: nothing may be done twice because of that."""
+
+    async def inject(rng: random.Random) -> None:
+        await member.stop()
         await asyncio.sleep(rng.uniform(0.0, 1.0))
         await member.start()
 

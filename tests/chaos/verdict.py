@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import ENDED
+from coordinator.protocol.events import CRASH_LOOP
 from coordinator.registry import schema
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.rebuild import rebuild
 from tests.chaos.book import Book
 from tests.chaos.executions import Record, explained
-from tests.chaos.faults import Injected
-from tests.chaos.workload import Wish
+from tests.chaos.faults import RESTARTED, Injected
+from tests.chaos.workload import MAX_ATTEMPTS, Wish
 from tests.unit.registry.answers import answers, totals_agree
 
 __all__ = ["Verdict", "judge", "under_way"]
@@ -44,6 +45,9 @@ class Verdict:
 class _Row:
     state: str
     known: bool
+    error_type: str | None
+    ended_at: float
+    """Seconds since 1970."""
 
 
 async def under_way(ledger: Ledger, book: Book) -> list[str]:
@@ -90,14 +94,20 @@ async def judge(
     ]
     verdict.expect(not idle, f"completed, and never executed: {idle[:5]}")
     _judge_executions(verdict, book, record, faults, unanswered)
+    _judge_crash_loops(verdict, rows, book, faults)
     await _judge_ledger(verdict, ledger)
     return verdict
 
 
 def _rows(connection: Connection) -> dict[str, _Row]:
     columns = schema.tasks.c
-    query = sa.select(columns.task_id, columns.state, columns.content)
-    return {row.task_id: _Row(row.state, row.content > 0) for row in connection.execute(query)}
+    query = sa.select(
+        columns.task_id, columns.state, columns.content, columns.error_type, columns.ended_at
+    )
+    return {
+        row.task_id: _Row(row.state, row.content > 0, row.error_type, (row.ended_at or 0) / 1e6)
+        for row in connection.execute(query)
+    }
 
 
 def _judge_ends(verdict: Verdict, rows: dict[str, _Row], book: Book) -> None:
@@ -145,6 +155,31 @@ def _judge_executions(
     verdict.expect(
         not unexplained,
         f"{len(unexplained)} tasks were executed more often than faults explain: {unexplained[:3]}",
+    )
+
+
+def _judge_crash_loops(
+    verdict: Verdict, rows: dict[str, _Row], book: Book, faults: Sequence[Injected]
+) -> None:
+    """A task counts as one that kills agents only where as many were lost with it as it has attempts
+    left, or gave it back when they stopped, which a broker before 4.3 cannot tell apart.
+    """
+    blameless: list[str] = []
+    for accepted_at, task_id in book.accepted_at:
+        row = rows.get(task_id)
+        if row is None or row.state != "dead" or row.error_type != CRASH_LOOP.type:
+            continue
+        losses = [
+            fault
+            for fault in faults
+            if (fault.agents or fault.kind == RESTARTED)
+            and fault.began <= row.ended_at
+            and fault.ended >= accepted_at
+        ]
+        if len(losses) <= MAX_ATTEMPTS - book.accepted[task_id].due:
+            blameless.append(f"{task_id}: {losses}")
+    verdict.expect(
+        not blameless, f"{len(blameless)} tasks are told to kill agents: {blameless[:3]}"
     )
 
 

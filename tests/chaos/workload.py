@@ -9,7 +9,7 @@ from typing import Any
 
 from coordinator.protocol.priority import Priority
 
-__all__ = ["AGENTS", "Wish", "one_for_each_queue", "wishes"]
+__all__ = ["AGENTS", "MAX_ATTEMPTS", "Wish", "one_for_each_queue", "wishes"]
 
 AGENTS = {"ada": "left", "bob": "right", "cy": "left,right", "dee": ""}
 """The agents, and what each can do."""
