@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from tests.support.waiting import eventually
 __all__ = ["Targets", "possible_faults"]
 
 Inject = Callable[[random.Random], Awaitable[None]]
+
+AT_WORK = re.compile("at work")
 
 SLOW = 20_000
 """Bytes in a second of a slow connection."""
@@ -120,6 +123,7 @@ def _restarted(member: Member) -> Inject:
     """As for a new version of it: nothing may be done twice because of that."""
 
     async def inject(rng: random.Random) -> None:
+        await member.prints(AT_WORK)  # before that a signal ends it as it ends any program
         await member.stop()
         await asyncio.sleep(rng.uniform(0.0, 1.0))
         await member.start()

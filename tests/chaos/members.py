@@ -4,6 +4,7 @@ killed it.
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,10 @@ class Member:
         self._process = await self._life.enter_async_context(
             spawned(*self._command, output=output, environment=self._environment)
         )
+
+    async def prints(self, pattern: re.Pattern[str]) -> None:
+        """Wait until its output matches."""
+        await self.running.prints(pattern)
 
     async def kill(self) -> None:
         """Without warning, as a crash would."""
