@@ -274,15 +274,19 @@ class RunningAgent:
         """Start-up in reverse: finish what runs, tell it, acknowledge it, say goodbye."""
         if self._taking_ended is not None:
             await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
-        self._bench.give_back_surplus(all_of_it=True)
-        while not (self._bench.idle or self._failure()):
-            self._bench.changed.clear()
+        while True:
+            self._bench.give_back_surplus(
+                all_of_it=True
+            )  # also what a broker that hung pushes late
             try:
                 async with asyncio.timeout(1.0):
-                    await self._bench.changed.wait()
+                    while not (self._bench.idle or self._failure()):
+                        self._bench.changed.clear()
+                        await self._bench.changed.wait()
             except TimeoutError:
-                if self._bench.nothing_runs:
-                    break
+                if not self._bench.nothing_runs:
+                    continue
+            break
         try:
             async with asyncio.timeout(LAST_WORDS.total_seconds()):
                 await self._outbox.emptied()

@@ -23,6 +23,8 @@ class _Seat(NamedTuple):
     opening: int | None
     """`Sources.opening` when it was taken."""
     window: int
+    after: int
+    """The last tag on the channel when it was taken: what came before takes none of its window."""
 
 
 class Push:
@@ -35,6 +37,8 @@ class Push:
         self._agent_id = agent_id
         self._channel: Channel | None = None
         self._tags: dict[str, _Seat] = {}
+        self._latest = 0
+        """The last delivery tag on the channel."""
         self._worn: list[Channel] = []
         self.arrived = 0
         """Tasks that were pushed, since the start."""
@@ -52,18 +56,23 @@ class Push:
         if self._channel is None or not self.on:
             return {}
         unfinished = self._bench.unfinished_from(self._channel)
-        return {
-            seat.source: max(0, seat.window - unfinished[seat.source])
-            for seat in self._tags.values()
-        }
+        rooms: dict[Source, int] = {}
+        for seat in self._tags.values():
+            taken = sum(
+                one.source == seat.source and one.deliveries[-1].tag > seat.after
+                for one in unfinished
+            )
+            rooms[seat.source] = max(0, seat.window - taken)
+        return rooms
 
     async def start(self, source: Source, *, what: str, window: int) -> None:
         """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""
         if self._channel is None or not self._channel.open:
             self._tags.clear()
             self._channel = await self._link.channel()
+            self._latest = 0
         tag = f"{self._agent_id[:100]}.{what}.{new_id()}"
-        self._tags[tag] = _Seat(source, self._sources.opening(source), window)
+        self._tags[tag] = _Seat(source, self._sources.opening(source), window, self._latest)
         try:
             await self._channel.prefetch(window)
             await self._channel.consume(
@@ -105,6 +114,8 @@ class Push:
     def _taker(self, source: Source) -> Callable[[Delivery], None]:
         def take_in(delivery: Delivery) -> None:
             self.arrived += 1
+            if delivery.channel is self._channel:
+                self._latest = delivery.tag
             self._bench.take_in(delivery, source)
 
         return take_in

@@ -104,6 +104,8 @@ class Taking:
         self._quiet = rng.uniform(*QUIET)
         self._looked = -1.0
         self._sight = Sight()
+        self._room: tuple[dict[Source, int], int] = ({}, 0)
+        """`Push.rooms` and the free slots, right before the last look."""
         self._pressed = self._loop.time()
         """When work last waited that a seat would not have brought."""
         self._awaited: tuple[int, float] | None = None
@@ -126,8 +128,10 @@ class Taking:
                     raise ConnectionLost from exc
                 logger.info("a channel was lost while taking", extra={"why": str(exc)})
                 await self._wait(self._rng.uniform(0.1, 0.3))
-        await self._push.stop()
-        self._bench.give_back_surplus(all_of_it=True)
+        try:
+            await self._push.stop()
+        finally:
+            self._bench.give_back_surplus(all_of_it=True)
 
     async def _turn(self) -> None:
         self.last_turn = self._loop.time()
@@ -140,7 +144,7 @@ class Taking:
             await self._wait(WAKE)
         else:
             sight = await self._see()
-            if not sight.waiting or self._on_its_way(sight):
+            if self._on_its_way(sight):
                 await self._rest(sight)
             else:
                 await self._work(sight)
@@ -151,15 +155,19 @@ class Taking:
         """The last look while it is fresh, else a new one."""
         age = self._loop.time() - self._looked
         if not self._sight.waiting or age >= fresh_for(self._sight.cost):
+            self._room = (
+                self._push.rooms,
+                self._bench.free,
+            )  # as it was when what waits was counted
             self._sight = await self._look(self._bench.free)
             self._looked = self._loop.time()
         return self._sight
 
     def _on_its_way(self, sight: Sight) -> bool:
-        """Whether all that waits is being pushed to this agent: a look sees it just before."""
-        if not is_pushed(sight, self._push.rooms, self._bench.free):
+        """Whether nothing waits but what is being pushed to this agent: a look sees it just before."""
+        if not sight.waiting or not is_pushed(sight, *self._room):
             self._awaited = None
-            return False
+            return not sight.waiting
         now = self._loop.time()
         if self._awaited is None or self._awaited[0] != self._push.arrived:
             self._awaited = (self._push.arrived, now)

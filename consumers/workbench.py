@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
@@ -77,6 +77,8 @@ class Workbench:
         self.pace = Pace(self._loop.time)
         self.default_timeout = timedelta(hours=1)
         self._closing = False
+        self._keeping = False
+        """Whether what is to go back is kept, since the broker may push it here again."""
         self.completed = 0
         self.failed = 0
         self.ended = 0
@@ -131,10 +133,10 @@ class Workbench:
         """Attempts whose outcome is not confirmed yet."""
         return len(self._ending)
 
-    def unfinished_from(self, channel: Channel) -> Counter[Source]:
-        """How many tasks that ``channel`` delivered have not ended yet, of each source."""
+    def unfinished_from(self, channel: Channel) -> list[Attempt]:
+        """What ``channel`` delivered and has not ended yet."""
         in_hand = (*self._running.values(), *self._backlog)
-        return Counter(one.source for one in in_hand if one.deliveries[-1].channel is channel)
+        return [one for one in in_hand if one.deliveries[-1].channel is channel]
 
     def running(self) -> list[RunningTask]:
         return [attempt.described() for attempt in self._running.values()]
@@ -187,8 +189,11 @@ class Workbench:
     def give_back_surplus(self, *, all_of_it: bool = False) -> None:
         """Return what waits for a slot to its queue.
 
-        A task that was returned often enough is kept, and run next, unless ``all_of_it`` must go.
+        A task that was returned often enough is kept, and run next, unless ``all_of_it`` must go: the
+        broker pushes nothing more then.
         """
+        if all_of_it:
+            self._keeping = False
         kept: list[Attempt] = []
         for attempt in self._backlog:
             deliveries = [delivery for delivery in attempt.deliveries if delivery.channel.open]
@@ -272,8 +277,11 @@ class Workbench:
                 self.settle([attempt])
                 return
             case Returned():
-                for delivery in attempt.deliveries:
-                    self.receipts.give_back(delivery)
+                if self._keeping:
+                    self._backlog.append(attempt)
+                else:
+                    for delivery in attempt.deliveries:
+                        self.receipts.give_back(delivery)
                 self._acquit(attempt)
                 return
             case _:
@@ -348,9 +356,10 @@ class Workbench:
 
     def take_no_more(self) -> None:
         """Start nothing more. What waits for a slot, and what still arrives, is kept until the broker
-        pushes nothing more: it would push again at once what came back before, and count each return.
+        has stopped pushing: a task that is given back before comes again at once, and each return counts.
         """
-        self._closing = True
+        if not self._closing:
+            self._closing = self._keeping = True
 
     def hurry(self) -> None:
         """Stop every handler now, and give its task back."""

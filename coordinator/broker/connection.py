@@ -49,13 +49,14 @@ OLDEST_BROKER = (3, 10)
 """The first version whose quorum queues dead-letter at least once and expire messages."""
 
 CONNECT_TIMEOUT = 15.0
+"""Seconds."""
+
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+"""Seconds between two attempts to connect; doubled each time, with jitter."""
 
 LAST_WORDS = 2.0
 """Seconds for what was sent on a connection to leave before it is closed."""
-
-"""Seconds between two attempts to connect; doubled each time, with jitter."""
 
 
 class Link:

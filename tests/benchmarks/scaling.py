@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -94,35 +95,39 @@ async def _depths(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
             _Deep(depth, entry, depth, {first: [] for first in FIRST if first <= depth})
             for depth, entry in zip(scale.depths, entries, strict=True)
         ]
-        for number in range(scale.rounds):
-            for one in deep:
-                say(f"scaling: {one.name}, round {number + 1} of {scale.rounds}")
-                await one.filled(arena)
-                starts = await one.take(max(one.taken))
-                for first, rates in one.taken.items():
-                    rates.append(first / (starts[first - 1].at - starts[0].at))
-            for one in deep:
-                await one.filled(arena)
-                rate, took = await submit_for(
-                    one.entry.base_url, task_body(priority="low"), seconds=scale.submit_seconds
+        try:
+            for number in range(scale.rounds):
+                await _round(arena, deep, scale, f"round {number + 1} of {scale.rounds}")
+        finally:
+            for first in FIRST:
+                rows += (
+                    (f"first {_number(first)} of {one.name}", median(rates), _memory(one.entry))
+                    for one in deep
+                    for rates in [one.taken.get(first)]
+                    if rates
                 )
-                one.submitted.append(rate)
-                one.missing -= len(took)
-                await one.take(len(took))
-        for first in FIRST:
             rows += (
-                (
-                    f"first {_number(first)} of {one.name}",
-                    median(one.taken[first]),
-                    _memory(one.entry),
-                )
+                (f"submit, {one.name} and more", median(one.submitted), _memory(one.entry))
                 for one in deep
-                if first in one.taken
+                if one.submitted
             )
-        rows += (
-            (f"submit, {one.name} and more", median(one.submitted), _memory(one.entry))
-            for one in deep
+
+
+async def _round(arena: Arena, deep: Sequence[_Deep], scale: Scale, which: str) -> None:
+    for one in deep:
+        say(f"scaling: {one.name}, {which}")
+        await one.filled(arena)
+        starts = await one.take(max(one.taken))
+        for first, rates in one.taken.items():
+            rates.append(first / (starts[first - 1].at - starts[0].at))
+    for one in deep:
+        await one.filled(arena)
+        rate, took = await submit_for(
+            one.entry.base_url, task_body(priority="low"), seconds=scale.submit_seconds
         )
+        one.submitted.append(rate)
+        one.missing -= len(took)
+        await one.take(len(took))
 
 
 def _number(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tests.chaos.workload import Wish
@@ -19,6 +20,8 @@ class Book:
     """By the id that was answered with 200."""
     numbers: set[int] = field(default_factory=set)
     """Of what was accepted."""
+    first_sent: dict[int, float] = field(default_factory=dict)
+    """When each number was sent for the first time; seconds since 1970."""
     accepted_at: list[tuple[float, str]] = field(default_factory=list)
     """When, in order; seconds since 1970."""
     refused: dict[int, Wish] = field(default_factory=dict)
@@ -39,6 +42,10 @@ class Book:
 
     def took(self, answer: str, seconds: float) -> None:
         self.slowest[answer] = max(seconds, self.slowest.get(answer, 0.0))
+
+    def send(self, wishes: Iterable[Wish]) -> None:
+        for wish in wishes:
+            self.first_sent.setdefault(wish.number, time.time())
 
     def accept(self, wish: Wish, task_id: str) -> None:
         assert task_id not in self.accepted, f"{task_id} was accepted before"

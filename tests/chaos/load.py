@@ -104,6 +104,7 @@ class Load:
     # --- one by one ---------------------------------------------------------------------------
 
     async def _submit(self, wish: Wish) -> None:
+        self._book.send([wish])
         answer = await self._post("/tasks/submit", wish.body)
         if not isinstance(answer, httpx.Response):
             self._unanswered([wish], in_doubt=answer)
@@ -122,6 +123,7 @@ class Load:
     # --- in batches ---------------------------------------------------------------------------
 
     async def _submit_batch(self, wishes: Sequence[Wish]) -> None:
+        self._book.send(wishes)
         answer = await self._post("/tasks/submit/batch", {"tasks": [one.body for one in wishes]})
         if not isinstance(answer, httpx.Response) or answer.status_code == 503:
             self._unanswered(wishes, in_doubt=answer is True)

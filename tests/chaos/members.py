@@ -1,5 +1,5 @@
-"""The processes that are killed and suspended: coordinators and agents, each started again by whoever
-killed it.
+"""The processes that are killed, suspended and restarted: coordinators and agents. Whoever ends one
+starts it again.
 """
 
 from __future__ import annotations

@@ -161,11 +161,11 @@ def _judge_executions(
 def _judge_crash_loops(
     verdict: Verdict, rows: dict[str, _Row], book: Book, faults: Sequence[Injected]
 ) -> None:
-    """A task counts as one that kills agents only where as many were lost with it as it has attempts
-    left, or gave it back when they stopped, which a broker before 4.3 cannot tell apart.
+    """A task ends as one that kills agents only where it lived through as many faults of agents as it had
+    attempts left: their restarts as well, which a broker before 4.3 cannot tell from losses.
     """
     blameless: list[str] = []
-    for accepted_at, task_id in book.accepted_at:
+    for task_id, wish in book.accepted.items():
         row = rows.get(task_id)
         if row is None or row.state != "dead" or row.error_type != CRASH_LOOP.type:
             continue
@@ -174,9 +174,9 @@ def _judge_crash_loops(
             for fault in faults
             if (fault.agents or fault.kind == RESTARTED)
             and fault.began <= row.ended_at
-            and fault.ended >= accepted_at
+            and fault.ended >= book.first_sent[wish.number]
         ]
-        if len(losses) <= MAX_ATTEMPTS - book.accepted[task_id].due:
+        if len(losses) <= MAX_ATTEMPTS - wish.due:
             blameless.append(f"{task_id}: {losses}")
     verdict.expect(
         not blameless, f"{len(blameless)} tasks are told to kill agents: {blameless[:3]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import threading
 from collections import deque
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -20,6 +22,8 @@ from consumers.heartbeat import Heartbeat
 from consumers.look import Look
 from consumers.push import Push
 from consumers.take import Take
+from consumers.workbench import Workbench
+from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
@@ -50,7 +54,9 @@ from coordinator.protocol.registration import (
     reply_allowed,
     sources_hash,
 )
+from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import CONTROL, REQUESTS, TASKS
+from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
 from tests.support.field import Field, any_lane, lane
 from tests.support.waiting import eventually
@@ -463,8 +469,9 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
 
 
 async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
-    field: Field, broker: Broker
+    field: Field, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("consumers.taking.ON_ITS_WAY", 3600)
     await field.open(any_lane("urgent"), any_lane("high"), any_lane("low"))
     release = asyncio.Event()
     agent = field.agent("worker-1", slots=4)  # so that each of four seats has a window of one
@@ -473,15 +480,19 @@ async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
     async def hold(task: Task) -> None:
         await release.wait()
 
-    async def seated() -> bool:
-        return len(await broker.management.get("consumers", broker.vhost)) >= 4
-
     async with agent.running():
-        await eventually(seated, timeout=60)
+        await eventually(lambda: seated(field, broker), timeout=60)
         ids = {await field.submit(NORMAL) for _ in range(4)}
         await eventually(lambda: set(field.started()) == ids, timeout=60)
         release.set()
         await field.all_ended(ids)
+
+
+async def seated(field: Field, broker: Broker) -> bool:
+    """Whether somebody sits at each of the queues."""
+    found = await broker.management.get("consumers", broker.vhost)
+    doors = {one["queue"]["name"] for one in found if ".door." in one["consumer_tag"]}
+    return doors == {source.queue for source in field.sources}
 
 
 # --- stopping ---------------------------------------------------------------------------------
@@ -549,8 +560,63 @@ async def test_what_a_draining_agent_gives_back_is_given_back_once(
     assert max(delivery.delivery_count for delivery in left) <= 1
 
 
-async def test_hurrying_gives_tasks_back(field: Field) -> None:
-    agent = field.agent("worker-1", slots=2)
+async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
+    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.life.LAST_WORDS", timedelta(seconds=0.2))
+    monkeypatch.setattr("coordinator.broker.channel.ANSWER_TIMEOUT", 0.5)
+    arrived: list[Delivery] = []
+    take_in = Workbench.take_in
+
+    def noted(self: Workbench, delivery: Delivery, source: Source) -> None:
+        take_in(self, delivery, source)
+        arrived.append(delivery)
+
+    monkeypatch.setattr(Workbench, "take_in", noted)
+    release = asyncio.Event()
+    address = urlsplit(field.url)
+    login = address.netloc.rpartition("@")[0]
+    async with Proxy(lambda: [address.port or 0], rng=random.Random(1)) as proxy:
+        far = Field(
+            urlunsplit(address._replace(netloc=f"{login}@127.0.0.1:{proxy.port}")), tmp_path
+        )
+        agent = far.agent("worker-1", slots=2, serves=[NORMAL])
+
+        @agent.default
+        async def hold(task: Task) -> None:
+            await release.wait()
+
+        life = agent.running()
+
+        async def live() -> None:
+            async with life:
+                await life.told_to_stop()
+
+        living = asyncio.create_task(live())
+        await eventually(lambda: field.consumers(NORMAL), timeout=60)
+        first = await field.submit(NORMAL)
+        await eventually(lambda: field.started() == [first])
+        for connection in proxy.connections:
+            connection.stall()
+        life.drain()
+        late = await field.submit(NORMAL)
+        taking = life._taking_ended
+        assert taking is not None
+        await eventually(taking.done)  # its cancel was not answered
+        for connection in proxy.connections:
+            connection.recover()
+        await eventually(lambda: len(arrived) == 2)
+        release.set()
+        async with asyncio.timeout(60):
+            await living
+    assert field.ended() == {first}
+    left = [TaskMessage.from_message(one.message).task_id for one in await field.take_all(NORMAL)]
+    assert late in left  # and the first one as well, which its channel was lost under
+
+
+async def test_hurrying_gives_tasks_back_once(field: Field, broker: Broker) -> None:
+    await field.open(any_lane("urgent"), any_lane("high"), any_lane("low"))
+    agent = field.agent("worker-1", slots=8)
 
     @agent.default
     async def hold(task: Task) -> None:
@@ -558,20 +624,21 @@ async def test_hurrying_gives_tasks_back(field: Field) -> None:
 
     async with agent.running() as life:
         await eventually(
-            lambda: field.consumers(NORMAL)
-        )  # so that it is pushed, and might be again
-        task_id = await field.submit(NORMAL)
-        await eventually(lambda: field.started() == [task_id])
+            lambda: seated(field, broker), timeout=60
+        )  # what is given back comes again
+        task_ids = {await field.submit(source) for source in field.sources}
+        await eventually(lambda: set(field.started()) == task_ids)
         life.hurry()
-    (left,) = await field.take_all(NORMAL)
-    assert left.delivery_count <= 1
-    await left.give_back()
+    for source in field.sources:
+        (left,) = await field.take_all(source)
+        assert left.delivery_count <= 1
+        await left.give_back()
     assert field.ended() == set()
 
-    other = field.agent("worker-2")
+    other = field.agent("worker-2", slots=8)
     other.default(lambda task: "done")
     async with other.running():
-        await field.all_ended([task_id])
+        await field.all_ended(task_ids)
 
 
 async def test_an_agent_whose_taking_side_is_dead_does_not_look_healthy(

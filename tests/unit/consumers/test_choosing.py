@@ -99,7 +99,7 @@ def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() ->
     st.integers(-3, 1000),
     st.dictionaries(sources, st.integers(0, 1000)),
 )
-def test_seats_take_one_task_each_and_together_no_more_than_there_are_slots(
+def test_seats_take_a_task_each_and_together_no_more_than_there_are_slots_beyond_that(
     doors: list[Source], free: int, lately: dict[Source, int]
 ) -> None:
     some = windows(doors, free, lately)
