@@ -22,9 +22,9 @@ async def batch(arena: Arena, results: Results, scale: Scale) -> None:
         await submit_for(entry.base_url, task_body(), seconds=0.5)
         for number in range(scale.rounds):
             say(f"batch submit, round {number + 1} of {scale.rounds}")
-            await entry.settled()
+            await arena.calm(entry)
             results.note("batch submit, tasks/s", entry.name, await _rate(entry, scale.batches))
-            await entry.settled()
+            await arena.calm(entry)
             single, _ = await submit_for(entry.base_url, task_body(), seconds=scale.submit_seconds)
             results.note("  one by one beside it, tasks/s", entry.name, single)
 

@@ -36,7 +36,7 @@ async def drain(arena: Arena, results: Results, scale: Scale) -> None:
             for processes in PROCESSES:
                 say(f"drain, round {number + 1}, {processes} processes")
                 for entry in entries:
-                    one = await drained(entry, scale.drained, processes=processes)
+                    one = await drained(arena, entry, scale.drained, processes=processes)
                     what = f"drain, {processes} process{'es' if processes > 1 else ''}"
                     results.note(f"{what}, tasks/s", entry.name, one.rate)
                     if one.recorded is not None:
@@ -60,9 +60,11 @@ class Drained:
     """Seconds of CPU that the workers took for a task."""
 
 
-async def drained(entry: Entry, count: int, *, processes: int) -> Drained:
+async def drained(arena: Arena, entry: Entry, count: int, *, processes: int) -> Drained:
+    """From a queue of ``count`` tasks, once the broker is at rest after the filling."""
     before = 0 if entry.contestant.peer else await entry.completed()
     await entry.fill(count)
+    await arena.calm(entry)
     entry.starts.forget()
     recorded = None
     async with entry.workers(processes, slots=slots_of(entry.contestant)) as workers:

@@ -30,10 +30,11 @@ async def latency(arena: Arena, results: Results, scale: Scale) -> None:
         for number in range(scale.rounds):
             say(f"latency, round {number + 1} of {scale.rounds}")
             for entry in entries:
+                await arena.calm(entry)
                 _note(results, "idle", entry, await _idle(entry, scale.idle_tasks))
             for entry in entries:
+                await arena.calm(entry)
                 _note(results, f"{RATE}/s", entry, await _paced(entry, scale.paced_seconds))
-                await entry.settled()
 
 
 async def _idle(entry: Entry, count: int) -> list[float]:

@@ -52,7 +52,7 @@ async def _measure(arena: Arena, scale: Scale, rows: list[_Row]) -> None:
     async with arena.entry(COORDINATOR) as entry:
         for agents in AGENTS:
             say(f"scaling: {agents} agents")
-            rate = (await drained(entry, scale.drained, processes=agents)).rate
+            rate = (await drained(arena, entry, scale.drained, processes=agents)).rate
             rows.append((f"drain, {agents} agents", rate, _memory(entry)))
     await _depths(arena, scale, rows)
 

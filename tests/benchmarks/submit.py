@@ -20,6 +20,7 @@ async def submit(arena: Arena, results: Results, scale: Scale) -> None:
         for number in range(scale.rounds):
             say(f"submit, round {number + 1} of {scale.rounds}")
             for entry in entries[number % len(entries) :] + entries[: number % len(entries)]:
+                await arena.calm(entry)
                 before = cpu_seconds(entry.server.pid)
                 rate, took = await submit_for(
                     entry.base_url, task_body(), seconds=scale.submit_seconds
