@@ -261,8 +261,8 @@ class Channel:
     ) -> None:
         """Returns when the broker has confirmed, where the channel has confirms on.
 
-        Raises `PublishRefused` where the broker says no (a nack, or nothing bound and
-        ``mandatory``).
+        Raises `PublishRefused` where nothing is bound and ``mandatory``, and `OutcomeUnknown` after
+        a nack.
         """
         sent = self.send(message, exchange=exchange, key=key, mandatory=mandatory)
         await asyncio.wait([sent])

@@ -5,7 +5,8 @@ apart, because only one of them may be repeated without a thought:
 
 * it returns: the broker has the message, on disk on a majority of nodes;
 * `BrokerUnavailable` (or `PublishRefused`): the broker does not have it;
-* `OutcomeUnknown`: it was sent and no answer came in time, or the connection was lost meanwhile.
+* `OutcomeUnknown`: it was sent and no answer came in time, or the connection was lost meanwhile, or
+  the broker could not store it on each of its queues.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ class Publisher:
             return OutcomeUnknown()
         try:
             confirmed(sent)
-        except PublishRefused as exc:
+        except (PublishRefused, OutcomeUnknown) as exc:
             return exc
         except OperatorError as exc:
             # A permission that was taken away may be given back: whoever publishes waits for it.
