@@ -275,9 +275,8 @@ class RunningAgent:
         if self._taking_ended is not None:
             await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
         while True:
-            self._bench.give_back_surplus(
-                all_of_it=True
-            )  # also what a broker that hung pushes late
+            # Also what a broker that hung pushes late.
+            self._bench.give_back_surplus(all_of_it=True)
             try:
                 async with asyncio.timeout(1.0):
                     while not (self._bench.idle or self._failure()):

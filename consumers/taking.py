@@ -155,10 +155,8 @@ class Taking:
         """The last look while it is fresh, else a new one."""
         age = self._loop.time() - self._looked
         if not self._sight.waiting or age >= fresh_for(self._sight.cost):
-            self._room = (
-                self._push.rooms,
-                self._bench.free,
-            )  # as it was when what waits was counted
+            # As it is when what waits is counted: what is pushed meanwhile takes none of it.
+            self._room = (self._push.rooms, self._bench.free)
             self._sight = await self._look(self._bench.free)
             self._looked = self._loop.time()
         return self._sight
