@@ -119,3 +119,16 @@ async def test_after_the_deadline_nothing_is_sent(
     ended = await publisher.publish_all(messages(2), deadline=now)
     assert kinds(ended) == [BrokerUnavailable] * 2
     assert broker.sent == []
+
+
+async def test_a_nack_is_told_as_unknown_in_the_place_of_its_message(
+    broker: FrozenBroker, publisher: Publisher
+) -> None:
+    messages = [Outgoing(Message(body=b"{}"), "tasks", "any.low", True) for _ in range(2)]
+    publishing = asyncio.create_task(publisher.publish_all(messages))
+    await eventually(lambda: len(broker.sent) == 2)
+    broker.sent[0].set_exception(OutcomeUnknown("the log has it, the queue has not"))
+    broker.sent[1].set_result(None)
+    first, second = await publishing
+    assert isinstance(first, OutcomeUnknown)
+    assert second is None
