@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from coordinator.errors import InvalidRequest
+from coordinator.protocol.limits import check_id
+from coordinator.protocol.requirements import ANY_TYPE
+
 from .context import Task
 
 __all__ = ["Handler", "HandlerFunction", "Handlers"]
@@ -36,8 +40,17 @@ class Handlers:
         self._default: Handler | None = None
 
     def add(self, task_type: str | None, function: HandlerFunction) -> None:
-        """None is the default handler. Raises `ValueError` where there is one already."""
+        """None is the default handler. Raises `ValueError` where there is one already, and
+        `InvalidRequest` for a type that cannot be announced.
+        """
         handler = Handler.of(function)
+        if task_type is not None:
+            check_id(task_type, "the type of a task", field="task_type")
+        if task_type == ANY_TYPE:
+            raise InvalidRequest(
+                f"{ANY_TYPE!r} stands for all types that nobody does: use @agent.default",
+                field="task_type",
+            )
         if task_type is None:
             if self._default is not None:
                 raise ValueError("this agent has a default handler already")
@@ -56,6 +69,11 @@ class Handlers:
     def types(self) -> list[str]:
         """The types that have a handler of their own, sorted."""
         return sorted(self._by_type)
+
+    @property
+    def announced(self) -> list[str]:
+        """As a registration tells them: the types, and `any` for a default handler."""
+        return [*self.types, *([ANY_TYPE] if self._default else [])]
 
     @property
     def any_plain(self) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, NoReturn, Self
 
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
-from coordinator.errors import ConnectionLost, OperatorError, Unavailable
+from coordinator.errors import ConnectionLost, InvalidRequest, OperatorError, Unavailable
 from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.commands import (
     CancelTask,
@@ -33,7 +33,7 @@ from coordinator.protocol.commands import (
 from coordinator.protocol.events import AgentStopped, Event
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
-from coordinator.protocol.registration import RegisterReply
+from coordinator.protocol.registration import RegisterReply, SourceOffer
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import EVENTS
 
@@ -84,9 +84,16 @@ class RunningAgent:
         self._bench = Workbench(options, handlers, instance=self.instance, outbox=self._outbox)
         self._sources = Sources(loop.time)
         self._control = Control(options.agent_id, on_command=self._obey)
-        self._cache = ReplyCache(options.cache_folder(), options.profile, amqp_url=url)
+        announced = handlers.announced
+        if not announced:
+            raise InvalidRequest(
+                'This agent has no handler: write @agent.task("the type") or @agent.default above a'
+                " function"
+            )
+        self._profile = options.profile(announced)
+        self._cache = ReplyCache(options.cache_folder(), self._profile, amqp_url=url)
         self._registration = Registration(
-            options.request(self.instance),
+            options.request(self.instance, announced),
             publisher=self._publisher,
             control=self._control,
             on_reply=self._registered,
@@ -226,9 +233,9 @@ class RunningAgent:
     def _obey(self, command: Command) -> None:
         match command:
             case ServeSources(sources=offers):
-                self._sources.replace(offer.source for offer in offers)
+                self._serve(offers)
             case ServeSource(lane=lane, priority=priority, requirements=requirements):
-                if self.options.profile.satisfies(Requirements.from_dict(requirements)):
+                if self._profile.satisfies(Requirements.from_dict(requirements)):
                     self._sources.add(Source(lane, priority))
             case LeaveSource(lane=lane, priority=priority):
                 self._sources.remove(Source(lane, priority))
@@ -248,9 +255,13 @@ class RunningAgent:
         self._heartbeat.beat_soon()
 
     def _apply(self, reply: RegisterReply) -> None:
-        self._sources.replace(offer.source for offer in reply.sources)
+        self._serve(reply.sources)
         self._bench.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
         self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
+
+    def _serve(self, offers: Iterable[SourceOffer]) -> None:
+        """None whose tasks this process has no handler for: another one may be registered by its id."""
+        self._sources.replace(offer.source for offer in offers if offer.suits(self._profile))
 
     def _sources_changed(self) -> None:
         self._bench.changed.set()

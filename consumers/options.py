@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -66,22 +67,24 @@ class AgentOptions:
                 "on_lost_connection must be 'finish' or 'cancel'", field="on_lost_connection"
             )
 
-    @property
-    def profile(self) -> Profile:
+    def profile(self, task_types: Collection[str] | None = None) -> Profile:
+        """What it can do, with handlers for ``task_types``; None for all."""
         return Profile(
             agent_id=self.agent_id,
             agent_type=self.agent_type,
             capabilities=frozenset(self.capabilities),
             services=frozenset(self.services),
+            task_types=None if task_types is None else frozenset(task_types),
         )
 
-    def request(self, instance: str) -> RegisterRequest:
-        """The request to be registered, as ``instance`` of this agent."""
+    def request(self, instance: str, task_types: Collection[str]) -> RegisterRequest:
+        """The request to be registered, as ``instance`` of this agent with handlers for ``task_types``."""
         return RegisterRequest(
             agent_id=self.agent_id,
             agent_type=self.agent_type,
             capabilities=list(self.capabilities),
             services=list(self.services),
+            task_types=list(task_types),
             endpoints=self.endpoints,
             metadata=self.metadata,
             version=self.version,

@@ -69,7 +69,7 @@ class Run:
 
     def __init__(
         self,
-        handler: Handler | None,
+        handler: Handler,
         message: TaskMessage,
         *,
         threads: Threads,
@@ -152,8 +152,6 @@ class Run:
         self._began = time.monotonic()
         handler = self._handler
         try:
-            if handler is None:
-                return _no_handler(self._message.task_type)
             if handler.asynchronous:
                 result = await handler.function(self._context)
             else:
@@ -261,14 +259,3 @@ class Run:
         for timer in (self._timer, self._progress_timer):
             if timer is not None:
                 timer.cancel()
-
-
-def _no_handler(task_type: str | None) -> Failed:
-    return Failed(
-        AttemptError(
-            type="NoHandler",
-            message=f"This agent has no handler for tasks of type {task_type!r}"
-            " and no default handler.",
-        ),
-        retryable=False,
-    )

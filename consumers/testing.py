@@ -93,7 +93,10 @@ async def run_task(
     timeout: timedelta = timedelta(seconds=30),
     interruption: Interruption = _NONE,
 ) -> Ran:
-    """Do one task the way an agent does it: with the agent's handler for its type, or a function."""
+    """Do one task the way an agent does it: with the agent's handler for its type, or a function.
+
+    Raises `LookupError` where the agent has no handler for the type: it would never be given the task.
+    """
     message = TaskMessage(
         task_id=new_id(),
         attempt=attempt,
@@ -106,7 +109,10 @@ async def run_task(
         task_token="in a test",  # noqa: S106 - nobody checks it
     )
     if isinstance(agent, Agent):
-        handler = agent.handlers.find(message.task_type)
+        found = agent.handlers.find(message.task_type)
+        if found is None:
+            raise LookupError(f"this agent has no handler for the type {message.task_type!r}")
+        handler = found
         max_bytes = agent.options.max_result_bytes
     else:
         handler, max_bytes = Handler.of(agent), MAX_RESULT_BYTES

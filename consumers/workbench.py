@@ -17,7 +17,7 @@ from typing import assert_never
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.events import RunningTask, TaskProgressed, TaskStarted
+from coordinator.protocol.events import RunningTask, TaskDeclined, TaskProgressed, TaskStarted
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 
@@ -166,6 +166,8 @@ class Workbench:
         hopeless = crash_loop(message, delivery)
         if hopeless is not None:
             self._conclude(attempt, hopeless)
+        elif self._handlers.find(message.task_type) is None:
+            self._decline(attempt)
         elif self._room:
             self._start(attempt)
         else:
@@ -204,10 +206,34 @@ class Workbench:
                 kept.append(attempt)
         self._backlog = kept
 
+    def _decline(self, attempt: Attempt) -> None:
+        """Have a coordinator put it on its queue again: no handler of this agent knows its type."""
+        message = attempt.message
+        logger.warning(
+            "given back: no handler for this type",
+            extra={"task_id": message.task_id, "task_type": message.task_type},
+        )
+        self._ending[attempt.fence] = attempt
+        self._outbox.put(
+            TaskDeclined(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._options.agent_id,
+                task_type=message.task_type,
+                republished=message.republished or 0,
+                task_token=message.task_token,
+            ),
+            receipt=attempt,
+        )
+
     # --- running ------------------------------------------------------------------------------
 
     def _start(self, attempt: Attempt) -> None:
         message = attempt.message
+        handler = self._handlers.find(message.task_type)
+        if handler is None:
+            raise ValueError(f"no handler for {message.task_type!r}")  # see `take_in`
         attempt.progress = ProgressLine(lambda progress: self._progressed(attempt, progress))
         attempt.started_at = datetime.now(UTC)
         self._running[attempt.fence] = attempt
@@ -222,7 +248,7 @@ class Workbench:
             )
         )
         attempt.run = run = Run(
-            self._handlers.find(message.task_type),
+            handler,
             message,
             threads=self._threads,
             limits=Limits.of(

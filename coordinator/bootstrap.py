@@ -27,11 +27,13 @@ from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Connection, Link
 from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.protocol.events import Event
 from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
+from coordinator.recovery.lane_mover import LaneMover
 from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.redriving import Redriver
@@ -63,6 +65,7 @@ from coordinator.registry.requests import Requests, Terms
 from coordinator.registry.retention import KeepFor, Retention
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
+from coordinator.registry.untyped_tasks import UntypedTasks
 from coordinator.settings import Settings
 from coordinator.submission.admission import Admission, MayWait
 from coordinator.submission.batch import BatchSubmitter
@@ -149,6 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         book = SourceBook()
         for source, requirements in await ledger.sources():
             book.add(source, requirements)
+        types = AnnouncedTypes(await ledger.announced_types())
         graph = _Graph(
             settings=settings,
             secret=settings.secret.encode() if settings.secret else await ledger.secret(),
@@ -158,6 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
             reading=reading,
             publisher=publisher,
             book=book,
+            types=types,
         )
         await graph.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -200,6 +205,7 @@ class _Graph:
         reading: Connection,
         publisher: Publisher,
         book: SourceBook,
+        types: AnnouncedTypes,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
@@ -230,7 +236,12 @@ class _Graph:
             ledger=ledger, agents=agents, book=book, pending=self.registry.pending
         )
         self._explainer = Explainer(
-            find=self.registry.task, agents=agents, book=book, ledger=ledger, depths=self._depths
+            find=self.registry.task,
+            agents=agents,
+            book=book,
+            types=types,
+            ledger=ledger,
+            depths=self._depths,
         )
         self._registrar = Registrar(
             agents=agents,
@@ -252,6 +263,7 @@ class _Graph:
             publisher=publisher,
             ensure=self.opener.ensure,
             secret=secret,
+            types=types,
             ready=self._can_publish,
             catch_up=catching_up.ledger,
         )
@@ -276,6 +288,7 @@ class _Graph:
             agents=agents,
             snapshots=self.snapshots,
             book=book,
+            types=types,
             commands=self.commands,
             watching=Watching(catching_up=catching_up, waiters=self.registry.waiters),
         )
@@ -295,7 +308,7 @@ class _Graph:
             depths=Depths(lambda: reading.link),
             most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
         )
-        maker = TaskMaker(secret=secret, limits=self._limits)
+        maker = TaskMaker(secret=secret, types=types, limits=self._limits)
         one_at_a_time = OneAtATime()
         self._submitter = Submitter(
             publisher=publisher,
@@ -341,6 +354,7 @@ class _Graph:
             dead=self._dead_tasks,
             publisher=publisher,
             secret=secret,
+            types=types,
             note=self.registry.note_submitted,
         )
         self._deadlines = Deadlines(
@@ -355,9 +369,18 @@ class _Graph:
             ensure=self.opener.ensure,
             publisher=publisher,
             secret=secret,
+            types=types,
             catch_up=catching_up.ledger,
             in_hand=agents.in_hand,
             after=settings.reconcile_after,
+        )
+        self._lane_mover = LaneMover(
+            book=book,
+            types=types,
+            waiting=UntypedTasks(ledger),
+            ensure=self.opener.ensure,
+            publisher=publisher,
+            catch_up=catching_up.ledger,
         )
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
@@ -418,6 +441,7 @@ class _Graph:
                 self._unrouted.session(link),
                 self._retirement.session(link),
                 self._reconciler.session(link),
+                self._lane_mover.session(link),
                 self._admission.session(link),
                 self._publisher.lost(),
             )

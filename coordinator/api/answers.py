@@ -89,6 +89,11 @@ class AgentShape(Described):
     status: AgentStatus
     capabilities: Names
     services: list[str] = Field(examples=[["task-execution"]])
+    task_types: list[str] | None = Field(
+        examples=[["keywords", "any"]],
+        description="That it has handlers for, with `any` for a default handler; null where it does not"
+        " say.",
+    )
     endpoints: dict[str, str] = Field(examples=[{"http": "http://localhost:9002"}])
     metadata: dict[str, Any] = Field(examples=[{"version": "1.0.0"}])
     last_heartbeat: Instant

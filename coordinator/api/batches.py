@@ -90,8 +90,8 @@ async def _submitted(read: Sequence[SubmitTask | Exception], wired: Services) ->
     verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in read]
     _raise_if_away(verdicts)
     warnings = {
-        wanted: await wired.explainer.warning(wanted)
-        for wanted in {wish.requirements for wish in wishes}
+        asked: await wired.explainer.warning(*asked)
+        for asked in {(wish.requirements, wish.task_type) for wish in wishes}
     }
     results = [
         _result(index, verdict, _warning(one, warnings))
@@ -133,9 +133,11 @@ def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
 
 
 def _warning(
-    read: SubmitTask | Exception, warnings: dict[Requirements, str | None]
+    read: SubmitTask | Exception, warnings: dict[tuple[Requirements, str | None], str | None]
 ) -> dict[str, str]:
-    warning = warnings[read.requirements] if isinstance(read, SubmitTask) else None
+    if not isinstance(read, SubmitTask):
+        return {}
+    warning = warnings[read.requirements, read.task_type]
     return {} if warning is None else {"warning": warning}
 
 

@@ -41,6 +41,7 @@ class ExplanationShape(Described):
     )
     lane: str = Field(examples=["cap:gpu"])
     priority: str = Field(examples=["normal"])
+    task_type: str | None = Field(description="Its `task_data.task_type`.", examples=["train"])
     requirements: dict[str, Any] = Field(examples=[{"capabilities": ["gpu"]}])
     due_at: Instant | None = Field(
         description="When it will be put on its queue, of a task that is scheduled or waits."
@@ -88,6 +89,7 @@ def _shape(found: Explanation) -> dict[str, Any]:
         "why": found.why,
         "lane": task.lane,
         "priority": task.priority.value,
+        "task_type": task.task_type,
         "requirements": task.requirements,
         "due_at": None if found.due_at is None else iso(found.due_at),
         "ahead": found.ahead,

@@ -70,6 +70,12 @@ class RegisterAgent(BaseModel):
     )
     capabilities: list[str] | None = Field(default=None, description="What it can do.")
     services: list[str] | None = Field(default=None, description="What it offers.")
+    task_types: list[str] | None = Field(
+        default=None,
+        description="The values of `task_data.task_type` that it has handlers for, with `any` for a"
+        " handler of tasks without a type or of a type that nobody announced. Without it the agent is"
+        " offered tasks of all types.",
+    )
     endpoints: dict[str, str] | None = Field(default=None, description="Name of service to URL.")
     metadata: dict[str, Any] | None = Field(default=None, description="Anything more about it.")
     version: str | None = Field(default=None, description="The agent's own version.")

@@ -36,6 +36,7 @@ def agent_shape(agent: AgentView) -> dict[str, Any]:
         "status": agent.status,
         "capabilities": agent.capabilities,
         "services": agent.services,
+        "task_types": agent.task_types,
         "endpoints": agent.endpoints,
         "metadata": agent.metadata,
         "last_heartbeat": iso(agent.last_heartbeat),

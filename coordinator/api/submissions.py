@@ -54,7 +54,7 @@ async def submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
         "message": "Task submitted successfully",
         **accepted_shape(accepted),
     }
-    warning = await wired.explainer.warning(wish.requirements)
+    warning = await wired.explainer.warning(wish.requirements, wish.task_type)
     return answer if warning is None else answer | {"warning": warning}
 
 

@@ -11,7 +11,7 @@ from coordinator.protocol.ids import new_id
 from .channel import Channel, Delivery
 from .connection import Link
 
-__all__ = ["drain"]
+__all__ = ["drain", "relay"]
 
 BATCH = 500
 IDLE = 0.05
@@ -47,6 +47,37 @@ async def drain(
         return recorded
     except QueueMissing:
         return 0
+    finally:
+        if channel.open:
+            await channel.close()
+
+
+async def relay(
+    link: Link, queue: str, send: Callable[[list[Delivery]], Awaitable[Sequence[bool]]]
+) -> None:
+    """Pass on what is in ``queue`` now, in order, and no more than that.
+
+    Each batch is given to ``send``, which says of each message whether it was confirmed elsewhere, or is
+    of no use: those are acknowledged. The others go back, and nothing more is passed on. A queue that
+    does not exist is empty.
+    """
+    channel = await link.channel(prefetch=BATCH)
+    try:
+        left = (await channel.depth(queue)).ready
+        while left > 0:
+            batch = await _take(channel, queue, min(left, BATCH))
+            if not batch:
+                return
+            gone = await send(batch)
+            if all(gone):
+                await batch[-1].ack(multiple=True)
+            else:
+                for delivery, is_gone in zip(batch, gone, strict=True):
+                    await (delivery.ack() if is_gone else delivery.give_back())
+                return
+            left -= len(batch)
+    except QueueMissing:
+        return
     finally:
         if channel.open:
             await channel.close()

@@ -25,6 +25,7 @@ from coordinator.protocol.events import (
     TaskCancelled,
     TaskCompleted,
     TaskDeadLettered,
+    TaskDeclined,
     TaskEvent,
     TaskExpired,
     TaskFailed,
@@ -37,7 +38,17 @@ from coordinator.protocol.task import Backoff, TaskMessage
 from .retry import RetryPolicy
 from .task import Runner, State, Task
 
-__all__ = ["CLEARED", "CancelOnAgent", "Effect", "Folded", "PublishAt", "Rules", "fold"]
+__all__ = [
+    "CLEARED",
+    "NO_HANDLER",
+    "CancelOnAgent",
+    "Effect",
+    "Folded",
+    "PublishAt",
+    "Rules",
+    "fold",
+    "times_declined",
+]
 
 CLEARED = "cleared"
 """The reason of a cancellation with the queue: it ends what waits there, nothing that goes on."""
@@ -82,6 +93,12 @@ class Folded:
 
 _RETRY = RetryPolicy()
 
+_DECLINED = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(minutes=5))
+"""The pause before a task is offered again that an agent gave back, because it does not know its type."""
+
+NO_HANDLER = "NoHandler"
+"""The type of the error of a task that was given back so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -90,6 +107,7 @@ class Rules:
     now: datetime
     """The coordinator's, because pauses are counted from when a failure became known."""
     retry: RetryPolicy = _RETRY
+    declined: RetryPolicy = _DECLINED
 
 
 NO_RETRY_TIME = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))
@@ -130,7 +148,7 @@ def _told_by_message(
         if data.task.not_before is not None:
             return _scheduled(folded, data.attempt, data.task.not_before)
         again = data.attempt > folded.task.failed  # what a retry would ask for is here already
-        task = _published(folded.task, data.attempt)
+        task = _published(folded.task, data.task)
         return Folded(task, () if again else folded.effects)
     after = _dead_lettered(folded.task, event, data, rules)
     return Folded(after.task, folded.effects + after.effects)
@@ -152,8 +170,11 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
         )
         if task.state is State.WAITING and task.ended_at is not None:
             return _decided(task, task.ended_at, task.outcome, rules)
-    elif message.generation == task.generation and message.attempt > task.published:
-        task = task._replace(max_attempts=message.max_attempts)
+    elif message.generation == task.generation:
+        if message.attempt > task.published:
+            task = task._replace(max_attempts=message.max_attempts)
+        if message.attempt >= task.published and message.source.lane != task.lane:
+            task = task._replace(lane=message.source.lane)  # its type has one of its own since
     return Folded(task)
 
 
@@ -162,13 +183,18 @@ def _scheduled(folded: Folded, attempt: int, due: datetime) -> Folded:
     task = folded.task
     if task.ended or max(task.published, task.started, task.failed, task.settled) > 0:
         return folded
+    if times_declined(task)[0]:
+        return folded
     scheduled = PublishAt(
         task_id=task.task_id, generation=task.generation, attempt=attempt, due=due
     )
     return Folded(task._replace(state=State.SCHEDULED), (*folded.effects, scheduled))
 
 
-def _published(task: Task, attempt: int) -> Task:
+def _published(task: Task, message: TaskMessage) -> Task:
+    attempt = message.attempt
+    if _is_known_to_be_declined(task, attempt, message.republished or 0):
+        return task  # told late of: it has left its queue again
     task = task._replace(published=max(task.published, attempt))
     if task.ended or attempt <= task.failed:
         return task
@@ -254,6 +280,55 @@ def _progressed(task: Task, event: Event, data: TaskProgressed, rules: Rules) ->
         told = {"fraction": data.fraction, "message": data.message, "at": event.time.isoformat()}
         task = task._replace(progress=told)
     return Folded(task, effects)
+
+
+def _given_back(task: Task, _event: Event, data: TaskDeclined, rules: Rules) -> Folded:
+    """No attempt: the same one is put on its queue again, later each time that nobody knows it."""
+    if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
+        return Folded(task)
+    if _is_known_to_be_declined(task, data.attempt, data.republished):
+        return Folded(task)
+    declined = times_declined(task)[0] + 1
+    gone = Runner(data.attempt, data.agent_id)
+    task = task._replace(
+        state=State.WAITING,
+        attempt=data.attempt,
+        published=min(task.published, data.attempt - 1),
+        agent_id=None,
+        started_at=None,
+        runners=tuple(runner for runner in task.runners if runner != gone),
+        error={
+            "type": NO_HANDLER,
+            "message": f"The agent {data.agent_id!r} has no handler for tasks of the type"
+            f" {data.task_type!r} and gave it back.",
+            "retryable": True,
+            "declined": declined,
+            "republished": data.republished,
+        },
+    )
+    again = PublishAt(
+        task_id=task.task_id,
+        generation=task.generation,
+        attempt=data.attempt,
+        due=rules.now + rules.declined.pause(declined, jitter=_jitter(task)),
+    )
+    return Folded(task, (again,))
+
+
+def times_declined(task: Task) -> tuple[int, int]:
+    """How often agents gave this attempt back, and the number of the message that was given back last."""
+    error = task.error or {}
+    if task.failed >= task.attempt or error.get("type") != NO_HANDLER:
+        return 0, 0
+    return int(error.get("declined", 0)), int(error.get("republished", 0))
+
+
+def _is_known_to_be_declined(task: Task, attempt: int, republished: int) -> bool:
+    """Whether this message was given back, and none after it is known to be on a queue."""
+    times, number = times_declined(task)
+    if not times or task.state is not State.WAITING:
+        return False
+    return (attempt, republished) <= (task.attempt, number)
 
 
 def _completed(task: Task, event: Event, data: TaskCompleted, _: Rules) -> Folded:
@@ -461,6 +536,7 @@ def _parts(folded: Folded) -> tuple[Task, tuple[Effect, ...]]:
 
 _FOLDS: dict[type[TaskEvent], Callable[[Task, Event, Any, Rules], Folded]] = {
     TaskStarted: _started,
+    TaskDeclined: _given_back,
     TaskProgressed: _progressed,
     TaskCompleted: _completed,
     TaskFailed: _failed,

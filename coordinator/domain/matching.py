@@ -20,9 +20,15 @@ _NOT_NOW = {
 }
 
 
-def lacks(profile: Profile, wanted: Requirements) -> list[str]:
-    """What of ``wanted`` this agent does not have, a sentence's end each; empty where it has all."""
+def lacks(profile: Profile, wanted: Requirements, task_type: str | None) -> list[str]:
+    """What of ``wanted`` this agent does not have, a sentence's end each; empty where it has all.
+
+    ``task_type`` is that of the task, announced or not.
+    """
     found: list[str] = []
+    if not profile.does(wanted.task_type):
+        kind = "without a task_type" if task_type is None else f"of the type {task_type!r}"
+        found.append(f"it has no handler for tasks {kind}")
     if wanted.agent_id not in (None, profile.agent_id):
         found.append(f"the task is for the agent {wanted.agent_id!r} alone")
     if wanted.agent_type not in (None, profile.agent_type):

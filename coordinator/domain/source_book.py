@@ -7,11 +7,11 @@ from typing import NamedTuple
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.registration import sources_hash
-from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.requirements import ANY_TYPE, Profile, Requirements
 
 __all__ = ["SourceBook", "counts"]
 
-_Traits = tuple[str, frozenset[str], frozenset[str]]
+_Traits = tuple[str, frozenset[str], frozenset[str], frozenset[str] | None]
 """All of a profile that matching looks at, but for its id: a fleet has few different ones. Of what an
 agent can do, only what some source asks for is in it, since agents may say what nobody else says."""
 
@@ -37,7 +37,7 @@ class SourceBook:
         self._requirements: dict[Source, Requirements] = {}
         self._own: dict[str, set[Source]] = {}
         self._asked: set[str] = set()
-        """Capabilities and services that sources asked for, those that are gone included."""
+        """Capabilities, services and task types that sources asked for, those that are gone included."""
         self._offers: dict[_Traits, _Offer] = {}
 
     def add(self, source: Source, requirements: Requirements) -> bool:
@@ -47,6 +47,7 @@ class SourceBook:
         self._requirements[source] = requirements
         if requirements.agent_id is None:
             self._asked.update(requirements.capabilities, requirements.services)
+            self._asked.add(requirements.task_type or ANY_TYPE)
             self._offers.clear()
         else:
             self._own.setdefault(requirements.agent_id, set()).add(source)
@@ -118,6 +119,7 @@ class SourceBook:
             profile.agent_type,
             profile.capabilities & self._asked,
             profile.services & self._asked,
+            None if profile.task_types is None else profile.task_types & self._asked,
         )
         offer = self._offers.get(traits)
         if offer is None:

@@ -36,6 +36,7 @@ __all__ = [
     "TaskCancelled",
     "TaskCompleted",
     "TaskDeadLettered",
+    "TaskDeclined",
     "TaskEvent",
     "TaskExpired",
     "TaskFailed",
@@ -114,6 +115,16 @@ class TaskStarted(_AgentsTaskEvent):
     TYPE = "task.started"
     instance: str | None = None
     """Which process of the agent: a new one each time it starts."""
+
+
+class TaskDeclined(_AgentsTaskEvent):
+    """An agent was given a task of a type that it has no handler for, and gave it back: no attempt."""
+
+    TYPE = "task.declined"
+    task_type: str | None = None
+    republished: int = Field(default=0, ge=0)
+    """As the message said that was given back."""
+    task_token: str
 
 
 class TaskProgressed(_AgentsTaskEvent):
@@ -210,6 +221,9 @@ class AgentRegistered(AgentEvent):
     agent_type: str
     capabilities: list[str] = Field(default_factory=list)
     services: list[str] = Field(default_factory=list)
+    task_types: list[str] | None = None
+    """The types of tasks that it has handlers for, with `any` for a default handler; None, or none at
+    all, where it does not say: it is offered all."""
     endpoints: dict[str, str] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
     version: str = "1.0.0"
@@ -340,6 +354,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
     model.TYPE: model
     for model in (
         TaskStarted,
+        TaskDeclined,
         TaskProgressed,
         TaskCompleted,
         TaskFailed,

@@ -1,8 +1,10 @@
 """Lanes: the queues for one distinct requirement set, one per priority.
 
-any                                    no requirements: open to every agent
+any                                    no requirements, and no type that an agent has announced
+task:keywords                          tasks of this type
 type:worker                            a worker
 type:worker+cap:analysis+cap:gpu       a worker with both capabilities
+task:train+cap:gpu                     tasks of this type, for an agent with the capability
 agent:hermes-agent                     this agent only
 any:long                               tasks that may hold their message for longer than
 `LONG_AFTER`
@@ -20,10 +22,10 @@ from .names import encode_word
 from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_asks", "lane_name"]
+__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_asks", "lane_name", "lane_serves"]
 
 OPEN_LANE = "any"
-"""The lane of tasks without requirements."""
+"""The lane of tasks without requirements, not even a type that an agent has announced."""
 
 LONG_AFTER = timedelta(minutes=10)
 """A task with a longer `timeout_seconds` goes to the lane's long queues: a message held for hours
@@ -49,6 +51,11 @@ def lane_name(requirements: Requirements, *, long: bool = False) -> str:
 _LONG = ":long"
 
 
+def lane_serves(lane: str, requirements: Requirements) -> bool:
+    """Whether ``lane`` is that of these requirements, the long one or the other."""
+    return lane in (lane_name(requirements), lane_name(requirements, long=True))
+
+
 def lane_asks(lane: str, requirements: Requirements) -> bool | None:
     """Whether the tasks of this lane ask for all of ``requirements``, and maybe more; None where its
     name may be too long to hold everything.
@@ -62,6 +69,8 @@ def lane_asks(lane: str, requirements: Requirements) -> bool | None:
 def _parts(requirements: Requirements) -> Iterator[str]:
     if requirements.agent_id:
         yield f"agent:{encode_word(requirements.agent_id)}"
+    if requirements.task_type:
+        yield f"task:{encode_word(requirements.task_type)}"
     if requirements.agent_type:
         yield f"type:{encode_word(requirements.agent_type)}"
     yield from (f"cap:{encode_word(capability)}" for capability in requirements.capabilities)

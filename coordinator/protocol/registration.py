@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,9 +12,11 @@ from .events import AgentRegistered
 from .lanes import Source
 from .names import encode_word
 from .priority import Priority
+from .requirements import Profile, Requirements
 
 __all__ = [
     "DIRECT_REPLY",
+    "MAX_TASK_TYPES",
     "REGISTER",
     "RegisterReply",
     "RegisterRequest",
@@ -22,6 +25,9 @@ __all__ = [
     "reply_allowed",
     "sources_hash",
 ]
+
+MAX_TASK_TYPES = 256
+"""Types of tasks that one agent may announce."""
 
 REGISTER = "register"
 """The AMQP `type` of a registration request."""
@@ -41,10 +47,23 @@ class SourceOffer(BaseModel):
     lane: str
     priority: Priority
     queue: str
+    requirements: dict[str, Any] | None = None
+    """What its tasks ask of an agent; None where the coordinator is of a version that does not say."""
 
     @classmethod
-    def of(cls, source: Source) -> SourceOffer:
-        return cls(lane=source.lane, priority=source.priority, queue=source.queue)
+    def of(cls, source: Source, requirements: Requirements | None = None) -> SourceOffer:
+        return cls(
+            lane=source.lane,
+            priority=source.priority,
+            queue=source.queue,
+            requirements=None if requirements is None else requirements.as_dict(),
+        )
+
+    def suits(self, profile: Profile) -> bool:
+        """Whether an agent of this profile may do its tasks, as far as is said."""
+        return self.requirements is None or profile.satisfies(
+            Requirements.from_dict(self.requirements)
+        )
 
     @property
     def source(self) -> Source:

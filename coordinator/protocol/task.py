@@ -15,7 +15,7 @@ from .message import Message
 from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe"]
+__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "task_type_of"]
 
 _LONG_AFTER = LONG_AFTER.total_seconds()
 
@@ -76,8 +76,7 @@ class TaskMessage(BaseModel):
     @property
     def task_type(self) -> str | None:
         """What kind of work it is: `task_data.task_type`, where it is a string."""
-        value = self.task_data.get("task_type")
-        return value if isinstance(value, str) else None
+        return task_type_of(self.task_data)
 
     @property
     def wanted(self) -> Requirements:
@@ -119,6 +118,12 @@ class TaskMessage(BaseModel):
             return cls.model_validate_json(message.body)
         except ValidationError as exc:
             raise MalformedMessage(f"not a task: {describe(exc)}") from exc
+
+
+def task_type_of(task_data: dict[str, Any]) -> str | None:
+    """What kind of work it is: `task_type`, where it is a string that says something."""
+    value = task_data.get("task_type")
+    return value if isinstance(value, str) and value else None
 
 
 def describe(exc: ValidationError) -> str:

@@ -39,6 +39,7 @@ __all__ = [
     "EVENTS",
     "LIVE_BINDINGS",
     "LOG",
+    "MOVING",
     "RECONCILING",
     "REQUESTS",
     "RETIRING",
@@ -173,6 +174,9 @@ def live_queue(process: str) -> QueueSpec:
 
 RETIRING = "retiring"
 """The lock of the coordinator that retires queues."""
+
+MOVING = "moving"
+"""The lock of the coordinator that moves tasks to the lane of their type."""
 
 RECONCILING = "reconciling"
 """The lock of the coordinator that looks for tasks which are missing from their queue."""

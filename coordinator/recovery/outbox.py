@@ -23,6 +23,7 @@ from enum import Enum, auto
 from typing import NoReturn, Protocol
 
 from coordinator.broker.cancelling import cancel_and_wait
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import (
     BrokerUnavailable,
     LedgerBehind,
@@ -89,6 +90,7 @@ class OutboxLoop:
         publisher: Publishes,
         ensure: Reopen,
         secret: bytes,
+        types: AnnouncedTypes,
         ready: Callable[[], bool],
         catch_up: Callable[[], Awaitable[None]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -97,6 +99,7 @@ class OutboxLoop:
         self._publisher = publisher
         self._ensure = ensure
         self._secret = secret
+        self._types = types
         self._ready = ready
         self._catch_up = catch_up
         self._now = now
@@ -176,7 +179,8 @@ class OutboxLoop:
 
     async def _publish(self, task: TaskMessage) -> _Sent:
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)
-        message = task.model_copy(update={"task_token": token}).to_message()
+        task = self._types.route(task.model_copy(update={"task_token": token}))
+        message = task.to_message()
         try:
             await self._open_lane(task)
             await self._publisher.publish(message, exchange=TASKS, key=task.source.key)

@@ -24,6 +24,7 @@ from typing import NoReturn, Protocol
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.broker.name_lock import held
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import Task
 from coordinator.errors import (
     ChannelLost,
@@ -102,6 +103,7 @@ class Reconciler:
         ensure: Reopen,
         publisher: Publishes,
         secret: bytes,
+        types: AnnouncedTypes,
         catch_up: Callable[[], Awaitable[None]],
         in_hand: Callable[[], Collection[tuple[str, int]]],
         after: timedelta,
@@ -112,6 +114,7 @@ class Reconciler:
         self._ensure = ensure
         self._publisher = publisher
         self._secret = secret
+        self._types = types
         self._catch_up = catch_up
         self._in_hand = in_hand
         self._after = after.total_seconds()
@@ -176,10 +179,11 @@ class Reconciler:
     async def _republish(self, source: Source, ones: Sequence[OvertakenTask]) -> None:
         messages = await self._overtaken.messages([one.task for one in ones])
         again = [self._again(one, messages[one.task.task_id]) for one in ones]
-        await self._ensure(source, again[0].wanted, again=True)
+        for task in {one.source: one for one in again}.values():
+            await self._ensure(task.source, task.wanted, again=True)
         ended = await asyncio.gather(
             *(
-                self._publisher.publish(task.to_message(), exchange=TASKS, key=source.key)
+                self._publisher.publish(task.to_message(), exchange=TASKS, key=task.source.key)
                 for task in again
             ),
             return_exceptions=True,
@@ -197,15 +201,17 @@ class Reconciler:
     def _again(self, one: OvertakenTask, message: TaskMessage) -> TaskMessage:
         task = one.task
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)
-        return message.model_copy(
-            update={
-                "generation": task.generation,
-                "attempt": task.attempt,
-                "not_before": None,
-                "previous_progress": task.progress,
-                "republished": one.republished + 1,
-                "task_token": token,
-            }
+        return self._types.route(
+            message.model_copy(
+                update={
+                    "generation": task.generation,
+                    "attempt": task.attempt,
+                    "not_before": None,
+                    "previous_progress": task.progress,
+                    "republished": one.republished + 1,
+                    "task_token": token,
+                }
+            )
         )
 
 

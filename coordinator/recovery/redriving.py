@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.errors import WrongState
@@ -74,6 +75,7 @@ class Redriver:
         dead: FindsDead,
         publisher: Publishes,
         secret: bytes,
+        types: AnnouncedTypes,
         note: Callable[[TaskMessage], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -81,6 +83,7 @@ class Redriver:
         self._dead = dead
         self._publisher = publisher
         self._secret = secret
+        self._types = types
         self._note = note
         self._now = now
 
@@ -143,16 +146,18 @@ class Redriver:
     ) -> TaskMessage:
         """Its deadline, if it had one, does not count any more: a person wants it done."""
         generation = task.generation + 1
-        return message.model_copy(
-            update={
-                "generation": generation,
-                "attempt": 1,
-                "task_data": message.task_data if task_data is None else task_data,
-                "not_before": due,
-                "expires_at": None,
-                "previous_progress": task.progress,
-                "task_token": task_token(self._secret, task.task_id, generation, 1),
-            }
+        return self._types.route(
+            message.model_copy(
+                update={
+                    "generation": generation,
+                    "attempt": 1,
+                    "task_data": message.task_data if task_data is None else task_data,
+                    "not_before": due,
+                    "expires_at": None,
+                    "previous_progress": task.progress,
+                    "task_token": task_token(self._secret, task.task_id, generation, 1),
+                }
+            )
         )
 
     async def _publish_all(self, tasks: Sequence[TaskMessage]) -> None:

@@ -18,6 +18,8 @@ __all__ = ["AgentFilter", "AgentIndex"]
 
 _Key = tuple[str, str]
 _NOBODY: frozenset[str] = frozenset()
+_ALL_TYPES = ""
+"""Of agents that have announced no types. No type is named so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class AgentFilter:
     """All of these."""
     services: frozenset[str] = frozenset()
     """All of these."""
+    task_type: str | None = None
+    """Has a handler for it, or has announced no types; `requirements.ANY_TYPE` asks for a default one."""
 
 
 class AgentIndex:
@@ -122,6 +126,8 @@ class AgentIndex:
             sets.append(self._having("type", wanted.agent_types))
         if wanted.statuses:
             sets.append(self._having("status", wanted.statuses))
+        if wanted.task_type is not None:
+            sets.append(self._having("task", {wanted.task_type, _ALL_TYPES}))
         if not sets:
             return self._all
         smallest, *others = sorted(sets, key=len)
@@ -153,3 +159,4 @@ def _keys(registration: AgentRegistered) -> Iterable[_Key]:
     yield "type", registration.agent_type
     yield from (("capability", name) for name in registration.capabilities)
     yield from (("service", name) for name in registration.services)
+    yield from (("task", name) for name in registration.task_types or [_ALL_TYPES])

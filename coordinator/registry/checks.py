@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from coordinator.errors import MalformedMessage, WrongToken
-from coordinator.protocol.events import Event, SourceOpened, TaskCompleted, TaskEvent, TaskFailed
+from coordinator.protocol.events import (
+    Event,
+    SourceOpened,
+    TaskCompleted,
+    TaskDeclined,
+    TaskEvent,
+    TaskFailed,
+)
 from coordinator.protocol.token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
 
@@ -23,13 +30,13 @@ def check_event(event: Event, secret: bytes) -> None:
         raise MalformedMessage(f"{data.TYPE}: an id with a character that no database takes")
     if isinstance(data, TaskEvent) and max(data.generation, data.attempt) > HIGHEST_NUMBER:
         raise MalformedMessage(f"{data.TYPE}: a generation or attempt that is out of range")
-    if isinstance(data, TaskCompleted | TaskFailed):
+    if isinstance(data, TaskCompleted | TaskFailed | TaskDeclined):
         _check_token(data, secret)
     elif isinstance(data, SourceOpened):
         opened(data)
 
 
-def _check_token(data: TaskCompleted | TaskFailed, secret: bytes) -> None:
+def _check_token(data: TaskCompleted | TaskFailed | TaskDeclined, secret: bytes) -> None:
     """The token is of the attempt that the message carries. An agent that was given the message
     after others crashed over it may count them, and then its own attempt is higher by up to the
     delivery limit.

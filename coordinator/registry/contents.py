@@ -9,12 +9,13 @@ from pydantic_core import from_json
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import Task
+from coordinator.protocol.events import TaskSubmitted
 from coordinator.protocol.task import TaskMessage
 
 from .event_rows import chunks
 from .schema import events
 
-__all__ = ["contents"]
+__all__ = ["contents", "times_republished"]
 
 
 def contents(connection: Connection, tasks: Iterable[Task]) -> dict[str, TaskMessage]:
@@ -25,4 +26,21 @@ def contents(connection: Connection, tasks: Iterable[Task]) -> dict[str, TaskMes
         for data in connection.execute(query).scalars():
             message = TaskMessage.model_validate(from_json(data)["task"])
             found[message.task_id] = message
+    return found
+
+
+def times_republished(connection: Connection, task_ids: Iterable[str]) -> dict[str, int]:
+    """How many messages told of each task that it was put on its queue again, where there are some."""
+    found: dict[str, int] = {}
+    for ids in chunks(task_ids):
+        query = (
+            sa.select(events.c.subject, sa.func.count().label("times"))
+            .where(
+                events.c.subject.in_(ids),
+                events.c.type == TaskSubmitted.TYPE,
+                events.c.id.like("%.again-%"),
+            )
+            .group_by(events.c.subject)
+        )
+        found.update((row.subject, row.times) for row in connection.execute(query))
     return found

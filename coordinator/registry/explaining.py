@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.broker.channel import Depth
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.matching import TAKES_WORK, lacks, not_now
 from coordinator.domain.source_book import SourceBook
 from coordinator.domain.task import ENDED, State
@@ -93,6 +94,7 @@ class Explainer:
         find: FindTask,
         agents: LiveAgents,
         book: SourceBook,
+        types: AnnouncedTypes,
         ledger: Ledger,
         depths: LooksAtQueues,
         monotonic: Callable[[], float] = time.monotonic,
@@ -100,16 +102,19 @@ class Explainer:
         self._find = find
         self._agents = agents
         self._book = book
+        self._types = types
         self._ledger = ledger
         self._depths = depths
         self._monotonic = monotonic
-        self._warnings: OrderedDict[Requirements, tuple[float, str | None]] = OrderedDict()
+        self._warnings: OrderedDict[tuple[Requirements, str | None], tuple[float, str | None]] = (
+            OrderedDict()
+        )
 
     async def explain(self, task_id: str) -> Explanation:
         """Raises `TaskNotFound`, `LedgerUnavailable`, or `BrokerUnavailable` for a task on a queue."""
         task = await self._find(task_id)
         state = State(task.state)
-        wanted = Requirements.from_dict(task.requirements)
+        wanted = self._types.routed(Requirements.from_dict(task.requirements), task.task_type)
         if state in ENDED or state is State.RUNNING:
             return Explanation(
                 task=task,
@@ -124,7 +129,7 @@ class Explainer:
         able, unable = self._able(wanted)
         ahead = await self._ahead(task) if state is State.QUEUED else {}
         due_at = await self._ledger.read(partial(_due_at, task))
-        warning = await self.warning(wanted)
+        warning = await self.warning(wanted.asked, task.task_type)
         now = [known for known in able if not self._why_not_now(known)]
         return Explanation(
             task=task,
@@ -134,29 +139,33 @@ class Explainer:
             able=[self._said(known, self._why_not_now(known)) for known in able[:MOST_AGENTS]],
             able_count=len(able),
             unable=[
-                self._said(known, lacks(profile_of(known.agent.registration), wanted))
+                self._said(
+                    known, lacks(profile_of(known.agent.registration), wanted, task.task_type)
+                )
                 for known in unable
             ],
             unable_count=len(self._agents) - len(able),
             warnings=[] if warning is None else [warning],
         )
 
-    async def warning(self, wanted: Requirements) -> str | None:
-        """Why a task with these requirements would wait for an agent that is not there; None where
-        one is. An answer is at most a second old.
+    async def warning(self, asked: Requirements, task_type: str | None) -> str | None:
+        """Why a task of this type, with these requirements, would wait for an agent that is not there;
+        None where one is. An answer is at most a second old.
         """
         now = self._monotonic()
-        known = self._warnings.get(wanted)
+        key = asked, task_type
+        known = self._warnings.get(key)
         if known is not None and now - known[0] < WARNING_SECONDS:
             return known[1]
-        told = await self._look_for_warning(wanted)
-        self._warnings[wanted] = now, told
-        self._warnings.move_to_end(wanted)
+        told = await self._look_for_warning(asked, task_type)
+        self._warnings[key] = now, told
+        self._warnings.move_to_end(key)
         if len(self._warnings) > REMEMBERED:
             self._warnings.popitem(last=False)
         return told
 
-    async def _look_for_warning(self, wanted: Requirements) -> str | None:
+    async def _look_for_warning(self, asked: Requirements, task_type: str | None) -> str | None:
+        wanted = self._types.routed(asked, task_type)
         found = self._find_agents(wanted)
         if any(self._agents.status(known) in TAKES_WORK for known in found):
             return None
@@ -165,20 +174,42 @@ class Explainer:
                 f"None of the {len(found)} agents that meet the requirements takes work now: the task"
                 " waits until one does."
             )
-        never = await self._ledger.read(partial(never_offered, wanted))
-        waits = "No agent that is registered now meets the requirements: the task waits for one."
-        return " ".join([waits, *never])
+        if not self._find_agents(wanted, any_type=True):
+            waits = (
+                "No agent that is registered now meets the requirements: the task waits for one."
+            )
+            return " ".join([waits, *await self._never(asked)])
+        if task_type is None:
+            return (
+                "The task has no task_type, and no agent that is registered now has a handler for such"
+                " tasks: it waits for one."
+            )
+        waits = (
+            f"No agent that is registered now has a handler for tasks of the type {task_type!r}: the"
+            " task waits for one."
+        )
+        return " ".join([waits, *await self._never(Requirements(task_type=task_type))])
 
-    def _find_agents(self, wanted: Requirements) -> list[KnownAgent]:
+    async def _never(self, asked: Requirements) -> list[str]:
+        return await self._ledger.read(partial(never_offered, asked))
+
+    def _find_agents(self, wanted: Requirements, *, any_type: bool = False) -> list[KnownAgent]:
+        """Those that have all of it; with ``any_type``, whatever types of tasks they do."""
         if wanted.agent_id is not None:
             known = self._agents.get(wanted.agent_id)
-            own = known is not None and profile_of(known.agent.registration).satisfies(wanted)
-            return [known] if known is not None and own else []
-        return self._agents.find(
-            agent_type=wanted.agent_type,
-            capabilities=wanted.capabilities,
-            services=wanted.services,
-        )
+            found = [] if known is None else [known]
+        else:
+            found = self._agents.find(
+                agent_type=wanted.agent_type,
+                capabilities=wanted.capabilities,
+                services=wanted.services,
+            )
+        profiles = ((one, profile_of(one.agent.registration)) for one in found)
+        return [
+            one
+            for one, profile in profiles
+            if (replace(profile, task_types=None) if any_type else profile).satisfies(wanted)
+        ]
 
     def _able(self, wanted: Requirements) -> tuple[list[KnownAgent], list[KnownAgent]]:
         """All that have what is asked for, and some that have not."""
@@ -239,6 +270,8 @@ def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int,
     when = "soon" if due_at is None else f"at {due_at.isoformat(timespec='seconds')}"
     if task.state == State.SCHEDULED:
         return f"Its time has not come: it will be put on its queue {when}."
+    if task.state == State.WAITING and (task.error or {}).get("declined"):
+        return f"{(task.error or {})['message']} It will be put on its queue again {when}."
     if task.state == State.WAITING:
         return f"Attempt {task.attempt} failed: the next one will be put on its queue {when}."
     waits = f"{ahead} tasks of its lane are ahead of it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,9 +13,10 @@ from pydantic_core import from_json
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import ENDED, State
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.lanes import Source, lane_serves
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
 
 from . import schema
 from .ledger import Ledger
@@ -103,5 +104,11 @@ def _of(connection: Connection, row: Any) -> Opened:
     events = schema.events.c
     query = sa.select(events.data).where(events.id == row.submission, events.agent_id == "")
     found: Sequence[str] = connection.execute(query).scalars().all()
-    wanted = from_json(found[0])["task"].get("requirements", {}) if found else {}
-    return Source(row.lane, Priority(row.priority)), Requirements.from_dict(wanted)
+    source = Source(row.lane, Priority(row.priority))
+    if not found:
+        return source, Requirements()
+    task = TaskMessage.model_validate(from_json(found[0])["task"])
+    if lane_serves(source.lane, task.wanted):
+        return source, task.wanted
+    # Its type got a lane after it was submitted.
+    return source, replace(task.wanted, task_type=task.task_type)

@@ -22,6 +22,7 @@ from . import schema
 from .availability import misconfigured, translated
 from .engines import READERS, Engines, make_engines
 from .migrations import is_prepared, prepare
+from .offered import announced_types
 from .source_rows import sources
 from .statements import insert_new
 
@@ -89,6 +90,10 @@ class Ledger:
     async def sources(self) -> list[tuple[Source, Requirements]]:
         """Every queue of tasks that was ever opened, with what it asks of an agent."""
         return await self.read(sources)
+
+    async def announced_types(self) -> set[str]:
+        """The types of tasks that any agent ever announced."""
+        return await self.read(announced_types)
 
     async def _open(self) -> None:
         pause, told = FIRST_PAUSE, ""

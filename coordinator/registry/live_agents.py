@@ -253,6 +253,7 @@ class LiveAgents:
             status=self._status(known, silence).value,
             capabilities=registration.capabilities,
             services=registration.services,
+            task_types=registration.task_types or None,
             endpoints=registration.endpoints,
             metadata=registration.metadata | ({"other_instance": other} if other else {}),
             last_heartbeat=known.heard_at,

@@ -20,6 +20,7 @@ from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.codec import decode
@@ -87,6 +88,7 @@ class LiveReader:
         agents: LiveAgents,
         snapshots: Snapshots,
         book: SourceBook,
+        types: AnnouncedTypes,
         commands: AgentCommands,
         watching: Watching,
         monotonic: Callable[[], float] = time.monotonic,
@@ -95,6 +97,7 @@ class LiveReader:
         self._agents = agents
         self._snapshots = snapshots
         self._book = book
+        self._types = types
         self._commands = commands
         self._catching_up = watching.catching_up
         self._waiters = watching.waiters
@@ -183,6 +186,8 @@ class LiveReader:
             self._catching_up.caught_up([event.id])
             return
         self._agents.apply(event)
+        if isinstance(event.data, AgentRegistered):
+            self._types.hear(event.data.task_types)
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:
             self._answer(event.data)
 
@@ -215,8 +220,12 @@ class LiveReader:
         profile = profile_of(known.agent.registration)
         if self._book.hash_for(profile) == beat.sources_hash:
             return None
-        sources = self._book.offered_to(profile)
-        return ServeSources(sources=[SourceOffer.of(source) for source in sources])
+        return ServeSources(
+            sources=[
+                SourceOffer.of(source, self._book.requirements(source))
+                for source in self._book.offered_to(profile)
+            ]
+        )
 
 
 def profile_of(registration: AgentRegistered) -> Profile:
@@ -225,4 +234,6 @@ def profile_of(registration: AgentRegistered) -> Profile:
         agent_type=registration.agent_type,
         capabilities=frozenset(registration.capabilities),
         services=frozenset(registration.services),
+        # An empty list says no more than none: many clients send one for what was never set.
+        task_types=frozenset(registration.task_types) if registration.task_types else None,
     )

@@ -18,7 +18,7 @@ from coordinator.protocol.requirements import Requirements
 from .schema import metadata
 from .statements import insert_new
 
-__all__ = ["add_offered", "never_offered", "offered"]
+__all__ = ["add_offered", "announced_types", "never_offered", "offered"]
 
 offered = sa.Table(
     "offered",
@@ -26,7 +26,7 @@ offered = sa.Table(
     sa.Column("kind", sa.String(16), primary_key=True),
     sa.Column("name", sa.String(128), primary_key=True),
 )
-"""Every agent id, type, capability and service that was ever registered."""
+"""Every agent id, type, capability, service and task type that was ever registered."""
 
 _Offer = tuple[str, str]
 
@@ -35,6 +35,7 @@ _WORDS = {
     "type": "has the type",
     "capability": "has the capability",
     "service": "has the service",
+    "task": "does tasks of the type",
 }
 
 
@@ -48,6 +49,12 @@ def add_offered(connection: Connection, events: Iterable[Event]) -> None:
     }
     rows = [{"kind": kind, "name": name} for kind, name in sorted(found)]
     insert_new(connection, offered, ["kind", "name"], rows)
+
+
+def announced_types(connection: Connection) -> set[str]:
+    """The types of tasks that any agent ever announced."""
+    query = sa.select(offered.c.name).where(offered.c.kind == "task")
+    return set(connection.execute(query).scalars())
 
 
 def never_offered(wanted: Requirements, connection: Connection) -> list[str]:
@@ -67,6 +74,7 @@ def _offers(data: AgentRegistered) -> Iterator[_Offer]:
     yield "type", data.agent_type
     yield from (("capability", name) for name in data.capabilities)
     yield from (("service", name) for name in data.services)
+    yield from (("task", name) for name in data.task_types or ())
 
 
 def _asked(wanted: Requirements) -> Iterator[_Offer]:
@@ -76,3 +84,5 @@ def _asked(wanted: Requirements) -> Iterator[_Offer]:
         yield "type", wanted.agent_type
     yield from (("capability", name) for name in wanted.capabilities)
     yield from (("service", name) for name in wanted.services)
+    if wanted.task_type is not None:
+        yield "task", wanted.task_type

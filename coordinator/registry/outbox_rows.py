@@ -11,7 +11,7 @@ then; where it is not, its message is published again under the same id, and is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,10 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from coordinator.domain.task import Task
+from coordinator.domain.law import times_declined
+from coordinator.domain.task import State, Task
 from coordinator.protocol.task import TaskMessage
 
-from .contents import contents
+from .contents import contents, times_republished
 from .ledger import Ledger
 from .schema import from_micros, micros
 from .schema import outbox as table
@@ -127,6 +128,8 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
     _delete(connection, [_key(row) for row in rows if row not in wanted])
     messages = contents(connection, [tasks[row.task_id] for row in wanted])
+    declined = [row.task_id for row in wanted if times_declined(tasks[row.task_id])[0]]
+    republished = times_republished(connection, declined)
     return [
         messages[row.task_id].model_copy(
             update={
@@ -134,17 +137,26 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
                 "attempt": row.attempt,
                 "not_before": None,
                 "previous_progress": tasks[row.task_id].progress,
+                "republished": _republished(tasks[row.task_id], republished),
             }
         )
         for row in wanted
     ]
 
 
+def _republished(task: Task, known: Mapping[str, int]) -> int | None:
+    """Which message of this attempt it is, where others of the same attempt were given back."""
+    times, number = times_declined(task)
+    return max(known.get(task.task_id, 0), number) + 1 if times else None
+
+
 def _is_wanted(row: Row[Any], task: Task | None) -> bool:
     """Whether the attempt is still to come: neither known from the log nor overtaken by an end."""
     if task is None or not task.known or task.ended or task.generation != row.generation:
         return False
-    return bool(max(task.published, task.started, task.failed, task.settled) < row.attempt)
+    # One that waits may have been started, by an agent that gave it back after that.
+    started = 0 if task.state is State.WAITING else task.started
+    return bool(max(task.published, started, task.failed, task.settled) < row.attempt)
 
 
 def _done(published: Sequence[TaskMessage], connection: Connection) -> None:

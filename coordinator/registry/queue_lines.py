@@ -18,7 +18,7 @@ from coordinator.domain.source_book import SourceBook
 from coordinator.protocol.events import Event, TaskSubmitted
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import ANY_TYPE, Requirements
 
 from . import event_rows, schema
 from .agent_index import AgentFilter
@@ -91,6 +91,7 @@ class QueueLines:
             agent_types=frozenset(filter(None, [wanted.agent_type])),
             capabilities=frozenset(wanted.capabilities),
             services=frozenset(wanted.services),
+            task_type=wanted.task_type or ANY_TYPE,
         )
         return self._agents.total(able) - self._agents.total(replace(able, statuses=_TAKES_NONE))
 

@@ -22,7 +22,7 @@ from coordinator.protocol.events import (
     EventData,
 )
 from coordinator.protocol.limits import check_id
-from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
 
 from .commands import Publishes
@@ -116,11 +116,16 @@ class Registrar:
         """What every way in must refuse; HTTP has limits of its own before."""
         check_id(request.agent_id, "agent_id", field="agent_id")
         check_agent_type(request.agent_type, self._extra_agent_types)
-        for field in ("capabilities", "services", "tags"):
-            names: list[str] = getattr(request, field)
-            if len(names) > self._max_names:
+        for field, most in (
+            ("capabilities", self._max_names),
+            ("services", self._max_names),
+            ("tags", self._max_names),
+            ("task_types", MAX_TASK_TYPES),
+        ):
+            names: list[str] = getattr(request, field) or []
+            if len(names) > most:
                 raise InvalidRequest(
-                    f"{field} has {len(names)} entries; at most {self._max_names}", field=field
+                    f"{field} has {len(names)} entries; at most {most}", field=field
                 )
             for name in names:
                 check_id(name, f"An entry of {field}", field=field)

@@ -107,7 +107,7 @@ class Requests:
         offered = self._book.offered_to(profile_of(request))
         return RegisterReply(
             registered_at=registered_at.isoformat(),
-            sources=[SourceOffer.of(source) for source in offered],
+            sources=[SourceOffer.of(one, self._book.requirements(one)) for one in offered],
             heartbeat_seconds=self._terms.heartbeat_interval.total_seconds(),
             stale_after_seconds=self._terms.stale_after.total_seconds(),
             default_timeout_seconds=self._terms.default_timeout.total_seconds(),

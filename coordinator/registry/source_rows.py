@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.events import Event, SourceOpened, SourceRetired
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import Source, lane_serves
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 
@@ -27,7 +27,7 @@ def opened(data: SourceOpened) -> tuple[Source, Requirements]:
     its lane stands for: its tasks would go to agents that must not do them.
     """
     wanted = Requirements.from_dict(data.requirements)
-    if data.lane not in (lane_name(wanted), lane_name(wanted, long=True)):
+    if not lane_serves(data.lane, wanted):
         raise MalformedMessage(
             f"{data.TYPE}: the lane {data.lane!r} is not that of its requirements"
         )

@@ -267,7 +267,7 @@ def _summary(task: Task, wanted: Requirements) -> TaskSummary:
         state=task.state.value,
         task_type=task.task_type,
         priority=cast("Priority", task.priority),
-        requirements=wanted.as_dict(),
+        requirements=wanted.asked.as_dict(),
         lane=task.lane or "",
         generation=task.generation,
         attempt=task.attempt,

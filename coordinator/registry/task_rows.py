@@ -27,8 +27,8 @@ written anew with each change of state."""
 
 
 def has_content_of(task: Task, before: Task | None) -> bool:
-    """Whether only `MOVING` columns may differ."""
-    return before is not None and task.content == before.content
+    """Whether only `MOVING` columns may differ: its lane changes once, where its type gets one."""
+    return before is not None and task.content == before.content and task.lane == before.lane
 
 
 def load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:

@@ -21,6 +21,8 @@ class AgentView:
     status: str
     capabilities: list[str]
     services: list[str]
+    task_types: list[str] | None
+    """That it has handlers for, with `any` for a default handler; None where it does not say."""
     endpoints: dict[str, str]
     metadata: dict[str, Any]
     last_heartbeat: datetime

@@ -137,7 +137,7 @@ class BatchSubmitter:
         self, ready: Iterable[_Ready], deadline: float
     ) -> dict[Source, CoordinatorError]:
         """The queues that could not be opened, and why."""
-        wanted = {one.source: one.wish.command.requirements for one in ready}
+        wanted = {one.source: one.task.wanted for one in ready}
         closed: dict[Source, CoordinatorError] = {}
         for source, requirements in wanted.items():
             try:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import Conflict
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.task import TaskMessage, task_type_of
 from coordinator.protocol.token import task_token
 
 from .limits import Limits, check_data, check_requirements, check_timeout
@@ -38,6 +39,11 @@ class SubmitTask:
     """The task's id where the data has none; None makes a new one."""
     repeated: bool = False
     """It may have been accepted before, by any coordinator, though that was not answered."""
+
+    @property
+    def task_type(self) -> str | None:
+        """Which handler is needed: `task_data.task_type`, where it is a string."""
+        return task_type_of(self.task_data)
 
     @property
     def own_id(self) -> object:
@@ -66,16 +72,20 @@ class Accepted:
 
 
 class TaskMaker:
-    """``secret`` is the key of the tokens by which agents prove that they were given a task."""
+    """``secret`` is the key of the tokens by which agents prove that they were given a task; ``types``
+    are those that agents have announced.
+    """
 
     def __init__(
         self,
         *,
         secret: bytes,
+        types: AnnouncedTypes,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._secret = secret
+        self._types = types
         self._limits = limits
         self._now = now
 
@@ -104,7 +114,7 @@ class TaskMaker:
             backoff=options.backoff,
             task_data=command.task_data,
             priority=command.priority,
-            requirements=command.requirements.as_dict(),
+            requirements=self._types.routed(command.requirements, command.task_type).as_dict(),
             submitted_at=now,
             timeout_seconds=command.timeout_seconds,
             progress_timeout_seconds=options.progress_timeout_seconds,
@@ -123,7 +133,7 @@ class TaskMaker:
         same = (
             _work(command.task_data) == _work(known.task_data)
             and command.priority == known.priority
-            and command.requirements == known.wanted
+            and command.requirements == known.wanted.asked
             and command.timeout_seconds == known.timeout_seconds
             and options.max_attempts in (None, known.max_attempts)
             and options.backoff == known.backoff

@@ -31,8 +31,9 @@ __all__ = ["MAX_LANES", "SourceOpener"]
 
 logger = logging.getLogger(__name__)
 
-MAX_LANES = 200
-"""Distinct requirement sets; each has up to five queues (ten with the long ones)."""
+MAX_LANES = 500
+"""Distinct combinations of a task type and requirements; each has up to five queues (ten with the long
+ones), as far as its priorities are used."""
 
 
 LOCK_PATIENCE = 5.0
@@ -128,8 +129,9 @@ class SourceOpener:
         }
         if self._book.lanes() + len(coming - {source.lane}) >= self._max_lanes:
             raise TooManyLanes(
-                f"{self._max_lanes} different sets of requirements are in use, which is the limit:"
-                " use one of them, or have the operator raise COORDINATOR_MAX_LANES"
+                f"{self._max_lanes} different combinations of task type and requirements are in use,"
+                " which is the limit: use one of them, or have the operator raise"
+                " COORDINATOR_MAX_LANES"
             )
 
     @asynccontextmanager

@@ -59,7 +59,7 @@ class Submitter:
         sending = outgoing(task, source)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
-        await self._ensure(source, command.requirements)
+        await self._ensure(source, task.wanted)
         try:
             await self._publish_confirmed(sending)
         except OutcomeUnknown as exc:

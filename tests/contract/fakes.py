@@ -47,6 +47,7 @@ def an_agent(**changes: Any) -> AgentView:
             status="active",
             capabilities=["data-processing", "analysis"],
             services=["task-execution"],
+            task_types=["word-count", "any"],
             endpoints={"http": "http://localhost:9002"},
             metadata={"version": "1.0.0"},
             last_heartbeat=NOW,
@@ -315,8 +316,8 @@ class Fakes:
             warnings=["No agent that ever registered has the service 'x'."],
         )
 
-    async def warning(self, wanted: Requirements) -> str | None:
-        del wanted
+    async def warning(self, asked: Requirements, task_type: str | None) -> str | None:
+        del asked, task_type
         return self.warned
 
     async def statistics(self) -> Statistics:

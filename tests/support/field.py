@@ -125,7 +125,7 @@ class Field:
         """An agent that was registered before, for ``serves`` or all queues that are open now."""
         offers = [SourceOffer.of(s) for s in (self.sources if serves is None else serves)]
         agent = Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
-        cache = ReplyCache(self.cache_dir, agent.options.profile, amqp_url=self.url)
+        cache = ReplyCache(self.cache_dir, agent.options.profile(), amqp_url=self.url)
         cache.save(RegisterReply(sources=offers))
         return agent
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.protocol.codec import encode, encode_batch, routing_key
 from coordinator.protocol.events import Event, EventData
@@ -84,6 +85,7 @@ class RegisteringSide:
             agents=self.agents,
             snapshots=self.snapshots,
             book=self.book,
+            types=AnnouncedTypes(),
             commands=self.commands,
             watching=Watching(catching_up=self.catching_up, waiters=self.registry.waiters),
         )

@@ -13,6 +13,7 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.depths import Depths
 from coordinator.broker.drain import drain
 from coordinator.broker.publisher import Publisher
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import TaskNotFound
 from coordinator.protocol import codec
@@ -49,7 +50,7 @@ class SubmittingSide:
         submitting: dict[str, Any] = {
             "ensure": self.opener.ensure,
             "tasks": self,
-            "maker": TaskMaker(secret=b"a secret of the tests"),
+            "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
             "one_at_a_time": OneAtATime(),
         }
         self.submitter = Submitter(publisher=publisher, **submitting)

@@ -69,7 +69,7 @@ def test_the_broker_is_that_of_the_agent_then_of_the_environment(
 
 def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) -> None:
     def cache_of(url: str, *capabilities: str) -> ReplyCache:
-        profile = Agent("agent/7", capabilities=capabilities).options.profile
+        profile = Agent("agent/7", capabilities=capabilities).options.profile()
         return ReplyCache(tmp_path / "new", profile, amqp_url=url)
 
     cache = cache_of("amqp://me:secret@there/v")

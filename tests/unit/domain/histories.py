@@ -15,6 +15,7 @@ from coordinator.protocol.events import (
     TaskCancelled,
     TaskCompleted,
     TaskDeadLettered,
+    TaskDeclined,
     TaskEvent,
     TaskExpired,
     TaskFailed,
@@ -86,6 +87,11 @@ def failed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more: 
     return _event(TaskFailed, seconds, agent_id=agent_id, attempt=attempt, **more)
 
 
+def declined(agent_id: str = "ada", attempt: int = 1, seconds: float = 1, **more: Any) -> Event:
+    more = {"task_token": "token", "task_type": "no-op"} | more
+    return _event(TaskDeclined, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
 def cancelled(reason: str = "requested", seconds: float = 4, **more: Any) -> Event:
     return _event(TaskCancelled, seconds, reason=reason, **more)
 
@@ -142,6 +148,18 @@ def brokers_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]
     return st.builds(dead_lettered, reasons, task_id=task_ids)
 
 
+def declines(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    """What agents say that were given a task which they do not know."""
+    return st.builds(
+        declined,
+        agent_id=_agents,
+        attempt=_attempts,
+        seconds=_seconds,
+        task_id=task_ids,
+        republished=st.integers(0, 2),
+    )
+
+
 def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
     return st.one_of(
         st.builds(submitted, task_ids, generation=st.integers(1, 2), attempt=_attempts),
@@ -149,6 +167,8 @@ def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
         agents_events(task_ids),
         coordinators_events(task_ids),
         brokers_events(task_ids),
+        declines(task_ids),
+        st.builds(submitted, task_ids, attempt=_attempts, republished=st.integers(1, 2)),
         st.builds(started, generation=st.just(2), task_id=task_ids),
         st.builds(completed, generation=st.just(2), task_id=task_ids),
     )

@@ -27,6 +27,7 @@ from tests.unit.domain.histories import (
     completed,
     coordinators_events,
     dead_lettered,
+    declined,
     expired,
     failed,
     folded,
@@ -332,6 +333,60 @@ def test_progress_proves_a_start_that_is_late_or_lost() -> None:
     task = folded(submitted(), progressed(0.5))
     assert (task.state, task.agent_id, task.starts) == (State.RUNNING, "ada", 1)
     assert folded(started(), onto=task).starts == 1
+
+
+def test_a_task_that_an_agent_does_not_know_is_offered_again_without_an_attempt_counted() -> None:
+    waiting = fold(folded(submitted()), declined(), RULES)
+    task = waiting.task
+    assert (task.state, task.attempt, task.failed, task.failures) == (State.WAITING, 1, 0, 0)
+    assert task.error is not None
+    assert "'ada' has no handler for tasks of the type 'no-op'" in task.error["message"]
+    (again,) = waiting.effects
+    assert isinstance(again, PublishAt)
+    assert (again.attempt, again.due - RULES.now <= timedelta(seconds=1)) == (1, True)
+    back = folded(submitted(republished=1), onto=task)
+    assert back.state is State.QUEUED
+    assert folded(started("bob"), completed("bob"), onto=back).state is State.COMPLETED
+
+
+def test_a_task_that_nobody_knows_is_offered_ever_more_seldom() -> None:
+    task, pauses = folded(submitted()), []
+    for number in range(12):
+        waiting = fold(task, declined(republished=number), RULES)
+        (again,) = waiting.effects
+        assert isinstance(again, PublishAt)
+        pauses.append(again.due - RULES.now)
+        task = folded(submitted(republished=number + 1), onto=waiting.task)
+    assert pauses == sorted(pauses)
+    assert timedelta(minutes=2) < pauses[-1] <= timedelta(minutes=5)
+    assert (task.attempt, task.failed, task.state) == (1, 0, State.QUEUED)
+
+
+def test_the_message_that_was_given_back_may_be_folded_after_that() -> None:
+    """The agents and the log are told by two queues that commit on their own."""
+    task = folded(declined(), submitted())
+    assert (task.state, task.known, task.published) == (State.WAITING, True, 0)
+    assert folded(submitted(republished=1), onto=task).state is State.QUEUED
+    task = folded(submitted(), declined(), declined(republished=1), submitted(republished=1))
+    assert task.state is State.WAITING
+    assert folded(submitted(republished=2), onto=task).state is State.QUEUED
+
+
+def test_an_older_attempt_that_is_given_back_changes_nothing() -> None:
+    task = folded(submitted(), started(), failed(), submitted(attempt=2))
+    assert folded(declined(attempt=1), onto=task) == task
+    ended = folded(started(attempt=2), completed(attempt=2), onto=task)
+    assert folded(declined(attempt=2), onto=ended) == ended
+
+
+def test_the_lane_is_that_of_the_newest_message() -> None:
+    moved: dict[str, Any] = {"republished": 1, "requirements": {"task_type": "no-op"}}
+    task = folded(submitted(), submitted(**moved))
+    assert (task.lane, task.state) == ("task:no-op", State.QUEUED)
+    again: dict[str, Any] = {"requirements": {"task_type": "no-op"}}
+    task = folded(submitted(), started(), failed(), submitted(attempt=2, **again))
+    assert task.lane == "task:no-op"
+    assert folded(submitted(republished=1), onto=task).lane == "task:no-op"
 
 
 def test_clocks_that_disagree_make_no_negative_wait() -> None:

@@ -30,7 +30,7 @@ ADA = Profile(
     ],
 )
 def test_everything_that_an_agent_lacks_is_named(wanted: Requirements, why: list[str]) -> None:
-    assert lacks(ADA, wanted) == why
+    assert lacks(ADA, wanted, None) == why
     assert ADA.satisfies(wanted) is (not why)
 
 

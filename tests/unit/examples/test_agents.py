@@ -184,7 +184,7 @@ async def test_the_fleet_can_do_all_that_the_demo_submits() -> None:
     works = {order.work.label: order.work for order in mixed_batch(100, lambda _: True)}
 
     for work in works.values():
-        able = [agent for agent in agents if agent.options.profile.satisfies(work.requirements)]
+        able = [agent for agent in agents if agent.options.profile().satisfies(work.requirements)]
         assert able, f"nobody can do {work.label}"
         if work.task_data.get("path") == "python":
             continue  # the whole library of Python takes seconds; the files' tests do less
@@ -196,7 +196,7 @@ def test_some_work_of_the_demo_can_be_done_by_one_agent_only() -> None:
     agents = [find_agent(member.target) for member in ready_members({})]
 
     def able(wanted: Requirements) -> int:
-        return sum(agent.options.profile.satisfies(wanted) for agent in agents)
+        return sum(agent.options.profile().satisfies(wanted) for agent in agents)
 
     counts = {able(order.work.requirements) for order in mixed_batch(40, lambda _: True)}
     assert {1, len(agents)} <= counts

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.errors import BrokerUnavailable, LedgerUnavailable, WrongState
@@ -54,6 +55,7 @@ class World:
             dead=self,
             publisher=self,
             secret=SECRET,
+            types=AnnouncedTypes(),
             note=lambda _: None,
             now=lambda: at(100),
         )

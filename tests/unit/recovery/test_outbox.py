@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.law import Rules
 from coordinator.domain.retry import RetryPolicy
 from coordinator.domain.task import Task
@@ -95,6 +96,7 @@ class World:
             publisher=self,
             ensure=self.ensure,
             secret=SECRET,
+            types=AnnouncedTypes(),
             ready=lambda: self.ready,
             catch_up=self.catch_up,
             now=lambda: self.now,

@@ -10,6 +10,7 @@ import pytest
 
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.law import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
 from coordinator.protocol.codec import decode
@@ -50,6 +51,7 @@ class World:
             ensure=self.ensure,
             publisher=self,
             secret=SECRET,
+            types=AnnouncedTypes(),
             catch_up=self.catch_up,
             in_hand=lambda: self.in_hand,
             after=AFTER,

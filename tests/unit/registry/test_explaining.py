@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from coordinator.broker.channel import Depth
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.protocol.events import Event
 from coordinator.protocol.lanes import Source
@@ -35,6 +36,7 @@ class Process:
         self.ledger = ledger
         self.agents = Fleet()
         self.book = SourceBook()
+        self.types = AnnouncedTypes()
         self.depths: dict[str, int] = {}
         registry = Registry(
             ledger=ledger,
@@ -47,6 +49,7 @@ class Process:
             find=registry.task,
             agents=self.agents,
             book=self.book,
+            types=self.types,
             ledger=ledger,
             depths=self,
             monotonic=self.agents.clock.monotonic,
@@ -61,7 +64,7 @@ class Process:
 
     async def warning(self) -> str | None:
         self.agents.pass_time(WARNING_SECONDS)
-        return await self.explainer.warning(Requirements.from_dict(GPU))
+        return await self.explainer.warning(Requirements.from_dict(GPU), None)
 
 
 @pytest.fixture
@@ -149,14 +152,14 @@ async def test_the_warning_tells_nobody_now_from_nobody_ever(process: Process) -
 
 
 async def test_a_task_for_one_agent_that_was_never_there_is_told_so(process: Process) -> None:
-    assert await process.explainer.warning(Requirements(agent_id="nobody")) == (
+    assert await process.explainer.warning(Requirements(agent_id="nobody"), None) == (
         f"{NO_AGENT} No agent that ever registered is called 'nobody'."
     )
 
 
 async def test_a_warning_is_looked_up_once_a_second(process: Process) -> None:
     wanted = Requirements.from_dict(GPU)
-    assert await process.explainer.warning(wanted) is not None
+    assert await process.explainer.warning(wanted, None) is not None
     await process.fold(registered("ada", capabilities=["gpu"]))
-    assert await process.explainer.warning(wanted) is not None
+    assert await process.explainer.warning(wanted, None) is not None
     assert await process.warning() is None

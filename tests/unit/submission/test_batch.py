@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from coordinator.broker.publisher import Outgoing
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -93,7 +94,7 @@ def batches(world: World) -> BatchSubmitter:
         publisher=world,
         ensure=world.ensure,
         tasks=world,
-        maker=TaskMaker(secret=b"a secret of the tests", now=lambda: NOW),
+        maker=TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes(), now=lambda: NOW),
         one_at_a_time=OneAtATime(),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -99,7 +100,7 @@ def submitter_over(
         publisher=broker,
         ensure=ensure or broker.ensure,
         tasks=known,
-        maker=TaskMaker(secret=SECRET, **({"now": lambda: NOW} | making)),
+        maker=TaskMaker(secret=SECRET, types=AnnouncedTypes(), **({"now": lambda: NOW} | making)),
         one_at_a_time=OneAtATime(),
     )
 

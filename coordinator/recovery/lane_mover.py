@@ -1,0 +1,190 @@
+"""Moves waiting tasks to the lane of their type, once an agent has announced it.
+
+    announced ─▶ what waits is moved, in order ─▶ settled: submissions go to the lane of the type
+                                                         ─▶ what came meanwhile is moved
+
+A queue cannot be searched: it is read to its end, and each message is published again before it is
+acknowledged, to the lane of its type or to the end of the queue that it came from. A coordinator that
+dies between leaves a task on two queues at most: the ledger knows its lane, and the next one drops the
+older message. The decision: docs/decisions/0014.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NoReturn, Protocol
+
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.broker.drain import relay
+from coordinator.broker.name_lock import held
+from coordinator.broker.publisher import Outgoing
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.source_book import SourceBook
+from coordinator.errors import (
+    ChannelLost,
+    CoordinatorError,
+    MalformedMessage,
+    OperatorError,
+    TooManyLanes,
+    Unavailable,
+)
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TASK_TYPE, TaskMessage
+from coordinator.protocol.topology import MOVING, TASKS, WORK
+
+from .ports import Reopen
+
+__all__ = ["LaneMover"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 300.0
+"""Seconds between two looks while nothing is announced: an agent that was lost may have returned a task
+to the queue that it was taken from."""
+
+AGAIN = 1.0
+"""Seconds before what could not be moved is tried again."""
+
+PATIENCE = 5.0
+"""Seconds to wait while another coordinator moves tasks."""
+
+
+class FindsUntyped(Protocol):
+    """`registry.untyped_tasks.UntypedTasks`."""
+
+    async def sources(
+        self, sources: Iterable[Source], task_types: Collection[str]
+    ) -> list[Source]: ...
+
+    async def lanes(self, task_ids: Collection[str]) -> dict[str, str]: ...
+
+
+class PublishesInOrder(Protocol):
+    """`broker.publisher.Publisher`."""
+
+    async def publish_all(
+        self, messages: Sequence[Outgoing]
+    ) -> Sequence[CoordinatorError | None]: ...
+
+
+class LaneMover:
+    """Run `session` with `Connection.keep`, after the sources were restored. ``catch_up`` is
+    `registry.catching_up.CatchingUp.ledger`.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: SourceBook,
+        types: AnnouncedTypes,
+        waiting: FindsUntyped,
+        ensure: Reopen,
+        publisher: PublishesInOrder,
+        catch_up: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._book = book
+        self._types = types
+        self._waiting = waiting
+        self._ensure = ensure
+        self._publisher = publisher
+        self._catch_up = catch_up
+
+    async def session(self, link: Link) -> NoReturn:
+        while link.open:
+            fresh = self._types.fresh
+            done = await self._try(link)
+            # Whether or not all could be moved: order is lost then, and no task.
+            self._types.settle(fresh)
+            if fresh:
+                done = await self._try(link) and done
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY if done else AGAIN):
+                    await self._types.any_fresh()
+        raise ChannelLost
+
+    async def _try(self, link: Link) -> bool:
+        try:
+            await self.look(link)
+        except (Unavailable, OperatorError) as exc:
+            if link.open:
+                logger.info("tasks are not moved to their lanes now", extra={"why": str(exc)})
+            return False
+        return True
+
+    async def look(self, link: Link) -> None:
+        """One round. Raises `Unavailable`."""
+        untyped = [
+            source
+            for source in self._book.sources()
+            if self._book.requirements(source).task_type is None
+        ]
+        if not self._types.all or not untyped:
+            return
+        await self._catch_up()
+        found = await self._waiting.sources(untyped, self._types.all)
+        if not found:
+            return
+        async with held(link, MOVING, patience=PATIENCE):
+            for source in found:
+                await relay(link, source.queue, partial(self._send, source))
+
+    async def _send(self, came: Source, batch: list[Delivery]) -> list[bool]:
+        """Put each message on the queue that it belongs on; which of them may be acknowledged."""
+        found = [self._moving(delivery) for delivery in batch]
+        lanes = await self._waiting.lanes([task.task_id for task in found if task is not None])
+        sending: list[Outgoing] = []
+        places: list[int] = []
+        opened: set[Source] = set()
+        for place, (delivery, task) in enumerate(zip(batch, found, strict=True)):
+            if task is None:
+                again = delivery.message.republished()
+                sending.append(Outgoing(again, WORK, came.key, mandatory=True))
+            elif lanes.get(task.task_id) == task.source.lane:
+                continue  # moved before, by a coordinator that could not acknowledge it any more
+            else:
+                if task.source not in opened:
+                    await self._open(task.source, task.wanted)
+                    opened.add(task.source)
+                sending.append(Outgoing(task.to_message(), TASKS, task.source.key))
+            places.append(place)
+        gone = [True] * len(batch)
+        ended = await self._publisher.publish_all(sending)
+        for place, error in zip(places, ended, strict=True):
+            gone[place] = error is None
+        logger.info(
+            "moved tasks to the lane of their type",
+            extra={"queue": came.queue, "moved": sum(task is not None for task in found)},
+        )
+        return gone
+
+    def _moving(self, delivery: Delivery) -> TaskMessage | None:
+        """The message that is sent to the lane of its type; None for one that stays where it is."""
+        if delivery.message.type != TASK_TYPE:
+            return None
+        try:
+            task = TaskMessage.from_message(delivery.message)
+        except MalformedMessage:
+            return None
+        if task.task_type not in self._types:
+            return None
+        wanted = replace(task.wanted, task_type=task.task_type)
+        return task.model_copy(
+            update={
+                "requirements": wanted.as_dict(),
+                "republished": (task.republished or 0) + 1,
+            }
+        )
+
+    async def _open(self, source: Source, wanted: Requirements) -> None:
+        try:
+            await self._ensure(source, wanted, again=False)
+        except TooManyLanes:
+            # The limit is for what is submitted; this was accepted while there was room.
+            await self._ensure(source, wanted, again=True)
