@@ -180,9 +180,9 @@ class Settings(BaseSettings):
     """The same for their bytes, estimated from the sizes of those submitted lately. Well below what
     the broker's disk has free above its alarm; 0 is no limit."""
 
-    max_lanes: int = Field(default=200, ge=1)
-    """Distinct requirement sets with queues of their own: each costs up to ten queues. Tasks for
-    one agent (`requirements.agent_id`) are not counted."""
+    max_lanes: int = Field(default=500, ge=1)
+    """Distinct combinations of task type and requirements with queues of their own: each costs up to
+    ten queues. Tasks for one agent (`requirements.agent_id`) are not counted."""
 
     retire_lanes_after: DurationOrZero = timedelta(days=7)
     """Seconds without a task after which a queue of tasks is given up, to make room for others; its
