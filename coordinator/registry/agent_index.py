@@ -105,17 +105,21 @@ class AgentIndex:
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
+        task_type: str | None = None,
     ) -> AbstractSet[str]:
-        """The ids of those that have all of it."""
+        """The ids of those that have all of it; see `AgentFilter.task_type`."""
         keys: list[_Key] = [("capability", name) for name in capabilities]
         keys += (("service", name) for name in services)
         if agent_type is not None:
             keys.append(("type", agent_type))
         if status is not None:
             keys.append(("status", status))
-        if not keys:
+        sets = [self._ids.get(key, _NOBODY) for key in keys]
+        if task_type is not None:
+            sets.append(self._having("task", {task_type, _ALL_TYPES}))
+        if not sets:
             return self._all
-        smallest, *others = sorted((self._ids.get(key, _NOBODY) for key in keys), key=len)
+        smallest, *others = sorted(sets, key=len)
         return smallest.intersection(*others)
 
     def select(self, wanted: AgentFilter) -> AbstractSet[str]:

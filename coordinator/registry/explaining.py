@@ -21,7 +21,7 @@ from coordinator.domain.source_book import SourceBook
 from coordinator.domain.task import ENDED, State
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import ANY_TYPE, Requirements
 
 from . import schema
 from .known_agent import KnownAgent
@@ -197,19 +197,13 @@ class Explainer:
         """Those that have all of it; with ``any_type``, whatever types of tasks they do."""
         if wanted.agent_id is not None:
             known = self._agents.get(wanted.agent_id)
-            found = [] if known is None else [known]
-        else:
-            found = self._agents.find(
-                agent_type=wanted.agent_type,
-                capabilities=wanted.capabilities,
-                services=wanted.services,
-            )
-        profiles = ((one, profile_of(one.agent.registration)) for one in found)
-        return [
-            one
-            for one, profile in profiles
-            if (replace(profile, task_types=None) if any_type else profile).satisfies(wanted)
-        ]
+            return [known] if known is not None and _suits(known, wanted, any_type) else []
+        return self._agents.find(
+            agent_type=wanted.agent_type,
+            capabilities=wanted.capabilities,
+            services=wanted.services,
+            task_type=None if any_type else wanted.task_type or ANY_TYPE,
+        )
 
     def _able(self, wanted: Requirements) -> tuple[list[KnownAgent], list[KnownAgent]]:
         """All that have what is asked for, and some that have not."""
@@ -239,6 +233,11 @@ class Explainer:
         }
         ahead[task.priority.value] = await self._ledger.read(partial(_before, task))
         return ahead
+
+
+def _suits(known: KnownAgent, wanted: Requirements, any_type: bool) -> bool:
+    profile = profile_of(known.agent.registration)
+    return (replace(profile, task_types=None) if any_type else profile).satisfies(wanted)
 
 
 def _before(task: TaskView, connection: Connection) -> int:

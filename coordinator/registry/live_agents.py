@@ -282,11 +282,16 @@ class LiveAgents:
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
+        task_type: str | None = None,
     ) -> list[KnownAgent]:
-        """Every agent that has all of it, by id."""
+        """Every agent that has all of it, by id; see `AgentFilter.task_type`."""
         self.look()
         found = self._index.find(
-            status=status, agent_type=agent_type, capabilities=capabilities, services=services
+            status=status,
+            agent_type=agent_type,
+            capabilities=capabilities,
+            services=services,
+            task_type=task_type,
         )
         return [self._agents[agent_id] for agent_id in sorted(found)]
 
