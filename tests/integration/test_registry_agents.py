@@ -123,10 +123,13 @@ async def test_an_agent_registers_over_the_broker_and_is_told_its_queues(
     plain, gpu = await Caller.opened(side, "ada"), await Caller.opened(side, "bob")
     reply = await plain.register()
     assert reply.error is None
-    assert reply.sources == [SourceOffer.of(OPEN)]
+    assert reply.sources == [SourceOffer.of(OPEN, Requirements())]
     assert (reply.heartbeat_seconds, reply.stale_after_seconds) == (10.0, 60.0)
     reply = await gpu.register(capabilities=["gpu"], slots=2)
-    assert reply.sources == [SourceOffer.of(GPU_SOURCE), SourceOffer.of(OPEN)]
+    assert reply.sources == [
+        SourceOffer.of(GPU_SOURCE, GPU),
+        SourceOffer.of(OPEN, Requirements()),
+    ]
     assert [one.agent_id for one in side.registry.discover(capabilities=["gpu"])] == ["bob"]
 
 
@@ -183,7 +186,7 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     await caller.beat(sequence=1, sources_hash=sources_hash([OPEN]))
     await caller.beat(sequence=2, sources_hash="another")
     command = await caller.command()
-    assert command == ServeSources(sources=[SourceOffer.of(OPEN)])
+    assert command == ServeSources(sources=[SourceOffer.of(OPEN, Requirements())])
     for sequence in (3, 4, 5):  # told at most once in a few seconds
         await caller.beat(sequence=sequence, sources_hash="another", status="draining")
     await eventually(lambda: side.registry.agent_now("ada").status == "draining")
