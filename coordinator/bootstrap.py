@@ -58,6 +58,7 @@ from coordinator.registry.overdue import OverdueTasks
 from coordinator.registry.overtaken import OvertakenTasks
 from coordinator.registry.projector import Projector, Told
 from coordinator.registry.queue_lines import QueueLines
+from coordinator.registry.queue_probe import QueueProbe
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
@@ -243,10 +244,12 @@ class _Graph:
             ledger=ledger,
             depths=self._depths,
         )
+        self._queue_probe = QueueProbe(agents=agents, publisher=publisher, ready=self._can_publish)
         self._registrar = Registrar(
             agents=agents,
             publisher=publisher,
             hear=catching_up.live,
+            has_queue=self._queue_probe.ask,
             extra_agent_types=settings.extra_agent_types,
             max_names=settings.max_capabilities,
         )
@@ -421,6 +424,7 @@ class _Graph:
             self._reading.keep(self._session),
             self.snapshots.run(),
             self._silent_agents.run(),
+            self._queue_probe.run(),
             self._outbox.run(),
             self._deadlines.run(),
             self._ticks.run(),

@@ -180,6 +180,7 @@ def _commands() -> Lines:
         commands.ServeSources,
         commands.RegisterAgain,
         commands.DrainAgent,
+        commands.Probe,
     ):
         yield f"| `{model.TYPE}` | {_fields(model)} | {_first_line(model)} |"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
 from coordinator.domain.agent_words import check_status
 from coordinator.protocol.registration import RegisterRequest
@@ -26,10 +26,18 @@ from .rendering import Answer, iso, timestamp
 from .schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
 from .services import Wired
 from .shapes import agent_shape
+from .unknown_keys import unknown_keys_of, with_warnings
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/agents", tags=["Agents"], route_class=Endpoint)
+
+TAKES_NOTHING = (
+    "The agent is known and takes no tasks: it has no control queue on the broker, and speaking HTTP"
+    " alone is not listening. How to listen is in docs/guides/agents-in-other-languages.md; it counts"
+    " as soon as its queue is there."
+)
+"""The warning of a registration."""
 
 AgentId = Annotated[
     str, Path(description="The agent's id, URL-encoded.", examples=["hermes-agent"])
@@ -41,18 +49,21 @@ AgentId = Annotated[
     summary="Register an agent",
     responses=responses("register_agent", Registered, 413, 422, 503),
 )
-async def register_agent(body: RegisterAgent, wired: Wired) -> Answer:
+async def register_agent(body: RegisterAgent, request: Request, wired: Wired) -> Answer:
     """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
-    broker and need not call this.
+    broker and need not call this. One that has no control queue on the broker takes no tasks: a
+    `warning` says so, and names keys of the request that are unknown and were ignored.
     """
     check_registration(body, wired.limits)
-    registered_at = await wired.registrar.register(_request(body))
+    registered_at, has_queue = await wired.registrar.register_over_http(_request(body))
+    unknown = await unknown_keys_of(request, RegisterAgent)
     return Answer(
         {
             "status": "success",
             "message": f"Agent {body.agent_id} registered successfully",
             "agent_id": body.agent_id,
             "registered_at": iso(registered_at),
+            **with_warnings(TAKES_NOTHING if has_queue is False else None, unknown),
         }
     )
 
@@ -62,8 +73,11 @@ async def register_agent(body: RegisterAgent, wired: Wired) -> Answer:
     summary="Find agents",
     responses=responses("discover_agents", Discovered, 413, 422),
 )
-async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> Answer:
-    """The agents that match every filter given; all agents where none is. A value that nobody has
+async def discover_agents(
+    request: Request, wired: Wired, body: DiscoverAgents | None = None
+) -> Answer:
+    """The agents that match every filter given; all agents where none is. The best health first, then
+    by id; `total` says how many there are where `limit` leaves some out. A value that nobody has
     matches nobody, which is no error.
     """
     query = body or DiscoverAgents()
@@ -72,13 +86,18 @@ async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> A
         agent_type=query.agent_type,
         capabilities=query.capabilities or (),
         services=query.services or (),
+        tags=query.tags or (),
+        min_health_score=query.min_health_score or 0,
     )
+    shown = found[: query.limit]
     return Answer(
         {
             "status": "success",
             "query": query.model_dump(exclude_none=True),
-            "agents": [agent_shape(agent) for agent in found],
-            "count": len(found),
+            "agents": [agent_shape(agent) for agent in shown],
+            "count": len(shown),
+            **({"total": len(found)} if len(shown) < len(found) else {}),
+            **with_warnings(await unknown_keys_of(request, DiscoverAgents)),
             "timestamp": timestamp(),
         }
     )
@@ -89,7 +108,9 @@ async def discover_agents(wired: Wired, body: DiscoverAgents | None = None) -> A
     summary="Declare an agent's status",
     responses=responses("update_agent_status", StatusUpdated, 404, 413, 422, 503),
 )
-async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wired) -> Answer:
+async def update_agent_status(
+    agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired
+) -> Answer:
     """A declared status is one thing and silence another: an agent that is not heard of becomes
     `stale` whatever was declared.
     """
@@ -102,6 +123,7 @@ async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wire
             "agent_id": agent_id,
             "new_status": status.value,
             "updated_at": iso(updated_at),
+            **with_warnings(await unknown_keys_of(request, UpdateStatus)),
         }
     )
 
@@ -111,7 +133,9 @@ async def update_agent_status(agent_id: AgentId, body: UpdateStatus, wired: Wire
     summary="Give a sign of life",
     responses=responses("agent_heartbeat", HeartbeatAnswer, 404, 413, 422, 503),
 )
-async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | None = None) -> Answer:
+async def agent_heartbeat(
+    agent_id: AgentId, request: Request, wired: Wired, body: Heartbeat | None = None
+) -> Answer:
     """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
     heartbeats over the broker.
     """
@@ -125,6 +149,7 @@ async def agent_heartbeat(agent_id: AgentId, wired: Wired, body: Heartbeat | Non
             "message": f"Heartbeat received from {agent_id}",
             "agent_id": agent_id,
             "heartbeat_at": iso(heard_at),
+            **with_warnings(await unknown_keys_of(request, Heartbeat)),
         }
     )
 

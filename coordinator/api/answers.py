@@ -36,6 +36,7 @@ __all__ = [
     "TaskAnswer",
     "TaskDeletedAnswer",
     "TaskStatusAnswer",
+    "Warned",
 ]
 
 Success = Literal["success"]
@@ -51,6 +52,14 @@ Instant = Annotated[
 AgentStatus = Annotated[
     str,
     Field(examples=["active"], description=f"One of: {', '.join(_Status)}."),
+]
+Warned = Annotated[
+    str | None,
+    Field(
+        default=None,
+        description="Which keys of the request are unknown and were ignored.",
+        examples=["These unknown keys were ignored: 'priorty' (did you mean 'priority'?)."],
+    ),
 ]
 Names = Annotated[list[str], Field(examples=[["data-processing", "analysis"]])]
 
@@ -87,6 +96,10 @@ class AgentShape(Described):
     agent_id: AgentId
     agent_type: str = Field(examples=["worker"])
     status: AgentStatus
+    listening: bool = Field(
+        description="Whether it takes tasks, now or when a slot is free: its status lets it, and it has"
+        " a control queue on the broker. Who speaks HTTP alone has none."
+    )
     capabilities: Names
     services: list[str] = Field(examples=[["task-execution"]])
     task_types: list[str] | None = Field(
@@ -109,6 +122,11 @@ class Registered(Described):
     message: str = Field(examples=["Agent hermes-agent registered successfully"])
     agent_id: AgentId
     registered_at: Instant
+    warning: str | None = Field(
+        default=None,
+        description="That the agent has no control queue on the broker, and so takes no tasks; which"
+        " keys of the request are unknown and were ignored.",
+    )
 
 
 class Discovered(Described):
@@ -117,8 +135,12 @@ class Discovered(Described):
         description="The filters that were given.",
         examples=[{"status": "active", "agent_type": "worker"}],
     )
-    agents: list[AgentShape]
-    count: int = Field(examples=[1])
+    agents: list[AgentShape] = Field(description="The best health first, then by id.")
+    count: int = Field(description="How many are in the answer.", examples=[1])
+    total: int | None = Field(
+        default=None, description="How many match, where `limit` left some of them out."
+    )
+    warning: Warned
     timestamp: Instant
 
 
@@ -134,6 +156,7 @@ class StatusUpdated(Described):
     agent_id: AgentId
     new_status: AgentStatus
     updated_at: Instant
+    warning: Warned
 
 
 class HeartbeatAnswer(Described):
@@ -141,6 +164,7 @@ class HeartbeatAnswer(Described):
     message: str = Field(examples=["Heartbeat received from hermes-agent"])
     agent_id: AgentId
     heartbeat_at: Instant
+    warning: Warned
 
 
 class DrainAnswer(Described):
@@ -169,7 +193,8 @@ class Submitted(Described):
     submitted_at: Instant
     warning: str | None = Field(
         default=None,
-        description="Where no agent is there that could do it.",
+        description="Where no agent is there that could do it, or where keys of the request are"
+        " unknown and were ignored.",
         examples=[
             "No agent that is registered now meets the requirements: the task waits for one."
         ],
@@ -207,6 +232,7 @@ class BatchSubmitted(Described):
     rejected: int = Field(examples=[0])
     unknown: int = Field(examples=[0])
     results: list[VerdictShape] = Field(description="In the order of the request.")
+    warning: Warned
     timestamp: Instant
 
 
@@ -260,6 +286,7 @@ class CancelledAnswer(Described):
     task_id: TaskId
     was: str = Field(description="The state that it was in.", examples=["queued"])
     cancelled_at: Instant
+    warning: Warned
 
 
 class TaskDeletedAnswer(Described):
@@ -276,6 +303,7 @@ class RedrivenAnswer(Described):
     was: str = Field(description="The state that it was in.", examples=["dead"])
     generation: int = Field(examples=[2])
     due_at: Instant
+    warning: Warned
 
 
 class RedrivenManyAnswer(Described):
@@ -333,6 +361,9 @@ class LoadBalancerStats(Described):
     failed_assignments: int
     success_rate: float
     active_agents: int = Field(description="Agents that are active or busy.")
+    listening_agents: int = Field(
+        description="Agents that take tasks from the broker, now or when a slot is free."
+    )
     agent_weights: int = Field(description="Agents with a weight set.")
     avg_agent_load: float = Field(description="Running tasks per live agent.")
 
@@ -378,7 +409,8 @@ class QueueShape(Described):
     ready: int = Field(description="Tasks that wait.")
     oldest_waiting_seconds: float | None = _OLDEST
     listening: int = Field(
-        description="Agents that may do its tasks and take work, now or when a slot is free."
+        description="Agents that may do its tasks, have a control queue on the broker and take work,"
+        " now or when a slot is free."
     )
     consumers: int = Field(description="Of the queue itself, as the broker counts them.")
 

@@ -60,7 +60,8 @@ report is what these endpoints answer.
 
 * A task that was answered 200 is on disk at the broker and will be done, or its end is recorded.
 * `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
-* Unknown keys are ignored, and `null` is as good as leaving a key out.
+* Unknown keys of a body are ignored, and named in the answer's `warning`; `null` is as good as
+  leaving a key out. Unknown query parameters are a 422 wherever there are any, and ignored elsewhere.
 * Every path also answers below `/v1`.
 """
 
@@ -137,7 +138,7 @@ async def _outside_endpoints(request: Request, exc: Exception) -> Answer:
 def _sentence(request: Request, exc: HTTPException) -> str:
     path = request.scope["path"]
     if exc.status_code == 404:
-        return f"There is nothing at {path}: see /docs"
+        return f"Path not found: there is nothing at {path}, see /docs"
     if exc.status_code == 405:
         allowed = (exc.headers or {}).get("Allow", "another method")
         return f"{request.method} is not possible at {path}: use {allowed}"

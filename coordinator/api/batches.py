@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -33,6 +33,7 @@ from .rendering import Answer, timestamp
 from .schemas import BatchBody, SubmitTaskBody
 from .services import Services, Wired
 from .submissions import accepted_shape, command, trace
+from .unknown_keys import unknown_keys, unknown_keys_of, with_warnings
 
 __all__ = ["MOST_TASKS", "router"]
 
@@ -40,6 +41,15 @@ MOST_TASKS = 1000
 """Tasks in one request."""
 
 router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """What `unknown_keys` has to say of a batch."""
+
+    whole: str | None
+    each: Sequence[str | None]
+    """Of its tasks, in order."""
 
 
 @router.post(
@@ -68,8 +78,12 @@ async def submit_batch(
         )
     traceparent = trace(request.headers.get("traceparent", ""))
     read = [_read(raw, traceparent, wired.max_body_bytes) for raw in body.tasks]
+    ignored = Ignored(
+        whole=await unknown_keys_of(request, BatchBody),
+        each=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
+    )
     if key is None:
-        return Answer((await _submitted(read, wired)).body)
+        return Answer((await _submitted(read, wired, ignored)).body)
 
     async def work(claim: Claim) -> Worked:
         ours = [
@@ -78,12 +92,14 @@ async def submit_batch(
             else one
             for index, one in enumerate(read)
         ]
-        return await _submitted(ours, wired)
+        return await _submitted(ours, wired, ignored)
 
     return await once(key, request, wired, operation="submit batch", work=work)
 
 
-async def _submitted(read: Sequence[SubmitTask | Exception], wired: Services) -> Worked:
+async def _submitted(
+    read: Sequence[SubmitTask | Exception], wired: Services, ignored: Ignored
+) -> Worked:
     """Raises `BrokerUnavailable` where the broker is away and nothing was accepted."""
     wishes = [one for one in read if isinstance(one, SubmitTask)]
     told = iter(await wired.batches.submit_all(wishes))
@@ -94,14 +110,22 @@ async def _submitted(read: Sequence[SubmitTask | Exception], wired: Services) ->
         for asked in {(wish.requirements, wish.task_type) for wish in wishes}
     }
     results = [
-        _result(index, verdict, _warning(one, warnings))
-        for index, (one, verdict) in enumerate(zip(read, verdicts, strict=True))
+        _result(index, verdict, with_warnings(_warning(one, warnings), unknown))
+        for index, (one, verdict, unknown) in enumerate(
+            zip(read, verdicts, ignored.each, strict=True)
+        )
     ]
     counts = {
         status: sum(result["status"] == status for result in results)
         for status in ("accepted", "rejected", "unknown")
     }
-    body = {"status": "success", **counts, "results": results, "timestamp": timestamp()}
+    body = {
+        "status": "success",
+        **counts,
+        "results": results,
+        **with_warnings(ignored.whole),
+        "timestamp": timestamp(),
+    }
     return Worked(body=body, final=not any(status_of(one) >= 500 for one in _wrong(verdicts)))
 
 
@@ -134,11 +158,8 @@ def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
 
 def _warning(
     read: SubmitTask | Exception, warnings: dict[tuple[Requirements, str | None], str | None]
-) -> dict[str, str]:
-    if not isinstance(read, SubmitTask):
-        return {}
-    warning = warnings[read.requirements, read.task_type]
-    return {} if warning is None else {"warning": warning}
+) -> str | None:
+    return warnings[read.requirements, read.task_type] if isinstance(read, SubmitTask) else None
 
 
 def _result(index: int, verdict: Verdict | Exception, warning: dict[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
 from .error_table import answer_error
+from .query_names import check_query_names, query_names
 
 __all__ = ["Endpoint"]
 
@@ -20,22 +21,31 @@ class StrictRequest(Request):
     all of which Python's own reader lets through to places where they cannot be written again.
     """
 
+    _read: tuple[Any] | None = None
+
     async def json(self) -> Any:
-        body = await self.body()
-        try:
-            return from_json(body, allow_inf_nan=False)
-        except ValueError as exc:
-            raise json.JSONDecodeError(str(exc), "", 0) from exc
+        if self._read is None:
+            body = await self.body()
+            try:
+                self._read = (from_json(body, allow_inf_nan=False),)
+            except ValueError as exc:
+                raise json.JSONDecodeError(str(exc), "", 0) from exc
+        return self._read[0]
 
 
 class Endpoint(APIRoute):
-    """A route whose errors, expected or not, become answers by `error_table`, under its name."""
+    """A route whose errors, expected or not, become answers by `error_table`, under its name. One that
+    answers a GET and knows query parameters refuses others.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        known = query_names(self.dependant) if "GET" in (self.methods or ()) else frozenset[str]()
 
         async def answer(request: Request) -> Response:
             try:
+                if known:
+                    check_query_names(request.query_params, known)
                 return await handle(StrictRequest(request.scope, request.receive))
             except Exception as exc:  # noqa: BLE001 - answered, and logged where nobody expected it
                 return answer_error(exc, self.name)

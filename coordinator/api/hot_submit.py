@@ -17,6 +17,7 @@ from .error_table import answer_error
 from .schemas import SubmitTaskBody
 from .services import Services
 from .submissions import command, submitted, trace
+from .unknown_keys import unknown_keys
 
 __all__ = ["HotSubmit"]
 
@@ -45,13 +46,15 @@ class HotSubmit:
         messages = [await receive()]
         try:
             content = await self._content(messages, receive)
-            body = SubmitTaskBody.model_validate(from_json(content, allow_inf_nan=False))
+            raw = from_json(content, allow_inf_nan=False)
+            body = SubmitTaskBody.model_validate(raw)
             wish = command(body, trace(traceparent))
+            unknown = unknown_keys(raw, SubmitTaskBody)
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
             await self._ordinary(scope, _again(messages, receive), send)
             return
         try:
-            answer = await submitted(wish, self._services)
+            answer = await submitted(wish, self._services, unknown)
         except Exception as exc:  # noqa: BLE001 - as every endpoint answers its errors
             await answer_error(exc, ENDPOINT)(scope, receive, send)
             return

@@ -1,6 +1,6 @@
 """What may be asked for of the answers that come in pages: filters, the size of a page, its place.
 
-A parameter that is not named here is refused: a filter that is misspelt would match everything.
+A parameter that is not named here is refused, see `query_names`.
 """
 
 from __future__ import annotations
@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.task import State
-from coordinator.errors import InvalidRequest
 from coordinator.protocol.priority import Priority
 from coordinator.registry.agent_index import AgentFilter
 from coordinator.registry.task_filter import TaskFilter
 
-__all__ = ["AgentQuery", "AgentsTaskQuery", "PageQuery", "TaskQuery", "WaitQuery", "check_names"]
+__all__ = ["AgentQuery", "AgentsTaskQuery", "PageQuery", "TaskQuery", "WaitQuery"]
 
 LARGEST_PAGE = 200
 LONGEST_WAIT = 60
@@ -97,6 +95,9 @@ class AgentQuery(PageQuery):
     agent_type: list[Text] = Field(default=[], description="One of these types.")
     capability: list[Text] = Field(default=[], description="It has all of these.")
     service: list[Text] = Field(default=[], description="It has all of these.")
+    listening: bool | None = Field(
+        default=None, description="Whether it takes tasks from the broker."
+    )
 
     def filter(self) -> AgentFilter:
         return AgentFilter(
@@ -104,6 +105,7 @@ class AgentQuery(PageQuery):
             agent_types=frozenset(self.agent_type),
             capabilities=frozenset(self.capability),
             services=frozenset(self.service),
+            listening=self.listening,
         )
 
 
@@ -115,13 +117,3 @@ class WaitQuery(BaseModel):
     timeout: float = Field(
         default=30, ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds."
     )
-
-
-def check_names(request: Request, query: BaseModel) -> None:
-    """Raises `InvalidRequest` for a parameter that ``query`` does not have."""
-    known = type(query).model_fields
-    for name in request.query_params:
-        if name not in known:
-            raise InvalidRequest(
-                f"{name}: there is no such filter here: use {', '.join(sorted(known))}", field=name
-            )

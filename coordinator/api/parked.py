@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from coordinator.errors import ParkedNotFound
 
@@ -12,7 +12,7 @@ from . import cursors
 from .documented import responses
 from .endpoint import Endpoint
 from .page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
-from .page_queries import PageQuery, check_names
+from .page_queries import PageQuery
 from .path_segments import SEGMENT
 from .rendering import Answer, timestamp
 from .services import Wired
@@ -27,14 +27,11 @@ router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
     summary="List parked messages",
     responses=responses("list_parked", ParkedPageAnswer, 422, 503),
 )
-async def list_parked(
-    query: Annotated[PageQuery, Query()], request: Request, wired: Wired
-) -> Answer:
+async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> Answer:
     """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
     not of a known shape, in the name of another agent, with a token that is not the task's. They
     changed nothing.
     """
-    check_names(request, query)
     page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
     return Answer(
         {

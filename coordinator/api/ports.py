@@ -134,6 +134,8 @@ class Queries(Protocol):
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        min_health_score: float = 0,
     ) -> Sequence[AgentView]: ...
 
     async def task(self, task_id: str) -> TaskView: ...
@@ -193,7 +195,9 @@ class KeepsSchedules(Protocol):
 class CommandsAgents(Protocol):
     """`registry`: what is done about an agent, each with the instant at which it was."""
 
-    async def register(self, request: RegisterRequest) -> datetime: ...
+    async def register_over_http(
+        self, request: RegisterRequest
+    ) -> tuple[datetime, bool | None]: ...
 
     async def heartbeat(
         self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from coordinator.domain.cron import Missed
@@ -14,7 +14,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.submission.making import SubmitTask
 
-from .answers import Described, Instant, Success, TaskId
+from .answers import Described, Instant, Success, TaskId, Warned
 from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
@@ -22,6 +22,7 @@ from .rendering import Answer, iso, timestamp
 from .schemas import SubmitTaskBody
 from .services import Wired
 from .submissions import command
+from .unknown_keys import unknown_keys_of, with_warnings
 
 __all__ = ["router", "run_of"]
 
@@ -79,6 +80,7 @@ class ScheduleShape(Described):
 class ScheduleAnswer(Described):
     status: Success
     schedule: ScheduleShape
+    warning: Warned
     timestamp: Instant
 
 
@@ -102,9 +104,10 @@ class ScheduleDeleted(Described):
     summary="Create a schedule",
     responses=responses("create_schedule", ScheduleAnswer, 400, 409, 413, 422, 503),
 )
-async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
+async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> Answer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On
-    time to a second and a half.
+    time to a second and a half. A `warning` names keys of the request that are unknown and were
+    ignored.
     """
     _check_task(body.task)
     try:
@@ -122,7 +125,8 @@ async def create_schedule(body: CreateSchedule, wired: Wired) -> Answer:
         created_at=datetime.now(UTC),
         next_at=None,
     )
-    return _answer(await wired.schedules.create(schedule))
+    unknown = await unknown_keys_of(request, CreateSchedule)
+    return _answer(await wired.schedules.create(schedule), unknown)
 
 
 @router.get(
@@ -212,8 +216,15 @@ def _check_task(body: SubmitTaskBody) -> None:
     command(body, None)
 
 
-def _answer(schedule: Schedule) -> Answer:
-    return Answer({"status": "success", "schedule": _shape(schedule), "timestamp": timestamp()})
+def _answer(schedule: Schedule, warning: str | None = None) -> Answer:
+    return Answer(
+        {
+            "status": "success",
+            "schedule": _shape(schedule),
+            **with_warnings(warning),
+            "timestamp": timestamp(),
+        }
+    )
 
 
 def _shape(schedule: Schedule) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""What requests hold. Keys that are not named here are ignored; null is as good as absent."""
+"""What requests hold. Keys that are not named here are ignored, and the answer says which; null is as
+good as absent.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +54,15 @@ def _example(**fields: Any) -> ConfigDict:
     return ConfigDict(frozen=True, extra="ignore", json_schema_extra={"examples": [fields]})
 
 
+def _only(**fields: Any) -> ConfigDict:
+    """Of a body in which unknown keys are refused, see `unknown_keys.refuse_unknown_keys`."""
+    return ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={"examples": [fields], "additionalProperties": False},
+    )
+
+
 class RegisterAgent(BaseModel):
     """An agent makes itself known, or says anew what it can do."""
 
@@ -94,6 +105,13 @@ class DiscoverAgents(BaseModel):
     agent_type: str | None = None
     capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
     services: list[str] | None = Field(default=None, description="All of them are needed.")
+    tags: list[str] | None = Field(default=None, description="All of them are needed.")
+    min_health_score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = Field(
+        default=None, description="A health score below this does not match: 0 to 1."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="At most so many, those with the best health."
+    )
 
 
 class UpdateStatus(BaseModel):
@@ -248,7 +266,7 @@ class RedriveDeadBody(DeadTasksFilter):
 
     DEFAULT_LIMIT: ClassVar[int] = 1000
 
-    model_config = _example(error_type="ConnectionError", rate_per_second=50, dry_run=True)
+    model_config = _only(error_type="ConnectionError", rate_per_second=50, dry_run=True)
 
     rate_per_second: Annotated[float, Field(ge=0.01, le=10_000)] | None = Field(
         default=None,

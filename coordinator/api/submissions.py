@@ -15,6 +15,7 @@ from .instants import instant
 from .rendering import iso
 from .schemas import SubmitTaskBody, TaskRequirements
 from .services import Services
+from .unknown_keys import with_warnings
 
 __all__ = ["accepted_shape", "command", "submitted", "trace"]
 
@@ -46,8 +47,10 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
     return shape
 
 
-async def submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
-    """The body of the answer to a submission that was accepted."""
+async def submitted(wish: SubmitTask, wired: Services, unknown: str | None) -> dict[str, Any]:
+    """The body of the answer to a submission that was accepted; ``unknown`` is what `unknown_keys`
+    has to say of it.
+    """
     accepted = await wired.submitter.submit(wish)
     answer = {
         "status": "success",
@@ -55,7 +58,7 @@ async def submitted(wish: SubmitTask, wired: Services) -> dict[str, Any]:
         **accepted_shape(accepted),
     }
     warning = await wired.explainer.warning(wish.requirements, wish.task_type)
-    return answer if warning is None else answer | {"warning": warning}
+    return answer | with_warnings(warning, unknown)
 
 
 def trace(traceparent: str) -> str | None:

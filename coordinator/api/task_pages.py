@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from coordinator.registry.task_pages import Place
 
@@ -13,7 +13,7 @@ from . import cursors
 from .documented import responses
 from .endpoint import Endpoint
 from .page_answers import TaskPageAnswer, TimelineAnswer, WaitAnswer, happening_shape, summary_shape
-from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, WaitQuery, check_names
+from .page_queries import AgentsTaskQuery, PageQuery, TaskQuery, WaitQuery
 from .path_segments import SEGMENT
 from .rendering import Answer, timestamp
 from .services import Wired
@@ -29,14 +29,11 @@ router = APIRouter(tags=["Tasks"], route_class=Endpoint)
     summary="List tasks",
     responses=responses("list_tasks", TaskPageAnswer, 422, 503),
 )
-async def list_tasks(
-    query: Annotated[TaskQuery, Query()], request: Request, wired: Wired
-) -> Answer:
+async def list_tasks(query: Annotated[TaskQuery, Query()], wired: Wired) -> Answer:
     """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
     first however many tasks there are. What each task holds and what came of it is at
     `GET /tasks/{task_id}`.
     """
-    check_names(request, query)
     after = cursors.TASKS.read(query.cursor)
     page = await wired.browsing.tasks(
         query.filter(), after=None if after is None else Place(*after), limit=query.limit
@@ -52,13 +49,11 @@ async def list_tasks(
 async def list_agent_tasks(
     agent_id: Annotated[str, Path(description="The agent's id, URL-encoded.")],
     query: Annotated[AgentsTaskQuery, Query()],
-    request: Request,
     wired: Wired,
 ) -> Answer:
     """The tasks that the agent works on or was the last to work on: those that run first, then the
     others, each the newest first. Also of an agent that is no longer registered.
     """
-    check_names(request, query)
     found = await wired.browsing.agents_tasks(
         agent_id, frozenset(query.state), after=_place(query.cursor), limit=query.limit
     )
@@ -76,13 +71,11 @@ async def list_agent_tasks(
 async def list_task_events(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
     query: Annotated[PageQuery, Query()],
-    request: Request,
     wired: Wired,
 ) -> Answer:
     """Everything that happened to a task in the order of the log, with every attempt: the oldest
     first.
     """
-    check_names(request, query)
     found = await wired.browsing.timeline(
         task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
     )
@@ -106,13 +99,11 @@ async def list_task_events(
 async def wait_for_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
     query: Annotated[WaitQuery, Query()],
-    request: Request,
     wired: Wired,
 ) -> Answer:
     """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
     `ended` tells which. A client's own time-out must be longer.
     """
-    check_names(request, query)
     task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
     return Answer(
         {

@@ -21,6 +21,7 @@ from .schemas import SubmitTaskBody
 from .services import Wired
 from .shapes import task_shape, totals_shape
 from .submissions import command, submitted, trace
+from .unknown_keys import unknown_keys_of
 
 __all__ = ["lookup", "router"]
 
@@ -44,7 +45,8 @@ async def submit_task(
     With a `task_data.task_id` of your own you may repeat the request: the same task is accepted
     once and answered the same, another task under that id is a 409. A 503 that carries a `task_id`
     means that the broker did not answer: the task may have been accepted. A `warning` in the answer
-    says that no agent is there that could do it: it waits for one.
+    says that no agent is there that could do it, so that it waits for one, and which keys of the
+    request are unknown and were ignored.
 
     An `Idempotency-Key` does the same for a request without an id: the same key and body are answered
     the same, with `Idempotency-Replayed: true`; the same key with another body is a 409.
@@ -52,12 +54,13 @@ async def submit_task(
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
     wish = command(body, trace(request.headers.get("traceparent", "")))
+    unknown = await unknown_keys_of(request, SubmitTaskBody)
     if key is None:
-        return Answer(await submitted(wish, wired))
+        return Answer(await submitted(wish, wired, unknown))
 
     async def work(claim: Claim) -> Worked:
         ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
-        return Worked(body=await submitted(ours, wired))
+        return Worked(body=await submitted(ours, wired, unknown))
 
     return await once(key, request, wired, operation="submit", work=work)
 

@@ -6,10 +6,10 @@ from coordinator.protocol.requirements import Profile, Requirements
 
 from .agent_words import AgentStatus
 
-__all__ = ["TAKES_WORK", "lacks", "not_now"]
+__all__ = ["NOT_ON_THE_BROKER", "TAKES_WORK", "lacks", "not_now"]
 
 TAKES_WORK = frozenset({AgentStatus.ACTIVE, AgentStatus.BUSY, AgentStatus.DEGRADED})
-"""An agent with one of these may start a task, now or when a slot is free."""
+"""An agent with one of these may start a task, now or when a slot is free, if it is on the broker."""
 
 _NOT_NOW = {
     AgentStatus.INACTIVE: "it has said goodbye",
@@ -44,12 +44,21 @@ def lacks(profile: Profile, wanted: Requirements, task_type: str | None) -> list
     return found
 
 
-def not_now(status: AgentStatus, *, slots: int | None, running: int) -> str | None:
+NOT_ON_THE_BROKER = (
+    "it has no control queue on the broker, so that it takes no tasks: how to listen is in"
+    " docs/guides/agents-in-other-languages.md"
+)
+"""Of an agent that speaks HTTP alone."""
+
+
+def not_now(status: AgentStatus, *, on_broker: bool, slots: int | None, running: int) -> str | None:
     """Why an agent that has all that is asked for does not start a task at this moment; None where
-    nothing keeps it from it.
+    nothing keeps it from it. ``on_broker`` is whether it has a control queue.
     """
     if status not in TAKES_WORK:
         return _NOT_NOW[status]
+    if not on_broker:
+        return NOT_ON_THE_BROKER
     if slots is not None and running >= slots:
         return f"it has no free slot: {running} of {slots} in use"
     return None

@@ -22,6 +22,7 @@ __all__ = [
     "Command",
     "DrainAgent",
     "LeaveSource",
+    "Probe",
     "RegisterAgain",
     "ServeSource",
     "ServeSources",
@@ -89,6 +90,12 @@ class DrainAgent(Command):
     """Take nothing more, finish what runs, and end: the same as SIGTERM."""
 
     TYPE = "drain"
+
+
+class Probe(Command):
+    """Nothing: ignore it. It is sent to learn whether the agent has a control queue."""
+
+    TYPE = "probe"
 
 
 _COMMANDS: dict[str, type[Command]] = {

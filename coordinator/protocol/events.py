@@ -17,6 +17,7 @@ from .task import TaskMessage
 __all__ = [
     "CRASH_LOOP",
     "EVENT_TYPES",
+    "OVER_HTTP",
     "AgentEvent",
     "AgentHeartbeat",
     "AgentRegistered",
@@ -199,6 +200,9 @@ class TaskDeadLettered(TaskEvent):
 
 # --- agents -----------------------------------------------------------------------------------
 
+OVER_HTTP = "http"
+"""How an agent was heard that a coordinator speaks for, because it spoke to that one over HTTP."""
+
 
 class AgentEvent(EventData):
     """Something about one agent."""
@@ -231,6 +235,9 @@ class AgentRegistered(AgentEvent):
     slots: int | None = Field(default=None, ge=1)
     """How many tasks it does at once; None where it did not say."""
     instance: str | None = None
+    via: str | None = None
+    """`http` where it registered over HTTP, which does not prove that it is on the broker; None for
+    the broker."""
 
 
 class RunningTask(BaseModel):
@@ -265,6 +272,8 @@ class AgentHeartbeat(AgentEvent):
     host: str | None = None
     pid: int | None = None
     sdk: str | None = None
+    via: str | None = None
+    """As with `AgentRegistered.via`."""
 
 
 class AgentStatusChanged(AgentEvent):

@@ -20,6 +20,7 @@ _Key = tuple[str, str]
 _NOBODY: frozenset[str] = frozenset()
 _ALL_TYPES = ""
 """Of agents that have announced no types. No type is named so."""
+_LISTENS = {True: ("listening", "yes"), False: ("listening", "no")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class AgentFilter:
     """All of these."""
     task_type: str | None = None
     """Has a handler for it, or has announced no types; `requirements.ANY_TYPE` asks for a default one."""
+    listening: bool | None = None
+    """Whether it takes tasks from the broker."""
 
 
 class AgentIndex:
@@ -71,6 +74,8 @@ class AgentIndex:
         if status is not None:
             self._remove(("status", status.value), agent_id)
             self._load[status] -= self._running.pop(agent_id, 0)
+        for key in _LISTENS.values():
+            self._remove(key, agent_id)
 
     def set_status(self, agent_id: str, status: AgentStatus, running: int) -> None:
         """``running`` is how many tasks it has in its hands."""
@@ -90,6 +95,11 @@ class AgentIndex:
             self._running[agent_id] = running
         else:
             self._running.pop(agent_id, None)
+
+    def set_listening(self, agent_id: str, *, listening: bool) -> None:
+        """Whether it takes tasks from the broker, now or when a slot is free."""
+        self._remove(_LISTENS[not listening], agent_id)
+        self._ids.setdefault(_LISTENS[listening], set()).add(agent_id)
 
     def count(self, status: AgentStatus) -> int:
         return len(self._ids.get(("status", status.value), ()))
@@ -132,6 +142,9 @@ class AgentIndex:
             sets.append(self._having("status", wanted.statuses))
         if wanted.task_type is not None:
             sets.append(self._having("task", {wanted.task_type, _ALL_TYPES}))
+        if wanted.listening is not None:
+            kind, word = _LISTENS[wanted.listening]
+            sets.append(self._having(kind, {word}))
         if not sets:
             return self._all
         smallest, *others = sorted(sets, key=len)

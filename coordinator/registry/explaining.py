@@ -167,8 +167,14 @@ class Explainer:
     async def _look_for_warning(self, asked: Requirements, task_type: str | None) -> str | None:
         wanted = self._types.routed(asked, task_type)
         found = self._find_agents(wanted)
-        if any(self._agents.status(known) in TAKES_WORK for known in found):
+        if any(self._agents.takes_work(known) for known in found):
             return None
+        if any(self._agents.status(known) in TAKES_WORK for known in found):
+            return (
+                f"None of the {len(found)} agents that meet the requirements listens: they have no"
+                " control queue on the broker, and who speaks HTTP alone takes no tasks. The task"
+                " waits until one does."
+            )
         if found:
             return (
                 f"None of the {len(found)} agents that meet the requirements takes work now: the task"
@@ -213,7 +219,12 @@ class Explainer:
         return able, list(islice(others, MOST_AGENTS))
 
     def _why_not_now(self, known: KnownAgent) -> list[str]:
-        why = not_now(self._agents.status(known), slots=known.slots, running=known.running)
+        why = not_now(
+            self._agents.status(known),
+            on_broker=self._agents.on_broker(known),
+            slots=known.slots,
+            running=known.running,
+        )
         return [] if why is None else [why]
 
     def _said(self, known: KnownAgent, why_not: list[str]) -> AgentSaid:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from coordinator.domain.agent import Agent, fold_agent, latest
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.liveness import STALE_AFTER, health_score, merged_status
+from coordinator.domain.matching import TAKES_WORK
 from coordinator.protocol.events import (
     AgentEvent,
     AgentHeartbeat,
@@ -25,6 +26,7 @@ from coordinator.protocol.events import (
 )
 
 from .agent_index import AgentFilter, AgentIndex
+from .control_queues import ControlQueues
 from .known_agent import KnownAgent
 from .silence import Silence
 from .views import AgentView
@@ -50,6 +52,7 @@ class LiveAgents:
         self._agents: dict[str, KnownAgent] = {}
         self._index = AgentIndex()
         self._silence = Silence(stale_after=stale_after, monotonic=monotonic)
+        self._control_queues = ControlQueues()
         self._restoring: dict[str, timedelta] = {}
         self._removed: OrderedDict[str, datetime] = OrderedDict()
 
@@ -84,6 +87,7 @@ class LiveAgents:
         """Note who has fallen silent. Cheap; to be called more often than every five seconds."""
         for agent_id in self._silence.newly_stale():
             self._index.set_status(agent_id, AgentStatus.STALE, self._agents[agent_id].running)
+            self._index.set_listening(agent_id, listening=False)
 
     # --- what comes in ------------------------------------------------------------------------
 
@@ -181,6 +185,7 @@ class LiveAgents:
         known.heartbeat = data
         if data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
+        self._control_queues.sign(data.agent_id, via=data.via)
         self._hear(known)
         self._restate(known)
 
@@ -205,11 +210,13 @@ class LiveAgents:
         self._agents[known.agent_id] = known
         self._silence.hear(known.agent_id)
         self._index.add(known.agent.registration)
+        self._control_queues.meet(known.agent.registration, known.heartbeat)
 
     def _replace(self, known: KnownAgent, agent: Agent) -> None:
         if agent.registration is not known.agent.registration:
             self._index.discard(known.agent.registration)
             self._index.add(agent.registration)
+            self._control_queues.sign(known.agent_id, via=agent.registration.via)
         known.agent = agent
 
     def _drop(self, known: KnownAgent | None) -> None:
@@ -218,9 +225,12 @@ class LiveAgents:
             del self._agents[known.agent_id]
             self._restoring.pop(known.agent_id, None)
             self._silence.forget(known.agent_id)
+            self._control_queues.forget(known.agent_id)
 
     def _restate(self, known: KnownAgent) -> None:
-        self._index.set_status(known.agent_id, self.status(known), known.running)
+        status = self.status(known)
+        self._index.set_status(known.agent_id, status, known.running)
+        self._index.set_listening(known.agent_id, listening=self._takes_work(known, status))
 
     def _remember_removal(self, agent_id: str, at: datetime) -> None:
         self._removed[agent_id] = max(at, self._removed.get(agent_id, at))
@@ -228,7 +238,34 @@ class LiveAgents:
         if len(self._removed) > REMEMBERED_REMOVALS:
             self._removed.popitem(last=False)
 
+    # --- control queues -----------------------------------------------------------------------
+
+    def on_broker(self, known: KnownAgent) -> bool:
+        """Whether it has a control queue there, as far as is known."""
+        return known.agent_id in self._control_queues
+
+    def unproven(self, now: float, *, again_after: timedelta, most: int) -> Iterable[str]:
+        """Of which agents the broker is to be asked ``now`` whether they have one; those whose status
+        lets them take work, for of the others it makes no difference.
+        """
+        due = self._control_queues.due(now, again_after=again_after, most=most)
+        return [one for one in due if self.status(self._agents[one]) in TAKES_WORK]
+
+    def probed(self, agent_id: str, *, present: bool) -> None:
+        """What the broker said."""
+        known = self._agents.get(agent_id)
+        if known is not None:
+            self._control_queues.answer(agent_id, present=present)
+            self._restate(known)
+
     # --- what is asked ------------------------------------------------------------------------
+
+    def takes_work(self, known: KnownAgent) -> bool:
+        """Whether it listens: it starts tasks, now or when a slot is free."""
+        return self._takes_work(known, self.status(known))
+
+    def _takes_work(self, known: KnownAgent, status: AgentStatus) -> bool:
+        return status in TAKES_WORK and self.on_broker(known)
 
     def status(self, known: KnownAgent) -> AgentStatus:
         return self._status(known, self.silence(known))
@@ -247,10 +284,12 @@ class LiveAgents:
         registration, beat = known.agent.registration, known.heartbeat
         other = self._other_instance(known)
         silence = self.silence(known)
+        status = self._status(known, silence)
         return AgentView(
             agent_id=registration.agent_id,
             agent_type=registration.agent_type,
-            status=self._status(known, silence).value,
+            status=status.value,
+            listening=self._takes_work(known, status),
             capabilities=registration.capabilities,
             services=registration.services,
             task_types=registration.task_types or None,
@@ -327,6 +366,10 @@ class LiveAgents:
     def count(self, status: AgentStatus) -> int:
         self.look()
         return self._index.count(status)
+
+    def count_listening(self) -> int:
+        """Agents that take work, now or when a slot is free."""
+        return self.total(AgentFilter(listening=True))
 
     @property
     def weighted(self) -> int:

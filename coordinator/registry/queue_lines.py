@@ -12,8 +12,6 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.agent_words import AgentStatus
-from coordinator.domain.matching import TAKES_WORK
 from coordinator.domain.source_book import SourceBook
 from coordinator.protocol.events import Event, TaskSubmitted
 from coordinator.protocol.lanes import Source
@@ -30,15 +28,13 @@ from .schema import QUEUED, from_micros
 
 __all__ = ["Line", "QueueLines", "oldest_waiting"]
 
-_TAKES_NONE = frozenset(status.value for status in AgentStatus if status not in TAKES_WORK)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One queue."""
 
     listening: int
-    """Agents that may do its tasks and take work, now or when a slot is free."""
+    """Agents that may do its tasks, have a control queue and take work, now or when a slot is free."""
     oldest: timedelta | None
     """How long ago the task was submitted that waits the longest; None where none waits."""
 
@@ -85,7 +81,7 @@ class QueueLines:
             return int(
                 known is not None
                 and profile_of(known.agent.registration).satisfies(wanted)
-                and self._agents.status(known) in TAKES_WORK
+                and self._agents.takes_work(known)
             )
         able = AgentFilter(
             agent_types=frozenset(filter(None, [wanted.agent_type])),
@@ -93,7 +89,8 @@ class QueueLines:
             services=frozenset(wanted.services),
             task_type=wanted.task_type or ANY_TYPE,
         )
-        return self._agents.total(able) - self._agents.total(replace(able, statuses=_TAKES_NONE))
+        # Those that do not listen are few as a rule, and quickly counted.
+        return self._agents.total(able) - self._agents.total(replace(able, listening=False))
 
 
 def oldest_waiting(connection: Connection, pending: Sequence[Event] = ()) -> dict[Source, datetime]:

@@ -14,6 +14,7 @@ from coordinator.errors import AgentNotFound, InvalidRequest, PublishRefused
 from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.commands import DrainAgent, agent_key, encode_command
 from coordinator.protocol.events import (
+    OVER_HTTP,
     AgentHeartbeat,
     AgentRegistered,
     AgentRemoved,
@@ -38,6 +39,7 @@ MAX_BYTES = 1024 * 1024
 class Registrar:
     """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
     is `CatchingUp.live`: an agent that another coordinator has just registered is known.
+    ``has_queue`` is `QueueProbe.ask`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Registrar:
         agents: LiveAgents,
         publisher: Publishes,
         hear: Callable[[], Awaitable[None]],
+        has_queue: Callable[[str], Awaitable[bool | None]],
         extra_agent_types: Iterable[str] = (),
         max_names: int = MAX_NAMES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -53,17 +56,28 @@ class Registrar:
         self._agents = agents
         self._publisher = publisher
         self._hear = hear
+        self._has_queue = has_queue
         self._extra_agent_types = tuple(extra_agent_types)
         self._max_names = max_names
         self._now = now
 
-    async def register(self, request: RegisterRequest) -> datetime:
-        """Make the agent known, or replace what it said before; it counts as heard of.
+    async def register(self, request: RegisterRequest, *, via: str | None = None) -> datetime:
+        """Make the agent known, or replace what it said before; it counts as heard of. ``via`` is
+        None where it asked over the broker.
 
         Returns the instant. Raises `InvalidRequest`.
         """
         self._check(request)
-        return await self._state(AgentRegistered.model_validate(request.model_dump()))
+        return await self._state(
+            AgentRegistered.model_validate(request.model_dump() | {"via": via})
+        )
+
+    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
+        """As `register`; and whether the agent has a control queue on the broker, without which it
+        takes no tasks: None where that cannot be told now.
+        """
+        at = await self.register(request, via=OVER_HTTP)
+        return at, await self._has_queue(request.agent_id)
 
     async def heartbeat(
         self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None
@@ -76,7 +90,7 @@ class Registrar:
         known = await self._known(agent_id)
         if status is not None and check_status(status) is not known.agent.declared:
             await self.set_status(agent_id, status, None)
-        beat = AgentHeartbeat(agent_id=agent_id, load_metrics=load_metrics or {})
+        beat = AgentHeartbeat(agent_id=agent_id, load_metrics=load_metrics or {}, via=OVER_HTTP)
         return await self._state(beat, persistent=False)
 
     async def set_status(

@@ -90,12 +90,23 @@ class Registry:
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        min_health_score: float = 0,
     ) -> list[AgentView]:
-        """The agents that match every filter, by id; a value that nobody has matches nobody."""
+        """The agents that match every filter, the best health first, then by id; a value that nobody
+        has matches nobody.
+        """
         found = self._agents.find(
             status=status, agent_type=agent_type, capabilities=capabilities, services=services
         )
-        return [self._agents.view(known) for known in found]
+        tagged = frozenset(tags)
+        views = [
+            self._agents.view(known)
+            for known in found
+            if tagged.issubset(known.agent.registration.tags)
+        ]
+        healthy = [view for view in views if view.health_score >= min_health_score]
+        return sorted(healthy, key=lambda view: (-view.health_score, view.agent_id))
 
     async def task(self, task_id: str) -> TaskView:
         """Whichever coordinator accepted it. Raises `TaskNotFound`; `LedgerBehind` or
@@ -204,6 +215,7 @@ def _statistics(totals: Tally, agents: LiveAgents) -> Statistics:
         failed_assignments=totals.assignments_failed,
         success_rate=totals.tasks_completed / ended if ended else 0.0,
         active_agents=agents.count(AgentStatus.ACTIVE) + agents.count(AgentStatus.BUSY),
+        listening_agents=agents.count_listening(),
         agent_weights=agents.weighted,
         avg_agent_load=agents.mean_load(),
     )

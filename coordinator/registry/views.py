@@ -19,6 +19,9 @@ class AgentView:
     agent_id: str
     agent_type: str
     status: str
+    listening: bool
+    """Whether it takes tasks from the broker, now or when a slot is free: its status lets it, and it
+    has a control queue there."""
     capabilities: list[str]
     services: list[str]
     task_types: list[str] | None
@@ -98,6 +101,8 @@ class Statistics:
     """Of the attempts that ended; 0.0 until one did."""
     active_agents: int
     """Active or busy now."""
+    listening_agents: int
+    """Agents that take tasks from the broker, now or when a slot is free."""
     agent_weights: int
     """Agents with a `weight` in their metadata."""
     avg_agent_load: float

@@ -45,6 +45,7 @@ def an_agent(**changes: Any) -> AgentView:
             agent_id="hermes-agent",
             agent_type="worker",
             status="active",
+            listening=True,
             capabilities=["data-processing", "analysis"],
             services=["task-execution"],
             task_types=["word-count", "any"],
@@ -119,6 +120,7 @@ TOTALS = Statistics(
     failed_assignments=1,
     success_rate=0.75,
     active_agents=2,
+    listening_agents=1,
     agent_weights=0,
     avg_agent_load=0.5,
 )
@@ -180,6 +182,8 @@ class Fakes:
         self.book = SourceBook()
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
+        self.has_queue: bool | None = None
+        """What the broker says of the control queue of whoever registers."""
         self.reasons: list[str | None] = []
         self.edits: list[dict[str, Any] | None] = []
         self.filters: list[DeadFilter] = []
@@ -292,6 +296,8 @@ class Fakes:
         agent_type: str | None = None,
         capabilities: Iterable[str] = (),
         services: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        min_health_score: float = 0,
     ) -> list[AgentView]:
         self.fail()
         return list(self.agents.values())
@@ -324,11 +330,11 @@ class Fakes:
         self.fail()
         return TOTALS
 
-    async def register(self, request: RegisterRequest) -> datetime:
+    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
         self.fail()
         self.registered.append(request)
         self.agents[request.agent_id] = an_agent(agent_id=request.agent_id)
-        return NOW
+        return NOW, self.has_queue
 
     async def heartbeat(
         self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None

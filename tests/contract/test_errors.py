@@ -233,7 +233,7 @@ async def test_a_wrong_filter_of_dead_tasks_is_a_422_that_names_it(
         ("POST", "/tasks/nothing/cancel", None, "Task not found"),
         ("POST", "/tasks/nothing/retry", None, "Task not found"),
         ("DELETE", "/tasks/nothing", None, "Task not found"),
-        ("GET", "/nowhere", None, "There is nothing at {path}: see /docs"),
+        ("GET", "/nowhere", None, "Path not found: there is nothing at {path}, see /docs"),
     ],
 )
 async def test_a_404_has_detail_status_message_and_timestamp(

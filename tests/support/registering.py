@@ -28,6 +28,7 @@ from coordinator.registry.ledger import Ledger
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.projector import Projector, Told
+from coordinator.registry.queue_probe import QueueProbe
 from coordinator.registry.registrar import Registrar
 from coordinator.registry.registry import Registry
 from coordinator.registry.requests import Requests, Terms
@@ -69,8 +70,14 @@ class RegisteringSide:
         )
         self.commands = AgentCommands(publisher)
         self.endings = Endings(publisher)
+        self.probe = QueueProbe(
+            agents=self.agents, publisher=publisher, ready=lambda: publisher.available
+        )
         self.registrar = Registrar(
-            agents=self.agents, publisher=publisher, hear=self.catching_up.live
+            agents=self.agents,
+            publisher=publisher,
+            hear=self.catching_up.live,
+            has_queue=self.probe.ask,
         )
         self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
         self.folded: list[Event] = []

@@ -38,10 +38,10 @@ def test_everything_that_an_agent_lacks_is_named(wanted: Requirements, why: list
 def test_an_agent_with_a_free_slot_starts_a_task_unless_its_status_keeps_it(
     status: AgentStatus,
 ) -> None:
-    assert (not_now(status, slots=4, running=3) is None) is (status in TAKES_WORK)
+    assert (not_now(status, on_broker=True, slots=4, running=3) is None) is (status in TAKES_WORK)
 
 
 def test_an_agent_without_a_free_slot_says_how_many_are_in_use() -> None:
-    why = not_now(AgentStatus.BUSY, slots=4, running=4)
+    why = not_now(AgentStatus.BUSY, on_broker=True, slots=4, running=4)
     assert why == "it has no free slot: 4 of 4 in use"
-    assert not_now(AgentStatus.ACTIVE, slots=None, running=9) is None
+    assert not_now(AgentStatus.ACTIVE, on_broker=True, slots=None, running=9) is None

@@ -24,14 +24,19 @@ class Office:
         self.fleet = Fleet()
         self.published = Published()
         self.unheard: list[Event] = []
+        self.queues: dict[str, bool] = {}
         self.registrar = Registrar(
             agents=self.fleet,
             publisher=self.published,
             hear=self._hear,
+            has_queue=self._has_queue,
             extra_agent_types=["poet"],
             max_names=2,
             now=self.fleet.clock.now,
         )
+
+    async def _has_queue(self, agent_id: str) -> bool | None:
+        return self.queues.get(agent_id)
 
     async def _hear(self) -> None:
         """As its live queue, where another coordinator has registered somebody."""

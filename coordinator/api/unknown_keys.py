@@ -1,0 +1,129 @@
+"""Names the keys of a request that nobody reads: they are ignored, and a typing error would go unseen.
+
+Clients of other services send words that mean nothing here, so that it is a warning and no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from typing import Any, NamedTuple, get_args
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from coordinator.errors import InvalidRequest
+
+from .near_names import nearest, quoted
+
+__all__ = ["MOST_NAMED", "refuse_unknown_keys", "unknown_keys", "unknown_keys_of", "with_warnings"]
+
+MOST_NAMED = 10
+"""Keys in one warning."""
+
+
+class _Known(NamedTuple):
+    """What a model reads."""
+
+    names: frozenset[str]
+    inside: dict[str, _Known]
+    """Of the keys that hold an object with keys of its own."""
+
+
+def unknown_keys(raw: Any, model: type[BaseModel]) -> str | None:
+    """A sentence that names the keys of ``raw``, a body that ``model`` has read, that it does not have,
+    also those of the objects in it; None where there are none.
+    """
+    names = _names(raw, model)
+    return None if names is None else f"These unknown keys were ignored: {names}."
+
+
+async def unknown_keys_of(request: Request, model: type[BaseModel]) -> str | None:
+    """As `unknown_keys`, of the body of a request."""
+    return unknown_keys(await _body(request), model)
+
+
+async def refuse_unknown_keys(request: Request, model: type[BaseModel]) -> None:
+    """Of a body that says to how much something is done: a filter that is misspelt would match all.
+    Raises `InvalidRequest`.
+    """
+    names = _names(await _body(request), model)
+    if names is not None:
+        raise InvalidRequest(
+            f"Nothing was done, because these keys are unknown: {names}", field="body"
+        )
+
+
+def with_warnings(*warnings: str | None) -> dict[str, str]:
+    """The `warning` of an answer: all that there are, in one string."""
+    told = [warning for warning in warnings if warning is not None]
+    return {"warning": " ".join(told)} if told else {}
+
+
+async def _body(request: Request) -> Any:
+    return await request.json() if await request.body() else None
+
+
+def _names(raw: Any, model: type[BaseModel]) -> str | None:
+    known = _known(model)
+    if not isinstance(raw, dict) or not _has_unknown(raw, known):
+        return None
+    found = _unknown(raw, known)
+    told = [_told(path, key, near, known) for path, key, near in islice(found, MOST_NAMED)]
+    more = sum(1 for _ in found)
+    rest = f" and {more} more" if more else ""
+    return f"{', '.join(told)}{rest}"
+
+
+@cache
+def _known(model: type[BaseModel]) -> _Known:
+    inside = {
+        name: _known(one)
+        for name, field in model.model_fields.items()
+        for one in (field.annotation, *get_args(field.annotation))
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    }
+    return _Known(frozenset(model.model_fields), inside)
+
+
+def _has_unknown(raw: dict[str, Any], known: _Known) -> bool:
+    if not raw.keys() <= known.names:
+        return True
+    for name, inner in known.inside.items():
+        value = raw.get(name)
+        if isinstance(value, dict) and _has_unknown(value, inner):
+            return True
+    return False
+
+
+def _unknown(
+    raw: dict[str, Any], known: _Known, path: str = ""
+) -> Iterator[tuple[str, str, _Known]]:
+    """Where each stands, its name, and what is known there."""
+    for name, value in raw.items():
+        if name not in known.names:
+            yield path, name, known
+        elif name in known.inside and isinstance(value, dict):
+            yield from _unknown(value, known.inside[name], f"{path}{name}.")
+
+
+def _told(path: str, key: str, near: _Known, all_known: _Known) -> str:
+    guess = nearest(key, near.names)
+    meant = _elsewhere(key, all_known) if guess is None else f"{path}{guess}"
+    name = quoted(f"{path}{key}")
+    return name if meant is None else f"{name} (did you mean {meant!r}?)"
+
+
+def _elsewhere(key: str, known: _Known, path: str = "") -> str | None:
+    """Where a key of this name is read."""
+    if key in known.names:
+        return f"{path}{key}"
+    if key in _OF_THE_CONTENT and "task_data" in known.names:
+        return f"{path}task_data.{key}"
+    found = (_elsewhere(key, inner, f"{path}{name}.") for name, inner in known.inside.items())
+    return next((one for one in found if one is not None), None)
+
+
+_OF_THE_CONTENT = frozenset({"task_id", "task_type"})
+"""Keys that are read from the content of a task."""
