@@ -109,8 +109,9 @@ def _unknown(
 
 
 def _told(path: str, key: str, near: _Known, all_known: _Known) -> str:
-    guess = nearest(key, near.names)
-    meant = _elsewhere(key, all_known) if guess is None else f"{path}{guess}"
+    meant = _elsewhere(key, all_known)
+    if meant is None and (guess := nearest(key, near.names)) is not None:
+        meant = f"{path}{guess}"
     name = quoted(f"{path}{key}")
     return name if meant is None else f"{name} (did you mean {meant!r}?)"
 

@@ -9,6 +9,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from coordinator.bootstrap import Coordinator
+from coordinator.protocol.events import AgentHeartbeat, Event
+
 pytestmark = pytest.mark.any_broker
 
 HERMES = {
@@ -117,6 +120,58 @@ async def test_filters_of_a_discovery_are_anded(http: httpx.AsyncClient) -> None
     assert await found(http, services=["s"], agent_type="monitor") == {"b"}
     assert await found(http, status="active", services=["s"]) == {"a", "b"}
     assert await found(http, status="busy") == set()
+
+
+async def test_a_discovery_obeys_tags_health_and_limit_and_tells_the_healthiest_first(
+    http: httpx.AsyncClient, service: Coordinator
+) -> None:
+    await register(http, agent_id="a", tags=["blue", "big"])
+    await register(http, agent_id="b", tags=["blue"])
+    await register(http, agent_id="c", tags=["blue", "big"])
+    beat = AgentHeartbeat(agent_id="a", completed=0, failed=8)
+    service.registry.note(Event(data=beat))
+
+    async def order(**filters: Any) -> list[str]:
+        answer = await http.post("/agents/discover", json=filters)
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert body["count"] == len(body["agents"])
+        scores = [agent["health_score"] for agent in body["agents"]]
+        assert scores == sorted(scores, reverse=True)
+        return [agent["agent_id"] for agent in body["agents"]]
+
+    assert await order() == ["b", "c", "a"]
+    assert await order(tags=["blue", "big"]) == ["c", "a"]
+    assert await order(tags=["red"]) == []
+    assert await order(min_health_score=0.9) == ["b", "c"]
+    assert await order(min_health_score=0) == ["b", "c", "a"]
+    assert await order(limit=1) == ["b"]
+    assert await order(limit=1, tags=["big"], min_health_score=0.1) == ["c"]
+
+    cut = (await http.post("/agents/discover", json={"limit": 2})).json()
+    assert (cut["count"], cut["total"]) == (2, 3)
+    assert "total" not in (await http.post("/agents/discover", json={"limit": 3})).json()
+
+
+@pytest.mark.parametrize(
+    ("filters", "sentence"),
+    [
+        ({"limit": 0}, "limit: input should be greater than or equal to 1"),
+        ({"limit": "many"}, "limit: input should be a valid integer"),
+        (
+            {"min_health_score": -0.1},
+            "min_health_score: input should be greater than or equal to 0",
+        ),
+        ({"min_health_score": 1.5}, "min_health_score: input should be less than or equal to 1"),
+        ({"tags": "blue"}, "tags: input should be a valid list"),
+    ],
+)
+async def test_a_discovery_that_makes_no_sense_is_a_422(
+    http: httpx.AsyncClient, filters: dict[str, Any], sentence: str
+) -> None:
+    answer = await http.post("/agents/discover", json=filters)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(sentence)
 
 
 @pytest.mark.parametrize(

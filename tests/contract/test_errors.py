@@ -253,6 +253,24 @@ async def test_a_404_has_detail_status_message_and_timestamp(
     assert datetime.fromisoformat(found["timestamp"]).utcoffset() == timedelta(0)
 
 
+@PREFIXES
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/nowhere", "/tasks/a/b/c", "/agents/a/b/c", "/docs/no/such.js"])
+async def test_an_unknown_path_is_not_found_with_whatever_method(
+    client: httpx.AsyncClient, prefix: str, method: str, path: str
+) -> None:
+    answer = await client.request(method, prefix + path)
+    assert answer.status_code == 404
+    if method == "HEAD":
+        assert int(answer.headers["content-length"]) > 0
+        return
+    found = answer.json()
+    assert found.keys() == {"detail", "status", "message", "timestamp"}
+    assert found["detail"] == found["message"]
+    assert "not found" in found["detail"]
+    assert f"{prefix}{path}" in found["detail"]
+
+
 async def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_has(
     client: httpx.AsyncClient,
 ) -> None:

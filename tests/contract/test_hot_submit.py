@@ -33,6 +33,11 @@ REQUESTS: dict[str, tuple[bytes, dict[str, str]]] = {
         "expires_at": "2099-01-01T00:00:00Z", "unknown": true}""",
         JSON,
     ),
+    "unknown keys": (
+        b"""{"task_data": {"x": 1}, "priorty": "high", "requirements": {"capabilites": ["gpu"]},
+        "backoff": {"x": 1}, "chain_id": null, "depends_on": []}""",
+        JSON,
+    ),
     "scheduled": (b'{"task_data": {}, "not_before": "2026-01-01"}', JSON),
     "no content type": (PLAIN, {}),
     "another content type": (PLAIN, {"content-type": "text/plain"}),
@@ -124,7 +129,17 @@ async def test_both_ways_tell_the_same_errors(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("warned", [None, "nobody is there"])
-async def test_the_short_way_is_taken(warned: str | None) -> None:
+@pytest.mark.parametrize(
+    ("body", "unknown"),
+    [
+        (PLAIN, None),
+        (
+            b'{"task_data": {}, "priorty": "high"}',
+            "These unknown keys were ignored: 'priorty' (did you mean 'priority'?).",
+        ),
+    ],
+)
+async def test_the_short_way_is_taken(warned: str | None, body: bytes, unknown: str | None) -> None:
     fakes = Fakes()
     fakes.warned = warned
     app = fakes.app()
@@ -136,7 +151,7 @@ async def test_the_short_way_is_taken(warned: str | None) -> None:
     assert app.hot is not None
     app.hot._ordinary = never  # type: ignore[attr-defined]
     async with over(app) as http:
-        answer = await http.post("/tasks/submit", content=PLAIN, headers=JSON)
+        answer = await http.post("/tasks/submit", content=body, headers=JSON)
 
     assert answer.status_code == 200
-    assert answer.json().get("warning") == warned
+    assert answer.json().get("warning", "") == " ".join(filter(None, [warned, unknown]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -264,11 +265,16 @@ OF_TASKS = (
     ("path", "known"),
     [
         ("tasks", OF_TASKS),
-        ("agents", "agent_type, capability, cursor, limit, service, status"),
+        ("agents", "agent_type, capability, cursor, limit, listening, service, status"),
         ("agents/hermes-agent/tasks", "cursor, limit, state"),
         ("tasks/task-1/events", "cursor, limit"),
         ("tasks/task-1/wait", "timeout"),
         ("parked", "cursor, limit"),
+        ("schedules", "cursor, limit"),
+        (
+            "tasks/dead",
+            "cursor, error_type, lane, limit, submitted_before, submitted_from, task_type",
+        ),
     ],
 )
 async def test_an_unknown_filter_is_refused_and_told_the_known_ones(
@@ -281,6 +287,64 @@ async def test_an_unknown_filter_is_refused_and_told_the_known_ones(
         "detail": sentence,
         "errors": [{"field": "colour", "message": sentence}],
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "begins"),
+    [
+        ("tasks?chain_id=x", "chain_id: there is no such filter here: use agent,"),
+        ("tasks?priorty=low", "priorty: there is no such filter here: did you mean priority? use"),
+        ("agents?tags=blue", "tags: there is no such filter here:"),
+        (
+            "agents?statuss=busy&limit=0",
+            "statuss: there is no such filter here: did you mean status?",
+        ),
+        (
+            "tasks/dead?error-type=x",
+            "error-type: there is no such filter here: did you mean error_t",
+        ),
+        (f"parked?{'x' * 5000}=1", f"{'x' * 64}: there is no such filter here: use cursor, limit"),
+    ],
+)
+async def test_an_unknown_filter_is_told_the_nearest_known_one(
+    client: httpx.AsyncClient, path: str, begins: str
+) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(begins)
+
+
+async def test_every_get_that_knows_parameters_refuses_others_and_every_other_get_ignores_them(
+    fakes: Fakes,
+) -> None:
+    fakes.tasks["x"], fakes.agents["x"] = a_task(task_id="x"), an_agent(agent_id="x")
+    app = fakes.app()
+    refused, ignored = set(), set()
+    async with over(app) as client:
+        for path, operations in app.openapi()["paths"].items():
+            if "get" not in operations:
+                continue
+            given = {one["in"] for one in operations["get"].get("parameters", ())}
+            filled = re.sub(r"\{\w+\}", "x", path)
+            plain = await client.get(filled)
+            answer = await client.get(filled, params={"_": "1769860800"})
+            if "query" in given:
+                assert answer.status_code == 422, path
+                refused.add(path)
+            else:
+                assert answer.status_code == plain.status_code < 500, path
+                ignored.add(path)
+    assert refused == {
+        "/agents",
+        "/agents/{agent_id}/tasks",
+        "/parked",
+        "/schedules",
+        "/tasks",
+        "/tasks/dead",
+        "/tasks/{task_id}/events",
+        "/tasks/{task_id}/wait",
+    }
+    assert {"/health", "/tasks/status", "/agents/{agent_id}", "/tasks/{task_id}"} <= ignored
 
 
 @pytest.mark.parametrize("path", PAGED)

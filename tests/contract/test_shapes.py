@@ -461,6 +461,75 @@ async def test_a_submission_that_nobody_could_do_is_answered_with_a_warning(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "tasks/submit", {"task_data": {}}),
+        ("POST", "tasks/submit/batch", {"tasks": []}),
+        ("POST", "tasks/task-1/cancel", {}),
+        ("POST", "tasks/task-1/retry", {}),
+        ("POST", "schedules", {"cron": "* * * * *", "task": {"task_data": {}}}),
+        ("POST", "agents/register", {"agent_id": "hermes-agent", "agent_type": "worker"}),
+        ("POST", "agents/discover", {}),
+        ("POST", "agents/hermes-agent/heartbeat", {}),
+        ("PUT", "agents/hermes-agent/status", {"status": "busy"}),
+    ],
+)
+async def test_unknown_keys_of_a_body_are_ignored_and_named(
+    client: httpx.AsyncClient, fakes: Fakes, method: str, path: str, body: dict[str, Any]
+) -> None:
+    fakes.tasks["task-1"] = a_task(state="waiting")
+    without = await client.request(method, path, json=body)
+    assert without.status_code == 200, without.text
+    assert "warning" not in without.json()
+    if path == "schedules":
+        await client.delete(f"schedules/{without.json()['schedule']['schedule_id']}")
+    answer = ok(await client.request(method, path, json=body | {"chain_id": "c"}))
+    assert answer["warning"] == "These unknown keys were ignored: 'chain_id'."
+
+
+async def test_each_task_of_a_batch_is_told_its_own_unknown_keys(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.warned = "No agent is there."
+    tasks: list[Any] = [
+        {"task_data": {}, "priorty": "low"},
+        {"task_data": {}},
+        {"task_data": {}, "requirements": {"capability": "x"}},
+    ]
+    results = ok(await client.post("tasks/submit/batch", json={"tasks": tasks}))["results"]
+    assert [one["warning"] for one in results] == [
+        "No agent is there. These unknown keys were ignored: 'priorty' (did you mean 'priority'?).",
+        "No agent is there.",
+        (
+            "No agent is there. These unknown keys were ignored: 'requirements.capability' (did you"
+            " mean 'requirements.capabilities'?)."
+        ),
+    ]
+
+
+async def test_a_misspelt_filter_of_a_redrive_is_refused_for_it_would_match_every_task(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    answer = await client.post("tasks/dead/redrive", json={"error_typ": "ValueError"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "Nothing was done, because these keys are unknown: 'error_typ' (did you mean 'error_type'?)"
+    )
+    assert fakes.filters == []
+
+
+@pytest.mark.parametrize(("has_queue", "warns"), [(True, False), (False, True), (None, False)])
+async def test_a_registration_without_a_control_queue_is_answered_with_a_warning(
+    client: httpx.AsyncClient, fakes: Fakes, has_queue: bool | None, warns: bool
+) -> None:
+    fakes.has_queue = has_queue
+    body = {"agent_id": "hermes-agent", "agent_type": "worker", "capability": []}
+    warning = ok(await client.post("agents/register", json=body))["warning"]
+    assert ("no control queue on the broker" in warning) is warns
+    assert warning.endswith("'capability' (did you mean 'capabilities'?).")
+
+
+@pytest.mark.parametrize(
     ("body", "reason"), [(None, None), ({}, None), ({"reason": "by mistake"}, "by mistake")]
 )
 async def test_cancelling_tells_what_the_task_was(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from coordinator.errors import LedgerUnavailable
 from coordinator.registry.idempotency import IdempotencyKeys
 from coordinator.settings import Settings
 from tests.support.broker import Broker, OwnBroker
+from tests.support.control_queue import control_queue_of
 from tests.support.waiting import eventually
 
 from .exploring import explore
@@ -170,11 +172,14 @@ async def test_queue_sizes_are_exact_right_after_the_answer(http: httpx.AsyncCli
 
 @pytest.mark.any_broker
 async def test_queue_statistics_tell_how_long_tasks_wait_and_who_listens(
-    http: httpx.AsyncClient,
+    http: httpx.AsyncClient, broker: Broker
 ) -> None:
-    for agent_id, capabilities in (("ada", ["gpu"]), ("bob", [])):
+    for agent_id, capabilities in (("ada", ["gpu"]), ("bob", []), ("eve", ["gpu"])):
         told = {"agent_id": agent_id, "agent_type": "worker", "capabilities": capabilities}
-        assert (await http.post("/agents/register", json=told)).status_code == 200
+        async with contextlib.AsyncExitStack() as stack:
+            if agent_id != "eve":
+                await stack.enter_async_context(control_queue_of(agent_id, broker.url))
+            assert (await http.post("/agents/register", json=told)).status_code == 200
     await submit(http, requirements={"capabilities": ["gpu"]})
     await submit(http, priority="low")
     ada = await submit(http, requirements={"agent_id": "ada"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.domain.agent_words import AgentStatus
-from coordinator.domain.matching import TAKES_WORK, lacks, not_now
+from coordinator.domain.matching import NOT_ON_THE_BROKER, TAKES_WORK, lacks, not_now
 from coordinator.protocol.requirements import Profile, Requirements
 
 ADA = Profile(
@@ -39,6 +39,15 @@ def test_an_agent_with_a_free_slot_starts_a_task_unless_its_status_keeps_it(
     status: AgentStatus,
 ) -> None:
     assert (not_now(status, on_broker=True, slots=4, running=3) is None) is (status in TAKES_WORK)
+
+
+@pytest.mark.parametrize("status", AgentStatus)
+def test_an_agent_that_is_not_on_the_broker_starts_nothing_whatever_its_status(
+    status: AgentStatus,
+) -> None:
+    why = not_now(status, on_broker=False, slots=4, running=0)
+    assert why is not None
+    assert (why == NOT_ON_THE_BROKER) is (status in TAKES_WORK)
 
 
 def test_an_agent_without_a_free_slot_says_how_many_are_in_use() -> None:

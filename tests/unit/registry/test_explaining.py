@@ -9,8 +9,9 @@ import pytest
 
 from coordinator.broker.channel import Depth
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.matching import NOT_ON_THE_BROKER
 from coordinator.domain.source_book import SourceBook
-from coordinator.protocol.events import Event
+from coordinator.protocol.events import OVER_HTTP, Event
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -103,6 +104,31 @@ async def test_a_waiting_task_is_told_with_what_is_ahead_and_with_every_agent(
         ("cid", ["it lacks the capability 'gpu'"])
     ]
     assert (found.able_count, found.unable_count, found.warnings) == (2, 1, [])
+
+
+async def test_agents_without_a_control_queue_are_told_to_take_nothing(process: Process) -> None:
+    await process.fold(
+        submitted(requirements=GPU),
+        registered("ada", capabilities=["gpu"], via=OVER_HTTP),
+        registered("bob", capabilities=["gpu"]),
+        stopped("bob"),
+    )
+    warning = await process.warning()
+    assert warning == (
+        "None of the 2 agents that meet the requirements listens: they have no control queue on the"
+        " broker, and who speaks HTTP alone takes no tasks. The task waits until one does."
+    )
+    found = await process.explainer.explain("t")
+    assert found.why.startswith(
+        "None of the 2 agents that may do it has a free slot or takes work;"
+    )
+    assert found.warnings == [warning]
+    assert [(one.agent_id, one.why_not) for one in found.able] == [
+        ("ada", [NOT_ON_THE_BROKER]),
+        ("bob", ["it has said goodbye"]),
+    ]
+    process.agents.probed("ada", present=True)
+    assert await process.warning() is None
 
 
 async def test_a_task_for_which_nobody_is_there_is_told_so(process: Process) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.source_book import SourceBook
-from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.events import OVER_HTTP, Event, SourceOpened
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -122,6 +122,18 @@ async def test_a_clock_that_is_ahead_makes_no_age_below_nothing(process: Process
     anybody = await process.open(ANYBODY)
     await stored(process.ledger, waits("a", NOW + timedelta(seconds=5)))
     assert await process.oldest(anybody) == timedelta()
+
+
+async def test_an_agent_without_a_control_queue_does_not_listen_whatever_its_status(
+    process: Process,
+) -> None:
+    anybody, ada = await process.open(ANYBODY), await process.open(ADA)
+    process.agents.apply(registered("ada", via=OVER_HTTP))
+    process.agents.apply(registered("bob", via=OVER_HTTP))
+    process.agents.apply(declared("draining", "bob"))
+    assert (await process.listening(anybody), await process.listening(ada)) == (0, 0)
+    process.agents.probed("ada", present=True)
+    assert (await process.listening(anybody), await process.listening(ada)) == (1, 1)
 
 
 async def test_the_agents_listen_that_may_do_its_tasks_and_take_work(process: Process) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest
 from coordinator.protocol.codec import decode
-from coordinator.protocol.events import AgentHeartbeat, AgentRegistered, Event
+from coordinator.protocol.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.registrar import Registrar
@@ -65,6 +65,30 @@ async def test_a_registration_is_published_and_seen_at_once(office: Office) -> N
     assert isinstance(event.data, AgentRegistered)
     assert event.data.capabilities == ["gpu"]
     assert office.fleet.status_of("ada") == "active"
+
+
+@pytest.mark.parametrize("has_queue", [True, False, None])
+async def test_a_registration_over_http_is_marked_and_answered_with_whether_it_has_a_queue(
+    office: Office, has_queue: bool | None
+) -> None:
+    if has_queue is not None:
+        office.queues["ada"] = has_queue
+    request = RegisterRequest(agent_id="ada", agent_type="worker", via=None)
+    assert await office.registrar.register_over_http(request) == (START, has_queue)
+    await office.registrar.heartbeat("ada", status=None, load_metrics=None)
+    told = [decode(message, key)[0].data for _, key, message in office.published.messages]
+    assert [one.via for one in told if isinstance(one, AgentRegistered | AgentHeartbeat)] == [
+        OVER_HTTP,
+        OVER_HTTP,
+    ]
+
+
+async def test_a_registration_over_the_broker_cannot_say_that_it_came_another_way(
+    office: Office,
+) -> None:
+    request = RegisterRequest(agent_id="ada", agent_type="worker", via=OVER_HTTP)
+    await office.registrar.register(request)
+    assert office.fleet.view(office.fleet.the("ada")).listening
 
 
 async def test_an_agent_that_another_coordinator_has_just_registered_is_known(
