@@ -6,16 +6,17 @@ Clients of other services send words that mean nothing here, so that it is a war
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from itertools import islice
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from fastapi import Request
 from pydantic import BaseModel
 
 from coordinator.errors import InvalidRequest
 
-from .near_names import nearest, quoted
+from .near_names import LONGEST, nearest, quoted
 
 __all__ = ["MOST_NAMED", "refuse_unknown_keys", "unknown_keys", "unknown_keys_of", "with_warnings"]
 
@@ -23,7 +24,8 @@ MOST_NAMED = 10
 """Keys in one warning."""
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
     """What a model reads."""
 
     names: frozenset[str]
@@ -70,7 +72,10 @@ def _names(raw: Any, model: type[BaseModel]) -> str | None:
     if not isinstance(raw, dict) or not _has_unknown(raw, known):
         return None
     found = _unknown(raw, known)
-    told = [_told(path, key, near, known) for path, key, near in islice(found, MOST_NAMED)]
+    told = [
+        _told(path, key[: LONGEST + 1], near, known)
+        for path, key, near in islice(found, MOST_NAMED)
+    ]
     more = sum(1 for _ in found)
     rest = f" and {more} more" if more else ""
     return f"{', '.join(told)}{rest}"
@@ -108,7 +113,9 @@ def _unknown(
             yield from _unknown(value, known.inside[name], f"{path}{name}.")
 
 
+@lru_cache(maxsize=1000)
 def _told(path: str, key: str, near: _Known, all_known: _Known) -> str:
+    """A client sends the same word with each request. ``key`` may be cut."""
     meant = _elsewhere(key, all_known)
     if meant is None and (guess := nearest(key, near.names)) is not None:
         meant = f"{path}{guess}"

@@ -98,6 +98,8 @@ class AgentIndex:
 
     def set_listening(self, agent_id: str, *, listening: bool) -> None:
         """Whether it takes tasks from the broker, now or when a slot is free."""
+        if agent_id in self._ids.get(_LISTENS[listening], _NOBODY):
+            return
         self._remove(_LISTENS[not listening], agent_id)
         self._ids.setdefault(_LISTENS[listening], set()).add(agent_id)
 
