@@ -169,11 +169,12 @@ class Explainer:
         found = self._find_agents(wanted)
         if any(self._agents.takes_work(known) for known in found):
             return None
-        if any(self._agents.status(known) in TAKES_WORK for known in found):
+        deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
+        if deaf:
             return (
-                f"None of the {len(found)} agents that meet the requirements listens: they have no"
-                " control queue on the broker, and who speaks HTTP alone takes no tasks. The task"
-                " waits until one does."
+                f"None of the {len(found)} agents that meet the requirements listens: {deaf} of them"
+                " would take work, but no control queue of theirs is on the broker, and who speaks HTTP"
+                " alone takes no tasks. The task waits until one listens."
             )
         if found:
             return (

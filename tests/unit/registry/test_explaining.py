@@ -115,8 +115,9 @@ async def test_agents_without_a_control_queue_are_told_to_take_nothing(process: 
     )
     warning = await process.warning()
     assert warning == (
-        "None of the 2 agents that meet the requirements listens: they have no control queue on the"
-        " broker, and who speaks HTTP alone takes no tasks. The task waits until one does."
+        "None of the 2 agents that meet the requirements listens: 1 of them would take work, but no"
+        " control queue of theirs is on the broker, and who speaks HTTP alone takes no tasks. The task"
+        " waits until one listens."
     )
     found = await process.explainer.explain("t")
     assert found.why.startswith(
