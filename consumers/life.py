@@ -34,7 +34,7 @@ from coordinator.protocol.events import AgentStopped, Event
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.registration import RegisterReply, SourceOffer
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.topology import EVENTS
 
 from .attempt import Attempt
@@ -65,7 +65,8 @@ LAST_WORDS = timedelta(seconds=10)
 class RunningAgent:
     """An agent at work, from `async with` on. Leaving it drains; leaving it by an exception hurries.
 
-    Entering raises `BrokerRefused`, leaving what else ended it, such as `RegistrationRefused`.
+    Entering raises `BrokerRefused`, or `InvalidRequest` for an agent without handlers; leaving what else
+    ended it, such as `RegistrationRefused`.
     """
 
     def __init__(
@@ -84,16 +85,10 @@ class RunningAgent:
         self._bench = Workbench(options, handlers, instance=self.instance, outbox=self._outbox)
         self._sources = Sources(loop.time)
         self._control = Control(options.agent_id, on_command=self._obey)
-        announced = handlers.announced
-        if not announced:
-            raise InvalidRequest(
-                'This agent has no handler: write @agent.task("the type") or @agent.default above a'
-                " function"
-            )
-        self._profile = options.profile(announced)
-        self._cache = ReplyCache(options.cache_folder(), self._profile, amqp_url=url)
+        self._handlers = handlers
+        self._cache = ReplyCache(options.cache_folder(), options.profile(), amqp_url=url)
         self._registration = Registration(
-            options.request(self.instance, announced),
+            lambda: options.request(self.instance, handlers.announced),
             publisher=self._publisher,
             control=self._control,
             on_reply=self._registered,
@@ -115,6 +110,11 @@ class RunningAgent:
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        if not self._handlers.announced:
+            raise InvalidRequest(
+                'This agent has no handler: write @agent.task("the type") or @agent.default above a'
+                " function"
+            )
         await self._open.enter_async_context(self._events)
         await self._open.enter_async_context(self._connection)
         await self._open.enter_async_context(self._publisher)
@@ -235,7 +235,7 @@ class RunningAgent:
             case ServeSources(sources=offers):
                 self._serve(offers)
             case ServeSource(lane=lane, priority=priority, requirements=requirements):
-                if self._profile.satisfies(Requirements.from_dict(requirements)):
+                if self._profile().satisfies(Requirements.from_dict(requirements)):
                     self._sources.add(Source(lane, priority))
             case LeaveSource(lane=lane, priority=priority):
                 self._sources.remove(Source(lane, priority))
@@ -261,7 +261,11 @@ class RunningAgent:
 
     def _serve(self, offers: Iterable[SourceOffer]) -> None:
         """None whose tasks this process has no handler for: another one may be registered by its id."""
-        self._sources.replace(offer.source for offer in offers if offer.suits(self._profile))
+        profile = self._profile()
+        self._sources.replace(offer.source for offer in offers if offer.suits(profile))
+
+    def _profile(self) -> Profile:
+        return self.options.profile(self._handlers.announced)
 
     def _sources_changed(self) -> None:
         self._bench.changed.set()

@@ -81,11 +81,11 @@ class ReplyCache:
 
 
 class Registration:
-    """``on_reply`` is given each accepted reply."""
+    """``request`` makes what the agent says of itself; ``on_reply`` is given each accepted reply."""
 
     def __init__(
         self,
-        request: RegisterRequest,
+        request: Callable[[], RegisterRequest],
         *,
         publisher: Publisher,
         control: Control,
@@ -142,7 +142,7 @@ class Registration:
         try:
             await self._publisher.publish(
                 Message(
-                    body=self._request.model_dump_json(exclude_none=True).encode(),
+                    body=self._request().model_dump_json(exclude_none=True).encode(),
                     message_id=correlation_id,
                     type=REGISTER,
                     correlation_id=correlation_id,

@@ -45,9 +45,9 @@ __all__ = ["LaneMover"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 300.0
+LOOK_EVERY = 60.0
 """Seconds between two looks while nothing is announced: an agent that was lost may have returned a task
-to the queue that it was taken from."""
+to the queue that it was taken from, and a coordinator of an older version knows no types."""
 
 AGAIN = 1.0
 """Seconds before what could not be moved is tried again."""

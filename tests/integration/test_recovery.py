@@ -65,6 +65,11 @@ async def test_a_failed_attempt_is_followed_by_another_on_the_same_queue(
     assert await service.stored(sa.select(schema.outbox)) == []
 
 
+def of_type(task_type: str) -> dict[str, Any]:
+    """A task on the lane of its type."""
+    return {"task_data": {"task_type": task_type}, "requirements": {"task_type": task_type}}
+
+
 async def test_attempts_are_spent_or_a_handler_gives_up_and_the_task_is_dead(
     service: Service,
 ) -> None:
@@ -79,8 +84,8 @@ async def test_attempts_are_spent_or_a_handler_gives_up_and_the_task_is_dead(
         raise Discard("there is no such file")
 
     async with agent.running():
-        spent = await service.submit(task_data={"task_type": "always"}, max_attempts=2)
-        given_up = await service.submit(task_data={"task_type": "hopeless"})
+        spent = await service.submit(**of_type("always"), max_attempts=2)
+        given_up = await service.submit(**of_type("hopeless"))
         task = await service.ends(spent)
         assert (task["state"], task["attempt"]) == ("dead", 2)
         assert task["error"]["message"] == "attempt 2"

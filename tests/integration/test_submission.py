@@ -147,7 +147,9 @@ async def test_beyond_the_cap_no_lane_is_opened_but_known_and_exempt_ones_go_on(
         await side.submit(requirements=Requirements(capabilities=("a",)))
         await side.submit(requirements=Requirements(capabilities=("b",)))
 
-        with pytest.raises(TooManyLanes, match="2 different combinations of task type and requirements"):
+        with pytest.raises(
+            TooManyLanes, match="2 different combinations of task type and requirements"
+        ):
             await side.submit(requirements=Requirements(capabilities=("c",)))
 
         await side.submit(requirements=Requirements(capabilities=("a",)), priority=Priority.LOW)
