@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, SupportsFloat
 
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Progress", "Task", "printable_text"]
+from .plain_text import class_name, printable_text
+
+__all__ = ["Progress", "Task"]
 
 logger = logging.getLogger("consumers.task")
 
@@ -109,12 +111,12 @@ class Task:
 
         Call it as often as you like, from a coroutine (with or without `await`) or from a thread:
         what comes too fast is thinned out, and the last one is always told. Raises `ValueError`
-        for a fraction outside 0 to 1.
+        for a fraction outside 0 to 1, `TypeError` for one that is no number, and what ``str`` raises
+        of a message: in the handler, and nowhere else.
         """
-        if fraction is not None and not 0 <= fraction <= 1:
-            raise ValueError(f"a fraction is from 0 to 1, not {fraction!r}")
+        part = None if fraction is None else _part(fraction)
         text = None if message is None else printable_text(str(message), MAX_PROGRESS_TEXT)
-        self._on_progress(Progress(None if fraction is None else float(fraction), text))
+        self._on_progress(Progress(part, text))
         return _Noted()
 
     def cancel(self) -> None:
@@ -122,6 +124,11 @@ class Task:
         self._cancelled = True
 
 
-def printable_text(text: str, limit: int) -> str:
-    """``text`` as every JSON reader can take it, at most ``limit`` characters."""
-    return text[:limit].encode("utf-8", "replace").decode()
+def _part(fraction: object) -> float:
+    """Any kind of number as a plain float from 0 to 1."""
+    if isinstance(fraction, str | bytes | bytearray) or not isinstance(fraction, SupportsFloat):
+        raise TypeError(f"a fraction is a number from 0 to 1, not {class_name(fraction)}")
+    part = float(fraction)
+    if not 0 <= part <= 1:
+        raise ValueError(f"a fraction is from 0 to 1, not {part!r}")
+    return part

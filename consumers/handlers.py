@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from coordinator.protocol.limits import check_id
 from coordinator.protocol.requirements import ANY_TYPE
 
 from .context import Task
+from .plain_text import class_name, text_of
 
 __all__ = ["Handler", "HandlerFunction", "Handlers"]
+
+MAX_SHOWN = 200
 
 HandlerFunction = Callable[[Task], Any] | Callable[[Task], Awaitable[Any]]
 
@@ -26,10 +30,32 @@ class Handler:
 
     @classmethod
     def of(cls, function: HandlerFunction) -> Handler:
-        asynchronous = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(function, "__call__", None)  # noqa: B004 - an object whose call is a coroutine
-        )
+        """Raises `TypeError` for what cannot be a handler, as far as that can be seen."""
+        if not callable(function):
+            raise TypeError(f"a handler is a function, not {class_name(function)}")
+        called = _called(function)
+        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+            raise TypeError(
+                f"the handler {text_of(function, MAX_SHOWN)} yields, and an agent takes one result:"
+                " return a list; to tell of steps, call task.progress"
+            )
+        asynchronous = any(map(inspect.iscoroutinefunction, (function, called)))
         return cls(function, asynchronous)
+
+
+def _called(function: Any) -> Any:
+    """The function that runs when ``function`` is called, as far as that can be seen: a decorator may
+    make anything of what it wraps.
+    """
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, staticmethod):
+            function = function.__func__
+        elif inspect.isroutine(function) or inspect.isclass(function):
+            return function
+        else:
+            return getattr(function, "__call__", function)  # noqa: B004 - its call may be a coroutine
 
 
 class Handlers:
@@ -40,8 +66,8 @@ class Handlers:
         self._default: Handler | None = None
 
     def add(self, task_type: str | None, function: HandlerFunction) -> None:
-        """None is the default handler. Raises `ValueError` where there is one already, and
-        `InvalidRequest` for a type that cannot be announced.
+        """None is the default handler. Raises `ValueError` where there is one already, `TypeError` for
+        what is no handler, and `InvalidRequest` for a type that cannot be announced.
         """
         handler = Handler.of(function)
         if task_type is not None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
-
 from coordinator.protocol.events import AttemptError, EventData, TaskCompleted, TaskFailed
 from coordinator.protocol.task import TaskMessage
 
-from .context import printable_text
+from .pause import Pause, pause_of
+from .plain_text import class_name, printable_text, text_of
+from .result import NotJson, encoded
 
 __all__ = [
     "Cancelled",
@@ -22,6 +23,7 @@ __all__ = [
     "Outcome",
     "RetryLater",
     "Returned",
+    "chosen",
     "completed_with",
     "event_of",
     "failed_with",
@@ -31,19 +33,29 @@ MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 8_000
 """Characters; of a traceback the end is kept, which names the error."""
 
+MAX_COMPLAINT = 200
+
+_TRACEBACK = BaseException.__dict__["__traceback__"]
+"""Reads the one that the interpreter keeps, whatever a subclass says instead."""
+
 
 class RetryLater(Exception):
     """Raise it in a handler to have the task tried again.
 
-    ``after`` is how long to wait at least, as seconds or a `timedelta`; None leaves it to the
-    coordinator.
+    ``after`` is how long to wait at least: seconds, as a number or as text, a `timedelta`, or the
+    date of a `Retry-After` header. None leaves it to the coordinator, and so does what is no time: the
+    error says so then.
     """
 
-    def __init__(
-        self, reason: str = "asked to be retried", *, after: float | timedelta | None = None
-    ) -> None:
+    after: Pause | None = None
+    """A `timedelta`, unless it is no time."""
+
+    def __init__(self, reason: str = "asked to be retried", *, after: Pause | None = None) -> None:
         super().__init__(reason)
-        self.after = timedelta(seconds=after) if isinstance(after, int | float) else after
+        try:
+            self.after = pause_of(after)
+        except Exception:  # noqa: BLE001 - said with the outcome: the reason must not be lost over it
+            self.after = after
 
 
 class Discard(Exception):
@@ -86,34 +98,37 @@ Outcome = Completed | Failed | Cancelled | Returned
 
 
 def completed_with(result: Any, *, max_bytes: int) -> Completed | Failed:
-    """What a handler returned, if it can be told to the coordinator."""
+    """What a handler returned, if it can be told to the coordinator. Never raises."""
     try:
-        data = to_json(result)
-        plain = from_json(data, allow_inf_nan=False)
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as exc:
+        plain, size = encoded(result)
+    except NotJson as exc:
         return _refused(
             "ResultNotJson",
-            f"The handler returned {type(result).__name__}, which cannot be told as JSON ({exc}):"
-            " return dicts, lists, strings, finite numbers, booleans or None.",
+            f"The handler returned {class_name(result)}, which cannot be told as JSON ({exc.why}):"
+            f" {exc.advice}.",
         )
-    if len(data) > max_bytes:
+    if size > max_bytes:
         return _refused(
             "ResultTooLarge",
-            f"The handler returned {len(data)} bytes of JSON, and {max_bytes} are allowed:"
+            f"The handler returned {size} bytes of JSON, and {max_bytes} are allowed:"
             " store it elsewhere and return a reference to it.",
         )
-    return Completed(plain, len(data))
+    return Completed(plain, size)
 
 
 def failed_with(exc: BaseException) -> Failed:
-    """What a handler raised."""
-    match exc:
-        case RetryLater():
-            return Failed(_error(exc, trace=False), retry_after=exc.after)
-        case Discard():
-            return Failed(_error(exc, trace=False), retryable=False)
-        case _:
-            return Failed(_error(exc, trace=True))
+    """What a handler raised. Never raises, whatever the exception does."""
+    if chosen(exc, RetryLater):
+        after, complaint = _asked_pause(exc)
+        return Failed(_error(exc, complaint=complaint), retry_after=after)
+    if chosen(exc, Discard):
+        return Failed(_error(exc), retryable=False)
+    return Failed(_error(exc, trace=_trace(exc)))
+
+
+def chosen(exc: BaseException, *kinds: type[BaseException]) -> bool:
+    """Whether it is one of ``kinds``; an exception may give itself another `__class__`, or none."""
+    return issubclass(type(exc), kinds)
 
 
 def event_of(
@@ -147,13 +162,33 @@ def event_of(
             assert_never(outcome)
 
 
-def _error(exc: BaseException, *, trace: bool) -> AttemptError:
-    lines = "".join(traceback.format_exception(exc)) if trace else None
-    return AttemptError(
-        type=type(exc).__name__,
-        message=printable_text(str(exc), MAX_MESSAGE),
-        traceback=None if lines is None else printable_text(lines[-MAX_TRACEBACK:], MAX_TRACEBACK),
-    )
+def _asked_pause(exc: BaseException) -> tuple[timedelta | None, str]:
+    """How long a `RetryLater` asks to wait, and what is to be said where that is no time."""
+    try:
+        return pause_of(getattr(exc, "after", None)), ""
+    except BaseException as wrong:  # noqa: BLE001 - a subclass may do anything with it
+        why = text_of(wrong, MAX_COMPLAINT)
+        return None, f" (how long to wait after it cannot be read: {why})"
+
+
+def _trace(exc: BaseException) -> str | None:
+    """The end of the traceback; without causes and notes where those cannot be shown."""
+    for way in (traceback.format_exception, _frames):
+        with contextlib.suppress(
+            BaseException
+        ):  # raised by the exception's own cause, notes, fields
+            lines = "".join(way(exc))
+            return printable_text(lines[-MAX_TRACEBACK:], MAX_TRACEBACK)
+    return None
+
+
+def _frames(exc: BaseException) -> list[str]:
+    return traceback.format_tb(_TRACEBACK.__get__(exc))
+
+
+def _error(exc: BaseException, *, trace: str | None = None, complaint: str = "") -> AttemptError:
+    message = text_of(exc, MAX_MESSAGE - len(complaint)) + complaint
+    return AttemptError(type=class_name(exc), message=message, traceback=trace)
 
 
 def _refused(kind: str, message: str) -> Failed:

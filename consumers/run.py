@@ -34,6 +34,7 @@ from .outcome import (
     Outcome,
     RetryLater,
     Returned,
+    chosen,
     completed_with,
     failed_with,
 )
@@ -89,7 +90,9 @@ class Run:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._progress_timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[Outcome] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._outcome: Outcome | None = None
+        """Of the handler, once it has ended."""
         self._thread: asyncio.Future[Any] | None = None
         self._began = self._last_word = time.monotonic()
         self._why: Stop | None = None
@@ -147,41 +150,53 @@ class Run:
 
     # --- the handler --------------------------------------------------------------------------
 
-    async def _work(self) -> Outcome:
-        """Whatever the handler does, this returns an outcome."""
+    async def _work(self) -> None:
+        """Whatever the handler does, there is an outcome at the end."""
         self._began = time.monotonic()
-        handler = self._handler
         try:
-            if handler.asynchronous:
-                result = await handler.function(self._context)
-            else:
-                self._thread = self._threads.start(handler.function, self._context)
-                ended = await self._thread
-                if ended.error is not None:
-                    raise ended.error
-                if self._context.saw_cancelled:
-                    return self._stopped()  # what it returned is not what it was asked for
-                result = ended.value
-            return completed_with(result, max_bytes=self._limits.max_result_bytes)
+            self._outcome = await self._attempted()
         except asyncio.CancelledError as exc:
-            return failed_with(exc) if self._why is None else self._stopped()
+            self._outcome = failed_with(exc) if self._why is None else self._stopped()
         except BaseException as exc:  # noqa: BLE001 - must not end the agent
-            return self._raised(exc)
+            self._outcome = self._raised(exc)
         finally:
             if not self.given_up:
                 self.lasted = time.monotonic() - self._began
 
+    async def _attempted(self) -> Outcome:
+        handler = self._handler
+        if handler.asynchronous:
+            return self._returned(await handler.function(self._context))
+        self._thread = self._threads.start(self._call, handler)
+        ended = await self._thread
+        if ended.error is not None:
+            raise ended.error
+        if self._context.saw_cancelled:
+            return self._stopped()  # what it returned is not what it was asked for
+        outcome: Outcome = ended.value
+        return outcome
+
+    def _call(self, handler: Handler) -> Outcome:
+        """In a thread, and so is what a result does while it is encoded."""
+        return self._returned(handler.function(self._context))
+
+    def _returned(self, result: Any) -> Outcome:
+        return completed_with(result, max_bytes=self._limits.max_result_bytes)
+
     def _raised(self, exc: BaseException) -> Outcome:
         """An error while it stops is no reason of its own, unless it was chosen."""
-        chosen = isinstance(exc, RetryLater | Discard) and self._why is not Stop.CANCELLED
-        return failed_with(exc) if self._why is None or chosen else self._stopped()
+        meant = chosen(exc, RetryLater, Discard) and self._why is not Stop.CANCELLED
+        return failed_with(exc) if self._why is None or meant else self._stopped()
 
-    def _ended(self, task: asyncio.Task[Outcome]) -> None:
-        self._end_timers()
-        if not self.given_up:
-            # Cancelled only where it was told to stop before it had begun.
-            self._on_end(self._stopped() if task.cancelled() else task.result())
-        self._on_gone()
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        try:
+            self._end_timers()
+            if not self.given_up:
+                # None where it was told to stop before it had begun. A handler that cancels its own
+                # task, and returns, has returned.
+                self._on_end(self._stopped() if self._outcome is None else self._outcome)
+        finally:
+            self._on_gone()
 
     # --- being stopped ------------------------------------------------------------------------
 
@@ -196,9 +211,11 @@ class Run:
                 "runs_in": "a thread" if self.in_thread else "the event loop",
             },
         )
-        self._on_end(self._stopped())
-        if not self.in_thread:
-            self._cancel_again()
+        try:
+            self._on_end(self._stopped())
+        finally:
+            if not self.in_thread:
+                self._cancel_again()
 
     def _cancel_again(self) -> None:
         if self._task is not None and not self._task.done():

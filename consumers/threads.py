@@ -36,7 +36,8 @@ class Threads:
     def start(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[_Ended]:
         """Run ``function`` in a thread; the future ends when it does, and never by an exception.
 
-        Cancelling the future does not stop the function.
+        Cancelling the future does not stop the function. Raises `RuntimeError` where the system has no
+        thread left.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Ended] = loop.create_future()
@@ -52,12 +53,13 @@ class Threads:
             except RuntimeError:
                 return  # the loop is gone: nobody waits any more
 
+        if self._busy >= self._made and self._made < self._count:
+            thread = threading.Thread(
+                target=self._serve, name=f"{self._name} {self._made + 1}", daemon=True
+            )
+            thread.start()
+            self._made += 1  # only now: one that the system refuses does no work
         self._busy += 1
-        if self._busy > self._made and self._made < self._count:
-            self._made += 1
-            threading.Thread(
-                target=self._serve, name=f"{self._name} {self._made}", daemon=True
-            ).start()
         self._work.put(work)
         return future
 

@@ -278,12 +278,14 @@ class Workbench:
     def _ended(self, attempt: Attempt, run: Run, outcome: Outcome) -> None:
         if run.given_up:
             self._given_up.add(run)
-        if attempt.progress is not None:
-            attempt.progress.end()
         self.ended += 1
         self._running.pop(attempt.fence, None)
-        self.pace.note(attempt.source, attempt.lasted)
-        self._conclude(attempt, outcome)
+        try:
+            if attempt.progress is not None:
+                attempt.progress.end()
+            self.pace.note(attempt.source, attempt.lasted)
+        finally:
+            self._conclude(attempt, outcome)
 
     def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """The one place that decides what becomes of the message: acknowledged, once its outcome is
