@@ -14,6 +14,8 @@ from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile
 
+from .result import NotJson, encoded
+
 __all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
 
 DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
@@ -58,6 +60,7 @@ class AgentOptions:
             check_id(capability, "a capability", field="capabilities")
         for service in self.services:
             check_id(service, "a service", field="services")
+        _check_metadata(self.metadata)
         if not 1 <= self.slots <= MAX_SLOTS:
             raise InvalidRequest(f"slots must be 1 to {MAX_SLOTS}", field="slots")
         if self.cancel_grace < timedelta():
@@ -102,3 +105,13 @@ class AgentOptions:
             return self.cache_dir
         home = os.environ.get("XDG_CACHE_HOME")
         return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
+
+
+def _check_metadata(metadata: dict[str, Any]) -> None:
+    """What a coordinator would keep as something else: NaN as null, the key 1 as "1"."""
+    try:
+        encoded(metadata)
+    except NotJson as exc:
+        raise InvalidRequest(
+            f"metadata cannot be told as JSON ({exc.why}): {exc.advice}", field="metadata"
+        ) from None

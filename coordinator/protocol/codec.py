@@ -9,14 +9,15 @@ an event whose content names another agent is refused (`ForgedIdentity`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from coordinator.errors import ForgedIdentity, MalformedMessage
+from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
 
 from .events import (
     EVENT_TYPES,
@@ -33,14 +34,18 @@ from .events import (
     TaskEvent,
     TaskSubmitted,
 )
+from .json_items import items_of
 from .message import Message
 from .names import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
 from .task import TASK_TYPE, TaskMessage, describe
 
-__all__ = ["BATCH", "decode", "encode", "encode_batch", "routing_key"]
+__all__ = ["BATCH", "Refused", "decode", "encode", "encode_batch", "read", "routing_key"]
 
 BATCH = "application/cloudevents-batch+json"
 """The content type of several events in one message."""
+
+STRUCTURED = "application/cloudevents+json"
+"""The content type of one event with its attributes in the body, as it stands in a batch."""
 
 SPEC_VERSION = "1.0"
 _PREFIX = "cloudEvents_"
@@ -113,16 +118,44 @@ def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
     )
 
 
-def decode(message: Message, key: str) -> list[Event]:
-    """Every event in a message of the log, in order; a task message is a `TaskSubmitted`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What cannot be taken as an event, and why."""
 
-    ``key`` is the routing key that the message was published with. Raises `MalformedMessage` or
-    `ForgedIdentity`, for the whole message: a batch is taken whole or not at all.
+    why: Unreadable
+    alone: Message | None = None
+    """The event by itself, where the others of its message may be good; None is the whole message."""
+
+
+def read(message: Message, key: str) -> list[Event | Refused]:
+    """What each event in a message of the log came to, in order; a task message is a `TaskSubmitted`.
+
+    ``key`` is the routing key that the message was published with. Raises nothing: what is wrong with
+    one event of a batch is told of that one alone.
     """
+    if message.content_type == BATCH and message.type != TASK_TYPE:
+        return _read_batch(message, key)
+    try:
+        return [_decode_one(message, key)]
+    except Unreadable as exc:
+        return [Refused(why=exc)]
+
+
+def decode(message: Message, key: str) -> list[Event]:
+    """Every event in a message, for those who take it whole or not at all. Raises `MalformedMessage`
+    or `ForgedIdentity`.
+    """
+    events: list[Event] = []
+    for one in read(message, key):
+        if isinstance(one, Refused):
+            raise one.why
+        events.append(one)
+    return events
+
+
+def _decode_one(message: Message, key: str) -> Event:
     if message.type == TASK_TYPE:
-        return [_decode_task(message, key)]
-    if message.content_type == BATCH:
-        return _decode_batch(message, key)
+        return _decode_task(message, key)
     headers = message.headers
     event_type = headers.get(f"{_PREFIX}type", message.type)
     event_id = headers.get(f"{_PREFIX}id", message.message_id)
@@ -132,7 +165,7 @@ def decode(message: Message, key: str) -> list[Event]:
         data = model.model_validate_json(message.body)
     except ValidationError as exc:
         raise MalformedMessage(f"{event_type}: {describe(exc)}") from exc
-    return [_event(event_id, time, data, key)]
+    return _event(event_id, time, data, key)
 
 
 def _decode_task(message: Message, key: str) -> Event:
@@ -152,24 +185,63 @@ def _decode_task(message: Message, key: str) -> Event:
     return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
 
 
-def _decode_batch(message: Message, key: str) -> list[Event]:
+def _read_batch(message: Message, key: str) -> list[Event | Refused]:
     try:
         items = from_json(message.body)
     except ValueError as exc:
-        raise MalformedMessage(f"a batch that is not JSON: {exc}") from exc
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise MalformedMessage("a batch must be a JSON array of events")
-    return list(_structured(items, key))
+        return _read_pieces(message, key, exc)
+    if not isinstance(items, list):
+        return [Refused(why=MalformedMessage("a batch must be a JSON array of events"))]
+    return [_read_item(item, key, message, None) for item in items]
 
 
-def _structured(items: Iterable[dict[str, Any]], key: str) -> Iterable[Event]:
-    for item in items:
-        model = _model(item.get("type"))
+def _read_pieces(message: Message, key: str, why: ValueError) -> list[Event | Refused]:
+    """A batch that no parser takes as a whole: each of its events as if it had come by itself."""
+    pieces = items_of(message.body)
+    if pieces is None:
+        return [Refused(why=MalformedMessage(f"a batch that is not JSON: {why}"))]
+    found: list[Event | Refused] = []
+    for piece in pieces:
         try:
-            data = model.model_validate(item.get("data"))
-        except ValidationError as exc:
-            raise MalformedMessage(f"{item.get('type')}: {describe(exc)}") from exc
-        yield _event(item.get("id"), item.get("time"), data, key)
+            item = from_json(piece)
+        except ValueError as exc:
+            malformed = MalformedMessage(f"an event that is not JSON: {exc}")
+            found.append(Refused(why=malformed, alone=_alone(None, piece, message)))
+        else:
+            found.append(_read_item(item, key, message, piece))
+    return found
+
+
+def _read_item(item: Any, key: str, message: Message, body: bytes | None) -> Event | Refused:
+    """``body`` is the item as it was sent, where that is known."""
+    try:
+        return _structured(item, key)
+    except Unreadable as exc:
+        return Refused(why=exc, alone=_alone(item, body or to_json(item), message))
+
+
+def _structured(item: Any, key: str) -> Event:
+    if not isinstance(item, dict):
+        raise MalformedMessage("an event in a batch must be a JSON object")
+    model = _model(item.get("type"))
+    try:
+        data = model.model_validate(item.get("data"))
+    except ValidationError as exc:
+        raise MalformedMessage(f"{item.get('type')}: {describe(exc)}") from exc
+    return _event(item.get("id"), item.get("time"), data, key)
+
+
+def _alone(item: Any, body: bytes, message: Message) -> Message:
+    """One event of a batch in structured mode, which keeps all that was said of it."""
+    attributes = item if isinstance(item, dict) else {}
+    event_id, event_type = attributes.get("id"), attributes.get("type")
+    return replace(
+        message,
+        body=body,
+        message_id=event_id if isinstance(event_id, str) else None,
+        type=event_type if isinstance(event_type, str) else None,
+        content_type=STRUCTURED,
+    )
 
 
 def _model(event_type: Any) -> type[EventData]:

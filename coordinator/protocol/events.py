@@ -4,11 +4,12 @@ wire.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .ids import new_id
 from .priority import Priority
@@ -141,7 +142,7 @@ class TaskCompleted(_AgentsTaskEvent):
 
     TYPE = "task.completed"
     result: Any = None
-    duration_seconds: float | None = Field(default=None, ge=0)
+    duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     task_token: str
 
 
@@ -168,8 +169,8 @@ class TaskFailed(_AgentsTaskEvent):
     TYPE = "task.failed"
     error: AttemptError
     retryable: bool = True
-    retry_after_seconds: float | None = Field(default=None, ge=0)
-    duration_seconds: float | None = Field(default=None, ge=0)
+    retry_after_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     task_token: str
 
 
@@ -202,6 +203,20 @@ class TaskDeadLettered(TaskEvent):
 
 OVER_HTTP = "http"
 """How an agent was heard that a coordinator speaks for, because it spoke to that one over HTTP."""
+
+
+def _finite_only(metrics: Any) -> Any:
+    """Without what is no number: an agent is alive whatever it measures. JSON writes it as null."""
+    if not isinstance(metrics, dict):
+        return metrics
+    return {
+        name: value
+        for name, value in metrics.items()
+        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+LoadMetrics = Annotated[dict[str, float], BeforeValidator(_finite_only)]
 
 
 class AgentEvent(EventData):
@@ -267,7 +282,7 @@ class AgentHeartbeat(AgentEvent):
     failed: int = Field(default=0, ge=0)
     sources_hash: str | None = None
     """`sources_hash` of the queues that it serves, so that a missing one is noticed."""
-    load_metrics: dict[str, float] = Field(default_factory=dict)
+    load_metrics: LoadMetrics = Field(default_factory=dict)
     started_at: datetime | None = None
     host: str | None = None
     pid: int | None = None
@@ -281,7 +296,7 @@ class AgentStatusChanged(AgentEvent):
 
     TYPE = "agent.status-changed"
     status: str
-    load_metrics: dict[str, float] | None = None
+    load_metrics: LoadMetrics | None = None
 
 
 class AgentStopped(AgentEvent):

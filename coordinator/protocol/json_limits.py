@@ -14,7 +14,6 @@ __all__ = [
     "LARGEST_NUMBER",
     "MAX_DEPTH",
     "MAX_VALUES",
-    "NO_JSON",
     "OUT_OF_RANGE",
     "in_range",
     "json_problem",
@@ -26,13 +25,14 @@ MAX_DEPTH = 100
 MAX_VALUES = 1_000_000
 """Values at all levels together."""
 
-LARGEST_NUMBER = int(sys.float_info.max)
+LARGEST_NUMBER = sys.float_info.max
 """Many readers keep every number as a double: one that is larger becomes infinite, or an error."""
 
 NO_JSON = "holds a value that JSON has no form for"
 OUT_OF_RANGE = "holds a number that is out of range"
 
 _CONTAINERS = frozenset({dict, list, tuple})
+_NUMBERS = frozenset({int, float})
 _ALWAYS_FINE = frozenset({str, bool, type(None)})
 _STRINGS = frozenset({str})
 
@@ -73,17 +73,16 @@ def _problem_in(container: Collection[Any], deeper: list[Collection[Any]]) -> st
         return None
     for child in children:
         kind = type(child)
-        if kind in _ALWAYS_FINE:
-            continue
-        if kind in _CONTAINERS:
+        if kind in _NUMBERS:
+            if not -LARGEST_NUMBER <= child <= LARGEST_NUMBER:
+                return OUT_OF_RANGE
+        elif kind in _CONTAINERS:
             deeper.append(child)
-        elif kind is not int and kind is not float:
+        elif kind not in _ALWAYS_FINE:
             return NO_JSON
-        elif not in_range(child):
-            return OUT_OF_RANGE
     return None
 
 
 def in_range(number: float) -> bool:
-    """Whether a double can hold about as much: not where it is infinite, or no number at all."""
+    """Whether a double can hold about as much: neither infinity nor what is no number is in range."""
     return -LARGEST_NUMBER <= number <= LARGEST_NUMBER

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coordinator.errors import MalformedMessage, WrongToken
 from coordinator.protocol.events import (
+    AgentRegistered,
     Event,
     SourceOpened,
     TaskCompleted,
@@ -11,6 +14,7 @@ from coordinator.protocol.events import (
     TaskEvent,
     TaskFailed,
 )
+from coordinator.protocol.json_limits import json_problem
 from coordinator.protocol.token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
 
@@ -32,8 +36,19 @@ def check_event(event: Event, secret: bytes) -> None:
         raise MalformedMessage(f"{data.TYPE}: a generation or attempt that is out of range")
     if isinstance(data, TaskCompleted | TaskFailed | TaskDeclined):
         _check_token(data, secret)
+    if isinstance(data, TaskCompleted):
+        _check_json(data, "the result", data.result)
+    elif isinstance(data, AgentRegistered):
+        _check_json(data, "the metadata", data.metadata)
     elif isinstance(data, SourceOpened):
         opened(data)
+
+
+def _check_json(data: TaskCompleted | AgentRegistered, what: str, value: Any) -> None:
+    """What the ledger would keep as something else, or nobody could read again."""
+    problem = json_problem(value)
+    if problem is not None:
+        raise MalformedMessage(f"{data.TYPE}: {what} {problem}")
 
 
 def _check_token(data: TaskCompleted | TaskFailed | TaskDeclined, secret: bytes) -> None:

@@ -23,7 +23,7 @@ from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
-from coordinator.protocol.codec import decode
+from coordinator.protocol.codec import Refused, read
 from coordinator.protocol.commands import Command, DrainAgent, RegisterAgain, ServeSources
 from coordinator.protocol.events import (
     AgentHeartbeat,
@@ -161,12 +161,19 @@ class LiveReader:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
+        for one in read(delivery.message, delivery.routing_key):
+            why = one.why if isinstance(one, Refused) else self._refused(one)
+            if why is not None:
+                # Durable events reach the log too, where they are parked; a heartbeat is just lost.
+                logger.debug("ignored: %s", why, extra={"routing_key": delivery.routing_key})
+
+    def _refused(self, event: Event) -> Unreadable | None:
+        """Apply it; why not, where it cannot be."""
         try:
-            for event in decode(delivery.message, delivery.routing_key):
-                self._apply(event)
+            self._apply(event)
         except Unreadable as exc:
-            # Durable events reach the log too, where they are parked; a heartbeat is just lost.
-            logger.debug("ignored: %s", exc, extra={"routing_key": delivery.routing_key})
+            return exc
+        return None
 
     def _apply(self, event: Event) -> None:
         if isinstance(event.data, SourceOpened):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,9 +39,12 @@ class Parked:
     received_at: datetime
 
 
-def parked_delivery(delivery: Delivery, why: Exception, at: datetime) -> Parked:
+def parked_delivery(
+    delivery: Delivery, why: Exception, at: datetime, alone: Message | None = None
+) -> Parked:
+    """A message, or what it says of one event ``alone``, where that is all that is wrong with it."""
     return Parked(
-        message=delivery.message,
+        message=delivery.message if alone is None else alone,
         exchange=delivery.exchange,
         routing_key=delivery.routing_key,
         reason=_reason(why),
@@ -50,9 +53,12 @@ def parked_delivery(delivery: Delivery, why: Exception, at: datetime) -> Parked:
 
 
 def parked_event(event: Event, why: Exception, at: datetime) -> Parked:
-    """One event alone, where the others of its message are good."""
+    """One event alone, where the others of its message are good. Numbers that JSON lacks stay as they
+    are in its body.
+    """
+    data = event.data.model_dump(exclude_none=True)
     return Parked(
-        message=encode(event),
+        message=replace(encode(event), body=to_json(data)),
         exchange="",
         routing_key=routing_key(event.data),
         reason=_reason(why),

@@ -26,7 +26,8 @@ from coordinator.broker.connection import Link
 from coordinator.domain.law import Effect, PublishAt, Rules
 from coordinator.domain.retry import RetryPolicy
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded, Unreadable
-from coordinator.protocol.codec import decode
+from coordinator.protocol.codec import BATCH as BATCH_OF_EVENTS
+from coordinator.protocol.codec import Refused, read
 from coordinator.protocol.commands import CancelTask
 from coordinator.protocol.events import Event, LedgerMarked
 from coordinator.protocol.topology import LOG
@@ -61,6 +62,16 @@ class _Reading:
     parked: list[Parked] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     """Ids of `LedgerMarked`, which are passed on and never stored."""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there is more in it than one event."""
+        return len(self.events) > 1 or bool(self.parked or self.marks)
+
+    def apart(self) -> list[_Reading]:
+        """Each event alone, in order, and then what else there is."""
+        alone = [_Reading(self.delivery, events=[event]) for event in self.events]
+        return [*alone, _Reading(self.delivery, parked=self.parked, marks=self.marks)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +139,22 @@ class Projector:
     def _read_one(self, delivery: Delivery) -> _Reading:
         """Every event of a message; what is wrong with one of them parks that one alone."""
         reading = _Reading(delivery)
-        try:
-            events = decode(delivery.message, delivery.routing_key)
-        except Unreadable as exc:
-            reading.parked.append(parked_delivery(delivery, exc, self._now()))
-            return reading
-        for event in events:
-            try:
-                if isinstance(event.data, LedgerMarked):
-                    reading.marks.append(event.id)
-                    continue
-                check_event(event, self._secret)
-                reading.events.append(event)
-            except Unreadable as exc:
-                reading.parked.append(parked_event(event, exc, self._now()))
+        for one in read(delivery.message, delivery.routing_key):
+            if isinstance(one, Refused):
+                reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
+            elif isinstance(one.data, LedgerMarked):
+                reading.marks.append(one.id)
+            else:
+                self._check(one, reading)
         return reading
+
+    def _check(self, event: Event, reading: _Reading) -> None:
+        try:
+            check_event(event, self._secret)
+        except Unreadable as exc:
+            reading.parked.append(parked_event(event, exc, self._now()))
+        else:
+            reading.events.append(event)
 
     async def _store(self, readings: list[_Reading]) -> None:
         """Returns once all of it is stored, however long that takes."""
@@ -181,8 +193,15 @@ class Projector:
         (reading,) = readings
         if not reading.events:
             raise why
-        logger.error("a message cannot be folded", exc_info=why)
-        parked = parked_delivery(reading.delivery, why, self._now())
+        if reading.mixed:
+            for alone in reading.apart():
+                await self._store([alone])
+            return
+        logger.error("an event cannot be folded", exc_info=why)
+        if reading.delivery.message.content_type == BATCH_OF_EVENTS:
+            parked = parked_event(reading.events[0], why, self._now())
+        else:
+            parked = parked_delivery(reading.delivery, why, self._now())
         await self._store([_Reading(reading.delivery, parked=[parked])])
 
     async def _write(self, readings: list[_Reading]) -> Stored:

@@ -22,6 +22,7 @@ from coordinator.protocol.events import (
     Event,
     EventData,
 )
+from coordinator.protocol.json_limits import json_problem
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
@@ -143,6 +144,9 @@ class Registrar:
                 )
             for name in names:
                 check_id(name, f"An entry of {field}", field=field)
+        problem = json_problem(request.metadata)
+        if problem is not None:
+            raise InvalidRequest(f"metadata {problem}", field="metadata")
         if len(request.model_dump_json()) > MAX_BYTES:
             raise InvalidRequest(f"The registration has more than {MAX_BYTES} bytes")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from coordinator.errors import InvalidRequest, PayloadTooLarge
+from coordinator.protocol.json_limits import json_problem
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.requirements import Requirements
 
@@ -47,30 +47,9 @@ class Limits:
 
 def check_data(data: dict[str, Any], field: str, limits: Limits) -> None:
     """Refuse what is nested too deep, has too many values, or has numbers that JSON lacks."""
-    level: list[Any] = [data]
-    values = 0
-    for _ in range(limits.max_data_depth):
-        deeper: list[Any] = []
-        for container in level:
-            children = container.values() if isinstance(container, dict) else container
-            values += len(container)
-            for child in children:
-                if isinstance(child, dict | list):
-                    deeper.append(child)
-                elif isinstance(child, float) and not math.isfinite(child):
-                    raise InvalidRequest(
-                        f"{field} holds a number that is out of range", field=field
-                    )
-        if values > limits.max_data_values:
-            raise InvalidRequest(
-                f"{field} holds more than {limits.max_data_values} values", field=field
-            )
-        if not deeper:
-            return
-        level = deeper
-    raise InvalidRequest(
-        f"{field} is nested deeper than {limits.max_data_depth} levels", field=field
-    )
+    problem = json_problem(data, max_depth=limits.max_data_depth, max_values=limits.max_data_values)
+    if problem is not None:
+        raise InvalidRequest(f"{field} {problem}", field=field)
 
 
 def check_names(names: Sequence[str], field: str, *, at_most: int) -> None:
