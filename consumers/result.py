@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Awaitable, Iterable
+import re
+from collections.abc import Awaitable, Iterator
 from enum import Enum
 from types import CoroutineType, GeneratorType
 from typing import Any
@@ -20,7 +21,14 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-from coordinator.protocol.json_limits import MAX_DEPTH, OUT_OF_RANGE, in_range, json_problem
+from coordinator.protocol.json_limits import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    NO_JSON,
+    OUT_OF_RANGE,
+    in_range,
+    json_problem,
+)
 
 from .plain_text import class_name, printable_text, text_of
 
@@ -32,6 +40,11 @@ MAX_PLACE = 200
 
 MAX_CLOSED = 10_000
 """Values among which generators and coroutines are looked for, to be closed."""
+
+_WITHOUT_FORM = (set, frozenset, bytes, bytearray, memoryview, complex, re.Pattern)
+"""Types that `to_json` writes although JSON has nothing like them: what was read would be another."""
+
+_READERS = (list, tuple, set, frozenset)
 
 PLAIN = "return dicts with strings as keys, lists, strings, finite numbers, booleans or None"
 
@@ -59,56 +72,68 @@ def encoded(result: Any) -> tuple[Any, int]:
 
 
 def _encoded(result: Any) -> tuple[Any, int]:
-    plain = json_problem(result) is None
-    if not plain:
-        _survey(result, "", _Rules())
+    problem = json_problem(result)
+    if problem in (NO_JSON, OUT_OF_RANGE):
+        _Survey().look(result)
+    elif problem is not None:
+        raise NotJson(f"it {problem}")
     data = to_json(result)
     copy = from_json(data, allow_inf_nan=False)
-    if not plain:
+    if problem is not None:
         problem = json_problem(copy)
         if problem is not None:
             raise NotJson(f"it {problem}")
     return copy, len(data)
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
-    declared: bool = False
-    """Whether a pydantic model says how its fields become JSON: a set that it declares is a list."""
-    depth: int = 0
+class _Survey:
+    """Looks for what `to_json` would run, or would change so that it could not be told apart."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def look(self, value: Any, place: str = "", depth: int = 0, *, declared: bool = False) -> None:
+        """``declared`` is inside a pydantic model, which says how its fields become JSON: a set that
+        it declares is a list.
+        """
+        self._count(depth)
+        _refuse_running(value, place)
+        if isinstance(value, int | float) and not in_range(value):
+            raise NotJson(f"it {OUT_OF_RANGE}", place=place)
+        if isinstance(value, Enum):
+            self.look(value.value, place, depth, declared=declared)
+        elif isinstance(value, _WITHOUT_FORM):
+            if not declared:
+                raise NotJson(
+                    f"{class_name(value)} has no form in JSON", _advice(value), place=place
+                )
+        elif hasattr(type(value), "__pydantic_serializer__"):
+            self.look(_dumped(value), place, depth, declared=True)
+            return
+        for where, child in _children(value, place, declared=declared):
+            self.look(child, place + where, depth + 1, declared=declared)
+
+    def _count(self, depth: int) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise NotJson(f"it holds more than {MAX_VALUES} values")
+        if depth > MAX_DEPTH:
+            raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def _survey(value: Any, place: str, rules: _Rules) -> None:
-    """Look for what `to_json` would run, or would change so that it could not be told apart."""
-    if rules.depth > MAX_DEPTH:
-        raise NotJson(f"it is nested deeper than {MAX_DEPTH} levels")
-    _refuse_running(value, place)
-    _refuse_number(value, place)
-    if isinstance(value, Enum):
-        _survey(value.value, place, _deeper(rules))
-    elif isinstance(value, dict):
-        _refuse_keys(value, place, rules)
+def _children(value: Any, place: str, *, declared: bool) -> Iterator[tuple[str, Any]]:
+    """What is in a container, and where; read without the methods of a class of the handler's own."""
+    if isinstance(value, dict):
+        _refuse_keys(value, place, declared=declared)
         for key, child in dict.items(value):
-            _survey(child, f"{place}[{_shown(key)}]", _deeper(rules))
-    elif isinstance(value, list | tuple):
-        children = tuple.__iter__(value) if isinstance(value, tuple) else list.__iter__(value)
-        _survey_all(children, place, _deeper(rules))
-    elif isinstance(value, set | frozenset | bytes | bytearray | memoryview):
-        _refuse_changed(value, place, rules)
-    elif hasattr(type(value), "__pydantic_serializer__"):
-        _survey(_dumped(value), place, _Rules(declared=True, depth=rules.depth))
+            yield f"[{_shown(key)}]", child
+    elif isinstance(value, _READERS):
+        reader: Any = next(kind.__iter__ for kind in _READERS if isinstance(value, kind))
+        for number, child in enumerate(reader(value)):
+            yield f"[{number}]", child
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
-            _survey(getattr(value, field.name), f"{place}.{field.name}", _deeper(rules))
-
-
-def _deeper(rules: _Rules) -> _Rules:
-    return _Rules(declared=rules.declared, depth=rules.depth + 1)
-
-
-def _survey_all(children: Iterable[Any], place: str, rules: _Rules) -> None:
-    for number, child in enumerate(children):
-        _survey(child, f"{place}[{number}]", rules)
+            yield f".{field.name}", getattr(value, field.name)
 
 
 def _dumped(model: Any) -> Any:
@@ -134,15 +159,10 @@ def _refuse_running(value: Any, place: str) -> None:
         )
 
 
-def _refuse_number(value: Any, place: str) -> None:
-    if isinstance(value, int | float) and not in_range(value):
-        raise NotJson(f"it {OUT_OF_RANGE}", place=place)
-
-
-def _refuse_keys(value: dict[Any, Any], place: str, rules: _Rules) -> None:
-    """Keys become strings, and two that differ could become the same."""
+def _refuse_keys(value: dict[Any, Any], place: str, *, declared: bool) -> None:
+    """Keys become strings, and two that differ could become the same: not two of one type."""
     kinds = {type(key): key for key in dict.keys(value)}
-    if rules.declared and len(kinds) == 1:
+    if declared and len(kinds) == 1:
         return
     for key in kinds.values():
         if not isinstance(key, str):
@@ -151,15 +171,10 @@ def _refuse_keys(value: dict[Any, Any], place: str, rules: _Rules) -> None:
             )
 
 
-def _refuse_changed(value: Any, place: str, rules: _Rules) -> None:
-    if rules.declared:
-        if isinstance(value, set | frozenset):
-            _survey_all(list(value), place, _deeper(rules))
-        return
-    advice = "make a list of it"
-    if not isinstance(value, set | frozenset):
-        advice = "make a string of it, by base64 or as its encoding says"
-    raise NotJson(f"{class_name(value)} has no form in JSON", advice, place=place)
+def _advice(value: object) -> str:
+    if isinstance(value, set | frozenset):
+        return "make a list of it"
+    return "make a string of it, such as base64 of bytes"
 
 
 def _shown(key: object) -> str:

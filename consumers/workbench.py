@@ -295,12 +295,8 @@ class Workbench:
         match outcome:
             case Completed(size=size):
                 self.completed += 1
-            case Failed(error=error):
+            case Failed():
                 self.failed += 1
-                logger.warning(
-                    "task failed",
-                    extra={"task_id": attempt.message.task_id, "error": error.message},
-                )
             case Cancelled():
                 self.settle([attempt])
                 return
@@ -322,6 +318,11 @@ class Workbench:
             duration=timedelta(seconds=attempt.lasted),
         )
         self._outbox.put(event, size=size, receipt=attempt)
+        if isinstance(outcome, Failed):  # told first: a handler's logging may raise anything
+            logger.warning(
+                "task failed",
+                extra={"task_id": attempt.message.task_id, "error": outcome.error.message},
+            )
 
     def settle(self, attempts: Iterable[Attempt]) -> None:
         """Acknowledge: their ends are recorded."""

@@ -31,4 +31,6 @@ def items_of(array: bytes) -> list[bytes] | None:
             start = token.end()
         if depth == 0 and start != len(text):
             return None
-    return items if depth == 0 else None
+    if depth != 0:
+        return None
+    return [] if items == [b""] else items

@@ -14,6 +14,7 @@ __all__ = [
     "LARGEST_NUMBER",
     "MAX_DEPTH",
     "MAX_VALUES",
+    "NO_JSON",
     "OUT_OF_RANGE",
     "in_range",
     "json_problem",

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.errors import ForgedIdentity, MalformedMessage
-from coordinator.protocol.codec import BATCH, decode, encode, encode_batch, routing_key
+from coordinator.protocol.codec import (
+    BATCH,
+    Refused,
+    decode,
+    encode,
+    encode_batch,
+    read,
+    routing_key,
+)
 from coordinator.protocol.events import (
     AgentHeartbeat,
     AgentRegistered,
@@ -183,8 +191,68 @@ def test_no_bytes_on_the_wire_raise_anything_but_what_the_projector_parks(
         content_type=BATCH if kind == "batch" else "application/json",
         message_id="m",
     )
+    for one in read(message, key):
+        assert not isinstance(one, Refused) or isinstance(
+            one.why, MalformedMessage | ForgedIdentity
+        )
     with contextlib.suppress(MalformedMessage, ForgedIdentity):
         decode(message, key)
+
+
+GOOD = Event(data=TaskStarted(task_id="good", agent_id="a"), time=NOW)
+
+
+def structured(**changes: object) -> bytes:
+    """An event as it stands in a batch."""
+    body = json.loads(encode_batch([GOOD, GOOD])[1].body)[0]
+    return json.dumps(body | changes).encode()
+
+
+WRONG = [
+    b"7",
+    b"null",
+    b'"half a pair: \\ud800"',
+    b"[" * 5000 + b"]" * 5000,
+    b"9" * 5000,
+    b"tru",
+    b"\xff",
+    structured(type="task.unheard-of"),
+    structured(type=["task.started"]),
+    structured(id=""),
+    structured(time="noon"),
+    structured(data=None),
+    structured(data={"task_id": "t"}),
+    structured(data={"task_id": "t", "agent_id": "somebody else"}),
+    structured(type="agent.stopped", data={"agent_id": "a"}),
+    structured(data={"task_id": "t", "agent_id": "\ud800"}),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: repr(wrong[:40]))
+@pytest.mark.parametrize("place", range(3))
+def test_one_bad_event_of_a_batch_is_refused_alone(wrong: bytes, place: int) -> None:
+    items = [structured(id="1"), structured(id="2")]
+    items.insert(place, wrong)
+    message = Message(body=b"[" + b", ".join(items) + b"]", content_type=BATCH)
+    found = read(message, "task.a.batch")
+    refused = found.pop(place)
+    assert isinstance(refused, Refused)
+    assert refused.alone is not None
+    assert [one.id for one in found if isinstance(one, Event)] == ["1", "2"]
+    try:
+        same = json.loads(refused.alone.body) == json.loads(wrong)
+    except (ValueError, RecursionError):
+        same = refused.alone.body == wrong
+    assert same
+    with pytest.raises(type(refused.why)):
+        decode(message, "task.a.batch")
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"{}", b"[1,", b'[{"a":[}]', b"7"])
+def test_a_batch_that_is_no_array_of_anything_is_refused_as_a_whole(body: bytes) -> None:
+    (refused,) = read(Message(body=body, content_type=BATCH), "task.a.batch")
+    assert isinstance(refused, Refused)
+    assert refused.alone is None
 
 
 def test_an_event_without_an_id_is_malformed_since_it_could_not_be_folded_once() -> None:
