@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage, WrongToken
 from coordinator.protocol.codec import encode, encode_batch, routing_key
 from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.json_items import items_of
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
@@ -127,6 +129,94 @@ async def test_a_wrong_token_parks_one_event_and_not_the_others_of_its_message(
     (row,) = await projected.parked()
     assert row.reason.startswith("WrongToken: ")
     assert b'"task_id":"u"' in row.body
+
+
+def spoiled(*events: Event, at: int, by: tuple[bytes, bytes]) -> Delivery:
+    """A batch in which one event has other bytes than its agent could have meant."""
+    key, batch = encode_batch(events)
+    items = items_of(batch.body)
+    assert items is not None
+    assert by[0] in items[at]
+    items[at] = items[at].replace(*by)
+    return delivered(replace(batch, body=b"[" + b",".join(items) + b"]"), key)
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [
+        (b'{"a":' * 99 + b"[[]]" + b"}" * 99, "the result is nested deeper than 100 levels"),
+        (b"[" * 197 + b"]" * 197, "the result is nested deeper than 100 levels"),
+        (b"[" * 199 + b"]" * 199, "nested deeper than 100 levels"),
+        (b"[" * 9000 + b"]" * 9000, "recursion limit"),
+        (b"[NaN]", "the result holds a number that is out of range"),
+        (b"-1e400", "the result holds a number that is out of range"),
+        (b"9" * 400, "the result holds a number that is out of range"),
+        (b"9" * 5000, "number out of range"),
+        (b'"\\ud800"', "an event that is not JSON"),
+        (b'"\xff"', "an event that is not JSON"),
+        (b"None", "an event that is not JSON"),
+        (b'1,"generation":0', "task.completed: generation"),
+        (b'1,"agent_id":"bob"', "ForgedIdentity: "),
+        (b'1,"task_id":"\\u0000"', "an id with a character that no database takes"),
+        (b'1,"duration_seconds":Infinity', "task.completed: duration_seconds"),
+    ],
+    ids=lambda value: repr(value[:30]),
+)
+async def test_one_bad_event_of_a_batch_is_parked_alone(
+    projected: Projected, by: bytes, why: str
+) -> None:
+    events = [done(task_id, result="MARK") for task_id in "tuv"]
+    batch = spoiled(*events, at=1, by=(b'"MARK"', by))
+    await projected.project(*map(task, "tuv"), batch)
+    await projected.project(batch)
+    assert await projected.states() == {"t": "completed", "u": "queued", "v": "completed"}
+    (row,) = await projected.parked()
+    assert why in row.reason
+    tokens = [task_token(SECRET, task_id, 1, 1).encode() in row.body for task_id in "tuv"]
+    assert tokens == [False, True, False]
+    assert row.routing_key.startswith("task.ada.")
+
+
+async def test_a_batch_of_which_nothing_can_be_read_is_parked_as_a_whole(
+    projected: Projected,
+) -> None:
+    key, batch = encode_batch([done("t"), done("u")])
+    cut = replace(batch, body=batch.body[:-5])
+    await projected.project(task("t"), task("u"), delivered(cut, key))
+    (row,) = await projected.parked()
+    assert row.reason.startswith("MalformedMessage: a batch that is not JSON")
+    assert row.body == cut.body
+
+
+async def test_what_the_ledger_chokes_on_in_a_batch_is_parked_alone(
+    projected: Projected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chokes(connection: Any, events: Any, *more: Any) -> Any:
+        if any(event.data.subject == "u" and event.type == "task.completed" for event in events):
+            raise OverflowError("too large for a column")
+        return store(connection, events, *more)
+
+    monkeypatch.setattr("coordinator.registry.projector.store", chokes)
+    key, batch = encode_batch([done("t"), done("u"), completed(task_id="x"), done("v")])
+    await projected.project(*map(task, "tuv"), delivered(batch, key))
+    assert await projected.states() == {"t": "completed", "u": "queued", "v": "completed"}
+    wrong, choked = await projected.parked()
+    if wrong.reason.startswith("Overflow"):
+        wrong, choked = choked, wrong
+    assert wrong.reason.startswith("WrongToken: ")
+    assert choked.reason == "OverflowError: too large for a column"
+    assert b'"task_id":"u"' in choked.body
+    assert b'"task_id":"v"' not in choked.body
+
+
+async def test_metadata_that_the_ledger_would_keep_as_something_else_is_parked(
+    projected: Projected,
+) -> None:
+    body = b'{"agent_id":"ada","agent_type":"worker","metadata":{"weight":NaN}}'
+    event = Message(body=body, message_id="1", type="agent.registered")
+    await projected.project(delivered(event, "agent.ada.registered"))
+    (row,) = await projected.parked()
+    assert "the metadata holds a number that is out of range" in row.reason
 
 
 async def test_what_is_delivered_again_is_parked_once(projected: Projected) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from pydantic_core import from_json
 
 from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest
 from coordinator.protocol.codec import decode
@@ -17,6 +18,8 @@ from coordinator.registry.snapshots import Snapshots
 from tests.unit.domain.histories import START
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, Published, beat, declared, registered, removed
+
+TOO_DEEP = from_json("[" * 100 + "]" * 100)
 
 
 class Office:
@@ -114,6 +117,13 @@ async def test_what_is_not_confirmed_is_not_seen(office: Office) -> None:
         (RegisterRequest(agent_id="ada", agent_type="novelist"), "agent_type"),
         (RegisterRequest(agent_id="ada", agent_type="worker", capabilities=[""]), "capabilities"),
         (RegisterRequest(agent_id="ada", agent_type="worker", tags=["a", "b", "c"]), "tags"),
+        *[
+            (
+                RegisterRequest(agent_id="ada", agent_type="worker", metadata={"a": value}),
+                "metadata",
+            )
+            for value in (float("nan"), [float("-inf")], 10**400, TOO_DEEP)
+        ],
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

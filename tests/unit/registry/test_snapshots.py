@@ -44,6 +44,20 @@ async def test_a_fleet_of_many_pages_is_written_and_restored_whole(ledger_url: s
     assert [after.view(one) for one in after.find()] == [before.view(one) for one in before.find()]
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999", "null"])
+async def test_a_measure_that_is_no_number_does_not_keep_a_fleet_from_being_restored(
+    ledger: Ledger, number: str
+) -> None:
+    body = f'{{"agent_id":"a","load_metrics":{{"cpu":{number},"memory":1}}}}'
+    before, after = Fleet(), Fleet()
+    await stored(ledger, registered("a"))
+    before.apply(registered("a"))
+    before.apply(Event(data=AgentHeartbeat.model_validate_json(body)))
+    await Snapshots(ledger=ledger, agents=before).write()
+    await Snapshots(ledger=ledger, agents=after).restore()
+    assert after.view(after.the("a")).load_metrics == {"memory": 1}
+
+
 async def test_restoring_again_takes_what_is_newer_and_leaves_the_rest(ledger: Ledger) -> None:
     fleet = Fleet()
     snapshot = Snapshots(ledger=ledger, agents=fleet)
