@@ -303,4 +303,4 @@ def test_metadata_that_a_coordinator_would_alter_is_refused_when_the_agent_is_ma
 
 def test_metadata_of_plain_json_is_taken() -> None:
     metadata = {"zone": "b", "weights": [1, 2.5, None]}
-    assert Agent("a", metadata=metadata).options.request("i").metadata == metadata
+    assert Agent("a", metadata=metadata).options.metadata == metadata

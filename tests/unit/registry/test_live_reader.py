@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from coordinator.broker.channel import Channel, Delivery
+from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.protocol.codec import encode_batch
 from coordinator.protocol.message import Message
 from coordinator.registry.live_reader import LiveReader
@@ -24,6 +25,7 @@ async def test_one_bad_event_of_a_batch_does_not_hide_the_others() -> None:
         agents=fleet,
         snapshots=nothing,
         book=nothing,
+        types=AnnouncedTypes(),
         commands=nothing,
         watching=cast("Any", type("Watching", (), {"catching_up": None, "waiters": None})),
     )
