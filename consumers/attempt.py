@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from coordinator.broker.channel import Delivery
-from coordinator.protocol.events import RunningTask
+from coordinator.protocol.events import HeldTask, RunningTask
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 
@@ -69,4 +69,12 @@ class Attempt:
             started_at=self.started_at,
             fraction=None if progress is None else progress.fraction,
             message=None if progress is None else progress.message,
+        )
+
+    def held(self) -> HeldTask:
+        """As a heartbeat tells of it while it does not run."""
+        return HeldTask(
+            task_id=self.message.task_id,
+            generation=self.message.generation,
+            attempt=self.message.attempt,
         )

@@ -105,6 +105,7 @@ class Heartbeat:
             status=self._condition(),
             slots=self._bench.slots,
             running=running,
+            held=self._bench.held(),
             completed=self._bench.completed,
             failed=self._bench.failed,
             sources_hash=self._sources.hash,

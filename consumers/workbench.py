@@ -17,7 +17,13 @@ from typing import assert_never
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.events import RunningTask, TaskDeclined, TaskProgressed, TaskStarted
+from coordinator.protocol.events import (
+    HeldTask,
+    RunningTask,
+    TaskDeclined,
+    TaskProgressed,
+    TaskStarted,
+)
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 
@@ -140,6 +146,10 @@ class Workbench:
 
     def running(self) -> list[RunningTask]:
         return [attempt.described() for attempt in self._running.values()]
+
+    def held(self) -> list[HeldTask]:
+        """What is in hand and does not run: it waits for a slot, or for the confirm of its outcome."""
+        return [attempt.held() for attempt in (*self._backlog, *self._ending.values())]
 
     # --- taking in ----------------------------------------------------------------------------
 

@@ -34,10 +34,12 @@ from coordinator.protocol.events import Event
 from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
 from coordinator.recovery.lane_mover import LaneMover
+from coordinator.recovery.lost_attempts import LostAttempts
 from coordinator.recovery.outbox import OutboxLoop
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.retirement import Retirement
+from coordinator.recovery.rounds import Rounds
 from coordinator.recovery.ticks import Ticks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.browsing import Browsing
@@ -64,9 +66,11 @@ from coordinator.registry.registry import Registry
 from coordinator.registry.removal import SilentAgents
 from coordinator.registry.requests import Requests, Terms
 from coordinator.registry.retention import KeepFor, Retention
+from coordinator.registry.running_tasks import RunningTasks
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.untyped_tasks import UntypedTasks
+from coordinator.registry.witnesses import Witnesses
 from coordinator.settings import Settings
 from coordinator.submission.admission import Admission, MayWait
 from coordinator.submission.batch import BatchSubmitter
@@ -243,6 +247,7 @@ class _Graph:
             types=types,
             ledger=ledger,
             depths=self._depths,
+            lost_after=settings.unnamed_for,
         )
         self._queue_probe = QueueProbe(agents=agents, publisher=publisher, ready=self._can_publish)
         self._registrar = Registrar(
@@ -366,7 +371,7 @@ class _Graph:
             note=self.registry.note,
             ready=self._can_publish,
         )
-        self._reconciler = Reconciler(
+        reconciler = Reconciler(
             overtaken=OvertakenTasks(ledger),
             depths=self._depths,
             ensure=self.opener.ensure,
@@ -385,6 +390,17 @@ class _Graph:
             publisher=publisher,
             catch_up=catching_up.ledger,
         )
+        lost_attempts = LostAttempts(
+            running=RunningTasks(ledger),
+            agents=Witnesses(agents),
+            depths=self._depths,
+            publisher=publisher,
+            catch_up=catching_up.ledger,
+            note=self.registry.note,
+            after=settings.unnamed_for,
+            time_limit=settings.default_timeout,
+        )
+        self._rounds = Rounds(reconciler, lost_attempts)
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
         self._schedules = Schedules(ledger)
         self._ticks = Ticks(
@@ -444,7 +460,7 @@ class _Graph:
                 self._requests.session(link),
                 self._unrouted.session(link),
                 self._retirement.session(link),
-                self._reconciler.session(link),
+                self._rounds.session(link),
                 self._lane_mover.session(link),
                 self._admission.session(link),
                 self._publisher.lost(),

@@ -192,6 +192,11 @@ class Settings(BaseSettings):
     """Seconds after which a queued task that later ones of its queue have overtaken is taken to be
     missing there, after a purge by hand, say, and is put there again. 0 is never."""
 
+    attempt_lost_after: DurationOrZero = timedelta(minutes=5)
+    """Seconds after which a running task that no heartbeat names and no queue holds has lost its
+    attempt (`AttemptLost`), and is tried again; never less than three heartbeats. Longer than the
+    slowest of your agents takes from one heartbeat to the next. 0 is never."""
+
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
 
@@ -200,6 +205,11 @@ class Settings(BaseSettings):
 
     log_format: Literal["text", "json"] = "text"
     """`text` for people, `json` (one object a line) for collectors."""
+
+    @property
+    def unnamed_for(self) -> timedelta:
+        """`attempt_lost_after`, and three heartbeats at least; zero is never."""
+        return self.attempt_lost_after and max(self.attempt_lost_after, 3 * self.heartbeat_interval)
 
     @property
     def ledger_url(self) -> str:

@@ -73,7 +73,7 @@ _CONFLICTS = {
     "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
     "delete_task": "The task is running: cancel it before you delete it",
     "cancel_task": "The task is completed already: there is nothing to cancel",
-    "retry_task": "The task is running: only one that is dead, expired, cancelled can be tried again",
+    "retry_task": "The task is queued: only one that is dead, expired, cancelled can be tried again",
 }
 """By endpoint: what a 409 may say."""
 

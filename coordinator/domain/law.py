@@ -1,7 +1,7 @@
 """The law: how events change a task. A pure fold; the order of the log decides, clocks do not.
 
     scheduled ──▶ queued ──▶ running ──▶ completed
-                   ▲  │       │ ├──▶ waiting ─▶ queued      an attempt failed, others are left
+                   ▲  │       │ ├──▶ waiting ─▶ queued      an attempt failed or was lost
                    │  │       │ └──▶ dead                   attempts spent, crash loop
                    └──┼───────┼────▶ cancelled              by request, or with its queue
                       └───────┴────▶ expired                its deadline passed before a start
@@ -29,6 +29,7 @@ from coordinator.protocol.events import (
     TaskEvent,
     TaskExpired,
     TaskFailed,
+    TaskLost,
     TaskProgressed,
     TaskStarted,
     TaskSubmitted,
@@ -39,6 +40,7 @@ from .retry import RetryPolicy
 from .task import Runner, State, Task
 
 __all__ = [
+    "ATTEMPT_LOST",
     "CLEARED",
     "NO_HANDLER",
     "CancelOnAgent",
@@ -52,6 +54,9 @@ __all__ = [
 
 CLEARED = "cleared"
 """The reason of a cancellation with the queue: it ends what waits there, nothing that goes on."""
+
+ATTEMPT_LOST = "AttemptLost"
+"""The type of the error of an attempt that nobody works on any more, see `lost`."""
 
 LONGEST_TYPE = 128
 """Characters kept of a task's type, to be searched for."""
@@ -412,6 +417,18 @@ def _expired(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folded:
     return _ended(task, event, State.EXPIRED, error=_EXPIRED)
 
 
+def _lost(task: Task, event: Event, data: TaskLost, rules: Rules) -> Folded:
+    """As a failure of the attempt, if it is still as it was seen. Whoever might work on it after all
+    stays among the runners, to be told when the task ends.
+    """
+    seen = (data.attempt, data.started_by, data.started_at)
+    if task.state is not State.RUNNING or seen != (task.attempt, task.agent_id, task.started_at):
+        return Folded(task)
+    error = {"type": ATTEMPT_LOST, "message": data.message, "retryable": True}
+    task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
+    return _decided(task, event.time, event.id, rules)
+
+
 # --- ends -------------------------------------------------------------------------------------
 
 
@@ -542,4 +559,5 @@ _FOLDS: dict[type[TaskEvent], Callable[[Task, Event, Any, Rules], Folded]] = {
     TaskFailed: _failed,
     TaskCancelled: _cancelled,
     TaskExpired: _expired,
+    TaskLost: _lost,
 }

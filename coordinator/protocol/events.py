@@ -28,6 +28,7 @@ __all__ = [
     "AttemptError",
     "Event",
     "EventData",
+    "HeldTask",
     "LedgerCaughtUp",
     "LedgerEnded",
     "LedgerMarked",
@@ -42,6 +43,7 @@ __all__ = [
     "TaskEvent",
     "TaskExpired",
     "TaskFailed",
+    "TaskLost",
     "TaskProgressed",
     "TaskStarted",
     "TaskSubmitted",
@@ -190,6 +192,20 @@ class TaskExpired(TaskEvent):
     TYPE = "task.expired"
 
 
+class TaskLost(TaskEvent):
+    """A coordinator gave an attempt up: its agent does not work on it, and no queue holds it."""
+
+    TYPE = "task.lost"
+    started_by: str = Field(min_length=1, max_length=128)
+    """The agent that had started it."""
+    started_at: datetime
+    """When, as the ledger has it: it counts for that start alone."""
+    reason: str
+    """`not-named`, where the agent was heard and did not name it, or `agent-gone`."""
+    message: str
+    """The same for people."""
+
+
 class TaskDeadLettered(TaskEvent):
     """The broker gave the message up; never published as an event of its own."""
 
@@ -267,6 +283,15 @@ class RunningTask(BaseModel):
     message: str | None = None
 
 
+class HeldTask(BaseModel):
+    """A task in an agent's hands that does not run."""
+
+    model_config = _MODEL
+    task_id: str
+    generation: int = 1
+    attempt: int = 1
+
+
 class AgentHeartbeat(AgentEvent):
     """An agent's whole state, every few seconds. Not durable: the next one replaces it."""
 
@@ -277,6 +302,9 @@ class AgentHeartbeat(AgentEvent):
     """What the agent says of itself: `active`, `draining`, `degraded`."""
     slots: int | None = Field(default=None, ge=1)
     running: list[RunningTask] = Field(default_factory=list)
+    held: list[HeldTask] | None = None
+    """What else is in its hands: waits for a slot, or for the confirm of its outcome. With this list,
+    even an empty one, the agent promises that it has nothing but these and what is `running`."""
     completed: int = Field(default=0, ge=0)
     """Tasks since this instance started."""
     failed: int = Field(default=0, ge=0)
@@ -384,6 +412,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         TaskFailed,
         TaskCancelled,
         TaskExpired,
+        TaskLost,
         AgentRegistered,
         AgentHeartbeat,
         AgentStatusChanged,

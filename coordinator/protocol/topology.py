@@ -179,7 +179,8 @@ MOVING = "moving"
 """The lock of the coordinator that moves tasks to the lane of their type."""
 
 RECONCILING = "reconciling"
-"""The lock of the coordinator that looks for tasks which are missing from their queue."""
+"""The lock of the coordinator that looks for tasks which are missing from their queue, or which run
+and nobody runs them."""
 
 
 def lock_queue(name: str) -> QueueSpec:

@@ -16,29 +16,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn, Protocol
+from typing import Protocol
 
-from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import Task
-from coordinator.errors import (
-    ChannelLost,
-    CoordinatorError,
-    OperatorError,
-    QueueLocked,
-    QueueMissing,
-    Unavailable,
-)
+from coordinator.errors import CoordinatorError
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import RECONCILING, TASKS
+from coordinator.protocol.topology import TASKS
 
+from .emptiness import LooksAtQueues, is_empty
 from .ports import Publishes, Reopen
 
 __all__ = ["Reconciler"]
@@ -70,12 +62,6 @@ class FindsOvertaken(Protocol):
     async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]: ...
 
 
-class Looks(Protocol):
-    """`broker.depths.Depths`."""
-
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
 Key = tuple[str, int, int, int]
 """Task, generation, attempt, and where in the log its newest message was."""
 
@@ -89,7 +75,7 @@ class _Seen:
 
 
 class Reconciler:
-    """Run `session` with `Connection.keep`, after the sources were restored; ``after`` zero is never.
+    """One of the `Rounds`; ``after`` zero is never.
 
     ``catch_up`` is `registry.catching_up.CatchingUp.ledger`; ``in_hand`` tells the tasks, with their
     generations, that agents say they are working on.
@@ -99,7 +85,7 @@ class Reconciler:
         self,
         *,
         overtaken: FindsOvertaken,
-        depths: Looks,
+        depths: LooksAtQueues,
         ensure: Reopen,
         publisher: Publishes,
         secret: bytes,
@@ -121,19 +107,9 @@ class Reconciler:
         self._monotonic = monotonic
         self._seen: dict[Key, _Seen] = {}
 
-    async def session(self, link: Link) -> NoReturn:
-        if not self._after:
-            await link.closed()
-        while link.open:
-            await asyncio.sleep(self._after / 2)
-            try:
-                async with held(link, RECONCILING, patience=1.0):
-                    await self.look(link)
-            except QueueLocked:
-                continue  # another coordinator does it
-            except (Unavailable, OperatorError) as exc:
-                logger.info("missing tasks are not looked for now", extra={"why": str(exc)})
-        raise ChannelLost
+    @property
+    def interval(self) -> float:
+        return self._after / 2
 
     async def look(self, link: Link) -> int:
         """One round; how many tasks were put on their queue again. Raises `Unavailable`."""
@@ -155,26 +131,11 @@ class Reconciler:
     async def _look_at(self, link: Link, source: Source, ones: list[OvertakenTask]) -> int:
         """Those of a queue that were overtaken long ago."""
         passed_on = [one for one in ones if one.passed > self._seen[_key(one)].passed]
-        if len(passed_on) < len(ones) and await self._is_empty(link, source.queue):
+        if len(passed_on) < len(ones) and await is_empty(link, self._depths, source.queue):
             passed_on = ones
         for start in range(0, len(passed_on), CHUNK):
             await self._republish(source, passed_on[start : start + CHUNK])
         return len(passed_on)
-
-    async def _is_empty(self, link: Link, queue: str) -> bool:
-        """A look alone finds nothing also where the queue's leader is in trouble; taking does not."""
-        depth = (await self._depths.look([queue]))[queue]
-        if depth is not None and depth.ready:
-            return False
-        channel = await link.channel()
-        try:
-            delivery = await channel.get(queue)
-        except QueueMissing:
-            return True
-        if delivery is not None:
-            await delivery.give_back()
-        await channel.close()
-        return delivery is None
 
     async def _republish(self, source: Source, ones: Sequence[OvertakenTask]) -> None:
         messages = await self._overtaken.messages([one.task for one in ones])

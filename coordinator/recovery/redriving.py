@@ -31,6 +31,10 @@ logger = logging.getLogger(__name__)
 REDRIVABLE = (State.DEAD, State.EXPIRED, State.CANCELLED)
 """What did not get its work done. A task that is completed is submitted anew, under another id."""
 
+_BY_ITSELF = (
+    ". Should its agent have lost it, that is noticed, and another attempt follows by itself"
+)
+
 CHUNK = 200
 """Tasks that are read, with their content, and published at a time."""
 
@@ -100,9 +104,10 @@ class Redriver:
         """
         task, message = await self._find(task_id)
         if task.state not in REDRIVABLE:
+            by_itself = _BY_ITSELF if task.state is State.RUNNING else ""
             raise WrongState(
                 f"The task is {task.state}: only one that is {', '.join(REDRIVABLE)} can be"
-                " tried again"
+                f" tried again{by_itself}"
             )
         due = self._now() + delay
         again = self._again(task, message, due, task_data)

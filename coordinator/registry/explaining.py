@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Protocol
@@ -31,6 +31,7 @@ from .live_reader import profile_of
 from .offered import never_offered
 from .schema import QUEUED, from_micros, micros
 from .views import TaskView
+from .why_running import why_running
 
 __all__ = ["AgentSaid", "Explainer", "Explanation"]
 
@@ -86,7 +87,9 @@ class FindTask(Protocol):
 
 
 class Explainer:
-    """Reads the ledger, the agents in memory and the broker's queues."""
+    """Reads the ledger, the agents in memory and the broker's queues; ``lost_after`` is that of
+    `recovery.lost_attempts`.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Explainer:
         types: AnnouncedTypes,
         ledger: Ledger,
         depths: LooksAtQueues,
+        lost_after: timedelta = timedelta(),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find = find
@@ -105,6 +109,7 @@ class Explainer:
         self._types = types
         self._ledger = ledger
         self._depths = depths
+        self._lost_after = lost_after
         self._monotonic = monotonic
         self._warnings: OrderedDict[tuple[Requirements, str | None], tuple[float, str | None]] = (
             OrderedDict()
@@ -118,7 +123,7 @@ class Explainer:
         if state in ENDED or state is State.RUNNING:
             return Explanation(
                 task=task,
-                why=_why_not_waiting(task),
+                why=self._why_not_waiting(task),
                 ahead={},
                 able=[],
                 able_count=0,
@@ -232,6 +237,11 @@ class Explainer:
         status = self._agents.status(known).value
         return AgentSaid(agent_id=known.agent_id, status=status, why_not=why_not)
 
+    def _why_not_waiting(self, task: TaskView) -> str:
+        if task.state == State.RUNNING:
+            return why_running(task, self._agents, lost_after=self._lost_after)
+        return f"It does not wait: it has ended ({task.state})."
+
     async def _ahead(self, task: TaskView) -> dict[str, int]:
         better = [
             source
@@ -269,12 +279,6 @@ def _due_at(task: TaskView, connection: Connection) -> datetime | None:
     query = sa.select(sa.func.min(outbox.due_at)).where(outbox.task_id == task.task_id)
     found = connection.execute(query).scalar()
     return None if found is None else from_micros(found)
-
-
-def _why_not_waiting(task: TaskView) -> str:
-    if task.state == State.RUNNING:
-        return f"It does not wait: {task.agent_id!r} works on attempt {task.attempt}."
-    return f"It does not wait: it has ended ({task.state})."
 
 
 def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int, now: int) -> str:

@@ -23,6 +23,10 @@ class KnownAgent:
     """By this coordinator's wall clock, to be shown; silence is measured on another, see
     `silence`."""
     heartbeat: AgentHeartbeat | None = None
+    account: AgentHeartbeat | None = None
+    """The last one that told what the agent has in hand: an agent may beat over HTTP as well."""
+    has_named: bool = False
+    """Whether this process of the agent ever named a task."""
     load_metrics: dict[str, float] | None = None
     """The last that were told, by heartbeat or with a status."""
     overtaken: str | None = None
@@ -46,9 +50,30 @@ class KnownAgent:
         return 0 if self.heartbeat is None else len(self.heartbeat.running)
 
     @property
+    def names_tasks(self) -> bool:
+        """Whether a task that its heartbeats do not name is not in its hands, as far as it says: it
+        promised so, or has named one before.
+        """
+        return self.has_named or (self.account is not None and self.account.held is not None)
+
+    def take(self, beat: AgentHeartbeat | None) -> None:
+        """Its newest heartbeat; None where another process of the agent has registered."""
+        if beat is None or (self.heartbeat is not None and _of_another(self.heartbeat, beat)):
+            self.account, self.has_named = None, False
+        self.heartbeat = beat
+        if beat is not None and beat.model_fields_set & {"running", "held"}:
+            self.account = beat
+            self.has_named = self.has_named or bool(beat.running or beat.held)
+
+    @property
     def declared(self) -> AgentStatus:
         """Somebody's word before the agent's own."""
         said = None if self.heartbeat is None else self.heartbeat.status
         if self.agent.declared is AgentStatus.ACTIVE and said in _STATUSES:
             return AgentStatus(said)
         return self.agent.declared
+
+
+def _of_another(last: AgentHeartbeat, beat: AgentHeartbeat) -> bool:
+    """Over HTTP a heartbeat names no process."""
+    return None not in (last.instance, beat.instance) and last.instance != beat.instance

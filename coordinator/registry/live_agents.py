@@ -79,6 +79,15 @@ class LiveAgents:
     def stop_listening(self) -> None:
         self._silence.stop_listening()
 
+    @property
+    def stale_after(self) -> timedelta:
+        return self._silence.stale_after
+
+    @property
+    def listened(self) -> float:
+        """Seconds for which this process has listened until now."""
+        return self._silence.now()
+
     def silence(self, known: KnownAgent) -> timedelta:
         """How long the agent was not heard while this process listened."""
         return self._silence.of(known.agent_id)
@@ -116,7 +125,7 @@ class LiveAgents:
         self._replace(known, after)
         if isinstance(data, AgentRegistered) and after is not before:
             if before is not None and data.instance != before.registration.instance:
-                known.heartbeat = None
+                known.take(None)
             self._hear(known)
         if isinstance(data, AgentStatusChanged) and data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
@@ -154,15 +163,9 @@ class LiveAgents:
             self._restate(known)
             return
         self._restoring[agent_id] = silence
-        self._take(
-            KnownAgent(
-                agent=agent,
-                heard_at=heard_at,
-                heartbeat=heartbeat,
-                load_metrics=load_metrics,
-                changed=False,
-            )
-        )
+        known = KnownAgent(agent=agent, heard_at=heard_at, load_metrics=load_metrics, changed=False)
+        known.take(heartbeat)
+        self._take(known)
 
     def restored(self) -> None:
         """Put those that were restored among those that were heard."""
@@ -182,7 +185,7 @@ class LiveAgents:
                 return  # a copy, or one that was overtaken
             if last.instance not in (None, data.instance):
                 self._other_process(known, str(last.instance), data.instance)
-        known.heartbeat = data
+        known.take(data)
         if data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
         self._control_queues.sign(data.agent_id, via=data.via)
@@ -338,13 +341,15 @@ class LiveAgents:
         """Every agent, in no order."""
         return self._agents.values()
 
-    def in_hand(self) -> set[tuple[str, int]]:
-        """The tasks, with their generations, that agents say they are working on."""
+    def in_hand(self, *, heard_within: timedelta = timedelta.max) -> set[tuple[str, int]]:
+        """The tasks, with their generations, that agents say they have, running or not yet; of agents
+        that were heard lately alone, where that is said.
+        """
         return {
             (task.task_id, task.generation)
             for known in self._agents.values()
-            if known.heartbeat is not None
-            for task in known.heartbeat.running
+            if known.account is not None and self.silence(known) <= heard_within
+            for task in (*known.account.running, *(known.account.held or ()))
         }
 
     def page(
@@ -396,6 +401,10 @@ class LiveAgents:
         for known in found:
             known.changed = False
         return found
+
+    def is_doubled(self, known: KnownAgent) -> bool:
+        """Whether two processes beat in turn under its id, so that either hides the other."""
+        return self._other_instance(known) is not None
 
     def _other_instance(self, known: KnownAgent) -> str | None:
         if known.doubled is None:

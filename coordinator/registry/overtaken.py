@@ -24,7 +24,7 @@ from .event_rows import chunks
 from .ledger import Ledger
 from .task_rows import task_of
 
-__all__ = ["Overtaken", "OvertakenTasks"]
+__all__ = ["Overtaken", "OvertakenTasks", "messages_of", "newest_started"]
 
 MOST = 2000
 """Tasks of one queue that are looked at, the first that were submitted: there are few that wait and
@@ -71,17 +71,11 @@ def _overtaken(connection: Connection) -> Iterator[Overtaken]:
         .group_by(tasks.lane, tasks.priority)
     )
     for queue in connection.execute(queues).all():
-        same = (tasks.lane == queue.lane) & (tasks.priority == queue.priority)
-        newest = (
-            sa.select(tasks.task_id, tasks.submitted_at)
-            .where(same, tasks.started > 0, tasks.submitted_at > queue.first)
-            .order_by(tasks.submitted_at.desc())
-            .limit(1)
-        )
-        started = connection.execute(newest).first()
+        same = _of_queue(queue.lane, queue.priority)
+        started = _newest_started(connection, same, queue.first)
         if started is None:
             continue
-        passed = _messages(connection, [started.task_id])[started.task_id].first
+        passed = messages_of(connection, [started.task_id])[started.task_id].first
         before = (
             sa.select(schema.tasks)
             .where(queued, same, tasks.submitted_at < started.submitted_at)
@@ -91,11 +85,38 @@ def _overtaken(connection: Connection) -> Iterator[Overtaken]:
         yield from _passed_over(connection, connection.execute(before).all(), passed)
 
 
+def newest_started(connection: Connection, lane: str, priority: str, since: int) -> int:
+    """Where in the log the message was of the newest task of this queue that has started, of those
+    submitted after ``since``; 0 where there is none.
+    """
+    started = _newest_started(connection, _of_queue(lane, priority), since)
+    if started is None:
+        return 0
+    return int(messages_of(connection, [started.task_id])[started.task_id].first)
+
+
+def _of_queue(lane: str, priority: str) -> sa.ColumnElement[bool]:
+    return (schema.tasks.c.lane == lane) & (schema.tasks.c.priority == priority)
+
+
+def _newest_started(
+    connection: Connection, same: sa.ColumnElement[bool], since: int
+) -> sa.Row[Any, Any] | None:
+    tasks = schema.tasks.c
+    newest = (
+        sa.select(tasks.task_id, tasks.submitted_at)
+        .where(same, tasks.started > 0, tasks.submitted_at > since)
+        .order_by(tasks.submitted_at.desc())
+        .limit(1)
+    )
+    return connection.execute(newest).first()
+
+
 def _passed_over(
     connection: Connection, rows: Iterable[sa.Row[Any]], passed: int
 ) -> Iterator[Overtaken]:
     waiting = {row.task_id: task_of(row) for row in rows}
-    for task_id, found in _messages(connection, waiting).items():
+    for task_id, found in messages_of(connection, waiting).items():
         if found.last < passed:
             yield Overtaken(
                 task=waiting[task_id],
@@ -105,7 +126,7 @@ def _passed_over(
             )
 
 
-def _messages(connection: Connection, task_ids: Iterable[str]) -> dict[str, Any]:
+def messages_of(connection: Connection, task_ids: Iterable[str]) -> dict[str, Any]:
     """Where the messages of each task were in the log, the first and the last."""
     events = schema.events.c
     again = sa.case((events.id.like("%.again-%"), 1), else_=0)

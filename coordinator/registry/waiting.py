@@ -19,11 +19,12 @@ from coordinator.protocol.events import (
     TaskDeadLettered,
     TaskExpired,
     TaskFailed,
+    TaskLost,
 )
 
 __all__ = ["Waiters", "ends_of"]
 
-_ENDS = (TaskCompleted, TaskFailed, TaskCancelled, TaskExpired, TaskDeadLettered)
+_ENDS = (TaskCompleted, TaskFailed, TaskLost, TaskCancelled, TaskExpired, TaskDeadLettered)
 
 
 def ends_of(events: Iterable[Event]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from coordinator.protocol.events import (
     TaskEvent,
     TaskExpired,
     TaskFailed,
+    TaskLost,
     TaskProgressed,
     TaskStarted,
     TaskSubmitted,
@@ -100,6 +101,17 @@ def expired(seconds: float = 5, **more: Any) -> Event:
     return _event(TaskExpired, seconds, **more)
 
 
+def lost(agent_id: str = "ada", attempt: int = 1, began: float = 1, **more: Any) -> Event:
+    """Of the attempt that the agent started so many seconds after the first submission."""
+    given: dict[str, Any] = {
+        "started_by": agent_id,
+        "started_at": at(began),
+        "reason": "not-named",
+        "message": "nobody runs it",
+    }
+    return _event(TaskLost, 8, attempt=attempt, **(given | more))
+
+
 def folded(*events: Event, onto: Task | None = None) -> Task:
     task = onto
     for event in events:
@@ -140,6 +152,7 @@ def coordinators_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[E
     return st.one_of(
         st.builds(cancelled, st.sampled_from(["requested", "cleared"]), task_id=task_ids),
         st.builds(expired, task_id=task_ids),
+        st.builds(lost, _agents, _attempts, _seconds, task_id=task_ids),
     )
 
 

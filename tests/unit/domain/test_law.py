@@ -31,6 +31,7 @@ from tests.unit.domain.histories import (
     expired,
     failed,
     folded,
+    lost,
     progressed,
     started,
     submitted,
@@ -211,6 +212,65 @@ def test_a_deadline_passes_only_before_a_start() -> None:
 
 
 # --- redrive ----------------------------------------------------------------------------------
+
+
+def test_a_lost_attempt_is_a_failure_that_says_so_and_another_follows() -> None:
+    end = fold(folded(submitted(), started()), lost(), RULES)
+    assert (end.task.state, end.task.failed, end.task.failures) == (State.WAITING, 1, 1)
+    assert end.task.error == {
+        "type": "AttemptLost",
+        "message": "nobody runs it",
+        "retryable": True,
+    }
+    (again,) = end.effects
+    assert isinstance(again, PublishAt)
+    assert again.attempt == 2
+
+
+def test_the_last_attempt_that_is_lost_ends_dead_and_its_agent_is_told() -> None:
+    end = fold(folded(submitted(**ONE_ATTEMPT), started()), lost(), RULES)
+    assert end.task.state is State.DEAD
+    assert end.effects == cancels("ada", reason="dead")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [lost("bob"), lost(attempt=2), lost(began=2), lost(generation=2)],
+    ids=["another agent", "another attempt", "another start", "another generation"],
+)
+def test_a_loss_counts_only_while_the_attempt_is_as_it_was_seen(seen: Event) -> None:
+    assert folded(submitted(), started(), seen).state is not State.WAITING
+
+
+def test_an_attempt_that_ended_or_was_taken_up_by_another_agent_is_not_lost() -> None:
+    for after in (completed(), failed(), cancelled(), started("bob"), started("bob", attempt=2)):
+        task = folded(submitted(), started(), after)
+        assert fold(task, lost()) == Folded(task)
+
+
+def test_work_that_is_done_after_its_attempt_was_lost_still_counts() -> None:
+    task = folded(submitted(), started(), lost(), submitted(attempt=2), started("bob", attempt=2))
+    assert task.state is State.RUNNING
+    end = fold(task, completed("ada", seconds=9))
+    assert (end.task.state, end.task.agent_id) == (State.COMPLETED, "ada")
+    assert end.effects == cancels("bob", reason="completed")
+
+
+def test_who_runs_a_lost_attempt_after_all_is_stopped_when_the_next_one_ends() -> None:
+    task = folded(submitted(), started(), lost(), submitted(attempt=2), started("bob", attempt=2))
+    assert fold(task, completed("bob", attempt=2)).effects == cancels("ada", reason="completed")
+
+
+def test_a_late_failure_of_a_lost_attempt_counts_for_nothing() -> None:
+    task = folded(submitted(), started(), lost())
+    late = fold(task, failed(seconds=9), RULES)
+    assert late.task == task._replace(runners=())
+    assert late.effects == ()
+
+
+def test_an_attempt_is_lost_once_whoever_says_it() -> None:
+    task = folded(submitted(), started(), lost())
+    assert fold(task, lost()) == Folded(task)
 
 
 def test_a_redrive_opens_a_new_generation_and_older_ones_are_only_ever_late() -> None:
@@ -478,3 +538,40 @@ def test_the_totals_are_what_the_tasks_add_up_to(events: list[Event]) -> None:
     assert total == measure(task)
     assert total.assignments_failed <= max(total.assignments, total.assignments_failed)
     assert min(total) >= 0
+
+
+@given(st.lists(st.one_of(all_events(ONE_TASK), st.none()), max_size=14))
+def test_whatever_came_before_a_running_attempt_is_lost_once_and_its_work_still_counts(
+    events: list[Event | None],
+) -> None:
+    """None stands for the loss of what runs at that moment."""
+    task = folded(submitted())
+    for event in events:
+        if event is not None:
+            task = fold(task, event, RULES).task
+        elif task.state is State.RUNNING:
+            task = _check_loss(task)
+
+
+def _check_loss(task: Task) -> Task:
+    loss = lost(
+        str(task.agent_id),
+        task.attempt,
+        generation=task.generation,
+        started_at=task.started_at,
+    )
+    end = fold(task, loss, RULES)
+    after = end.task
+    assert after.state in (State.WAITING, State.DEAD)
+    assert (after.failed, after.failures) == (task.attempt, task.failures + 1)
+    assert (after.state is State.DEAD) == (task.attempt >= (task.max_attempts or 0))
+    assert fold(after, loss, RULES) == Folded(after)
+    late: dict[str, Any] = {
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "agent_id": task.agent_id,
+    }
+    assert fold(after, failed(**late), RULES).task.failures == after.failures
+    done = fold(after, completed(**late), RULES).task
+    assert done.state is (State.DEAD if after.ended else State.COMPLETED)
+    return after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from coordinator.broker.channel import Depth
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.matching import NOT_ON_THE_BROKER
 from coordinator.domain.source_book import SourceBook
-from coordinator.protocol.events import OVER_HTTP, Event
+from coordinator.protocol.events import OVER_HTTP, Event, HeldTask
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -20,7 +21,7 @@ from coordinator.registry.ledger import Ledger
 from coordinator.registry.registry import Registry
 from tests.unit.domain.histories import at, cancelled, failed, started, submitted
 from tests.unit.registry.answers import stored
-from tests.unit.registry.fleet import Fleet, beat, registered, stopped
+from tests.unit.registry.fleet import Fleet, beat, registered, removed, stopped
 
 GPU = {"capabilities": ["gpu"]}
 NO_AGENT = "No agent that is registered now meets the requirements: the task waits for one."
@@ -53,6 +54,7 @@ class Process:
             types=self.types,
             ledger=ledger,
             depths=self,
+            lost_after=timedelta(minutes=5),
             monotonic=self.agents.clock.monotonic,
         )
         self._registry = registry
@@ -156,13 +158,40 @@ async def test_a_scheduled_task_and_one_that_waits_for_its_next_attempt_say_when
 
 
 async def test_a_task_that_does_not_wait_is_told_so(process: Process) -> None:
-    await process.fold(submitted(), started())
+    await process.fold(registered(), submitted(), started())
     found = await process.explainer.explain("t")
     assert found.why == "It does not wait: 'ada' works on attempt 1."
     await process.fold(cancelled())
     found = await process.explainer.explain("t")
     assert found.why == "It does not wait: it has ended (cancelled)."
     assert (found.able, found.unable, found.ahead) == ([], [], {})
+
+
+WHEN_LOST = (
+    " Should that go on, and the task be on no queue, the attempt counts as lost after 300 s or more,"
+    " and another may follow."
+)
+
+
+async def test_a_running_task_that_its_agent_does_not_name_is_told_so(process: Process) -> None:
+    await process.fold(registered(), submitted(), started())
+    works = "It does not wait: 'ada' works on attempt 1."
+
+    async def why() -> str:
+        return (await process.explainer.explain("t")).why
+
+    process.agents.pass_time(5)
+    process.agents.apply(beat())
+    assert await why() == works, "it never named any task"
+    process.agents.apply(beat(running=1))
+    assert await why() == f"{works} Its last heartbeat does not name the task.{WHEN_LOST}"
+    process.agents.apply(beat(held=[HeldTask(task_id="t")]))
+    assert await why() == works
+    process.agents.apply(beat(running=1))
+    process.agents.pass_time(90)
+    assert await why() == f"{works} It was not heard of for 90 s.{WHEN_LOST}"
+    process.agents.apply(removed(seconds=99))
+    assert await why() == f"{works} It is not known here as an agent now.{WHEN_LOST}"
 
 
 async def test_the_warning_tells_nobody_now_from_nobody_ever(process: Process) -> None:

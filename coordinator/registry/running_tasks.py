@@ -1,0 +1,82 @@
+"""Which tasks run, as the ledger has it, and which of their queues' later tasks have started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+from coordinator.protocol.task import TaskMessage
+
+from . import schema
+from .contents import contents
+from .ledger import Ledger
+from .overtaken import messages_of, newest_started
+from .schema import micros
+from .task_rows import task_of
+
+__all__ = ["RunningTasks"]
+
+MOST = 10_000
+"""Tasks that are looked at, the first that were submitted: as many run in a large fleet."""
+
+
+class RunningTasks:
+    """Not for the hot path. Raises `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def look(self) -> list[Task]:
+        """Those that run; not those whose own message was not folded yet."""
+        return await self._ledger.read(_running)
+
+    async def passed(self, tasks: Sequence[Task]) -> dict[str, int]:
+        """By task, where in the log the message was of the newest task of its queue that has started,
+        of those that came after its own newest message; 0 for none.
+        """
+        return await self._ledger.read(partial(_passed, tasks))
+
+    async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]:
+        """What the tasks hold, by task."""
+        return await self._ledger.read(partial(_contents, tasks))
+
+
+def _running(connection: Connection) -> list[Task]:
+    tasks = schema.tasks
+    query = (
+        sa.select(tasks)
+        .where(tasks.c.state == State.RUNNING.value, tasks.c.content > 0)
+        .order_by(tasks.c.submitted_at, tasks.c.task_id)
+        .limit(MOST)
+    )
+    return [task_of(row) for row in connection.execute(query)]
+
+
+def _contents(tasks: Sequence[Task], connection: Connection) -> dict[str, TaskMessage]:
+    return contents(connection, tasks)
+
+
+def _passed(tasks: Sequence[Task], connection: Connection) -> dict[str, int]:
+    messages = messages_of(connection, {task.task_id for task in tasks})
+    newest = {queue: newest_started(connection, *queue) for queue in _queues(tasks)}
+    by_queue = {(lane, priority): position for (lane, priority, _), position in newest.items()}
+    passed: dict[str, int] = {}
+    for task in tasks:
+        own = messages.get(task.task_id)
+        position = by_queue[str(task.lane), str(task.priority)]
+        passed[task.task_id] = position if own is not None and own.last < position else 0
+    return passed
+
+
+def _queues(tasks: Iterable[Task]) -> set[tuple[str, str, int]]:
+    """Lane and priority of each, and when the first of these tasks was submitted."""
+    first: dict[tuple[str, str], int] = {}
+    for task in tasks:
+        queue = str(task.lane), str(task.priority)
+        submitted = 0 if task.submitted_at is None else micros(task.submitted_at)
+        first[queue] = min(submitted, first.get(queue, submitted))
+    return {(lane, priority, since) for (lane, priority), since in first.items()}
