@@ -118,7 +118,7 @@ class LostAttempts:
         unnamed = {
             _id(task): task
             for task in await self._running.look()
-            if (task.task_id, task.generation) not in named
+            if (task.task_id, task.generation) not in named and self._may_be_judged(task)
         }
         before = self._watches
         again = {one: task for one, task in unnamed.items() if one in before}
@@ -153,6 +153,9 @@ class LostAttempts:
             if needed is not None and time >= needed:
                 lost.append(Event(id=one, data=self._told(task, time)))
         return lost
+
+    def _may_be_judged(self, task: Task) -> bool:
+        return self._patience(task, None) is not None
 
     def _patience(self, task: Task, message: TaskMessage | None) -> timedelta | None:
         limit = None if message is None else message.timeout_seconds

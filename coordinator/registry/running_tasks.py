@@ -46,11 +46,12 @@ class RunningTasks:
 
 
 def _running(connection: Connection) -> list[Task]:
-    tasks = schema.tasks
+    tasks = schema.tasks.c
+    whole = (tasks.content > 0) & tasks.agent_id.is_not(None) & tasks.started_at.is_not(None)
     query = (
-        sa.select(tasks)
-        .where(tasks.c.state == State.RUNNING.value, tasks.c.content > 0)
-        .order_by(tasks.c.submitted_at, tasks.c.task_id)
+        sa.select(schema.tasks)
+        .where(tasks.state == State.RUNNING.value, whole)
+        .order_by(tasks.submitted_at, tasks.task_id)
         .limit(MOST)
     )
     return [task_of(row) for row in connection.execute(query)]

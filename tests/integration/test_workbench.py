@@ -55,8 +55,14 @@ async def test_a_second_copy_of_what_waits_for_a_slot_is_not_run_beside_the_firs
         await channel.consume(NORMAL.queue, take_in, tag="pushed")
         await eventually(lambda: len(arrived) == 3)
         assert bench.backlog == 1
+        assert [one.task_id for one in bench.running()] == [first.task_id]
+        assert [one.task_id for one in bench.held()] == [second.task_id]
 
         released.set()
         await eventually(lambda: bench.nothing_runs)
+        assert bench.running() == []
+        assert {one.task_id for one in bench.held()} == {first.task_id, second.task_id}, (
+            "their outcomes are not confirmed yet"
+        )
         bench.close()
     assert runs == [first.task_id, second.task_id]

@@ -52,6 +52,12 @@ def test_tasks_are_not_kept_for_too_short_a_while(monkeypatch: pytest.MonkeyPatc
         load()
 
 
+@pytest.mark.parametrize(("given", "unnamed_for"), [(0, 0), (20, 30), (31, 31)])
+def test_an_attempt_is_not_lost_before_three_heartbeats(given: int, unnamed_for: int) -> None:
+    settings = load(attempt_lost_after=given, heartbeat_interval=10)
+    assert settings.unnamed_for == timedelta(seconds=unnamed_for)
+
+
 def test_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_EXTRA_AGENT_TYPES", "planner, critic,")
     assert load().extra_agent_types == ("planner", "critic")
