@@ -199,7 +199,7 @@ async def test_an_agent_that_never_named_a_task_and_is_gone_has_as_long_as_an_at
     world = World(ledger)
     await world.fold(*([registered("ada")] if registers else []), submitted(), started())
     assert await world.goes_on(AFTER + LIMIT) == 0
-    assert await world.goes_on(AFTER) == 1
+    assert await world.goes_on(LONG_ENOUGH) == 1
 
 
 async def test_the_limit_is_the_tasks_own_where_it_has_one(ledger: Ledger) -> None:
