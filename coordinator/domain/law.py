@@ -130,7 +130,7 @@ def fold(task: Task | None, event: Event, rules: Rules = NO_RETRY_TIME) -> Folde
     if task is None:
         task = Task(task_id=data.task_id, generation=data.generation, attempt=data.attempt)
     elif data.generation > task.generation:
-        if isinstance(data, TaskStarted | TaskProgressed):
+        if isinstance(data, TaskStarted | TaskProgressed | TaskLost):
             return Folded(task)  # no token vouches for it: it may not reopen anything
         task = _reopened(task, data)
     if isinstance(data, TaskSubmitted | TaskDeadLettered):
@@ -421,12 +421,25 @@ def _lost(task: Task, event: Event, data: TaskLost, rules: Rules) -> Folded:
     """As a failure of the attempt, if it is still as it was seen. Whoever might work on it after all
     stays among the runners, to be told when the task ends.
     """
+    if not (task.known or task.started or task.ended):
+        task = _proved_start(task, event, data, rules)
     seen = (data.attempt, data.started_by, data.started_at)
     if task.state is not State.RUNNING or seen != (task.attempt, task.agent_id, task.started_at):
         return Folded(task)
     error = {"type": ATTEMPT_LOST, "message": data.message, "retryable": True}
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
     return _decided(task, event.time, event.id, rules)
+
+
+def _proved_start(task: Task, event: Event, data: TaskLost, rules: Rules) -> Task:
+    """Of a task that was forgotten meanwhile, say: who says that it was lost has seen it start."""
+    started = TaskStarted(
+        task_id=data.task_id,
+        generation=data.generation,
+        attempt=data.attempt,
+        agent_id=data.started_by,
+    )
+    return _started(task, replace(event, time=data.started_at), started, rules).task
 
 
 # --- ends -------------------------------------------------------------------------------------

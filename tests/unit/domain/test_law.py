@@ -239,7 +239,8 @@ def test_the_last_attempt_that_is_lost_ends_dead_and_its_agent_is_told() -> None
     ids=["another agent", "another attempt", "another start", "another generation"],
 )
 def test_a_loss_counts_only_while_the_attempt_is_as_it_was_seen(seen: Event) -> None:
-    assert folded(submitted(), started(), seen).state is not State.WAITING
+    task = folded(submitted(), started())
+    assert fold(task, seen) == Folded(task)
 
 
 def test_an_attempt_that_ended_or_was_taken_up_by_another_agent_is_not_lost() -> None:
