@@ -256,7 +256,7 @@ async def test_a_heartbeat_over_http_between_others_hides_nothing(world: World) 
 
 async def test_two_processes_under_one_id_are_not_judged_by_either(world: World) -> None:
     given_up = 0
-    for _ in range(4 * LOOKS):
+    for _ in range(int(2 * LONG_ENOUGH.total_seconds() / BEAT)):
         world.tells("ada", instance="first", sequence=1, **naming("t"))
         world.tells("ada", instance="second", sequence=1, **naming("other"))
         given_up += await world.look()
@@ -306,6 +306,17 @@ async def test_others_that_started_before_do_not_pass_it_on(world: World) -> Non
     await world.fold(completed("bob", task_id="later"))
     world.queue.ready = 100
     assert await world.goes_on(2 * LONG_ENOUGH) == 0
+
+
+async def test_a_retry_is_passed_on_only_by_what_came_after_its_own_message(world: World) -> None:
+    """Its task was submitted long before the others, which are ahead of it on the queue."""
+    others = [f"other-{number}" for number in range(2 * LOOKS)]
+    await world.fold(*(submitted(one, submitted_at=at(9 + n)) for n, one in enumerate(others)))
+    await world.fold(failed(), submitted(attempt=2), started(attempt=2))
+    world.queue.ready = 100
+    for one in others:
+        await world.fold(started("bob", task_id=one), completed("bob", task_id=one))
+        assert await world.goes_on(timedelta(seconds=ROUND)) == 0
 
 
 async def test_who_starts_it_anew_has_all_the_time_again(world: World) -> None:
