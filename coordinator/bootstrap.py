@@ -259,7 +259,10 @@ class _Graph:
             max_names=settings.max_capabilities,
         )
         self.snapshots = Snapshots(
-            ledger=ledger, agents=agents, interval=settings.snapshot_interval
+            ledger=ledger,
+            agents=agents,
+            interval=settings.snapshot_interval,
+            catch_up=catching_up.ledger,
         )
         self._silent_agents = SilentAgents(
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
@@ -285,6 +288,7 @@ class _Graph:
                 due=self._outbox.nudge,
                 marked=catching_up.marked,
             ),
+            skew_of=agents.skew_of,
         )
         self._retention = Retention(
             ledger=ledger,

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from coordinator.registry.checkup import SCHEMA_VERSION, LedgerFacts, LedgerState, Parking
+from coordinator.domain.clock_skew import SKEW_BOUND
+from coordinator.registry.checkup import (
+    SCHEMA_VERSION,
+    LedgerFacts,
+    LedgerState,
+    Parking,
+    WrongClock,
+)
 
 from .finding import Finding
-from .spoken import count, size, span
+from .spoken import count, names, size, span
 
 __all__ = ["check_ledger"]
 
@@ -41,6 +48,7 @@ def check_ledger(ledger: LedgerFacts) -> Iterator[Finding]:
         if ledger.state.schema_version == SCHEMA_VERSION:
             yield from _parked(ledger.state.parking)
             yield from _outbox(ledger.state)
+            yield from _clocks(ledger.state)
 
 
 def _version(ledger: LedgerFacts, state: LedgerState) -> Finding:
@@ -95,3 +103,28 @@ def _outbox(state: LedgerState) -> Iterator[Finding]:
         f" {span(state.overdue_for)}",
         f"{START}; where one runs, its own log says why it cannot publish them",
     )
+
+
+def _clocks(state: LedgerState) -> Iterator[Finding]:
+    """Nothing is ordered by an agent's clock; what it tells is shown to people, and wrong."""
+    wrong = state.wrong_clocks
+    if not wrong:
+        yield Finding.ok(
+            "clocks", f"No agent's clock is known to be wrong by more than {span(SKEW_BOUND)}"
+        )
+        return
+    yield Finding.warning(
+        "clocks",
+        f"The {'clock' if len(wrong) == 1 else 'clocks'} of {count(len(wrong), 'agent')}"
+        f" {'differs' if len(wrong) == 1 else 'differ'} from the coordinator's by more than"
+        f" {span(SKEW_BOUND)}: {names([_told(one) for one in wrong])}",
+        "have their machines, and the coordinator's, set by NTP: `timedatectl` there says whether one"
+        " is; where all agents differ alike, it is the coordinator's",
+    )
+
+
+def _told(one: WrongClock) -> str:
+    return f"{one.agent_id} is {span(abs(one.ahead))} {'ahead' if one.ahead > _NONE else 'behind'}"
+
+
+_NONE = timedelta()

@@ -1,8 +1,8 @@
 """What is durable about an agent, and how events change it. Pure.
 
-The same events reach a coordinator by up to three ways (its own publish, the live queue, the log),
-in different orders, and another coordinator by others. So that all agree, the latest statement of
-each kind wins, by the time at which it was stated: the one place where clocks order anything.
+The order of the log decides, and each event is applied once: no clock orders anything. What was said
+of one process of an agent (a drain, a goodbye, an error) does not concern the next one, whatever the
+time at which it was stated; see docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from coordinator.protocol.events import (
 
 from .agent_words import AgentStatus
 
-__all__ = ["Agent", "fold_agent", "latest"]
+__all__ = ["OF_THE_AGENT", "Agent", "fold_agent", "may_be_one"]
+
+OF_THE_AGENT = frozenset({AgentStatus.ACTIVE, AgentStatus.MAINTENANCE})
+"""Statuses that are declared of the agent, whichever process it is; all others are of one process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,52 +33,59 @@ class Agent:
 
     registration: AgentRegistered
     stated_at: datetime
-    """When the registration was stated."""
+    """When the registration was stated, to be shown."""
     registered_at: datetime
-    """When the first one was, since the agent was last removed."""
+    """When the first one was, since the agent was last removed; to be shown."""
     declared: AgentStatus = AgentStatus.ACTIVE
-    declared_at: datetime
+    statement: str
+    """The id of the event that made it what it is: who knows the same one knows the same."""
 
 
 def fold_agent(agent: Agent | None, event: Event) -> Agent | None:
     """Apply a durable event about an agent; None is an agent that is not registered. An event that
     changes nothing returns ``agent`` itself.
+
+    The caller applies each event once: what has the same id is dropped before it comes here.
     """
     data = event.data
     if isinstance(data, AgentRegistered):
-        return _registered(agent, data, event.time)
+        return _registered(agent, data, event)
+    if agent is None:
+        return None
     if isinstance(data, AgentRemoved):
-        return agent if agent is not None and event.time < agent.stated_at else None
-    status = None if agent is None else _status_said(agent, data)
-    if agent is None or status is None:
-        return agent
-    return _declared(agent, status, event.time)
+        return None if may_be_one(data.instance, agent.registration.instance) else agent
+    status = _status_said(agent, data)
+    return agent if status is None else replace(agent, declared=status, statement=event.id)
 
 
-def latest(mine: Agent, theirs: Agent) -> Agent:
-    """The later statement of each kind; ``mine`` itself where all of them are."""
-    if theirs.stated_at > mine.stated_at:
-        mine = replace(mine, registration=theirs.registration, stated_at=theirs.stated_at)
-    if theirs.declared_at > mine.declared_at:
-        mine = replace(mine, declared=theirs.declared, declared_at=theirs.declared_at)
-    return mine
+def may_be_one(instance: str | None, other: str | None) -> bool:
+    """Whether two statements may be of the same process: not every agent says which one it is."""
+    return instance is None or other is None or instance == other
 
 
 def _status_said(agent: Agent, data: EventData) -> AgentStatus | None:
-    if isinstance(data, AgentStopped) and data.instance in (None, agent.registration.instance):
+    """None for a word of a newer version, or about a process whose place is taken."""
+    if not isinstance(data, AgentStopped | AgentStatusChanged):
+        return None
+    if not may_be_one(data.instance, agent.registration.instance):
+        return None
+    if isinstance(data, AgentStopped):
         return AgentStatus.INACTIVE
-    if isinstance(data, AgentStatusChanged) and data.status in _STATUSES:
-        return AgentStatus(data.status)
-    return None  # a word of a newer version, or an older process whose place is taken
+    return AgentStatus(data.status) if data.status in _STATUSES else None
 
 
-def _registered(agent: Agent | None, data: AgentRegistered, at: datetime) -> Agent:
+def _registered(agent: Agent | None, data: AgentRegistered, event: Event) -> Agent:
     if agent is None:
-        return Agent(registration=data, stated_at=at, registered_at=at, declared_at=at)
-    if at < agent.stated_at:
-        return agent
-    again = replace(agent, registration=data, stated_at=at)
-    return again if _keeps_status(agent, data) else _declared(again, AgentStatus.ACTIVE, at)
+        return Agent(
+            registration=data,
+            stated_at=event.time,
+            registered_at=event.time,
+            statement=event.id,
+        )
+    declared = agent.declared if _keeps_status(agent, data) else AgentStatus.ACTIVE
+    return replace(
+        agent, registration=data, stated_at=event.time, declared=declared, statement=event.id
+    )
 
 
 def _keeps_status(agent: Agent, data: AgentRegistered) -> bool:
@@ -86,12 +96,6 @@ def _keeps_status(agent: Agent, data: AgentRegistered) -> bool:
         return True
     same = data.instance is not None and data.instance == agent.registration.instance
     return same and agent.declared is not AgentStatus.INACTIVE
-
-
-def _declared(agent: Agent, status: AgentStatus, at: datetime) -> Agent:
-    if at < agent.declared_at:
-        return agent
-    return replace(agent, declared=status, declared_at=at)
 
 
 _STATUSES = frozenset(status.value for status in AgentStatus)

@@ -221,6 +221,8 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
         return _ended(task, event, State.EXPIRED, error=_EXPIRED)
     if attempt <= task.failed:
         return Folded(task)
+    if data.reason == "rejected" and _taken_for_expired(task, attempt, event.time):
+        return _not_counted(task, attempt, event, rules)
     failures = task.failures + (1 if task.started >= attempt else 0)
     task = task._replace(attempt=attempt, failed=attempt, failures=failures)
     if data.reason == "delivery_limit":
@@ -228,6 +230,42 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
     return _decided(task._replace(error=_REJECTED), event.time, event.id, rules)
 
 
+def _taken_for_expired(task: Task, attempt: int, now: datetime) -> bool:
+    """Whether an agent may have rejected the task for its deadline, by a clock that is ahead: before
+    anybody has started it, and with the deadline to come by the coordinator's clock.
+    """
+    if task.expires_at is None or task.started >= attempt:
+        return False
+    return now < task.expires_at <= now + _WRONGEST_CLOCK
+
+
+def _not_counted(task: Task, attempt: int, event: Event, rules: Rules) -> Folded:
+    """The next attempt follows for it, and is allowed one more; the deadline ends that in any case."""
+    more = None if task.max_attempts is None else task.max_attempts + 1
+    task = task._replace(attempt=attempt, failed=attempt, max_attempts=more, error=_TOO_EARLY)
+    folded = _decided(task, event.time, event.id, rules)
+    effects = tuple(_not_at_once(effect, rules.now) for effect in folded.effects)
+    return Folded(folded.task, effects)
+
+
+def _not_at_once(effect: Effect, now: datetime) -> Effect:
+    """The same agent may take it again, with the same clock."""
+    if not isinstance(effect, PublishAt):
+        return effect
+    return replace(effect, due=max(effect.due, now + _BEFORE_ANOTHER_LOOK))
+
+
+_WRONGEST_CLOCK = timedelta(days=1)
+"""A rejection so long before the deadline has another reason."""
+_BEFORE_ANOTHER_LOOK = timedelta(seconds=1)
+_TOO_EARLY: dict[str, Any] = {
+    "type": "RejectedTooEarly",
+    "message": (
+        "An agent rejected the task as if its deadline had passed, which it has not: its clock is ahead."
+        " It does not count as a failure."
+    ),
+    "retryable": True,
+}
 _REJECTED: dict[str, Any] = {
     "type": "Rejected",
     "message": "The agent rejected the task without saying why.",

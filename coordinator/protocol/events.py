@@ -76,7 +76,8 @@ class Event:
     data: EventData
     id: str = field(default_factory=new_id)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """By the author's clock: shown to people, never used to order."""
+    """By the author's clock on its way; what agents say of tasks is kept by the coordinator's, as far
+    as it knows theirs (`domain.clock_skew`). Shown to people, never used to order."""
 
     @property
     def type(self) -> str:
@@ -325,6 +326,8 @@ class AgentStatusChanged(AgentEvent):
     TYPE = "agent.status-changed"
     status: str
     load_metrics: LoadMetrics | None = None
+    instance: str | None = None
+    """Which process is meant, where it is said of one: the next one starts afresh."""
 
 
 class AgentStopped(AgentEvent):
@@ -339,6 +342,8 @@ class AgentRemoved(AgentEvent):
 
     TYPE = "agent.removed"
     reason: str = "requested"
+    instance: str | None = None
+    """Which process was silent: another one that has registered since stays."""
 
 
 # --- queues -----------------------------------------------------------------------------------

@@ -42,11 +42,11 @@ def agent_of(row: Row[Any]) -> Agent:
         stated_at=from_micros(row.stated_at),
         registered_at=from_micros(row.registered_at),
         declared=AgentStatus(row.declared),
-        declared_at=from_micros(row.declared_at),
+        statement=row.statement,
     )
 
 
-_DURABLE = ("registration", "stated_at", "registered_at", "declared", "declared_at")
+_DURABLE = ("registration", "stated_at", "registered_at", "declared", "statement")
 
 
 def _row_of(agent: Agent) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _row_of(agent: Agent) -> dict[str, Any]:
         "stated_at": micros(agent.stated_at),
         "registered_at": micros(agent.registered_at),
         "declared": agent.declared.value,
-        "declared_at": micros(agent.declared_at),
+        "statement": agent.statement,
     }
 
 

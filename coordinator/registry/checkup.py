@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from coordinator.domain.clock_skew import SKEW_BOUND
+from coordinator.domain.liveness import STALE_AFTER
 from coordinator.errors import OperatorError
 from coordinator.protocol.lanes import Source
 
@@ -24,7 +26,14 @@ from .engines import SQLITE, look_only, parse
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 
-__all__ = ["SCHEMA_VERSION", "LedgerFacts", "LedgerState", "Parking", "examine"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "LedgerFacts",
+    "LedgerState",
+    "Parking",
+    "WrongClock",
+    "examine",
+]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """An attempt of the outbox that is due for longer should have been published."""
@@ -38,6 +47,15 @@ class Parking:
     latest: str = ""
     """The reason of the latest."""
     latest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongClock:
+    """An agent whose clock is not its coordinator's."""
+
+    agent_id: str
+    ahead: timedelta
+    """Negative where it is behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +74,8 @@ class LedgerState:
     folded_until: datetime | None = None
     """When the latest event that was folded was stated."""
     sources: tuple[Source, ...] | None = None
+    wrong_clocks: tuple[WrongClock, ...] = ()
+    """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +134,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         overdue_for=timedelta(0) if first_due is None else now - first_due,
         folded_until=_folded_until(connection),
         sources=tuple(source for source, _ in sources(connection)),
+        wrong_clocks=_wrong_clocks(connection),
     )
 
 
@@ -152,3 +173,19 @@ def _folded_until(connection: Connection) -> datetime | None:
     table = schema.events
     latest = connection.scalar(sa.select(table.c.time).order_by(table.c.position.desc()).limit(1))
     return None if latest is None else from_micros(latest)
+
+
+def _wrong_clocks(connection: Connection) -> tuple[WrongClock, ...]:
+    """As the latest snapshot has them; how long an agent was silent is counted by durations."""
+    table = schema.agents.c
+    bound, silent = (one // timedelta(microseconds=1) for one in (SKEW_BOUND, STALE_AFTER))
+    wrong = sa.func.abs(table.clock_skew)
+    rows = connection.execute(
+        sa.select(table.agent_id, table.clock_skew)
+        .where(wrong > bound, table.silence <= silent)
+        .order_by(wrong.desc(), table.agent_id)
+    )
+    return tuple(
+        WrongClock(agent_id=row.agent_id, ahead=timedelta(microseconds=row.clock_skew))
+        for row in rows
+    )

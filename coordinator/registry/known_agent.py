@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from coordinator.domain.agent import Agent
+from coordinator.domain.agent import OF_THE_AGENT, Agent, may_be_one
 from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.clock_skew import ClockSkew
 from coordinator.protocol.events import AgentHeartbeat
 
 __all__ = ["KnownAgent"]
@@ -33,8 +34,11 @@ class KnownAgent:
     """The process whose heartbeats those of another one replaced."""
     doubled: float | None = None
     """When two processes were last heard in turn under this id, on the listening clock."""
+    clock_skew: timedelta | None = None
+    """How far the agent's clock is ahead of this process's; None where that is not known."""
     changed: bool = True
     """Since the last snapshot."""
+    _clock: ClockSkew = field(default_factory=ClockSkew)
 
     @property
     def agent_id(self) -> str:
@@ -67,11 +71,24 @@ class KnownAgent:
 
     @property
     def declared(self) -> AgentStatus:
-        """Somebody's word before the agent's own."""
+        """Somebody's word before the agent's own, where it is about the process that was heard last."""
         said = None if self.heartbeat is None else self.heartbeat.status
-        if self.agent.declared is AgentStatus.ACTIVE and said in _STATUSES:
+        declared = self.agent.declared
+        if declared not in OF_THE_AGENT and self.replaced:
+            declared = AgentStatus.ACTIVE
+        if declared is AgentStatus.ACTIVE and said in _STATUSES:
             return AgentStatus(said)
-        return self.agent.declared
+        return declared
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another process was heard last than the one that registered last."""
+        beat = self.heartbeat
+        return beat is not None and not may_be_one(beat.instance, self.agent.registration.instance)
+
+    def compare_clocks(self, instance: str, sent_at: datetime) -> None:
+        """A beat of this process, sent then by its clock, was heard just now."""
+        self.clock_skew = self._clock.note(instance, sent_at=sent_at, heard_at=self.heard_at)
 
 
 def _of_another(last: AgentHeartbeat, beat: AgentHeartbeat) -> bool:

@@ -1,32 +1,36 @@
 """Every agent, in memory: registrations from the ledger and the log, heartbeats from the broker.
 
 A heartbeat never touches SQL: `changed` tells what changed, to be written in one go now and then.
-Silence is measured on a clock that runs only while this process listens, see `domain.listening`.
+Silence is measured on a clock that runs only while this process listens, see `domain.listening`; what
+is said about agents counts in the order of the log, see `heard_statements`.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from coordinator.domain.agent import Agent, fold_agent, latest
+from coordinator.domain.agent import Agent, fold_agent, may_be_one
 from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.domain.liveness import STALE_AFTER, health_score, merged_status
 from coordinator.domain.matching import TAKES_WORK
 from coordinator.protocol.events import (
     AgentEvent,
     AgentHeartbeat,
     AgentRegistered,
-    AgentRemoved,
     AgentStatusChanged,
     Event,
 )
 
 from .agent_index import AgentFilter, AgentIndex
 from .control_queues import ControlQueues
+from .event_rows import Identity
+from .heard_statements import HeardStatements
 from .known_agent import KnownAgent
 from .silence import Silence
 from .views import AgentView
@@ -35,11 +39,11 @@ __all__ = ["LiveAgents"]
 
 logger = logging.getLogger(__name__)
 
-REMEMBERED_REMOVALS = 10_000
-
 
 class LiveAgents:
-    """Takes events in any order and any number of times; see `domain.agent` for how they merge."""
+    """Takes events in any order and any number of times; `settle` brings it to what the ledger made
+    of them.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class LiveAgents:
         self._silence = Silence(stale_after=stale_after, monotonic=monotonic)
         self._control_queues = ControlQueues()
         self._restoring: dict[str, timedelta] = {}
-        self._removed: OrderedDict[str, datetime] = OrderedDict()
+        self.statements = HeardStatements(monotonic)
 
     def __len__(self) -> int:
         return len(self._agents)
@@ -104,27 +108,23 @@ class LiveAgents:
         """Take in one event; those that are not about agents are left alone."""
         data = event.data
         if isinstance(data, AgentHeartbeat):
-            self._beat(data)
-        elif isinstance(data, AgentEvent) and event.time >= self._removed.get(
-            data.agent_id, event.time
-        ):
-            self._fold(event, data)
+            self._beat(data, event.time)
+        elif isinstance(data, AgentEvent) and self.statements.hear(event):
+            self._state(event, data)
 
-    def _fold(self, event: Event, data: AgentEvent) -> None:
-        if isinstance(data, AgentRemoved):
-            self._remember_removal(data.agent_id, event.time)
+    def _state(self, event: Event, data: AgentEvent) -> None:
         known = self._agents.get(data.agent_id)
-        before = None if known is None else known.agent
-        after = fold_agent(before, event)
+        after = fold_agent(None if known is None else known.agent, event)
         if after is None:
             self._drop(known)
             return
         if known is None:
-            known = KnownAgent(agent=after, heard_at=event.time)
+            known = KnownAgent(agent=after, heard_at=self._now())
             self._take(known)
         self._replace(known, after)
-        if isinstance(data, AgentRegistered) and after is not before:
-            if before is not None and data.instance != before.registration.instance:
+        if isinstance(data, AgentRegistered):
+            beat = known.heartbeat
+            if beat is not None and beat.instance != data.instance:
                 known.take(None)
             self._hear(known)
         if isinstance(data, AgentStatusChanged) and data.load_metrics:
@@ -132,14 +132,24 @@ class LiveAgents:
             known.changed = True
         self._restate(known)
 
-    def has(self, agent_id: str, *, stated_at: datetime, declared_at: datetime) -> bool:
-        """Whether this, or something newer, is known of the agent: there is nothing to restore."""
+    # --- what the ledger says -----------------------------------------------------------------
+
+    def settle(self, agent_id: str, agent: Agent | None, done: Collection[Identity]) -> None:
+        """The ledger has the agent so; None for one that it does not have. The statements ``done``
+        are in it, or never will be. One that is not known here is to be restored instead.
+        """
+        self.statements.settle(agent_id, agent, done)
         known = self._agents.get(agent_id)
-        return (
-            known is not None
-            and known.agent.stated_at >= stated_at
-            and known.agent.declared_at >= declared_at
-        )
+        if known is None:
+            return
+        after = self.statements.agent(agent_id)
+        if after is None:
+            self._drop(known)
+        elif after != known.agent:
+            if after.registration == known.agent.registration:
+                after = replace(after, registration=known.agent.registration)  # nothing new in it
+            self._replace(known, after)
+            self._restate(known)
 
     def restore(
         self,
@@ -149,33 +159,36 @@ class LiveAgents:
         load_metrics: dict[str, float] | None,
         heard_at: datetime,
         silence: timedelta,
+        done: Collection[Identity] = (),
     ) -> None:
-        """Take in what the ledger knows; what is known here already and newer stays.
+        """`settle` with an agent that the ledger has; of one that is not known here, take in the
+        latest snapshot, too.
 
         Call `restored` after the last one.
         """
         agent_id = agent.registration.agent_id
-        if agent.stated_at <= self._removed.get(agent_id, _NEVER):
+        self.settle(agent_id, agent, done)
+        now = self.statements.agent(agent_id)
+        if now is None or agent_id in self._agents:
             return
-        known = self._agents.get(agent_id)
-        if known is not None:
-            self._replace(known, latest(known.agent, agent))
-            self._restate(known)
-            return
+        # A beat of another process is older than the registration: it proves nothing of this one.
+        own = heartbeat is not None and may_be_one(heartbeat.instance, now.registration.instance)
         self._restoring[agent_id] = silence
-        known = KnownAgent(agent=agent, heard_at=heard_at, load_metrics=load_metrics, changed=False)
-        known.take(heartbeat)
+        known = KnownAgent(agent=now, heard_at=heard_at, load_metrics=load_metrics, changed=False)
+        known.take(heartbeat if own else None)
         self._take(known)
 
     def restored(self) -> None:
         """Put those that were restored among those that were heard."""
+        if not self._restoring:
+            return
         self._silence.restore(self._restoring)
         for agent_id in self._restoring:
             self._restate(self._agents[agent_id])
         self._restoring.clear()
         self.look()
 
-    def _beat(self, data: AgentHeartbeat) -> None:
+    def _beat(self, data: AgentHeartbeat, sent_at: datetime) -> None:
         known = self._agents.get(data.agent_id)
         if known is None:
             return
@@ -190,6 +203,8 @@ class LiveAgents:
             known.load_metrics = dict(data.load_metrics)
         self._control_queues.sign(data.agent_id, via=data.via)
         self._hear(known)
+        if data.instance is not None:  # one without it may be stated by a coordinator
+            known.compare_clocks(data.instance, sent_at)
         self._restate(known)
 
     def _other_process(self, known: KnownAgent, last: str, now: str) -> None:
@@ -234,12 +249,6 @@ class LiveAgents:
         status = self.status(known)
         self._index.set_status(known.agent_id, status, known.running)
         self._index.set_listening(known.agent_id, listening=self._takes_work(known, status))
-
-    def _remember_removal(self, agent_id: str, at: datetime) -> None:
-        self._removed[agent_id] = max(at, self._removed.get(agent_id, at))
-        self._removed.move_to_end(agent_id)
-        if len(self._removed) > REMEMBERED_REMOVALS:
-            self._removed.popitem(last=False)
 
     # --- control queues -----------------------------------------------------------------------
 
@@ -286,6 +295,7 @@ class LiveAgents:
         """The agent as the API tells it."""
         registration, beat = known.agent.registration, known.heartbeat
         other = self._other_instance(known)
+        skew = None if known.clock_skew is None else round(known.clock_skew.total_seconds(), 3)
         silence = self.silence(known)
         status = self._status(known, silence)
         return AgentView(
@@ -297,7 +307,7 @@ class LiveAgents:
             services=registration.services,
             task_types=registration.task_types or None,
             endpoints=registration.endpoints,
-            metadata=registration.metadata | ({"other_instance": other} if other else {}),
+            metadata=registration.metadata | _remarks(other, skew),
             last_heartbeat=known.heard_at,
             registration_time=known.agent.registered_at,
             load_metrics=known.load_metrics or {},
@@ -315,6 +325,7 @@ class LiveAgents:
             running=[task.task_id for task in beat.running] if beat else [],
             instance=(beat.instance if beat else None) or registration.instance,
             other_instance=other,
+            clock_skew_seconds=skew,
         )
 
     def find(
@@ -395,6 +406,13 @@ class LiveAgents:
         self.look()
         return self._silence.longer_than(longest)
 
+    def skew_of(self, agent_id: str) -> timedelta | None:
+        """How far its clock is ahead of this process's; None where that is not known. To be asked
+        from any thread.
+        """
+        known = self._agents.get(agent_id)
+        return None if known is None else known.clock_skew
+
     def changed(self) -> list[KnownAgent]:
         """What changed since this was asked last, for a snapshot."""
         found = [known for known in self._agents.values() if known.changed]
@@ -413,4 +431,9 @@ class LiveAgents:
         return known.overtaken if since <= self._silence.stale_after.total_seconds() else None
 
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+def _remarks(other: str | None, skew: float | None) -> dict[str, Any]:
+    """What somebody should put right, among the agent's own metadata."""
+    found: dict[str, Any] = {} if other is None else {"other_instance": other}
+    if skew is not None and abs(skew) > SKEW_BOUND.total_seconds():
+        found["clock_skew_seconds"] = skew
+    return found

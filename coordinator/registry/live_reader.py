@@ -220,7 +220,13 @@ class LiveReader:
         known = self._agents.get(beat.agent_id)
         if known is None:
             return RegisterAgain()
-        if known.agent.declared is AgentStatus.DRAINING and beat.status != AgentStatus.DRAINING:
+        declared = known.agent.declared
+        if known.replaced:
+            if declared is AgentStatus.INACTIVE:
+                return (
+                    RegisterAgain()
+                )  # the one that registered last has left, and this one lives on
+        elif declared is AgentStatus.DRAINING and beat.status != AgentStatus.DRAINING:
             return DrainAgent()  # it was out of reach when it was told
         if beat.sources_hash is None:
             return None

@@ -98,5 +98,17 @@ def _to_2(connection: Connection) -> None:
     )
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2}
+def _to_3(connection: Connection) -> None:
+    """Agents know the statement that made them what they are, in place of its instant, and how far
+    their clocks are from the coordinator's.
+    """
+    for change in (
+        "DROP COLUMN declared_at",
+        "ADD COLUMN statement VARCHAR(200) NOT NULL DEFAULT ''",
+        "ADD COLUMN clock_skew BIGINT",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE agents {change}")
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
 """By version: what makes the tables of that version into those of the next."""

@@ -135,6 +135,7 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
             update={
                 "generation": row.generation,
                 "attempt": row.attempt,
+                "max_attempts": tasks[row.task_id].max_attempts,
                 "not_before": None,
                 "previous_progress": tasks[row.task_id].progress,
                 "republished": _republished(tasks[row.task_id], republished),

@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import NoReturn, TypeVar
 
@@ -23,13 +23,14 @@ from sqlalchemy.engine import Connection
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
+from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.domain.law import Effect, PublishAt, Rules
 from coordinator.domain.retry import RetryPolicy
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded, Unreadable
 from coordinator.protocol.codec import BATCH as BATCH_OF_EVENTS
 from coordinator.protocol.codec import Refused, read
 from coordinator.protocol.commands import CancelTask
-from coordinator.protocol.events import Event, LedgerMarked
+from coordinator.protocol.events import Event, LedgerMarked, TaskEvent
 from coordinator.protocol.topology import LOG
 
 from .checks import check_event
@@ -87,7 +88,9 @@ class Told:
 
 
 class Projector:
-    """Run `session` with `Connection.keep`."""
+    """Run `session` with `Connection.keep`. ``skew_of`` tells how far an agent's clock is ahead, where
+    that is known, and is asked in a thread.
+    """
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class Projector:
         commands: AgentCommands,
         told: Told,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        skew_of: Callable[[str], timedelta | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._fence = fence
@@ -104,6 +108,7 @@ class Projector:
         self._commands = commands
         self._told = told
         self._retry = retry
+        self._skew_of = skew_of
         self._now = now
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
@@ -154,7 +159,14 @@ class Projector:
         except Unreadable as exc:
             reading.parked.append(parked_event(event, exc, self._now()))
         else:
-            reading.events.append(event)
+            reading.events.append(self._by_our_clock(event))
+
+    def _by_our_clock(self, event: Event) -> Event:
+        """What an agent says of a task, with its instant by this process's clock: so it is kept."""
+        if event.data.author is None or not isinstance(event.data, TaskEvent):
+            return event
+        skew = self._skew_of(event.data.author)
+        return replace(event, time=told_by_our_clock(event.time, skew, self._now()))
 
     async def _store(self, readings: list[_Reading]) -> None:
         """Returns once all of it is stored, however long that takes."""

@@ -30,7 +30,7 @@ PAGE = 5000
 _NO_EFFECTS = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))
 """What was to be done about an event was done when it was new."""
 
-_HEARD = ("heartbeat", "load_metrics", "heard_at", "silence")
+_HEARD = ("heartbeat", "load_metrics", "heard_at", "silence", "clock_skew")
 
 
 def kept_events(connection: Connection) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
+from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_words import AgentStatus, check_agent_type, check_status
 from coordinator.errors import AgentNotFound, InvalidRequest, PublishRefused
 from coordinator.protocol.codec import encode, routing_key
@@ -99,9 +100,15 @@ class Registrar:
     ) -> datetime:
         """Declare a status. Raises `AgentNotFound`, or `InvalidRequest` for an unknown status."""
         declared = check_status(status)
-        await self._known(agent_id)
+        known = await self._known(agent_id)
+        process = None if declared in OF_THE_AGENT else known.agent.registration.instance
         return await self._state(
-            AgentStatusChanged(agent_id=agent_id, status=declared.value, load_metrics=load_metrics)
+            AgentStatusChanged(
+                agent_id=agent_id,
+                status=declared.value,
+                load_metrics=load_metrics,
+                instance=process,
+            )
         )
 
     async def drain(self, agent_id: str) -> tuple[datetime, bool]:
@@ -122,10 +129,15 @@ class Registrar:
             return at, False
         return at, True
 
-    async def remove(self, agent_id: str, *, reason: str = "requested") -> None:
-        """Take the agent out of the registry. Raises `AgentNotFound`."""
-        await self._known(agent_id)
-        await self._state(AgentRemoved(agent_id=agent_id, reason=reason))
+    async def remove(
+        self, agent_id: str, *, reason: str = "requested", silent: bool = False
+    ) -> None:
+        """Take the agent out of the registry; where it was ``silent``, unless another process of it
+        registers meanwhile. Raises `AgentNotFound`.
+        """
+        known = await self._known(agent_id)
+        process = known.agent.registration.instance if silent else None
+        await self._state(AgentRemoved(agent_id=agent_id, reason=reason, instance=process))
 
     def _check(self, request: RegisterRequest) -> None:
         """What every way in must refuse; HTTP has limits of its own before."""

@@ -49,7 +49,7 @@ class SilentAgents:
         """Remove those that are silent for too long; while the broker is away, none."""
         for agent_id in self._agents.silent_for(self._remove_after):
             try:
-                await self._registrar.remove(agent_id, reason=SILENT)
+                await self._registrar.remove(agent_id, reason=SILENT, silent=True)
                 logger.info("removed a silent agent", extra={"agent": agent_id})
             except AgentNotFound:
                 continue

@@ -41,7 +41,7 @@ __all__ = [
     "totals",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -156,14 +156,16 @@ agents = Table(
     Column("stated_at", BigInteger, nullable=False),
     Column("registered_at", BigInteger, nullable=False),
     Column("declared", String(16), nullable=False),
-    Column("declared_at", BigInteger, nullable=False),
+    Column("statement", String(200), nullable=False),
     Column("heartbeat", Text),
     Column("load_metrics", Text),
     Column("heard_at", BigInteger, nullable=False),
     Column("silence", BigInteger, nullable=False),
+    Column("clock_skew", BigInteger),
 )
-"""The last four are of the latest snapshot; `silence` is how long, in microseconds, the agent had
-not been heard of then."""
+"""`statement` is the id of the event that made the row what it is. The last five are of the latest
+snapshot; `silence` is how long the agent had not been heard of then, and `clock_skew` how far its clock
+was ahead, both in microseconds."""
 
 sources = Table(
     "sources",

@@ -1,14 +1,16 @@
-"""Agents between memory and the ledger: read at the start, written in bulk now and then.
+"""Agents between memory and the ledger: read at the start and compared since, written in bulk now and
+then.
 
 What is kept of a heartbeat is how long the agent had been silent when it was written: time in which
-no coordinator listened is not counted as an agent's silence.
+no coordinator listened is not counted as an agent's silence. What was said about an agent is in force
+here as soon as it is heard, and replaced by what the ledger made of it (`heard_statements`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -17,15 +19,18 @@ import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
-from coordinator.errors import LedgerUnavailable
-from coordinator.protocol.events import AgentHeartbeat
+from coordinator.errors import LedgerUnavailable, Unavailable
+from coordinator.protocol.events import AgentHeartbeat, Event
 
 from .agent_rows import agent_of
+from .event_rows import Identity, identity
+from .event_rows import known as stored_of
 from .known_agent import KnownAgent
 from .ledger import Ledger
 from .live_agents import LiveAgents
 from .schema import agents as table
 from .schema import from_micros, micros
+from .statements import find
 
 __all__ = ["SNAPSHOT_INTERVAL", "Snapshots"]
 
@@ -39,48 +44,112 @@ ROWS = 5000
 """Read, or written, in one transaction: not all of a large fleet is twice in memory, and the projector
 gets its turns."""
 
+SETTLING = 1.0
+"""Seconds between two looks for what was heard and is in the ledger by now."""
+
+LOST_AFTER = timedelta(seconds=30)
+"""After which it is asked whether what was heard is in the log at all."""
+
 AT_ONCE = 500
 """Agents taken in, or made ready to be written, before other work on the event loop has its turn."""
 
 
 class Snapshots:
-    """`restore` first, `run` meanwhile, `write` at the end."""
+    """`restore` first, `run` meanwhile, `write` at the end.
+
+    ``catch_up`` is `CatchingUp.ledger`, with which a statement is told that was heard and parked, say,
+    and never stored.
+    """
 
     def __init__(
-        self, *, ledger: Ledger, agents: LiveAgents, interval: timedelta = SNAPSHOT_INTERVAL
+        self,
+        *,
+        ledger: Ledger,
+        agents: LiveAgents,
+        interval: timedelta = SNAPSHOT_INTERVAL,
+        catch_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._ledger = ledger
         self._agents = agents
         self._interval = interval.total_seconds()
+        self._catch_up = catch_up
+        self._one_at_a_time = asyncio.Lock()
+        """No older state of the ledger is taken in after a newer one."""
 
     async def restore(self) -> None:
-        """Take every agent of the ledger into memory. Raises `LedgerUnavailable`."""
-        last = ""
-        while page := await self._ledger.read(partial(_statements_after, last)):
-            last = page[-1].agent_id
-            # All of them at the start; few or none when this is asked again.
-            newer = [row.agent_id for row in page if not self._has(row)]
-            if newer:
-                await self._restore_all(newer)
+        """Have every agent as the ledger has it, with what was heard since. Raises
+        `LedgerUnavailable`.
+        """
+        async with self._one_at_a_time:
+            there: set[str] = set()
+            last = ""
+            while page := await self._ledger.read(partial(_statements_after, last)):
+                last = page[-1].agent_id
+                there.update(row.agent_id for row in page)
+                # All of them at the start; few or none when this is asked again.
+                newer = [row.agent_id for row in page if not self._has(row)]
+                await self._take_in(newer)
+            await self._take_in(sorted(self._agents.statements.folded_ids() - there))
+
+    async def settle(self) -> None:
+        """Have those agents as the ledger has them of whom something was heard. Raises
+        `LedgerUnavailable`.
+        """
+        async with self._one_at_a_time:
+            await self._settle(self._agents.statements.waiting())
+            long = self._agents.statements.waiting(longer_than=LOST_AFTER)
+            if not long or self._catch_up is None:
+                return
+            try:
+                await self._catch_up()
+            except Unavailable:
+                return  # it may be in the log still
+            await self._settle(long, certain=True)
+
+    async def _settle(self, heard: Sequence[Event], *, certain: bool = False) -> None:
+        about = list(dict.fromkeys(event.data.subject for event in heard))
+        lost = {identity(event) for event in heard} if certain else set[Identity]()
+        for start in range(0, len(about), ROWS):
+            await self._take_in(about[start : start + ROWS], lost)
+
+    async def _take_in(
+        self, agent_ids: Sequence[str], lost: Iterable[Identity] = frozenset()
+    ) -> None:
+        """These, with what of them was heard and is stored by now, or is ``lost``."""
+        if not agent_ids:
+            return
+        heard = self._agents.statements.waiting_of(agent_ids)
+        rows, stored = await self._ledger.read(partial(_as_folded, agent_ids, heard))
+        done = _by_agent(one for one in heard if identity(one) in stored or identity(one) in lost)
+        for some in _few(agent_ids):
+            for agent_id in some:
+                row = rows.get(agent_id)
+                if row is None:
+                    self._agents.settle(agent_id, None, done.get(agent_id, ()))
+                else:
+                    self._restore(row, done.get(agent_id, ()))
+            await asyncio.sleep(0)
         self._agents.restored()
 
-    async def _restore_all(self, agent_ids: Sequence[str]) -> None:
-        rows = await self._ledger.read(partial(_agents_between, agent_ids[0], agent_ids[-1]))
-        wanted = frozenset(agent_ids)
-        for some in _few(rows):
-            for row in some:
-                if row.agent_id in wanted:
-                    self._restore(row)
-            await asyncio.sleep(0)
-
     async def run(self) -> NoReturn:
-        """Write what changed every ``interval``; ends only by cancellation."""
+        """Write what changed every ``interval``, then look for what was missed; ends only by
+        cancellation.
+        """
+        loop = asyncio.get_running_loop()
+        written = loop.time()
         while True:
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(min(SETTLING, self._interval))
+            due = loop.time() - written >= self._interval
+            if due:
+                written = loop.time()
             try:
-                await self.write()
+                await self.settle()
+                if due:
+                    await self.write()
+                    await self.restore()
             except LedgerUnavailable as exc:
-                logger.warning("no snapshot of the agents: %s", exc)
+                if due:
+                    logger.warning("no snapshot of the agents: %s", exc)
 
     async def write(self) -> None:
         """Write what changed since the last time. Raises `LedgerUnavailable`."""
@@ -99,34 +168,33 @@ class Snapshots:
         try:
             await self._ledger.write(partial(_write, rows))
         except LedgerUnavailable:
-            for known in changed:
-                known.changed = True  # the next time, then
+            for one in changed:
+                one.changed = True  # the next time, then
             raise
 
-    def _has(self, row: Row[str, int, int]) -> bool:
-        return row.agent_id in self._agents and self._agents.has(
-            row.agent_id,
-            stated_at=from_micros(row.stated_at),
-            declared_at=from_micros(row.declared_at),
-        )
+    def _has(self, row: Row[str, str]) -> bool:
+        agent = self._agents.statements.folded(row.agent_id)
+        return agent is not None and agent.statement == row.statement
 
-    def _restore(self, row: Row[Any]) -> None:
+    def _restore(self, row: Row[Any], done: Sequence[Identity]) -> None:
         self._agents.restore(
             agent_of(row),
             heartbeat=_heartbeat(row),
             load_metrics=None if row.load_metrics is None else from_json(row.load_metrics),
             heard_at=from_micros(row.heard_at),
             silence=timedelta(microseconds=row.silence),
+            done=done,
         )
 
     def _row_of(self, known: KnownAgent) -> dict[str, Any]:
-        beat, load = known.heartbeat, known.load_metrics
+        beat, load, skew = known.heartbeat, known.load_metrics, known.clock_skew
         return {
             "this_agent": known.agent_id,
             "heartbeat": None if beat is None else beat.model_dump_json(exclude_none=True),
             "load_metrics": None if load is None else to_json(load).decode(),
             "heard_at": micros(known.heard_at),
             "silence": self._agents.silence(known) // timedelta(microseconds=1),
+            "clock_skew": None if skew is None else skew // timedelta(microseconds=1),
         }
 
 
@@ -134,21 +202,32 @@ def _few(things: Sequence[T]) -> Iterator[Sequence[T]]:
     return (things[start : start + AT_ONCE] for start in range(0, len(things), AT_ONCE))
 
 
-def _statements_after(agent_id: str, connection: Connection) -> Sequence[Row[str, int, int]]:
-    """When they were made: a third of the time that it takes to read all that they say."""
-    query = sa.select(table.c.agent_id, table.c.stated_at, table.c.declared_at)
+def _statements_after(agent_id: str, connection: Connection) -> Sequence[Row[str, str]]:
+    """What made them what they are: a third of the time that it takes to read all that they say."""
+    query = sa.select(table.c.agent_id, table.c.statement)
     query = query.where(table.c.agent_id > agent_id).order_by(table.c.agent_id)
     return connection.execute(query.limit(ROWS)).all()
 
 
-def _agents_between(first: str, last: str, connection: Connection) -> Sequence[Row[Any]]:
-    return connection.execute(sa.select(table).where(table.c.agent_id.between(first, last))).all()
+def _as_folded(
+    agent_ids: Sequence[str], heard: Sequence[Event], connection: Connection
+) -> tuple[dict[str, Row[Any]], set[Identity]]:
+    """The agents, and which of the events are in them: of the same moment."""
+    rows = find(connection, tuple(table.c), table.c.agent_id, agent_ids)
+    return {row.agent_id: row for row in rows}, stored_of(connection, heard)
+
+
+def _by_agent(events: Iterable[Event]) -> dict[str, list[Identity]]:
+    found: dict[str, list[Identity]] = {}
+    for event in events:
+        found.setdefault(event.data.subject, []).append(identity(event))
+    return found
 
 
 def _write(rows: list[dict[str, Any]], connection: Connection) -> None:
     """Of agents that the ledger does not have yet, nothing is kept until the next time."""
     update = table.update().where(table.c.agent_id == sa.bindparam("this_agent"))
-    columns = ("heartbeat", "load_metrics", "heard_at", "silence")
+    columns = ("heartbeat", "load_metrics", "heard_at", "silence", "clock_skew")
     connection.execute(update.values({name: sa.bindparam(name) for name in columns}), rows)
 
 

@@ -42,6 +42,9 @@ class AgentView:
     other_instance: str | None
     """A second process that beats under the same id: one of the two must be given another. The
     metadata tell of it, too, as `other_instance`."""
+    clock_skew_seconds: float | None
+    """How far its clock is ahead of this coordinator's, negative where it is behind; None where that
+    is not known. Above two seconds the metadata tell of it, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

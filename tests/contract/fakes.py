@@ -61,6 +61,7 @@ def an_agent(**changes: Any) -> AgentView:
             running=[],
             instance=None,
             other_instance=None,
+            clock_skew_seconds=None,
         ),
         **changes,
     )

@@ -24,7 +24,7 @@ from coordinator.doctor.facts import (
 )
 from coordinator.doctor.finding import Finding, Level, worst
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.checkup import LedgerFacts, Parking
+from coordinator.registry.checkup import LedgerFacts, Parking, WrongClock
 from tests.unit.doctor.healthy import (
     HEALTHY,
     NOW,
@@ -38,6 +38,10 @@ from tests.unit.doctor.healthy import (
 )
 
 DAY = 86_400_000
+NTP = (
+    "have their machines, and the coordinator's, set by NTP: `timedatectl` there says whether one is;"
+    " where all agents differ alike, it is the coordinator's"
+)
 REFUSAL = (
     "Delete this on the broker, which has it with other arguments: PRECONDITION_FAILED -"
     " inequivalent arg 'x-delivery-limit' for queue 'tasks.any.normal' in vhost '/':"
@@ -570,6 +574,30 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
             "start a coordinator: `coordinator up` or `coordinator serve`; where one runs, its own log"
             " says why it cannot publish them"
         ),
+    ),
+    (
+        "one wrong clock",
+        with_state(wrong_clocks=(WrongClock(agent_id="ada", ahead=timedelta(seconds=-19.9)),)),
+        Level.WARNING,
+        "clocks",
+        "The clock of 1 agent differs from the coordinator's by more than 2 s: ada is 19.9 s behind",
+        NTP,
+    ),
+    (
+        "several wrong clocks",
+        with_state(
+            wrong_clocks=(
+                WrongClock(agent_id="ada", ahead=timedelta(hours=3)),
+                WrongClock(agent_id="bob", ahead=timedelta(seconds=5)),
+            )
+        ),
+        Level.WARNING,
+        "clocks",
+        (
+            "The clocks of 2 agents differ from the coordinator's by more than 2 s: ada is 3 h ahead,"
+            " bob is 5 s ahead"
+        ),
+        NTP,
     ),
     (
         "parked",

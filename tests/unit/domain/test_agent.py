@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.domain.agent import Agent, fold_agent, latest
+from coordinator.domain.agent import Agent, fold_agent
 from coordinator.domain.agent_words import AgentStatus, check_agent_type, check_status
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.events import (
@@ -30,8 +30,8 @@ def registered(seconds: float, instance: str | None = None, **more: Any) -> Even
     )
 
 
-def declared(seconds: float, status: str) -> Event:
-    data = AgentStatusChanged(agent_id="ada", status=status)
+def declared(seconds: float, status: str, instance: str | None = None) -> Event:
+    data = AgentStatusChanged(agent_id="ada", status=status, instance=instance)
     return Event(time=START + timedelta(seconds=seconds), data=data)
 
 
@@ -40,8 +40,9 @@ def stopped(seconds: float, instance: str | None = None) -> Event:
     return Event(time=START + timedelta(seconds=seconds), data=data)
 
 
-def removed(seconds: float) -> Event:
-    return Event(time=START + timedelta(seconds=seconds), data=AgentRemoved(agent_id="ada"))
+def removed(seconds: float, instance: str | None = None) -> Event:
+    data = AgentRemoved(agent_id="ada", instance=instance)
+    return Event(time=START + timedelta(seconds=seconds), data=data)
 
 
 def after(*events: Event) -> Agent | None:
@@ -102,39 +103,75 @@ def test_a_new_process_starts_afresh_but_for_maintenance(
     assert status_after(*history, registered(2, "b")) == new_process
 
 
-def test_the_latest_statement_wins_whatever_order_they_come_in() -> None:
-    statements = (declared(1, "busy"), declared(2, "error"), declared(3, "maintenance"))
-    for order in itertools.permutations(statements):
-        assert status_after(registered(0), *order) is AgentStatus.MAINTENANCE
+def test_the_last_statement_in_the_log_wins_whatever_its_clock_says() -> None:
+    statements = (declared(3, "maintenance"), declared(2, "error"), declared(-20, "busy"))
+    assert status_after(registered(0), *statements) is AgentStatus.BUSY
 
 
-def test_what_is_older_than_the_registration_does_not_remove_it() -> None:
-    assert after(registered(5), removed(4)) is not None
+def test_a_restart_counts_though_the_first_process_had_a_clock_that_was_ahead() -> None:
+    ahead = registered(20, "a"), stopped(21, "a")
+    assert status_after(*ahead, registered(2, "b")) is AgentStatus.ACTIVE
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            [declared(1, "busy"), declared(2, "error"), registered(3), declared(4, "draining")]
-        ),
-        max_size=6,
+def test_a_goodbye_in_whole_seconds_counts_in_the_second_of_the_drain() -> None:
+    """As `date` and other languages tell the time: cut, and so before what it follows."""
+    assert status_after(registered(0.2, "a"), stopped(0, "a")) is AgentStatus.INACTIVE
+    drained = registered(0.2, "a"), declared(0.7, "draining", "a")
+    assert status_after(*drained, stopped(0, "a")) is AgentStatus.INACTIVE
+
+
+@pytest.mark.parametrize("status", sorted({*AgentStatus} - {"active", "maintenance"}))
+def test_what_is_declared_of_a_process_does_not_concern_the_next(status: str) -> None:
+    """Though it comes after the next has registered."""
+    assert (
+        status_after(registered(0, "a"), registered(1, "b"), declared(2, status, "a")) == "active"
     )
+
+
+def test_what_is_said_without_naming_a_process_counts_for_the_one_that_is_there() -> None:
+    assert status_after(registered(0, "a"), stopped(1)) is AgentStatus.INACTIVE
+    assert status_after(registered(0), stopped(1, "a")) is AgentStatus.INACTIVE
+    assert status_after(registered(0, "a"), stopped(1), registered(2)) is AgentStatus.ACTIVE
+    assert status_after(registered(0, "a"), declared(1, "draining")) is AgentStatus.DRAINING
+
+
+def test_a_removal_for_the_silence_of_one_process_leaves_the_next() -> None:
+    assert after(registered(0, "a"), removed(9, "a")) is None
+    assert after(registered(0, "a"), registered(8, "b"), removed(9, "a")) is not None
+    assert after(registered(0, "a"), registered(8, "b"), removed(9)) is None
+
+
+def test_a_registration_counts_after_a_removal_whatever_its_clock_says() -> None:
+    assert after(registered(20, "a"), removed(21), registered(5, "b")) is not None
+
+
+statements = st.one_of(
+    st.builds(registered, st.integers(-99, 99), st.sampled_from([None, "a", "b"])),
+    st.builds(stopped, st.integers(-99, 99), st.sampled_from([None, "a", "b"])),
+    st.builds(
+        declared,
+        st.integers(-99, 99),
+        st.sampled_from(["busy", "draining", "active", "maintenance"]),
+        st.sampled_from([None, "a", "b"]),
+    ),
+    st.builds(removed, st.integers(-99, 99), st.sampled_from([None, "a"])),
 )
-def test_an_event_that_comes_twice_changes_nothing(events: list[Event]) -> None:
-    agent = after(registered(0), *events)
-    for event in events[-1:]:
-        assert fold_agent(agent, event) == agent
 
 
-def test_two_memories_are_merged_statement_by_statement() -> None:
-    mine = after(registered(0), declared(9, "busy"))
-    theirs = after(registered(5, capabilities=["gpu"]), declared(6, "error"))
-    assert mine is not None
-    assert theirs is not None
-    merged = latest(mine, theirs)
-    assert merged.registration.capabilities == ["gpu"]
-    assert merged.declared is AgentStatus.BUSY
-    assert latest(merged, merged) is merged
+@given(st.lists(statements, max_size=8), st.lists(st.integers(-(10**6), 10**6), min_size=8))
+def test_no_clock_changes_what_becomes_of_an_agent(events: list[Event], clocks: list[int]) -> None:
+    others = [
+        replace(event, time=START + timedelta(seconds=seconds))
+        for event, seconds in zip(events, clocks, strict=False)
+    ]
+    one, other = after(*events), after(*others)
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert (one.registration, one.declared, one.statement) == (
+            other.registration,
+            other.declared,
+            other.statement,
+        )
 
 
 def test_the_words_are_checked_with_a_sentence_that_names_the_others() -> None:

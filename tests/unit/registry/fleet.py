@@ -95,9 +95,9 @@ def registered(agent_id: str = "ada", seconds: float = 0, **more: Any) -> Event:
     return Event(time=_at(seconds), data=AgentRegistered.model_validate(given | more))
 
 
-def beat(agent_id: str = "ada", *, running: int = 0, **more: Any) -> Event:
+def beat(agent_id: str = "ada", *, running: int = 0, seconds: float = 0, **more: Any) -> Event:
     tasks = [RunningTask(task_id=f"task-{n}", started_at=START) for n in range(running)]
-    return Event(time=START, data=AgentHeartbeat(agent_id=agent_id, running=tasks, **more))
+    return Event(time=_at(seconds), data=AgentHeartbeat(agent_id=agent_id, running=tasks, **more))
 
 
 def declared(status: str, agent_id: str = "ada", seconds: float = 1, **more: Any) -> Event:
@@ -109,8 +109,8 @@ def stopped(agent_id: str = "ada", seconds: float = 1, **more: Any) -> Event:
     return Event(time=_at(seconds), data=AgentStopped(agent_id=agent_id, **more))
 
 
-def removed(agent_id: str = "ada", seconds: float = 2) -> Event:
-    return Event(time=_at(seconds), data=AgentRemoved(agent_id=agent_id))
+def removed(agent_id: str = "ada", seconds: float = 2, **more: Any) -> Event:
+    return Event(time=_at(seconds), data=AgentRemoved(agent_id=agent_id, **more))
 
 
 def _at(seconds: float) -> datetime:

@@ -16,15 +16,17 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
 from coordinator.registry import engines, schema
-from coordinator.registry.checkup import Parking, examine
+from coordinator.registry.checkup import Parking, WrongClock, examine
 from coordinator.registry.engines import look_only
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.parking import Parked, park
 from coordinator.registry.schema import micros
+from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.source_rows import add_sources
 from tests.support.postgres import PostgresServer
-from tests.unit.domain.histories import submitted
+from tests.unit.domain.histories import START, submitted
 from tests.unit.registry.answers import stored
+from tests.unit.registry.fleet import Fleet, beat, registered
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -93,6 +95,37 @@ async def test_what_lies_in_it_is_counted(ledger: Ledger, ledger_url: str) -> No
     assert state.folded_until is not None
     assert state.size > 10_000
     assert (state.free is not None) == found.is_file
+
+
+async def test_wrong_clocks_are_told_of_agents_that_were_heard_lately(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    fleet = Fleet()
+    for agent_id, ahead, silent in (
+        ("ada", -5, 0),
+        ("bob", 20, 0),
+        ("cid", 1.5, 0),
+        ("dan", 60, 90),
+        ("eve", None, 0),
+    ):
+        await stored(ledger, registered(agent_id))
+        fleet.apply(registered(agent_id))
+        for sequence in (1, 2, 3) if ahead is not None else ():
+            fleet.apply(beat(agent_id, instance="a", sequence=sequence, seconds=ahead))
+        if silent:
+            fleet.pass_time(silent)
+            fleet.clock.wall = START
+    for agent_id in ("ada", "bob", "cid"):
+        fleet.apply(registered(agent_id))
+    await Snapshots(ledger=ledger, agents=fleet).write()
+
+    state = examine(ledger_url, NOW).state
+
+    assert state is not None
+    assert state.wrong_clocks == (
+        WrongClock(agent_id="bob", ahead=timedelta(seconds=20)),
+        WrongClock(agent_id="ada", ahead=timedelta(seconds=-5)),
+    )
 
 
 async def test_it_may_be_read_while_another_writes(ledger: Ledger, ledger_url: str) -> None:

@@ -96,10 +96,11 @@ def test_a_heartbeat_of_an_agent_that_nobody_knows_makes_none() -> None:
 
 
 def test_a_removed_agent_is_gone_until_it_registers_again() -> None:
-    fleet = fleet_after(registered(), removed(seconds=2))
+    first = registered(seconds=30)
+    fleet = fleet_after(first, removed(seconds=2))
     assert "ada" not in fleet
     assert fleet.find() == []
-    fleet.apply(registered(seconds=0))  # a copy that comes late
+    fleet.apply(first)  # a copy that comes late
     assert "ada" not in fleet
     fleet.apply(registered(seconds=3))
     assert "ada" in fleet
@@ -208,6 +209,135 @@ def test_a_copy_of_a_heartbeat_is_not_heard_twice() -> None:
     fleet = fleet_after(registered(), beat(instance="a", sequence=2, running=1, slots=2))
     fleet.apply(beat(instance="a", sequence=1, running=2, slots=2))
     assert fleet.status_of("ada") == "active"
+
+
+def two_processes(*then: Event) -> Fleet:
+    """Of which `a` registered first, and `b` last; both beat."""
+    return fleet_after(
+        registered(instance="a", slots=1),
+        beat(instance="a", sequence=1, slots=1),
+        registered(instance="b", slots=1, seconds=5),
+        beat(instance="b", sequence=1, slots=1),
+        beat(instance="a", sequence=2, slots=1),
+        beat(instance="b", sequence=2, slots=1, status="draining"),
+        *then,
+    )
+
+
+def test_a_second_process_that_leaves_does_not_take_the_first_with_it() -> None:
+    fleet = two_processes(stopped(instance="b"))
+    assert fleet.status_of("ada") == "inactive"
+    fleet.apply(beat(instance="a", sequence=3, slots=1))
+    assert fleet.status_of("ada") == "active"
+    fleet.pass_time(61)
+    assert fleet.status_of("ada") == "stale"
+
+
+def test_a_first_process_that_leaves_does_not_take_the_second_with_it() -> None:
+    fleet = two_processes(stopped(instance="a"), beat(instance="b", sequence=3, slots=1))
+    assert fleet.status_of("ada") == "active"
+
+
+def test_a_late_beat_of_the_process_that_said_goodbye_does_not_bring_it_back() -> None:
+    fleet = fleet_after(
+        registered(instance="a"), stopped(instance="a"), beat(instance="a", sequence=9)
+    )
+    assert fleet.status_of("ada") == "inactive"
+
+
+def test_a_drain_belongs_to_the_process_that_was_there_and_maintenance_to_the_agent() -> None:
+    fleet = two_processes(declared("draining", instance="b"))
+    assert fleet.status_of("ada") == "draining"
+    fleet.apply(beat(instance="c", sequence=1))  # started anew, and not registered yet
+    assert fleet.status_of("ada") == "active"
+    fleet.apply(declared("maintenance"))
+    assert fleet.status_of("ada") == "maintenance"
+    fleet.apply(registered(instance="c"))
+    assert fleet.status_of("ada") == "maintenance"
+
+
+@pytest.mark.parametrize("ahead", [-20, 0, 20])
+def test_an_agent_that_is_started_again_is_active_whatever_its_clocks_were(ahead: float) -> None:
+    fleet = fleet_after(
+        registered(instance="a", seconds=1),
+        declared("draining", instance="a", seconds=2),
+        stopped(instance="a", seconds=ahead),
+        registered(instance="b", seconds=3),
+        beat(instance="b", sequence=1),
+    )
+    assert fleet.status_of("ada") == "active"
+
+
+@pytest.mark.parametrize("instance", ["a", None])
+def test_a_goodbye_counts_whatever_its_clock_says(instance: str | None) -> None:
+    fleet = fleet_after(
+        registered(instance="a", seconds=1.2),
+        declared("draining", instance="a", seconds=1.7),
+        stopped(instance=instance, seconds=1),
+    )
+    assert fleet.status_of("ada") == "inactive"
+
+
+def test_a_snapshot_of_the_process_before_tells_nothing_of_the_one_that_left() -> None:
+    fleet = Fleet()
+    left = fleet_after(registered(instance="b"), stopped(instance="b")).the("ada")
+    fleet.restore(
+        left.agent,
+        heartbeat=AgentHeartbeat(agent_id="ada", instance="a", sequence=9),
+        load_metrics=None,
+        heard_at=START,
+        silence=timedelta(),
+    )
+    fleet.restored()
+    assert fleet.status_of("ada") == "inactive"
+
+
+# --- clocks -----------------------------------------------------------------------------------
+
+
+def skew_after(*sent_and_heard: tuple[float, float], instance: str = "a") -> float | None:
+    fleet = fleet_after(registered(instance=instance))
+    for sequence, (sent, heard) in enumerate(sent_and_heard, start=1):
+        fleet.clock.wall = START + timedelta(seconds=heard)
+        fleet.apply(beat(instance=instance, sequence=sequence, seconds=sent))
+    return fleet.view(fleet.the("ada")).clock_skew_seconds
+
+
+def test_how_wrong_an_agents_clock_is_is_told_by_several_beats() -> None:
+    assert skew_after((20, 0.1), (30, 10.3)) is None
+    assert skew_after((20, 0.1), (30, 10.3), (40, 20.2)) == 19.9
+    assert skew_after((-20, 0.1), (-10, 10.3), (0, 20.2)) == -20.1
+
+
+def test_transit_and_waiting_for_this_process_to_listen_are_no_skew() -> None:
+    assert skew_after((0, 15), (10, 15), (14.99, 15)) == -0.01
+    assert skew_after((0, 30), (10, 40), (20, 20.02), (30, 45)) == -0.02
+
+
+def test_a_clock_that_was_put_right_is_believed_after_a_minute() -> None:
+    right = [(seconds, seconds + 0.01) for seconds in range(100, 180, 10)]
+    assert skew_after((20, 0), (30, 10), (40, 20), *right) == -0.01
+
+
+def test_a_wrong_clock_is_among_what_the_metadata_tell() -> None:
+    fleet = fleet_after(registered(instance="a", metadata={"room": 4}))
+    for sequence in (1, 2, 3):
+        fleet.apply(beat(instance="a", sequence=sequence, seconds=20))
+    assert fleet.view(fleet.the("ada")).metadata == {"room": 4, "clock_skew_seconds": 20.0}
+    assert fleet.skew_of("ada") == timedelta(seconds=20)
+    assert fleet.skew_of("nobody") is None
+    for sequence in (1, 2, 3):
+        fleet.apply(beat(instance="b", sequence=sequence, seconds=1))
+    assert fleet.view(fleet.the("ada")).metadata == {"room": 4}
+    assert fleet.view(fleet.the("ada")).clock_skew_seconds == 1.0
+
+
+def test_a_heartbeat_that_a_coordinator_states_tells_of_no_clock() -> None:
+    fleet = fleet_after(registered(), *(beat(seconds=20) for _ in range(3)))
+    assert fleet.view(fleet.the("ada")).clock_skew_seconds is None
+
+
+# --- two processes under one id, noticed -------------------------------------------------------
 
 
 def test_two_processes_under_one_id_are_noticed_and_a_restart_is_not(

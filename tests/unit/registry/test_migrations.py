@@ -97,7 +97,7 @@ def back_to_version_1(connection: Connection) -> None:
     then.reflect(connection)
     for table in then.sorted_tables:
         names = [column.name for column in table.columns if column.name != "position"]
-        old = [{name: row[name] for name in names} for row in rows[table.name]]
+        old = [{name: row.get(name, 0) for name in names} for row in rows[table.name]]
         if old:
             connection.execute(table.insert(), old)
     version = then.tables["meta"].c.name == "schema_version"
