@@ -38,6 +38,7 @@ from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.topology import EVENTS
 
 from .attempt import Attempt
+from .clock import CoordinatorClock
 from .control import Control
 from .handlers import Handlers
 from .heartbeat import Heartbeat
@@ -57,6 +58,9 @@ STUCK_AFTER = 30.0
 
 LET_GO_AFTER = 1.0
 """Seconds between two looks at what was lost with its channel."""
+
+CLOCK_EVERY = 10.0
+"""Seconds between two looks at whether the machine's clock was set."""
 
 LAST_WORDS = timedelta(seconds=10)
 """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
@@ -82,7 +86,14 @@ class RunningAgent:
         self._events = Connection(url, name=f"{name} events")
         self._publisher = Publisher(self._events)
         self._outbox: Outbox[Attempt] = Outbox(self._publisher)
-        self._bench = Workbench(options, handlers, instance=self.instance, outbox=self._outbox)
+        self._clock = CoordinatorClock()
+        self._bench = Workbench(
+            options,
+            handlers,
+            instance=self.instance,
+            outbox=self._outbox,
+            now=self._clock.now,
+        )
         self._sources = Sources(loop.time)
         self._control = Control(options.agent_id, on_command=self._obey)
         self._handlers = handlers
@@ -91,6 +102,7 @@ class RunningAgent:
             lambda: options.request(self.instance, handlers.announced),
             publisher=self._publisher,
             control=self._control,
+            clock=self._clock,
             on_reply=self._registered,
         )
         self._heartbeat = Heartbeat(
@@ -134,6 +146,7 @@ class RunningAgent:
             self._registration.run(),
             self._outbox.run(),
             self._heartbeat.run(),
+            self._watch_clock(),
         ):
             self._spawn(part)
         if self.options.on_lost_connection == "cancel":
@@ -229,6 +242,13 @@ class RunningAgent:
         while True:
             await asyncio.sleep(LET_GO_AFTER)
             self._bench.let_go()
+
+    async def _watch_clock(self) -> NoReturn:
+        """A clock that was set, or stood still while the machine slept, is compared again."""
+        while True:
+            await asyncio.sleep(CLOCK_EVERY)
+            if self._clock.was_set:
+                self._registration.again()
 
     def _obey(self, command: Command) -> None:
         match command:

@@ -23,6 +23,7 @@ from coordinator.protocol.registration import REGISTER, RegisterReply, RegisterR
 from coordinator.protocol.requirements import Profile
 from coordinator.protocol.topology import REQUESTS
 
+from .clock import CoordinatorClock
 from .control import Control
 
 __all__ = ["Registration", "ReplyCache"]
@@ -89,12 +90,14 @@ class Registration:
         *,
         publisher: Publisher,
         control: Control,
+        clock: CoordinatorClock,
         on_reply: Callable[[RegisterReply], None],
         patience: timedelta = PATIENCE,
     ) -> None:
         self._request = request
         self._publisher = publisher
         self._control = control
+        self._clock = clock
         self._on_reply = on_reply
         self._patience = patience
         self._needed = asyncio.Event()
@@ -138,6 +141,7 @@ class Registration:
         queue = await self._control.queue()
         await self._publisher.ready()
         correlation_id = new_id()
+        asked_at = self._clock.own()
         reply = asyncio.ensure_future(self._control.reply(correlation_id))
         try:
             await self._publisher.publish(
@@ -153,6 +157,9 @@ class Registration:
                 key=REQUESTS,
                 mandatory=True,
             )
-            return RegisterReply.model_validate_json((await reply).body)
+            answer = RegisterReply.model_validate_json((await reply).body)
         finally:
             reply.cancel()
+        if answer.coordinator_time is not None:
+            self._clock.compare(answer.coordinator_time, asked_at=asked_at)
+        return answer

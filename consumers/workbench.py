@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -63,11 +63,13 @@ class Workbench:
         *,
         instance: str,
         outbox: Outbox[Attempt],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._options = options
         self._handlers = handlers
         self._instance = instance
         self._outbox = outbox
+        self._now = now
         outbox.on_confirmed = self.settle
         self._threads = Threads(options.slots, name=f"task of {options.agent_id}")
         self._loop = asyncio.get_running_loop()
@@ -165,7 +167,7 @@ class Workbench:
             logger.warning("not a task", extra={"queue": source.queue, "why": str(exc)})
             self.receipts.reject(delivery)
             return
-        if message.expires_at is not None and message.expires_at <= datetime.now(UTC):
+        if message.expires_at is not None and message.expires_at <= self._now():
             # Only a coordinator may say that a task expired; the broker tells it of the rejection.
             self.receipts.reject(delivery)
             return

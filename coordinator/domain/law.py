@@ -221,11 +221,16 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
         return _ended(task, event, State.EXPIRED, error=_EXPIRED)
     if attempt <= task.failed:
         return Folded(task)
-    if data.reason == "rejected" and _taken_for_expired(task, attempt, event.time):
+    return _lost(task, attempt, event, data.reason, rules)
+
+
+def _lost(task: Task, attempt: int, event: Event, reason: str, rules: Rules) -> Folded:
+    """The message of an attempt is gone, and nobody has told how that ended."""
+    if reason == "rejected" and _taken_for_expired(task, attempt, event.time):
         return _not_counted(task, attempt, event, rules)
     failures = task.failures + (1 if task.started >= attempt else 0)
     task = task._replace(attempt=attempt, failed=attempt, failures=failures)
-    if data.reason == "delivery_limit":
+    if reason == "delivery_limit":
         return _ended(task, event, State.DEAD, error=_CRASH_LOOP)
     return _decided(task._replace(error=_REJECTED), event.time, event.id, rules)
 
@@ -241,8 +246,8 @@ def _taken_for_expired(task: Task, attempt: int, now: datetime) -> bool:
 
 def _not_counted(task: Task, attempt: int, event: Event, rules: Rules) -> Folded:
     """The next attempt follows for it, and is allowed one more; the deadline ends that in any case."""
-    more = None if task.max_attempts is None else task.max_attempts + 1
-    task = task._replace(attempt=attempt, failed=attempt, max_attempts=more, error=_TOO_EARLY)
+    allowed = max(task.max_attempts or 0, attempt) + 1
+    task = task._replace(attempt=attempt, failed=attempt, max_attempts=allowed, error=_TOO_EARLY)
     folded = _decided(task, event.time, event.id, rules)
     effects = tuple(_not_at_once(effect, rules.now) for effect in folded.effects)
     return Folded(folded.task, effects)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from .events import AgentRegistered
 from .lanes import Source
@@ -76,6 +76,8 @@ class RegisterReply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     error: str | None = None
     registered_at: str | None = None
+    coordinator_time: AwareDatetime | None = None
+    """When the coordinator wrote this, by the clock that deadlines are told by."""
     sources: list[SourceOffer] = Field(default_factory=list)
     heartbeat_seconds: float = 10.0
     """How often the coordinator wants to hear of the agent."""

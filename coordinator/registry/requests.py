@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from pydantic import BaseModel, ValidationError
@@ -59,12 +60,19 @@ class Requests:
     """
 
     def __init__(
-        self, *, registrar: Registrar, book: SourceBook, publisher: Publishes, terms: Terms
+        self,
+        *,
+        registrar: Registrar,
+        book: SourceBook,
+        publisher: Publishes,
+        terms: Terms,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._registrar = registrar
         self._book = book
         self._publisher = publisher
         self._terms = terms
+        self._now = now
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
 
@@ -107,6 +115,7 @@ class Requests:
         offered = self._book.offered_to(profile_of(request))
         return RegisterReply(
             registered_at=registered_at.isoformat(),
+            coordinator_time=self._now(),
             sources=[SourceOffer.of(one, self._book.requirements(one)) for one in offered],
             heartbeat_seconds=self._terms.heartbeat_interval.total_seconds(),
             stale_after_seconds=self._terms.stale_after.total_seconds(),

@@ -100,7 +100,7 @@ def test_where_all_is_well_every_check_says_so() -> None:
     assert worst(findings) is Level.OK
     assert {one.check for one in findings} == {
         *("broker", "version", "memory", "broker-disk", "feature-flags", "queues", "bindings"),
-        *("policies", "consumer-timeout", "log", "ledger", "parked", "outbox"),
+        *("policies", "consumer-timeout", "log", "ledger", "parked", "outbox", "clocks"),
     }
     assert not [one for one in findings if one.fix]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -342,6 +342,53 @@ def test_a_message_that_is_rejected_after_its_deadline_has_expired() -> None:
     told = dead_lettered("rejected", seconds=9)
     assert folded(submitted(expires_at=at(8)), told).state is State.EXPIRED
     assert folded(submitted(expires_at=at(10)), told).state is State.WAITING
+
+
+def test_a_task_that_an_agent_rejects_too_early_is_neither_expired_nor_failed() -> None:
+    """Its clock is ahead; the coordinator's decides."""
+    limited = ONE_ATTEMPT | {"expires_at": at(60)}
+    told = fold(folded(submitted(**limited)), dead_lettered("rejected", **limited), RULES)
+    task = told.task
+    assert (task.state, task.failures, task.max_attempts) == (State.WAITING, 0, 2)
+    assert task.error is not None
+    assert task.error["type"] == "RejectedTooEarly"
+    (again,) = told.effects
+    assert isinstance(again, PublishAt)
+    assert again.attempt == 2
+    assert again.due >= RULES.now + timedelta(seconds=1)
+
+    queued = folded(submitted(attempt=2, **(limited | {"max_attempts": 2})), onto=task)
+    twice = folded(dead_lettered("rejected", attempt=2, **limited), onto=queued)
+    assert (twice.state, twice.max_attempts) == (State.WAITING, 3)
+    last = folded(started(attempt=3), failed(attempt=3), onto=twice)
+    assert (last.state, last.failures) == (State.DEAD, 1)
+
+
+def test_a_task_is_not_looked_at_all_the_time_by_a_clock_that_is_ahead() -> None:
+    limited: dict[str, Any] = {
+        "expires_at": at(60),
+        "backoff": {"first_seconds": 0.0, "factor": 1.0},
+    }
+    told = fold(folded(submitted(**limited)), dead_lettered("rejected", **limited), RULES)
+    (again,) = told.effects
+    assert isinstance(again, PublishAt)
+    assert again.due == RULES.now + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "before"),
+    [
+        (at(60), [started()]),  # somebody had begun
+        (at(9 + 2 * 86_400), []),  # no clock is so wrong
+        (None, []),
+    ],
+)
+def test_a_rejection_that_no_wrong_clock_explains_counts_as_a_failure(
+    expires_at: datetime | None, before: list[Event]
+) -> None:
+    limited = ONE_ATTEMPT | {"expires_at": expires_at}
+    task = folded(submitted(**limited), *before, dead_lettered("rejected", **limited))
+    assert task.state is State.DEAD
 
 
 @pytest.mark.parametrize(

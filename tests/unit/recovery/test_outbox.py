@@ -49,6 +49,8 @@ from tests.unit.domain.histories import (
     at,
     cancelled,
     completed,
+    dead_lettered,
+    expired,
     failed,
     progressed,
     started,
@@ -223,6 +225,22 @@ async def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) 
     assert await world.outbox() == []
     assert await world.look() == POLL
     assert world.attempts() == [("t", 2)]
+
+
+async def test_a_task_that_was_rejected_too_early_goes_round_again_until_its_deadline(
+    world: World,
+) -> None:
+    limited: dict[str, Any] = {"max_attempts": 1, "expires_at": at(60)}
+    await world.fold(submitted(**limited), dead_lettered("rejected", **limited))
+    for attempt in (2, 3):
+        world.now += timedelta(minutes=1)
+        await world.look()
+        (again,) = world.queue
+        world.queue.clear()
+        assert (again.attempt, again.max_attempts) == (attempt, attempt)
+        await world.fold(dead_lettered("rejected", attempt=attempt, **limited))
+    await world.fold(expired())
+    assert await world.outbox() == []
 
 
 async def test_a_retry_carries_the_trace_context_of_the_submission(world: World) -> None:

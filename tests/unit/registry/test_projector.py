@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,13 +31,15 @@ from coordinator.registry.fence import Fence
 from coordinator.registry.folding import store
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.projector import Projector, Told
+from coordinator.registry.schema import micros
 from tests.support.waiting import eventually
-from tests.unit.domain.histories import completed, failed, message, started
+from tests.unit.domain.histories import at, completed, expired, failed, message, started
 from tests.unit.registry.answers import answers
 from tests.unit.registry.fleet import Published
 
 SECRET = b"s" * 32
 GPU = Requirements(capabilities=("gpu",))
+SKEWS = {"fast": 20, "slow": -20, "near": 1.5}
 
 
 def delivered(message: Message, key: str) -> Delivery:
@@ -75,6 +78,8 @@ class Projected:
             secret=SECRET,
             commands=self.commands,
             told=Told(folded=self.folded.extend),
+            skew_of=lambda agent_id: timedelta(seconds=SKEWS.get(agent_id, 0)),
+            now=lambda: at(60),
         )
 
     async def project(self, *deliveries: Delivery) -> None:
@@ -217,6 +222,31 @@ async def test_metadata_that_the_ledger_would_keep_as_something_else_is_parked(
     await projected.project(delivered(event, "agent.ada.registered"))
     (row,) = await projected.parked()
     assert "the metadata holds a number that is out of range" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("agent_id", "told", "kept"),
+    [
+        ("fast", 50, 30),
+        ("slow", 10, 30),
+        ("near", 30, 30),
+        ("unknown", 30, 30),
+        ("unknown", 3600, 60),  # nothing is told before it has happened
+    ],
+)
+async def test_what_agents_say_is_kept_by_the_coordinators_clock(
+    projected: Projected, agent_id: str, told: float, kept: float
+) -> None:
+    await projected.project(task(), said(started(agent_id, seconds=told)))
+    event = projected.folded[-1]
+    assert (event.data.author, event.time) == (agent_id, at(kept))
+    (row,) = (await answers(projected.ledger))["tasks"]
+    assert row["started_at"] == micros(at(kept))
+
+
+async def test_what_coordinators_say_is_kept_as_they_say_it(projected: Projected) -> None:
+    await projected.project(task(), said(expired(seconds=90)))
+    assert projected.folded[-1].time == at(90)
 
 
 async def test_what_is_delivered_again_is_parked_once(projected: Projected) -> None:
