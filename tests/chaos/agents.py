@@ -13,6 +13,10 @@ from typing import Any
 from consumers import Agent, Task, life
 from consumers.attempt import Attempt
 from consumers.workbench import Workbench
+from tests.support.skewed_clock import skew_clock
+
+_clocks = os.environ["CHAOS_CLOCKS"].split(",")
+skew_clock(float(_clocks[int(os.environ["CHAOS_LIFE"]) % len(_clocks)]))
 
 _file = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 

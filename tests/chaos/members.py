@@ -48,8 +48,9 @@ class Member:
     async def start(self) -> None:
         self._lives += 1
         output = self._folder / f"{self.name}.{self._lives}.out"
+        environment = {**self._environment, "CHAOS_LIFE": str(self._lives)}
         self._process = await self._life.enter_async_context(
-            spawned(*self._command, output=output, environment=self._environment)
+            spawned(*self._command, output=output, environment=environment)
         )
 
     async def prints(self, pattern: re.Pattern[str]) -> None:
@@ -82,8 +83,16 @@ class Member:
 
 
 def an_agent(
-    name: str, *, amqp_url: str, folder: Path, executions: Path, capabilities: str, slots: int
+    name: str,
+    *,
+    amqp_url: str,
+    folder: Path,
+    executions: Path,
+    capabilities: str,
+    slots: int,
+    clocks: str = "0",
 ) -> Member:
+    """``clocks``: by how many seconds its clock is ahead, in turn for each of its lives."""
     return Member(
         name,
         [sys.executable, "-m", "consumers", "tests.chaos.agents:agent"],
@@ -93,6 +102,7 @@ def an_agent(
             "XDG_CACHE_HOME": str(folder / "cache"),
             "CHAOS_AGENT": name,
             "CHAOS_CAPABILITIES": capabilities,
+            "CHAOS_CLOCKS": clocks,
             "CHAOS_EXECUTIONS": str(executions),
             "CHAOS_SLOTS": str(slots),
         },

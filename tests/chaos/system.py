@@ -21,6 +21,11 @@ from tests.support.ports import free_port
 
 __all__ = ["System", "started"]
 
+CLOCKS = {"ada": "20,0", "bob": "0,3"}
+"""Agents whose clocks are ahead, and put right, or not, with each restart. None is behind: the verdict
+asks which faults began before a task ended, and ends are kept by a coordinator's clock as far as it
+knows the agent's, which it does after some beats."""
+
 COORDINATORS = ("north", "south")
 DIRECT = ("north", "ada")
 """They reach a node that is alone without a proxy, as most do: a proxy closes what it passes on in its
@@ -86,6 +91,7 @@ async def started(
                 executions=system.executions,
                 capabilities=capabilities,
                 slots=SLOTS,
+                clocks=CLOCKS.get(name, "0"),
             )
         for member in (*system.coordinators.values(), *system.agents.values()):
             stack.push_async_callback(member.end)

@@ -7,6 +7,9 @@ import os
 from typing import Any
 
 from consumers import Agent, Task
+from tests.support.skewed_clock import skew_clock
+
+skew_clock(float(os.environ.get("E2E_CLOCK_AHEAD", "0")), whole="E2E_WHOLE_SECONDS" in os.environ)
 
 agent = Agent(
     os.environ.get("E2E_ID", "e2e"),

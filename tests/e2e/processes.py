@@ -129,8 +129,12 @@ async def agent_process(
     profile: Mapping[str, Sequence[str] | str] | None = None,
     slots: int = 2,
     work_ms: float = 0,
+    clock_ahead: float = 0,
+    whole_seconds: bool = False,
 ) -> AsyncIterator[Process]:
-    """One agent of `tests/e2e/agents.py` with this profile, as a process."""
+    """One agent of `tests/e2e/agents.py` with this profile, as a process; its clock is ahead by so many
+    seconds, and tells ``whole_seconds`` only.
+    """
     profile = profile or {}
     environment = {
         "COORDINATOR_AMQP_URL": amqp_url,
@@ -141,7 +145,10 @@ async def agent_process(
         "E2E_SERVICES": ",".join(profile.get("services", ())),
         "E2E_SLOTS": str(slots),
         "E2E_WORK_MS": str(work_ms),
+        "E2E_CLOCK_AHEAD": str(clock_ahead),
     }
+    if whole_seconds:
+        environment["E2E_WHOLE_SECONDS"] = "1"
     command = [sys.executable, "-m", "consumers", "tests.e2e.agents:agent"]
     async with spawned(*command, output=output, environment=environment) as process:
         yield process

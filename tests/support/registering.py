@@ -79,13 +79,16 @@ class RegisteringSide:
             hear=self.catching_up.live,
             has_queue=self.probe.ask,
         )
-        self.snapshots = Snapshots(ledger=ledger, agents=self.agents)
+        self.snapshots = Snapshots(
+            ledger=ledger, agents=self.agents, catch_up=self.catching_up.ledger
+        )
         self.folded: list[Event] = []
         self.projector = Projector(
             fence=Fence(ledger),
             secret=SECRET,
             commands=self.commands,
             told=Told(folded=self._folded, marked=self.catching_up.marked),
+            skew_of=self.agents.skew_of,
         )
         self.live_reader = LiveReader(
             process=name,
