@@ -33,12 +33,12 @@ from coordinator.protocol.commands import (
 from coordinator.protocol.events import AgentStopped, Event
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.protocol.registration import RegisterReply, SourceOffer
 from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.topology import EVENTS
 
 from .attempt import Attempt
-from .clock import CoordinatorClock
 from .control import Control
 from .handlers import Handlers
 from .heartbeat import Heartbeat
@@ -86,7 +86,7 @@ class RunningAgent:
         self._events = Connection(url, name=f"{name} events")
         self._publisher = Publisher(self._events)
         self._outbox: Outbox[Attempt] = Outbox(self._publisher)
-        self._clock = CoordinatorClock()
+        self._clock = ReferenceClock()
         self._bench = Workbench(
             options,
             handlers,

@@ -19,11 +19,11 @@ from coordinator.errors import RegistrationRefused, Unavailable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 from coordinator.protocol.names import encode_word
+from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.protocol.registration import REGISTER, RegisterReply, RegisterRequest
 from coordinator.protocol.requirements import Profile
 from coordinator.protocol.topology import REQUESTS
 
-from .clock import CoordinatorClock
 from .control import Control
 
 __all__ = ["Registration", "ReplyCache"]
@@ -90,7 +90,7 @@ class Registration:
         *,
         publisher: Publisher,
         control: Control,
-        clock: CoordinatorClock,
+        clock: ReferenceClock,
         on_reply: Callable[[RegisterReply], None],
         patience: timedelta = PATIENCE,
     ) -> None:

@@ -53,6 +53,7 @@ from coordinator.registry.fence import Fence
 from coordinator.registry.idempotency import IdempotencyKeys
 from coordinator.registry.idle_sources import IdleSources
 from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger_clock import LedgerClock
 from coordinator.registry.live_agents import LiveAgents
 from coordinator.registry.live_reader import LiveReader, Watching
 from coordinator.registry.outbox_rows import OutboxRows
@@ -158,11 +159,14 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         for source, requirements in await ledger.sources():
             book.add(source, requirements)
         types = AnnouncedTypes(await ledger.announced_types())
+        clock = LedgerClock(ledger)
+        await clock.compare()
         graph = _Graph(
             settings=settings,
             secret=settings.secret.encode() if settings.secret else await ledger.secret(),
             process=process,
             ledger=ledger,
+            clock=clock,
             publishing=publishing,
             reading=reading,
             publisher=publisher,
@@ -206,6 +210,7 @@ class _Graph:
         secret: bytes,
         process: str,
         ledger: Ledger,
+        clock: LedgerClock,
         publishing: Connection,
         reading: Connection,
         publisher: Publisher,
@@ -214,6 +219,7 @@ class _Graph:
     ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._clock = clock
         self._publishing = publishing
         self._reading = reading
         self._publisher = publisher
@@ -224,7 +230,7 @@ class _Graph:
             default_max_attempts=settings.default_max_attempts,
         )
         # events in → projection → queries out
-        agents = LiveAgents(stale_after=settings.stale_after)
+        agents = LiveAgents(stale_after=settings.stale_after, now=clock.now)
         self.commands = AgentCommands(publisher)
         self.endings = Endings(publisher)
         catching_up = CatchingUp(publisher)
@@ -238,7 +244,11 @@ class _Graph:
         self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
         self._depths = Depths(lambda: reading.link)
         self._queue_lines = QueueLines(
-            ledger=ledger, agents=agents, book=book, pending=self.registry.pending
+            ledger=ledger,
+            agents=agents,
+            book=book,
+            pending=self.registry.pending,
+            now=clock.now,
         )
         self._explainer = Explainer(
             find=self.registry.task,
@@ -257,6 +267,7 @@ class _Graph:
             has_queue=self._queue_probe.ask,
             extra_agent_types=settings.extra_agent_types,
             max_names=settings.max_capabilities,
+            now=clock.now,
         )
         self.snapshots = Snapshots(
             ledger=ledger,
@@ -268,7 +279,7 @@ class _Graph:
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
         self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
-        outbox_rows = OutboxRows(ledger)
+        outbox_rows = OutboxRows(ledger, now=clock.now)
         self._outbox = OutboxLoop(
             rows=outbox_rows,
             publisher=publisher,
@@ -277,6 +288,7 @@ class _Graph:
             types=types,
             ready=self._can_publish,
             catch_up=catching_up.ledger,
+            now=clock.now,
         )
         fence = Fence(ledger)
         self._projector = Projector(
@@ -289,11 +301,13 @@ class _Graph:
                 marked=catching_up.marked,
             ),
             skew_of=agents.skew_of,
+            now=clock.now,
         )
         self._retention = Retention(
             ledger=ledger,
             keep=KeepFor(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
             active=lambda: fence.held,
+            now=clock.now,
         )
         self._live_reader = LiveReader(
             process=process,
@@ -313,6 +327,7 @@ class _Graph:
                 stale_after=settings.stale_after,
                 default_timeout=settings.default_timeout,
             ),
+            now=clock.now,
         )
         # HTTP in → broker out
         self._admission = Admission(
@@ -320,7 +335,7 @@ class _Graph:
             depths=Depths(lambda: reading.link),
             most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
         )
-        maker = TaskMaker(secret=secret, types=types, limits=self._limits)
+        maker = TaskMaker(secret=secret, types=types, limits=self._limits, now=clock.now)
         one_at_a_time = OneAtATime()
         self._submitter = Submitter(
             publisher=publisher,
@@ -338,7 +353,7 @@ class _Graph:
             one_at_a_time=one_at_a_time,
             admit=self._admission.admit,
         )
-        self._keys = IdempotencyKeys(ledger, kept=settings.idempotency_retention)
+        self._keys = IdempotencyKeys(ledger, kept=settings.idempotency_retention, now=clock.now)
         self._once = Once(self._keys, longest=2 * settings.publish_timeout)
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
@@ -351,6 +366,7 @@ class _Graph:
             idle=IdleSources(ledger),
             catch_up=catching_up.ledger,
             after=settings.retire_lanes_after,
+            now=clock.now,
         )
         # what went wrong is put right
         self._dead_tasks = DeadTasks(ledger)
@@ -368,12 +384,14 @@ class _Graph:
             secret=secret,
             types=types,
             note=self.registry.note_submitted,
+            now=clock.now,
         )
         self._deadlines = Deadlines(
             overdue=OverdueTasks(ledger),
             publisher=publisher,
             note=self.registry.note,
             ready=self._can_publish,
+            now=clock.now,
         )
         reconciler = Reconciler(
             overtaken=OvertakenTasks(ledger),
@@ -406,9 +424,12 @@ class _Graph:
         )
         self._rounds = Rounds(reconciler, lost_attempts)
         self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
-        self._schedules = Schedules(ledger)
+        self._schedules = Schedules(ledger, now=clock.now)
         self._ticks = Ticks(
-            schedules=self._schedules, submit=self._submit_run, ready=self._can_publish
+            schedules=self._schedules,
+            submit=self._submit_run,
+            ready=self._can_publish,
+            now=clock.now,
         )
 
     def app(self) -> FastAPI:
@@ -451,6 +472,7 @@ class _Graph:
             self.registry.run(),
             self._retention.run(),
             self._keys.run(),
+            self._clock.run(),
         )
 
     async def _session(self, link: Link) -> None:

@@ -103,6 +103,7 @@ class Retirement:
         idle: Idle,
         catch_up: Callable[[], Awaitable[None]],
         after: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._book = book
         self._opener = opener
@@ -111,6 +112,7 @@ class Retirement:
         self._idle = idle
         self._catch_up = catch_up
         self._after = after
+        self._now = now
         self._leaving: dict[Source, Requirements] = {}
         """Retired, and not deleted yet."""
 
@@ -166,7 +168,7 @@ class Retirement:
         """The lanes open to all stay: they are few, and the first that anybody uses."""
         unused = [
             (source, wanted)
-            for source, wanted in await self._idle.unused(datetime.now(UTC) - self._after)
+            for source, wanted in await self._idle.unused(self._now() - self._after)
             if not wanted.empty
         ][:MOST]
         depths = await self._depths.look(source.queue for source, _ in unused)

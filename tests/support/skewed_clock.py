@@ -6,12 +6,12 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
 
-from consumers import attempt, clock, heartbeat, workbench
-from coordinator.protocol import events, ids
+from consumers import attempt, heartbeat, workbench
+from coordinator.protocol import events, ids, reference_clock
 
 __all__ = ["skew_clock"]
 
-_TELL_TIME: tuple[ModuleType, ...] = (events, attempt, clock, heartbeat, workbench)
+_TELL_TIME: tuple[ModuleType, ...] = (events, reference_clock, attempt, heartbeat, workbench)
 """The modules that an agent asks what time it is."""
 
 

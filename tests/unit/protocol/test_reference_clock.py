@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.clock import CoordinatorClock
+from coordinator.protocol.reference_clock import ReferenceClock
 from tests.unit.domain.histories import at
 
 
@@ -19,7 +19,7 @@ class Machine:
         self.ahead = ahead
         self.true = 0.0
         self.slept = 0.0
-        self.clock = CoordinatorClock(
+        self.clock = ReferenceClock(
             wall=lambda: at(self.true + self.ahead), monotonic=lambda: self.true - self.slept
         )
 
