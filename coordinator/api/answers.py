@@ -108,7 +108,14 @@ class AgentShape(Described):
         " say.",
     )
     endpoints: dict[str, str] = Field(examples=[{"http": "http://localhost:9002"}])
-    metadata: dict[str, Any] = Field(examples=[{"version": "1.0.0"}])
+    metadata: dict[str, Any] = Field(
+        description=(
+            "As it registered. Added are `other_instance`, where a second process beats under its id,"
+            " and `clock_skew_seconds`, where its clock is more than two seconds ahead of this"
+            " coordinator's, or behind (negative)."
+        ),
+        examples=[{"version": "1.0.0"}],
+    )
     last_heartbeat: Instant
     registration_time: Instant
     load_metrics: dict[str, float] = Field(examples=[{"active_connections": 5}])

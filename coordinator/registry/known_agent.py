@@ -88,7 +88,14 @@ class KnownAgent:
 
     def compare_clocks(self, instance: str, sent_at: datetime) -> None:
         """A beat of this process, sent then by its clock, was heard just now."""
-        self.clock_skew = self._clock.note(instance, sent_at=sent_at, heard_at=self.heard_at)
+        told = self._clock.note(instance, sent_at=sent_at, heard_at=self.heard_at)
+        if told is not None:
+            self.clock_skew = told
+
+    def begin_anew(self, instance: str | None) -> None:
+        """This process has registered; it may have been heard before."""
+        if self.heartbeat is not None and self.heartbeat.instance != instance:
+            self.take(None)
 
 
 def _of_another(last: AgentHeartbeat, beat: AgentHeartbeat) -> bool:

@@ -114,7 +114,8 @@ class LiveAgents:
 
     def _state(self, event: Event, data: AgentEvent) -> None:
         known = self._agents.get(data.agent_id)
-        after = fold_agent(None if known is None else known.agent, event)
+        before = None if known is None else known.agent
+        after = fold_agent(before, event)
         if after is None:
             self._drop(known)
             return
@@ -123,9 +124,8 @@ class LiveAgents:
             self._take(known)
         self._replace(known, after)
         if isinstance(data, AgentRegistered):
-            beat = known.heartbeat
-            if beat is not None and beat.instance != data.instance:
-                known.take(None)
+            if before is not None and data.instance != before.registration.instance:
+                known.begin_anew(data.instance)
             self._hear(known)
         if isinstance(data, AgentStatusChanged) and data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
@@ -159,6 +159,7 @@ class LiveAgents:
         load_metrics: dict[str, float] | None,
         heard_at: datetime,
         silence: timedelta,
+        clock_skew: timedelta | None = None,
         done: Collection[Identity] = (),
     ) -> None:
         """`settle` with an agent that the ledger has; of one that is not known here, take in the
@@ -174,7 +175,13 @@ class LiveAgents:
         # A beat of another process is older than the registration: it proves nothing of this one.
         own = heartbeat is not None and may_be_one(heartbeat.instance, now.registration.instance)
         self._restoring[agent_id] = silence
-        known = KnownAgent(agent=now, heard_at=heard_at, load_metrics=load_metrics, changed=False)
+        known = KnownAgent(
+            agent=now,
+            heard_at=heard_at,
+            load_metrics=load_metrics,
+            clock_skew=clock_skew if own else None,
+            changed=False,
+        )
         known.take(heartbeat if own else None)
         self._take(known)
 
@@ -193,6 +200,8 @@ class LiveAgents:
         if known is None:
             return
         last = known.heartbeat
+        if last is None or last.instance != data.instance:
+            known.clock_skew = None
         if last is not None and data.instance is not None:
             if last.instance == data.instance and data.sequence <= last.sequence:
                 return  # a copy, or one that was overtaken

@@ -183,6 +183,7 @@ class Snapshots:
             load_metrics=None if row.load_metrics is None else from_json(row.load_metrics),
             heard_at=from_micros(row.heard_at),
             silence=timedelta(microseconds=row.silence),
+            clock_skew=_duration(row.clock_skew),
             done=done,
         )
 
@@ -233,3 +234,7 @@ def _write(rows: list[dict[str, Any]], connection: Connection) -> None:
 
 def _heartbeat(row: Row[Any]) -> AgentHeartbeat | None:
     return None if row.heartbeat is None else AgentHeartbeat.model_validate_json(row.heartbeat)
+
+
+def _duration(micros: int | None) -> timedelta | None:
+    return None if micros is None else timedelta(microseconds=micros)

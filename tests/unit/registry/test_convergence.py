@@ -188,6 +188,20 @@ async def test_two_statements_of_the_same_instant_are_told_apart(ledger: Ledger)
     assert fleet.status_of("ada") == "inactive"
 
 
+async def test_a_clock_that_was_wrong_is_known_after_a_restart(ledger: Ledger) -> None:
+    before, after = Fleet(), Fleet()
+    await stored(ledger, registered(instance="a"))
+    before.apply(registered(instance="a"))
+    for sequence in (1, 2, 3):
+        before.apply(beat(instance="a", sequence=sequence, seconds=20))
+    await Snapshots(ledger=ledger, agents=before).write()
+    await Snapshots(ledger=ledger, agents=after).restore()
+    after.apply(beat(instance="a", sequence=4, seconds=20))
+    assert after.skew_of("ada") == timedelta(seconds=20)
+    after.apply(beat(instance="b", sequence=1, seconds=20))
+    assert after.skew_of("ada") is None
+
+
 async def test_what_was_heard_and_never_reached_the_log_is_given_up(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
