@@ -83,7 +83,7 @@ def restored(fleet: Fleet, registration: dict[str, Any], heartbeat: dict[str, An
     data = registered(**registration).data
     assert isinstance(data, AgentRegistered)
     fleet.restore(
-        Agent(registration=data, stated_at=START, registered_at=START, declared_at=START),
+        Agent(registration=data, stated_at=START, registered_at=START, statement="a statement"),
         heartbeat=None if heartbeat is None else AgentHeartbeat(agent_id="ada", **heartbeat),
         load_metrics=None,
         heard_at=START,
