@@ -221,10 +221,10 @@ def _dead_lettered(task: Task, event: Event, data: TaskDeadLettered, rules: Rule
         return _ended(task, event, State.EXPIRED, error=_EXPIRED)
     if attempt <= task.failed:
         return Folded(task)
-    return _lost(task, attempt, event, data.reason, rules)
+    return _given_up(task, attempt, event, data.reason, rules)
 
 
-def _lost(task: Task, attempt: int, event: Event, reason: str, rules: Rules) -> Folded:
+def _given_up(task: Task, attempt: int, event: Event, reason: str, rules: Rules) -> Folded:
     """The message of an attempt is gone, and nobody has told how that ended."""
     if reason == "rejected" and _taken_for_expired(task, attempt, event.time):
         return _not_counted(task, attempt, event, rules)
