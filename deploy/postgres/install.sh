@@ -37,7 +37,7 @@ trap tidy EXIT
 trap 'exit 130' INT TERM
 
 apt() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" >"$log" 2>&1 || {
+    as_root "$(dirname "$0")/../apt.sh" "$@" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
         without "'apt-get $1' failed, see above."
     }

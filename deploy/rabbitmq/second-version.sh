@@ -33,9 +33,8 @@ trap tidy EXIT
 trap 'exit 130' INT TERM
 
 if ! command -v debootstrap >/dev/null; then
-    export DEBIAN_FRONTEND=noninteractive
-    { apt-get -qq -o DPkg::Lock::Timeout=300 update &&
-        apt-get -qq -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends debootstrap; } >"$log" 2>&1 ||
+    apt=$(dirname "$0")/../apt.sh
+    { "$apt" update && "$apt" install --yes --no-install-recommends debootstrap; } >"$log" 2>&1 ||
         without "debootstrap cannot be installed"
 fi
 

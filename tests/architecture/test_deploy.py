@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,3 +85,31 @@ def test_files_of_the_compose_file_exist(services: dict[str, Any]) -> None:
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             assert not source.startswith(".") or (DEPLOY / "compose" / source).exists(), volume
+
+
+PACKAGE_LISTS = Path("/var/lib/apt/lists")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(DEPLOY.rglob("*.sh")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_packages_are_installed_by_the_one_script_that_waits_for_others(path: Path) -> None:
+    assert ("apt-get -" in path.read_text()) == (path == DEPLOY / "apt.sh")
+
+
+@pytest.mark.skipif(
+    shutil.which("flock") is None or not PACKAGE_LISTS.is_dir(), reason="this system has no apt-get"
+)
+async def test_packages_are_installed_one_after_another(tmp_path: Path) -> None:
+    """By an apt-get of this test's own, which ends with 1 where another one is at work."""
+    apt_get = tmp_path / "apt-get"
+    apt_get.write_text('#!/bin/sh\nset -e\nmkdir "$0.busy"\nsleep 0.1\nrmdir "$0.busy"\n')
+    apt_get.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    started = [
+        await asyncio.create_subprocess_exec(
+            DEPLOY / "apt.sh", "update", env=os.environ | {"PATH": path}
+        )
+        for _ in range(4)
+    ]
+    assert [await one.wait() for one in started] == [0] * 4
