@@ -103,6 +103,7 @@ class Coordinator:
     registry: Registry
     publisher: Publisher
     opener: SourceOpener
+    types: AnnouncedTypes
     life: asyncio.Task[None]
     """Everything that runs in the background; it ends only by an error."""
 
@@ -116,10 +117,15 @@ class Coordinator:
         await self._until(lambda: self.is_ready)
 
     async def agents_known(self, agent_ids: Collection[str]) -> None:
-        """Wait until all of these agents are registered and active."""
+        """Wait until all of these agents are registered and active, and tasks of the types that they have
+        announced go to lanes of their own.
+        """
         wanted = set(agent_ids)
         await self._until(
-            lambda: wanted <= {one.agent_id for one in self.registry.discover(status="active")}
+            lambda: (
+                wanted <= {one.agent_id for one in self.registry.discover(status="active")}
+                and not self.types.fresh
+            )
         )
 
     async def failed(self) -> NoReturn:
@@ -187,6 +193,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
             registry=graph.registry,
             publisher=publisher,
             opener=graph.opener,
+            types=types,
             life=life,
         )
 

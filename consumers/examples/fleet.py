@@ -22,6 +22,11 @@ class Member:
 
 FLEET = (
     Member(
+        agent_id="generalist",
+        target="consumers.examples.general.agent:agent",
+        summary="prompts without a task_type",
+    ),
+    Member(
         agent_id="librarian",
         target="consumers.examples.documents.agent:agent",
         summary="text analysis: word-count, readability, keywords, summary, survey",
@@ -37,19 +42,15 @@ FLEET = (
         summary="this machine: system-facts, load, memory, disk-space",
     ),
     Member(
-        agent_id="generalist",
-        target="consumers.examples.general.agent:agent",
-        summary="prompts and anything else that has no requirements",
-    ),
-    Member(
         agent_id="interpreter",
         target="consumers.examples.inference.agent:agent",
         summary="chat: prompts for the endpoint in OPENAI_BASE_URL",
         needs="OPENAI_BASE_URL",
     ),
 )
-"""In the order in which they are started. None is called `hermes-agent`: people register that one
-themselves, by the first example of the API."""
+"""In the order in which they are started: the one with a default handler first, so that a fleet of any
+size answers a bare prompt. None is called `hermes-agent`: people register that one themselves, by the
+first example of the API."""
 
 
 def ready_members(environment: Mapping[str, str]) -> list[Member]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from typing import Any
 
@@ -41,6 +41,11 @@ class Work:
     """The result in a few words."""
     requirements: Requirements = field(default_factory=Requirements)
 
+    @property
+    def asks(self) -> Requirements:
+        """What an agent needs to do it: the requirements, and a handler for its type."""
+        return replace(self.requirements, task_type=self.task_data.get("task_type"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -51,12 +56,12 @@ class Order:
 
 
 def mixed_batch(count: int, possible: Callable[[Requirements], bool]) -> list[Order]:
-    """``count`` tasks, the least urgent first, of the kinds of work that are ``possible``.
+    """``count`` tasks, the least urgent first, of the kinds of work whose `Work.asks` is ``possible``.
 
     The least urgent come first so that strict priority shows: what is submitted last and urgent
     overtakes what waits. Empty if no kind of work is possible.
     """
-    kinds = [work for work in _catalogue() if possible(work.requirements)]
+    kinds = [work for work in _catalogue() if possible(work.asks)]
     works = islice(cycle(kinds), count)
     orders = [
         Order(work=work, priority=priority)

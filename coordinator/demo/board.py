@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.priority import Priority
 
 from .batch import Order
@@ -41,7 +40,8 @@ class Row:
 
     @property
     def lane(self) -> str:
-        return lane_name(self.order.work.requirements)
+        """As the coordinator tells it, which knows the types that have lanes of their own."""
+        return str(self.facts.get("lane") or "")
 
     @property
     def agent(self) -> str:

@@ -57,6 +57,7 @@ class Client:
                 agent_type=agent["agent_type"],
                 capabilities=frozenset(agent["capabilities"]),
                 services=frozenset(agent["services"]),
+                task_types=frozenset(agent["task_types"]) if agent.get("task_types") else None,
             )
             for agent in found["agents"]
             if agent["status"] in _WORKING

@@ -7,8 +7,10 @@
     <!-- test: fails -->              must fail, as an example of an error does
     <!-- test: eventually -->         is repeated until it succeeds
     <!-- test: eventually TEXT -->    is repeated until it prints TEXT; white space does not count
+    <!-- test: ends STATE -->         runs; the tasks that it submits are in this state at the end of the page
 
-Without a comment, ``bash`` and ``python`` blocks run and must succeed, and ``json`` must be JSON.
+Without a comment, ``bash`` and ``python`` blocks run and must succeed, and ``json`` must be JSON. A task
+that a block submits must be completed at the end of its page, unless the block says `ends`.
 Other languages are only shown. All blocks of a page share a folder and run in their order.
 """
 
@@ -19,12 +21,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.domain.task import State
+
 __all__ = ["ROOT", "Block", "blocks", "pages"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 _MARKER = re.compile(r"<!--\s*test:\s*(\w+)[:\s]*(.*?)\s*-->\s*")
-_VERBS = frozenset({"skip", "file", "background", "stop", "fails", "eventually"})
+_VERBS = frozenset({"skip", "file", "background", "stop", "fails", "eventually", "ends"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,11 @@ class Block:
     @property
     def runs(self) -> bool:
         return self.language in {"bash", "python"} and self.verb not in {"skip", "file"}
+
+    @property
+    def ends(self) -> State:
+        """In which state the tasks that it submits are at the end of its page."""
+        return State(self.argument) if self.verb == "ends" else State.COMPLETED
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -74,6 +83,8 @@ def blocks(page: Path) -> Iterator[Block]:
         elif found := _MARKER.fullmatch(line):
             if found[1] not in _VERBS:
                 raise ValueError(f"{name}:{number}: unknown marker {line}")
+            if found[1] == "ends" and found[2] not in set(State):
+                raise ValueError(f"{name}:{number}: there is no state {found[2]!r}")
             marker = (found[1], found[2])
         elif line.strip() and marker != ("run", ""):
             raise ValueError(f"{name}:{number}: a marker must stand right above its block")

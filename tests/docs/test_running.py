@@ -1,4 +1,6 @@
-"""Every command and snippet of the pages, run in its order against a real system."""
+"""Every command and snippet of the pages, run in its order against a real system, and what became of the
+tasks that they submit.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.processes import client
 from tests.support.running_system import System
 
 from .blocks import ROOT, blocks, pages
 from .page_runner import PageRunner
+from .submitted_tasks import SubmittedTasks
 
 
 @pytest.mark.any_broker
@@ -25,7 +29,11 @@ async def test_the_pages_do_what_they_say(
         name = page.relative_to(ROOT).as_posix()
         runner = PageRunner(tmp_path / "pages" / page.stem, system)
         with subtests.test(page=name):
-            async with runner.running():
+            async with runner.running(), client(system.api) as http:
+                submitted = SubmittedTasks(http)
+                await submitted.begin()
                 for block in every:
                     if block.runs or block.verb == "file":
                         await runner.run(block)
+                        await submitted.note(block)
+                await submitted.hold()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.general.handler import answer
 from consumers.examples.inputs import folder_in, number_in, path_in
 from consumers.examples.places import default_places, files_in
 
@@ -24,8 +23,6 @@ agent = Agent(
     slots=4,
     tags=["example"],
 )
-
-agent.default(answer)
 
 
 @agent.task("checksum")

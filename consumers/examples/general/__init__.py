@@ -1,1 +1,1 @@
-"""Whatever arrives without requirements."""
+"""Prompts without a type, and a default handler that refuses the rest."""

@@ -1,4 +1,4 @@
-"""The generalist takes whatever comes without requirements, such as a bare prompt."""
+"""The generalist answers prompts that come without a type, and refuses what no agent does."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The default handler of all example agents.
+"""The default handler of the generalist: for tasks that are no other agent's.
 
-A task without requirements may come to any agent, so each needs an answer to it. A prompt goes to a
-model where one is configured; otherwise the prompt itself is analysed, and the result says so. A
-type of work that the agent does not know is refused: a wrong answer would be worse.
+It is given tasks without a type, and those of a type that no agent has announced. A prompt without a
+type goes to a model where one is configured; otherwise the prompt itself is analysed, and the result
+says so. Anything else is refused with a sentence: who completes what it does not understand hides a
+typing error, or takes work from an agent that is started a minute later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from consumers import Discard, Task
 from consumers.examples.inference.chat import ChatEndpoint, NotConfigured
 from consumers.examples.inference.handler import completed
 
-from .answers import about_data, about_prompt
+from .answers import about_prompt
 
 __all__ = ["answer"]
 
@@ -22,12 +23,16 @@ __all__ = ["answer"]
 async def answer(task: Task) -> dict[str, Any]:
     if task.type is not None:
         raise Discard(
-            f"This agent does not know the task_type {task.type!r}: name requirements, so that the "
-            "task goes to an agent that does"
+            f"No agent has announced the task_type {task.type!r}, and this one only answers prompts "
+            "that have no type. Correct it (GET /agents tells the task_types of each agent), or start "
+            "an agent with a handler for it; POST /tasks/<task_id>/retry then tries the task again"
         )
     prompt = task.data.get("prompt")
     if not isinstance(prompt, str):
-        return about_data(task.data)
+        raise Discard(
+            "This task has no task_type and no prompt, so that nobody can tell what is to be done: "
+            "name the type of the work (GET /agents tells the task_types of each agent)"
+        )
     try:
         endpoint = ChatEndpoint.from_environment()
     except NotConfigured:

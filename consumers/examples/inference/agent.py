@@ -6,7 +6,6 @@ The endpoint comes from the environment: OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI
 from __future__ import annotations
 
 from consumers import Agent
-from consumers.examples.general.handler import answer
 
 from .handler import chat
 
@@ -20,4 +19,3 @@ agent = Agent(
 )
 
 agent.task("chat")(chat)
-agent.default(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.general.handler import answer
 from consumers.examples.inputs import path_in
 
 from . import facts
@@ -18,8 +17,6 @@ agent = Agent(
     slots=2,
     tags=["example"],
 )
-
-agent.default(answer)
 
 
 @agent.task("system-facts")

@@ -28,6 +28,15 @@ LIBRARIAN = {
     "status": "active",
     "capabilities": ["data-processing", "analysis", "text-analysis"],
     "services": ["documents"],
+    "task_types": ["keywords", "readability", "summary"],
+}
+GENERALIST = {
+    "agent_id": "generalist",
+    "agent_type": "general",
+    "status": "active",
+    "capabilities": [],
+    "services": [],
+    "task_types": ["any"],
 }
 RESULT = {
     "keywords": {"line": 0.1},
@@ -201,6 +210,35 @@ def test_work_that_no_agent_can_do_is_not_submitted() -> None:
     run_demo(api, count=20)
 
     assert all("files" not in task["requirements"].get("services", []) for task in api.submitted)
+
+
+def test_a_typed_task_is_submitted_only_where_an_agent_has_a_handler_for_it() -> None:
+    api = Api(agents=[LIBRARIAN | {"task_types": ["summary"]}, GENERALIST])
+
+    run_demo(api, count=40)
+
+    types = [task["task_data"].get("task_type") for task in api.submitted]
+    assert set(types) == {"summary", None}
+
+
+def test_an_agent_that_announces_no_types_does_all() -> None:
+    api = Api(agents=[{k: v for k, v in LIBRARIAN.items() if k != "task_types"}])
+
+    run_demo(api, count=40)
+
+    types = {task["task_data"].get("task_type") for task in api.submitted}
+    assert types == {"keywords", "readability", "summary", None}
+
+
+def test_the_live_table_shows_the_lane_that_the_coordinator_tells() -> None:
+    def with_lane(number: int, asked: int) -> dict[str, Any]:
+        return completes(number, asked) | {"lane": "task:of-its-own"}
+
+    _, printed = run_demo(
+        Api(facts=with_lane), console={"force_terminal": True, "color_system": None}
+    )
+
+    assert "task:of-its-own" in printed
 
 
 def test_a_batch_has_all_priorities_and_several_requirement_sets() -> None:

@@ -1,10 +1,8 @@
-"""What is answered when no model is there: the truth about the prompt or the data."""
+"""What is answered when no model is there: the truth about the prompt."""
 
 from __future__ import annotations
 
-import hashlib
-
-from consumers.examples.general.answers import about_data, about_prompt
+from consumers.examples.general.answers import about_prompt
 
 
 def test_a_prompt_without_a_model_is_measured_and_the_result_says_so() -> None:
@@ -22,11 +20,3 @@ def test_an_empty_prompt_has_figures_too() -> None:
     found = about_prompt("", None)
 
     assert (found["words"], found["is_question"], found["subject"]) == (0, False, [])
-
-
-def test_data_without_a_prompt_is_described_by_its_shape() -> None:
-    found = about_data({"b": [1, {"c": None}], "a": "x"})
-
-    assert found["keys"] == {"a": "str", "b": "list"}
-    assert (found["values"], found["depth"]) == (3, 3)
-    assert found["sha256"] == hashlib.sha256(b'{"a":"x","b":[1,{"c":null}]}').hexdigest()
