@@ -10,12 +10,30 @@ from typing import Any
 import httpx
 import pytest
 
+from consumers import Agent, Task
 from tests.support.broker import Broker
 from tests.support.chat_endpoint import endpoint
 from tests.support.running_system import running_system
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+
+WORK = {
+    "word-count": ("librarian", "library/on-queues.md"),
+    "readability": ("librarian", "library/on-queues.md"),
+    "keywords": ("librarian", "library/on-queues.md"),
+    "summary": ("librarian", "library/on-queues.md"),
+    "survey": ("librarian", "library"),
+    "checksum": ("archivist", "python/this.py"),
+    "describe": ("archivist", "python/this.py"),
+    "inventory": ("archivist", "library"),
+    "duplicates": ("archivist", "library"),
+    "system-facts": ("inspector", None),
+    "load": ("inspector", None),
+    "memory": ("inspector", None),
+    "disk-space": ("inspector", "library"),
+}
+"""Each type, the agent that does it, and a path for it."""
 
 pytestmark = [pytest.mark.any_broker, pytest.mark.slow]
 
@@ -65,6 +83,54 @@ async def test_a_bare_prompt_is_answered_truthfully_without_a_model(
 
     assert task["state"] == "completed"
     assert "No model has seen this prompt" in task["result"]["note"]
+
+
+async def test_each_type_of_work_is_done_without_requirements_as_soon_as_the_system_is_ready(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with (
+        running_system(broker.url, tmp_path) as system,
+        httpx.AsyncClient(base_url=system.api) as http,
+    ):
+        ids = {
+            await submitted(http, {"task_type": kind, "path": path}): (agent_id, f"task:{kind}")
+            for kind, (agent_id, path) in WORK.items()
+        }
+        for task_id, (agent_id, lane) in ids.items():
+            task = await ended(http, task_id)
+            told = (task["state"], task["agent_id"], task["lane"])
+            assert told == ("completed", agent_id, lane), task
+
+
+async def test_a_type_that_no_agent_knows_is_told_and_done_once_one_does(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with (
+        running_system(broker.url, tmp_path) as system,
+        httpx.AsyncClient(base_url=system.api) as http,
+    ):
+        task_id = await submitted(http, {"task_type": "shout", "text": "hello"})
+        task = await ended(http, task_id)
+        assert (task["state"], task["attempt"]) == ("dead", 1)
+        assert "No agent has announced the task_type 'shout'" in task["error"]["message"]
+
+        agent = Agent("shouter", amqp_url=system.amqp_url, cache_dir=tmp_path / "agents")
+
+        @agent.task("shout")
+        async def shout(task: Task) -> str:
+            return str(task.data["text"]).upper()
+
+        async def done() -> dict[str, Any] | None:
+            """Until the type has a lane of its own, the default handler takes it once more."""
+            answer = await http.post(f"/tasks/{task_id}/retry")
+            assert answer.status_code == 200, answer.text
+            again = await ended(http, task_id)
+            return again if again["state"] == "completed" else None
+
+        async with agent.running():
+            task = await eventually(done, timeout=60)
+
+    assert (task["state"], task["agent_id"], task["result"]) == ("completed", "shouter", "HELLO")
 
 
 async def test_prompts_go_to_the_endpoint_that_the_environment_names(
