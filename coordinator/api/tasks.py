@@ -40,7 +40,8 @@ async def submit_task(
     body: SubmitTaskBody, request: Request, wired: Wired, key: IdempotencyKey = None
 ) -> Answer:
     """Answered once the broker has the task on disk: from then on it is not lost. It goes to the
-    queue of its priority and requirements, and to the next agent with a free slot that has them.
+    queue of its priority, its `task_type` and its requirements, and to the next agent with a free slot
+    that has a handler for the type and meets the requirements.
 
     With a `task_data.task_id` of your own you may repeat the request: the same task is accepted
     once and answered the same, another task under that id is a 409. A 503 that carries a `task_id`

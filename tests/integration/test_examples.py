@@ -109,26 +109,25 @@ async def test_a_type_that_no_agent_knows_is_told_and_done_once_one_does(
         running_system(broker.url, tmp_path) as system,
         httpx.AsyncClient(base_url=system.api) as http,
     ):
-        task_id = await submitted(http, {"task_type": "shout", "text": "hello"})
-        task = await ended(http, task_id)
-        assert (task["state"], task["attempt"]) == ("dead", 1)
-        assert "No agent has announced the task_type 'shout'" in task["error"]["message"]
+        shout = {"task_type": "shout", "text": "hello"}
+        once = await ended(http, await submitted(http, shout, max_attempts=1))
+        assert (once["state"], once["agent_id"]) == ("dead", "generalist")
+        task_id = await submitted(http, shout)
 
+        async def told() -> bool:
+            error = (await http.get(f"/tasks/{task_id}")).json()["task"]["error"]
+            return error is not None and error["message"] == once["error"]["message"]
+
+        await eventually(told)
+        assert "No agent has announced the task_type 'shout'" in once["error"]["message"]
         agent = Agent("shouter", amqp_url=system.amqp_url, cache_dir=tmp_path / "agents")
 
         @agent.task("shout")
-        async def shout(task: Task) -> str:
+        async def shouted(task: Task) -> str:
             return str(task.data["text"]).upper()
 
-        async def done() -> dict[str, Any] | None:
-            """Until the type has a lane of its own, the default handler takes it once more."""
-            answer = await http.post(f"/tasks/{task_id}/retry")
-            assert answer.status_code == 200, answer.text
-            again = await ended(http, task_id)
-            return again if again["state"] == "completed" else None
-
         async with agent.running():
-            task = await eventually(done, timeout=60)
+            task = await ended(http, task_id)
 
     assert (task["state"], task["agent_id"], task["result"]) == ("completed", "shouter", "HELLO")
 

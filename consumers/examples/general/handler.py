@@ -3,15 +3,17 @@
 It is given tasks without a type, and those of a type that no agent has announced. A prompt without a
 type goes to a model where one is configured; otherwise the prompt itself is analysed, and the result
 says so. Anything else is refused with a sentence: who completes what it does not understand hides a
-typing error, or takes work from an agent that is started a minute later.
+typing error, or takes work from an agent that is only just being started. For the sake of that agent a
+task of an unknown type is tried again; a task goes to whoever announces its type in between.
 """
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
-from consumers import Discard, Task
+from consumers import Discard, RetryLater, Task
 from consumers.examples.inference.chat import ChatEndpoint, NotConfigured
 from consumers.examples.inference.handler import completed
 
@@ -19,13 +21,17 @@ from .answers import about_prompt
 
 __all__ = ["answer"]
 
+TIME_TO_START = timedelta(seconds=10)
+"""For an agent that knows the type: the pause before each further attempt."""
+
 
 async def answer(task: Task) -> dict[str, Any]:
     if task.type is not None:
-        raise Discard(
+        raise RetryLater(
             f"No agent has announced the task_type {task.type!r}, and this one only answers prompts "
             "that have no type. Correct it (GET /agents tells the task_types of each agent), or start "
-            "an agent with a handler for it; POST /tasks/<task_id>/retry then tries the task again"
+            "an agent with a handler for it; POST /tasks/<task_id>/retry tries a dead task again",
+            after=TIME_TO_START,
         )
     prompt = task.data.get("prompt")
     if not isinstance(prompt, str):

@@ -82,8 +82,6 @@ async def test_a_task_is_done(agent: Agent, data: dict[str, Any], expected: dict
         ),
         (archivist, {"task_type": "duplicates", "path": "python/this.py"}, "is a file"),
         (generalist, {"anything": [1, 2]}, "no task_type and no prompt"),
-        (generalist, {"task_type": "keywrods", "path": "library"}, "the task_type 'keywrods'"),
-        (generalist, {"task_type": "chat", "prompt": "hello"}, "the task_type 'chat'"),
         (interpreter, {"task_type": "chat", "prompt": "hello"}, "OPENAI_BASE_URL"),
     ],
 )
@@ -95,6 +93,17 @@ async def test_a_mistake_ends_the_task_with_a_sentence(
     assert sentence in ran.error.message
     assert isinstance(ran.outcome, Failed)
     assert not ran.outcome.retryable
+
+
+@pytest.mark.parametrize(
+    "data", [{"task_type": "keywrods", "path": "library"}, {"task_type": "chat", "prompt": "hello"}]
+)
+async def test_a_task_of_a_type_that_nobody_knows_is_refused_for_now(data: dict[str, Any]) -> None:
+    ran = await run_task(generalist, data)
+
+    assert f"No agent has announced the task_type {data['task_type']!r}" in ran.error.message
+    assert isinstance(ran.outcome, Failed)
+    assert ran.outcome.retryable
 
 
 async def test_work_on_many_files_tells_its_progress() -> None:
