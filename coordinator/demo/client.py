@@ -49,7 +49,7 @@ class Client:
             raise self._foreign()
 
     async def agents(self) -> list[Profile]:
-        """Those that take work now."""
+        """Those that take work now, from the broker: one that speaks HTTP alone takes none."""
         found = await self._ask("POST", "/agents/discover", {})
         return [
             Profile(
@@ -60,7 +60,7 @@ class Client:
                 task_types=frozenset(agent["task_types"]) if agent.get("task_types") else None,
             )
             for agent in found["agents"]
-            if agent["status"] in _WORKING
+            if agent["status"] in _WORKING and agent.get("listening", True)
         ]
 
     async def submit(self, order: Order) -> str:

@@ -204,6 +204,11 @@ def test_agents_that_take_no_work_do_not_count(status: str) -> None:
         run_demo(Api(agents=[LIBRARIAN | {"status": status}]))
 
 
+def test_an_agent_that_does_not_listen_on_the_broker_does_not_count() -> None:
+    with pytest.raises(OperatorError, match="No agents"):
+        run_demo(Api(agents=[LIBRARIAN | {"listening": False}]))
+
+
 def test_work_that_no_agent_can_do_is_not_submitted() -> None:
     api = Api()
 
