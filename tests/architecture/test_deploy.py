@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from consumers.__main__ import find_agent
+from consumers.examples.fleet import ready_members
 from coordinator.broker.node_files import CONSUMER_TIMEOUT
 from coordinator.settings import ENV_PREFIX, Settings
 from coordinator.submission.limits import Limits
@@ -68,10 +69,17 @@ def test_what_the_image_is_built_from_is_there_and_let_in() -> None:
         assert f"!{name}" in let_in
 
 
-def test_the_agent_of_the_compose_file_exists(services: dict[str, Any]) -> None:
-    command = services["agent"]["command"]
-    assert command[:3] == ["python", "-m", "consumers"]
-    assert find_agent(command[3]).agent_id
+def test_the_agents_of_the_compose_file_are_those_of_make_run(services: dict[str, Any]) -> None:
+    """So that what the pages submit is done there as well."""
+    commands = {
+        name: service["command"]
+        for name, service in services.items()
+        if service["image"] == "agent-coordinator" and "command" in service
+    }
+    for name, command in commands.items():
+        assert command[:3] == ["python", "-m", "consumers"]
+        assert find_agent(command[3]).agent_id == name
+    assert set(commands) == {member.agent_id for member in ready_members({})}
 
 
 def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
