@@ -84,7 +84,7 @@ class Agent:
         self.options = replace(self.options, **changes)
 
     def task(self, task_type: str | None = None) -> Callable[[Function], Function]:
-        """Make a function the handler of ``task_type``; without a type, of all that have no other.
+        """Make a function the handler of ``task_type``; without a type, see `default`.
 
         A coroutine function runs on the event loop and must not block it; a plain function runs in
         a thread. What it returns is the result, what it raises fails the attempt; see `RetryLater`
@@ -100,7 +100,7 @@ class Agent:
         return register
 
     def default(self, function: Function) -> Function:
-        """Make a function the handler of all tasks whose type has none."""
+        """Make a function the handler of tasks without a type, and of a type that no agent announced."""
         self.handlers.add(None, function)
         return function
 
