@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -172,8 +172,9 @@ class Explainer:
     async def _look_for_warning(self, asked: Requirements, task_type: str | None) -> str | None:
         wanted = self._types.routed(asked, task_type)
         found = self._find_agents(wanted)
-        if any(self._agents.takes_work(known) for known in found):
-            return None
+        takers = [known for known in found if self._agents.takes_work(known)]
+        if takers:
+            return self._only_by_default(task_type, takers)
         deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
         if deaf:
             return (
@@ -201,6 +202,17 @@ class Explainer:
             " task waits for one."
         )
         return " ".join([waits, *await self._never(Requirements(task_type=task_type))])
+
+    def _only_by_default(self, task_type: str | None, takers: Sequence[KnownAgent]) -> str | None:
+        """In a fleet that announces its types, one that nobody did is most often a typing error."""
+        if task_type is None or task_type in self._types or not self._types.all:
+            return None
+        if not all(known.agent.registration.task_types for known in takers):
+            return None
+        return (
+            f"No agent that ever registered has a handler of its own for tasks of the type {task_type!r}:"
+            " an agent with a default handler takes the task."
+        )
 
     async def _never(self, asked: Requirements) -> list[str]:
         return await self._ledger.read(partial(never_offered, asked))

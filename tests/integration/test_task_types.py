@@ -68,6 +68,10 @@ async def test_each_of_many_tasks_without_requirements_goes_to_who_knows_its_typ
         does(service, "cy", None).running(),
     ):
         await announced(service, "sum", "product")
+        assert (await submit(service, "prodcut"))["warning"] == (
+            "No agent that ever registered has a handler of its own for tasks of the type 'prodcut': an"
+            " agent with a default handler takes the task."
+        )
         kinds = ["sum", "product", None, "unheard-of"] * 8
         ids = [(await submit(service, kind, n=n))["task_id"] for n, kind in enumerate(kinds)]
         results = [(await service.ends(task_id))["result"] for task_id in ids]
