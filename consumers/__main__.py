@@ -6,25 +6,47 @@ import argparse
 import importlib
 import importlib.util
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from coordinator.errors import CoordinatorError
 
 from .agent import Agent
+from .process import BEING_IMPORTED
 
-__all__ = ["find_agent", "main"]
+__all__ = ["CannotFind", "CannotImport", "find_agent", "main"]
+
+TAKEN = sys.stdlib_module_names | {"consumers", "coordinator"}
+"""Names of modules in whose place a file of the same name would be imported."""
 
 
 class CannotFind(Exception):
     """There is no such agent; the message says what was looked for."""
 
 
+class CannotImport(Exception):
+    """The module of the agent raised ``exc`` while it was imported."""
+
+    def __init__(self, place: str, exc: BaseException) -> None:
+        (why,) = traceback.format_exception_only(exc)[-1:]
+        super().__init__(f"{place} cannot be imported: {why.strip()}")
+        self.exc = exc
+
+    def print_traceback(self) -> None:
+        """From the author's own code on."""
+        own = _without_import(self.exc.__traceback__)
+        traceback.print_exception(type(self.exc), self.exc, own)
+
+
 def find_agent(where: str) -> Agent:
     """The agent that ``where`` names: ``file.py:name`` or ``module:name``; the name is `agent` if
-    it is left out. Raises `CannotFind`.
+    it is left out. Raises `CannotFind` or `CannotImport`.
     """
-    place, _, name = where.rpartition(":") if ":" in where else (where, "", "agent")
+    place, _, name = where.rpartition(":") if ":" in where else (where, "", "")
+    name = name or "agent"
     module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     found = getattr(module, name, None)
     if isinstance(found, Agent):
@@ -37,24 +59,57 @@ def find_agent(where: str) -> Agent:
 def _load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise CannotFind(f"there is no file {path}")
+    if path.stem in TAKEN and path.stem in sys.modules:
+        raise CannotFind(
+            f"{path} cannot be imported beside the module {path.stem}, which agents need: give the"
+            " file another name"
+        )
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise CannotFind(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
+    with _importing(str(path)):
+        spec.loader.exec_module(module)
     return module
 
 
 def _load_module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise CannotFind(f"{name!r} is neither a module nor a file that ends in .py")
     sys.path.insert(0, str(Path.cwd()))
+    with _importing(name):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as exc:
+            if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
+                raise  # something that the module itself needs
+            raise CannotFind(f"there is no module {name}") from exc
+
+
+@contextmanager
+def _importing(place: str) -> Iterator[None]:
+    """Nothing that a module does while it is imported ends the command as if all were well."""
+    token = BEING_IMPORTED.set(True)
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as exc:
-        if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
-            raise  # something that the module itself needs
-        raise CannotFind(f"there is no module {name}") from exc
+        yield
+    except (CannotFind, KeyboardInterrupt):
+        raise
+    except BaseException as exc:
+        raise CannotImport(place, exc) from exc
+    finally:
+        BEING_IMPORTED.reset(token)
+
+
+def _without_import(frames: TracebackType | None) -> TracebackType | None:
+    """What follows the frames of this module and of the import system."""
+    while frames is not None:
+        file = frames.tb_frame.f_code.co_filename
+        if file not in (__file__, importlib.__file__) and not file.startswith("<frozen importlib"):
+            break
+        frames = frames.tb_next
+    return frames
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,10 +124,17 @@ def main(arguments: list[str] | None = None) -> int:
         agent = find_agent(given.agent)
         agent.configure(**{name: value for name, value in changes.items() if value is not None})
         agent.run()
+    except CannotImport as exc:
+        exc.print_traceback()
+        return _told(exc)
     except (CannotFind, CoordinatorError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return 1
+        return _told(exc)
     return 0
+
+
+def _told(exc: Exception) -> int:
+    print(f"error: {exc}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

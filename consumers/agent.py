@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +12,9 @@ from .handlers import HandlerFunction, Handlers
 from .life import RunningAgent
 from .log_lines import log_to_standard_error
 from .options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
+from .process import AgentProcess
 
 __all__ = ["Agent"]
-
-logger = logging.getLogger(__name__)
 
 Function = TypeVar("Function", bound=HandlerFunction)
 
@@ -111,58 +106,9 @@ class Agent:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish what runs. A second signal does not wait for it.
 
-        Raises `BrokerRefused` or `RegistrationRefused` where it cannot work at all.
+        Only for the main thread, and where no event loop runs; elsewhere see `running`. Raises
+        `BrokerRefused` or `RegistrationRefused` where it cannot work at all, and `RuntimeError` where
+        something else than a signal or a `drain` would end it.
         """
         log_to_standard_error()
-        with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
-            runner.run(self._run_until_told())
-
-    def _leave(self) -> None:
-        """A coroutine that swallows its cancellation would keep the event loop open for ever."""
-        logger.warning("ending with a handler that does not end")
-        logging.shutdown()
-        os._exit(0)
-
-    async def _run_until_told(self) -> None:
-        loop = asyncio.get_running_loop()
-        told: list[signal.Signals] = []
-        main = asyncio.current_task()
-        life: RunningAgent | None = None
-
-        def tell(number: signal.Signals) -> None:
-            told.append(number)
-            if life is None:
-                if main is not None:
-                    main.cancel()
-            elif len(told) == 1:
-                logger.info("finishing what runs; a second signal stops it now")
-                life.drain()
-            else:
-                life.hurry()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, tell, number)
-        try:
-            async with RunningAgent(self.options, self.handlers) as life:
-                logger.info(
-                    "at work",
-                    extra={"agent_id": self.agent_id, "slots": self.options.slots},
-                )
-                await life.told_to_stop()
-            if life.stuck:
-                self._leave()
-        except asyncio.CancelledError:
-            if not told:
-                raise
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-
-def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Uvloop where it is installed, None for the standard one."""
-    try:
-        import uvloop  # noqa: PLC0415 - an agent needs it not
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+        AgentProcess(self.options, self.handlers).run()

@@ -39,6 +39,7 @@ from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.topology import EVENTS
 
 from .attempt import Attempt
+from .contained import tasks_contained
 from .control import Control
 from .handlers import Handlers
 from .heartbeat import Heartbeat
@@ -113,11 +114,12 @@ class RunningAgent:
             instance=self.instance,
             condition=self._condition,
         )
-        self._control.on_ready = self._heartbeat.beat_soon
+        self._control.on_ready = self._hears
         self._sources.on_change = self._sources_changed
         self._taking: Taking | None = None
         self._taking_ended: asyncio.Task[None] | None = None
         self._draining = asyncio.Event()
+        self._sources_known = self._told_at_work = self._entered = False
         self._tasks: list[asyncio.Task[object]] = []
         self._open = AsyncExitStack()
 
@@ -127,6 +129,10 @@ class RunningAgent:
                 'This agent has no handler: write @agent.task("the type") or @agent.default above a'
                 " function"
             )
+        if self._entered:
+            raise RuntimeError("A running agent is entered once: call agent.running() for another")
+        self._entered = True
+        self._open.enter_context(tasks_contained(asyncio.get_running_loop()))
         await self._open.enter_async_context(self._events)
         await self._open.enter_async_context(self._connection)
         await self._open.enter_async_context(self._publisher)
@@ -273,8 +279,25 @@ class RunningAgent:
         self._apply(reply)
         self._cache.save(reply)
         self._heartbeat.beat_soon()
+        self._tell_at_work()
+
+    def _hears(self) -> None:
+        self._heartbeat.beat_soon()
+        self._tell_at_work()
+
+    def _tell_at_work(self) -> None:
+        """Log it once: when the agent takes tasks, from queues that it was told now or, if it starts from
+        a cached registration, before.
+        """
+        if not self._told_at_work and self._sources_known and self._condition() == "active":
+            self._told_at_work = True
+            logger.info(
+                "at work",
+                extra={"agent_id": self.options.agent_id, "slots": self.options.slots},
+            )
 
     def _apply(self, reply: RegisterReply) -> None:
+        self._sources_known = True
         self._serve(reply.sources)
         self._bench.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
         self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
@@ -337,12 +360,19 @@ class RunningAgent:
     def _failure(self) -> BaseException | None:
         """What ended one of the parts that end with the agent only."""
         for task in self._tasks:
-            if task.done() and not task.cancelled():
-                return task.exception()
+            if task.done():
+                return _cancelled_by_others() if task.cancelled() else task.exception()
         return None
 
     def _spawn(self, part: Coroutine[Any, Any, object]) -> None:
         self._tasks.append(asyncio.create_task(part))
+
+
+def _cancelled_by_others() -> RuntimeError:
+    return RuntimeError(
+        "A part of the agent was cancelled by other code in its event loop: a handler may cancel only"
+        " tasks that it has started itself"
+    )
 
 
 async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:

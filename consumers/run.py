@@ -24,7 +24,9 @@ from typing import Any, assert_never
 from coordinator.protocol.events import AttemptError
 from coordinator.protocol.task import TaskMessage
 
+from .contained import IN_HANDLER
 from .context import Progress, Task
+from .forks import EndsForks
 from .handlers import Handler
 from .limits import Limits
 from .outcome import (
@@ -152,6 +154,7 @@ class Run:
 
     async def _work(self) -> None:
         """Whatever the handler does, there is an outcome at the end."""
+        IN_HANDLER.set(True)
         self._began = time.monotonic()
         try:
             self._outcome = await self._attempted()
@@ -166,7 +169,9 @@ class Run:
     async def _attempted(self) -> Outcome:
         handler = self._handler
         if handler.asynchronous:
-            return self._returned(await handler.function(self._context))
+            with EndsForks():
+                result = await handler.function(self._context)
+            return self._returned(result)
         self._thread = self._threads.start(self._call, handler)
         ended = await self._thread
         if ended.error is not None:

@@ -18,6 +18,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
 
 from .agent import Agent
+from .contained import tasks_contained
 from .context import Progress
 from .handlers import Handler, HandlerFunction
 from .limits import Limits
@@ -134,14 +135,15 @@ async def run_task(
         on_end=ended.set_result,
         on_gone=lambda: None,
     )
-    run.begin()
-    if interruption.cancel_after is not None:
-        loop.call_later(interruption.cancel_after.total_seconds(), run.stop, Stop.CANCELLED)
-    try:
-        outcome = await asyncio.shield(ended)
-    finally:
-        run.stop(Stop.HURRIED)
-        threads.close()
+    with tasks_contained(loop):
+        run.begin()
+        if interruption.cancel_after is not None:
+            loop.call_later(interruption.cancel_after.total_seconds(), run.stop, Stop.CANCELLED)
+        try:
+            outcome = await asyncio.shield(ended)
+        finally:
+            run.stop(Stop.HURRIED)
+            threads.close()
     return Ran(outcome=outcome, progress=told, given_up=run.given_up)
 
 

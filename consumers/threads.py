@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .forks import EndsForks
+
 __all__ = ["Threads"]
 
 
@@ -45,7 +47,8 @@ class Threads:
 
         def work() -> None:
             try:
-                ended = _Ended(context.run(function, *args), None)
+                with EndsForks():
+                    ended = _Ended(context.run(function, *args), None)
             except BaseException as exc:  # noqa: BLE001 - told to the caller, who raises it again
                 ended = _Ended(None, exc)
             try:
