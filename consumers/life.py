@@ -344,6 +344,8 @@ class RunningAgent:
                 if not self._bench.nothing_runs:
                     continue
             break
+        if self._failure() is not None:
+            return  # nothing is left that could tell it
         try:
             async with asyncio.timeout(LAST_WORDS.total_seconds()):
                 await self._outbox.emptied()
