@@ -67,11 +67,49 @@ class _Exited(Exception):
         self.exc = exc
 
 
+class _Carrying(Coroutine[Any, Any, Any]):
+    """A coroutine, but for what it raises. It has no step of its own: one that is cancelled before it has
+    begun has been told so.
+    """
+
+    def __init__(self, coro: Coroutine[Any, Any, Any]) -> None:
+        self.coro = coro
+
+    def send(self, value: Any) -> Any:
+        try:
+            return self.coro.send(value)
+        except (SystemExit, KeyboardInterrupt) as exc:
+            raise _carried(exc) from exc
+
+    def throw(self, *error: Any) -> Any:
+        try:
+            return self.coro.throw(*error)
+        except (SystemExit, KeyboardInterrupt) as exc:
+            raise _carried(exc) from exc
+
+    def close(self) -> None:
+        self.coro.close()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self.coro.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.coro, name)  # its name and frame, for whoever prints the task
+
+
+def _carried(exc: BaseException) -> BaseException:
+    return exc if may_be_ctrl_c(exc) else _Exited(exc)
+
+
 class _ContainedTask(asyncio.Task[Any]):
     """Whoever awaits it, or asks for its result, gets what its coroutine has raised."""
 
     def __init__(self, coro: Coroutine[Any, Any, Any], **options: Any) -> None:
-        super().__init__(_carried(coro), **options)
+        self._own = coro
+        super().__init__(_Carrying(coro), **options)
+
+    def get_coro(self) -> Coroutine[Any, Any, Any]:
+        return self._own
 
     def result(self) -> Any:
         try:
@@ -90,12 +128,3 @@ class _ContainedTask(asyncio.Task[Any]):
             raise exited.exc from None
 
     __iter__ = __await__
-
-
-async def _carried(coro: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await coro
-    except (SystemExit, KeyboardInterrupt) as exc:
-        if may_be_ctrl_c(exc):
-            raise
-        raise _Exited(exc) from exc

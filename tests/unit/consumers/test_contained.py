@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -104,6 +105,7 @@ def test_whatever_a_sub_task_raises_is_an_error_of_its_handler(error: type[BaseE
 def test_a_handler_may_treat_the_exit_of_its_sub_task() -> None:
     async def handler(task: Task) -> list[Any]:
         sub = asyncio.create_task(tool(), name="the tool")
+        seen: Any = None
         try:
             await sub
         except SystemExit as exc:
@@ -137,12 +139,33 @@ def test_sub_tasks_are_cancelled_and_return_as_usual() -> None:
     async def handler(task: Task) -> list[Any]:
         sleeping = asyncio.create_task(asyncio.sleep(60))
         await asyncio.sleep(0)
-        sleeping.cancel()
-        (cancelled,) = await asyncio.gather(sleeping, return_exceptions=True)
+        not_begun = asyncio.create_task(asyncio.sleep(60))
+        for sub in (sleeping, not_begun):
+            sub.cancel()
+        ended = await asyncio.gather(sleeping, not_begun, return_exceptions=True)
         one = asyncio.create_task(returning(1))
-        return [type(cancelled).__name__, await one, one.result(), await one]
+        shown = "returning()" in repr(one)
+        return [*(type(end).__name__ for end in ended), await one, one.result(), await one, shown]
 
-    assert run_task_sync(handler).result == ["CancelledError", 1, 1, 1]
+    ended = ["CancelledError", "CancelledError"]
+    assert run_task_sync(handler).result == [*ended, 1, 1, 1, True]
+    gc.collect()  # a coroutine that was never awaited would be told here
+
+
+def test_a_sub_task_that_exits_when_it_is_cancelled_is_contained() -> None:
+    async def tidying() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            sys.exit(3)
+
+    async def handler(task: Task) -> None:
+        sub = asyncio.create_task(tidying())
+        await asyncio.sleep(0)
+        sub.cancel()
+        await sub
+
+    assert run_task_sync(handler).error.message == "3"
 
 
 async def test_the_loop_is_as_before_once_the_last_agent_has_left_it() -> None:

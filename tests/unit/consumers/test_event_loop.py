@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -101,7 +102,7 @@ def test_signals_are_told_and_mean_afterwards_what_they_meant_before(
     async def main() -> None:
         for number in both:
             os.kill(os.getpid(), number)
-            await eventually(lambda number=number: number in heard)
+            await eventually(partial(heard.__contains__, number))
 
     old = {number: signal.signal(number, before) for number in both}
     try:
