@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from coordinator.broker.publisher import Publisher
-from coordinator.errors import Unavailable
+from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.events import AgentHeartbeat, Event
 from coordinator.protocol.topology import EVENTS
@@ -91,7 +91,7 @@ class Heartbeat:
             await self._publisher.publish(
                 encode(event, persistent=False), exchange=EVENTS, key=routing_key(event.data)
             )
-        except Unavailable as exc:
+        except (MessageTooLarge, Unavailable) as exc:
             logger.debug("a heartbeat was not sent", extra={"why": str(exc)})
 
     def state(self) -> AgentHeartbeat:

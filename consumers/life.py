@@ -115,6 +115,7 @@ class RunningAgent:
             condition=self._condition,
         )
         self._control.on_ready = self._hears
+        self._outbox.on_held_up = self._heartbeat.beat_soon
         self._sources.on_change = self._sources_changed
         self._taking: Taking | None = None
         self._taking_ended: asyncio.Task[None] | None = None
@@ -315,13 +316,15 @@ class RunningAgent:
         self._heartbeat.beat_soon()
 
     def _condition(self) -> str:
-        """Told truthfully: an agent that hears no commands or takes no tasks is not well."""
+        """Told truthfully: an agent that hears no commands, takes no tasks or cannot tell of them is not
+        well.
+        """
         if self._draining.is_set():
             return "draining"
         taking = self._taking
         if taking is None or self._connection.link is None or not self._control.alive:
             return "degraded"
-        if self._bench.given_up >= self._bench.slots:
+        if self._outbox.held_up or self._bench.given_up >= self._bench.slots:
             return "degraded"
         silence = asyncio.get_running_loop().time() - taking.last_turn
         return "active" if silence < STUCK_AFTER else "degraded"

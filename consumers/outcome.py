@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
+from coordinator.errors import MessageTooLarge
 from coordinator.protocol.events import AttemptError, EventData, TaskCompleted, TaskFailed
 from coordinator.protocol.task import TaskMessage
 
@@ -27,6 +28,7 @@ __all__ = [
     "completed_with",
     "event_of",
     "failed_with",
+    "smaller",
 ]
 
 MAX_MESSAGE = 2_000
@@ -37,6 +39,9 @@ MAX_COMPLAINT = 200
 
 _TRACEBACK = BaseException.__dict__["__traceback__"]
 """Reads the one that the interpreter keeps, whatever a subclass says instead."""
+
+SHORT_MESSAGE = 200
+"""Characters of an error that is too large for the broker."""
 
 
 class RetryLater(Exception):
@@ -160,6 +165,28 @@ def event_of(
             )
         case _:
             assert_never(outcome)
+
+
+def smaller(event: EventData, refused: MessageTooLarge) -> EventData | None:
+    """What is told instead of an ``event`` that the broker does not take: of a result that the attempt
+    failed, of an error its beginning. None where there is nothing to leave out.
+    """
+    if isinstance(event, TaskCompleted):
+        return TaskFailed(
+            **event.model_dump(exclude={"result"}),
+            error=AttemptError(
+                type="ResultTooLarge",
+                message=f"The result is a message of {refused.size} bytes, and the broker takes"
+                f" {refused.limit} at most (max_message_size): store it elsewhere and return a"
+                " reference to it.",
+            ),
+            retryable=False,
+        )
+    if isinstance(event, TaskFailed):
+        message = printable_text(event.error.message, SHORT_MESSAGE)
+        error = AttemptError(type=event.error.type, message=message)
+        return None if error == event.error else event.model_copy(update={"error": error})
+    return None
 
 
 def _asked_pause(exc: BaseException) -> tuple[timedelta | None, str]:

@@ -71,6 +71,7 @@ class Workbench:
         self._outbox = outbox
         self._now = now
         outbox.on_confirmed = self.settle
+        outbox.on_result_refused = self._result_refused
         self._threads = Threads(options.slots, name=f"task of {options.agent_id}")
         self._loop = asyncio.get_running_loop()
         self._backlog: list[Attempt] = []
@@ -335,6 +336,11 @@ class Workbench:
                 "task failed",
                 extra={"task_id": attempt.message.task_id, "error": outcome.error.message},
             )
+
+    def _result_refused(self) -> None:
+        """By the broker, which does not take so much: the attempt failed."""
+        self.completed -= 1
+        self.failed += 1
 
     def settle(self, attempts: Iterable[Attempt]) -> None:
         """Acknowledge: their ends are recorded."""

@@ -5,6 +5,7 @@
     │   ├── InvalidRequest ...... a value that no retry makes right
     │   │   └── InvalidPriority
     │   ├── PayloadTooLarge
+    │   │   └── MessageTooLarge . for this broker, for as long as its limit stands
     │   ├── TooManyLanes
     │   ├── Conflict ............ the same id, another content
     │   │   └── KeyInUse ........ the same request is being answered now
@@ -59,6 +60,7 @@ __all__ = [
     "LedgerBehind",
     "LedgerUnavailable",
     "MalformedMessage",
+    "MessageTooLarge",
     "NotFound",
     "OperatorError",
     "OutcomeUnknown",
@@ -115,6 +117,19 @@ class InvalidPriority(InvalidRequest):
 
 class PayloadTooLarge(RequestError):
     """The request body is too large."""
+
+
+class MessageTooLarge(PayloadTooLarge):
+    """The message is larger than the broker takes."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(
+            f"The message has {size} bytes, and the broker takes {limit} at most: store the data"
+            " elsewhere and send a reference to it, or raise max_message_size on the broker"
+        )
+        self.size = size
+        self.limit = limit
+        """Bytes: RabbitMQ's `max_message_size`."""
 
 
 class TooManyLanes(RequestError):

@@ -109,7 +109,7 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
     time to a second and a half. A `warning` names keys of the request that are unknown and were
     ignored.
     """
-    _check_task(body.task)
+    await wired.submitter.check_size(_checked(body.task))
     try:
         missed = Missed(body.missed)
     except ValueError:
@@ -206,14 +206,14 @@ def run_of(task: dict[str, Any]) -> SubmitTask:
     return command(SubmitTaskBody.model_validate(task), None)
 
 
-def _check_task(body: SubmitTaskBody) -> None:
+def _checked(body: SubmitTaskBody) -> SubmitTask:
     """What would be refused at every tick is refused now."""
     if "task_id" in body.task_data:
         raise InvalidRequest(
             "task.task_data.task_id cannot be given: each run has an id of its own",
             field="task.task_data.task_id",
         )
-    command(body, None)
+    return command(body, None)
 
 
 def _answer(schedule: Schedule, warning: str | None = None) -> Answer:

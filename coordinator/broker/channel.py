@@ -22,7 +22,7 @@ from coordinator.protocol.topology import Topology
 
 from .intake import Arrived, Inlet
 from .sending import Sending
-from .translation import translated
+from .translation import PUBLISHING, translated
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -261,8 +261,8 @@ class Channel:
     ) -> None:
         """Returns when the broker has confirmed, where the channel has confirms on.
 
-        Raises `PublishRefused` where nothing is bound and ``mandatory``, and `OutcomeUnknown` after
-        a nack.
+        Raises `PublishRefused` where nothing is bound and ``mandatory``, `OutcomeUnknown` after a
+        nack, and `MessageTooLarge`, with which the channel is lost.
         """
         sent = self.send(message, exchange=exchange, key=key, mandatory=mandatory)
         await asyncio.wait([sent])
@@ -298,5 +298,5 @@ async def _asking(doing: str) -> AsyncIterator[None]:
 
 def confirmed(sent: asyncio.Future[Any]) -> None:
     """How a publish that was answered ended: raises what `Channel.publish` does."""
-    with translated("publishing"):
+    with translated(PUBLISHING):
         sent.result()

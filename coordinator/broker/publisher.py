@@ -1,12 +1,17 @@
 """Confirmed publishing: one connection, one confirm channel, about a hundred messages in flight.
 
-More channels, or more in flight, is slower. The three ways in which a publish can end are told
-apart, because only one of them may be repeated without a thought:
+More channels, or more in flight, is slower. The ways in which a publish can end are told
+apart, because only the second of them may be repeated without a thought:
 
 * it returns: the broker has the message, on disk on a majority of nodes;
-* `BrokerUnavailable` (or `PublishRefused`): the broker does not have it;
+* `BrokerUnavailable` (or `PublishRefused`): the broker does not have it, and may take it later;
+* `MessageTooLarge`: the broker does not have it, and will not take it;
 * `OutcomeUnknown`: it was sent and no answer came in time, or the connection was lost meanwhile, or
   the broker could not store it on each of its queues.
+
+A message that is too large costs its channel, with the confirms of whatever is in flight on it. How
+much the broker takes is its own secret until it refuses: so a message larger than any before is sent
+on a channel of its own, and what was refused once is refused here from then on.
 """
 
 from __future__ import annotations
@@ -20,10 +25,13 @@ from typing import Any, NamedTuple, NoReturn, Self
 from coordinator.errors import (
     BrokerUnavailable,
     ChannelLost,
+    CoordinatorError,
+    MessageTooLarge,
     OperatorError,
     OutcomeUnknown,
     PublishRefused,
 )
+from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 
 from .cancelling import cancel_and_wait
@@ -45,6 +53,15 @@ OVERDUE_LIMIT = 8
 that stores but does not answer cannot be filled with work that producers believe refused."""
 
 
+SURE_SIZE = 16 * 1024
+"""Bytes of body that are taken to be within any broker's limit."""
+
+NOT_KEEPING_UP = "The broker is not keeping up; nothing was sent."
+
+Ended = MessageTooLarge | PublishRefused | BrokerUnavailable | OutcomeUnknown | None
+"""How a publish ended; None for a confirm."""
+
+
 class Outgoing(NamedTuple):
     """A message and where it goes."""
 
@@ -64,6 +81,14 @@ class Publisher:
         self._timeout = timeout.total_seconds()
         self._window = asyncio.Semaphore(window)
         self._channel: Channel | None = None
+        self._link: Link | None = None
+        self._aside: Channel | None = None
+        """For one message at a time that is larger than all before."""
+        self._alone = asyncio.Lock()
+        self._taken = SURE_SIZE
+        """Bytes of the largest message that the broker is known to take."""
+        self._limit: int | None = None
+        """Bytes of the largest that it takes, once it has said so."""
         self._ready = asyncio.Event()
         self._overdue = 0
         self._refusal = ""
@@ -108,9 +133,17 @@ class Publisher:
         deadline = self.deadline()
         sent = await self._send(Outgoing(message, exchange, key, mandatory), deadline)
         await _settled(sent, deadline)
-        error = self._ended(sent)
+        error = self._ended(sent, message)
         if error is not None:
             raise error
+
+    async def check_size(self, size: int) -> None:
+        """Ask the broker whether it takes a message of ``size`` bytes, with one for nobody, where that
+        is not known yet. Raises `MessageTooLarge`, and what `publish` does.
+        """
+        if size > self._taken:
+            nothing = Message(body=bytes(size), persistent=False)
+            await self.publish(nothing, exchange="", key=f"nobody.{new_id()}")
 
     def deadline(self) -> float:
         """By when whatever is begun now is answered, on the clock of the event loop."""
@@ -118,40 +151,51 @@ class Publisher:
 
     async def publish_all(
         self, messages: Sequence[Outgoing], *, deadline: float | None = None
-    ) -> list[PublishRefused | BrokerUnavailable | OutcomeUnknown | None]:
-        """Publish in order, a window of them in flight; how each ended, None for a confirm.
+    ) -> list[Ended]:
+        """Publish in order, a window of them in flight; how each ended.
 
         Each has the time of one publish, or all of them have until ``deadline``. What is left when
         the broker does not keep up is not sent.
         """
-        sent: list[asyncio.Future[Any]] = []
-        unsent: BrokerUnavailable | None = None
+        sent: list[asyncio.Future[Any] | MessageTooLarge | BrokerUnavailable] = []
         for message in messages:
             try:
                 sent.append(await self._send(message, deadline or self.deadline()))
+            except MessageTooLarge as exc:
+                sent.append(exc)
             except BrokerUnavailable as exc:
-                unsent = exc
+                sent += [exc] * (len(messages) - len(sent))
                 break
-        if sent:
+        waiting = [one for one in sent if isinstance(one, asyncio.Future)]
+        if waiting:
             left = (deadline or self.deadline()) - asyncio.get_running_loop().time()
-            await asyncio.wait(sent, timeout=max(left, 0))
-        return [self._ended(one) for one in sent] + [unsent] * (len(messages) - len(sent))
+            await asyncio.wait(waiting, timeout=max(left, 0))
+        return [
+            self._ended(one, outgoing.message) if isinstance(one, asyncio.Future) else one
+            for one, outgoing in zip(sent, messages, strict=True)
+        ]
 
     async def _send(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any]:
-        """Wait for room in the window, and send. Raises `BrokerUnavailable` where nothing was."""
+        """Wait for room in the window, and send. Raises `BrokerUnavailable` or `MessageTooLarge` where
+        nothing was.
+        """
         why_not = self._why_not()
         if why_not != self._told:
             self._tell(why_not)
         if why_not is not None:
             raise BrokerUnavailable(why_not)
         if asyncio.get_running_loop().time() >= deadline:
-            raise BrokerUnavailable("The broker is not keeping up; nothing was sent.")
+            raise BrokerUnavailable(NOT_KEEPING_UP)
+        if len(outgoing.message.body) > self._taken:
+            sent = await self._send_alone(outgoing, deadline)
+            if sent is not None:
+                return sent
         if self._window.locked():
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._window.acquire()
             except TimeoutError:
-                raise BrokerUnavailable("The broker is not keeping up; nothing was sent.") from None
+                raise BrokerUnavailable(NOT_KEEPING_UP) from None
         else:
             await self._window.acquire()
         channel = self._channel
@@ -159,18 +203,65 @@ class Publisher:
         if channel is None or why_not is not None:
             self._window.release()
             raise BrokerUnavailable(why_not)
-        message, exchange, key, mandatory = outgoing
         try:
-            sent = channel.send(message, exchange=exchange, key=key, mandatory=mandatory)
+            sent = _put_on(channel, outgoing)
         except BaseException:
             self._window.release()
             raise
         sent.add_done_callback(self._answered)
         return sent
 
-    def _ended(
-        self, sent: asyncio.Future[Any]
-    ) -> PublishRefused | BrokerUnavailable | OutcomeUnknown | None:
+    async def _send_alone(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any] | None:
+        """Send it on the other channel, and wait for the answer; None where the broker has taken one as
+        large meanwhile.
+        """
+        size = len(outgoing.message.body)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._alone.acquire()
+        except TimeoutError:
+            raise BrokerUnavailable(NOT_KEEPING_UP) from None
+        try:
+            if self._limit is not None and size > self._limit:
+                raise MessageTooLarge(size, self._limit)
+            if size <= self._taken:
+                return None
+            sent = _put_on(await self._channel_aside(deadline), outgoing)
+            sent.add_done_callback(_retrieved)
+            await _settled(sent, deadline)
+            if sent.done():
+                self._learn(sent, size)
+            return sent
+        finally:
+            self._alone.release()
+
+    async def _channel_aside(self, deadline: float) -> Channel:
+        link, channel = self._link, self._aside
+        if channel is not None and channel.open:
+            return channel
+        if link is None:
+            raise BrokerUnavailable
+        try:
+            async with asyncio.timeout_at(deadline):
+                channel = await link.channel(confirms=True)
+        except TimeoutError:
+            raise BrokerUnavailable(NOT_KEEPING_UP) from None
+        if link is self._link:
+            self._aside = channel
+        return channel
+
+    def _learn(self, sent: asyncio.Future[Any], size: int) -> None:
+        """How much the broker takes, from the answer to a message of ``size`` bytes."""
+        try:
+            confirmed(sent)
+        except MessageTooLarge as exc:
+            self._limit = self._taken = exc.limit
+        except (CoordinatorError, asyncio.CancelledError):
+            return  # told by `_ended`
+        else:
+            self._taken = max(self._taken, size)
+
+    def _ended(self, sent: asyncio.Future[Any], message: Message) -> Ended:
         """How a publish ended whose time is over."""
         if not sent.done():
             self._overdue += 1
@@ -180,6 +271,8 @@ class Publisher:
             confirmed(sent)
         except (PublishRefused, OutcomeUnknown) as exc:
             return exc
+        except MessageTooLarge as exc:
+            return self._too_large(exc, len(message.body))
         except OperatorError as exc:
             # A permission that was taken away may be given back: whoever publishes waits for it.
             if str(exc) != self._refusal:
@@ -193,6 +286,15 @@ class Publisher:
             unknown.__cause__ = exc
             return unknown
         return None
+
+    def _too_large(self, exc: MessageTooLarge, size: int) -> MessageTooLarge | OutcomeUnknown:
+        """Whether the message itself was refused, or was in flight beside the one that was."""
+        self._limit = self._taken = exc.limit
+        if size > exc.limit:
+            return MessageTooLarge(size, exc.limit)
+        return OutcomeUnknown(
+            "The broker closed the channel over another message, with this unanswered"
+        )
 
     def _why_not(self) -> str | None:
         if self._channel is None or not self._channel.open:
@@ -213,13 +315,14 @@ class Publisher:
 
     def _answered(self, sent: asyncio.Future[Any]) -> None:
         self._window.release()
-        if not sent.cancelled():
-            sent.exception()  # retrieved by the caller, or late and then of no interest
+        _retrieved(sent)  # by the caller, or late and then of no interest
 
     def _late(self, _: asyncio.Future[Any]) -> None:
         self._overdue -= 1
 
     async def _serve(self, link: Link) -> None:
+        if link is not self._link:  # another node, or another configuration, perhaps
+            self._link, self._aside, self._taken, self._limit = link, None, SURE_SIZE, None
         self._channel = await link.channel(confirms=True)
         self._ready.set()
         try:
@@ -228,6 +331,17 @@ class Publisher:
             self._ready.clear()
             self._channel = None
         raise ChannelLost
+
+
+def _put_on(channel: Channel, outgoing: Outgoing) -> asyncio.Future[Any]:
+    message, exchange, key, mandatory = outgoing
+    return channel.send(message, exchange=exchange, key=key, mandatory=mandatory)
+
+
+def _retrieved(sent: asyncio.Future[Any]) -> None:
+    """Whoever waited for it may be gone."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 async def _settled(sent: asyncio.Future[Any], deadline: float) -> None:

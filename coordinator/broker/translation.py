@@ -17,10 +17,14 @@ from coordinator.errors import (
     PublishRefused,
     QueueLocked,
     QueueMissing,
-    TopologyConflict,
 )
 
-__all__ = ["translated"]
+from .refusals import access_refused, precondition_failed
+
+__all__ = ["PUBLISHING", "translated"]
+
+PUBLISHING = "publishing"
+"""What a confirm that did not come is told of."""
 
 
 @contextmanager
@@ -49,15 +53,13 @@ def translated(doing: str) -> Iterator[None]:
 def _translate(exc: Exception, doing: str) -> Exception:
     text = _text(exc)
     where = f"{text} (while {doing})"
+    if isinstance(exc, driver.ChannelPreconditionFailed):
+        return precondition_failed(text, where)
+    if isinstance(exc, driver.ChannelAccessRefused):
+        return access_refused(text, where, publishing=doing == PUBLISHING)
     for kinds, error, message in (
         (driver.ChannelNotFoundEntity, QueueMissing, where),
         (driver.ChannelLockedResource, QueueLocked, where),
-        (
-            driver.ChannelPreconditionFailed,
-            TopologyConflict,
-            f"Delete this on the broker, which has it with other arguments: {where}",
-        ),
-        (driver.ChannelAccessRefused, BrokerRefused, f"The broker refuses this user: {where}"),
         (
             (driver.AuthenticationError, driver.ProbableAuthenticationError),
             BrokerRefused,

@@ -12,7 +12,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany"]
+__all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany", "PublishesOne"]
 
 
 class Publishes(Protocol):
@@ -21,6 +21,14 @@ class Publishes(Protocol):
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None: ...
+
+
+class PublishesOne(Publishes, Protocol):
+    """`broker.publisher.Publisher`."""
+
+    async def check_size(self, size: int) -> None:
+        """Raises `PayloadTooLarge` where a message of so many bytes would be refused."""
+        ...
 
 
 class PublishesMany(Protocol):

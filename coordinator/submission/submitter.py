@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from coordinator.broker.publisher import Outgoing
-from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound
+from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound, Unavailable
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import LOG, TASKS
@@ -11,7 +13,7 @@ from coordinator.protocol.topology import LOG, TASKS
 from .limits import check_message_size
 from .making import Accepted, SubmitTask, TaskMaker
 from .one_at_a_time import OneAtATime
-from .ports import Admit, Ensure, KnowsTasks, Publishes
+from .ports import Admit, Ensure, KnowsTasks, PublishesOne
 
 __all__ = ["Submitter", "outgoing"]
 
@@ -22,7 +24,7 @@ class Submitter:
     def __init__(
         self,
         *,
-        publisher: Publishes,
+        publisher: PublishesOne,
         ensure: Ensure,
         tasks: KnowsTasks,
         maker: TaskMaker,
@@ -52,6 +54,13 @@ class Submitter:
             except TaskNotFound:
                 return await self._publish(command, task_id)
             return self._maker.answer_again(command, known)
+
+    async def check_size(self, command: SubmitTask) -> None:
+        """Raise `PayloadTooLarge` where the broker would not take it; nothing where that is not known."""
+        task = self._maker.task(command, self._maker.check(command))
+        size = len(outgoing(task, task.source).message.body)
+        with contextlib.suppress(Unavailable):
+            await self._publisher.check_size(size)
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
         task = self._maker.task(command, task_id)

@@ -6,15 +6,16 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import aiormq
 
 from coordinator.broker.node import EmbeddedNode
+from coordinator.broker.node_files import Identity, NodeFiles, Ports
 from coordinator.broker.node_server import MOUNT_POINT, ServerBinaries
 
 from .management import ManagementApi
@@ -137,8 +138,27 @@ class OwnBroker(Broker):
         return await self.node.ctl(*words)
 
 
+class ConfiguredFiles(NodeFiles):
+    """With lines of the test's own at the end of rabbitmq.conf."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+        super().__init__(folder)
+        self._settings = settings
+
+    def write(self, identity: Identity, ports: Ports, *, listen_on: str) -> None:
+        super().write(identity, ports, listen_on=listen_on)
+        with (self.folder / "rabbitmq.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in self._settings.items())
+
+
 class LocalNode(EmbeddedNode):
-    """A private node that a test may treat badly."""
+    """A private node that a test may treat badly. ``settings`` are for rabbitmq.conf."""
+
+    def __init__(
+        self, data_dir: Path, *, settings: Mapping[str, object] | None = None, **options: Any
+    ) -> None:
+        super().__init__(data_dir, **options)
+        self._files = ConfiguredFiles(data_dir, settings or {})
 
     async def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -175,13 +195,18 @@ class LocalNode(EmbeddedNode):
         return printed
 
 
-def own_node(source: BrokerSource, data_dir: Path) -> Node:
-    """A new node, not started yet, on ports that no one else expects anything at."""
+def own_node(
+    source: BrokerSource, data_dir: Path, settings: Mapping[str, object] | None = None
+) -> Node:
+    """A new node, not started yet, on ports that no one else expects anything at; ``settings`` are of
+    RabbitMQ's application `rabbit`, by the names that rabbitmq.conf has for them.
+    """
+    settings = settings or {}
     if source.image is not None:
         from .containers import ContainerNode  # needs Docker's client
 
-        return ContainerNode(source.image)
-    return LocalNode(data_dir, server=source.server, standard_ports=False)
+        return ContainerNode(source.image, settings)
+    return LocalNode(data_dir, settings=settings, server=source.server, standard_ports=False)
 
 
 @asynccontextmanager

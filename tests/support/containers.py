@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from testcontainers.core.container import DockerContainer
 
@@ -22,7 +23,7 @@ class ContainerNode:
     username = "coordinator"
     password = "coordinator"
 
-    def __init__(self, image: str) -> None:
+    def __init__(self, image: str, settings: Mapping[str, object]) -> None:
         taken: set[int] = set()
         self._amqp = choose_port([], taken=taken)
         self._management = choose_port([], taken=taken)
@@ -32,6 +33,10 @@ class ContainerNode:
             DockerContainer(image)
             .with_env("RABBITMQ_DEFAULT_USER", self.username)
             .with_env("RABBITMQ_DEFAULT_PASS", self.password)
+            .with_env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                " ".join(f"-rabbit {name} {value}" for name, value in settings.items()),
+            )
             .with_bind_ports(5672, self._amqp)
             .with_bind_ports(15672, self._management)
         )

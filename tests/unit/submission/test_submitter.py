@@ -58,6 +58,10 @@ class Broker:
         if self.failures:
             raise self.failures.pop(0)
 
+    async def check_size(self, size: int) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
     async def ensure(self, source: Source, requirements: Requirements) -> None:
         self.ensured.append((source, requirements))
 
