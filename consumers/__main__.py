@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from coordinator.errors import CoordinatorError
+from coordinator.protocol.broker_address import check_address
 
 from .agent import Agent
 from .process import BEING_IMPORTED
@@ -119,17 +120,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
     parser.add_argument("--amqp-url", help="the broker (default: COORDINATOR_AMQP_URL)")
     given = parser.parse_args(arguments)
-    changes = {"agent_id": given.id, "slots": given.slots, "amqp_url": given.amqp_url}
     try:
-        agent = find_agent(given.agent)
-        agent.configure(**{name: value for name, value in changes.items() if value is not None})
-        agent.run()
+        _run(given)
     except CannotImport as exc:
         exc.print_traceback()
         return _told(exc)
     except (CannotFind, CoordinatorError) as exc:
         return _told(exc)
     return 0
+
+
+def _run(given: argparse.Namespace) -> None:
+    changes = {"agent_id": given.id, "slots": given.slots, "amqp_url": given.amqp_url}
+    if given.amqp_url is not None:
+        check_address(given.amqp_url, "--amqp-url")
+    agent = find_agent(given.agent)
+    agent.configure(**{name: value for name, value in changes.items() if value is not None})
+    agent.run()
 
 
 def _told(exc: Exception) -> int:

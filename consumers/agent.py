@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from .handlers import HandlerFunction, Handlers
 from .life import RunningAgent
 from .log_lines import log_to_standard_error
+from .option_checks import folder, names, table
 from .options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
 from .process import AgentProcess
 
@@ -55,15 +56,15 @@ class Agent:
         self.options = AgentOptions(
             agent_id=agent_id,
             agent_type=agent_type,
-            capabilities=tuple(capabilities),
-            services=tuple(services),
+            capabilities=names(capabilities, "capabilities"),
+            services=names(services, "services"),
             slots=slots,
-            endpoints=dict(endpoints or {}),
-            metadata=dict(metadata or {}),
-            tags=tuple(tags),
+            endpoints=table({} if endpoints is None else endpoints, "endpoints"),
+            metadata=table({} if metadata is None else metadata, "metadata"),
+            tags=names(tags, "tags"),
             version=version,
             amqp_url=amqp_url,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
+            cache_dir=None if cache_dir is None else folder(cache_dir, "cache_dir"),
             max_result_bytes=max_result_bytes,
             cancel_grace=cancel_grace,
             on_lost_connection=on_lost_connection,

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from coordinator.errors import InvalidRequest
+from coordinator.protocol.broker_address import check_address
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile
 
+from .option_checks import duration, folder, names, table, text, whole_number
 from .result import NotJson, encoded
 
 __all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
@@ -56,19 +58,30 @@ class AgentOptions:
     def __post_init__(self) -> None:
         check_id(self.agent_id, "the id of an agent", field="agent_id")
         check_id(self.agent_type, "the type of an agent", field="agent_type")
+        self._settle("capabilities", names(self.capabilities, "capabilities"))
+        self._settle("services", names(self.services, "services"))
+        self._settle("tags", names(self.tags, "tags"))
+        self._settle("endpoints", table(self.endpoints, "endpoints", of_strings=True))
+        self._settle("metadata", table(self.metadata, "metadata"))
+        text(self.version, "version")
+        if self.cache_dir is not None:
+            self._settle("cache_dir", folder(self.cache_dir, "cache_dir"))
         for capability in self.capabilities:
             check_id(capability, "a capability", field="capabilities")
         for service in self.services:
             check_id(service, "a service", field="services")
         _check_metadata(self.metadata)
-        if not 1 <= self.slots <= MAX_SLOTS:
-            raise InvalidRequest(f"slots must be 1 to {MAX_SLOTS}", field="slots")
-        if self.cancel_grace < timedelta():
-            raise InvalidRequest("cancel_grace must not be negative", field="cancel_grace")
+        whole_number(self.slots, "slots", least=1, most=MAX_SLOTS)
+        whole_number(self.max_result_bytes, "max_result_bytes", least=1)
+        duration(self.cancel_grace, "cancel_grace")
         if self.on_lost_connection not in ("finish", "cancel"):
             raise InvalidRequest(
                 "on_lost_connection must be 'finish' or 'cancel'", field="on_lost_connection"
             )
+
+    def _settle(self, field: str, value: object) -> None:
+        """Keep it as the type that is declared, whatever it was given as."""
+        object.__setattr__(self, field, value)
 
     def profile(self, task_types: Collection[str] | None = None) -> Profile:
         """What it can do, with handlers for ``task_types``; None for all."""
@@ -97,14 +110,23 @@ class AgentOptions:
         )
 
     def broker_url(self) -> str:
-        """Read when the agent starts, not when its module is imported."""
-        return self.amqp_url or os.environ.get("COORDINATOR_AMQP_URL") or DEFAULT_AMQP_URL
+        """Read when the agent starts, not when its module is imported. Raises `OperatorError`."""
+        if self.amqp_url is not None:
+            return check_address(self.amqp_url, "the argument amqp_url")
+        from_environment = os.environ.get("COORDINATOR_AMQP_URL")
+        if from_environment is not None:
+            return check_address(from_environment, "COORDINATOR_AMQP_URL")
+        return DEFAULT_AMQP_URL
 
-    def cache_folder(self) -> Path:
+    def cache_folder(self) -> Path | None:
+        """None where there is none: a user without a home, as containers have."""
         if self.cache_dir is not None:
             return self.cache_dir
         home = os.environ.get("XDG_CACHE_HOME")
-        return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
+        try:
+            return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
+        except RuntimeError:
+            return None
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

@@ -42,7 +42,8 @@ class ReplyCache:
     something else now, or on another broker, serves other queues.
     """
 
-    def __init__(self, folder: Path, profile: Profile, *, amqp_url: str) -> None:
+    def __init__(self, folder: Path | None, profile: Profile, *, amqp_url: str) -> None:
+        """Nothing is kept where ``folder`` is None."""
         broker = urlsplit(amqp_url)
         what = [
             f"{broker.hostname}:{broker.port}{broker.path}",
@@ -51,34 +52,46 @@ class ReplyCache:
             "",
             *sorted(profile.services),
         ]
+        self._told = False
         digest = hashlib.sha256("\n".join(what).encode()).hexdigest()[:12]
-        self.path = folder / f"{encode_word(profile.agent_id)}.{digest}.json"
+        self.path = (
+            None if folder is None else folder / f"{encode_word(profile.agent_id)}.{digest}.json"
+        )
 
     def load(self) -> RegisterReply | None:
         """None where there is none, or none that can be read."""
+        if self.path is None:
+            self._tell("there is no folder for it, since this user has no home")
+            return None
         try:
             return RegisterReply.model_validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as exc:
-            logger.warning(
-                "the cached registration cannot be read",
-                extra={"path": str(self.path), "why": str(exc)},
-            )
+            self._tell(f"{self.path} cannot be read: {exc}")
             return None
 
     def save(self, reply: RegisterReply) -> None:
         """Replace it whole or not at all. An agent without a disk works, but for this."""
+        if self.path is None:
+            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self.path.with_suffix(f".{new_id()}")
             fresh.write_text(reply.model_dump_json())
             fresh.replace(self.path)
         except OSError as exc:
+            self._tell(f"{self.path} cannot be written: {exc}")
+
+    def _tell(self, why: str) -> None:
+        """Once: the agent works, but cannot start while no coordinator runs."""
+        if not self._told:
             logger.warning(
-                "the registration cannot be cached",
-                extra={"path": str(self.path), "why": str(exc)},
+                "the registration is not kept for the next start: %s (cache_dir or XDG_CACHE_HOME"
+                " names another folder)",
+                why,
             )
+        self._told = True
 
 
 class Registration:

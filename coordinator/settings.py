@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from coordinator.errors import OperatorError
+from coordinator.protocol.broker_address import address_problem
 
 __all__ = ["ENV_PREFIX", "Settings", "load"]
 
@@ -43,10 +44,9 @@ def _names(value: object) -> object:
 
 
 def _broker_url(value: str) -> str:
-    if not value.startswith(("amqp://", "amqps://")):
-        raise ValueError(
-            "the broker's address is amqp://user:password@host:port/vhost (or amqps://)"
-        )
+    problem = address_problem(value)
+    if problem is not None:
+        raise ValueError(f"the broker's address {problem}")
     return value
 
 
@@ -85,9 +85,17 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`."""
+    """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`. Raises `OperatorError`
+    where the user has no home.
+    """
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "agent-coordinator"
+    try:
+        return Path(base).expanduser() / "agent-coordinator"
+    except RuntimeError as exc:
+        raise OperatorError(
+            "This user has no home for the data folder: name one with --data-dir or"
+            " COORDINATOR_DATA_DIR"
+        ) from exc
 
 
 class Settings(BaseSettings):
@@ -222,11 +230,13 @@ def load(**given: Any) -> Settings:
     Raises `OperatorError` with one line that names the first wrong setting.
     """
     given = {name: value for name, value in given.items() if value is not None}
+    origins = {"amqp_url": "--amqp-url"} if "amqp_url" in given else {}
     for name in SECRETS:
         path = os.environ.get(f"{ENV_PREFIX}{name.upper()}_FILE")
         if path and name not in given and f"{ENV_PREFIX}{name.upper()}" not in os.environ:
             try:
                 given[name] = Path(path).read_text().strip()
+                origins[name] = f"{ENV_PREFIX}{name.upper()}_FILE"
             except OSError as exc:
                 raise OperatorError(
                     f"{ENV_PREFIX}{name.upper()}_FILE names {path}, which cannot be read:"
@@ -237,7 +247,9 @@ def load(**given: Any) -> Settings:
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        setting = f"{ENV_PREFIX}{name.upper()}"
+        setting = origins.get(name, f"{ENV_PREFIX}{name.upper()}")
         if name not in SECRETS:
             setting += f"={first['input']}"
-        raise OperatorError(f"{setting} is not valid: {first['msg']}") from exc
+        raise OperatorError(
+            f"{setting} is not valid: {first['msg'].removeprefix('Value error, ')}"
+        ) from exc

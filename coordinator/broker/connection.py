@@ -25,6 +25,7 @@ from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
+from coordinator.protocol.broker_address import LONGEST_HEARTBEAT
 
 from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
@@ -41,9 +42,6 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = timedelta(seconds=10)
 """The driver declares a silent connection dead after three of these, and a little more; the broker
 after two. The broker's address may name another: `amqp://.../?heartbeat=30`."""
-
-LONGEST_HEARTBEAT = 600
-"""Seconds: what a frozen agent has in its hands goes to another one after two of these."""
 
 OLDEST_BROKER = (3, 10)
 """The first version whose quorum queues dead-letter at least once and expire messages."""

@@ -69,7 +69,7 @@ async def test_a_result_that_is_too_large_fails_its_task_and_no_other(
         @agent.default
         async def work(task: Task) -> str:
             await together.wait()  # so that the ends travel in one message
-            return "x" * task.data["bytes"]
+            return "x" * int(task.data["bytes"])
 
         async with agent.running():
             large = await field.submit(NORMAL, bytes=2 * LIMIT)

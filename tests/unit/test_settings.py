@@ -100,6 +100,37 @@ def test_a_wrong_value_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_a_wrong_address_of_the_broker_is_told_with_where_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(OperatorError, match=r"^--amqp-url is not valid: the broker's address does"):
+        load(amqp_url="localhost:5672")
+    with pytest.raises(OperatorError, match=r"^--amqp-url is not valid: .* is empty"):
+        load(amqp_url="")
+    file = tmp_path / "url"
+    file.write_text("amqp://user:hunter2@broker:x/\n")
+    monkeypatch.setenv("COORDINATOR_AMQP_URL_FILE", str(file))
+    with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL_FILE is .* port") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", "amqp://broker/?hartbeat=3")
+    with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL is .* hartbeat, which is not"):
+        load()
+
+
+def test_a_user_without_a_home_is_asked_for_a_data_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def no_home(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    with pytest.raises(OperatorError, match="no home .* COORDINATOR_DATA_DIR"):
+        load()
+    assert load(data_dir=tmp_path).data_dir == tmp_path
+
+
 def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "ftp://user:hunter2@broker")
     with pytest.raises(OperatorError) as caught:

@@ -77,6 +77,7 @@ def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) 
     reply = RegisterReply(sources=[SourceOffer.of(Source("any", Priority.LOW))])
     cache.save(reply)
     assert cache.load() == reply
+    assert cache.path is not None
     (path,) = cache.path.parent.iterdir()
     assert path.name.startswith("agent__2F7.")
     assert cache_of("amqp://other:user@there/v").load() == reply
