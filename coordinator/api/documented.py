@@ -21,7 +21,7 @@ _DESCRIPTIONS = {
     400: "Invalid priority",
     404: "Not found",
     409: "Not possible as things stand",
-    413: "The body is too large",
+    413: "The body is too large, for the service or for the broker",
     422: "A value is not valid",
     500: "Something unexpected happened",
     503: "Not available right now: the broker (or the database) is away",

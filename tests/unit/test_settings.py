@@ -126,7 +126,7 @@ def test_a_user_without_a_home_is_asked_for_a_data_folder(
 
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", no_home)
-    with pytest.raises(OperatorError, match="no home .* COORDINATOR_DATA_DIR"):
+    with pytest.raises(OperatorError, match=r"no home .* COORDINATOR_DATA_DIR"):
         load()
     assert load(data_dir=tmp_path).data_dir == tmp_path
 

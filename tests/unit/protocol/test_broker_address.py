@@ -38,7 +38,7 @@ WRONG = [
     ("amqp://[::1:5672/", "in brackets"),
     ("amqp://fe80::1/", "in brackets"),
     ("amqp://[::1]x:5672/", "brackets"),
-    ("amqp://[::1]:/", "brackets"),
+    ("amqp://[::1]:/", "no port behind the last colon"),
     ("amqp://ho|st/", "a host that cannot be one"),
     ("amqp://a..b/", "a host that cannot be one"),
     (f"amqp://{'a' * 64}.example/", "a host that cannot be one"),
