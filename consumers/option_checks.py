@@ -34,18 +34,18 @@ def names(value: object, field: str) -> tuple[str, ...]:
 
 
 def table(value: object, field: str, *, of_strings: bool = False) -> dict[str, Any]:
-    """A dict with strings as keys; with ``of_strings``, as values, too."""
+    """A dict; with ``of_strings``, of strings to strings."""
     if not isinstance(value, Mapping):
         raise InvalidRequest(
             f'{field} must be a dict, and not {_kind(value)}: write {field}={{"name": "value"}}',
             field=field,
         )
     found = dict(value)
-    for entry in (*found, *(found.values() if of_strings else ())):
+    for entry in (*found, *found.values()) if of_strings else ():
         if not isinstance(entry, str):
             raise InvalidRequest(
-                f"{field} must have strings as keys{' and as values' if of_strings else ''}, and"
-                f" {_shown(entry)} is {_kind(entry)}",
+                f"{field} must have strings as keys and as values, and {_shown(entry)} is"
+                f" {_kind(entry)}",
                 field=field,
             )
     return found

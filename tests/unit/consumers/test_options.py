@@ -36,7 +36,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"endpoints": {"a": 1}}, "endpoints must have strings as keys and as values, and 1 is"),
     ({"metadata": "x"}, "metadata must be a dict, and not of type str"),
     ({"metadata": []}, "metadata must be a dict, and not of type list"),
-    ({"metadata": {1: "x"}}, "metadata must have strings as keys, and 1 is of type int"),
+    ({"metadata": {1: "x"}}, "metadata cannot be told as JSON"),
     ({"slots": True}, "slots must be a whole number, and not of type bool"),
     ({"slots": "4"}, "slots must be a whole number, and not of type str"),
     ({"slots": 2.5}, "slots must be a whole number, and not of type float"),
