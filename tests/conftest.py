@@ -249,4 +249,4 @@ def _worker() -> str:
 
 
 def _readable(test: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", test).strip("-")[:120]
+    return re.sub(r"[^A-Za-z0-9.]+", "-", test).strip("-")[:100]

@@ -6,7 +6,7 @@ No sentence shows a part of the address before its query: wherever a mistake is,
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from coordinator.errors import OperatorError
 
@@ -31,6 +31,9 @@ _KNOWN = "heartbeat, timeout, auth, no_verify_ssl, cafile, capath, cadata, certf
 _HOST = re.compile(r"[\w.-]+")
 
 _BRACKETS = re.compile(r"\[[^\]]+\](:\d+)?")
+
+MAX_VHOST = 127
+"""Characters of a virtual host's name (AMQP 0-9-1, the domain `path`; the driver sends no longer one)."""
 
 MAX_LABEL = 63
 """Characters between two dots of a name, as DNS has it."""
@@ -62,7 +65,11 @@ def address_problem(url: object) -> str | None:
     except ValueError:
         return "has a host that is none: write an IPv6 address in brackets, as amqp://[::1]:5672/"
     return (
-        _wrong_characters(parts) or _wrong_port(parts) or _wrong_host(host) or _wrong_query(parts)
+        _wrong_characters(parts)
+        or _wrong_port(parts)
+        or _wrong_host(host)
+        or _wrong_vhost(parts)
+        or _wrong_query(parts)
     )
 
 
@@ -97,6 +104,12 @@ def _wrong_host(host: str | None) -> str | None:
     ):
         return None
     return "names a host that cannot be one: write a name or an IP address"
+
+
+def _wrong_vhost(parts: SplitResult) -> str | None:
+    if len(unquote(parts.path.removeprefix("/"))) > MAX_VHOST:
+        return f"has a vhost of more than {MAX_VHOST} characters, which is the most that AMQP takes"
+    return None
 
 
 def _is_label(part: str) -> bool:

@@ -53,6 +53,7 @@ WRONG = [
     ("amqps://host/?cafile=", "without a value"),
     (None, "is no text"),
     (b"amqp://host/", "is no text"),
+    (f"amqp://host/{'v' * 128}", "a vhost of more than 127 characters"),
 ]
 
 
@@ -77,6 +78,7 @@ def test_a_wrong_address_is_told_in_one_line_without_the_password(url: object, w
         "amqp://the_broker.müller.example./",
         "amqps://user:pass%40word@host:5671/a%2Fb?heartbeat=30&cafile=/etc/ca.pem",
         "amqp://user:p@ss@host/",
+        f"amqp://host/{'%2F' * 127}",
         "amqp://user:@[::1]:5672/%2F",
         "amqp://10.0.0.1:65535/v?timeout=5&auth=EXTERNAL",
     ],
