@@ -104,6 +104,8 @@ class Coordinator:
     publisher: Publisher
     opener: SourceOpener
     types: AnnouncedTypes
+    hindered: Callable[[], bool]
+    """Whether it is known why no task can be submitted: the broker is away, or refuses."""
     life: asyncio.Task[None]
     """Everything that runs in the background; it ends only by an error."""
 
@@ -115,6 +117,10 @@ class Coordinator:
     async def ready(self) -> None:
         """Wait until a task can be submitted. Raises what `failed` raises."""
         await self._until(lambda: self.is_ready)
+
+    async def ready_or_hindered(self) -> None:
+        """Wait until a task can be submitted, or it is known why none can."""
+        await self._until(lambda: self.is_ready or self.hindered())
 
     async def agents_known(self, agent_ids: Collection[str]) -> None:
         """Wait until all of these agents are registered and active, and tasks of the types that they have
@@ -151,7 +157,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
     process = f"{socket.gethostname()}-{os.getpid()}"
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(Ledger(settings.ledger_url, patient=True))
+        ledger = await stack.enter_async_context(Ledger(settings.ledger_place, patient=True))
         publishing = await stack.enter_async_context(
             Connection(settings.amqp_url, name=f"coordinator {process} publish")
         )
@@ -194,6 +200,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
             publisher=publisher,
             opener=graph.opener,
             types=types,
+            hindered=graph.hindered,
             life=life,
         )
 
@@ -203,7 +210,7 @@ async def prepare(settings: Settings) -> None:
 
     Raises `OperatorError`.
     """
-    async with Ledger(settings.ledger_url):
+    async with Ledger(settings.ledger_place):
         return
 
 
@@ -512,6 +519,12 @@ class _Graph:
 
     def _can_publish(self) -> bool:
         return self.opener.ready and self._publisher.available
+
+    def hindered(self) -> bool:
+        return any(
+            one.refused is not None or (one.link is None and one.last_error is not None)
+            for one in (self._reading, self._publishing)
+        )
 
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 import coordinator
 from coordinator import collector
 from coordinator.errors import OperatorError
-from coordinator.settings import Settings, load
+from coordinator.settings import Settings, load, unknown_settings
 from coordinator.telemetry import set_up_logging
 
 __all__ = ["main"]
 
+logger = logging.getLogger(__name__)
+
 CLEAN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+OWN = frozenset({"coordinator", "consumers"})
+"""Packages whose modules are there, or something is broken that no installation puts right."""
+
+OPTIONS = {
+    "http_host": "--host",
+    "http_port": "--port",
+    "http_workers": "--workers",
+    "data_dir": "--data-dir",
+    "amqp_url": "--amqp-url",
+}
+"""The settings that are options as well."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except OperatorError as exc:
         print(f"coordinator: {exc}", file=sys.stderr)
+        return FAILED
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").partition(".")[0] in OWN:
+            raise
+        print(
+            f"coordinator: this command needs the extra `service` ({exc.name} is not installed): run"
+            " pip install 'agent-coordinator[service]'",
+            file=sys.stderr,
+        )
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -46,10 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 
     service = argparse.ArgumentParser(add_help=False)
     service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
-    service.add_argument("--port", type=int, help="TCP port of the API (default 9001)")
-    service.add_argument(
-        "--data-dir", type=Path, help="folder of the ledger and the private broker"
-    )
+    service.add_argument("--port", help="TCP port of the API (default 9001)")
+    service.add_argument("--data-dir", help="folder of the ledger and the private broker")
     service.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
 
     up = commands.add_parser(
@@ -65,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     serve = commands.add_parser("serve", parents=[service], help="the service alone")
-    serve.add_argument(
-        "--workers", type=int, metavar="N", help="processes that answer HTTP (default 1)"
-    )
+    serve.add_argument("--workers", metavar="N", help="processes that answer HTTP (default 1)")
     serve.add_argument("--socket-fd", type=int, help=argparse.SUPPRESS)  # for the workers
     serve.set_defaults(run=_serve)
 
@@ -78,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         " nothing. The exit status is 0 when all is well or there are only warnings, 1 when an"
         " operator must fix something.",
     )
-    doctor.add_argument("--data-dir", type=Path, help="folder of the ledger and the private broker")
+    doctor.add_argument("--data-dir", help="folder of the ledger and the private broker")
     doctor.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
     doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
     doctor.set_defaults(run=_doctor)
@@ -90,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         " that it keeps, in one transaction: interrupted, it has changed nothing. Coordinators"
         " may run; they go on reading, and write once it is done.",
     )
-    rebuild.add_argument("--data-dir", type=Path, help="folder of the ledger")
+    rebuild.add_argument("--data-dir", help="folder of the ledger")
     rebuild.set_defaults(run=_rebuild)
 
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
@@ -102,14 +121,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
     if value < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
+        raise argparse.ArgumentTypeError("give a whole number, 0 or more")
     return value
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     settings = load(
+        OPTIONS,
         http_host=options.host,
         http_port=options.port,
         data_dir=options.data_dir,
@@ -117,7 +140,14 @@ def _settings(options: argparse.Namespace) -> Settings:
         http_workers=getattr(options, "workers", None),
     )
     set_up_logging(level=settings.log_level, style=settings.log_format)
+    if getattr(options, "socket_fd", None) is None:  # a worker's parent has told
+        _warn_of_unknown_settings()
     return settings
+
+
+def _warn_of_unknown_settings() -> None:
+    for sentence in unknown_settings():
+        logger.warning("%s", sentence)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -148,17 +178,20 @@ def _serve(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from coordinator import doctor  # noqa: PLC0415
 
-    settings = load(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    settings = load(OPTIONS, data_dir=options.data_dir, amqp_url=options.amqp_url)
     # Its findings say what the connection's own account would.
     set_up_logging(level="critical", style=settings.log_format)
-    return doctor.run(settings, json=options.json)
+    _interruptible()
+    return doctor.run(settings, json=options.json, unknown=unknown_settings())
 
 
 def _rebuild(options: argparse.Namespace) -> int:
     from coordinator import rebuilding  # noqa: PLC0415
 
-    settings = load(data_dir=options.data_dir)
+    settings = load(OPTIONS, data_dir=options.data_dir)
     set_up_logging(level=settings.log_level, style=settings.log_format)
+    _warn_of_unknown_settings()
+    _interruptible()
     rebuilding.run(settings)
     return CLEAN
 
@@ -166,8 +199,25 @@ def _rebuild(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from coordinator import demo  # noqa: PLC0415
 
-    url = options.url or f"http://127.0.0.1:{load().http_port}"
+    url = options.url
+    if url is None:
+        settings = load()
+        set_up_logging(level=settings.log_level, style=settings.log_format)
+        _warn_of_unknown_settings()
+        if settings.http_port == 0:
+            raise OperatorError(
+                "COORDINATOR_HTTP_PORT is 0, which is any free port: name the one that was taken with"
+                " --url"
+            )
+        url = f"http://127.0.0.1:{settings.http_port}"
+    _interruptible()
     return demo.run(url, count=options.count, live=not options.no_live)
+
+
+def _interruptible() -> None:
+    """From now on Ctrl-C raises `KeyboardInterrupt`: there will be something to clean up."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _say(line: str) -> None:

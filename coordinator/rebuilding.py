@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -24,17 +25,17 @@ LINE_EVERY = 5.0
 
 def run(settings: Settings, console: Console | None = None) -> None:
     """Raises `OperatorError` where there is no ledger, or it cannot be used."""
-    file = settings.data_dir / "ledger.sqlite3"
-    if settings.database_url is None and not file.exists():
+    place = settings.ledger_place
+    if isinstance(place, Path) and not place.exists():
         raise OperatorError(
-            f"There is no ledger {file}: name its folder with --data-dir, or the database with"
+            f"There is no ledger {place}: name its folder with --data-dir, or the database with"
             " COORDINATOR_DATABASE_URL"
         )
-    asyncio.run(_rebuild(settings.ledger_url, console or Console()))
+    asyncio.run(_rebuild(place, console or Console()))
 
 
-async def _rebuild(url: str, console: Console) -> None:
-    async with Ledger(url) as ledger:
+async def _rebuild(place: str | Path, console: Console) -> None:
+    async with Ledger(place) as ledger:
         shown = _Shown(console, await ledger.read(kept_events))
         try:
             began = time.monotonic()

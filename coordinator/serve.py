@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from coordinator import collector
 from coordinator.bootstrap import Coordinator, running
-from coordinator.server import address, inherited, listen, serving
+from coordinator.server import address, bind, inherited, serving
 from coordinator.settings import Settings
 
 __all__ = ["serve"]
 
-JOINS_WITHIN = 10.0
-"""Seconds after which a worker answers for itself, if only to say that it is not ready."""
+ANSWERS_WITHIN = 10.0
+"""Seconds after which it answers in any case, if only to say that it is not ready, and why."""
 
 
 async def serve(
@@ -21,26 +21,32 @@ async def serve(
 ) -> None:
     """Against the broker that the settings name; ends only by cancellation.
 
-    A worker is given the ``socket_fd`` that its parent listens on, and the parent tells where.
+    Connections are refused until it can answer, and no answer says that it is still starting. A worker
+    is given the ``socket_fd`` that its parent bound, and the parent tells where.
     """
+    alone = socket_fd is None
     if socket_fd is None:
-        listener = listen(settings.http_host, settings.http_port)
+        listener = bind(settings.http_host, settings.http_port)
     else:
         listener = inherited(socket_fd)
     async with running(settings) as coordinator:
-        if socket_fd is not None:
-            await _ready_to_join(coordinator)
+        await _ready_to_answer(coordinator, alone=alone)
         async with serving(coordinator.app, listener):
             collector.resume()
-            if socket_fd is None:
+            if alone:
                 say(f"listening on {address(listener)}")
             await coordinator.failed()
 
 
-async def _ready_to_join(coordinator: Coordinator) -> None:
-    """The other workers take the requests until this one can answer them as well."""
+async def _ready_to_answer(coordinator: Coordinator, *, alone: bool) -> None:
+    """Where the broker is away, one that is ``alone`` says so at once; a worker leaves the requests to
+    the others for a while.
+    """
     try:
-        async with asyncio.timeout(JOINS_WITHIN):
-            await coordinator.ready()
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            if alone:
+                await coordinator.ready_or_hindered()
+            else:
+                await coordinator.ready()
     except TimeoutError:
         return

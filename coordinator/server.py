@@ -1,4 +1,7 @@
-"""The HTTP server around the application: a socket of our own, uvicorn, and our own signals."""
+"""The HTTP server around the application: a socket of our own, uvicorn, and our own signals.
+
+bind ── connections are refused ── serving ── connections are answered ── end
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
 
-__all__ = ["address", "event_loop_factory", "inherited", "listen", "serving"]
+__all__ = ["address", "answers", "bind", "event_loop_factory", "inherited", "serving"]
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -24,8 +27,9 @@ SHUTDOWN_SECONDS = 3
 """For requests under way when the server is told to stop."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else starts, so that a taken port is told at once.
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything else starts, so that a taken one is told at once. It refuses
+    connections until something is `serving` there.
 
     ``port`` 0 takes a free one. Raises `OperatorError`.
     """
@@ -33,24 +37,39 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as exc:
-        raise OperatorError(
-            f"{host!r} is not an address here: set COORDINATOR_HTTP_HOST ({exc.strerror})"
-        ) from exc
+    except (OSError, UnicodeError) as exc:  # a name that cannot be one is told by the latter
+        why = getattr(exc, "strerror", None) or "no host can be called so"
+        raise OperatorError(f"{host!r} is not an address here ({why}): {_OTHER_HOST}") from exc
     listener = socket.socket(family, kind, proto)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
-        listener.listen(BACKLOG)
     except OSError as exc:
         listener.close()
-        if exc.errno == errno.EADDRINUSE:
-            raise OperatorError(
-                f"Port {port} is taken: stop what listens there, or choose another with --port or"
-                " COORDINATOR_HTTP_PORT"
-            ) from exc
-        raise OperatorError(f"Cannot listen on {host} port {port}: {exc.strerror}") from exc
+        raise OperatorError(_cannot_listen(host, port, exc)) from exc
     return listener
+
+
+def answers(listener: socket.socket) -> bool:
+    """Whether connections are taken there, by this process or by another that shares the socket."""
+    return bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _cannot_listen(host: str, port: int, exc: OSError) -> str:
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} is taken: stop what listens there, or {_OTHER_PORT}"
+        case errno.EACCES:
+            return f"This user may not listen on port {port}: {_OTHER_PORT}, 1024 or higher"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is not an address of this machine: {_OTHER_HOST}"
+    return f"Cannot listen on {host} port {port}: {exc.strerror}"
+
+
+_OTHER_PORT = "choose another with --port or COORDINATOR_HTTP_PORT"
+_OTHER_HOST = (
+    "set --host or COORDINATOR_HTTP_HOST to one, such as 127.0.0.1, or 0.0.0.0 for all that it has"
+)
 
 
 def inherited(descriptor: int) -> socket.socket:
@@ -84,7 +103,15 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished."""
+    """Answer requests on ``listener`` until the block is left; requests under way are finished.
+
+    Raises `OperatorError` where another program has begun to listen there since it was bound.
+    """
+    try:
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        host, port = listener.getsockname()[:2]
+        raise OperatorError(_cannot_listen(host, port, exc)) from exc
     config = uvicorn.Config(
         app,
         log_config=None,

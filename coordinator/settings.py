@@ -3,94 +3,54 @@
 Each setting is the environment variable ``COORDINATOR_<NAME>``; a secret may also be given as the
 path of a file that holds it, in ``COORDINATOR_<NAME>_FILE``. What is structure on the broker
 (names, queue arguments) is not here but in `protocol.topology`.
+
+    options ─▶ environment ─▶ setting_kinds ─▶ Settings ─▶ setting_conflicts
+                    what is wrong with any of them ─▶ setting_errors ─▶ one line
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import OperatorError
-from coordinator.protocol.broker_address import address_problem
+from coordinator.setting_conflicts import conflict
+from coordinator.setting_errors import told
+from coordinator.setting_kinds import (
+    BrokerUrl,
+    DatabaseUrl,
+    Duration,
+    DurationOrZero,
+    Folder,
+    Host,
+    HttpUrl,
+    KeptFor,
+    LogFormat,
+    LogLevel,
+    Names,
+)
+from coordinator.unknown_variables import unknown_variables
 
-__all__ = ["ENV_PREFIX", "Settings", "load"]
-
-ENV_PREFIX = "COORDINATOR_"
+__all__ = ["ENV_PREFIX", "Settings", "load", "unknown_settings"]
 
 SECRETS = ("amqp_url", "database_url", "management_url", "secret")
 """Settings that may hold a password: never shown, and also read from a file."""
-
-
-def _seconds(value: object) -> object:
-    """Accept a plain number of seconds beside ISO 8601 and ``HH:MM:SS``."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _names(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _broker_url(value: str) -> str:
-    problem = address_problem(value)
-    if problem is not None:
-        raise ValueError(f"the broker's address {problem}")
-    return value
-
-
-def _http_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # its words may hold a part of the password
-        good = False
-    if not good:
-        raise ValueError("the address is http://host:15672 (or https://)")
-    return value
-
-
-BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
-
-SHORTEST_KEPT = timedelta(minutes=1)
-"""Forgotten sooner, a task would be taken for a new one where the broker delivers its events twice."""
-
-
-def _for_ever_or_long_enough(value: timedelta | None) -> timedelta | None:
-    if not value:
-        return None
-    if value < SHORTEST_KEPT:
-        raise ValueError("give 60 seconds or more, or 0 for ever")
-    return value
-
-
-KeptFor = Annotated[
-    timedelta | None, BeforeValidator(_seconds), AfterValidator(_for_ever_or_long_enough)
-]
-DurationOrZero = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 def default_data_dir() -> Path:
     """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`. Raises `OperatorError`
     where the user has no home.
     """
-    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     try:
-        return Path(base).expanduser() / "agent-coordinator"
+        return (
+            Path(value_of("XDG_DATA_HOME") or "~/.local/share").expanduser() / "agent-coordinator"
+        )
     except RuntimeError as exc:
         raise OperatorError(
             "This user has no home for the data folder: name one with --data-dir or"
@@ -98,12 +58,12 @@ def default_data_dir() -> Path:
         ) from exc
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator may change; `coordinator serve --help` names the few that are also
     options.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     amqp_url: BrokerUrl | None = None
     """The broker, as `amqp://user:password@host:port/vhost`. `coordinator up` starts a private
@@ -114,7 +74,7 @@ class Settings(BaseSettings):
     """RabbitMQ's management API, for `coordinator doctor`: `http://host:15672`, with the user and
     password of the broker unless it names its own. By default port 15672 of the broker's host."""
 
-    http_host: str = "127.0.0.1"
+    http_host: Host = "127.0.0.1"
     """Address to listen on. Loopback, because the API has no authentication yet."""
 
     http_port: int = Field(default=9001, ge=0, le=65535)
@@ -124,10 +84,10 @@ class Settings(BaseSettings):
     """Processes of `coordinator serve` that answer HTTP, each a whole coordinator; all share the
     socket and the ledger. More than the machine has cores are of no use."""
 
-    data_dir: Path = Field(default_factory=default_data_dir)
+    data_dir: Folder = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""
 
-    database_url: str | None = None
+    database_url: DatabaseUrl | None = None
     """Where the ledger is: `postgresql://user:password@host/name`, or `sqlite:////folder/file`; by
     default SQLite in the data folder."""
 
@@ -208,10 +168,10 @@ class Settings(BaseSettings):
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
 
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: LogLevel = "info"
     """The least severe records to print."""
 
-    log_format: Literal["text", "json"] = "text"
+    log_format: LogFormat = "text"
     """`text` for people, `json` (one object a line) for collectors."""
 
     @property
@@ -220,36 +180,45 @@ class Settings(BaseSettings):
         return self.attempt_lost_after and max(self.attempt_lost_after, 3 * self.heartbeat_interval)
 
     @property
-    def ledger_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data_dir / 'ledger.sqlite3'}"
+    def ledger_place(self) -> str | Path:
+        """The database's address, or the file of the data folder: a path is never read as an address,
+        in which some characters mean something.
+        """
+        return self.database_url or self.data_dir / "ledger.sqlite3"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        problem = conflict(self)
+        if problem is not None:
+            raise ValueError(problem)
+        return self
 
 
-def load(**given: Any) -> Settings:
-    """The settings from the environment; what is ``given`` and not None comes first.
+def load(options: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings from the environment; what is ``given`` and not None comes first. ``options`` tells
+    by which option of the command each may have been given.
 
-    Raises `OperatorError` with one line that names the first wrong setting.
+    Raises `OperatorError` with one line that names the first wrong setting, as it was given.
     """
-    given = {name: value for name, value in given.items() if value is not None}
-    origins = {"amqp_url": "--amqp-url"} if "amqp_url" in given else {}
-    for name in SECRETS:
-        path = os.environ.get(f"{ENV_PREFIX}{name.upper()}_FILE")
-        if path and name not in given and f"{ENV_PREFIX}{name.upper()}" not in os.environ:
-            try:
-                given[name] = Path(path).read_text().strip()
-                origins[name] = f"{ENV_PREFIX}{name.upper()}_FILE"
-            except OSError as exc:
-                raise OperatorError(
-                    f"{ENV_PREFIX}{name.upper()}_FILE names {path}, which cannot be read:"
-                    f" {exc.strerror}"
-                ) from exc
+    values = {name: value for name, value in given.items() if value is not None}
+    origins = {name: (options or {}).get(name, name) for name in values}
+    environment = {name.upper(): value for name, value in os.environ.items()} | os.environ
+    for name in Settings.model_fields.keys() - values.keys():
+        variable = f"{ENV_PREFIX}{name.upper()}"
+        if name in SECRETS:
+            found = secret_of(variable, environment, with_quotes=name == "secret")
+            if found is not None:
+                values[name], origins[name] = found.value, found.name
+        elif (value := value_of(variable, environment)) is not None:
+            values[name], origins[name] = value, variable
     try:
-        return Settings(**given)
+        return Settings(**values)
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        name = str(first["loc"][0])
-        setting = origins.get(name, f"{ENV_PREFIX}{name.upper()}")
-        if name not in SECRETS:
-            setting += f"={first['input']}"
-        raise OperatorError(
-            f"{setting} is not valid: {first['msg'].removeprefix('Value error, ')}"
-        ) from exc
+        raise OperatorError(told(exc, origins, secret=SECRETS)) from exc
+
+
+def unknown_settings(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each variable with the prefix that is no setting."""
+    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    known += [f"{ENV_PREFIX}{name.upper()}{FILE}" for name in SECRETS]
+    return unknown_variables(environment, known)

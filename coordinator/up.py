@@ -12,7 +12,7 @@ from coordinator import collector
 from coordinator.bootstrap import running
 from coordinator.broker.node import EmbeddedNode
 from coordinator.fleet import Fleet, example_agents
-from coordinator.server import address, listen, serving
+from coordinator.server import address, bind, serving
 from coordinator.settings import Settings
 
 __all__ = ["UpOptions", "up"]
@@ -29,7 +29,7 @@ class UpOptions:
 async def up(settings: Settings, options: UpOptions, say: Say) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     began = time.monotonic()
-    listener = listen(settings.http_host, settings.http_port)
+    listener = bind(settings.http_host, settings.http_port)
     base = address(listener)
     port = listener.getsockname()[1]
     say(f"data folder: {settings.data_dir}")
@@ -46,6 +46,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         coordinator = await stack.enter_async_context(
             running(settings.model_copy(update={"amqp_url": url}))
         )
+        await coordinator.ready_or_hindered()
         await stack.enter_async_context(serving(coordinator.app, listener))
         collector.resume()
         await coordinator.ready()

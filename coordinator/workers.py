@@ -5,7 +5,7 @@
 
 A worker is no part of another: each has its own connections to the broker, its own copy of the fleet
 in memory, and one of them folds the log at a time. The parent serves nothing, so it has nothing that
-could fail.
+could fail. Nor does it listen: connections are refused until the first worker can answer them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from coordinator.bootstrap import prepare
 from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.broker.child_process import spawn
+from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
-from coordinator.server import address, listen
-from coordinator.settings import ENV_PREFIX, Settings
+from coordinator.server import address, answers, bind
+from coordinator.settings import Settings
 
 __all__ = ["serve_with_workers"]
 
@@ -39,6 +40,9 @@ STARTED_AFTER = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before another takes the place of a worker that died; doubled each time."""
 
+LOOK = 0.05
+"""Seconds between two looks at whether a worker listens."""
+
 STOPPING = 15.0
 """Seconds for the workers to stop; then they are killed."""
 
@@ -47,14 +51,14 @@ async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> 
     """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an
     `OperatorError` where a worker cannot start.
     """
-    listener = listen(settings.http_host, settings.http_port)
+    listener = bind(settings.http_host, settings.http_port)
     workers = _Workers(settings, listener)
-    kept: list[asyncio.Task[NoReturn]] = []
+    kept: list[asyncio.Task[Any]] = []
     try:
         await prepare(settings)
         numbers = range(1, settings.http_workers + 1)
         kept += [asyncio.create_task(workers.keep(number)) for number in numbers]
-        say(f"listening on {address(listener)} with {settings.http_workers} workers")
+        kept.append(asyncio.create_task(_told(listener, settings.http_workers, say)))
         done, _ = await asyncio.wait(kept, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
@@ -64,11 +68,23 @@ async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> 
         await workers.stop()
 
 
+async def _told(listener: socket.socket, workers: int, say: Callable[[str], None]) -> None:
+    """Tell where it is once the first worker takes requests there."""
+    while not answers(listener):  # noqa: ASYNC110 - another process sees to it
+        await asyncio.sleep(LOOK)
+    say(f"listening on {address(listener)} with {workers} workers")
+
+
 class _Workers:
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._socket = listener.fileno()
         # What was given as an option reaches a worker as a setting.
-        self._environment = os.environ | {
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name.upper() != f"{ENV_PREFIX}AMQP_URL{FILE}"
+        }
+        self._environment = inherited | {
             f"{ENV_PREFIX}AMQP_URL": settings.amqp_url or "",
             f"{ENV_PREFIX}DATA_DIR": str(settings.data_dir),
             f"{ENV_PREFIX}HTTP_WORKERS": "1",
@@ -97,7 +113,7 @@ class _Workers:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = [sys.executable, "-m", "coordinator.cli", "serve"]
+        command = [sys.executable, "-m", "coordinator", "serve"]
         worker = await spawn(
             [*command, "--socket-fd", str(self._socket)],
             env=self._environment,

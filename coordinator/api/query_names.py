@@ -12,8 +12,7 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from coordinator.errors import InvalidRequest
-
-from .near_names import LONGEST, nearest
+from coordinator.near_names import LONGEST, nearest
 
 __all__ = ["check_query_names", "query_names"]
 

@@ -15,8 +15,7 @@ from fastapi import Request
 from pydantic import BaseModel
 
 from coordinator.errors import InvalidRequest
-
-from .near_names import LONGEST, nearest, quoted
+from coordinator.near_names import LONGEST, nearest, quoted
 
 __all__ = ["MOST_NAMED", "refuse_unknown_keys", "unknown_keys", "unknown_keys_of", "with_warnings"]
 

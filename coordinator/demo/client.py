@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -19,12 +20,12 @@ _WORKING = frozenset({"active", "busy"})
 
 
 class Client:
-    """Talks to one coordinator; every failure is an `OperatorError` with a sentence."""
+    """Talks to one coordinator; every failure is an `OperatorError` with a sentence, a wrong address as
+    soon as it is made.
+    """
 
     def __init__(self, base_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        if "://" not in base_url:
-            base_url = f"http://{base_url}"
-        self._base_url = base_url.rstrip("/")
+        self._base_url = _checked(base_url)
         # A proxy from the environment would be asked for this machine's own loopback address.
         self._http = httpx.AsyncClient(
             base_url=self._base_url, timeout=30.0, trust_env=False, transport=transport
@@ -109,3 +110,22 @@ class Client:
 
     def _foreign(self) -> OperatorError:
         return OperatorError(f"What answers at {self._base_url} is not a coordinator's API")
+
+
+def _checked(base_url: str) -> str:
+    """With a scheme, and without a slash at its end. Raises `OperatorError`."""
+    if not base_url.strip():
+        raise OperatorError(f"--url is empty: {_FORM}, or leave it out")
+    url = base_url if "://" in base_url else f"http://{base_url}"
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        good = False
+    if not good:
+        raise OperatorError(f"--url {base_url!r} is not an address of HTTP: {_FORM}")
+    return url.rstrip("/")
+
+
+_FORM = "give one such as http://127.0.0.1:9001"

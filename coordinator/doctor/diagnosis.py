@@ -16,7 +16,7 @@ from .remedy import Remedy
 from .spoken import names
 from .version import check_version
 
-__all__ = ["diagnose", "no_broker_named"]
+__all__ = ["check_settings", "diagnose", "no_broker_named"]
 
 
 def diagnose(facts: Facts) -> list[Finding]:
@@ -29,6 +29,12 @@ def no_broker_named(why: str) -> Finding:
         why,
         "run `coordinator up`, or name a broker with --amqp-url or COORDINATOR_AMQP_URL",
     )
+
+
+def check_settings(unknown: Iterable[str]) -> Iterator[Finding]:
+    """``unknown`` are sentences that name variables of the environment."""
+    for sentence in unknown:
+        yield Finding.warning("settings", sentence, "put its name right, or unset it")
 
 
 def _check_management(facts: Facts) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from coordinator.submission.limits import Limits
 
 from .address import find_address
 from .amqp import ask_broker
-from .diagnosis import diagnose, no_broker_named
+from .diagnosis import check_settings, diagnose, no_broker_named
 from .facts import Facts
 from .finding import Finding, Level, worst
 from .ledger import check_ledger
@@ -26,9 +27,11 @@ __all__ = ["examined", "run"]
 WELL, ILL = 0, 1
 
 
-def run(settings: Settings, *, json: bool = False) -> int:
-    """The exit status: 1 where an operator must fix something. Warnings alone are 0."""
-    findings = asyncio.run(examined(settings))
+def run(settings: Settings, *, json: bool = False, unknown: Sequence[str] = ()) -> int:
+    """The exit status: 1 where an operator must fix something. Warnings alone are 0. ``unknown`` tells
+    of variables that look like settings and are none.
+    """
+    findings = [*check_settings(unknown), *asyncio.run(examined(settings))]
     console = Console(highlight=False)
     if json:
         console.out(as_json(findings), highlight=False)
@@ -39,7 +42,7 @@ def run(settings: Settings, *, json: bool = False) -> int:
 
 async def examined(settings: Settings) -> list[Finding]:
     now = datetime.now(UTC)
-    ledger = await asyncio.to_thread(examine, settings.ledger_url, now)
+    ledger = await asyncio.to_thread(examine, settings.ledger_place, now)
     try:
         address = find_address(settings)
     except OperatorError as exc:

@@ -89,10 +89,12 @@ class LedgerFacts:
     """Why it could not be read."""
 
 
-def examine(url: str, now: datetime) -> LedgerFacts:
-    """Read the ledger at this address; blocks, for seconds where the database is locked or away."""
+def examine(place: str | Path, now: datetime) -> LedgerFacts:
+    """Read the ledger in this file or at this address; blocks, for seconds where the database is locked
+    or away.
+    """
     try:
-        parsed = parse(url)
+        parsed = parse(place)
     except OperatorError as exc:
         return LedgerFacts(location="at this address", is_file=False, trouble=str(exc))
     file = Path(parsed.database or "") if parsed.drivername == SQLITE else None
@@ -101,7 +103,7 @@ def examine(url: str, now: datetime) -> LedgerFacts:
     location = str(file or parsed.set(drivername="postgresql").render_as_string())
     engine = None
     try:
-        engine = look_only(url)
+        engine = look_only(place)
         with engine.connect() as connection:
             state = _state(connection, file, now)
     except (SQLAlchemyError, OSError, OperatorError) as exc:

@@ -31,6 +31,18 @@ LOCK_PAUSE_SECONDS = 0.01
 SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
 _DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
 
+_OF_SQLITE = frozenset(
+    {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
+)
+"""What may follow the question mark of its address."""
+
+MAX_PORT = 65_535
+_NO_PORT = (
+    "has a port that is no number from 1 to 65535. Write an IPv6 address in brackets, as"
+    " postgresql://user:password@[::1]:5432/name; in a user or a password, write : as %3A, @ as %40"
+    " and / as %2F"
+)
+
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 60
 """No statement here takes seconds; one that takes a minute will not end well."""
@@ -51,37 +63,71 @@ class Engines:
     """What is read in one transaction is all of one moment."""
 
 
-def make_engines(url: str) -> Engines:
-    """For the database at this address; connects to nothing yet. Raises `OperatorError`."""
-    parsed = parse(url)
+def make_engines(place: str | Path) -> Engines:
+    """For this file, or the database at this address; connects to nothing yet. Raises
+    `OperatorError`.
+    """
+    parsed = parse(place)
     return _sqlite(parsed) if parsed.drivername == SQLITE else _postgresql(parsed)
 
 
-def look_only(url: str) -> Engine:
+def look_only(place: str | Path) -> Engine:
     """For somebody who changes nothing, and makes no file either. Raises `OperatorError`."""
-    parsed = parse(url)
+    parsed = parse(place)
     if parsed.drivername != SQLITE:
         return _postgresql(parsed).reading
     file = quote(str(Path(parsed.database or "").absolute()))
     return sa.create_engine(  # `mode=rw` makes no file, and reads one that may only be read
-        f"sqlite:///file:{file}?mode=rw&uri=true", connect_args={"timeout": LOCK_TIMEOUT_SECONDS}
+        URL.create(SQLITE, database=f"file:{file}", query={"mode": "rw", "uri": "true"}),
+        connect_args={"timeout": LOCK_TIMEOUT_SECONDS},
     )
 
 
-def parse(url: str) -> URL:
-    """With the driver that is used here, whichever was named. Raises `OperatorError`."""
+def parse(place: str | Path) -> URL:
+    """With the driver that is used here, whichever was named. Raises `OperatorError`, in words that
+    hold no part of a password.
+    """
+    if isinstance(place, Path):
+        return URL.create(SQLITE, database=str(place))
     try:
-        parsed = make_url(url)
+        parsed = make_url(place)
     except ArgumentError as exc:
         raise OperatorError(
             f"COORDINATOR_DATABASE_URL is not a database's address, such as {EXAMPLE}"
         ) from exc
+    except ValueError as exc:  # of the port, which may be a part of anything
+        raise OperatorError(f"COORDINATOR_DATABASE_URL {_NO_PORT}") from exc
     kind = parsed.get_backend_name()
     if kind not in _DRIVERS:
         raise OperatorError(
             f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}"
         )
-    return parsed.set(drivername=_DRIVERS[kind])
+    parsed = parsed.set(drivername=_DRIVERS[kind])
+    if parsed.drivername == SQLITE:
+        return _checked_file(parsed, has_query="?" in place)
+    if parsed.port is not None and not 0 < parsed.port <= MAX_PORT:
+        raise OperatorError(f"COORDINATOR_DATABASE_URL {_NO_PORT}")
+    return parsed
+
+
+def _checked_file(url: URL, *, has_query: bool) -> URL:
+    """One that is there for every connection, and again tomorrow."""
+    file = url.database or ""
+    if file in ("", ":memory:") or url.query.get("mode") == "memory":
+        raise OperatorError(
+            "COORDINATOR_DATABASE_URL names no file for SQLite: write sqlite:////folder/file, with"
+            " four slashes before an absolute path"
+        )
+    understood = "uri" in url.query or (url.query and url.query.keys() <= _OF_SQLITE)
+    if has_query and not understood:
+        raise OperatorError(
+            "COORDINATOR_DATABASE_URL has a question mark, and SQLite knows nothing of what follows"
+            " it: where it belongs to the name of a folder, set COORDINATOR_DATA_DIR instead"
+        )
+    try:
+        return url.set(database=str(Path(file).expanduser()) if file.startswith("~") else file)
+    except RuntimeError as exc:
+        raise OperatorError(f"COORDINATOR_DATABASE_URL has no home to put for ~: {exc}") from exc
 
 
 def _sqlite(url: URL) -> Engines:
@@ -89,10 +135,7 @@ def _sqlite(url: URL) -> Engines:
         try:
             _private_file(Path(url.database))
         except OSError as exc:
-            raise OperatorError(
-                f"The data folder {Path(url.database).parent} cannot be made: {exc.strerror}."
-                " Choose another with --data-dir or COORDINATOR_DATA_DIR"
-            ) from exc
+            raise OperatorError(_cannot_be_made(Path(url.database), exc)) from exc
     engine = sa.create_engine(
         url,
         pool_size=READERS + 1,
@@ -101,6 +144,21 @@ def _sqlite(url: URL) -> Engines:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return Engines(writing=engine, reading=engine.execution_options(reads=True))
+
+
+def _cannot_be_made(path: Path, exc: OSError) -> str:
+    folder, why = path.parent, exc.strerror
+    if folder.exists() and not folder.is_dir():
+        why = "it is a file"
+    elif folder.is_dir():
+        return (
+            f"The ledger {path} cannot be written: {why}. Let this user write there, or choose another"
+            " folder with --data-dir or COORDINATOR_DATA_DIR"
+        )
+    return (
+        f"The data folder {folder} cannot be made: {why}. Choose another with --data-dir or"
+        " COORDINATOR_DATA_DIR"
+    )
 
 
 def _private_file(path: Path) -> None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Self, TypeVar
 
 import sqlalchemy as sa
@@ -39,13 +40,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 class Ledger:
     """An async context manager. One thread writes, some others read; the event loop never waits.
 
-    ``url`` is ``sqlite:////folder/ledger.sqlite3`` or ``postgresql://user:password@host/name``.
+    ``place`` is a file, or ``postgresql://user:password@host/name``, or ``sqlite:////folder/file``.
     A database that is away when the ledger is opened is waited for where ``patient``; what waiting
     does not mend, such as a wrong password, raises `OperatorError` in any case.
     """
 
-    def __init__(self, url: str, *, patient: bool = False) -> None:
-        self._url = url
+    def __init__(self, place: str | Path, *, patient: bool = False) -> None:
+        self._place = place
         self._patient = patient
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger reader")
@@ -54,7 +55,7 @@ class Ledger:
 
     async def __aenter__(self) -> Self:
         try:
-            self._engines = make_engines(self._url)
+            self._engines = make_engines(self._place)
             await self._open()
         except BaseException:
             await self.__aexit__()

@@ -86,7 +86,7 @@ async def opened(data_dir: Path, *sources: Source) -> None:
         Event(data=SourceOpened(lane=one.lane, priority=one.priority, requirements={}))
         for one in sources
     ]
-    async with Ledger(Settings(data_dir=data_dir).ledger_url) as ledger:
+    async with Ledger(Settings(data_dir=data_dir).ledger_place) as ledger:
         await ledger.write(lambda connection: add_sources(connection, events))
 
 

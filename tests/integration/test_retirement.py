@@ -81,7 +81,7 @@ async def two(
     async with AsyncExitStack() as stack:
         coordinators = [await stack.enter_async_context(running(settings)) for _ in range(2)]
         clients = [await stack.enter_async_context(over(one.app)) for one in coordinators]
-        ledger = await stack.enter_async_context(Ledger(settings.ledger_url))
+        ledger = await stack.enter_async_context(Ledger(settings.ledger_place))
         for one in coordinators:
             await one.ready()
         yield Two(coordinators, clients, ledger)

@@ -36,6 +36,7 @@ async def test_agents_are_known_once_tasks_of_their_types_go_to_lanes_of_their_o
         publisher=nothing,
         opener=nothing,
         types=types,
+        hindered=nothing,
         life=cast("Any", life),
     )
     known = asyncio.create_task(coordinator.agents_known({"ada"}))

@@ -77,7 +77,7 @@ async def test_a_worker_leaves_requests_to_the_others_until_it_is_ready(stub: St
 async def test_a_worker_that_does_not_get_ready_answers_for_itself_in_the_end(
     stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "JOINS_WITHIN", 0.05)
+    monkeypatch.setattr(module, "ANSWERS_WITHIN", 0.05)
     async with worker():
         await eventually(lambda: stub.serves)
     assert not stub.told.is_set()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coordinator.api.near_names import LONGEST
 from coordinator.api.schedules import CreateSchedule
 from coordinator.api.schemas import DiscoverAgents, RegisterAgent, SubmitTaskBody
 from coordinator.api.unknown_keys import MOST_NAMED, unknown_keys, with_warnings
+from coordinator.near_names import LONGEST
 
 JSON = st.recursive(
     st.none() | st.integers() | st.text(max_size=3),
