@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -9,7 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import InvalidRequest
+from coordinator.near_names import nearest
 from coordinator.protocol.broker_address import check_address
 from coordinator.protocol.limits import check_id
 from coordinator.protocol.registration import RegisterRequest
@@ -19,6 +22,10 @@ from .option_checks import duration, folder, names, table, text, whole_number
 from .result import NotJson, encoded
 
 __all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
+
+logger = logging.getLogger(__name__)
+
+AMQP_URL = f"{ENV_PREFIX}AMQP_URL"
 
 DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
 
@@ -45,7 +52,8 @@ class AgentOptions:
     tags: tuple[str, ...] = ()
     version: str = "1.0.0"
     amqp_url: str | None = None
-    """None means `COORDINATOR_AMQP_URL` from the environment, else a broker on this machine."""
+    """None means `COORDINATOR_AMQP_URL` from the environment, or the file that
+    `COORDINATOR_AMQP_URL_FILE` names, else a broker on this machine."""
     cache_dir: Path | None = None
     """Where the last registration is kept; None means the user's cache folder."""
     max_result_bytes: int = MAX_RESULT_BYTES
@@ -113,20 +121,32 @@ class AgentOptions:
         """Read when the agent starts, not when its module is imported. Raises `OperatorError`."""
         if self.amqp_url is not None:
             return check_address(self.amqp_url, "the argument amqp_url")
-        from_environment = os.environ.get("COORDINATOR_AMQP_URL")
-        if from_environment is not None:
-            return check_address(from_environment, "COORDINATOR_AMQP_URL")
+        found = secret_of(AMQP_URL)
+        if found is not None:
+            return check_address(found.value, found.name)
+        for name in _like(AMQP_URL):
+            logger.warning("%s is not read: was %s meant?", name, AMQP_URL)
         return DEFAULT_AMQP_URL
 
     def cache_folder(self) -> Path | None:
         """None where there is none: a user without a home, as containers have."""
         if self.cache_dir is not None:
             return self.cache_dir
-        home = os.environ.get("XDG_CACHE_HOME")
+        home = value_of("XDG_CACHE_HOME")
         try:
             return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
         except RuntimeError:
             return None
+
+
+def _like(variable: str) -> list[str]:
+    """Variables that are set and are spelt nearly as this one, which is not."""
+    known = {name: name.lower() for name in (variable, f"{variable}{FILE}")}
+    return [
+        name
+        for name in os.environ
+        if name.startswith(ENV_PREFIX) and name not in known and nearest(name, known.values())
+    ]
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

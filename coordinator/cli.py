@@ -26,15 +26,6 @@ CLEAN, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 OWN = frozenset({"coordinator", "consumers"})
 """Packages whose modules are there, or something is broken that no installation puts right."""
 
-OPTIONS = {
-    "http_host": "--host",
-    "http_port": "--port",
-    "http_workers": "--workers",
-    "data_dir": "--data-dir",
-    "amqp_url": "--amqp-url",
-}
-"""The settings that are options as well."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 1 with one line where an operator must fix something."""
@@ -132,7 +123,6 @@ def _count(text: str) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     settings = load(
-        OPTIONS,
         http_host=options.host,
         http_port=options.port,
         data_dir=options.data_dir,
@@ -178,7 +168,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from coordinator import doctor  # noqa: PLC0415
 
-    settings = load(OPTIONS, data_dir=options.data_dir, amqp_url=options.amqp_url)
+    settings = load(data_dir=options.data_dir, amqp_url=options.amqp_url)
     # Its findings say what the connection's own account would.
     set_up_logging(level="critical", style=settings.log_format)
     _interruptible()
@@ -188,7 +178,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _rebuild(options: argparse.Namespace) -> int:
     from coordinator import rebuilding  # noqa: PLC0415
 
-    settings = load(OPTIONS, data_dir=options.data_dir)
+    settings = load(data_dir=options.data_dir)
     set_up_logging(level=settings.log_level, style=settings.log_format)
     _warn_of_unknown_settings()
     _interruptible()

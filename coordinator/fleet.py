@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from coordinator.broker.child_process import spawn
+from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
 
 __all__ = ["ExampleAgent", "Fleet", "example_agents"]
@@ -43,7 +44,9 @@ async def example_agents(count: int | None = None) -> list[ExampleAgent]:
     command = [sys.executable, "-m", "consumers.examples", "--list"]
     if count is not None:
         command += ["--count", str(count)]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )  # out of reach of the terminal's Ctrl-C, of which it would tell with a traceback
     printed, _ = await process.communicate()
     if process.returncode != 0:
         raise OperatorError("The example agents cannot be listed: is the package complete?")
@@ -69,7 +72,8 @@ class Fleet:
         say: Callable[[str], None],
     ) -> None:
         self._agents = agents
-        self._environment = os.environ | {"COORDINATOR_AMQP_URL": amqp_url}
+        self._environment = os.environ | {f"{ENV_PREFIX}AMQP_URL": amqp_url}
+        self._environment.pop(f"{ENV_PREFIX}AMQP_URL{FILE}", None)
         self._log_dir = log_dir
         self._say = say
         self._processes: dict[str, asyncio.subprocess.Process] = {}

@@ -43,6 +43,16 @@ SECRETS = ("amqp_url", "database_url", "management_url", "secret")
 """Settings that may hold a password: never shown, and also read from a file."""
 
 
+OPTIONS = {
+    "http_host": "--host",
+    "http_port": "--port",
+    "http_workers": "--workers",
+    "data_dir": "--data-dir",
+    "amqp_url": "--amqp-url",
+}
+"""The settings that are options of the command as well."""
+
+
 def default_data_dir() -> Path:
     """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`. Raises `OperatorError`
     where the user has no home.
@@ -194,14 +204,13 @@ class Settings(BaseModel):
         return self
 
 
-def load(options: Mapping[str, str] | None = None, **given: Any) -> Settings:
-    """The settings from the environment; what is ``given`` and not None comes first. ``options`` tells
-    by which option of the command each may have been given.
+def load(**given: Any) -> Settings:
+    """The settings from the environment; what is ``given``, by options, and not None comes first.
 
     Raises `OperatorError` with one line that names the first wrong setting, as it was given.
     """
     values = {name: value for name, value in given.items() if value is not None}
-    origins = {name: (options or {}).get(name, name) for name in values}
+    origins = {name: OPTIONS.get(name, name) for name in values}
     environment = {name.upper(): value for name, value in os.environ.items()} | os.environ
     for name in Settings.model_fields.keys() - values.keys():
         variable = f"{ENV_PREFIX}{name.upper()}"

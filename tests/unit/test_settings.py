@@ -113,6 +113,7 @@ def test_a_wrong_address_of_the_broker_is_told_with_where_it_came_from(
     with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL_FILE is .* port") as caught:
         load()
     assert "hunter2" not in str(caught.value)
+    monkeypatch.delenv("COORDINATOR_AMQP_URL_FILE")
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "amqp://broker/?hartbeat=3")
     with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL is .* hartbeat, which is not"):
         load()
@@ -144,5 +145,5 @@ def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_ledger_is_in_the_data_folder_unless_a_database_is_named(tmp_path: Path) -> None:
-    assert load(data_dir=tmp_path).ledger_url == f"sqlite:///{tmp_path}/ledger.sqlite3"
-    assert load(database_url="sqlite:////x").ledger_url == "sqlite:////x"
+    assert load(data_dir=tmp_path).ledger_place == tmp_path / "ledger.sqlite3"
+    assert load(database_url="sqlite:////x").ledger_place == "sqlite:////x"
