@@ -36,10 +36,12 @@ def value_of(
     name: str, environment: Mapping[str, str] = os.environ, *, with_quotes: bool = False
 ) -> str | None:
     """What the variable says; None where it is not set or empty. ``with_quotes`` leaves them on."""
-    value = environment.get(name, "")
-    if not with_quotes and len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-        value = value[1:-1]
-    return value if value.strip() else None
+    value = bare = environment.get(name, "")
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+        bare = value[1:-1]
+    if not bare.strip():
+        return None
+    return value if with_quotes else bare
 
 
 def secret_of(

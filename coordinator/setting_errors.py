@@ -5,7 +5,6 @@ instead. Pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -39,8 +38,7 @@ def told(error: ValidationError, origins: Mapping[str, str], *, secret: Collecti
 def _advice(error: ErrorDetails) -> str:
     kind = error["type"]
     if kind in _ADVICE:
-        context = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
-        return _ADVICE[kind].format(**context)
+        return _ADVICE[kind].format(**error.get("ctx", {}))
     if kind.startswith("int_"):
         return "give a whole number"
     return IN_SECONDS if kind.startswith("time_delta_") else error["msg"]
@@ -50,15 +48,10 @@ _ADVICE = {
     "value_error": "{error}",
     "literal_error": "give {expected}",
     "string_too_short": "give {min_length} characters or more",
-    "greater_than": "give more than {gt}",
     "greater_than_equal": "give {ge} or more",
     "less_than_equal": "give {le} or less",
 }
 """By the kind of error, as pydantic calls it."""
-
-
-def _plain(value: object) -> str:
-    return f"{value.total_seconds():.15g} s" if isinstance(value, timedelta) else str(value)
 
 
 def _printable(value: str) -> str:

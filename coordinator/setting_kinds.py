@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from coordinator.protocol.broker_address import address_problem
 
@@ -48,12 +48,30 @@ def _seconds(value: object) -> object:
     return seconds
 
 
+def _some_time(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("give more than 0 seconds")
+    return _not_too_long(value)
+
+
+def _no_time_or_some(value: timedelta) -> timedelta:
+    if value < timedelta(0):
+        raise ValueError("give 0 seconds or more")
+    return _not_too_long(value)
+
+
+def _not_too_long(value: timedelta) -> timedelta:
+    if value > LONGEST:
+        raise ValueError(f"{IN_SECONDS}; a hundred years at most")
+    return value
+
+
 def _for_ever_or_long_enough(value: timedelta | None) -> timedelta | None:
     if not value:
         return None
     if value < SHORTEST_KEPT:
         raise ValueError("give 60 seconds or more, or 0 for ever")
-    return value
+    return _not_too_long(value)
 
 
 def _names(value: object) -> object:
@@ -121,12 +139,11 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 Host = Annotated[str, AfterValidator(_host)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0), le=LONGEST)]
-DurationOrZero = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=LONGEST)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_some_time)]
+DurationOrZero = Annotated[timedelta, BeforeValidator(_seconds), AfterValidator(_no_time_or_some)]
 KeptFor = Annotated[
     timedelta | None,
     BeforeValidator(_seconds),
-    Field(le=LONGEST),
     AfterValidator(_for_ever_or_long_enough),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]

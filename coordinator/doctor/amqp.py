@@ -12,6 +12,7 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.errors import BrokerRefused, CoordinatorError, QueueMissing, TopologyConflict
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.topology import (
+    LOG,
     TOPOLOGY,
     ExchangeSpec,
     QueueSpec,
@@ -28,6 +29,10 @@ PATIENCE = 60.0
 
 SILENCE = 0.24
 """Seconds. A node gives the leader of a queue 0.25 s to tell how long it is, and then says 0."""
+READER_WITHIN = 2.0
+"""Seconds in which a coordinator that has just connected reads the log."""
+LOOK = 0.2
+"""Seconds between two looks at whether somebody does."""
 LOOKS = 3
 """At a queue that seems silent: a busy machine is that slow now and then."""
 
@@ -55,7 +60,12 @@ async def _look(link: Link, sources: Sequence[Source]) -> BrokerFacts:
     return BrokerFacts(
         version=link.server_version,
         exchanges=tuple([await look.exchange(one) for one in TOPOLOGY.exchanges]),
-        queues=tuple([await look.queue(one) for one in TOPOLOGY.queues]),
+        queues=tuple(
+            [
+                await (look.log(one) if one.name == LOG else look.queue(one))
+                for one in TOPOLOGY.queues
+            ]
+        ),
         sources=tuple([await look.queue(one) for one in wanted]),
     )
 
@@ -98,6 +108,16 @@ class _Look:
             )
 
         return await _judged(spec.name, compare)
+
+    async def log(self, spec: QueueSpec) -> Standing:
+        """As `queue`, again for a while where nobody reads it: a coordinator may just be starting."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + READER_WITHIN
+        while True:
+            found = await self.queue(spec)
+            if found.verdict is not Verdict.RIGHT or found.consumers or loop.time() >= until:
+                return found
+            await asyncio.sleep(LOOK)
 
     async def _depth(self, channel: Channel, name: str) -> Depth | None:
         """None where its leader keeps silent. Where one does, others are believed sooner."""

@@ -15,6 +15,7 @@ import pytest
 from coordinator import cli
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
+from coordinator.doctor import amqp
 from coordinator.doctor.address import find_address
 from coordinator.doctor.facts import ManagementFacts
 from coordinator.doctor.management import ask_management
@@ -49,6 +50,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"COORDINATOR_{name.upper()}", raising=False)
     monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(amqp, "READER_WITHIN", 0)  # here nobody is starting
 
 
 @pytest.fixture

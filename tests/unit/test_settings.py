@@ -132,6 +132,151 @@ def test_a_user_without_a_home_is_asked_for_a_data_folder(
     assert load(data_dir=tmp_path).data_dir == tmp_path
 
 
+@pytest.mark.parametrize("name", Settings.model_fields)
+@pytest.mark.parametrize("text", ["", " ", '""'])
+def test_an_empty_variable_counts_as_not_set(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", text)
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize("level", ["warn", "WARN", "Warning", " WARNING ", '"warning"'])
+def test_a_level_is_taken_as_others_write_it(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COORDINATOR_LOG_LEVEL", level)
+    monkeypatch.setenv("COORDINATOR_LOG_FORMAT", "'JSON'")
+    assert load().log_level == "warning"
+    assert load().log_format == "json"
+
+
+def test_quotes_of_an_env_file_are_taken_off_but_those_of_the_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COORDINATOR_HTTP_PORT", '"9100"')
+    monkeypatch.setenv("COORDINATOR_STALE_AFTER", "'90'")
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", '"amqp://broker/"')
+    monkeypatch.setenv("COORDINATOR_SECRET", '"a key of long ago"')
+    settings = load()
+    assert settings.http_port == 9100
+    assert settings.stale_after == timedelta(seconds=90)
+    assert settings.amqp_url == "amqp://broker/"
+    assert settings.secret == '"a key of long ago"'
+
+
+def test_the_case_of_a_variable_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("coordinator_http_port", "9100")
+    assert load().http_port == 9100
+    monkeypatch.setenv("COORDINATOR_HTTP_PORT", "9200")
+    assert load().http_port == 9200
+
+
+def test_the_home_is_put_for_a_tilde_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(data_dir="~/kept").data_dir == tmp_path / "kept"
+    monkeypatch.setenv("COORDINATOR_DATA_DIR", "~")
+    assert load().data_dir == tmp_path
+    with pytest.raises(OperatorError, match=r"^--data-dir=~nobody-here is .* no such home"):
+        load(data_dir="~nobody-here")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"http_port": "x"}, "--port=x is not valid: give a whole number"),
+        ({"http_port": ""}, "--port= is not valid: give a whole number"),
+        ({"http_port": "65536"}, "--port=65536 is not valid: give 65535 or less"),
+        ({"http_workers": "0"}, "--workers=0 is not valid: give 1 or more"),
+        ({"http_workers": "1.5"}, "--workers=1.5 is not valid: give a whole number"),
+        ({"http_host": ""}, "--host= is not valid: it is empty"),
+        ({"data_dir": ""}, "--data-dir= is not valid: it is empty"),
+        ({"amqp_url": "localhost:5672"}, "--amqp-url is not valid: the broker's address"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_given(given: dict[str, str], sentence: str) -> None:
+    with pytest.raises(OperatorError) as told:
+        load(**given)
+    assert str(told.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("STALE_AFTER", "nan", "give seconds"),
+        ("STALE_AFTER", "inf", "give seconds"),
+        ("STALE_AFTER", "1e300", "a hundred years at most"),
+        ("STALE_AFTER", "P1000000D", "a hundred years at most"),
+        ("KEEP_DEAD_FOR", "1e11", "a hundred years at most"),
+        ("STALE_AFTER", "soon", "give seconds, such as 90"),
+        ("RECONCILE_AFTER", "-1", "give 0 seconds or more"),
+        ("STALE_AFTER", "0", "give more than 0 seconds"),
+        ("LOG_LEVEL", "loud", "give 'debug', 'info', 'warning' or 'error'"),
+        ("SECRET", "short", "give 16 characters or more"),
+        ("MAX_LANES", "1\nx", r"COORDINATOR_MAX_LANES=1\nx is not valid"),
+        ("MAX_LANES", "9" * 5000, "give a whole number"),
+        ("DATABASE_URL", "ledger.sqlite3", "the database's address is postgresql://"),
+    ],
+)
+def test_an_error_says_what_to_give_in_one_line_of_our_own(
+    name: str, value: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"COORDINATOR_{name}", value)
+    with pytest.raises(OperatorError) as told:
+        load()
+    sentence = str(told.value)
+    assert advice in sentence
+    assert len(sentence) < 300
+    assert "\n" not in sentence
+    assert "Value error" not in sentence
+    assert "Input should" not in sentence
+
+
+CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
+    ({"stale_after": "10"}, "STALE_AFTER (10) must be greater than COORDINATOR_HEARTBEAT_INTERVAL"),
+    ({"heartbeat_interval": "70"}, "STALE_AFTER (60) must be greater than COORDINATOR_HEARTBEAT"),
+    ({"remove_after": "60"}, "REMOVE_AFTER (60) must be greater than COORDINATOR_STALE_AFTER (60)"),
+    ({"stale_after": "7200"}, "REMOVE_AFTER (3600) must be greater than COORDINATOR_STALE_AFTER"),
+    (
+        {"snapshot_interval": "3600"},
+        "REMOVE_AFTER (3600) must be greater than COORDINATOR_SNAPSHOT",
+    ),
+    (
+        {"idempotency_retention": "19"},
+        "RETENTION (19) must be twice as long as COORDINATOR_PUBLISH",
+    ),
+    (
+        {"max_batch_bytes": "1048575"},
+        "MAX_BATCH_BYTES (1048575) must be no less than COORDINATOR_MAX",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "sentence"), CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_refused_by_both_their_names(
+    given: dict[str, str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"COORDINATOR_{name.upper()}", value)
+    with pytest.raises(OperatorError) as told:
+        load()
+    assert str(told.value).startswith("COORDINATOR_")
+    assert sentence in str(told.value)
+
+
+def test_settings_at_the_edge_of_a_contradiction_are_taken() -> None:
+    load(
+        heartbeat_interval=10,
+        stale_after=10.1,
+        remove_after=10.2,
+        snapshot_interval=10,
+        publish_timeout=10,
+        idempotency_retention=20,
+        max_body_bytes=2048,
+        max_batch_bytes=2048,
+    )
+
+
 def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "ftp://user:hunter2@broker")
     with pytest.raises(OperatorError) as caught:
