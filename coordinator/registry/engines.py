@@ -39,8 +39,8 @@ _OF_SQLITE = frozenset(
 MAX_PORT = 65_535
 _NO_PORT = (
     "has a port that is no number from 1 to 65535. Write an IPv6 address in brackets, as"
-    " postgresql://user:password@[::1]:5432/name; in a user or a password, write : as %3A, @ as %40"
-    " and / as %2F"
+    " postgresql://user:password@[::1]:5432/name; in a user or a password, write : as %3A and @ as"
+    " %40"
 )
 
 CONNECT_TIMEOUT_SECONDS = 5

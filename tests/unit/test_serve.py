@@ -1,4 +1,4 @@
-"""When a process that shares a socket begins to take requests from it."""
+"""When a process begins to take requests from its socket, which it may share."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class Stub:
         self.told = asyncio.Event()
         self.asked = False
         self.serves = False
+        self.hindered = False
+
+    async def ready_or_hindered(self) -> None:
+        if not self.hindered:
+            await self.ready()
 
     async def ready(self) -> None:
         self.asked = True
@@ -54,6 +59,18 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
 
 
 @asynccontextmanager
+async def alone() -> AsyncIterator[None]:
+    settings = Settings(amqp_url="amqp://host/", http_port=0)
+    task = asyncio.create_task(module.serve(settings, lambda _: None))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
 async def worker() -> AsyncIterator[None]:
     with socket.socket() as listener:
         fd = listener.detach()
@@ -81,3 +98,18 @@ async def test_a_worker_that_does_not_get_ready_answers_for_itself_in_the_end(
     async with worker():
         await eventually(lambda: stub.serves)
     assert not stub.told.is_set()
+
+
+async def test_a_coordinator_answers_nobody_until_it_is_ready(stub: Stub) -> None:
+    async with alone():
+        await eventually(lambda: stub.asked)
+        assert not stub.serves
+        stub.told.set()
+        await eventually(lambda: stub.serves)
+
+
+async def test_a_coordinator_that_cannot_get_ready_says_so_at_once(stub: Stub) -> None:
+    stub.hindered = True
+    async with alone():
+        await eventually(lambda: stub.serves)
+    assert not stub.asked
