@@ -141,11 +141,13 @@ class AgentOptions:
 
 def _like(variable: str) -> list[str]:
     """Variables that are set and are spelt nearly as this one, which is not."""
-    known = {name: name.lower() for name in (variable, f"{variable}{FILE}")}
+    own = variable[len(ENV_PREFIX) :].lower()
     return [
         name
         for name in os.environ
-        if name.startswith(ENV_PREFIX) and name not in known and nearest(name, known.values())
+        if name.startswith(ENV_PREFIX)
+        and name not in (variable, f"{variable}{FILE}")
+        and nearest(name[len(ENV_PREFIX) :], [own])
     ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.processes import agent_process, client, get, ready, service
+from tests.e2e.processes import agent_process, client, get, ready, service, spawned
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
@@ -132,7 +133,10 @@ async def test_a_worker_that_cannot_start_ends_them_all_with_what_it_said(
     broker: Broker, tmp_path: Path
 ) -> None:
     wrong = re.sub(r"//[^@]*@", "//nobody:nothing@", broker.url)
-    async with service(wrong, tmp_path, environment=WORKERS) as (parent, _):
+    command = [sys.executable, "-m", "coordinator", "serve", "--amqp-url", wrong, "--port", "0"]
+    command += ["--data-dir", str(tmp_path)]
+    async with spawned(*command, output=tmp_path / "out", environment=WORKERS) as parent:
         assert await parent.wait() == 1
-        assert "refuses this user or password" in parent.printed
-        assert "A worker could not start: see what it said above" in parent.printed
+    assert "refuses this user or password" in parent.printed
+    assert "A worker could not start: see what it said above" in parent.printed
+    assert "listening on" not in parent.printed

@@ -11,6 +11,7 @@ import pytest
 
 from consumers import Agent
 from consumers.__main__ import main
+from consumers.options import DEFAULT_AMQP_URL
 from consumers.registration import ReplyCache
 from coordinator.errors import InvalidRequest, OperatorError
 from coordinator.protocol.registration import RegisterReply
@@ -91,6 +92,39 @@ def test_a_wrong_address_is_told_with_where_it_came_from(monkeypatch: pytest.Mon
     for empty in ("", " "):
         with pytest.raises(OperatorError, match="address in the argument amqp_url is empty"):
             Agent("a", amqp_url=empty).options.broker_url()
+
+
+@pytest.mark.parametrize("empty", ["", " ", '""'])
+def test_an_empty_address_in_the_environment_counts_as_not_set(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", empty)
+    assert Agent("a").options.broker_url() == DEFAULT_AMQP_URL
+
+
+def test_an_address_may_be_in_quotes_or_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", '"amqp://quoted/"')
+    assert Agent("a").options.broker_url() == "amqp://quoted/"
+    file = tmp_path / "url"
+    file.write_text("amqp://filed/\n")
+    monkeypatch.setenv("COORDINATOR_AMQP_URL", "")
+    monkeypatch.setenv("COORDINATOR_AMQP_URL_FILE", str(file))
+    assert Agent("a").options.broker_url() == "amqp://filed/"
+    file.write_text("localhost:5672")
+    with pytest.raises(OperatorError, match="address in COORDINATOR_AMQP_URL_FILE does not begin"):
+        Agent("a").options.broker_url()
+
+
+def test_where_no_address_is_given_a_variable_that_is_spelt_alike_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("COORDINATOR_AMQP_URL", raising=False)
+    monkeypatch.setenv("COORDINATOR_AMPQ_URL", "amqp://elsewhere/")
+    monkeypatch.setenv("COORDINATOR_DATABASE_URL", "postgresql://host")
+    assert Agent("a").options.broker_url() == DEFAULT_AMQP_URL
+    assert caplog.messages == ["COORDINATOR_AMPQ_URL is not read: was COORDINATOR_AMQP_URL meant?"]
 
 
 AGENT = """
