@@ -83,11 +83,15 @@ from coordinator.submission.one_at_a_time import OneAtATime
 from coordinator.submission.opener import SourceOpener
 from coordinator.submission.submitter import Submitter
 
-__all__ = ["Coordinator", "prepare", "running"]
+__all__ = ["ANSWERS_WITHIN", "Coordinator", "prepare", "running"]
 
 FIRST_ANSWER = 5.0
 """Seconds that starting waits for the broker's first answer, to tell an operator's mistake at once.
 After that the service starts without its broker, and answers 503 until it is there."""
+
+ANSWERS_WITHIN = 10.0
+"""Seconds after which a service that has started answers requests in any case, if only to say that it is
+not ready, and why."""
 
 POLL = 0.05
 """Seconds between two looks at whether the service is ready."""

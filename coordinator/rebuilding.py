@@ -26,12 +26,21 @@ LINE_EVERY = 5.0
 def run(settings: Settings, console: Console | None = None) -> None:
     """Raises `OperatorError` where there is no ledger, or it cannot be used."""
     place = settings.ledger_place
-    if isinstance(place, Path) and not place.exists():
+    if isinstance(place, Path) and not _is_there(place):
         raise OperatorError(
             f"There is no ledger {place}: name its folder with --data-dir, or the database with"
             " COORDINATOR_DATABASE_URL"
         )
     asyncio.run(_rebuild(place, console or Console()))
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as exc:
+        raise OperatorError(
+            f"The ledger {file} cannot be read: {exc.strerror}. Name another folder with --data-dir"
+        ) from exc
 
 
 async def _rebuild(place: str | Path, console: Console) -> None:

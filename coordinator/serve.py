@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from coordinator import collector
-from coordinator.bootstrap import Coordinator, running
+from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
 from coordinator.server import address, bind, inherited, serving
 from coordinator.settings import Settings
 
 __all__ = ["serve"]
-
-ANSWERS_WITHIN = 10.0
-"""Seconds after which it answers in any case, if only to say that it is not ready, and why."""
 
 
 async def serve(

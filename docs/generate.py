@@ -46,6 +46,9 @@ def settings_page() -> Lines:
     yield "names a file that holds the value: `COORDINATOR_AMQP_URL_FILE`, `COORDINATOR_DATABASE_URL_FILE`,"
     yield "`COORDINATOR_MANAGEMENT_URL_FILE`, `COORDINATOR_SECRET_FILE`."
     yield ""
+    yield "An empty variable counts as not set. What else holds for all of them, and which settings"
+    yield "contradict each other: [Running it](../operations/running.md#settings)."
+    yield ""
     yield "| variable | default | meaning |"
     yield "|---|---|---|"
     told = attribute_docstrings(settings.Settings)
@@ -55,8 +58,8 @@ def settings_page() -> Lines:
             default = "$XDG_DATA_HOME/agent-coordinator"
         yield f"| `{settings.ENV_PREFIX}{name.upper()}` | {_default(default)} | {told[name]} |"
     yield ""
-    yield "The options `--host`, `--port`, `--data-dir` and `--amqp-url` of `coordinator up` and"
-    yield "`coordinator serve` take precedence over the environment."
+    yield "Options take precedence over the environment: `--host`, `--port`, `--data-dir` and `--amqp-url` of"
+    yield "`coordinator up` and `coordinator serve`, and `--workers` of the latter."
 
 
 def _default(value: object) -> str:

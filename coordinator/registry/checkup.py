@@ -22,7 +22,7 @@ from coordinator.errors import OperatorError
 from coordinator.protocol.lanes import Source
 
 from . import schema
-from .engines import SQLITE, look_only, parse
+from .engines import SQLITE, is_a_file, look_only, parse
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 
@@ -98,11 +98,13 @@ def examine(place: str | Path, now: datetime) -> LedgerFacts:
     except OperatorError as exc:
         return LedgerFacts(location="at this address", is_file=False, trouble=str(exc))
     file = Path(parsed.database or "") if parsed.drivername == SQLITE else None
-    if file is not None and not file.exists():
-        return LedgerFacts(location=str(file))
+    if file is not None and is_a_file(file.parent):
+        return LedgerFacts(location=str(file), trouble=f"{file.parent} is a file, and no folder")
     location = str(file or parsed.set(drivername="postgresql").render_as_string())
     engine = None
     try:
+        if file is not None and not file.exists():
+            return LedgerFacts(location=location)
         engine = look_only(place)
         with engine.connect() as connection:
             state = _state(connection, file, now)

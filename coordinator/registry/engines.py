@@ -7,6 +7,7 @@ flush costs little. PostgreSQL does the same unless it is told otherwise, so it 
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from coordinator.errors import OperatorError
 
-__all__ = ["READERS", "Engines", "look_only", "make_engines", "parse"]
+__all__ = ["READERS", "Engines", "is_a_file", "look_only", "make_engines", "parse"]
 
 READERS = 4
 LOCK_TIMEOUT_SECONDS = 5.0
@@ -148,9 +149,9 @@ def _sqlite(url: URL) -> Engines:
 
 def _cannot_be_made(path: Path, exc: OSError) -> str:
     folder, why = path.parent, exc.strerror
-    if folder.exists() and not folder.is_dir():
+    if is_a_file(folder):
         why = "it is a file"
-    elif folder.is_dir():
+    elif exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and exc.filename == str(path):
         return (
             f"The ledger {path} cannot be written: {why}. Let this user write there, or choose another"
             " folder with --data-dir or COORDINATOR_DATA_DIR"
@@ -159,6 +160,14 @@ def _cannot_be_made(path: Path, exc: OSError) -> str:
         f"The data folder {folder} cannot be made: {why}. Choose another with --data-dir or"
         " COORDINATOR_DATA_DIR"
     )
+
+
+def is_a_file(folder: Path) -> bool:
+    """Whether there is something that is no folder; False where that cannot be told."""
+    try:
+        return folder.exists() and not folder.is_dir()
+    except OSError:
+        return False
 
 
 def _private_file(path: Path) -> None:

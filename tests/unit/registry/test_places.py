@@ -94,6 +94,21 @@ async def test_a_data_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
             pass
 
 
+async def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 300) / "ledger.sqlite3"
+    with pytest.raises(OperatorError, match=r"cannot be made: File name too long.*--data-dir"):
+        async with Ledger(place):
+            pass
+    assert "File name too long" in str(examine(place, datetime.now(UTC)).trouble)
+
+
+def test_the_doctor_is_told_that_the_data_folder_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    found = examine(file / "ledger.sqlite3", datetime.now(UTC))
+    assert found.trouble == f"{file} is a file, and no folder"
+
+
 async def test_a_folder_in_which_nothing_may_be_written_is_one_line() -> None:
     with pytest.raises(
         OperatorError, match=r"/proc/sys/ledger.sqlite3 cannot be written: .*--data-dir"
