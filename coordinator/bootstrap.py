@@ -122,9 +122,13 @@ class Coordinator:
         """Wait until a task can be submitted. Raises what `failed` raises."""
         await self._until(lambda: self.is_ready)
 
-    async def ready_or_hindered(self) -> None:
-        """Wait until a task can be submitted, or it is known why none can."""
-        await self._until(lambda: self.is_ready or self.hindered())
+    async def ready_to_answer(self) -> None:
+        """Wait until a task can be submitted, or it is known why none can; no longer than
+        `ANSWERS_WITHIN`. Raises what `failed` raises.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await self._until(lambda: self.is_ready or self.hindered())
 
     async def agents_known(self, agent_ids: Collection[str]) -> None:
         """Wait until all of these agents are registered and active, and tasks of the types that they have

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from coordinator import collector
@@ -27,7 +28,10 @@ async def serve(
     else:
         listener = inherited(socket_fd)
     async with running(settings) as coordinator:
-        await _ready_to_answer(coordinator, alone=alone)
+        if alone:
+            await coordinator.ready_to_answer()
+        else:
+            await _ready_to_join(coordinator)
         async with serving(coordinator.app, listener):
             collector.resume()
             if alone:
@@ -35,15 +39,8 @@ async def serve(
             await coordinator.failed()
 
 
-async def _ready_to_answer(coordinator: Coordinator, *, alone: bool) -> None:
-    """Where the broker is away, one that is ``alone`` says so at once; a worker leaves the requests to
-    the others for a while.
-    """
-    try:
+async def _ready_to_join(coordinator: Coordinator) -> None:
+    """The other workers take the requests until this one can answer them as well, for a while."""
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(ANSWERS_WITHIN):
-            if alone:
-                await coordinator.ready_or_hindered()
-            else:
-                await coordinator.ready()
-    except TimeoutError:
-        return
+            await coordinator.ready()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator import collector
-from coordinator.bootstrap import ANSWERS_WITHIN, running
+from coordinator.bootstrap import running
 from coordinator.broker.node import EmbeddedNode
 from coordinator.fleet import Fleet, example_agents
 from coordinator.server import address, bind, serving
@@ -46,9 +46,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         coordinator = await stack.enter_async_context(
             running(settings.model_copy(update={"amqp_url": url}))
         )
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                await coordinator.ready_or_hindered()
+        await coordinator.ready_to_answer()
         await stack.enter_async_context(serving(coordinator.app, listener))
         collector.resume()
         await coordinator.ready()

@@ -7,7 +7,6 @@ flush costs little. PostgreSQL does the same unless it is told otherwise, so it 
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -151,7 +150,7 @@ def _cannot_be_made(path: Path, exc: OSError) -> str:
     folder, why = path.parent, exc.strerror
     if is_a_file(folder):
         why = "it is a file"
-    elif exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and exc.filename == str(path):
+    elif exc.filename == str(path) and _is_there(folder):
         return (
             f"The ledger {path} cannot be written: {why}. Let this user write there, or choose another"
             " folder with --data-dir or COORDINATOR_DATA_DIR"
@@ -164,8 +163,12 @@ def _cannot_be_made(path: Path, exc: OSError) -> str:
 
 def is_a_file(folder: Path) -> bool:
     """Whether there is something that is no folder; False where that cannot be told."""
+    return _is_there(folder) and not folder.is_dir()
+
+
+def _is_there(folder: Path) -> bool:
     try:
-        return folder.exists() and not folder.is_dir()
+        return folder.exists()
     except OSError:
         return False
 

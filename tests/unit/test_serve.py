@@ -26,7 +26,7 @@ class Stub:
         self.serves = False
         self.hindered = False
 
-    async def ready_or_hindered(self) -> None:
+    async def ready_to_answer(self) -> None:
         if not self.hindered:
             await self.ready()
 
