@@ -117,6 +117,19 @@ async def test_a_broker_that_no_coordinator_has_seen_is_no_problem_and_stays_as_
     assert await eventually(margins, timeout=60) == {"memory", "broker-disk"}
 
 
+@pytest.mark.any_broker
+@pytest.mark.usefixtures("named")
+async def test_a_variable_that_is_no_setting_is_found(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COORDINATOR_STALE_AFTR", "90")
+    _, found = await doctor()
+    (one,) = found["settings"]
+    assert one["level"] == "warning"
+    assert "was COORDINATOR_STALE_AFTER meant?" in one["text"]
+    assert one["fix"] == "put its name right, or unset it"
+
+
 @pytest.mark.usefixtures("named")
 async def test_what_is_wrong_is_found_and_its_fixes_make_it_well(
     broker: Broker, doctor: Doctor, tmp_path: Path
