@@ -13,7 +13,7 @@ from typing import Any
 
 import coordinator
 from coordinator import collector
-from coordinator.errors import OperatorError
+from coordinator.errors import OperatorError, Unavailable
 from coordinator.settings import Settings, load, unknown_settings
 from coordinator.telemetry import set_up_logging
 
@@ -28,12 +28,14 @@ OWN = frozenset({"coordinator", "consumers"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 1 with one line where an operator must fix something."""
+    """Run one command; the exit status is 1 with one line where an operator must fix something, or what
+    it needs went away while it started.
+    """
     options = _parser().parse_args(arguments)
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
-    except OperatorError as exc:
+    except (OperatorError, Unavailable) as exc:
         print(f"coordinator: {exc}", file=sys.stderr)
         return FAILED
     except ModuleNotFoundError as exc:

@@ -112,7 +112,7 @@ def an_agent(
 def a_coordinator(
     name: str, *, amqp_url: str, port: int, folder: Path, database_url: str
 ) -> Member:
-    command = [sys.executable, "-m", "coordinator.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "coordinator", "serve", "--port", str(port)]
     return Member(
         name,
         [*command, "--data-dir", str(folder)],

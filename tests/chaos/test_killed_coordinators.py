@@ -155,7 +155,7 @@ async def taken(producer: Producer, enough: int) -> None:
 
 
 async def killed_while_it_starts(broker: Broker, data: Path, port: int, after: float) -> None:
-    command = [sys.executable, "-m", "coordinator.cli", "serve", "--amqp-url", broker.url]
+    command = [sys.executable, "-m", "coordinator", "serve", "--amqp-url", broker.url]
     command += ["--data-dir", str(data), "--port", str(port)]
     async with spawned(*command, output=data / "starting.out") as process:
         await asyncio.sleep(after)

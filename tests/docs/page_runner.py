@@ -67,7 +67,7 @@ class PageRunner:
 
     def _adapted(self, code: str) -> str:
         code = PORT_OF_THE_PAGES.sub(self._api, code)
-        demo = f"{sys.executable} -m coordinator.cli demo --count 25 --url {self._api}"
+        demo = f"{sys.executable} -m coordinator demo --count 25 --url {self._api}"
         return DEMO.sub(demo, code.replace(".venv/bin/python", sys.executable))
 
     async def _eventually(self, block: Block, code: str) -> None:

@@ -107,7 +107,7 @@ async def service(
     *,
     port: int = 0,
     environment: Mapping[str, str] | None = None,
-    module: str = "coordinator.cli",
+    module: str = "coordinator",
 ) -> AsyncIterator[tuple[Process, str]]:
     """`coordinator serve` as a process; yields it and its base URL once it listens, which is before
     it is `ready` to take tasks. ``module`` is for one that does more than that.

@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def up(data_dir: Path, port: int, *more: str) -> AsyncIterator[Process]:
-    command = [sys.executable, "-m", "coordinator.cli", "up"]
+    command = [sys.executable, "-m", "coordinator", "up"]
     command += ["--data-dir", str(data_dir), "--port", str(port), *more]
     environment = {"XDG_CACHE_HOME": str(data_dir / "cache")}
     async with spawned(*command, output=data_dir / "up.out", environment=environment) as process:
@@ -58,7 +58,7 @@ def processes_of(data_dir: Path) -> list[str]:
 
 async def is_healthy(data_dir: Path) -> None:
     """As `coordinator doctor` sees it, which finds the private broker by its data folder."""
-    command = [sys.executable, "-m", "coordinator.cli", "doctor", "--json"]
+    command = [sys.executable, "-m", "coordinator", "doctor", "--json"]
     output = data_dir / "doctor.out"
     async with spawned(*command, "--data-dir", str(data_dir), output=output) as doctor:
         assert await doctor.wait() == 0, doctor.printed
@@ -164,7 +164,7 @@ async def test_a_taken_port_is_one_line_that_names_the_fix(tmp_path: Path) -> No
 async def test_an_operators_mistake_is_one_line(
     arguments: list[str], environment: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "coordinator.cli", *arguments]
+    command = [sys.executable, "-m", "coordinator", *arguments]
     async with spawned(*command, output=tmp_path / "out", environment=environment) as process:
         assert await process.wait() == 1
         lines = process.printed.strip().splitlines()
@@ -174,7 +174,7 @@ async def test_an_operators_mistake_is_one_line(
 
 async def test_the_wrong_password_is_one_line(broker_url: str, tmp_path: Path) -> None:
     wrong = re.sub(r"://([^:]+):[^@]+@", r"://\1:wrong@", broker_url)
-    command = [sys.executable, "-m", "coordinator.cli", "serve", "--port", "0", "--amqp-url", wrong]
+    command = [sys.executable, "-m", "coordinator", "serve", "--port", "0", "--amqp-url", wrong]
     command += ["--data-dir", str(tmp_path)]
     async with spawned(*command, output=tmp_path / "out") as process:
         assert await process.wait() == 1
@@ -188,7 +188,7 @@ async def test_the_wrong_password_is_one_line(broker_url: str, tmp_path: Path) -
 
 async def test_help_tells_what_there_is() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "coordinator.cli", "--help", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "coordinator", "--help", cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     printed, _ = await process.communicate()
     assert process.returncode == 0

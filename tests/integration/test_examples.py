@@ -56,7 +56,7 @@ async def ended(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
 async def test_the_demo_completes_and_tells_the_waits(broker: Broker, tmp_path: Path) -> None:
     async with running_system(broker.url, tmp_path) as system:
         process = await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", "coordinator.cli", "demo", "--count", "40"],
+            *[sys.executable, "-m", "coordinator", "demo", "--count", "40"],
             *["--no-live", "--url", system.api],
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,

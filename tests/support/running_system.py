@@ -34,7 +34,7 @@ async def running_system(
     amqp_url: str, folder: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[System]:
     """Yields once all example agents are registered; ends as with Ctrl-C."""
-    command = [sys.executable, "-m", "coordinator.cli", "up", "--port", "0"]
+    command = [sys.executable, "-m", "coordinator", "up", "--port", "0"]
     data, cache = folder / "data", folder / "cache"
     command += ["--amqp-url", amqp_url, "--data-dir", str(data)]
     environment = {"XDG_CACHE_HOME": str(cache), **(environment or {})}

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from coordinator import cli
+from coordinator import cli, rebuilding
+from coordinator.errors import LedgerUnavailable
 from tests.e2e.processes import ROOT
 
 COMMANDS = (
@@ -154,6 +155,18 @@ def test_a_wrong_option_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("coordinator: ")
     assert sentence in line
+
+
+def test_a_database_that_goes_away_meanwhile_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: object) -> None:
+        raise LedgerUnavailable("The database cannot be used right now: disk I/O error")
+
+    monkeypatch.setattr(rebuilding, "run", fails)
+    assert cli.main(["rebuild"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "coordinator: The database cannot be used right now: disk I/O error"
 
 
 def test_a_demo_of_any_free_port_is_asked_which(

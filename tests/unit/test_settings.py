@@ -141,6 +141,11 @@ def test_an_empty_variable_counts_as_not_set(
     assert load() == Settings()
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", " ::1 "])
+def test_an_ipv6_address_to_listen_on_may_be_in_brackets(host: str) -> None:
+    assert load(http_host=host).http_host == "::1"
+
+
 @pytest.mark.parametrize("level", ["warn", "WARN", "Warning", " WARNING ", '"warning"'])
 def test_a_level_is_taken_as_others_write_it(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_LOG_LEVEL", level)
