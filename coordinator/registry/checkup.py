@@ -22,7 +22,8 @@ from coordinator.errors import OperatorError
 from coordinator.protocol.lanes import Source
 
 from . import schema
-from .engines import SQLITE, is_a_file, look_only, parse
+from .engines import look_only
+from .ledger_place import SQLITE, is_a_file, parse
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 

@@ -16,42 +16,24 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, Connection, Engine
 
 from coordinator.errors import OperatorError
 
-__all__ = ["READERS", "Engines", "is_a_file", "look_only", "make_engines", "parse"]
+from .ledger_place import SQLITE, make_private_file, parse
+
+__all__ = ["READERS", "Engines", "look_only", "make_engines"]
 
 READERS = 4
 LOCK_TIMEOUT_SECONDS = 5.0
 """How long a writer waits for another that holds what it needs: with SQLite the whole file."""
 LOCK_PAUSE_SECONDS = 0.01
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
-_DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
-
-_OF_SQLITE = frozenset(
-    {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri"}
-)
-"""What may follow the question mark of its address."""
-
-MAX_PORT = 65_535
-_NO_PORT = (
-    "has a port that is no number from 1 to 65535. Write an IPv6 address in brackets, as"
-    " postgresql://user:password@[::1]:5432/name; in a user or a password, write : as %3A and @ as"
-    " %40"
-)
-
 CONNECT_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 60
 """No statement here takes seconds; one that takes a minute will not end well."""
 STALLED_SECONDS = 10
 """A coordinator that is suspended within a transaction holds up the others for this long."""
-
-EXAMPLE = (
-    "sqlite:////var/lib/agent-coordinator/ledger.sqlite3 or postgresql://user:password@host/name"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,59 +65,9 @@ def look_only(place: str | Path) -> Engine:
     )
 
 
-def parse(place: str | Path) -> URL:
-    """With the driver that is used here, whichever was named. Raises `OperatorError`, in words that
-    hold no part of a password.
-    """
-    if isinstance(place, Path):
-        return URL.create(SQLITE, database=str(place))
-    try:
-        parsed = make_url(place)
-    except ArgumentError as exc:
-        raise OperatorError(
-            f"COORDINATOR_DATABASE_URL is not a database's address, such as {EXAMPLE}"
-        ) from exc
-    except ValueError as exc:  # of the port, which may be a part of anything
-        raise OperatorError(f"COORDINATOR_DATABASE_URL {_NO_PORT}") from exc
-    kind = parsed.get_backend_name()
-    if kind not in _DRIVERS:
-        raise OperatorError(
-            f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}"
-        )
-    parsed = parsed.set(drivername=_DRIVERS[kind])
-    if parsed.drivername == SQLITE:
-        return _checked_file(parsed, has_query="?" in place)
-    if parsed.port is not None and not 0 < parsed.port <= MAX_PORT:
-        raise OperatorError(f"COORDINATOR_DATABASE_URL {_NO_PORT}")
-    return parsed
-
-
-def _checked_file(url: URL, *, has_query: bool) -> URL:
-    """One that is there for every connection, and again tomorrow."""
-    file = url.database or ""
-    if file in ("", ":memory:") or url.query.get("mode") == "memory":
-        raise OperatorError(
-            "COORDINATOR_DATABASE_URL names no file for SQLite: write sqlite:////folder/file, with"
-            " four slashes before an absolute path"
-        )
-    understood = "uri" in url.query or (url.query and url.query.keys() <= _OF_SQLITE)
-    if has_query and not understood:
-        raise OperatorError(
-            "COORDINATOR_DATABASE_URL has a question mark, and SQLite knows nothing of what follows"
-            " it: where it belongs to the name of a folder, set COORDINATOR_DATA_DIR instead"
-        )
-    try:
-        return url.set(database=str(Path(file).expanduser()) if file.startswith("~") else file)
-    except RuntimeError as exc:
-        raise OperatorError(f"COORDINATOR_DATABASE_URL has no home to put for ~: {exc}") from exc
-
-
 def _sqlite(url: URL) -> Engines:
     if url.database:
-        try:
-            _private_file(Path(url.database))
-        except OSError as exc:
-            raise OperatorError(_cannot_be_made(Path(url.database), exc)) from exc
+        make_private_file(Path(url.database))
     engine = sa.create_engine(
         url,
         pool_size=READERS + 1,
@@ -144,39 +76,6 @@ def _sqlite(url: URL) -> Engines:
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return Engines(writing=engine, reading=engine.execution_options(reads=True))
-
-
-def _cannot_be_made(path: Path, exc: OSError) -> str:
-    folder, why = path.parent, exc.strerror
-    if is_a_file(folder):
-        why = "it is a file"
-    elif exc.filename == str(path) and _is_there(folder):
-        return (
-            f"The ledger {path} cannot be written: {why}. Let this user write there, or choose another"
-            " folder with --data-dir or COORDINATOR_DATA_DIR"
-        )
-    return (
-        f"The data folder {folder} cannot be made: {why}. Choose another with --data-dir or"
-        " COORDINATOR_DATA_DIR"
-    )
-
-
-def is_a_file(folder: Path) -> bool:
-    """Whether there is something that is no folder; False where that cannot be told."""
-    return _is_there(folder) and not folder.is_dir()
-
-
-def _is_there(folder: Path) -> bool:
-    try:
-        return folder.exists()
-    except OSError:
-        return False
-
-
-def _private_file(path: Path) -> None:
-    """Make the file, and its folder, for this user alone: the key of the task tokens is in it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from coordinator.errors import OperatorError
 from coordinator.registry.checkup import examine
-from coordinator.registry.engines import parse
 from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger_place import parse
 from coordinator.settings import load
 
 NAMES = ["what?", "a?b=c", "100%", "a%20b", "a%3Fb", "a b", "#1", "file:x", "ä", ":memory:", "~"]
@@ -41,7 +41,7 @@ async def test_the_ledger_is_in_the_data_folder_whatever_its_name(
         ("sqlite://", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("sqlite:///file:x?mode=memory&uri=true", "names no file"),
+        ("sqlite:///file:x?mode=memory&uri=true", "means nothing here"),
         ("sqlite:////folder/a?b/ledger.sqlite3", "COORDINATOR_DATA_DIR instead"),
         ("sqlite:////folder/a?b=c", "COORDINATOR_DATA_DIR instead"),
         ("sqlite:///~nobody-here/x", "no home"),
