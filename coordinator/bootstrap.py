@@ -287,6 +287,7 @@ class _Graph:
             publisher=publisher,
             hear=catching_up.live,
             has_queue=self._queue_probe.ask,
+            opened=lambda: self.opener.ready,
             extra_agent_types=settings.extra_agent_types,
             max_names=settings.max_capabilities,
             now=clock.now,

@@ -23,6 +23,7 @@
     │   │   │   ├── QueueMissing
     │   │   │   ├── QueueLocked
     │   │   │   └── Superseded .. another coordinator has taken the log over
+    │   │   ├── NotOpened ....... the broker's queues are not declared yet
     │   │   ├── PublishRefused .. the broker answered no
     │   │   └── QueuesFull ...... as much waits as may
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
@@ -62,6 +63,7 @@ __all__ = [
     "MalformedMessage",
     "MessageTooLarge",
     "NotFound",
+    "NotOpened",
     "OperatorError",
     "OutcomeUnknown",
     "ParkedNotFound",
@@ -210,6 +212,10 @@ class Superseded(ChannelLost):
 
 class QueueLocked(ChannelLost):
     """Another connection holds this queue for itself."""
+
+
+class NotOpened(BrokerUnavailable):
+    """The broker cannot be reached right now, or its queues are still being opened; nothing was sent."""
 
 
 class PublishRefused(BrokerUnavailable):

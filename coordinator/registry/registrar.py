@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_words import AgentStatus, check_agent_type, check_status
-from coordinator.errors import AgentNotFound, InvalidRequest, PublishRefused
+from coordinator.errors import AgentNotFound, InvalidRequest, NotOpened, PublishRefused
 from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.commands import DrainAgent, agent_key, encode_command
 from coordinator.protocol.events import (
@@ -41,7 +41,8 @@ MAX_BYTES = 1024 * 1024
 class Registrar:
     """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
     is `CatchingUp.live`: an agent that another coordinator has just registered is known.
-    ``has_queue`` is `QueueProbe.ask`.
+    ``has_queue`` is `QueueProbe.ask`; ``opened`` is `SourceOpener.ready`: what is published before the log
+    is bound is confirmed, and is in no record.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Registrar:
         publisher: Publishes,
         hear: Callable[[], Awaitable[None]],
         has_queue: Callable[[str], Awaitable[bool | None]],
+        opened: Callable[[], bool],
         extra_agent_types: Iterable[str] = (),
         max_names: int = MAX_NAMES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -59,6 +61,7 @@ class Registrar:
         self._publisher = publisher
         self._hear = hear
         self._has_queue = has_queue
+        self._opened = opened
         self._extra_agent_types = tuple(extra_agent_types)
         self._max_names = max_names
         self._now = now
@@ -171,6 +174,8 @@ class Registrar:
         return known
 
     async def _state(self, data: EventData, *, persistent: bool = True) -> datetime:
+        if persistent and not self._opened():
+            raise NotOpened
         event = Event(data=data, time=self._now())
         message = encode(event, persistent=persistent)
         await self._publisher.publish(message, exchange=EVENTS, key=routing_key(data))

@@ -14,6 +14,7 @@ from coordinator.broker.name_lock import held
 from coordinator.domain.source_book import SourceBook, counts
 from coordinator.errors import (
     BrokerUnavailable,
+    NotOpened,
     OutcomeUnknown,
     TooManyLanes,
     TopologyConflict,
@@ -105,10 +106,7 @@ class SourceOpener:
         its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
         """
         if not self.ready:
-            raise BrokerUnavailable(
-                "The broker cannot be reached right now, or its queues are still being opened;"
-                " nothing was sent."
-            )
+            raise NotOpened
         if source in self._book and not again:
             return
         if source not in self._opening:

@@ -78,6 +78,7 @@ class RegisteringSide:
             publisher=publisher,
             hear=self.catching_up.live,
             has_queue=self.probe.ask,
+            opened=lambda: True,
         )
         self.snapshots = Snapshots(
             ledger=ledger, agents=self.agents, catch_up=self.catching_up.ledger

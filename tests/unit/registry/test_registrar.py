@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic_core import from_json
 
-from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest
+from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest, NotOpened
 from coordinator.protocol.codec import decode
 from coordinator.protocol.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.registration import RegisterRequest
@@ -28,11 +28,13 @@ class Office:
         self.published = Published()
         self.unheard: list[Event] = []
         self.queues: dict[str, bool] = {}
+        self.opened = True
         self.registrar = Registrar(
             agents=self.fleet,
             publisher=self.published,
             hear=self._hear,
             has_queue=self._has_queue,
+            opened=lambda: self.opened,
             extra_agent_types=["poet"],
             max_names=2,
             now=self.fleet.clock.now,
@@ -53,6 +55,23 @@ class Office:
 @pytest.fixture
 def office() -> Office:
     return Office()
+
+
+async def test_what_would_be_in_no_record_since_the_log_is_not_bound_yet_is_refused(
+    office: Office,
+) -> None:
+    await office.register("known")
+    before = list(office.published.messages)
+    office.opened = False
+    with pytest.raises(NotOpened):
+        await office.register("ada")
+    with pytest.raises(NotOpened):
+        await office.registrar.set_status("known", "draining", None)
+    with pytest.raises(NotOpened):
+        await office.registrar.remove("known", reason="a person")
+    assert office.published.messages == before
+    assert "ada" not in office.fleet
+    await office.registrar.heartbeat("known", status=None, load_metrics=None)
 
 
 async def test_a_registration_is_published_and_seen_at_once(office: Office) -> None:
