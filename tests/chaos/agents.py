@@ -1,24 +1,22 @@
-"""The agent of the chaos suite: it writes down each step of each execution, one line each, appended by
-one system call, so that no kill takes back what was done.
-"""
+"""The agent of the chaos suite: it does what each task says, good or bad, and writes it down."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from consumers import Agent, Task, life
 from consumers.attempt import Attempt
 from consumers.workbench import Workbench
+from tests.chaos.execution_log import ExecutionLog
+from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, end_a_fork
 from tests.support.skewed_clock import skew_clock
 
 _clocks = os.environ["CHAOS_CLOCKS"].split(",")
 skew_clock(float(_clocks[int(os.environ["CHAOS_LIFE"]) % len(_clocks)]))
-
-_file = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 agent = Agent(
     os.environ["CHAOS_AGENT"],
@@ -26,11 +24,12 @@ agent = Agent(
     slots=int(os.environ["CHAOS_SLOTS"]),
 )
 
+_log = ExecutionLog(Path(os.environ["CHAOS_EXECUTIONS"]), agent.agent_id)
 
-def write_down(step: str, task_id: str, attempt: int, data: dict[str, Any]) -> None:
-    who = f"{agent.agent_id} {os.getpid()}"
-    line = f"{time.time():.6f} {who} {step} {task_id} {attempt} {data['number']}\n"
-    os.write(_file, line.encode())
+_every_slot = asyncio.Barrier(agent.options.slots)
+
+ALL_AT_WORK = 60
+"""Seconds within which every slot has its task."""
 
 
 class RecordedWorkbench(Workbench):
@@ -42,22 +41,26 @@ class RecordedWorkbench(Workbench):
         settled = list(attempts)
         super().settle(settled)
         for attempt in settled:
-            message = attempt.message
-            write_down("settled", message.task_id, message.attempt, message.task_data)
+            _log.write_of("settled", attempt.message)
 
 
 life.Workbench = RecordedWorkbench  # type: ignore[attr-defined]
 
 
-@agent.task()
-async def work(task: Task) -> dict[str, int]:
-    """Take as long, and fail as often, as the task says."""
-    write_down("began", task.id, task.attempt, task.data)
+@agent.default
+async def work(task: Task) -> Any:
+    """Take as long, and misbehave as often and in the way, that the task says."""
+    _log.write("began", task.id, task.attempt, task.data["number"])
     try:
         if milliseconds := task.data.get("work_ms"):
             await asyncio.sleep(milliseconds / 1000)
+        if task.data.get("forks"):
+            await asyncio.to_thread(end_a_fork)
+        if task.data.get("together"):
+            async with asyncio.timeout(ALL_AT_WORK):
+                await _every_slot.wait()
         if task.attempt <= task.data.get("failures", 0):
-            raise RuntimeError("asked to fail")
+            return await MISBEHAVIOURS[task.data.get("misbehaves", PLAINLY)].act()
         return {"number": task.data["number"]}
     finally:
-        write_down("ended", task.id, task.attempt, task.data)
+        _log.write("ended", task.id, task.attempt, task.data["number"])

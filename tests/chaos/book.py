@@ -32,6 +32,8 @@ class Book:
     """Of those that were ever in doubt, by number, as far as an answer named them."""
     doubts: Counter[int] = field(default_factory=Counter)
     """How often each number was sent without knowing what came of it."""
+    cancelling: set[str] = field(default_factory=set)
+    """Ids whose cancellation was asked for, whatever came of it."""
     cancelled: set[str] = field(default_factory=set)
     """Ids whose cancellation was answered 200."""
     answers: Counter[str] = field(default_factory=Counter)
@@ -73,6 +75,13 @@ class Book:
     def id_in_doubt(self, wish: Wish) -> str | None:
         """To submit it again with; None where there is no doubt, or no id."""
         return self.ids.get(wish.number) if wish.number in self.in_doubt else None
+
+    def wishes(self) -> dict[str, Wish]:
+        """By id, as far as it is known: what was accepted, and what may have been."""
+        doubtful = {
+            self.ids[number]: wish for number, wish in self.in_doubt.items() if number in self.ids
+        }
+        return doubtful | self.accepted
 
     @property
     def nameless(self) -> int:

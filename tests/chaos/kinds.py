@@ -13,6 +13,7 @@ from tests.chaos.faults import RESTARTED, Fault
 from tests.chaos.members import Member
 from tests.chaos.nodes import Nodes
 from tests.chaos.proxy import Connection, Proxy
+from tests.chaos.workload import FOREIGN
 from tests.support.waiting import eventually
 
 __all__ = ["Targets", "possible_faults"]
@@ -90,7 +91,7 @@ def _of_coordinators(targets: Targets) -> Iterable[Fault]:
 
 def _of_nodes(targets: Targets) -> Iterable[Fault]:
     """One at a time: a cluster without its majority is no cluster."""
-    everyone = frozenset(targets.agents)
+    everyone = frozenset((*targets.agents, FOREIGN))
     what = "broker" if len(targets.nodes) == 1 else "cluster node"
     for kind, inject in (
         (f"{what} killed", _node_killed(targets)),

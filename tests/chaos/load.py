@@ -158,6 +158,7 @@ class Load:
         if not self._recent:
             return
         task_id = self._rng.choice(self._recent)
+        self._book.cancelling.add(task_id)
         answer = await self._post(f"/tasks/{task_id}/cancel", {})
         if isinstance(answer, httpx.Response):
             assert answer.status_code in (200, 202, 409, 503), f"{answer.status_code} {answer.text}"

@@ -20,6 +20,9 @@ RECONCILE_AFTER = 120
 suspended or cut off for up to 50 s; what it holds and others overtake meanwhile is not missing.
 """
 
+HEARTBEAT_INTERVAL = 2
+"""Seconds: an attempt is not taken for lost sooner than after three."""
+
 
 class Member:
     """A process with a name that is to run all the time. Each of its lives has an output of its own."""
@@ -42,7 +45,9 @@ class Member:
 
     @property
     def running(self) -> Process:
+        """Fails where it has ended by itself."""
         assert self._process is not None
+        assert not self._process.ended, f"{self.name} ended: {self._process.printed[-3000:]}"
         return self._process
 
     async def start(self) -> None:
@@ -59,8 +64,9 @@ class Member:
 
     async def kill(self) -> None:
         """Without warning, as a crash would."""
-        self.running.signal(signal.SIGKILL)
-        await self.running.wait()
+        process = self.running
+        process.signal(signal.SIGKILL)
+        await process.wait()
         await self._life.aclose()
 
     def suspend(self) -> None:
@@ -71,9 +77,10 @@ class Member:
 
     async def stop(self) -> None:
         """In good order; fails where that does not work, or where it had ended by itself."""
-        self.running.signal(signal.SIGTERM)
-        status = await self.running.wait(within=120)
-        assert status == 0, f"{self.name} ended with {status}: {self.running.printed[-3000:]}"
+        process = self.running
+        process.signal(signal.SIGTERM)
+        status = await process.wait(within=120)
+        assert status == 0, f"{self.name} ended with {status}: {process.printed[-3000:]}"
         await self._life.aclose()
 
     async def end(self) -> None:
@@ -110,8 +117,15 @@ def an_agent(
 
 
 def a_coordinator(
-    name: str, *, amqp_url: str, port: int, folder: Path, database_url: str
+    name: str,
+    *,
+    amqp_url: str,
+    port: int,
+    folder: Path,
+    database_url: str,
+    attempt_lost_after: int,
 ) -> Member:
+    """``attempt_lost_after``: seconds."""
     command = [sys.executable, "-m", "coordinator", "serve", "--port", str(port)]
     return Member(
         name,
@@ -121,5 +135,7 @@ def a_coordinator(
             "COORDINATOR_AMQP_URL": amqp_url,
             "COORDINATOR_DATABASE_URL": database_url,
             "COORDINATOR_RECONCILE_AFTER": str(RECONCILE_AFTER),
+            "COORDINATOR_ATTEMPT_LOST_AFTER": str(attempt_lost_after),
+            "COORDINATOR_HEARTBEAT_INTERVAL": str(HEARTBEAT_INTERVAL),
         },
     )

@@ -40,6 +40,11 @@ class Plan:
     patient: bool = False
     """Whether some faults last longer than the broker's and the clients' heartbeats."""
 
+    @property
+    def attempt_lost_after(self) -> int:
+        """Seconds: longer than one fault keeps an agent silent."""
+        return 70 if self.patient else 20
+
 
 def a_seed(environ: Mapping[str, str] = os.environ) -> int:
     return int(environ.get("CHAOS_SEED") or random.SystemRandom().randrange(2**32))

@@ -29,7 +29,7 @@ from tests.chaos.plan import Plan
 from tests.chaos.system import System, started
 from tests.chaos.table import TABLE, Row, by_kind, longest_gap
 from tests.chaos.verdict import Verdict, judge, under_way
-from tests.chaos.workload import one_for_each_queue, wishes
+from tests.chaos.workload import Wish, every_slot, one_for_each_queue, one_of_each_kind, wishes
 from tests.support.waiting import eventually
 
 __all__ = ["one_round"]
@@ -57,7 +57,9 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
     rng = random.Random(plan.seed)
     book = Book()
     record = Record(folder / "executions")
-    async with started(nodes, folder, database_url, rng=rng) as system:
+    async with started(
+        nodes, folder, database_url, rng=rng, attempt_lost_after=plan.attempt_lost_after
+    ) as system:
         say("all started")
         load, faults = await _load_and_faults(plan, system, book, record, rng)
         async with Ledger(database_url) as ledger:
@@ -65,6 +67,8 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
             await _ended(ledger, book, load)
             for url in system.urls:
                 await eventually(partial(_is_back, url), timeout=RESTED)
+            say("every slot is given a task, all at once")
+            await _proved(every_slot(), ledger, book, load)
             await eventually(lambda: _nothing_waits(system), timeout=RESTED)
             say("everything has ended")
             stats = [await _statistics(url) for url in system.urls]
@@ -75,7 +79,14 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
             record.read()
             say("all stopped")
             unanswered = unanswered_publishes(folder, system.coordinators)
-            verdict = await judge(ledger, book, record, faults, unanswered)
+            verdict = await judge(
+                ledger,
+                book,
+                record,
+                faults,
+                unanswered=unanswered,
+                attempt_lost_after=plan.attempt_lost_after,
+            )
     _compare(verdict, stats)
     _report(nodes.version, verdict, book, record, faults)
     for problem in verdict.problems:
@@ -108,7 +119,7 @@ async def _load_and_faults(
 
     load = Load(
         system.urls,
-        wishes(random.Random(rng.random())),
+        wishes(random.Random(rng.random()), loses=plan.patient),
         book,
         rng=random.Random(rng.random()),
         has_room=room,
@@ -118,6 +129,7 @@ async def _load_and_faults(
         await load.submit_all(one_for_each_queue())
         await asyncio.sleep(FIRST_SECOND)
         say("every queue is open")
+        await load.submit_all(one_of_each_kind())
         await faults.run(plan.faults)
         await eventually(lambda: len(book.accepted) >= plan.tasks, timeout=RESTED)
     return load, faults.injected
@@ -154,6 +166,13 @@ async def _ended(ledger: Ledger, book: Book, load: Load) -> None:
             async with load.running(producers=0):
                 await load.submit_all(one_for_each_queue(nudges))
         await asyncio.sleep(1)
+
+
+async def _proved(wishes: Sequence[Wish], ledger: Ledger, book: Book, load: Load) -> None:
+    """These end as well."""
+    async with load.running(producers=0):
+        await load.submit_all(wishes)
+    await _ended(ledger, book, load)
 
 
 async def _is_back(url: str) -> bool:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.echo import Echo
+from tests.chaos.execution_log import ExecutionLog
+from tests.chaos.foreign import ForeignAgent
 from tests.chaos.members import Member, a_coordinator, an_agent
 from tests.chaos.nodes import Nodes
 from tests.chaos.proxy import Proxy
-from tests.chaos.workload import AGENTS
+from tests.chaos.workload import AGENTS, FOREIGN, SLOTS
 from tests.support.ports import free_port
 
 __all__ = ["System", "started"]
@@ -31,8 +33,6 @@ DIRECT = ("north", "ada")
 """They reach a node that is alone without a proxy, as most do: a proxy closes what it passes on in its
 own way. A cluster is always reached through one, which finds a node that is up."""
 
-SLOTS = 4
-
 
 @dataclass(slots=True, kw_only=True)
 class System:
@@ -46,6 +46,7 @@ class System:
     urls: list[str] = field(default_factory=list)
     """Where the coordinators are asked."""
     echo: Echo
+    foreign: ForeignAgent
 
     async def stop_agents(self) -> None:
         for agent in self.agents.values():
@@ -58,13 +59,23 @@ class System:
 
 @asynccontextmanager
 async def started(
-    nodes: Nodes, folder: Path, database_url: str, *, rng: random.Random
+    nodes: Nodes,
+    folder: Path,
+    database_url: str,
+    *,
+    rng: random.Random,
+    attempt_lost_after: int,
 ) -> AsyncIterator[System]:
     """Whatever happens, nothing of it runs afterwards."""
     async with AsyncExitStack() as stack:
         own_way = await stack.enter_async_context(Proxy(nodes.ports, rng=rng))
-        echo = await stack.enter_async_context(Echo(nodes.url_at(own_way.port)))
-        system = System(nodes=nodes, executions=folder / "executions", echo=echo)
+        own_url = nodes.url_at(own_way.port)
+        echo = await stack.enter_async_context(Echo(own_url))
+        executions = folder / "executions"
+        log = ExecutionLog(executions, FOREIGN)
+        stack.callback(log.close)
+        foreign = await stack.enter_async_context(ForeignAgent(FOREIGN, own_url, log))
+        system = System(nodes=nodes, executions=executions, echo=echo, foreign=foreign)
 
         async def address(name: str) -> str:
             if len(nodes) == 1 and name in DIRECT:
@@ -82,6 +93,7 @@ async def started(
                 port=port,
                 folder=folder,
                 database_url=database_url,
+                attempt_lost_after=attempt_lost_after,
             )
         for name, capabilities in AGENTS.items():
             system.agents[name] = an_agent(
@@ -96,4 +108,5 @@ async def started(
         for member in (*system.coordinators.values(), *system.agents.values()):
             stack.push_async_callback(member.end)
             await member.start()
+        await foreign.start(system.urls)
         yield system

@@ -17,7 +17,16 @@ from coordinator.registry.rebuild import rebuild
 from tests.chaos.book import Book
 from tests.chaos.executions import Record, explained
 from tests.chaos.faults import RESTARTED, Injected
-from tests.chaos.workload import MAX_ATTEMPTS, Wish
+from tests.chaos.right_ends import (
+    Ended,
+    Loss,
+    declined_in,
+    losses_in,
+    unasked_losses,
+    unexplained_losses,
+    wrong_ends,
+)
+from tests.chaos.workload import End, Wish
 from tests.unit.registry.answers import answers, totals_agree
 
 __all__ = ["Verdict", "judge", "under_way"]
@@ -45,9 +54,14 @@ class Verdict:
 class _Row:
     state: str
     known: bool
+    attempt: int
     error_type: str | None
     ended_at: float
     """Seconds since 1970."""
+
+    @property
+    def end(self) -> End:
+        return End(state=self.state, error_type=self.error_type if self.state == "dead" else None)
 
 
 async def under_way(ledger: Ledger, book: Book) -> list[str]:
@@ -80,10 +94,12 @@ async def judge(
     book: Book,
     record: Record,
     faults: Sequence[Injected],
+    *,
     unanswered: Mapping[str, int],
+    attempt_lost_after: float,
 ) -> Verdict:
     """Over a ledger that nobody writes to any more. ``unanswered``: how often a coordinator itself
-    published an attempt of a task and was not answered.
+    published an attempt of a task and was not answered; ``attempt_lost_after``: seconds, as it is set.
     """
     verdict = Verdict()
     rows = await ledger.read(_rows)
@@ -93,7 +109,17 @@ async def judge(
         one for one, row in rows.items() if row.state == "completed" and one not in record.by_task
     ]
     verdict.expect(not idle, f"completed, and never executed: {idle[:5]}")
-    _judge_executions(verdict, book, record, faults, unanswered)
+    losses = await ledger.read(losses_in)
+    unasked = unasked_losses(losses, book.wishes())
+    unexplained = unexplained_losses(unasked, faults, after=attempt_lost_after)
+    verdict.expect(
+        not unexplained,
+        f"{len(unexplained)} attempts are told to be lost, and are not: {unexplained[:3]}",
+    )
+    declined = await ledger.read(declined_in)
+    _judge_right_ends(verdict, rows, book, losses, declined)
+    again = Counter(unanswered) + Counter(loss.task_id for loss in unasked)
+    _judge_executions(verdict, book, record, faults, again)
     _judge_crash_loops(verdict, rows, book, faults)
     await _judge_ledger(verdict, ledger)
     return verdict
@@ -102,10 +128,17 @@ async def judge(
 def _rows(connection: Connection) -> dict[str, _Row]:
     columns = schema.tasks.c
     query = sa.select(
-        columns.task_id, columns.state, columns.content, columns.error_type, columns.ended_at
+        columns.task_id,
+        columns.state,
+        columns.content,
+        columns.attempt,
+        columns.error_type,
+        columns.ended_at,
     )
     return {
-        row.task_id: _Row(row.state, row.content > 0, row.error_type, (row.ended_at or 0) / 1e6)
+        row.task_id: _Row(
+            row.state, row.content > 0, row.attempt, row.error_type, (row.ended_at or 0) / 1e6
+        )
         for row in connection.execute(query)
     }
 
@@ -129,13 +162,32 @@ def _judge_ends(verdict: Verdict, rows: dict[str, _Row], book: Book) -> None:
     )
 
 
+def _judge_right_ends(
+    verdict: Verdict,
+    rows: dict[str, _Row],
+    book: Book,
+    losses: Sequence[Loss],
+    declined: set[str],
+) -> None:
+    ended = {
+        one: Ended(end=row.end, attempt=row.attempt)
+        for one, row in rows.items()
+        if row.known and row.state in ENDED
+    }
+    wrong = wrong_ends(
+        ended, book.wishes(), cancelling=book.cancelling, losses=losses, declined=declined
+    )
+    verdict.expect(not wrong, f"{len(wrong)} tasks did not end as is right for them: {wrong[:3]}")
+
+
 def _judge_executions(
     verdict: Verdict,
     book: Book,
     record: Record,
     faults: Sequence[Injected],
-    unanswered: Mapping[str, int],
+    again: Mapping[str, int],
 ) -> None:
+    """``again``: how often coordinators have published a task once more, or may have."""
     wishes: dict[str, Wish] = dict(book.accepted)
     by_number = {wish.number: wish for wish in book.in_doubt.values()}
     unexplained: list[str] = []
@@ -146,7 +198,7 @@ def _judge_executions(
             what = "was told to be not sent" if refused else "is nobody's"
             verdict.problems.append(f"{task_id} was executed and {what}")
             continue
-        unknown = book.doubts[wish.number] + unanswered.get(task_id, 0)
+        unknown = book.doubts[wish.number] + again.get(task_id, 0)
         extra = explained(executions, due=wish.due, unknown=unknown, faults=faults)
         if extra is None:
             unexplained.append(f"{task_id}: {executions}")
@@ -176,7 +228,7 @@ def _judge_crash_loops(
             and fault.began <= row.ended_at
             and fault.ended >= book.first_sent[wish.number]
         ]
-        if len(losses) <= MAX_ATTEMPTS - wish.due:
+        if len(losses) <= wish.max_attempts - wish.due:
             blameless.append(f"{task_id}: {losses}")
     verdict.expect(
         not blameless, f"{len(blameless)} tasks are told to kill agents: {blameless[:3]}"
