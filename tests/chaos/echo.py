@@ -11,6 +11,8 @@ import aiormq
 from aiormq.abc import DeliveredMessage
 
 from coordinator.broker.cancelling import cancel_and_wait
+from coordinator.broker.translation import translated
+from coordinator.errors import Unavailable
 from coordinator.protocol.topology import EVENTS
 
 __all__ = ["Echo"]
@@ -47,9 +49,10 @@ class Echo:
             channel, messages = self._channel, list(self._heard)
             if channel is not None and messages:
                 try:
-                    await self._publish(channel, messages)
+                    with translated("repeating events"):  # the driver's own errors are of any kind
+                        await self._publish(channel, messages)
                     return
-                except aiormq.exceptions.AMQPError:
+                except Unavailable:
                     pass  # the broker went away: on the next connection
             await asyncio.sleep(PAUSE)
 
