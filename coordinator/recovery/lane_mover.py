@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn, Protocol
@@ -56,6 +56,15 @@ PATIENCE = 5.0
 """Seconds to wait while another coordinator moves tasks."""
 
 
+class Published(Protocol):
+    """`registry.untyped_tasks.Published`."""
+
+    @property
+    def lane(self) -> str: ...
+    @property
+    def attempt(self) -> tuple[int, int]: ...
+
+
 class FindsUntyped(Protocol):
     """`registry.untyped_tasks.UntypedTasks`."""
 
@@ -63,7 +72,7 @@ class FindsUntyped(Protocol):
         self, sources: Iterable[Source], task_types: Collection[str]
     ) -> list[Source]: ...
 
-    async def lanes(self, task_ids: Collection[str]) -> dict[str, str]: ...
+    async def published(self, task_ids: Collection[str]) -> Mapping[str, Published]: ...
 
 
 class PublishesInOrder(Protocol):
@@ -132,13 +141,15 @@ class LaneMover:
         if not found:
             return
         async with held(link, MOVING, patience=PATIENCE):
+            # Whoever held the lock until now may have died after a publish that was not stored yet.
+            await self._catch_up()
             for source in found:
                 await relay(link, source.queue, partial(self._send, source))
 
     async def _send(self, came: Source, batch: list[Delivery]) -> list[bool]:
         """Put each message on the queue that it belongs on; which of them may be acknowledged."""
         found = [self._moving(delivery) for delivery in batch]
-        lanes = await self._waiting.lanes([task.task_id for task in found if task is not None])
+        known = await self._waiting.published([task.task_id for task in found if task is not None])
         sending: list[Outgoing] = []
         places: list[int] = []
         opened: set[Source] = set()
@@ -146,8 +157,8 @@ class LaneMover:
             if task is None:
                 again = delivery.message.republished()
                 sending.append(Outgoing(again, WORK, came.key, mandatory=True))
-            elif lanes.get(task.task_id) == task.source.lane:
-                continue  # moved before, by a coordinator that could not acknowledge it any more
+            elif _was_moved(task, known.get(task.task_id)):
+                continue  # by a coordinator that could not acknowledge it any more
             else:
                 if task.source not in opened:
                     await self._open(task.source, task.wanted)
@@ -188,3 +199,14 @@ class LaneMover:
         except TooManyLanes:
             # The limit is for what is submitted; this was accepted while there was room.
             await self._ensure(source, wanted, again=True)
+
+
+def _was_moved(task: TaskMessage, known: Published | None) -> bool:
+    """Whether the lane of the type has this attempt, or a later one. Of an earlier one that says nothing:
+    a coordinator that has not heard of the type yet puts the next attempt here.
+    """
+    return (
+        known is not None
+        and known.lane == task.source.lane
+        and known.attempt >= (task.generation, task.attempt)
+    )

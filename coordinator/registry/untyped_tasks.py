@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 import sqlalchemy as sa
@@ -16,7 +17,16 @@ from .ledger import Ledger
 from .schema import QUEUED
 from .schema import tasks as table
 
-__all__ = ["UntypedTasks"]
+__all__ = ["Published", "UntypedTasks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The newest message of a task that is known."""
+
+    lane: str
+    attempt: tuple[int, int]
+    """Generation and attempt."""
 
 
 class UntypedTasks:
@@ -31,9 +41,9 @@ class UntypedTasks:
             lambda connection: list(_having(connection, sources, task_types))
         )
 
-    async def lanes(self, task_ids: Collection[str]) -> dict[str, str]:
-        """The lane of each task that the ledger has."""
-        return await self._ledger.read(partial(_lanes, task_ids))
+    async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
+        """Where the newest message is of each task that the ledger has."""
+        return await self._ledger.read(partial(_published, task_ids))
 
 
 def _having(
@@ -50,11 +60,14 @@ def _having(
             yield source
 
 
-def _lanes(task_ids: Collection[str], connection: Connection) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _published(task_ids: Collection[str], connection: Connection) -> dict[str, Published]:
+    columns = table.c
+    found: dict[str, Published] = {}
     for ids in chunks(task_ids):
-        query = sa.select(table.c.task_id, table.c.lane).where(
-            table.c.task_id.in_(ids), table.c.lane.is_not(None)
-        )
-        found.update((row.task_id, row.lane) for row in connection.execute(query))
+        query = sa.select(
+            columns.task_id, columns.lane, columns.generation, columns.published
+        ).where(columns.task_id.in_(ids), columns.lane.is_not(None))
+        for row in connection.execute(query):
+            attempt = (row.generation, row.published)
+            found[row.task_id] = Published(lane=row.lane, attempt=attempt)
     return found

@@ -1,0 +1,118 @@
+"""What a coordinator that died at moving tasks left behind, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from coordinator.broker.connection import Connection, Link
+from coordinator.broker.name_lock import held
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.source_book import SourceBook
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.topology import MOVING
+from coordinator.recovery.lane_mover import LaneMover
+from coordinator.registry.ledger import Ledger
+from coordinator.registry.untyped_tasks import Published, UntypedTasks
+from tests.support.broker import Broker
+from tests.support.serving import Service, serving
+
+OPEN = Source("any", Priority.NORMAL)
+OF_TYPE = Source("task:sum", Priority.NORMAL)
+SUM = Requirements(task_type="sum").as_dict()
+
+
+class AsLastCaughtUp:
+    """The ledger as it was when it was caught up with last: as far behind as it may be."""
+
+    def __init__(self, service: Service, ledger: Ledger) -> None:
+        self._wait = service.coordinator.registry._catch_up
+        self._tasks = UntypedTasks(ledger)
+        self._known: dict[str, Published] = {}
+        self.task_ids: list[str] = []
+        self.caught_up = asyncio.Event()
+        self.stands_still = False
+
+    async def catch_up(self) -> None:
+        await self._wait()
+        if not self.stands_still:
+            self._known = await self._tasks.published(self.task_ids)
+        self.caught_up.set()
+
+    async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
+        return await self._tasks.sources(sources, task_types)
+
+    async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
+        return {task_id: self._known[task_id] for task_id in task_ids if task_id in self._known}
+
+
+async def depths(service: Service) -> tuple[int, int]:
+    """What waits without a type, and on the lane of the type."""
+    return await service.broker.depth(OPEN.queue), await service.broker.depth(OF_TYPE.queue)
+
+
+@asynccontextmanager
+async def moving(
+    service: Service, *task_ids: str
+) -> AsyncIterator[tuple[LaneMover, Link, AsLastCaughtUp]]:
+    """One that has heard of the type `sum`; the coordinator itself has not."""
+    book = SourceBook()
+    book.add(OPEN, Requirements())
+    async with (
+        Ledger(f"sqlite:///{service.folder / 'ledger.sqlite3'}") as ledger,
+        Connection(service.broker.url, name="moving") as connection,
+    ):
+        waiting = AsLastCaughtUp(service, ledger)
+        waiting.task_ids += task_ids
+        mover = LaneMover(
+            book=book,
+            types=AnnouncedTypes(["sum"]),
+            waiting=waiting,
+            ensure=service.coordinator.opener.ensure,
+            publisher=service.coordinator.publisher,
+            catch_up=waiting.catch_up,
+        )
+        yield mover, await connection.opened_or_refused(), waiting
+
+
+async def test_what_the_holder_of_the_lock_had_moved_when_it_died_is_not_moved_once_more(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        task_id, data = new_id(), {"task_type": "sum"}
+        await service.submit(task_id=task_id, task_data=data)
+        async with (
+            moving(service, task_id) as (mover, link, waiting),
+            Connection(broker.url, name="dying") as connection,
+        ):
+            dying = await connection.opened_or_refused()
+            async with held(dying, MOVING):
+                looking = asyncio.create_task(mover.look(link))
+                await waiting.caught_up.wait()
+                # Published and confirmed; the message that it came from is not acknowledged any more.
+                await service.submit(
+                    task_id=task_id, task_data=data, requirements=SUM, republished=1
+                )
+            await looking
+        assert await depths(service) == (0, 1)
+
+
+async def test_an_attempt_that_came_after_the_ledger_was_read_is_moved_and_not_dropped(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """From a coordinator that has not heard of the type yet; the attempt before it was on its lane."""
+    async with serving(broker, tmp_path) as service:
+        task_id, data = new_id(), {"task_type": "sum"}
+        await service.submit(task_id=task_id, task_data=data, requirements=SUM)
+        async with moving(service, task_id) as (mover, link, waiting):
+            await waiting.catch_up()
+            waiting.stands_still = True
+            await service.submit(task_id=task_id, task_data=data, attempt=2)
+            await mover.look(link)
+        assert await depths(service) == (0, 2)
+        assert (await service.task(task_id))["lane"] == OF_TYPE.lane
