@@ -72,6 +72,8 @@ class FindsUntyped(Protocol):
         self, sources: Iterable[Source], task_types: Collection[str]
     ) -> list[Source]: ...
 
+    async def announced(self) -> set[str]: ...
+
     async def published(self, task_ids: Collection[str]) -> Mapping[str, Published]: ...
 
 
@@ -129,6 +131,9 @@ class LaneMover:
 
     async def look(self, link: Link) -> None:
         """One round. Raises `Unavailable`."""
+        await self._catch_up()
+        # Of a registration that this process did not hear: between two connections, say.
+        self._types.hear(await self._waiting.announced())
         untyped = [
             source
             for source in self._book.sources()
@@ -136,7 +141,6 @@ class LaneMover:
         ]
         if not self._types.all or not untyped:
             return
-        await self._catch_up()
         found = await self._waiting.sources(untyped, self._types.all)
         if not found:
             return

@@ -41,6 +41,10 @@ class UntypedTasks:
             lambda connection: list(_having(connection, sources, task_types))
         )
 
+    async def announced(self) -> set[str]:
+        """The types that any agent ever announced."""
+        return await self._ledger.announced_types()
+
     async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
         """Where the newest message is of each task that the ledger has."""
         return await self._ledger.read(partial(_published, task_ids))

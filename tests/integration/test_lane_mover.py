@@ -47,6 +47,9 @@ class AsLastCaughtUp:
     async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
         return await self._tasks.sources(sources, task_types)
 
+    async def announced(self) -> set[str]:
+        return await self._tasks.announced()
+
     async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
         return {task_id: self._known[task_id] for task_id in task_ids if task_id in self._known}
 
@@ -58,9 +61,9 @@ async def depths(service: Service) -> tuple[int, int]:
 
 @asynccontextmanager
 async def moving(
-    service: Service, *task_ids: str
+    service: Service, *task_ids: str, types: AnnouncedTypes | None = None
 ) -> AsyncIterator[tuple[LaneMover, Link, AsLastCaughtUp]]:
-    """One that has heard of the type `sum`; the coordinator itself has not."""
+    """One that has heard of the type `sum`, or of ``types``; the coordinator itself has not."""
     book = SourceBook()
     book.add(OPEN, Requirements())
     async with (
@@ -71,7 +74,7 @@ async def moving(
         waiting.task_ids += task_ids
         mover = LaneMover(
             book=book,
-            types=AnnouncedTypes(["sum"]),
+            types=types or AnnouncedTypes(["sum"]),
             waiting=waiting,
             ensure=service.coordinator.opener.ensure,
             publisher=service.coordinator.publisher,
@@ -116,3 +119,16 @@ async def test_an_attempt_that_came_after_the_ledger_was_read_is_moved_and_not_d
             await mover.look(link)
         assert await depths(service) == (0, 2)
         assert (await service.task(task_id))["lane"] == OF_TYPE.lane
+
+
+async def test_a_type_that_was_announced_while_a_coordinator_did_not_hear_is_read_from_the_ledger(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        types = AnnouncedTypes()
+        async with moving(service, types=types) as (mover, link, _):
+            told = {"agent_id": "ada", "agent_type": "worker", "task_types": ["sum"]}
+            await service.post("/agents/register", **told)
+            assert "sum" not in types
+            await mover.look(link)
+        assert types.fresh == {"sum"}
