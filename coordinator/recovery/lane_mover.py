@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn, Protocol
 
@@ -49,20 +50,15 @@ LOOK_EVERY = 60.0
 """Seconds between two looks while nothing is announced: an agent that was lost may have returned a task
 to the queue that it was taken from, and a coordinator of an older version knows no types."""
 
+LONGEST_PAUSE = 3600.0
+"""Seconds between two looks at a queue that was read to its end in vain, doubled each time: each sends all
+that waits there once more."""
+
 AGAIN = 1.0
 """Seconds before what could not be moved is tried again."""
 
 PATIENCE = 5.0
 """Seconds to wait while another coordinator moves tasks."""
-
-
-class Published(Protocol):
-    """`registry.untyped_tasks.Published`."""
-
-    @property
-    def lane(self) -> str: ...
-    @property
-    def attempt(self) -> tuple[int, int]: ...
 
 
 class FindsUntyped(Protocol):
@@ -74,7 +70,7 @@ class FindsUntyped(Protocol):
 
     async def announced(self) -> set[str]: ...
 
-    async def published(self, task_ids: Collection[str]) -> Mapping[str, Published]: ...
+    async def messages(self, task_ids: Collection[str]) -> Mapping[str, Collection[str]]: ...
 
 
 class PublishesInOrder(Protocol):
@@ -83,6 +79,16 @@ class PublishesInOrder(Protocol):
     async def publish_all(
         self, messages: Sequence[Outgoing]
     ) -> Sequence[CoordinatorError | None]: ...
+
+
+@dataclass(slots=True)
+class _Passed:
+    """What became of the messages of a queue."""
+
+    moved: int = 0
+    """Sent to the lane of their type."""
+    refused: int = 0
+    """Not confirmed, and so still there."""
 
 
 class LaneMover:
@@ -99,6 +105,7 @@ class LaneMover:
         ensure: Reopen,
         publisher: PublishesInOrder,
         catch_up: Callable[[], Awaitable[None]],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book = book
         self._types = types
@@ -106,14 +113,20 @@ class LaneMover:
         self._ensure = ensure
         self._publisher = publisher
         self._catch_up = catch_up
+        self._monotonic = monotonic
+        self._fruitless: dict[Source, tuple[float, float]] = {}
+        """Until when each queue is left alone, and for how long that is."""
 
     async def session(self, link: Link) -> NoReturn:
         while link.open:
             fresh = self._types.fresh
+            if fresh:
+                self._fruitless.clear()
             done = await self._try(link)
             # Whether or not all could be moved: order is lost then, and no task.
             self._types.settle(fresh)
             if fresh:
+                self._fruitless.clear()
                 done = await self._try(link) and done
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_EVERY if done else AGAIN):
@@ -122,15 +135,14 @@ class LaneMover:
 
     async def _try(self, link: Link) -> bool:
         try:
-            await self.look(link)
+            return await self.look(link)
         except (Unavailable, OperatorError) as exc:
             if link.open:
                 logger.info("tasks are not moved to their lanes now", extra={"why": str(exc)})
             return False
-        return True
 
-    async def look(self, link: Link) -> None:
-        """One round. Raises `Unavailable`."""
+    async def look(self, link: Link) -> bool:
+        """One round; whether all went where it belongs. Raises `Unavailable`."""
         await self._catch_up()
         # Of a registration that this process did not hear: between two connections, say.
         self._types.hear(await self._waiting.announced())
@@ -140,56 +152,82 @@ class LaneMover:
             if self._book.requirements(source).task_type is None
         ]
         if not self._types.all or not untyped:
-            return
-        found = await self._waiting.sources(untyped, self._types.all)
+            return True
+        found = [
+            source
+            for source in await self._waiting.sources(untyped, self._types.all)
+            if self._is_due(source)
+        ]
         if not found:
-            return
+            return True
         async with held(link, MOVING, patience=PATIENCE):
             # Whoever held the lock until now may have died after a publish that was not stored yet.
             await self._catch_up()
-            for source in found:
-                await relay(link, source.queue, partial(self._send, source))
+            return all([await self._empty(link, source) for source in found])
 
-    async def _send(self, came: Source, batch: list[Delivery]) -> list[bool]:
+    async def _empty(self, link: Link, source: Source) -> bool:
+        passed = _Passed()
+        await relay(link, source.queue, partial(self._send, source, passed))
+        if passed.moved or passed.refused:
+            self._fruitless.pop(source, None)
+        else:  # what the ledger has there is in an agent's hands, say
+            _, pause = self._fruitless.get(source, (0.0, 0.0))
+            pause = min(max(LOOK_EVERY, 2 * pause), LONGEST_PAUSE)
+            self._fruitless[source] = self._monotonic() + pause, pause
+        if passed.moved:
+            logger.info(
+                "moved tasks to the lane of their type",
+                extra={"queue": source.queue, "moved": passed.moved},
+            )
+        return not passed.refused
+
+    def _is_due(self, source: Source) -> bool:
+        until, _ = self._fruitless.get(source, (0.0, 0.0))
+        return self._monotonic() >= until
+
+    async def _send(self, came: Source, passed: _Passed, batch: list[Delivery]) -> list[bool]:
         """Put each message on the queue that it belongs on; which of them may be acknowledged."""
-        found = [self._moving(delivery) for delivery in batch]
-        known = await self._waiting.published([task.task_id for task in found if task is not None])
+        found = [self._again(delivery) for delivery in batch]
+        known = await self._waiting.messages([task.task_id for task in found if task is not None])
         sending: list[Outgoing] = []
         places: list[int] = []
         opened: set[Source] = set()
         for place, (delivery, task) in enumerate(zip(batch, found, strict=True)):
-            if task is None:
-                again = delivery.message.republished()
-                sending.append(Outgoing(again, WORK, came.key, mandatory=True))
-            elif _was_moved(task, known.get(task.task_id)):
-                continue  # by a coordinator that could not acknowledge it any more
-            else:
+            messages = () if task is None else known.get(task.task_id, ())
+            if task is not None and task.message_id in messages:
+                continue  # sent before, by a coordinator that could not acknowledge it any more
+            if task is not None and task.wanted.task_type is not None:
                 if task.source not in opened:
                     await self._open(task.source, task.wanted)
                     opened.add(task.source)
                 sending.append(Outgoing(task.to_message(), TASKS, task.source.key))
+                passed.moved += 1
+            elif task is not None and messages:
+                # Through the log: else it looks overtaken by what was submitted meanwhile.
+                sending.append(Outgoing(task.to_message(), TASKS, came.key))
+            else:  # no task, or one that the ledger does not have, or has forgotten
+                again = delivery.message.republished()
+                sending.append(Outgoing(again, WORK, came.key, mandatory=True))
             places.append(place)
         gone = [True] * len(batch)
         ended = await self._publisher.publish_all(sending)
         for place, error in zip(places, ended, strict=True):
             gone[place] = error is None
-        logger.info(
-            "moved tasks to the lane of their type",
-            extra={"queue": came.queue, "moved": sum(task is not None for task in found)},
-        )
+        passed.refused += gone.count(False)
         return gone
 
-    def _moving(self, delivery: Delivery) -> TaskMessage | None:
-        """The message that is sent to the lane of its type; None for one that stays where it is."""
+    def _again(self, delivery: Delivery) -> TaskMessage | None:
+        """The message as it is sent again, to the lane of its type if that was announced; None where it
+        is no task.
+        """
         if delivery.message.type != TASK_TYPE:
             return None
         try:
             task = TaskMessage.from_message(delivery.message)
         except MalformedMessage:
             return None
-        if task.task_type not in self._types:
-            return None
-        wanted = replace(task.wanted, task_type=task.task_type)
+        announced = task.task_type if task.task_type in self._types else None
+        wanted = replace(task.wanted, task_type=announced)
         return task.model_copy(
             update={
                 "requirements": wanted.as_dict(),
@@ -203,14 +241,3 @@ class LaneMover:
         except TooManyLanes:
             # The limit is for what is submitted; this was accepted while there was room.
             await self._ensure(source, wanted, again=True)
-
-
-def _was_moved(task: TaskMessage, known: Published | None) -> bool:
-    """Whether the lane of the type has this attempt, or a later one. Of an earlier one that says nothing:
-    a coordinator that has not heard of the type yet puts the next attempt here.
-    """
-    return (
-        known is not None
-        and known.lane == task.source.lane
-        and known.attempt >= (task.generation, task.attempt)
-    )

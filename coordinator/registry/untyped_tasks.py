@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
+from coordinator.protocol.events import TaskSubmitted
 from coordinator.protocol.lanes import Source
 
+from . import schema
 from .event_rows import chunks
 from .ledger import Ledger
 from .schema import QUEUED
 from .schema import tasks as table
 
-__all__ = ["Published", "UntypedTasks"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """The newest message of a task that is known."""
-
-    lane: str
-    attempt: tuple[int, int]
-    """Generation and attempt."""
+__all__ = ["UntypedTasks"]
 
 
 class UntypedTasks:
@@ -45,9 +37,9 @@ class UntypedTasks:
         """The types that any agent ever announced."""
         return await self._ledger.announced_types()
 
-    async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
-        """Where the newest message is of each task that the ledger has."""
-        return await self._ledger.read(partial(_published, task_ids))
+    async def messages(self, task_ids: Collection[str]) -> dict[str, set[str]]:
+        """The ids of the messages of each task that the ledger has."""
+        return await self._ledger.read(partial(_messages, task_ids))
 
 
 def _having(
@@ -64,14 +56,13 @@ def _having(
             yield source
 
 
-def _published(task_ids: Collection[str], connection: Connection) -> dict[str, Published]:
-    columns = table.c
-    found: dict[str, Published] = {}
+def _messages(task_ids: Collection[str], connection: Connection) -> dict[str, set[str]]:
+    events = schema.events.c
+    found: dict[str, set[str]] = {}
     for ids in chunks(task_ids):
-        query = sa.select(
-            columns.task_id, columns.lane, columns.generation, columns.published
-        ).where(columns.task_id.in_(ids), columns.lane.is_not(None))
+        query = sa.select(events.subject, events.id).where(
+            events.subject.in_(ids), events.type == TaskSubmitted.TYPE
+        )
         for row in connection.execute(query):
-            attempt = (row.generation, row.published)
-            found[row.task_id] = Published(lane=row.lane, attempt=attempt)
+            found.setdefault(row.subject, set()).add(row.id)
     return found

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from consumers import Task
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.name_lock import held
 from coordinator.domain.announced_types import AnnouncedTypes
@@ -18,7 +22,8 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import MOVING
 from coordinator.recovery.lane_mover import LaneMover
 from coordinator.registry.ledger import Ledger
-from coordinator.registry.untyped_tasks import Published, UntypedTasks
+from coordinator.registry.overtaken import OvertakenTasks
+from coordinator.registry.untyped_tasks import UntypedTasks
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 
@@ -33,15 +38,18 @@ class AsLastCaughtUp:
     def __init__(self, service: Service, ledger: Ledger) -> None:
         self._wait = service.coordinator.registry._catch_up
         self._tasks = UntypedTasks(ledger)
-        self._known: dict[str, Published] = {}
+        self._known: dict[str, set[str]] = {}
         self.task_ids: list[str] = []
         self.caught_up = asyncio.Event()
         self.stands_still = False
+        self.asked = 0
+        """How many batches were looked up."""
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def catch_up(self) -> None:
         await self._wait()
         if not self.stands_still:
-            self._known = await self._tasks.published(self.task_ids)
+            self._known = await self._tasks.messages(self.task_ids)
         self.caught_up.set()
 
     async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
@@ -50,7 +58,11 @@ class AsLastCaughtUp:
     async def announced(self) -> set[str]:
         return await self._tasks.announced()
 
-    async def published(self, task_ids: Collection[str]) -> dict[str, Published]:
+    async def messages(self, task_ids: Collection[str]) -> dict[str, set[str]]:
+        self.asked += 1
+        if self.meanwhile is not None:
+            await self.meanwhile()
+            return await self._tasks.messages(task_ids)
         return {task_id: self._known[task_id] for task_id in task_ids if task_id in self._known}
 
 
@@ -83,12 +95,23 @@ async def moving(
         yield mover, await connection.opened_or_refused(), waiting
 
 
-async def test_what_the_holder_of_the_lock_had_moved_when_it_died_is_not_moved_once_more(
-    broker: Broker, tmp_path: Path
+@pytest.mark.parametrize(
+    ("data", "asked", "left"),
+    [({"task_type": "sum"}, SUM, (0, 1)), ({}, {}, (1, 1))],
+    ids=["moved", "put at the end"],
+)
+async def test_what_the_holder_of_the_lock_had_sent_when_it_died_is_not_sent_once_more(
+    broker: Broker,
+    tmp_path: Path,
+    data: dict[str, Any],
+    asked: dict[str, Any],
+    left: tuple[int, int],
 ) -> None:
     async with serving(broker, tmp_path) as service:
-        task_id, data = new_id(), {"task_type": "sum"}
+        task_id = new_id()
         await service.submit(task_id=task_id, task_data=data)
+        if not data:
+            await service.submit(task_data={"task_type": "sum"})
         async with (
             moving(service, task_id) as (mover, link, waiting),
             Connection(broker.url, name="dying") as connection,
@@ -99,10 +122,62 @@ async def test_what_the_holder_of_the_lock_had_moved_when_it_died_is_not_moved_o
                 await waiting.caught_up.wait()
                 # Published and confirmed; the message that it came from is not acknowledged any more.
                 await service.submit(
-                    task_id=task_id, task_data=data, requirements=SUM, republished=1
+                    task_id=task_id, task_data=data, requirements=asked, republished=1
                 )
             await looking
-        assert await depths(service) == (0, 1)
+        assert await depths(service) == left
+
+
+async def test_what_stays_behind_what_came_meanwhile_does_not_look_as_if_it_were_missing(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        stays = (await service.post("/tasks/submit", task_data={}))["task_id"]
+        await service.post("/tasks/submit", task_data={"task_type": "sum"})
+        later: list[str] = []
+
+        async def meanwhile() -> None:
+            later.append((await service.post("/tasks/submit", task_data={}))["task_id"])
+
+        async with moving(service) as (mover, link, waiting):
+            waiting.meanwhile = meanwhile
+            assert await mover.look(link)
+        agent, end = service.agent("ada"), asyncio.Event()
+
+        @agent.default
+        async def work(_: Task) -> None:
+            await end.wait()
+
+        async with agent.running():
+            await service.becomes(later[0], "running")
+            assert (await service.task(stays))["state"] == "queued"
+            async with Ledger(f"sqlite:///{service.folder / 'ledger.sqlite3'}") as ledger:
+                assert await OvertakenTasks(ledger).look() == []
+            end.set()
+            await service.ends(stays)
+
+
+async def test_a_queue_that_was_read_in_vain_is_left_alone_for_a_while(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """What the ledger has there is in hand; all that waits would be sent again each time."""
+    async with serving(broker, tmp_path) as service:
+        agent, end = service.agent("ada", slots=1), asyncio.Event()
+
+        @agent.default
+        async def work(_: Task) -> None:
+            await end.wait()
+
+        async with agent.running(), moving(service) as (mover, link, waiting):
+            in_hand = (await service.post("/tasks/submit", task_data={"task_type": "sum"}))[
+                "task_id"
+            ]
+            await service.becomes(in_hand, "running")
+            await service.post("/tasks/submit", task_data={})
+            for _ in range(3):
+                assert await mover.look(link)
+            assert waiting.asked == 1
+            end.set()
 
 
 async def test_an_attempt_that_came_after_the_ledger_was_read_is_moved_and_not_dropped(
