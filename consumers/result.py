@@ -147,7 +147,7 @@ def _refuse_running(value: Any, place: str) -> None:
     kind = type(value)
     if inspect.isasyncgen(value) or hasattr(kind, "__next__") or hasattr(kind, "__anext__"):
         raise NotJson(
-            f"a {class_name(value)} would compute only while it is told",
+            f"this {class_name(value)} would compute only while it is told",
             "return a list; to tell of steps, call task.progress",
             place=place,
         )

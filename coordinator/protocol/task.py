@@ -67,7 +67,8 @@ class TaskMessage(BaseModel):
     previous_progress: Any = None
     """The last progress that the attempt before this one reported."""
     republished: int | None = Field(default=None, ge=1)
-    """How often the message was put on its queue again, because it was found missing there."""
+    """How often the message was put on a queue again: it was found missing, or given back, or what waited
+    was moved to the lane of its type."""
     traceparent: str | None = None
     """The W3C trace context of whoever submitted the task; in the message's headers, too."""
     task_token: str

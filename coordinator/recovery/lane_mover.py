@@ -4,9 +4,9 @@
                                                          ─▶ what came meanwhile is moved
 
 A queue cannot be searched: it is read to its end, and each message is published again before it is
-acknowledged, to the lane of its type or to the end of the queue that it came from. A coordinator that
-dies between leaves a task on two queues at most: the ledger knows its lane, and the next one drops the
-older message. The decision: docs/decisions/0014.
+acknowledged, to the lane of its type or to the end of the queue that it came from. Each has a number of
+its own in the log (`republished`). Where a coordinator dies between, the next one finds in the ledger the
+message that it would send, and drops the older one. The decision: docs/decisions/0014.
 """
 
 from __future__ import annotations
