@@ -26,6 +26,7 @@ from coordinator.registry.overtaken import OvertakenTasks
 from coordinator.registry.untyped_tasks import UntypedTasks
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
+from tests.support.waiting import eventually
 
 OPEN = Source("any", Priority.NORMAL)
 OF_TYPE = Source("task:sum", Priority.NORMAL)
@@ -193,7 +194,11 @@ async def test_an_attempt_that_came_after_the_ledger_was_read_is_moved_and_not_d
             await service.submit(task_id=task_id, task_data=data, attempt=2)
             await mover.look(link)
         assert await depths(service) == (0, 2)
-        assert (await service.task(task_id))["lane"] == OF_TYPE.lane
+
+        async def known() -> bool:
+            return bool((await service.task(task_id))["lane"] == OF_TYPE.lane)
+
+        await eventually(known)
 
 
 async def test_a_type_that_was_announced_while_a_coordinator_did_not_hear_is_read_from_the_ledger(
