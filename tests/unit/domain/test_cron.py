@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.domain.cron import MOST_MISSED, Missed, check_cron, due_now, next_tick
+from coordinator.domain.cron import MOST_MISSED, Missed, check_cron, due_now, last_tick, next_tick
 from coordinator.errors import InvalidRequest
 
 
@@ -36,22 +36,59 @@ def test_the_next_tick_is_in_the_schedules_own_time_zone(
 
 
 @pytest.mark.parametrize(
-    ("cron", "timezone", "sentence"),
+    ("cron", "sentence"),
     [
-        ("often", "UTC", "cannot be read"),
-        ("99 * * * *", "UTC", "cannot be read"),
-        ("", "UTC", "cannot be read"),
-        ("0 0 31 2 *", "UTC", "cannot be read|never comes"),
-        ("* * * * *", "Vienna", "timezone 'Vienna' is not known"),
-        ("* * * * *", "../etc/passwd", "is not known"),
-        ("* * * * *", "", "is not known"),
+        ("often", "'often' has one field: write five"),
+        ("", "'' has 0 fields: write five"),
+        ("* * * *", "has 4 fields: write five"),
+        ("* * * * * * *", "has 7 fields: write five .* or six with seconds in front"),
+        ("@daily", "is a nickname, which is not read here: write '0 0 \\* \\* \\*'"),
+        ("@Hourly", "is a nickname, which is not read here: write '0 \\* \\* \\* \\*'"),
+        ("@reboot", "is a nickname, which is not read here: write the times as five fields"),
+        ("99 * * * *", "cannot be read: minute '99' must be '\\*' or 0 to 59"),
+        ("60 * * * * *", "cannot be read: second '60' must be '\\*' or 0 to 59"),
+        ("0 24 * * *", "cannot be read: hour '24' must be '\\*' or 0 to 23"),
+        ("0 0 15W * *", "cannot be read: day of month '15W' must be"),
+        ("0 0 * 13 *", "cannot be read: month '13' must be '\\*' or 1 to 12, or JAN to DEC"),
+        ("0 0 * * FRI-MON", "day of week 'FRI-MON' must be .* in ranges upwards"),
+        ("*/0 * * * *", "cannot be read: minute '\\*/0' must be"),
+        ("0 0 ? * 1", "day of month '\\?' is of another cron: write '\\*' for every one"),
+        ("0 0 31 2 *", "'0 0 31 2 \\*' never comes: no month '2' has a day '31'"),
+        ("0 0 0 31 4,6 *", "never comes: no month '4,6' has a day '31'"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_a_sentence(
-    cron: str, timezone: str, sentence: str
-) -> None:
-    with pytest.raises(InvalidRequest, match=sentence):
-        check_cron(cron, timezone)
+def test_a_cron_that_cannot_be_is_refused_for_its_own_reason(cron: str, sentence: str) -> None:
+    with pytest.raises(InvalidRequest, match=sentence) as refused:
+        check_cron(cron, "UTC")
+    assert refused.value.field == "cron"
+
+
+@pytest.mark.parametrize(
+    "timezone",
+    [
+        *("Vienna", "../etc/passwd", "", "Europe", "europe/vienna", "a\x00b", "tzdata.zi"),
+        *("localtime", "Factory", "posixrules", "posix/Europe/Vienna", "right/Europe/Vienna"),
+    ],
+)
+def test_a_zone_that_not_every_machine_has_is_refused(timezone: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not known: write a name such as") as refused:
+        check_cron("* * * * *", timezone)
+    assert refused.value.field == "timezone"
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Vienna", "GMT0", "Asia/Calcutta", "Etc/GMT+5"])
+def test_zones_of_the_list_are_taken_by_their_older_names_too(timezone: str) -> None:
+    check_cron("* * * * *", timezone)
+
+
+@given(st.text(alphabet="0123456789*/,-?@LW# MONday", max_size=30))
+def test_any_text_is_an_expression_or_refused_with_a_sentence(cron: str) -> None:
+    try:
+        check_cron(cron, "UTC")
+    except InvalidRequest as exc:
+        assert str(exc).startswith(f"cron {cron!r} ")  # noqa: PT017
+    else:
+        assert next_tick(cron, "UTC", FIRST) is not None
 
 
 FIRST = utc("2026-01-01T00:00:00")
@@ -80,6 +117,22 @@ def test_all_missed_ticks_are_the_latest_hundred_at_most() -> None:
     found = due_now("* * * * *", "UTC", FIRST, FIRST + timedelta(days=30), Missed.ALL, grace=60)
     assert len(found) == MOST_MISSED
     assert found[-1] == FIRST + timedelta(days=30)
+
+
+@pytest.mark.parametrize("missed", Missed)
+@pytest.mark.parametrize("cron", ["* * * * * *", "* * * * *", "* * 1 * * *"])
+def test_what_is_looked_at_does_not_grow_with_the_time_away(
+    cron: str, missed: Missed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[datetime] = []
+
+    def looks(cron: str, timezone: str, until: datetime) -> datetime | None:
+        looked.append(until)
+        return last_tick(cron, timezone, until)
+
+    monkeypatch.setattr("coordinator.domain.cron.last_tick", looks)
+    due_now(cron, "Europe/Vienna", FIRST, FIRST + timedelta(days=3000), missed, grace=60)
+    assert len(looked) <= MOST_MISSED
 
 
 @given(st.integers(0, 100_000), st.sampled_from(Missed))
