@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from coordinator.errors import (
@@ -160,10 +161,17 @@ def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:
     elif status == 500:
         logger.error("an unexpected error", exc_info=exc, extra={"endpoint": endpoint})
         prefix = UNEXPECTED.get(endpoint, "Internal error")
-        body["detail"] = f"{prefix}: {str(exc) or type(exc).__name__}"
+        body["detail"] = f"{prefix}: {_unexpected(exc)}"
     if status == 404:
         body |= {"status": "error", "message": body["detail"], "timestamp": timestamp()}
     return status, body
+
+
+def _unexpected(exc: Exception) -> str:
+    """A model of the inside that refuses a value speaks of what no caller knows."""
+    if isinstance(exc, ValidationError):
+        return "something inside is not of its shape; the log of the coordinator says what"
+    return str(exc) or type(exc).__name__
 
 
 def _explain_503(exc: Exception, endpoint: str, body: dict[str, Any]) -> None:

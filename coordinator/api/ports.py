@@ -55,7 +55,7 @@ class Submits(Protocol):
 
     async def submit(self, command: SubmitTask) -> Accepted: ...
 
-    async def check_size(self, command: SubmitTask) -> None:
+    async def check(self, command: SubmitTask) -> None:
         """Raises `PayloadTooLarge` where it is known that the broker would not take it."""
         ...
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.domain.cron import Missed
-from coordinator.errors import InvalidRequest
+from coordinator.errors import InvalidPriority, InvalidRequest
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.task import describe
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.submission.making import SubmitTask
 
@@ -20,7 +21,7 @@ from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .rendering import Answer, iso, timestamp
 from .schemas import SubmitTaskBody
-from .services import Wired
+from .services import Services, Wired
 from .submissions import command
 from .unknown_keys import unknown_keys_of, with_warnings
 
@@ -109,7 +110,7 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
     time to a second and a half. A `warning` names keys of the request that are unknown and were
     ignored.
     """
-    await wired.submitter.check_size(_checked(body.task))
+    await _check_task(body.task, wired)
     try:
         missed = Missed(body.missed)
     except ValueError:
@@ -202,18 +203,35 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 
 
 def run_of(task: dict[str, Any]) -> SubmitTask:
-    """What is submitted at a tick."""
-    return command(SubmitTaskBody.model_validate(task), None)
+    """What is submitted at a tick. Raises `InvalidRequest` where it can no longer be read."""
+    try:
+        return command(SubmitTaskBody.model_validate(task), None)
+    except ValidationError as exc:
+        raise InvalidRequest(f"The task cannot be read: {describe(exc)}") from exc
 
 
-def _checked(body: SubmitTaskBody) -> SubmitTask:
-    """What would be refused at every tick is refused now."""
+async def _check_task(body: SubmitTaskBody, wired: Services) -> None:
+    """What would be refused at every tick is refused now, by what would refuse it then."""
     if "task_id" in body.task_data:
         raise InvalidRequest(
             "task.task_data.task_id cannot be given: each run has an id of its own",
             field="task.task_data.task_id",
         )
-    return command(body, None)
+    for name, instead in (("not_before", "delay_seconds"), ("expires_at", "expires_in_seconds")):
+        if getattr(body, name) is not None:
+            raise InvalidRequest(
+                f"task.{name} would be the same for each run: write {instead}, which counts from its"
+                " tick",
+                field=f"task.{name}",
+            )
+    try:
+        await wired.submitter.check(command(body, None))
+    except InvalidPriority:
+        raise
+    except InvalidRequest as exc:
+        field = f"task.{exc.field}" if exc.field else "task"
+        message = str(exc).replace(exc.field, field, 1) if exc.field else f"task: {exc}"
+        raise InvalidRequest(message, field=field) from exc
 
 
 def _answer(schedule: Schedule, warning: str | None = None) -> Answer:

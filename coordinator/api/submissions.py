@@ -70,7 +70,8 @@ def _options(body: SubmitTaskBody) -> Options:
     backoff = body.backoff
     return Options(
         max_attempts=body.max_attempts,
-        backoff=None if backoff is None else Backoff(**backoff.model_dump()),
+        # Not validated here: `submission.options` checks it, as all values, with a sentence for each.
+        backoff=None if backoff is None else Backoff.model_construct(**backoff.model_dump()),
         progress_timeout_seconds=body.progress_timeout_seconds,
         delay_seconds=body.delay_seconds,
         not_before=instant(body.not_before, "not_before"),

@@ -38,6 +38,14 @@ class Submitter:
         self._one_at_a_time = one_at_a_time
         self._admit = admit
 
+    async def check(self, command: SubmitTask) -> None:
+        """Raise what `submit` would raise for this command, whenever it is tried: for one that is to be
+        submitted later, and again and again. What the broker would take is not asked while it is away.
+        """
+        _, _, sending = self._made(command, self._maker.check(command))
+        with contextlib.suppress(Unavailable):
+            await self._publisher.check_size(len(sending.message.body))
+
     async def submit(self, command: SubmitTask) -> Accepted:
         """Accept the task or say why not.
 
@@ -55,17 +63,8 @@ class Submitter:
                 return await self._publish(command, task_id)
             return self._maker.answer_again(command, known)
 
-    async def check_size(self, command: SubmitTask) -> None:
-        """Raise `PayloadTooLarge` where the broker would not take it; nothing where that is not known."""
-        task = self._maker.task(command, self._maker.check(command))
-        size = len(outgoing(task, task.source).message.body)
-        with contextlib.suppress(Unavailable):
-            await self._publisher.check_size(size)
-
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
-        task = self._maker.task(command, task_id)
-        source = task.source
-        sending = outgoing(task, source)
+        task, source, sending = self._made(command, task_id)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
         await self._ensure(source, task.wanted)
@@ -75,6 +74,11 @@ class Submitter:
             raise OutcomeUnknown(str(exc), task_id=task_id) from exc
         self._tasks.note_submitted(task)
         return Accepted.of(task)
+
+    def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, Source, Outgoing]:
+        task = self._maker.task(command, task_id)
+        source = task.source
+        return task, source, outgoing(task, source)
 
     async def _publish_confirmed(self, sending: Outgoing) -> None:
         """Once more after a definite no, since nothing was stored then; never after silence."""

@@ -226,7 +226,7 @@ class Fakes:
         self.submitted.append(command)
         return Accepted(task_id="task-1", priority=command.priority, submitted_at=NOW)
 
-    async def check_size(self, command: SubmitTask) -> None:
+    async def check(self, command: SubmitTask) -> None:
         """Large enough for the broker that the fakes stand for."""
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:

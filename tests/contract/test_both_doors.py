@@ -1,0 +1,198 @@
+"""What a task may be is the same at every door: submitted alone, in a batch, and by a schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Collection
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.errors import TaskNotFound
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task import TaskMessage
+from coordinator.submission.batch import BatchSubmitter
+from coordinator.submission.making import TaskMaker
+from coordinator.submission.one_at_a_time import OneAtATime
+from coordinator.submission.submitter import Submitter
+
+from .fakes import Fakes, over
+
+
+class Broker:
+    """Takes everything, and knows no task."""
+
+    def deadline(self) -> float:
+        return math.inf
+
+    async def check_size(self, size: int) -> None: ...
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        TaskMessage.from_message(message)
+
+    async def publish_all(self, messages: Collection[Any], *, deadline: float) -> list[None]:
+        return [None] * len(messages)
+
+    async def ensure(self, source: Source, requirements: Requirements) -> None: ...
+
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
+        raise TaskNotFound(task_id)
+
+    async def submissions(self, task_ids: object, *, certain: bool = False) -> dict[str, Any]:
+        return {}
+
+    def note_submitted(self, task: TaskMessage) -> None: ...
+
+
+@cache
+def doors() -> Any:
+    broker = Broker()
+    given: dict[str, Any] = {
+        "publisher": broker,
+        "ensure": broker.ensure,
+        "tasks": broker,
+        "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
+        "one_at_a_time": OneAtATime(),
+    }
+    submitter = Submitter(**given)
+    return Fakes().app(submitter=submitter, batches=BatchSubmitter(**given))
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with over(doors()) as client:
+        yield client
+
+
+async def knock(client: httpx.AsyncClient, task: dict[str, Any]) -> list[tuple[int, Any, str]]:
+    """Status, first field and sentence at each door, in the words of the task."""
+    alone = await client.post("/tasks/submit", json=task)
+    batch = await client.post("/tasks/submit/batch", json={"tasks": [task]})
+    (told,) = batch.json()["results"]
+    schedule = await client.post("/schedules", json={"cron": "* * * * *", "task": task})
+    bodies = [
+        (alone.status_code, alone.json()),
+        (told.get("error", {}).get("status_code", 200), told.get("error", {})),
+        (schedule.status_code, schedule.json()),
+    ]
+    return [
+        (
+            status,
+            body.get("errors", [{}])[0].get("field", "").removeprefix("task."),
+            body.get("detail", "").replace("task.", "", 1),
+        )
+        for status, body in bodies
+    ]
+
+
+LONG = "x" * 129
+
+REFUSED: list[tuple[dict[str, Any], str, str]] = [
+    ({"timeout_seconds": -1}, "timeout_seconds", "timeout_seconds must be more than 0"),
+    ({"timeout_seconds": 0}, "timeout_seconds", "timeout_seconds must be more than 0"),
+    ({"timeout_seconds": 604801}, "timeout_seconds", "and at most 604800"),
+    ({"progress_timeout_seconds": -1}, "progress_timeout_seconds", "must be more than 0"),
+    ({"max_attempts": 0}, "max_attempts", "max_attempts must be from 1 to 100"),
+    ({"max_attempts": 101}, "max_attempts", "max_attempts must be from 1 to 100"),
+    ({"backoff": {"factor": 0.5}}, "backoff.factor", "backoff.factor must be from 1 to 100"),
+    ({"backoff": {"first_seconds": -1}}, "backoff.first_seconds", "must be 0 or more"),
+    ({"backoff": {"longest_seconds": -1}}, "backoff.longest_seconds", "must be 0 or more"),
+    ({"backoff": {"factor": 1e9}}, "backoff.factor", "backoff.factor must be from 1 to 100"),
+    ({"delay_seconds": -1}, "delay_seconds", "delay_seconds must be 0 or more"),
+    ({"delay_seconds": 1e9}, "delay_seconds", "and at most 31622400"),
+    ({"expires_in_seconds": 0}, "expires_in_seconds", "must be more than 0"),
+    (
+        {"expires_in_seconds": 5, "delay_seconds": 9},
+        "expires_in_seconds",
+        "is before the task's time comes: the task could never start",
+    ),
+    (
+        {"requirements": {"capabilities": [""]}},
+        "requirements.capabilities",
+        "Each of requirements.capabilities must have 1 to 128 characters",
+    ),
+    ({"requirements": {"services": ["\n"]}}, "requirements.services", "printable"),
+    ({"requirements": {"agent_type": LONG}}, "requirements.agent_type", "1 to 128 characters"),
+    ({"requirements": {"agent_id": LONG}}, "requirements.agent_id", "1 to 128 characters"),
+    (
+        {"requirements": {"capabilities": [str(n) for n in range(33)]}},
+        "requirements.capabilities",
+        "has 33 entries; at most 32",
+    ),
+    ({"metadata": {"big": 2**1024}}, "metadata", "metadata"),
+]
+
+
+@pytest.mark.parametrize(("change", "field", "sentence"), REFUSED)
+async def test_every_door_refuses_it_with_its_path_and_the_same_sentence(
+    client: httpx.AsyncClient, change: dict[str, Any], field: str, sentence: str
+) -> None:
+    alone, batch, schedule = await knock(client, {"task_data": {"task_type": "no-op"}} | change)
+    assert alone[:2] == (422, field)
+    assert sentence in alone[2]
+    assert batch == alone
+    assert schedule == alone
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"not_before": "2030-01-01T00:00:00Z"}, "task.not_before would be the same for each run"),
+        ({"expires_at": "2030-01-01T00:00:00Z"}, "task.expires_at would be the same for each run"),
+        ({"not_before": "tomorrow"}, "task.not_before would be the same for each run"),
+    ],
+)
+async def test_a_schedule_has_no_instants_that_do_not_recur(
+    client: httpx.AsyncClient, change: dict[str, Any], sentence: str
+) -> None:
+    body = {"cron": "* * * * *", "task": {"task_data": {}} | change}
+    answer = await client.post("/schedules", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(sentence)
+
+
+numbers = (
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans()
+)
+words = st.none() | st.text(max_size=140)
+tasks = st.fixed_dictionaries(
+    {"task_data": st.dictionaries(st.sampled_from(["task_type", "a"]), words)},
+    optional={
+        "timeout_seconds": numbers,
+        "progress_timeout_seconds": numbers,
+        "max_attempts": numbers,
+        "delay_seconds": numbers,
+        "expires_in_seconds": numbers,
+        "priority": st.sampled_from(["low", None, "HIGH", "soon"]),
+        "backoff": st.dictionaries(
+            st.sampled_from(["first_seconds", "factor", "longest_seconds"]), numbers
+        ),
+        "requirements": st.fixed_dictionaries(
+            {}, optional={"capabilities": st.lists(words), "agent_type": words, "agent_id": words}
+        ),
+        "metadata": st.none() | st.dictionaries(words.filter(bool), numbers),
+    },
+)
+
+
+@given(tasks)
+def test_whatever_is_asked_every_door_says_the_same_and_none_is_surprised(
+    task: dict[str, Any],
+) -> None:
+    async def all_doors() -> list[tuple[int, Any, str]]:
+        async with over(doors()) as client:
+            return await knock(client, task)
+
+    alone, batch, schedule = asyncio.run(all_doors())
+    assert alone[0] in (200, 400, 422)
+    assert (batch[0], schedule[0]) == (alone[0], alone[0])
