@@ -5,6 +5,9 @@
 The id makes it one run for each tick, however many coordinators there are and wherever one of them
 dies: submitting the same id again is the same task. A claim is renewed while the broker takes its
 time. While the broker takes nothing, nothing is claimed: once it is back, what is due goes on at once.
+
+A schedule that can no longer be run is set aside and tells why; all others go on. A coordinator that can
+run it, one with newer zone data, say, takes it up.
 """
 
 from __future__ import annotations
@@ -19,7 +22,13 @@ from typing import Any, NoReturn, Protocol
 
 from coordinator.broker.cancelling import cancel_and_wait
 from coordinator.domain.cron import Missed, due_now
-from coordinator.errors import CoordinatorError, LedgerUnavailable, OutcomeUnknown, Unavailable
+from coordinator.errors import (
+    CoordinatorError,
+    InvalidRequest,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    Unavailable,
+)
 
 __all__ = ["Ticks", "tick_id"]
 
@@ -30,6 +39,9 @@ LOOK_SECONDS = 0.5
 
 RENEWED_EVERY = 1.5
 """Seconds; a claim lasts three times as long."""
+
+TAKE_UP_EVERY = 60.0
+"""Seconds between two looks for what was set aside and can be run after all."""
 
 GRACE = 60.0
 """Seconds after its time for which a tick is on time; later it was missed."""
@@ -56,6 +68,8 @@ class DueSchedule(Protocol):
     def next_at(self) -> datetime | None: ...
     @property
     def in_doubt(self) -> bool: ...
+    @property
+    def unreadable(self) -> str | None: ...
 
 
 class SchedulePort(Protocol):
@@ -66,6 +80,10 @@ class SchedulePort(Protocol):
     async def renew(self, claimed: Sequence[Any]) -> None: ...
 
     async def give_back(self, schedule: Any) -> None: ...
+
+    async def set_aside(self, schedule: Any, why: str) -> None: ...
+
+    async def take_up(self) -> Sequence[str]: ...
 
     async def advance(
         self,
@@ -110,12 +128,22 @@ class Ticks:
 
     async def run(self) -> NoReturn:
         """Ends only by cancellation; an outage of the ledger or the broker is waited for."""
+        loop = asyncio.get_running_loop()
+        take_up_at = loop.time()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
+                if loop.time() >= take_up_at:
+                    await self.take_up()
+                    take_up_at = loop.time() + TAKE_UP_EVERY
                 await self.look()
             except LedgerUnavailable as exc:
                 logger.info("schedules wait for the ledger", extra={"why": str(exc)})
+
+    async def take_up(self) -> None:
+        """Set going what was set aside and can be run here. Raises `LedgerUnavailable`."""
+        for schedule_id in await self._schedules.take_up():
+            logger.info("a schedule goes on", extra={"schedule": schedule_id})
 
     async def look(self) -> None:
         """Run what is due now. Raises `LedgerUnavailable`."""
@@ -137,26 +165,21 @@ class Ticks:
                 await self._schedules.renew(left)
 
     async def _run(self, schedule: DueSchedule) -> None:
-        if schedule.next_at is None:
+        now = self._now() if schedule.next_at is None else max(self._now(), schedule.next_at)
+        try:
+            ticks = _due(schedule, now)
+        except CoordinatorError as exc:
+            logger.error(
+                "a schedule is set aside: %s", exc, extra={"schedule": schedule.schedule_id}
+            )
+            await self._schedules.set_aside(schedule, str(exc))
             return
         ran: tuple[datetime, str] | None = None
         error: str | None = None
         seen_to: datetime | None = None
-        now = max(self._now(), schedule.next_at)
-        ticks = due_now(
-            schedule.cron,
-            schedule.timezone,
-            schedule.next_at,
-            now,
-            schedule.missed,
-            grace=GRACE,
-        )
         for tick in ticks:
-            task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
-            data = {**schedule.task["task_data"], "task_id": task_id}
-            body = {**schedule.task, "task_data": data}
             try:
-                await self._submit(body, repeated=schedule.in_doubt)
+                task_id = await self._submit_run(schedule, tick)
             except Unavailable as exc:
                 logger.info(
                     "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
@@ -175,7 +198,31 @@ class Ticks:
                     exc,
                     extra={"schedule": schedule.schedule_id},
                 )
+            except Exception as exc:
+                # One that cannot be submitted holds up no other; its next tick is tried.
+                error = f"{type(exc).__name__}: {exc}"
+                logger.exception(
+                    "a schedule's task failed to be submitted",
+                    extra={"schedule": schedule.schedule_id},
+                )
             else:
                 ran = tick, task_id
             seen_to = tick
         await self._schedules.advance(schedule, now, ran, error)
+
+    async def _submit_run(self, schedule: DueSchedule, tick: datetime) -> str:
+        task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
+        data = {**schedule.task["task_data"], "task_id": task_id}
+        await self._submit({**schedule.task, "task_data": data}, repeated=schedule.in_doubt)
+        return task_id
+
+
+def _due(schedule: DueSchedule, now: datetime) -> list[datetime]:
+    """Raises `CoordinatorError` where it cannot be run."""
+    if schedule.unreadable is not None:
+        raise InvalidRequest(schedule.unreadable)
+    if schedule.next_at is None:
+        return []
+    return due_now(
+        schedule.cron, schedule.timezone, schedule.next_at, now, schedule.missed, grace=GRACE
+    )

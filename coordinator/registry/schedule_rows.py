@@ -6,6 +6,9 @@
 
 One whose claim ran out is in doubt: its tick may have been submitted, and is submitted again under
 the same task id, which is the same task.
+
+One that can no longer be read, or run (its time zone is not known here), is set aside: it has no next
+tick, and says why, until a coordinator that can makes it go on.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from coordinator.domain.cron import Missed
 
 from .schema import from_micros, metadata, micros
 from .statements import insert_new
+from .storable import storable
 
 __all__ = [
     "Schedule",
@@ -34,7 +38,10 @@ __all__ = [
     "keep_until",
     "page",
     "remove",
+    "set_aside",
+    "set_going",
     "set_paused",
+    "stopped",
 ]
 
 LONGEST_CLAIM = timedelta(minutes=10)
@@ -80,6 +87,8 @@ class Schedule:
     """Why the last tick could not be submitted; None where it was."""
     in_doubt: bool = False
     """Of one that was claimed: its tick may have been submitted before."""
+    unreadable: str | None = None
+    """Why its row cannot be read; what could not be is empty then."""
 
 
 def add(schedule: Schedule, connection: Connection) -> bool:
@@ -191,7 +200,8 @@ def advance(
     """Its due ticks were seen to; ``ran`` is when the last was submitted, and as which task. Where
     somebody has moved it meanwhile, that stays.
     """
-    values: dict[str, Any] = {"next_at": _micros(next_at), "claimed_until": 0, "last_error": error}
+    values: dict[str, Any] = {"next_at": _micros(next_at), "claimed_until": 0}
+    values["last_error"] = None if error is None else storable(error)
     if ran is not None:
         values |= {"last_run_at": micros(ran[0]), "last_task_id": ran[1]}
     table = schedules.c
@@ -204,6 +214,35 @@ def advance(
     )
 
 
+def set_aside(schedule: Schedule, why: str, connection: Connection) -> None:
+    """It is not due any more, and says why. Where somebody has moved it meanwhile, that stays."""
+    table = schedules.c
+    this = table.schedule_id == schedule.schedule_id
+    if schedule.next_at is not None:
+        this &= table.next_at == micros(schedule.next_at)
+    values = {"next_at": None, "claimed_until": 0, "last_error": storable(why)}
+    connection.execute(schedules.update().where(this).values(values))
+
+
+def stopped(connection: Connection) -> list[Schedule]:
+    """Those that were set aside."""
+    table = schedules.c
+    query = sa.select(schedules).where(
+        table.next_at.is_(None), table.paused == 0, table.last_error.is_not(None)
+    )
+    return [_schedule_of(row) for row in connection.execute(query).all()]
+
+
+def set_going(schedule_id: str, next_at: datetime, connection: Connection) -> None:
+    """What was set aside is due again; nothing else is changed."""
+    table = schedules.c
+    connection.execute(
+        schedules.update()
+        .where(table.schedule_id == schedule_id, table.next_at.is_(None), table.paused == 0)
+        .values(next_at=micros(next_at), claimed_until=0, last_error=None)
+    )
+
+
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     table = schedules.c
     claimed = table.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
@@ -211,20 +250,37 @@ def _due(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _schedule_of(row: Row[Any], *, in_doubt: bool = False) -> Schedule:
+    """Never fails: of a row that cannot be read it has what can be."""
+    unreadable: str | None = None
+    try:
+        missed, task, created_at = Missed(row.missed), _task(row.task), from_micros(row.created_at)
+        moments = [_instant(value) for value in (row.next_at, row.last_run_at)]
+    except (ValueError, OverflowError) as exc:
+        unreadable = f"Its row in the ledger cannot be read: {exc}"
+        missed, task, created_at = Missed.SKIP, {}, from_micros(0)
+        moments = [None, None]
     return Schedule(
         schedule_id=row.schedule_id,
         cron=row.cron,
         timezone=row.timezone,
-        missed=Missed(row.missed),
-        task=from_json(row.task),
-        created_at=from_micros(row.created_at),
+        missed=missed,
+        task=task,
+        created_at=created_at,
         paused=bool(row.paused),
-        next_at=_instant(row.next_at),
-        last_run_at=_instant(row.last_run_at),
+        next_at=moments[0],
+        last_run_at=moments[1],
         last_task_id=row.last_task_id,
-        last_error=row.last_error,
+        last_error=row.last_error or unreadable,
         in_doubt=in_doubt,
+        unreadable=unreadable,
     )
+
+
+def _task(text: str) -> dict[str, Any]:
+    task = from_json(text)
+    if not isinstance(task, dict) or not isinstance(task.get("task_data"), dict):
+        raise ValueError("its task is no submission")
+    return task
 
 
 def _micros(value: datetime | None) -> int | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from coordinator.domain.cron import check_cron, next_tick
-from coordinator.errors import Conflict, ScheduleNotFound
+from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, WrongState
 from coordinator.protocol.limits import check_id
 
 from . import schedule_rows as rows
@@ -61,11 +61,16 @@ class Schedules:
         return replace(found, paused=True)
 
     async def resume(self, schedule_id: str) -> Schedule:
-        """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`."""
+        """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`, or
+        `WrongState` for one that cannot be read any more.
+        """
         found = await self.get(schedule_id)
         if not found.paused:
             return found
-        coming = next_tick(found.cron, found.timezone, self._now())
+        try:
+            coming = _next(found, self._now())
+        except InvalidRequest as exc:
+            raise WrongState(f"It cannot go on: {exc}. Delete it, and make it anew") from exc
         await self._ledger.write(partial(rows.set_paused, schedule_id, False, coming))
         return replace(found, paused=False, next_at=coming)
 
@@ -91,6 +96,23 @@ class Schedules:
         """Nothing was submitted: anybody may claim it again."""
         await self._ledger.write(partial(rows.keep_until, None, [schedule]))
 
+    async def set_aside(self, schedule: Schedule, why: str) -> None:
+        """It cannot be run any more, by this coordinator at least: it is not due, and tells why."""
+        await self._ledger.write(partial(rows.set_aside, schedule, why))
+
+    async def take_up(self) -> list[str]:
+        """Set going what was set aside and can be run here, from its next tick on; the ids."""
+        taken: list[str] = []
+        for schedule in await self._ledger.read(rows.stopped):
+            try:
+                coming = _next(schedule, self._now())
+            except InvalidRequest:
+                continue  # it has said so
+            if coming is not None:
+                await self._ledger.write(partial(rows.set_going, schedule.schedule_id, coming))
+                taken.append(schedule.schedule_id)
+        return taken
+
     async def advance(
         self,
         schedule: Schedule,
@@ -101,3 +123,10 @@ class Schedules:
         """Its ticks up to ``seen_to`` were seen to: on to the next."""
         coming = next_tick(schedule.cron, schedule.timezone, seen_to)
         await self._ledger.write(partial(rows.advance, schedule, coming, ran, error))
+
+
+def _next(schedule: Schedule, after: datetime) -> datetime | None:
+    """Raises `InvalidRequest` where it cannot be read."""
+    if schedule.unreadable is not None:
+        raise InvalidRequest(schedule.unreadable)
+    return next_tick(schedule.cron, schedule.timezone, after)
