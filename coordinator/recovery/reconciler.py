@@ -139,7 +139,11 @@ class Reconciler:
 
     async def _republish(self, source: Source, ones: Sequence[OvertakenTask]) -> None:
         messages = await self._overtaken.messages([one.task for one in ones])
-        again = [self._again(one, messages[one.task.task_id]) for one in ones]
+        again = [
+            self._again(one, messages[one.task.task_id])
+            for one in ones
+            if one.task.task_id in messages  # what cannot be read any more cannot be sent
+        ]
         for task in {one.source: one for one in again}.values():
             await self._ensure(task.source, task.wanted, again=True)
         ended = await asyncio.gather(

@@ -15,6 +15,7 @@ from .event_rows import chunks
 from .schema import agents as table
 from .schema import from_micros, micros
 from .statements import find, upsert
+from .unreadable import readable
 
 __all__ = ["agent_of", "fold_agents"]
 
@@ -67,4 +68,5 @@ def _unheard(agent: Agent) -> dict[str, Any]:
 
 def _load(connection: Connection, agent_ids: set[str]) -> dict[str, Agent]:
     rows = find(connection, tuple(table.c), table.c.agent_id, agent_ids)
-    return {row.agent_id: agent_of(row) for row in rows}
+    read = readable(rows, agent_of, table)  # who cannot be read is as good as not registered
+    return {agent.registration.agent_id: agent for agent in read}

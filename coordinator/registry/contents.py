@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import from_json
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
 from coordinator.protocol.events import TaskSubmitted
@@ -14,19 +15,24 @@ from coordinator.protocol.task import TaskMessage
 
 from .event_rows import chunks
 from .schema import events
+from .unreadable import readable
 
 __all__ = ["contents", "times_republished"]
 
 
 def contents(connection: Connection, tasks: Iterable[Task]) -> dict[str, TaskMessage]:
-    """The message that the content of each of ``tasks`` is from, by task."""
+    """The message that the content of each of ``tasks`` is from, by task; of those that can be read."""
     found: dict[str, TaskMessage] = {}
+    columns = (events.c.position, events.c.data)
     for ids in chunks({task.submission for task in tasks if task.submission is not None}):
-        query = sa.select(events.c.data).where(events.c.id.in_(ids), events.c.agent_id == "")
-        for data in connection.execute(query).scalars():
-            message = TaskMessage.model_validate(from_json(data)["task"])
+        query = sa.select(*columns).where(events.c.id.in_(ids), events.c.agent_id == "")
+        for message in readable(connection.execute(query).all(), _message_of, events):
             found[message.task_id] = message
     return found
+
+
+def _message_of(row: Row[Any]) -> TaskMessage:
+    return TaskMessage.model_validate(from_json(row.data)["task"])
 
 
 def times_republished(connection: Connection, task_ids: Iterable[str]) -> dict[str, int]:

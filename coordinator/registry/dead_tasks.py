@@ -21,7 +21,7 @@ from .contents import contents
 from .ledger import Ledger
 from .schema import from_micros, micros
 from .storable import storable
-from .task_rows import task_of
+from .task_rows import tasks_of
 
 __all__ = ["DeadGroup", "DeadPage", "DeadTasks"]
 
@@ -90,7 +90,7 @@ def _page(
     return DeadPage(
         total=_count(wanted, connection),
         groups=groups,
-        tasks=[task_of(row) for row in rows[:limit]],
+        tasks=tasks_of(rows[:limit]),
         next_cursor=f"{rows[limit - 1].ended_at}.{rows[limit - 1].task_id}" if more else None,
     )
 
@@ -132,9 +132,9 @@ def _next(
     if after is not None and after.ended_at is not None:
         query = query.where(sa.tuple_(*_ORDER) > (micros(after.ended_at), after.task_id))
     rows = connection.execute(query.order_by(*_ORDER).limit(most)).all()
-    tasks = [task_of(row) for row in rows]
+    tasks = tasks_of(rows)
     found = contents(connection, tasks)
-    return [(task, found[task.task_id]) for task in tasks]
+    return [(task, found[task.task_id]) for task in tasks if task.task_id in found]
 
 
 def _matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:

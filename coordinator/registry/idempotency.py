@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.claim import Answered, Claim
 from coordinator.errors import LedgerUnavailable
@@ -24,6 +24,7 @@ from coordinator.errors import LedgerUnavailable
 from .ledger import Ledger
 from .schema import from_micros, metadata, micros
 from .statements import insert_new
+from .unreadable import readable
 
 __all__ = ["IdempotencyKeys"]
 
@@ -125,8 +126,9 @@ def _claim(mine: dict[str, Any], connection: Connection) -> Claim | Answered:
     if not fresh:
         if row.fingerprint != mine["fingerprint"]:
             return Answered(fingerprint=row.fingerprint)
-        if row.answer is not None:
-            return Answered(fingerprint=row.fingerprint, body=from_json(row.answer))
+        answer = None if row.answer is None else next(readable([row], _answer_of, table), None)
+        if answer is not None:
+            return Answered(fingerprint=row.fingerprint, body=answer)
         left = table.c.held_until <= mine["claimed_at"]
         taken = connection.execute(
             table.update()
@@ -141,6 +143,14 @@ def _claim(mine: dict[str, Any], connection: Connection) -> Claim | Answered:
         claimed_at=from_micros(row.claimed_at),
         fresh=fresh,
     )
+
+
+def _answer_of(row: Row[Any]) -> dict[str, Any]:
+    """Where it cannot be read it is worked out again: what was accepted is not accepted twice."""
+    answer = from_json(row.answer)
+    if not isinstance(answer, dict):
+        raise TypeError("not the body of an answer")
+    return answer
 
 
 def _prune(before: int, connection: Connection) -> int:

@@ -22,6 +22,7 @@ from . import schema
 from .ledger import Ledger
 from .schema import micros
 from .source_rows import sources
+from .unreadable import readable
 
 __all__ = ["IdleSources", "Opened", "Standing"]
 
@@ -97,7 +98,8 @@ def _homeless(connection: Connection) -> list[Opened]:
         .where(tasks.state.in_(_ON_A_QUEUE), tasks.lane.is_not(None), ~has_source)
         .group_by(tasks.lane, tasks.priority)
     )
-    return [_of(connection, row) for row in connection.execute(query).all()]
+    rows = connection.execute(query).all()
+    return list(readable(rows, partial(_of, connection), schema.sources))
 
 
 def _of(connection: Connection, row: Any) -> Opened:

@@ -84,9 +84,17 @@ class Ledger:
         return next(iter(list(self._problems.values())), None)
 
     async def secret(self) -> bytes:
-        """The key of the task tokens: made once, the same for every process on this ledger."""
+        """The key of the task tokens: made once, the same for every process on this ledger. Raises
+        `OperatorError` where it is damaged.
+        """
         known = await self.read(_secret)
-        return bytes.fromhex(known if known is not None else await self.write(_make_secret))
+        try:
+            return bytes.fromhex(known if known is not None else await self.write(_make_secret))
+        except ValueError as exc:
+            raise OperatorError(
+                "The key of the tokens in the ledger cannot be read: set COORDINATOR_SECRET, or put"
+                " back a backup of the table meta"
+            ) from exc
 
     async def sources(self) -> list[tuple[Source, Requirements]]:
         """Every queue of tasks that was ever opened, with what it asks of an agent."""

@@ -75,7 +75,12 @@ def _version(connection: Connection) -> int | None:
         return None
     query = sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version")
     value = connection.execute(query).scalar()
-    return None if value is None else int(value)
+    if value is None or value.isdecimal():
+        return None if value is None else int(value)
+    raise OperatorError(
+        f"The ledger has the version {value!r}, which is none: use another data folder, or put back a"
+        " backup of the table meta"
+    )
 
 
 def _lock_postgresql(connection: Connection) -> None:

@@ -27,7 +27,7 @@ from .contents import contents, times_republished
 from .ledger import Ledger
 from .schema import from_micros, micros
 from .schema import outbox as table
-from .task_rows import load
+from .task_rows import load_readable
 
 __all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
 
@@ -37,6 +37,9 @@ CLAIM = timedelta(seconds=5)
 UNANSWERED = timedelta(seconds=30)
 """How long what was sent and not answered is left alone: it may be on its queue, and is known to be
 once it was seen in the log."""
+
+UNREADABLE = timedelta(minutes=5)
+"""How long a row is left alone whose task cannot be read: another coordinator may be able to."""
 
 LONGEST_CLAIM = timedelta(minutes=10)
 """A claim that seems to last longer was made before the clock was set back, and does not count."""
@@ -124,10 +127,14 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
         .returning(*_KEY, table.c.due_at)
     )
     rows = sorted(connection.execute(claim), key=lambda row: row.due_at)
-    tasks = load(connection, {row.task_id for row in rows})
+    tasks, unreadable = load_readable(connection, {row.task_id for row in rows})
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
-    _delete(connection, [_key(row) for row in rows if row not in wanted])
     messages = contents(connection, [tasks[row.task_id] for row in wanted])
+    unreadable |= {row.task_id for row in wanted} - messages.keys()
+    left = [row for row in rows if row.task_id in unreadable]
+    _set_claim(connection, [_key(row) for row in left], micros(now + UNREADABLE))
+    _delete(connection, [_key(row) for row in rows if row not in wanted and row not in left])
+    wanted = [row for row in wanted if row not in left]
     declined = [row.task_id for row in wanted if times_declined(tasks[row.task_id])[0]]
     republished = times_republished(connection, declined)
     return [
@@ -168,8 +175,11 @@ def _until(
     instant: datetime | None, claimed: Sequence[TaskMessage], connection: Connection
 ) -> None:
     keys = [(one.task_id, one.generation, one.attempt) for one in claimed]
+    _set_claim(connection, keys, 0 if instant is None else micros(instant))
+
+
+def _set_claim(connection: Connection, keys: Sequence[tuple[str, int, int]], until: int) -> None:
     if keys:
-        until = 0 if instant is None else micros(instant)
         connection.execute(table.update().where(_is_one_of(keys)).values(claimed_until=until))
 
 

@@ -12,7 +12,7 @@ from coordinator.domain.task import State, Task
 
 from .ledger import Ledger
 from .schema import micros, tasks
-from .task_rows import task_of
+from .task_rows import tasks_of
 
 __all__ = ["OverdueTasks", "overdue"]
 
@@ -42,4 +42,4 @@ def overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]
         .order_by(tasks.c.expires_at)
         .limit(most)
     )
-    return [task_of(row) for row in connection.execute(query)]
+    return tasks_of(connection.execute(query).all())

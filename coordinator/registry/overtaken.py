@@ -22,7 +22,7 @@ from . import schema
 from .contents import contents
 from .event_rows import chunks
 from .ledger import Ledger
-from .task_rows import task_of
+from .task_rows import tasks_of
 
 __all__ = ["Overtaken", "OvertakenTasks", "messages_of", "newest_started"]
 
@@ -75,14 +75,16 @@ def _overtaken(connection: Connection) -> Iterator[Overtaken]:
         started = _newest_started(connection, same, queue.first)
         if started is None:
             continue
-        passed = messages_of(connection, [started.task_id])[started.task_id].first
+        message = messages_of(connection, [started.task_id]).get(started.task_id)
+        if message is None:
+            continue
         before = (
             sa.select(schema.tasks)
             .where(queued, same, tasks.submitted_at < started.submitted_at)
             .order_by(tasks.submitted_at)
             .limit(MOST)
         )
-        yield from _passed_over(connection, connection.execute(before).all(), passed)
+        yield from _passed_over(connection, connection.execute(before).all(), message.first)
 
 
 def newest_started(connection: Connection, lane: str, priority: str, since: int) -> int:
@@ -92,7 +94,8 @@ def newest_started(connection: Connection, lane: str, priority: str, since: int)
     started = _newest_started(connection, _of_queue(lane, priority), since)
     if started is None:
         return 0
-    return int(messages_of(connection, [started.task_id])[started.task_id].first)
+    message = messages_of(connection, [started.task_id]).get(started.task_id)
+    return 0 if message is None else int(message.first)
 
 
 def _of_queue(lane: str, priority: str) -> sa.ColumnElement[bool]:
@@ -115,7 +118,7 @@ def _newest_started(
 def _passed_over(
     connection: Connection, rows: Iterable[sa.Row[Any]], passed: int
 ) -> Iterator[Overtaken]:
-    waiting = {row.task_id: task_of(row) for row in rows}
+    waiting = {task.task_id: task for task in tasks_of(rows)}
     for task_id, found in messages_of(connection, waiting).items():
         if found.last < passed:
             yield Overtaken(

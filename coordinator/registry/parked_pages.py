@@ -14,6 +14,7 @@ from coordinator.errors import ParkedNotFound
 
 from .schema import from_micros
 from .schema import parked as table
+from .unreadable import readable
 
 __all__ = ["ParkedMessage", "ParkedPage", "parked_page", "parked_whole"]
 
@@ -83,6 +84,10 @@ def _messages(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
     )
 
 
+def _properties_of(row: Row[Any]) -> dict[str, Any]:
+    return dict(from_json(row.properties))
+
+
 def _message(row: Row[Any]) -> ParkedMessage:
     return ParkedMessage(
         position=row.position,
@@ -90,7 +95,7 @@ def _message(row: Row[Any]) -> ParkedMessage:
         reason=row.reason,
         exchange=row.exchange,
         routing_key=row.routing_key,
-        properties=from_json(row.properties),
+        properties=next(readable([row], _properties_of, table), {}),
         size=row.size,
         body=bytes(row.body or b""),  # the beginning of nothing is NULL in SQLite
     )

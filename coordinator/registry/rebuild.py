@@ -21,6 +21,7 @@ from .event_rows import event_of
 from .folding import fold_events
 from .statements import keep_writers_out, take_time
 from .tally_rows import add_tally, tally_in
+from .unreadable import readable
 
 __all__ = ["kept_events", "rebuild"]
 
@@ -40,8 +41,8 @@ def kept_events(connection: Connection) -> int:
 
 
 def rebuild(connection: Connection, told: Callable[[int], object] | None = None) -> int:
-    """Make tasks, totals, agents and sources anew; return how many events there are. ``told``
-    hears of each page.
+    """Make tasks, totals, agents and sources anew; return how many events were folded: those
+    that can be read. ``told`` hears of each page.
 
     What heartbeats told of the agents stays, since no event tells of it; so does the outbox.
     """
@@ -77,7 +78,7 @@ def _pages(connection: Connection) -> Iterator[list[Event]]:
         rows = connection.execute(query).all()
         if not rows:
             return
-        yield [event_of(row) for row in rows]
+        yield list(readable(rows, event_of, schema.events))
         position = rows[-1].position
 
 

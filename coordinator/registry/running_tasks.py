@@ -16,7 +16,7 @@ from .contents import contents
 from .ledger import Ledger
 from .overtaken import messages_of, newest_started
 from .schema import micros
-from .task_rows import task_of
+from .task_rows import tasks_of
 
 __all__ = ["RunningTasks"]
 
@@ -47,14 +47,15 @@ class RunningTasks:
 
 def _running(connection: Connection) -> list[Task]:
     tasks = schema.tasks.c
-    whole = (tasks.content > 0) & tasks.agent_id.is_not(None) & tasks.started_at.is_not(None)
+    known = (tasks.agent_id, tasks.started_at, tasks.lane, tasks.priority)
+    whole = sa.and_(tasks.content > 0, *(column.is_not(None) for column in known))
     query = (
         sa.select(schema.tasks)
         .where(tasks.state == State.RUNNING.value, whole)
         .order_by(tasks.submitted_at, tasks.task_id)
         .limit(MOST)
     )
-    return [task_of(row) for row in connection.execute(query)]
+    return tasks_of(connection.execute(query).all())
 
 
 def _contents(tasks: Sequence[Task], connection: Connection) -> dict[str, TaskMessage]:

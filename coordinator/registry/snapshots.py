@@ -31,6 +31,7 @@ from .live_agents import LiveAgents
 from .schema import agents as table
 from .schema import from_micros, micros
 from .statements import find
+from .unreadable import readable
 
 __all__ = ["SNAPSHOT_INTERVAL", "Snapshots"]
 
@@ -123,11 +124,13 @@ class Snapshots:
         done = _by_agent(one for one in heard if identity(one) in stored or identity(one) in lost)
         for some in _few(agent_ids):
             for agent_id in some:
-                row = rows.get(agent_id)
-                if row is None:
-                    self._agents.settle(agent_id, None, done.get(agent_id, ()))
+                row, told = rows.get(agent_id), done.get(agent_id, ())
+                # Who cannot be read is as good as not registered.
+                kept = None if row is None else next(readable([row], _kept, table), None)
+                if kept is None:
+                    self._agents.settle(agent_id, None, told)
                 else:
-                    self._restore(row, done.get(agent_id, ()))
+                    self._agents.restore(**kept, done=told)
             await asyncio.sleep(0)
         self._agents.restored()
 
@@ -176,17 +179,6 @@ class Snapshots:
         agent = self._agents.statements.folded(row.agent_id)
         return agent is not None and agent.statement == row.statement
 
-    def _restore(self, row: Row[Any], done: Sequence[Identity]) -> None:
-        self._agents.restore(
-            agent_of(row),
-            heartbeat=_heartbeat(row),
-            load_metrics=None if row.load_metrics is None else from_json(row.load_metrics),
-            heard_at=from_micros(row.heard_at),
-            silence=timedelta(microseconds=row.silence),
-            clock_skew=_duration(row.clock_skew),
-            done=done,
-        )
-
     def _row_of(self, known: KnownAgent) -> dict[str, Any]:
         beat, load, skew = known.heartbeat, known.load_metrics, known.clock_skew
         return {
@@ -232,8 +224,26 @@ def _write(rows: list[dict[str, Any]], connection: Connection) -> None:
     connection.execute(update.values({name: sa.bindparam(name) for name in columns}), rows)
 
 
-def _heartbeat(row: Row[Any]) -> AgentHeartbeat | None:
-    return None if row.heartbeat is None else AgentHeartbeat.model_validate_json(row.heartbeat)
+def _kept(row: Row[Any]) -> dict[str, Any]:
+    """What `LiveAgents.restore` is given of an agent."""
+    heartbeat, load_metrics = next(readable([row], _heard, table), (None, None))
+    return {
+        "agent": agent_of(row),
+        "heartbeat": heartbeat,
+        "load_metrics": load_metrics,
+        "heard_at": from_micros(row.heard_at),
+        "silence": timedelta(microseconds=row.silence),
+        "clock_skew": _duration(row.clock_skew),
+    }
+
+
+def _heard(row: Row[Any]) -> tuple[AgentHeartbeat | None, Any]:
+    """What its heartbeats told: an agent does without where that cannot be read."""
+    beat = row.heartbeat
+    return (
+        None if beat is None else AgentHeartbeat.model_validate_json(beat),
+        None if row.load_metrics is None else from_json(row.load_metrics),
+    )
 
 
 def _duration(micros: int | None) -> timedelta | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.events import Event, SourceOpened, SourceRetired
@@ -18,6 +18,7 @@ from coordinator.protocol.requirements import Requirements
 from .schema import micros
 from .schema import sources as table
 from .statements import upsert
+from .unreadable import readable
 
 __all__ = ["add_sources", "opened", "sources"]
 
@@ -59,10 +60,10 @@ def add_sources(connection: Connection, events: Iterable[Event]) -> None:
 
 
 def sources(connection: Connection) -> list[tuple[Source, Requirements]]:
-    return [
-        (
-            Source(row.lane, Priority(row.priority)),
-            Requirements.from_dict(from_json(row.requirements)),
-        )
-        for row in connection.execute(sa.select(table))
-    ]
+    rows = connection.execute(sa.select(table)).all()
+    return list(readable(rows, _source_of, table))
+
+
+def _source_of(row: Row[Any]) -> tuple[Source, Requirements]:
+    requirements = from_json(row.requirements)
+    return Source(row.lane, Priority(row.priority)), Requirements.from_dict(requirements)

@@ -19,4 +19,5 @@ def add_tally(connection: Connection, table: sa.Table, added: Tally) -> None:
 
 def tally_in(connection: Connection, table: sa.Table) -> Tally:
     query = sa.select(table.c.name, table.c.value)
-    return Tally(**{row.name: row.value for row in connection.execute(query)})
+    rows = connection.execute(query)
+    return Tally(**{row.name: row.value for row in rows if row.name in Tally._fields})

@@ -30,7 +30,7 @@ from .event_rows import identity
 from .schema import micros
 from .schema import tasks as table
 from .task_filter import TaskFilter
-from .task_rows import load
+from .task_rows import load_readable
 from .views import TaskSummary
 
 __all__ = ["Place", "TaskPage", "lookups", "page_of"]
@@ -70,7 +70,7 @@ def page_of(
     pending = _unfolded(connection, pending)
     asked = _Requirements(connection, pending)
     lanes = _lanes(connection, wanted, asked) if wanted.asks_for_requirements else None
-    before = load(connection, {event.data.subject for event in pending})
+    before, _ = load_readable(connection, {event.data.subject for event in pending})
     changed = _changed(before, pending)
     rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
     query, leading = lookups(wanted, lanes, after, rows)
@@ -88,9 +88,10 @@ def page_of(
     )
     places = list(islice(heapq.merge(stored, added, reverse=True), limit + 1))
     on_page = [place.task_id for place in places[:limit]]
-    tasks = load(connection, set(on_page) - changed.keys()) | changed
+    stored_tasks, _ = load_readable(connection, set(on_page) - changed.keys())
+    tasks = stored_tasks | changed
     return TaskPage(
-        tasks=[_summary(tasks[one], asked.of(tasks[one])) for one in on_page],
+        tasks=[_summary(tasks[one], asked.of(tasks[one])) for one in on_page if one in tasks],
         following=places[limit - 1] if len(places) > limit else None,
     )
 

@@ -16,8 +16,9 @@ from .schema import from_micros, micros
 from .schema import tasks as table
 from .statements import find
 from .storable import storable
+from .unreadable import readable
 
-__all__ = ["MOVING", "has_content_of", "load", "row_of", "task_of"]
+__all__ = ["MOVING", "has_content_of", "load", "load_readable", "row_of", "task_of", "tasks_of"]
 
 _CONTENT = ("content", "priority", "lane", "task_type", "submitted_at")
 
@@ -32,9 +33,25 @@ def has_content_of(task: Task, before: Task | None) -> bool:
 
 
 def load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
-    """Those of the tasks that the ledger has, by id."""
+    """Those of the tasks that the ledger has, by id. Raises for one that cannot be read: what is
+    folded into it would make it another.
+    """
     rows = find(connection, tuple(table.c), table.c.task_id, task_ids)
     return {row.task_id: task_of(row) for row in rows}
+
+
+def load_readable(
+    connection: Connection, task_ids: Iterable[str]
+) -> tuple[dict[str, Task], set[str]]:
+    """Those that the ledger has and that can be read, by id; and the ids of those that cannot be."""
+    rows = find(connection, tuple(table.c), table.c.task_id, task_ids)
+    tasks = {task.task_id: task for task in tasks_of(rows)}
+    return tasks, {row.task_id for row in rows} - tasks.keys()
+
+
+def tasks_of(rows: Iterable[Row[Any]]) -> list[Task]:
+    """Those that can be read."""
+    return list(readable(rows, task_of, table))
 
 
 def row_of(task: Task) -> dict[str, Any]:

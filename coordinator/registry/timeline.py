@@ -22,6 +22,7 @@ from coordinator.protocol.events import (
 
 from .event_rows import event_of, identity, known
 from .schema import events as table
+from .unreadable import readable
 
 __all__ = ["Happening", "Timeline", "timeline_of"]
 
@@ -70,7 +71,7 @@ def timeline_of(
         .limit(limit + 1)
     )
     rows = connection.execute(query).all()
-    told = list(_happenings(map(event_of, rows[:limit])))
+    told = list(_happenings(readable(rows[:limit], event_of, table)))
     if len(rows) > limit:
         return Timeline(events=told, following=rows[limit - 1].position)
     folded = known(connection, pending)
