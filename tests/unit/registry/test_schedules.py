@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,10 +19,12 @@ from coordinator.errors import (
     OutcomeUnknown,
     ScheduleNotFound,
     TooManyLanes,
+    WrongState,
 )
 from coordinator.recovery.ticks import Ticks, tick_id
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.schedule_rows import Schedule, any_due
+from coordinator.registry.schedule_rows import schedules as table
 from coordinator.registry.schedules import CLAIM, Schedules
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
@@ -230,6 +233,107 @@ async def test_ticks_that_passed_unheard_are_run_by_policy(
     found = await process.at(first + timedelta(hours=3, minutes=30))
     assert found == [run(first + timedelta(hours=number)) for number in runs]
     assert await process.at(first + timedelta(hours=4)) == [run(first + timedelta(hours=4))]
+
+
+WRONG = pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"timezone": "Mars/Olympus"}, "timezone 'Mars/Olympus' is not known"),
+        ({"cron": "0 0 ? * 1"}, "cron '0 0 \\? \\* 1' cannot be read"),
+        ({"cron": ""}, "has 0 fields"),
+        ({"missed": "perhaps"}, "Its row in the ledger cannot be read: 'perhaps'"),
+        ({"task": "{"}, "Its row in the ledger cannot be read"),
+        ({"task": '{"priority": "low"}'}, "Its row in the ledger cannot be read"),
+        ({"created_at": 2**62}, "Its row in the ledger cannot be read"),
+    ],
+)
+
+
+async def spoil(ledger: Ledger, schedule_id: str, **values: Any) -> None:
+    this = table.update().where(table.c.schedule_id == schedule_id).values(values)
+    await ledger.write(lambda connection: connection.execute(this) and None)
+
+
+@WRONG
+async def test_a_schedule_that_cannot_be_run_any_more_is_set_aside_and_the_others_go_on(
+    process: Process, ledger: Ledger, wrong: dict[str, Any], why: str
+) -> None:
+    for name in ("a", "b", "c"):
+        await process.schedules.create(a_schedule(name))
+    await spoil(ledger, "b", **wrong)
+    assert await process.at(FIRST) == [run(FIRST, "a"), run(FIRST, "c")]
+    told = await process.schedules.get("b")
+    assert told.next_at is None
+    assert told.last_error is not None
+    assert re.search(why, told.last_error)
+    assert [one.schedule_id for one in await process.schedules.page("", 9)] == ["a", "b", "c"]
+    process.time = FIRST + timedelta(seconds=30)
+    assert not await ledger.read(partial(any_due, process.time))
+    await process.schedules.delete("b")
+    assert await process.at(FIRST + MINUTE) == [
+        run(FIRST + MINUTE, "a"),
+        run(FIRST + MINUTE, "c"),
+    ]
+
+
+@WRONG
+async def test_a_schedule_that_cannot_be_run_any_more_is_not_resumed(
+    process: Process, ledger: Ledger, wrong: dict[str, Any], why: str
+) -> None:
+    await process.schedules.create(a_schedule())
+    await spoil(ledger, "s", **wrong)
+    assert (await process.schedules.pause("s")).paused
+    with pytest.raises(WrongState, match=why):
+        await process.schedules.resume("s")
+
+
+async def test_a_schedule_that_was_set_aside_is_taken_up_by_who_can_run_it(
+    process: Process, other: Process, ledger: Ledger
+) -> None:
+    for name in ("s", "t"):
+        await process.schedules.create(a_schedule(name))
+    await process.schedules.create(a_schedule("paused"))
+    await process.schedules.pause("paused")
+    await spoil(ledger, "s", timezone="Mars/Olympus")
+    await spoil(ledger, "t", cron="")
+    assert await process.at(FIRST) == []
+    await process.ticks.take_up()
+    assert (await process.schedules.get("s")).next_at is None
+    await spoil(ledger, "s", timezone="Europe/Vienna")  # as if the other knew Mars
+    other.time = FIRST + 5 * MINUTE
+    await other.ticks.take_up()
+    taken = await process.schedules.get("s")
+    assert (taken.next_at, taken.last_error) == (FIRST + 6 * MINUTE, None)
+    assert (await process.schedules.get("t")).next_at is None
+    assert (await process.schedules.get("paused")).paused
+    assert await other.at(FIRST + 6 * MINUTE) == [run(FIRST + 6 * MINUTE)]
+
+
+async def test_an_error_that_nobody_expected_is_told_and_the_next_tick_is_tried(
+    process: Process,
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = RuntimeError("boom\x00")
+    assert await process.at(FIRST) == []
+    assert (await process.schedules.get("s")).last_error == "RuntimeError: boom\ufffd"
+    process.fails = None
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
+async def test_a_schedule_made_or_resumed_in_the_hour_that_comes_twice_runs_the_next_day(
+    process: Process, cron: str
+) -> None:
+    second_pass = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    next_day = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+    process.time = second_pass
+    made = await process.schedules.create(a_schedule(cron=cron, timezone="Europe/Vienna"))
+    await process.schedules.pause("s")
+    resumed = await process.schedules.resume("s")
+    assert (made.next_at, resumed.next_at) == (next_day, next_day)
+    for minutes in range(0, 60, 10):
+        assert await process.at(second_pass + minutes * MINUTE) == []
+    assert await process.at(next_day) == [run(next_day)]
 
 
 async def test_a_paused_schedule_runs_nothing_and_misses_nothing(process: Process) -> None:
