@@ -177,7 +177,7 @@ async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/resume",
     summary="Resume a schedule",
-    responses=responses("resume_schedule", ScheduleAnswer, 404, 503),
+    responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 503),
 )
 async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """From the next tick on it runs again."""
