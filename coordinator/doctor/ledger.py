@@ -8,6 +8,7 @@ from datetime import timedelta
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.registry.checkup import (
     SCHEMA_VERSION,
+    Failing,
     LedgerFacts,
     LedgerState,
     Parking,
@@ -49,6 +50,8 @@ def check_ledger(ledger: LedgerFacts) -> Iterator[Finding]:
             yield from _parked(ledger.state.parking)
             yield from _outbox(ledger.state)
             yield from _clocks(ledger.state)
+            yield from _sources(ledger.state)
+            yield from _schedules(ledger.state.failing)
 
 
 def _version(ledger: LedgerFacts, state: LedgerState) -> Finding:
@@ -128,3 +131,27 @@ def _told(one: WrongClock) -> str:
 
 
 _NONE = timedelta()
+
+
+def _sources(state: LedgerState) -> Iterator[Finding]:
+    if state.unreadable_sources:
+        yield Finding.warning(
+            "ledger",
+            f"{count(state.unreadable_sources, 'row')} of its table sources cannot be read and"
+            f" {'is' if state.unreadable_sources == 1 else 'are'} left out",
+            "make the table anew from the events: coordinator rebuild",
+        )
+
+
+def _schedules(failing: Failing) -> Iterator[Finding]:
+    if not failing.count:
+        yield Finding.ok("schedules", "Every schedule could run at its last tick")
+        return
+    why = " ".join(failing.why.split())[:LONGEST_REASON]
+    yield Finding.warning(
+        "schedules",
+        f"{count(failing.count, 'schedule')} could not run at the last tick; the first,"
+        f" {failing.first!r}: {why}",
+        "look at `last_error`: `curl http://localhost:9001/schedules`; what cannot be run is deleted"
+        " and made anew",
+    )

@@ -24,11 +24,13 @@ from coordinator.protocol.lanes import Source
 from . import schema
 from .engines import look_only
 from .ledger_place import SQLITE, is_a_file, parse
+from .schedule_rows import schedules
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Failing",
     "LedgerFacts",
     "LedgerState",
     "Parking",
@@ -60,6 +62,17 @@ class WrongClock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """Recurring schedules whose last tick was not run."""
+
+    count: int = 0
+    first: str = ""
+    """The id of one of them."""
+    why: str = ""
+    """What it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
     """What a ledger holds; only the version and the sizes where its version is another."""
 
@@ -77,6 +90,9 @@ class LedgerState:
     sources: tuple[Source, ...] | None = None
     wrong_clocks: tuple[WrongClock, ...] = ()
     """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
+    unreadable_sources: int = 0
+    """Rows of queues that nobody can read, and that are left out."""
+    failing: Failing = Failing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +142,13 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
     version = connection.scalar(sa.select(schema.meta.c.value).where(name == "schema_version"))
     if version is None:
         return None
+    if not version.isdecimal():
+        raise OperatorError(f"its version is {version!r}, which is none")
     size, free = _sizes(connection, file)
     if int(version) != SCHEMA_VERSION:
         return LedgerState(schema_version=int(version), size=size, free=free)
     overdue, first_due = _overdue(connection, now)
+    known = tuple(source for source, _ in sources(connection))
     return LedgerState(
         schema_version=int(version),
         size=size,
@@ -138,9 +157,28 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         overdue=overdue,
         overdue_for=timedelta(0) if first_due is None else now - first_due,
         folded_until=_folded_until(connection),
-        sources=tuple(source for source, _ in sources(connection)),
+        sources=known,
+        unreadable_sources=_rows(connection, schema.sources) - len(known),
+        failing=_failing(connection),
         wrong_clocks=_wrong_clocks(connection),
     )
+
+
+def _rows(connection: Connection, table: sa.Table) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def _failing(connection: Connection) -> Failing:
+    table = schedules
+    if not sa.inspect(connection).has_table(table.name):  # a version before it had schedules
+        return Failing()
+    failing = table.c.last_error.is_not(None)
+    count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(failing)) or 0
+    query = sa.select(table.c.schedule_id, table.c.last_error).where(failing)
+    first = connection.execute(query.order_by(table.c.schedule_id).limit(1)).first()
+    if first is None:
+        return Failing()
+    return Failing(count=count, first=first.schedule_id, why=first.last_error)
 
 
 def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
@@ -153,7 +191,7 @@ def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
 
 def _parking(connection: Connection) -> Parking:
     table = schema.parked
-    amount = connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+    amount = _rows(connection, table)
     latest = connection.execute(
         sa.select(table.c.reason, table.c.received_at).order_by(table.c.position.desc()).limit(1)
     ).first()

@@ -24,7 +24,7 @@ from coordinator.doctor.facts import (
 )
 from coordinator.doctor.finding import Finding, Level, worst
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.checkup import LedgerFacts, Parking, WrongClock
+from coordinator.registry.checkup import Failing, LedgerFacts, Parking, WrongClock
 from tests.unit.doctor.healthy import (
     HEALTHY,
     NOW,
@@ -101,6 +101,7 @@ def test_where_all_is_well_every_check_says_so() -> None:
     assert {one.check for one in findings} == {
         *("broker", "version", "memory", "broker-disk", "feature-flags", "queues", "bindings"),
         *("policies", "consumer-timeout", "log", "ledger", "parked", "outbox", "clocks"),
+        "schedules",
     }
     assert not [one for one in findings if one.fix]
 
@@ -606,6 +607,23 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         "parked",
         "3 messages could not be read and are parked; the latest: MalformedMessage: not JSON",
         "look at them and at who sent them: `curl http://localhost:9001/parked`",
+    ),
+    (
+        "schedules that cannot run",
+        with_state(failing=Failing(count=2, first="nightly", why="timezone 'X'\nis not known")),
+        Level.WARNING,
+        "schedules",
+        "2 schedules could not run at the last tick; the first, 'nightly': timezone 'X' is not known",
+        "look at `last_error`: `curl http://localhost:9001/schedules`; what cannot be run is deleted"
+        " and made anew",
+    ),
+    (
+        "rows of queues that nobody can read",
+        with_state(unreadable_sources=1),
+        Level.WARNING,
+        "ledger",
+        "1 row of its table sources cannot be read and is left out",
+        "make the table anew from the events: coordinator rebuild",
     ),
     (
         "no reader, nothing to read",

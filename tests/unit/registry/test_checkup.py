@@ -11,15 +11,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.cron import Missed
 from coordinator.protocol.events import Event, SourceOpened
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
 from coordinator.registry import engines, schema
-from coordinator.registry.checkup import Parking, WrongClock, examine
+from coordinator.registry.checkup import Failing, Parking, WrongClock, examine
 from coordinator.registry.engines import look_only
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.parking import Parked, park
+from coordinator.registry.schedule_rows import Schedule
+from coordinator.registry.schedules import Schedules
 from coordinator.registry.schema import micros
 from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.source_rows import add_sources
@@ -118,6 +121,41 @@ async def test_wrong_clocks_are_told_of_agents_that_were_heard_lately(
         WrongClock(agent_id="bob", ahead=timedelta(seconds=20)),
         WrongClock(agent_id="ada", ahead=timedelta(seconds=-5)),
     )
+
+
+async def test_what_cannot_be_read_and_schedules_that_cannot_run_are_counted(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    def spoil(connection: Connection) -> None:
+        fill(connection)
+        connection.execute(schema.sources.update().values(requirements="{"))
+
+    await ledger.write(spoil)
+    made = Schedules(ledger)
+    for name in ("a", "b", "c"):
+        schedule = Schedule(
+            schedule_id=name,
+            cron="* * * * *",
+            timezone="UTC",
+            missed=Missed.SKIP,
+            task={"task_data": {}},
+            created_at=NOW,
+            next_at=None,
+        )
+        schedule = await made.create(schedule)
+        if name != "a":
+            await made.set_aside(schedule, f"No more {name}.")
+    state = examine(ledger_url, NOW).state
+    assert state is not None
+    assert (state.sources, state.unreadable_sources) == ((), 1)
+    assert state.failing == Failing(count=2, first="b", why="No more b.")
+
+
+async def test_a_version_that_is_none_is_told(ledger: Ledger, ledger_url: str) -> None:
+    name = schema.meta.c.name == "schema_version"
+    spoil = schema.meta.update().where(name).values(value="two")
+    await ledger.write(lambda connection: connection.execute(spoil) and None)
+    assert examine(ledger_url, NOW).trouble == "its version is 'two', which is none"
 
 
 async def test_it_may_be_read_while_another_writes(ledger: Ledger, ledger_url: str) -> None:
