@@ -614,8 +614,10 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         Level.WARNING,
         "schedules",
         "2 schedules could not run at the last tick; the first, 'nightly': timezone 'X' is not known",
-        "look at `last_error`: `curl http://localhost:9001/schedules`; what cannot be run is deleted"
-        " and made anew",
+        (
+            "look at `last_error`: `curl http://localhost:9001/schedules`; what cannot be run is"
+            " deleted and made anew"
+        ),
     ),
     (
         "rows of queues that nobody can read",
