@@ -24,6 +24,11 @@ async def stored(ledger: Ledger, *events: Event) -> Stored:
     return await ledger.write(lambda connection: store(connection, events, RULES))
 
 
+def execute(statement: sa.Executable, connection: Connection) -> None:
+    """For `Ledger.write`, which a test gives a statement of its own."""
+    connection.execute(statement)
+
+
 async def answers(ledger: Ledger) -> dict[str, Any]:
     """Tasks, totals, agents and sources, but for what only the moment of folding decides."""
     return await ledger.read(_answers)

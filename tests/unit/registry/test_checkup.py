@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.source_rows import add_sources
 from tests.support.postgres import PostgresServer
 from tests.unit.domain.histories import START, submitted
-from tests.unit.registry.answers import stored
+from tests.unit.registry.answers import execute, stored
 from tests.unit.registry.fleet import Fleet, beat, registered
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -154,7 +155,7 @@ async def test_what_cannot_be_read_and_schedules_that_cannot_run_are_counted(
 async def test_a_version_that_is_none_is_told(ledger: Ledger, ledger_url: str) -> None:
     name = schema.meta.c.name == "schema_version"
     spoil = schema.meta.update().where(name).values(value="two")
-    await ledger.write(lambda connection: connection.execute(spoil) and None)
+    await ledger.write(partial(execute, spoil))
     assert examine(ledger_url, NOW).trouble == "its version is 'two', which is none"
 
 

@@ -28,6 +28,7 @@ from coordinator.registry.schedule_rows import schedules as table
 from coordinator.registry.schedules import CLAIM, Schedules
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
+from tests.unit.registry.answers import execute
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -251,7 +252,7 @@ WRONG = pytest.mark.parametrize(
 
 async def spoil(ledger: Ledger, schedule_id: str, **values: Any) -> None:
     this = table.update().where(table.c.schedule_id == schedule_id).values(values)
-    await ledger.write(lambda connection: connection.execute(this) and None)
+    await ledger.write(partial(execute, this))
 
 
 @WRONG

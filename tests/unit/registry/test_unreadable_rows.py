@@ -33,7 +33,7 @@ from coordinator.registry.task_filter import TaskFilter
 from coordinator.registry.task_pages import page_of
 from coordinator.registry.timeline import timeline_of
 from tests.unit.domain.histories import at, failed, started, submitted
-from tests.unit.registry.answers import stored, totals
+from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
 
 
@@ -190,7 +190,7 @@ async def test_events_that_cannot_be_read_are_left_out_of_a_rebuild_and_of_a_tim
 async def test_totals_of_another_version_are_left_out(ledger: Ledger) -> None:
     await stored(ledger, submitted("a"))
     new = schema.totals.insert().values(name="tasks_of_the_future", value=7)
-    await ledger.write(lambda connection: connection.execute(new) and None)
+    await ledger.write(partial(execute, new))
     assert (await totals(ledger)).tasks_distributed == 1
 
 
@@ -221,7 +221,7 @@ async def test_a_parked_message_whose_properties_cannot_be_read_is_shown_without
         "body": b"body",
     }
     insert = schema.parked.insert().values(row)
-    await ledger.write(lambda connection: connection.execute(insert) and None)
+    await ledger.write(partial(execute, insert))
     page = await ledger.read(partial(parked_page, after=None, limit=9))
     assert [(one.reason, one.properties) for one in page.messages] == [("why", {})]
 
