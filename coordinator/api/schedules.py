@@ -55,7 +55,9 @@ class CreateSchedule(BaseModel):
     schedule_id: str | None = Field(default=None, description="By default one is made up.")
     cron: str = Field(
         max_length=200,
-        description="Minute, hour, day of month, month and day of week; or six fields, seconds first.",
+        description="Minute, hour, day of month, month and day of week; or six fields, seconds first."
+        " An expression that names hours runs once for each time of the day, also where clocks are"
+        " changed.",
     )
     timezone: str = Field(default="UTC", max_length=64, description="Such as `Europe/Vienna`.")
     missed: str = Field(default=Missed.SKIP.value, description=_MISSED)
@@ -72,7 +74,10 @@ class ScheduleShape(Described):
     task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
     created_at: Instant
     paused: bool
-    next_at: Instant | None = Field(description="The next tick; null where there is none.")
+    next_at: Instant | None = Field(
+        description="The next tick; null where there is none, or where `last_error` says that it"
+        " cannot run any more."
+    )
     last_run_at: Instant | None = Field(description="The last tick that was run.")
     last_task_id: TaskId | None = Field(description="The task of that run.")
     last_error: str | None = Field(description="Why the last tick could not be submitted.")

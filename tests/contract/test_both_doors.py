@@ -144,6 +144,16 @@ async def test_every_door_refuses_it_with_its_path_and_the_same_sentence(
     assert schedule == alone
 
 
+async def test_the_path_in_a_schedule_is_that_of_its_body(client: httpx.AsyncClient) -> None:
+    task = {"task_data": {}, "backoff": {"factor": 0.5}}
+    answer = await client.post("/schedules", json={"cron": "* * * * *", "task": task})
+    sentence = "task.backoff.factor must be from 1 to 100"
+    assert answer.json() == {
+        "detail": sentence,
+        "errors": [{"field": "task.backoff.factor", "message": sentence}],
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
