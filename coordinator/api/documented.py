@@ -41,6 +41,7 @@ _WRONG_FIELDS = {
     "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
     "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
     "wait_for_task": ("timeout", "timeout: input should be less than or equal to 60"),
+    "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
 }
@@ -71,6 +72,8 @@ _CONFLICTS = {
     "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
     "submit_batch": "This Idempotency-Key was used before, for another request: choose a new one",
     "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
+    "resume_schedule": "It cannot go on: timezone 'Mars/Olympus' is not known: write a name such as"
+    " 'Europe/Vienna', or 'UTC'. Delete it, and make it anew",
     "delete_task": "The task is running: cancel it before you delete it",
     "cancel_task": "The task is completed already: there is nothing to cancel",
     "retry_task": "The task is queued: only one that is dead, expired, cancelled can be tried again",
