@@ -56,7 +56,7 @@ class Submits(Protocol):
     async def submit(self, command: SubmitTask) -> Accepted: ...
 
     async def check(self, command: SubmitTask) -> None:
-        """Raises `PayloadTooLarge` where it is known that the broker would not take it."""
+        """Raises what `submit` would raise whenever it is tried."""
         ...
 
 

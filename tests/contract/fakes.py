@@ -227,7 +227,7 @@ class Fakes:
         return Accepted(task_id="task-1", priority=command.priority, submitted_at=NOW)
 
     async def check(self, command: SubmitTask) -> None:
-        """Large enough for the broker that the fakes stand for."""
+        """There is nothing that the fakes would refuse."""
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
         self.fail()
