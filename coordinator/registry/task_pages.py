@@ -254,8 +254,12 @@ class _Requirements:
         return (self._first(query) or {}).get("task", {}).get("requirements")
 
     def _first(self, query: sa.Select[Any]) -> Any:
+        """None where there is none, and where it cannot be read."""
         found = self._connection.execute(query).scalar()
-        return None if found is None else from_json(found)
+        try:
+            return None if found is None else from_json(found)
+        except ValueError:
+            return None
 
 
 def _place(task: Task) -> Place:

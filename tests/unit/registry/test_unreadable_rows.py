@@ -153,6 +153,15 @@ async def test_tasks_that_cannot_be_read_are_left_out_by_all_who_look_at_many(
     assert await RunningTasks(ledger).look() == []
 
 
+async def test_a_queue_that_cannot_be_read_keeps_no_task_from_being_listed(ledger: Ledger) -> None:
+    asked = {"agent_type": "worker"}
+    opened = SourceOpened(lane="type:worker", priority=Priority.NORMAL, requirements=asked)
+    await stored(ledger, Event(data=opened), submitted("a", requirements=asked))
+    await spoil(ledger, schema.sources, schema.sources.c.lane == "type:worker", requirements="{")
+    page = await ledger.read(partial(page_of, wanted=TaskFilter(), after=None, limit=9))
+    assert [(task.task_id, task.requirements) for task in page.tasks] == [("a", asked)]
+
+
 async def test_dead_tasks_that_cannot_be_read_are_neither_listed_nor_tried_again(
     ledger: Ledger,
 ) -> None:
