@@ -19,10 +19,10 @@ EVERYDAY := not benchmark and not chaos
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4 postgres setup ready-to-test clean
+.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres setup ready-to-test clean
 
 menu:
-	awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## start RabbitMQ, the coordinator and example agents; Ctrl-C stops them all
 	deploy/rabbitmq/install.sh
@@ -31,10 +31,13 @@ run: $(INSTALLED) ## start RabbitMQ, the coordinator and example agents; Ctrl-C 
 demo: $(INSTALLED) ## submit a mixed batch to what `make run` started, and watch it finish
 	exec $(BIN)/coordinator demo $(if $(PORT),--url http://127.0.0.1:$(PORT)) $(ARGS)
 
-test: ## every check and every test, on each RabbitMQ version that this machine can have
+test: ## every check and every test, on the oldest and the newest RabbitMQ that this machine can have
 	$(MAKE) -j2 ready-to-test
 	$(MAKE) static
 	$(MAKE) tests
+
+test-brokers: rabbitmq-4.0 ## the same, on the RabbitMQ versions between them too
+	COORDINATOR_TEST_RABBITMQ=all $(MAKE) test
 
 # Two at a time, then alone those that judge how quick things are, whatever the first part's end. 5 is
 # pytest's word for nothing to run, which ARGS may leave in one part; 2 for Ctrl-C.
@@ -82,15 +85,16 @@ docs: $(INSTALLED) ## write the reference pages anew from the source
 rabbitmq: ## install RabbitMQ's server, if this machine has none
 	deploy/rabbitmq/install.sh
 
-rabbitmq-4: ## make RabbitMQ 4 ready for tests beside the installed version, where possible
-	deploy/rabbitmq/second-version.sh
+rabbitmq-4.3: ## make RabbitMQ 4.3 ready for tests beside the installed version, where possible
+rabbitmq-4.0 rabbitmq-4.3:
+	deploy/rabbitmq/second-version.sh $(@:rabbitmq-%=%)
 
 postgres: ## install PostgreSQL's server for tests, if this machine has none
 	deploy/postgres/install.sh
 
 setup: $(INSTALLED) ## the virtual environment alone
 
-ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4 postgres
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres
 
 clean: ## remove what was built here: the virtual environment and the caches, no data
 	rm -rf $(VENV) $(PEERS) dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
