@@ -17,6 +17,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from fastapi import FastAPI
@@ -33,9 +34,11 @@ from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.protocol.events import Event
 from coordinator.recovery.cancelling import Canceller
 from coordinator.recovery.deadlines import Deadlines
+from coordinator.recovery.former_broker import FormerBroker
 from coordinator.recovery.lane_mover import LaneMover
 from coordinator.recovery.lost_attempts import LostAttempts
 from coordinator.recovery.outbox import OutboxLoop
+from coordinator.recovery.putting_again import PutsAgain
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.retirement import Retirement
@@ -50,6 +53,7 @@ from coordinator.registry.deletion import TaskDeletion
 from coordinator.registry.endings import Endings
 from coordinator.registry.explaining import Explainer
 from coordinator.registry.fence import Fence
+from coordinator.registry.former_broker import LeftBehindTasks
 from coordinator.registry.idempotency import IdempotencyKeys
 from coordinator.registry.idle_sources import IdleSources
 from coordinator.registry.ledger import Ledger
@@ -416,17 +420,7 @@ class _Graph:
             ready=self._can_publish,
             now=clock.now,
         )
-        reconciler = Reconciler(
-            overtaken=OvertakenTasks(ledger),
-            depths=self._depths,
-            ensure=self.opener.ensure,
-            publisher=publisher,
-            secret=secret,
-            types=types,
-            catch_up=catching_up.ledger,
-            in_hand=agents.in_hand,
-            after=settings.reconcile_after,
-        )
+        self._former_broker, reconciler = self._putting_again(agents, catching_up, secret, types)
         self._lane_mover = LaneMover(
             book=book,
             types=types,
@@ -454,6 +448,33 @@ class _Graph:
             ready=self._can_publish,
             now=clock.now,
         )
+
+    def _putting_again(
+        self, agents: LiveAgents, catching_up: CatchingUp, secret: bytes, types: AnnouncedTypes
+    ) -> tuple[FormerBroker, Reconciler]:
+        overtaken = OvertakenTasks(self._ledger)
+        puts = PutsAgain(
+            messages=overtaken.messages,
+            ensure=self.opener.ensure,
+            publisher=self._publisher,
+            secret=secret,
+            types=types,
+        )
+        former_broker = FormerBroker(
+            left=LeftBehindTasks(self._ledger),
+            puts=puts,
+            catch_up=catching_up.ledger,
+            in_hand=partial(agents.in_hand, heard_within=self._settings.stale_after),
+        )
+        reconciler = Reconciler(
+            overtaken=overtaken,
+            depths=self._depths,
+            puts=puts,
+            catch_up=catching_up.ledger,
+            in_hand=agents.in_hand,
+            after=self._settings.reconcile_after,
+        )
+        return former_broker, reconciler
 
     def app(self) -> FastAPI:
         return create_app(
@@ -510,6 +531,7 @@ class _Graph:
                 self._unrouted.session(link),
                 self._retirement.session(link),
                 self._rounds.session(link),
+                self._former_broker.session(link),
                 self._lane_mover.session(link),
                 self._admission.session(link),
                 self._publisher.lost(),

@@ -76,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     agents.add_argument(
         "--no-agents", dest="agents", action="store_const", const=0, help="start none of them"
     )
+    up.add_argument(
+        "--new-broker",
+        action="store_true",
+        help="where this RabbitMQ cannot read the data of the private one: move its folder aside,"
+        " and put the queued tasks of the ledger on a new one",
+    )
     up.set_defaults(run=_up)
 
     serve = commands.add_parser("serve", parents=[service], help="the service alone")
@@ -147,7 +153,8 @@ def _up(options: argparse.Namespace) -> int:
     collector.rest()  # until it serves
     from coordinator.up import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
 
-    return _run(up(settings, UpOptions(agents=options.agents), _say))
+    chosen = UpOptions(agents=options.agents, new_broker=options.new_broker)
+    return _run(up(settings, chosen, _say))
 
 
 def _serve(options: argparse.Namespace) -> int:

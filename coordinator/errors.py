@@ -36,7 +36,8 @@
     └── OperatorError ........... the operator must fix it, and is told how in one line
         ├── BrokerRefused
         ├── TopologyConflict
-        └── BrokerTooOld
+        ├── BrokerTooOld
+        └── OtherVersionsData ... a private broker cannot go on with the folder of another version
 
 The class docstring is the default message; each error says what to do next.
 """
@@ -65,6 +66,7 @@ __all__ = [
     "NotFound",
     "NotOpened",
     "OperatorError",
+    "OtherVersionsData",
     "OutcomeUnknown",
     "ParkedNotFound",
     "PayloadTooLarge",
@@ -274,3 +276,7 @@ class TopologyConflict(OperatorError):
 
 class BrokerTooOld(OperatorError):
     """This RabbitMQ is too old: 3.10 or later is needed."""
+
+
+class OtherVersionsData(OperatorError):
+    """The private RabbitMQ cannot read what another version of it has written."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from coordinator import collector
 from coordinator.bootstrap import running
-from coordinator.broker.node import EmbeddedNode
+from coordinator.errors import OperatorError
 from coordinator.fleet import Fleet, example_agents
+from coordinator.private_node import private_node
 from coordinator.server import address, bind, serving
 from coordinator.settings import Settings
 
@@ -24,10 +25,13 @@ Say = Callable[[str], None]
 class UpOptions:
     agents: int | None = None
     """How many example agents; None starts each once, more than there are starts some twice."""
+    new_broker: bool = False
+    """Replace a private node whose data this RabbitMQ cannot read."""
 
 
 async def up(settings: Settings, options: UpOptions, say: Say) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
+    _check(settings, options)
     began = time.monotonic()
     listener = bind(settings.http_host, settings.http_port)
     base = address(listener)
@@ -39,7 +43,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         url = settings.amqp_url
         if url is None:
             node = await stack.enter_async_context(
-                EmbeddedNode(settings.data_dir / "rabbitmq", say=say)
+                await private_node(settings, say, new=options.new_broker)
             )
             url = node.amqp_url
         say("starting the coordinator")
@@ -82,3 +86,11 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
             for task in ends:
                 task.cancel()
             say("stopping")
+
+
+def _check(settings: Settings, options: UpOptions) -> None:
+    if options.new_broker and settings.amqp_url is not None:
+        raise OperatorError(
+            "--new-broker is for the private RabbitMQ node, and a broker is named with --amqp-url or"
+            " COORDINATOR_AMQP_URL: docs/operations/upgrades.md says how to change that one"
+        )

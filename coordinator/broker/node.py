@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-from coordinator.errors import OperatorError
+from coordinator.errors import OperatorError, OtherVersionsData
 
 from .node_container import find_container_server
 from .node_files import Identity, NodeFiles, Ports, choose_port, is_free
@@ -198,7 +198,8 @@ class EmbeddedNode:
                 except Died as exc:
                     if exc.reason_is_a_port and attempt < START_ATTEMPTS:
                         continue
-                    raise OperatorError(
+                    kind = OtherVersionsData if exc.reason_is_the_version else OperatorError
+                    raise kind(
                         f"The private RabbitMQ node did not start: {exc.reason};"
                         f" its log: {self.log}"
                     ) from None

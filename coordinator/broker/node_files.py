@@ -17,12 +17,13 @@ import json
 import os
 import random
 import secrets
+import shutil
 import socket
 import string
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -143,6 +144,30 @@ class NodeFiles:
                 f"{self.folder / 'identity.json'} is damaged: restore it, or move the folder away"
                 " and start with an empty one"
             ) from exc
+
+    @property
+    def used(self) -> bool:
+        """Whether a node has kept data here."""
+        return (self.folder / "mnesia").exists()
+
+    def set_aside(self, now: datetime) -> Path:
+        """Move all of it to a folder beside, which is returned; user, password and ports stay, so that
+        agents find the next node. Raises `OperatorError` where a node uses it.
+        """
+        aside = self.folder.with_name(f"{self.folder.name}-until-{now:%Y%m%dT%H%M%SZ}")
+        with self.locked():
+            try:
+                self.folder.rename(aside)
+                self.folder.mkdir()
+                shutil.copy2(aside / "identity.json", self.folder / "identity.json")
+            except FileNotFoundError:
+                pass  # it has no identity yet: the next start makes one
+            except OSError as exc:
+                raise OperatorError(
+                    f"{self.folder} cannot be moved aside ({exc.strerror}): move it yourself, and"
+                    " start again"
+                ) from exc
+        return aside
 
     def consumer_timeout(self) -> timedelta | None:
         """As the node of this folder was told at its latest start; None where that is not known."""

@@ -13,7 +13,13 @@ from coordinator.errors import OperatorError
 
 from .child_process import spawn, spawn_obedient
 from .node_files import Identity, NodeFiles, Ports
-from .node_readiness import PORT_TAKEN, amqp_version, management_answers, reason_of_failure
+from .node_readiness import (
+    OTHER_VERSION,
+    PORT_TAKEN,
+    amqp_version,
+    management_answers,
+    reason_of_failure,
+)
 from .node_server import Launch, Server
 
 __all__ = ["Died", "NodeProcess"]
@@ -38,6 +44,7 @@ class Died(Exception):
         super().__init__(reason)
         self.reason = reason
         self.reason_is_a_port = reason == PORT_TAKEN
+        self.reason_is_the_version = reason == OTHER_VERSION
 
 
 class NodeProcess:

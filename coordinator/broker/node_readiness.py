@@ -10,7 +10,7 @@ import base64
 import re
 from pathlib import Path
 
-__all__ = ["PORT_TAKEN", "amqp_version", "management_answers", "reason_of_failure"]
+__all__ = ["OTHER_VERSION", "PORT_TAKEN", "amqp_version", "management_answers", "reason_of_failure"]
 
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 VERSION_PROPERTY = b"\x07versionS"
@@ -22,7 +22,15 @@ DECORATION = re.compile(r"^[\s=\-#*.|{}\[\]()<>_,]*$")
 TERMINAL_TITLE = re.compile(r"\x1b\][^\x07]*\x07")
 LOG_PREFIX = re.compile(r"^\S+ \S+ \[\w+\] <[\d.]+> ?")
 PORT_TAKEN = "one of its ports was taken by another program meanwhile"
+OTHER_VERSION = (
+    "its data was written by another version of RabbitMQ, which this one cannot take over"
+)
 KNOWN_REASONS = (
+    # A newer one asks for features that the older had not; an older one misses a table of its own.
+    ("required feature flag not enabled", OTHER_VERSION),
+    ("disabled_required_feature_flag", OTHER_VERSION),
+    ("failed_to_initialize_feature_flags_registry", OTHER_VERSION),
+    ("schema_integrity_check_failed", OTHER_VERSION),
     ("eaddrinuse", PORT_TAKEN),
     ("enospc", "the disk is full"),
     ("eacces", "it may not read or write one of its files"),

@@ -13,7 +13,6 @@ place in the order, and the timeline tells of it.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -22,23 +21,15 @@ from datetime import timedelta
 from typing import Protocol
 
 from coordinator.broker.connection import Link
-from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import Task
-from coordinator.errors import CoordinatorError
 from coordinator.protocol.lanes import Source
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import TASKS
 
 from .emptiness import LooksAtQueues, is_empty
-from .ports import Publishes, Reopen
+from .putting_again import PutsAgain, queue_of
 
 __all__ = ["Reconciler"]
 
 logger = logging.getLogger(__name__)
-
-CHUNK = 200
-"""Messages that are read and published at a time."""
 
 
 class OvertakenTask(Protocol):
@@ -58,8 +49,6 @@ class FindsOvertaken(Protocol):
     """`registry.overtaken.OvertakenTasks`."""
 
     async def look(self) -> Sequence[OvertakenTask]: ...
-
-    async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]: ...
 
 
 Key = tuple[str, int, int, int]
@@ -86,10 +75,7 @@ class Reconciler:
         *,
         overtaken: FindsOvertaken,
         depths: LooksAtQueues,
-        ensure: Reopen,
-        publisher: Publishes,
-        secret: bytes,
-        types: AnnouncedTypes,
+        puts: PutsAgain,
         catch_up: Callable[[], Awaitable[None]],
         in_hand: Callable[[], Collection[tuple[str, int]]],
         after: timedelta,
@@ -97,10 +83,7 @@ class Reconciler:
     ) -> None:
         self._overtaken = overtaken
         self._depths = depths
-        self._ensure = ensure
-        self._publisher = publisher
-        self._secret = secret
-        self._types = types
+        self._puts = puts
         self._catch_up = catch_up
         self._in_hand = in_hand
         self._after = after.total_seconds()
@@ -125,7 +108,7 @@ class Reconciler:
             task = one.task
             long_ago = now - self._seen[key].at >= self._after
             if long_ago and (task.task_id, task.generation) not in in_hand:
-                lost.setdefault(_source(task), []).append(one)
+                lost.setdefault(queue_of(task), []).append(one)
         return sum([await self._look_at(link, source, ones) for source, ones in lost.items()])
 
     async def _look_at(self, link: Link, source: Source, ones: list[OvertakenTask]) -> int:
@@ -133,57 +116,13 @@ class Reconciler:
         passed_on = [one for one in ones if one.passed > self._seen[_key(one)].passed]
         if len(passed_on) < len(ones) and await is_empty(link, self._depths, source.queue):
             passed_on = ones
-        for start in range(0, len(passed_on), CHUNK):
-            await self._republish(source, passed_on[start : start + CHUNK])
-        return len(passed_on)
-
-    async def _republish(self, source: Source, ones: Sequence[OvertakenTask]) -> None:
-        messages = await self._overtaken.messages([one.task for one in ones])
-        again = [
-            self._again(one, messages[one.task.task_id])
-            for one in ones
-            if one.task.task_id in messages  # what cannot be read any more cannot be sent
-        ]
-        for task in {one.source: one for one in again}.values():
-            await self._ensure(task.source, task.wanted, again=True)
-        ended = await asyncio.gather(
-            *(
-                self._publisher.publish(task.to_message(), exchange=TASKS, key=task.source.key)
-                for task in again
-            ),
-            return_exceptions=True,
-        )
-        logger.warning(
-            "tasks were missing from their queue and were put there again",
-            extra={"queue": source.queue, "tasks": ended.count(None)},
-        )
-        for failure in ended:
-            if isinstance(failure, CoordinatorError):
-                logger.warning("one was not: %s", failure)  # the next round looks again
-            elif failure is not None:
-                raise failure
-
-    def _again(self, one: OvertakenTask, message: TaskMessage) -> TaskMessage:
-        task = one.task
-        token = task_token(self._secret, task.task_id, task.generation, task.attempt)
-        return self._types.route(
-            message.model_copy(
-                update={
-                    "generation": task.generation,
-                    "attempt": task.attempt,
-                    "not_before": None,
-                    "previous_progress": task.progress,
-                    "republished": one.republished + 1,
-                    "task_token": token,
-                }
+        if passed_on:
+            put = await self._puts.put(passed_on)  # the next round looks again at the others
+            logger.warning(
+                "tasks were missing from their queue and were put there again",
+                extra={"queue": source.queue, "tasks": put},
             )
-        )
-
-
-def _source(task: Task) -> Source:
-    if task.lane is None or task.priority is None:
-        raise ValueError(f"{task.task_id} is queued, and its queue is not known")
-    return Source(task.lane, task.priority)
+        return len(passed_on)
 
 
 def _key(one: OvertakenTask) -> Key:

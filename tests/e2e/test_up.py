@@ -159,6 +159,7 @@ async def test_a_taken_port_is_one_line_that_names_the_fix(tmp_path: Path) -> No
         (["serve"], {}, "coordinator up"),
         (["serve"], {"COORDINATOR_HTTP_PORT": "high"}, "COORDINATOR_HTTP_PORT=high is not valid"),
         (["serve", "--amqp-url", "http://x"], {}, "amqp://"),
+        (["up", "--amqp-url", "amqp://a:b@127.0.0.1:1/", "--new-broker"], {}, "upgrades.md"),
     ],
 )
 async def test_an_operators_mistake_is_one_line(

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.broker.node_readiness import PORT_TAKEN, amqp_version, reason_of_failure
+from coordinator.broker.node_readiness import (
+    OTHER_VERSION,
+    PORT_TAKEN,
+    amqp_version,
+    reason_of_failure,
+)
 
 PORT = """
 BOOT FAILED
@@ -24,6 +29,24 @@ Error during startup: {error,no_such_plugin}
 
 Crash dump is being written to: erl_crash.dump...done
 """
+UPGRADE = """
+2026-11-28 18:15:27.5+00:00 [error] <0.217.0> Feature flags: `stream_single_active_consumer`: required \
+feature flag not enabled! It must be enabled before upgrading RabbitMQ.
+BOOT FAILED
+===========
+Error during startup: {error,failed_to_initialize_feature_flags_registry}
+"""
+LATER_UPGRADE = """
+Error during startup: {error,
+                          {failed_to_initialize_feature_flags_registry,
+                              {disabled_required_feature_flag,
+                                  restart_streams}}}
+"""
+DOWNGRADE = """
+Error during startup: {error,
+                          {schema_integrity_check_failed,
+                              [{table_missing,rabbit_listener}]}}
+"""
 TITLE = "\x1b]2;node: core_started\x07 \x1b]2;node: stopped\x07"
 
 
@@ -35,6 +58,9 @@ TITLE = "\x1b]2;node: core_started\x07 \x1b]2;node: stopped\x07"
         ("erl: not found\n", "erl: not found"),
         ("", "it said nothing"),
         (TITLE, "it said nothing"),
+        (UPGRADE, OTHER_VERSION),
+        (LATER_UPGRADE, OTHER_VERSION),
+        (DOWNGRADE, OTHER_VERSION),
     ],
 )
 def test_the_reason_is_one_line_of_what_was_printed(

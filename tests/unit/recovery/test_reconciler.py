@@ -20,6 +20,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
+from coordinator.recovery.putting_again import PutsAgain
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.registry.folding import store
 from coordinator.registry.ledger import Ledger
@@ -45,13 +46,17 @@ class World:
         self.log: list[Event] = []
         self.unanswered = False
         self.given_back = 0
+        overtaken = OvertakenTasks(ledger)
         self.reconciler = Reconciler(
-            overtaken=OvertakenTasks(ledger),
+            overtaken=overtaken,
             depths=self,
-            ensure=self.ensure,
-            publisher=self,
-            secret=SECRET,
-            types=AnnouncedTypes(),
+            puts=PutsAgain(
+                messages=overtaken.messages,
+                ensure=self.ensure,
+                publisher=self,
+                secret=SECRET,
+                types=AnnouncedTypes(),
+            ),
             catch_up=self.catch_up,
             in_hand=lambda: self.in_hand,
             after=AFTER,

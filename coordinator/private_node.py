@@ -1,0 +1,65 @@
+"""Starts the private RabbitMQ node of `coordinator up`, or a new one in its place.
+
+A node can go on with the data of the version before it, and not with every older one's. Then the ledger
+has all that was folded, and the old folder what was not:
+
+    does not start ─▶ noted in the ledger ─▶ its folder moved aside ─▶ a new node
+                                                                         ─▶ `recovery.former_broker`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from coordinator.broker.node import EmbeddedNode
+from coordinator.broker.node_files import NodeFiles
+from coordinator.broker.node_server import Server
+from coordinator.errors import OperatorError, OtherVersionsData
+from coordinator.registry.former_broker import LeftBehindTasks
+from coordinator.registry.ledger import Ledger
+from coordinator.settings import Settings
+
+__all__ = ["private_node"]
+
+
+async def private_node(
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    new: bool = False,
+    server: Server | None = None,
+) -> EmbeddedNode:
+    """The node, running. Raises `OperatorError` where it does not start, or where a ``new`` one is
+    asked for and the one that is there would do. ``server`` is by default the one of this machine.
+    """
+    files = NodeFiles(settings.data_dir / "rabbitmq")
+    node = EmbeddedNode(files.folder, server=server, say=say)
+    used = files.used
+    if new and not used:  # somebody has moved it away already
+        await _give_up_broker(settings)
+    try:
+        await node.start()
+    except OtherVersionsData as exc:
+        if not new:
+            raise OtherVersionsData(
+                f"{exc}. `coordinator up --new-broker` moves its folder aside and puts the queued"
+                " tasks of the ledger on a new node; docs/operations/upgrades.md says what to do first"
+            ) from exc
+        await _give_up_broker(settings)
+        aside = files.set_aside(datetime.now(UTC))
+        say(f"the folder of the old RabbitMQ node is kept: {aside}")
+        await node.start()
+    else:
+        if new and used:
+            await node.stop()
+            raise OperatorError(
+                f"The private RabbitMQ node of {files.folder} starts: no new one is needed, start"
+                " without --new-broker"
+            )
+    return node
+
+
+async def _give_up_broker(settings: Settings) -> None:
+    async with Ledger(settings.ledger_place, patient=True) as ledger:
+        await LeftBehindTasks(ledger).give_up_broker()

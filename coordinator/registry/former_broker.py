@@ -1,0 +1,110 @@
+"""Which tasks are queued in the ledger and were on a broker that was given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import Task
+
+from . import schema
+from .ledger import Ledger
+from .overtaken import messages_of
+from .schema import micros
+from .statements import upsert
+from .task_rows import task_of
+
+__all__ = ["LeftBehind", "LeftBehindTasks"]
+
+NOTE = "broker_given_up_at"
+"""In `meta`: how far the log was folded when the broker was given up. The row goes when all is done."""
+
+CHUNK = 200
+"""Tasks that are read at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftBehind:
+    """A task that waits, and that no queue of this broker was given."""
+
+    task: Task
+    republished: int
+    """How often it was put on its queue again before."""
+
+
+class LeftBehindTasks:
+    """Each method is one transaction. Raises `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def give_up_broker(self) -> None:
+        """From now on, whatever is queued must be put on a queue of another broker."""
+        await self._ledger.write(_note)
+
+    async def any_broker(self) -> bool:
+        """Whether a broker was given up, and its tasks are not all on the new one yet."""
+        return await self._ledger.read(_noted) is not None
+
+    async def after(self, last: Task | None) -> list[LeftBehind]:
+        """The next after ``last`` that are queued and on no queue, in the order of their submission;
+        empty where there are no more.
+        """
+        return await self._ledger.read(partial(_after, last))
+
+    async def done(self) -> None:
+        """All are where they should be."""
+        await self._ledger.write(_forget)
+
+
+def _note(connection: Connection) -> None:
+    newest = sa.select(sa.func.coalesce(sa.func.max(schema.events.c.position), 0))
+    position = connection.execute(newest).scalar_one()
+    upsert(connection, schema.meta, ["name"], [{"name": NOTE, "value": str(position)}])
+
+
+def _noted(connection: Connection) -> int | None:
+    query = sa.select(schema.meta.c.value).where(schema.meta.c.name == NOTE)
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)
+
+
+def _forget(connection: Connection) -> None:
+    connection.execute(schema.meta.delete().where(schema.meta.c.name == NOTE))
+
+
+def _after(last: Task | None, connection: Connection) -> list[LeftBehind]:
+    """Reads on until it has found some: where most are on their queue again, whole chunks are not."""
+    noted = _noted(connection)
+    if noted is None:
+        return []
+    while True:
+        tasks = _queued_after(last, connection)
+        if not tasks:
+            return []
+        messages = messages_of(connection, [task.task_id for task in tasks])
+        left = [
+            LeftBehind(task=task, republished=messages[task.task_id].republished)
+            for task in tasks
+            if task.task_id in messages and messages[task.task_id].last <= noted
+        ]
+        if left:
+            return left
+        last = tasks[-1]
+
+
+def _queued_after(last: Task | None, connection: Connection) -> list[Task]:
+    tasks = schema.tasks.c
+    query = sa.select(schema.tasks).where(
+        schema.QUEUED, tasks.lane.is_not(None), tasks.submitted_at.is_not(None)
+    )
+    if last is not None and last.submitted_at is not None:
+        query = query.where(
+            sa.tuple_(tasks.submitted_at, tasks.task_id)
+            > sa.tuple_(sa.literal(micros(last.submitted_at)), sa.literal(last.task_id))
+        )
+    query = query.order_by(tasks.submitted_at, tasks.task_id).limit(CHUNK)
+    return [task_of(row) for row in connection.execute(query)]
