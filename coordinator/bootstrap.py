@@ -74,6 +74,7 @@ from coordinator.registry.retention import KeepFor, Retention
 from coordinator.registry.running_tasks import RunningTasks
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
+from coordinator.registry.stuck_queues import StuckQueues
 from coordinator.registry.untyped_tasks import UntypedTasks
 from coordinator.registry.witnesses import Witnesses
 from coordinator.settings import Settings
@@ -517,6 +518,7 @@ class _Graph:
             self._retention.run(),
             self._keys.run(),
             self._clock.run(),
+            StuckQueues(self._ledger, heads=self._reading.heads.all, now=self._clock.now).run(),
         )
 
     async def _session(self, link: Link) -> None:
@@ -560,7 +562,8 @@ class _Graph:
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""
         others = self._ledger.problem or self._projector.problem, self._admission.problem
-        return self.obstacles() + [one for one in others if one is not None]
+        told = [one for one in others if one is not None]
+        return self.obstacles() + self._reading.heads.problems() + told
 
     def obstacles(self) -> list[str]:
         """What keeps tasks from being submitted now."""

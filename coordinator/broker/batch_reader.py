@@ -37,23 +37,32 @@ class BatchReader:
         self._batch = batch
         self._spacing = spacing
         self._arrived: asyncio.Queue[Delivery | None] = asyncio.Queue()
+        self._head = link.heads.of(queue)
 
     async def __aenter__(self) -> Self:
         # Twice the batch, so that the broker fills the next one while this one is stored.
         self._channel = await self._link.channel(prefetch=2 * self._batch)
+        depth = await self._channel.depth(self._queue)
+        self._head.began(waiting=depth.ready)
         self._watch = asyncio.create_task(self._end_when_lost())
-        await self._channel.consume(
-            self._queue,
-            self._arrived.put_nowait,
-            tag=f"{self._name}.{new_id()}",
-            on_cancelled=lambda: self._arrived.put_nowait(None),
-        )
+        try:
+            await self._channel.consume(
+                self._queue,
+                self._arrived.put_nowait,
+                tag=f"{self._name}.{new_id()}",
+                on_cancelled=lambda: self._arrived.put_nowait(None),
+            )
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._watch.cancel()
         if self._channel.open:
             await self._channel.close()
+        else:
+            self._head.connection_ended()
 
     async def __aiter__(self) -> AsyncIterator[list[Delivery]]:
         loop = asyncio.get_running_loop()
@@ -67,6 +76,8 @@ class BatchReader:
             while len(batch) < self._batch and not self._arrived.empty():
                 batch.append(await self._next())
             yield batch
+            if self._channel.open:
+                self._head.passed()
 
     async def settle(self, batch: list[Delivery]) -> None:
         """Acknowledge everything up to the end of ``batch``."""

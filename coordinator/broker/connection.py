@@ -29,6 +29,7 @@ from coordinator.protocol.broker_address import LONGEST_HEARTBEAT
 
 from .cancelling import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
+from .head_of_queue import HeadsOfQueues
 from .intake import Intake, QuickTransport
 from .translation import translated
 
@@ -61,11 +62,17 @@ class Link:
     """One established connection; once lost it stays lost."""
 
     def __init__(
-        self, raw: aio_pika.Connection, transport: AbstractConnection, intake: Intake
+        self,
+        raw: aio_pika.Connection,
+        transport: AbstractConnection,
+        intake: Intake,
+        heads: HeadsOfQueues,
     ) -> None:
         self._raw = raw
         self._transport = transport
         self._intake = intake
+        self.heads = heads
+        """What reading each queue came to, over this connection's links so far."""
         self._channels: WeakSet[Channel] = WeakSet()
 
     @property
@@ -147,6 +154,7 @@ class Connection:
         """Why the latest attempt to connect failed; None while connected."""
         self.refused: OperatorError | None = None
         """What an operator must put right before a session can go on; None while one does."""
+        self.heads = HeadsOfQueues()
 
     async def __aenter__(self) -> Self:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
@@ -280,7 +288,7 @@ class Connection:
         transport, intake = raw.transport, raw.quick.intake
         if transport is None or intake is None:
             raise ConnectionLost
-        return Link(raw, transport.connection, intake)
+        return Link(raw, transport.connection, intake, self.heads)
 
 
 class _ThroughIntake(aio_pika.Connection):

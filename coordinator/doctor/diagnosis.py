@@ -8,7 +8,7 @@ from .access import check_broker, check_permissions
 from .facts import Facts
 from .finding import Finding
 from .ledger import check_ledger
-from .log import check_log, check_members, check_side_queues
+from .log import check_log, check_members, check_side_queues, check_stuck
 from .nodes import check_flags, check_nodes
 from .policies import check_consumer_timeout, check_policies
 from .queues import check_bindings, check_silent, check_structure, check_unknown_queues
@@ -75,6 +75,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     check_policies,
     check_consumer_timeout,
     check_log,
+    check_stuck,
     check_side_queues,
     _check_ledger,
 )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from coordinator.broker.head_of_queue import WHAT_TO_DO, undeliverable
 from coordinator.protocol.topology import LOG, REQUESTS, UNROUTED
 
 from .facts import BrokerFacts, Facts, ListedQueue, ManagementFacts, Verdict
 from .finding import Finding
 from .spoken import count, names, span
 
-__all__ = ["check_log", "check_members", "check_side_queues", "waiting"]
+__all__ = ["check_log", "check_members", "check_side_queues", "check_stuck", "waiting"]
 
 DEEP = 10_000
 """Messages; some seconds of folding."""
@@ -38,6 +39,8 @@ def check_log(facts: Facts) -> Iterator[Finding]:
     if behind and state is not None and state.folded_until is not None:
         lag = max(timedelta(0), facts.at - state.folded_until)
         depth += f"; what is folded ends {span(lag)} ago"
+    if log.consumers == 0 and behind and LOG in _stuck(facts):
+        return  # told by `check_stuck`: another coordinator would fare no better
     if log.consumers == 0 and behind:
         yield Finding.problem("log", f"No coordinator reads the log: {depth}", START)
     elif log.consumers == 0:
@@ -50,6 +53,27 @@ def check_log(facts: Facts) -> Iterator[Finding]:
         )
     else:
         yield Finding.ok("log", depth if behind else "The log is read and empty")
+
+
+def check_stuck(facts: Facts) -> Iterator[Finding]:
+    """Queues that wait, and that the broker ended a coordinator's connections over."""
+    broker = facts.broker
+    if isinstance(broker, str):
+        return
+    for name, since in _stuck(facts).items():
+        queue = broker.queue(name)
+        if queue is not None and queue.ready:
+            yield Finding.problem(
+                "log",
+                f"{undeliverable(name)}, says a coordinator since {span(facts.at - since)};"
+                f" {count(queue.ready, 'message')} {'waits' if queue.ready == 1 else 'wait'} there",
+                WHAT_TO_DO,
+            )
+
+
+def _stuck(facts: Facts) -> dict[str, datetime]:
+    state = facts.ledger.state
+    return {one.queue: one.since for one in state.stuck} if state else {}
 
 
 def check_side_queues(facts: Facts) -> Iterator[Finding]:

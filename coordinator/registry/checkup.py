@@ -27,6 +27,7 @@ from .ledger_place import SQLITE, is_a_file, parse
 from .schedule_rows import schedules
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
+from .stuck_queues import StuckQueue, stuck_queues
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -34,6 +35,7 @@ __all__ = [
     "LedgerFacts",
     "LedgerState",
     "Parking",
+    "StuckQueue",
     "WrongClock",
     "examine",
 ]
@@ -93,6 +95,8 @@ class LedgerState:
     unreadable_sources: int = 0
     """Rows of queues that nobody can read, and that are left out."""
     failing: Failing = Failing()
+    stuck: tuple[StuckQueue, ...] = ()
+    """Queues that the latest coordinator to read them could not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +165,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         unreadable_sources=_rows(connection, schema.sources) - len(known),
         failing=_failing(connection),
         wrong_clocks=_wrong_clocks(connection),
+        stuck=stuck_queues(connection),
     )
 
 

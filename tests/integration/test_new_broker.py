@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -72,7 +73,7 @@ async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
             tasks.append(await submit(http, requirements={"capabilities": ["gpu"]}))
             tasks.append(await submit(http, delay_seconds=1))
             for task_id in tasks[:4]:
-                await eventually(lambda task_id=task_id: is_queued(http, task_id))
+                await eventually(partial(is_queued, http, task_id))
 
     with pytest.raises(OtherVersionsData) as told:
         await private_node(settings, lambda _: None, server=new)
@@ -97,7 +98,7 @@ async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
         await stack.enter_async_context(agent.running())
         tasks.append(await submit(http))
         for task_id in tasks:
-            await eventually(lambda task_id=task_id: is_completed(http, task_id), timeout=60)
+            await eventually(partial(is_completed, http, task_id), timeout=60)
     assert runs == Counter(tasks)
 
     with pytest.raises(OperatorError, match="start without --new-broker"):

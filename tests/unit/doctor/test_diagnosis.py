@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.broker.head_of_queue import WHAT_TO_DO
 from coordinator.doctor.diagnosis import diagnose
 from coordinator.doctor.facts import (
     NO_ANSWER,
@@ -24,7 +25,7 @@ from coordinator.doctor.facts import (
 )
 from coordinator.doctor.finding import Finding, Level, worst
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.checkup import Failing, LedgerFacts, Parking, WrongClock
+from coordinator.registry.checkup import Failing, LedgerFacts, Parking, StuckQueue, WrongClock
 from tests.unit.doctor.healthy import (
     HEALTHY,
     NOW,
@@ -645,6 +646,20 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
             " ends 5 min ago"
         ),
         "start one: `coordinator up` or `coordinator serve`",
+    ),
+    (
+        "a log that costs its readers the connection",
+        replace(
+            with_state(stuck=(StuckQueue(queue=LOG, since=NOW - timedelta(minutes=7)),)),
+            broker=with_queue(LOG, consumers=0, ready=12).broker,
+        ),
+        Level.PROBLEM,
+        "log",
+        (
+            "The broker ends the connection whenever coordinator.log is read: it cannot deliver a"
+            " message at the head of it, says a coordinator since 7 min; 12 messages wait there"
+        ),
+        WHAT_TO_DO,
     ),
     (
         "deep log",
