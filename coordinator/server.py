@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
+from coordinator.http_protocol import HttpProtocol
 
 __all__ = ["address", "answers", "bind", "event_loop_factory", "inherited", "serving"]
 
@@ -114,6 +115,8 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         raise OperatorError(_cannot_listen(host, port, exc)) from exc
     config = uvicorn.Config(
         app,
+        http=HttpProtocol,
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -1,4 +1,6 @@
-"""Refuses request bodies that are too large, before they are in memory."""
+"""Refuses request bodies that are too large, before they are in memory, that are compressed, or that are
+not as long as announced: what was lost on the way must not be taken for a request without a body.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,14 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most = self._larger.get(scope["path"], self._max_bytes)
-        if _announced(scope) > most:
+        announced, encoding = _announced(scope)
+        if announced is not None and announced > most:
             await answer_error(PayloadTooLarge(_sentence(most)), "")(scope, receive, send)
+            return
+        if encoding not in _READ_AS_IT_IS:
+            await answer_error(HTTPException(415, _ENCODED.format(encoding[:40])), "")(
+                scope, receive, send
+            )
             return
         received = 0
 
@@ -40,9 +48,12 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
+            # The framework lets only this exception through from the reading of a body.
             if received > most:
-                # The framework lets only this exception through from the reading of a body.
                 raise HTTPException(413, _sentence(most))
+            whole = message["type"] == "http.request" and not message.get("more_body", False)
+            if whole and announced not in (None, received):
+                raise HTTPException(400, _LOST.format(announced, received))
             return message
 
         await self._app(scope, counted, send)
@@ -52,8 +63,19 @@ def _sentence(most: int) -> str:
     return f"The request body is larger than {most} bytes"
 
 
-def _announced(scope: Scope) -> int:
+_READ_AS_IT_IS = ("", "identity")
+
+_ENCODED = "A body with Content-Encoding: {} is not read here: send it as it is, without the header"
+
+_LOST = "The body was announced with {} bytes, and {} arrived: nothing was done, send it again"
+
+
+def _announced(scope: Scope) -> tuple[int | None, str]:
+    """The length of the body, where it is announced, and its encoding."""
+    length, encoding = None, ""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
-    return 0
+            length = int(value)
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1").strip().lower()
+    return length, encoding

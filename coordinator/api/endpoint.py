@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -29,8 +30,17 @@ class StrictRequest(Request):
             try:
                 self._read = (from_json(body, allow_inf_nan=False),)
             except ValueError as exc:
-                raise json.JSONDecodeError(str(exc), "", 0) from exc
+                raise json.JSONDecodeError(_encoding(body) or str(exc), "", 0) from exc
         return self._read[0]
+
+
+def _encoding(body: bytes) -> str | None:
+    """What is wrong with bytes that are not plain UTF-8, as JSON between systems has to be."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        return "it is in UTF-16 or UTF-32; send it in UTF-8"
+    if body.startswith(codecs.BOM_UTF8):
+        return "it begins with a byte order mark; send UTF-8 without one"
+    return None
 
 
 class Endpoint(APIRoute):

@@ -9,6 +9,7 @@ not valid, is handed to the ordinary endpoint untouched, which answers it or say
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from pydantic_core import from_json, to_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +28,7 @@ ENDPOINT = "submit_task"
 
 _JSON = (b"application/json", b"application/json; charset=utf-8")
 
-_NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"expect"})
+_NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"content-encoding", b"expect"})
 """Headers of requests that are for the ordinary endpoint."""
 
 
@@ -39,16 +40,16 @@ class HotSubmit:
         self._ordinary = ordinary
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        traceparent = self._plain(scope) if scope["type"] == "http" else None
-        if traceparent is None:
+        plain = self._plain(scope) if scope["type"] == "http" else None
+        if plain is None:
             await self._ordinary(scope, receive, send)
             return
         messages = [await receive()]
         try:
-            content = await self._content(messages, receive)
+            content = await self._content(messages, receive, plain.length)
             raw = from_json(content, allow_inf_nan=False)
             body = SubmitTaskBody.model_validate(raw)
-            wish = command(body, trace(traceparent))
+            wish = command(body, trace(plain.traceparent))
             unknown = unknown_keys(raw, SubmitTaskBody)
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
             await self._ordinary(scope, _again(messages, receive), send)
@@ -60,20 +61,18 @@ class HotSubmit:
             return
         await _send(answer, send)
 
-    async def _content(self, messages: list[Message], receive: Receive) -> bytes:
+    async def _content(self, messages: list[Message], receive: Receive, length: int) -> bytes:
         """The whole body; ``messages`` begins with the first part and has all of them afterwards."""
         content: bytes = messages[0].get("body", b"")
-        while (
-            messages[-1].get("more_body", False) and len(content) <= self._services.max_body_bytes
-        ):
+        while messages[-1].get("more_body", False) and len(content) <= length:
             messages.append(await receive())
             content += messages[-1].get("body", b"")
-        if messages[-1]["type"] != "http.request" or len(content) > self._services.max_body_bytes:
+        if messages[-1]["type"] != "http.request" or len(content) != length:
             raise ValueError("not a body that can be read here")
         return content
 
-    def _plain(self, scope: Scope) -> str | None:
-        """The `traceparent` of a request that is answered here, empty for none; None for others."""
+    def _plain(self, scope: Scope) -> _Plain | None:
+        """None for a request that is not answered here."""
         if scope["path"] not in PATHS or scope["method"] != "POST":
             return None
         length = content_type = traceparent = None
@@ -90,7 +89,17 @@ class HotSubmit:
             return None
         if int(length) > self._services.max_body_bytes:
             return None
-        return "" if traceparent is None else traceparent.decode("latin-1")
+        told = "" if traceparent is None else traceparent.decode("latin-1")
+        return _Plain(int(length), told)
+
+
+class _Plain(NamedTuple):
+    """What the head of a request says that is answered here."""
+
+    length: int
+    """Of the body, in bytes; not too large."""
+    traceparent: str
+    """Empty for none."""
 
 
 def _again(messages: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:

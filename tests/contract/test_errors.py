@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import logging
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +24,7 @@ from coordinator.errors import (
     WrongState,
 )
 
-from .fakes import Fakes, over
+from .fakes import Fakes, a_task, an_agent, over
 
 SUBMISSION: dict[str, Any] = {"task_data": {"prompt": "test prompt"}}
 BATCH: dict[str, Any] = {"tasks": [SUBMISSION]}
@@ -412,6 +414,69 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_refused(
     answer = await client.post("/tasks/submit", content=b'{"task_data": {}}')
     assert answer.status_code == 422
     assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"task_data": {}}'.encode("utf-8-sig"), "byte order mark; send UTF-8 without one"),
+        ('{"task_data": {}}'.encode("utf-16"), "in UTF-16 or UTF-32; send it in UTF-8"),
+        ('{"task_data": {}}'.encode("utf-16-be"), "in UTF-16 or UTF-32; send it in UTF-8"),
+        ('{"task_data": {}}'.encode("utf-32-be"), "in UTF-16 or UTF-32; send it in UTF-8"),
+    ],
+    ids=["BOM", "UTF-16", "UTF-16 without a mark", "UTF-32"],
+)
+async def test_a_body_in_another_encoding_than_plain_utf_8_is_told_which(
+    client: httpx.AsyncClient, body: bytes, said: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await client.post("/tasks/submit", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].endswith(said)
+
+
+@pytest.mark.parametrize("path", ["/tasks/submit", "/tasks/dead/redrive", "/agents/a/heartbeat"])
+async def test_a_compressed_body_is_a_415_that_says_so(
+    client: httpx.AsyncClient, fakes: Fakes, path: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = await client.post(path, content=gzip.compress(b'{"task_data": {}}'), headers=headers)
+    assert answer.status_code == 415
+    assert "Content-Encoding: gzip is not read here" in answer.json()["detail"]
+    assert (fakes.submitted, fakes.filters, fakes.beats) == ([], [], [])
+
+
+async def test_a_body_that_says_it_is_as_it_is_is_read(client: httpx.AsyncClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+    assert (await client.post("/tasks/submit", json=SUBMISSION, headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("arrived", [b"", b'{"dry_run": true}'], ids=["lost", "cut"])
+async def test_a_body_that_is_shorter_than_announced_is_never_taken_for_none(
+    fakes: Fakes, client: httpx.AsyncClient, arrived: bytes
+) -> None:
+    """Whatever reads the connection: nothing is done without the body."""
+    fakes.tasks["a"] = a_task()
+    fakes.agents["a"] = an_agent(agent_id="a")
+    paths = fakes.app().openapi()["paths"]
+    reading = [
+        (method, path)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if "requestBody" in operation
+    ]
+    assert len(reading) > 8
+    for method, path in reading:
+        answer = await client.request(
+            method,
+            re.sub(r"{\w+}", "a", path),
+            content=arrived,
+            headers={"Content-Type": "application/json", "Content-Length": "41"},
+        )
+        assert answer.status_code == 400, (method, path, answer.text)
+        assert f"with 41 bytes, and {len(arrived)} arrived" in answer.json()["detail"]
+    assert (fakes.submitted, fakes.registered, fakes.filters) == ([], [], [])
+    assert (fakes.reasons, fakes.edits, fakes.beats) == ([], [], [])
 
 
 # --- the size of bodies -----------------------------------------------------------------------
