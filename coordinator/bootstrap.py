@@ -75,6 +75,7 @@ from coordinator.registry.running_tasks import RunningTasks
 from coordinator.registry.schedules import Schedules
 from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.stuck_queues import StuckQueues
+from coordinator.registry.turns import Turns
 from coordinator.registry.untyped_tasks import UntypedTasks
 from coordinator.registry.witnesses import Witnesses
 from coordinator.settings import Settings
@@ -398,21 +399,8 @@ class _Graph:
         )
         # what went wrong is put right
         self._dead_tasks = DeadTasks(ledger)
-        self._deletion = TaskDeletion(ledger=ledger, find=self.registry.standing)
-        self._canceller = Canceller(
-            find=self.registry.standing,
-            publisher=publisher,
-            outbox=outbox_rows,
-            note=self.registry.note,
-        )
-        self._redriver = Redriver(
-            find=self.registry.standing,
-            dead=self._dead_tasks,
-            publisher=publisher,
-            secret=secret,
-            types=types,
-            note=self.registry.note_submitted,
-            now=clock.now,
+        self._deletion, self._canceller, self._redriver = self._by_request(
+            outbox_rows, secret, types
         )
         self._deadlines = Deadlines(
             overdue=OverdueTasks(ledger),
@@ -476,6 +464,38 @@ class _Graph:
             after=self._settings.reconcile_after,
         )
         return former_broker, reconciler
+
+    def _by_request(
+        self, outbox: OutboxRows, secret: bytes, types: AnnouncedTypes
+    ) -> tuple[TaskDeletion, Canceller, Redriver]:
+        """What people do about single tasks: one at a time, over all coordinators."""
+        turns = Turns(
+            ledger=self._ledger,
+            pending=self.registry.pending,
+            settle=self.registry.settle,
+            now=self._clock.now,
+        )
+        canceller = Canceller(
+            find=self.registry.standing,
+            turns=turns,
+            settle=self.registry.settle,
+            publisher=self._publisher,
+            outbox=outbox,
+            note=self.registry.note,
+        )
+        redriver = Redriver(
+            turns=turns,
+            dead=self._dead_tasks,
+            publisher=self._publisher,
+            secret=secret,
+            types=types,
+            note=self.registry.note_submitted,
+            now=self._clock.now,
+        )
+        deletion = TaskDeletion(
+            turns=turns, find=self.registry.standing, note=self.registry.note_deleted
+        )
+        return deletion, canceller, redriver
 
     def app(self) -> FastAPI:
         return create_app(

@@ -15,7 +15,7 @@ from .message import Message
 from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "task_type_of"]
+__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "scheduling_id", "task_type_of"]
 
 _LONG_AFTER = LONG_AFTER.total_seconds()
 
@@ -34,6 +34,11 @@ class Backoff(BaseModel):
     """Each pause is this many times the one before."""
     longest_seconds: float | None = Field(default=None, ge=0)
     """No pause is longer."""
+
+
+def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
+    """The id of the message that tells the log when an attempt is to go to its queue."""
+    return f"{task_id}.{generation}.{attempt}.scheduled"
 
 
 class TaskMessage(BaseModel):
@@ -95,7 +100,9 @@ class TaskMessage(BaseModel):
         attempt = f"{self.task_id}.{self.generation}.{self.attempt}"
         if self.republished:
             return f"{attempt}.again-{self.republished}"
-        return attempt if self.not_before is None else f"{attempt}.scheduled"
+        if self.not_before is None:
+            return attempt
+        return scheduling_id(self.task_id, self.generation, self.attempt)
 
     def to_message(self) -> Message:
         """The one that schedules is for the log alone, which must not lose it: it never expires."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
 
 from coordinator.domain.task import Task
 from coordinator.protocol.lanes import Source
@@ -10,7 +12,9 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 
-__all__ = ["FindTask", "Publishes", "Reopen"]
+__all__ = ["FindTask", "Publishes", "Reopen", "TakesTurns"]
+
+T = TypeVar("T")
 
 
 class Reopen(Protocol):
@@ -35,3 +39,13 @@ class FindTask(Protocol):
     """
 
     async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]: ...
+
+
+class TakesTurns(Protocol):
+    """`registry.turns.Turns`."""
+
+    async def take(
+        self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]
+    ) -> T: ...
+
+    def sending(self, event_id: str) -> AbstractAsyncContextManager[None]: ...

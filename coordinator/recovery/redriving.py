@@ -2,7 +2,8 @@
 
 A redrive is a message to the log alone, as a submission with a time of its own is: folded, it makes
 the task `scheduled`, and the outbox puts it on its queue when it is due. Its id is made of the task
-and the generation, so that two who redrive a task at the same time redrive it once.
+and the generation, and redrives of a task take turns: of two at the same time, one is told that it was
+the one.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.errors import WrongState
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.task import TaskMessage, scheduling_id
 from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import LOG
 
-from .ports import FindTask, Publishes
+from .ports import Publishes, TakesTurns
 
 __all__ = ["REDRIVABLE", "Redriven", "RedrivenMany", "Redriver"]
 
@@ -64,9 +65,18 @@ class FindsDead(Protocol):
 
     async def count(self, wanted: DeadFilter) -> int: ...
 
-    async def next(
-        self, wanted: DeadFilter, *, after: Task | None, most: int
-    ) -> list[tuple[Task, TaskMessage]]: ...
+
+class TakesDeadTurns(TakesTurns, Protocol):
+    """`registry.turns.Turns`."""
+
+    async def take_dead(
+        self,
+        wanted: DeadFilter,
+        *,
+        after: Task | None,
+        most: int,
+        event_id: Callable[[Task], str],
+    ) -> tuple[Task | None, list[tuple[Task, TaskMessage]]]: ...
 
 
 class Redriver:
@@ -75,7 +85,7 @@ class Redriver:
     def __init__(
         self,
         *,
-        find: FindTask,
+        turns: TakesDeadTurns,
         dead: FindsDead,
         publisher: Publishes,
         secret: bytes,
@@ -83,7 +93,7 @@ class Redriver:
         note: Callable[[TaskMessage], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._find = find
+        self._turns = turns
         self._dead = dead
         self._publisher = publisher
         self._secret = secret
@@ -102,13 +112,7 @@ class Redriver:
 
         Raises `TaskNotFound`, `WrongState` or `Unavailable`: repeating is safe.
         """
-        task, message = await self._find(task_id)
-        if task.state not in REDRIVABLE:
-            by_itself = _BY_ITSELF if task.state is State.RUNNING else ""
-            raise WrongState(
-                f"The task is {task.state}: only one that is {', '.join(REDRIVABLE)} can be"
-                f" tried again{by_itself}"
-            )
+        task, message = await self._turns.take(task_id, _decide)
         due = self._now() + delay
         again = self._again(task, message, due, task_data)
         await self._publish(again)
@@ -128,8 +132,11 @@ class Redriver:
         spacing = timedelta() if rate is None else timedelta(seconds=1 / rate)
         start, redriven, last, due = self._now(), 0, None, None
         while redriven < limit:
-            found = await self._dead.next(wanted, after=last, most=min(CHUNK, limit - redriven))
-            if not found:
+            most = min(CHUNK, limit - redriven)
+            last, found = await self._turns.take_dead(
+                wanted, after=last, most=most, event_id=_next_message
+            )
+            if last is None:
                 break
             dues = [start + spacing * (redriven + number) for number in range(len(found))]
             await self._publish_all(
@@ -138,7 +145,7 @@ class Redriver:
                     for (task, message), due in zip(found, dues, strict=True)
                 ]
             )
-            redriven, last, due = redriven + len(found), found[-1][0], dues[-1]
+            redriven, due = redriven + len(found), dues[-1] if dues else due
         logger.info("redrove dead tasks", extra={"matched": matched, "redriven": redriven})
         return RedrivenMany(matched=matched, redriven=redriven, last_due=due)
 
@@ -174,5 +181,20 @@ class Redriver:
                 raise failure
 
     async def _publish(self, task: TaskMessage) -> None:
-        await self._publisher.publish(task.to_message(), exchange="", key=LOG, mandatory=True)
+        async with self._turns.sending(task.message_id):
+            await self._publisher.publish(task.to_message(), exchange="", key=LOG, mandatory=True)
         self._note(task)
+
+
+def _next_message(task: Task) -> str:
+    return scheduling_id(task.task_id, task.generation + 1)
+
+
+def _decide(task: Task, message: TaskMessage) -> tuple[str, tuple[Task, TaskMessage]]:
+    if task.state not in REDRIVABLE:
+        by_itself = _BY_ITSELF if task.state is State.RUNNING else ""
+        raise WrongState(
+            f"The task is {task.state}: only one that is {', '.join(REDRIVABLE)} can be"
+            f" tried again{by_itself}"
+        )
+    return _next_message(task), (task, message)

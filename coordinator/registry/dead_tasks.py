@@ -14,16 +14,14 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.task import TaskMessage
 
 from . import schema
-from .contents import contents
 from .ledger import Ledger
 from .schema import from_micros, micros
 from .storable import storable
 from .task_rows import tasks_of
 
-__all__ = ["DeadGroup", "DeadPage", "DeadTasks"]
+__all__ = ["DeadGroup", "DeadPage", "DeadTasks", "dead_after", "still_dead"]
 
 MOST_GROUPS = 100
 """Different errors that are told of, those of most tasks first."""
@@ -69,12 +67,6 @@ class DeadTasks:
     async def count(self, wanted: DeadFilter) -> int:
         """How many match."""
         return await self._ledger.read(partial(_count, wanted))
-
-    async def next(
-        self, wanted: DeadFilter, *, after: Task | None, most: int
-    ) -> list[tuple[Task, TaskMessage]]:
-        """Those that match and died after ``after``, the first that died first."""
-        return await self._ledger.read(partial(_next, wanted, after, most))
 
 
 def _page(
@@ -125,16 +117,21 @@ def _count(wanted: DeadFilter, connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _next(
-    wanted: DeadFilter, after: Task | None, most: int, connection: Connection
-) -> list[tuple[Task, TaskMessage]]:
+def dead_after(
+    connection: Connection, wanted: DeadFilter, after: Task | None, most: int
+) -> list[Task]:
+    """Those that match and died after ``after``, the first that died first."""
     query = sa.select(schema.tasks).where(_matches(wanted))
     if after is not None and after.ended_at is not None:
         query = query.where(sa.tuple_(*_ORDER) > (micros(after.ended_at), after.task_id))
     rows = connection.execute(query.order_by(*_ORDER).limit(most)).all()
-    tasks = tasks_of(rows)
-    found = contents(connection, tasks)
-    return [(task, found[task.task_id]) for task in tasks if task.task_id in found]
+    return tasks_of(rows)
+
+
+def still_dead(connection: Connection, wanted: DeadFilter, task_ids: Sequence[str]) -> list[Task]:
+    """Those of the tasks that match now, the first that died first."""
+    query = sa.select(schema.tasks).where(_matches(wanted), _table.task_id.in_(task_ids))
+    return tasks_of(connection.execute(query.order_by(*_ORDER)).all())
 
 
 def _matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:

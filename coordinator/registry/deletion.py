@@ -14,33 +14,46 @@ from coordinator.protocol.task import TaskMessage
 
 from . import schema
 from .forgetting import forget
-from .ledger import Ledger
 from .task_rows import task_of
+from .turns import Turns
 
 __all__ = ["TaskDeletion"]
 
 
 class TaskDeletion:
-    """``find`` is `Registry.standing`."""
+    """``find`` is `Registry.standing`; ``note`` is told of each task that was deleted."""
 
     def __init__(
-        self, *, ledger: Ledger, find: Callable[[str], Awaitable[tuple[Task, TaskMessage]]]
+        self,
+        *,
+        turns: Turns,
+        find: Callable[[str], Awaitable[tuple[Task, TaskMessage]]],
+        note: Callable[[str], None],
     ) -> None:
-        self._ledger = ledger
+        self._turns = turns
         self._find = find
+        self._note = note
 
     async def delete(self, task_id: str) -> None:
         """Raises `TaskNotFound`; `WrongState` for a task that has not ended, or whose message may
-        still be on its queue; `LedgerBehind` or `LedgerUnavailable`.
+        still be on its queue; what `Turns.take` raises where others act on it.
         """
+        await self._check_ended(task_id)
+        try:
+            await self._turns.alone(task_id, partial(_delete, task_id))
+        except LedgerBehind:
+            await self._check_ended(task_id)  # it may have been sent round again meanwhile
+            raise
+        self._note(task_id)
+
+    async def _check_ended(self, task_id: str) -> None:
         task, _ = await self._find(task_id)
         if not task.ended:
             raise WrongState(f"The task is {task.state}: cancel it before you delete it")
-        await self._ledger.write(partial(_delete, task_id))
 
 
 def _delete(task_id: str, connection: Connection) -> None:
-    """Looks again: between the two a redrive may have been folded, and an end may not yet be."""
+    """Looks again: meanwhile a redrive may have been folded, and an end may not yet be."""
     query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
     if row is None:

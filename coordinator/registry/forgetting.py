@@ -30,7 +30,7 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
     there. Which of them may go is the caller's to say: see `Task.gone`.
     """
     keep_writers_out(connection, schema.events)
-    tasks, events, outbox = schema.tasks, schema.events, schema.outbox
+    tasks, events, outbox, turns = schema.tasks, schema.events, schema.outbox, schema.turns
     counted, found = NOTHING, 0
     for ids in chunks(task_ids):
         rows = connection.execute(sa.select(tasks).where(tasks.c.task_id.in_(ids))).all()
@@ -40,6 +40,7 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
         about = events.c.subject.in_(ids) & events.c.type.like("task.%")
         connection.execute(events.delete().where(about))
         connection.execute(outbox.delete().where(outbox.c.task_id.in_(ids)))
+        connection.execute(turns.delete().where(turns.c.task_id.in_(ids)))
         connection.execute(tasks.delete().where(tasks.c.task_id.in_(ids)))
     add_tally(connection, schema.checkpoint, counted)
     return found

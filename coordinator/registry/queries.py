@@ -25,7 +25,7 @@ from .tally_rows import tally_in
 from .task_rows import task_of
 from .views import TaskView
 
-__all__ = ["LedgerQueries"]
+__all__ = ["LedgerQueries", "standing"]
 
 
 class LedgerQueries:
@@ -57,7 +57,7 @@ class LedgerQueries:
         """How the task stands in the law, and the message that its content is from. Raises
         `TaskNotFound` or `LedgerUnavailable`.
         """
-        return await self._ledger.read(partial(_standing, task_id, pending))
+        return await self._ledger.read(partial(standing, task_id, pending))
 
     async def totals(self, pending: Sequence[Event] = ()) -> tuple[Tally, set[event_rows.Identity]]:
         """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
@@ -65,7 +65,7 @@ class LedgerQueries:
 
 
 def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
-    return _view(connection, *_standing(task_id, pending, connection))
+    return _view(connection, *standing(task_id, pending, connection))
 
 
 def _submissions(
@@ -74,13 +74,16 @@ def _submissions(
     found: dict[str, TaskMessage] = {}
     for task_id, events in pending.items():
         with contextlib.suppress(TaskNotFound):
-            found[task_id] = _standing(task_id, events, connection)[1]
+            found[task_id] = standing(task_id, events, connection)[1]
     return found
 
 
-def _standing(
+def standing(
     task_id: str, pending: Sequence[Event], connection: Connection
 ) -> tuple[Task, TaskMessage]:
+    """How the task stands in the law with the ``pending`` events, and the message that its content is
+    from. Raises `TaskNotFound`.
+    """
     query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
     task = None if row is None else task_of(row)

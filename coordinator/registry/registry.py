@@ -16,7 +16,7 @@ from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.source_book import SourceBook
 from coordinator.domain.tally import Tally
 from coordinator.domain.task import Task
-from coordinator.errors import AgentNotFound, LedgerUnavailable, TaskNotFound
+from coordinator.errors import AgentNotFound, TaskNotFound, Unavailable
 from coordinator.protocol.events import AgentEvent, Event, SourceOpened, TaskEvent, TaskSubmitted
 from coordinator.protocol.task import TaskMessage
 
@@ -58,13 +58,29 @@ class Registry:
         """Who waits for the end of a task, see `Browsing.wait`."""
 
     async def run(self) -> NoReturn:
-        """Let go of what another process's projector has folded; ends only by cancellation."""
+        """Let go of what another process's projector has folded, and of what was forgotten since; ends only
+        by cancellation.
+        """
+        before: set[str] = set()
         while True:
             await asyncio.sleep(SETTLING)
             if len(self._overlay):
-                with suppress(LedgerUnavailable):
+                with suppress(Unavailable):
                     known = await self._queries.known(self._overlay.all())
                     self._overlay.folded(event_id for event_id, _ in known)
+                    left = {event.id for event in self._overlay.all()}
+                    if left & before:
+                        await self.settle()
+                    before = left
+
+    async def settle(self) -> None:
+        """Wait until the ledger has all that this process has seen confirmed, and go by the ledger alone
+        for that: what it has not is of a task that was deleted, by another process too. Raises
+        `LedgerBehind` or `BrokerUnavailable`.
+        """
+        confirmed = [event.id for event in self._overlay.all()]
+        await self._catch_up()
+        self._overlay.folded(confirmed)
 
     # --- questions ----------------------------------------------------------------------------
 
@@ -187,6 +203,10 @@ class Registry:
             self.waiters.noticed([event])
         else:
             self._apply(event)
+
+    def note_deleted(self, task_id: str) -> None:
+        """The ledger had all that was said of the task, and has it no more."""
+        self._overlay.folded([event.id for event in self._overlay.of(task_id)])
 
     def folded(self, events: Sequence[Event]) -> None:
         """The ledger has these, new and in the order of the log."""

@@ -39,6 +39,7 @@ __all__ = [
     "sources",
     "tasks",
     "totals",
+    "turns",
 ]
 
 SCHEMA_VERSION = 3
@@ -189,6 +190,20 @@ outbox = Table(
 """Attempts to be put on their queue when they are due. The message is made of the task's submission.
 Any coordinator may claim a due row for a while; the row goes when the message was seen in the log, or
 the task has ended."""
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Index("turns_by_holder", "holder"),
+    Index("turns_by_event", "event_id"),
+    Index("turns_by_time", "taken_at"),
+)
+"""Whose turn it is to act on a task by request, and the id of the event that is published in it, see
+`turns`. `holder` is of one transaction."""
 
 parked = Table(
     "parked",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
-from coordinator.errors import BrokerUnavailable, LedgerUnavailable, WrongState
+from coordinator.errors import BrokerUnavailable, LedgerBehind, LedgerUnavailable, WrongState
 from coordinator.protocol.events import Event, TaskCancelled
 from coordinator.protocol.message import Message
 from coordinator.protocol.task import TaskMessage
@@ -34,6 +36,8 @@ from tests.unit.domain.histories import (
 
 SECRET = b"s" * 32
 
+T = TypeVar("T")
+
 
 class World:
     """The rest of a coordinator: one task, dead ones, and a broker."""
@@ -41,17 +45,28 @@ class World:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.meanwhile: list[Event] = []
-        """Folded before what is published."""
+        """Folded before what is published, and known once the ledger has caught up."""
+        self.behind: Exception | None = None
+        self.sent: list[str] = []
+        """What was published in its turn."""
+        self.given_back: list[str] = []
         self.ledger_away = False
         self.refuse_after: int | None = None
         self.dead: list[tuple[Task, TaskMessage]] = []
+        self.anothers: set[str] = set()
+        """Dead tasks that somebody else redrives at this moment."""
         self.published: list[TaskMessage] = []
         self.withdrawn: list[tuple[str, int]] = []
         self.canceller = Canceller(
-            find=self.find, publisher=self, outbox=self, note=self._note_event
+            find=self.find,
+            turns=self,
+            settle=self._catch_up,
+            publisher=self,
+            outbox=self,
+            note=self._note_event,
         )
         self.redriver = Redriver(
-            find=self.find,
+            turns=self,
             dead=self,
             publisher=self,
             secret=SECRET,
@@ -72,8 +87,41 @@ class World:
         assert where == {"exchange": "", "key": LOG, "mandatory": True}
         self.published.append(TaskMessage.from_message(message))
 
+    async def take(self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]) -> T:
+        return decide(*await self.find(task_id))[1]
+
+    @asynccontextmanager
+    async def sending(self, event_id: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except BrokerUnavailable:
+            self.given_back.append(event_id)
+            raise
+        self.sent.append(event_id)
+
+    async def take_dead(
+        self,
+        _: DeadFilter,
+        *,
+        after: Task | None,
+        most: int,
+        event_id: Callable[[Task], str],
+    ) -> tuple[Task | None, list[tuple[Task, TaskMessage]]]:
+        start = 0 if after is None else [task for task, _ in self.dead].index(after) + 1
+        found = self.dead[start : start + most]
+        mine = [(task, content) for task, content in found if task.task_id not in self.anothers]
+        assert all(event_id(task) == f"{task.task_id}.2.1.scheduled" for task, _ in mine)
+        return (found[-1][0] if found else None), mine
+
     def _note_event(self, event: Event) -> None:
-        self.task = folded(*self.meanwhile, event, onto=self.task)
+        self.noted = event
+        if self.behind is not None:
+            self.task = folded(event, onto=self.task)
+
+    async def _catch_up(self) -> None:
+        if self.behind is not None:
+            raise self.behind
+        self.task = folded(*self.meanwhile, self.noted, onto=self.task)
 
     async def withdraw(self, task_id: str, generation: int) -> None:
         if self.ledger_away:
@@ -82,12 +130,6 @@ class World:
 
     async def count(self, _: DeadFilter) -> int:
         return len(self.dead)
-
-    async def next(
-        self, _: DeadFilter, *, after: Task | None, most: int
-    ) -> list[tuple[Task, TaskMessage]]:
-        start = 0 if after is None else [task for task, _ in self.dead].index(after) + 1
-        return self.dead[start : start + most]
 
 
 def waiting() -> Task:
@@ -99,6 +141,30 @@ async def test_what_ended_a_moment_before_is_not_said_to_be_cancelled() -> None:
     world.meanwhile = [completed()]
     with pytest.raises(WrongState, match="completed already: it ended just before"):
         await world.canceller.cancel("t")
+
+
+@pytest.mark.parametrize("behind", [LedgerBehind(), BrokerUnavailable()])
+async def test_a_cancel_is_told_by_what_is_known_where_the_ledger_is_behind(
+    behind: Exception,
+) -> None:
+    world = World(folded(submitted(), started()))
+    world.meanwhile = [completed()]
+    world.behind = behind
+    assert (await world.canceller.cancel("t")).was is State.RUNNING
+
+
+async def test_a_task_that_was_sent_round_again_after_its_cancel_was_cancelled() -> None:
+    world = World(folded(submitted(), started()))
+    world.meanwhile = [completed()]
+    world.behind = LedgerBehind()
+    find = world.find
+
+    async def later(task_id: str) -> tuple[Task, TaskMessage]:
+        task, content = await find(task_id)
+        return task._replace(generation=2, outcome="another") if task.ended else task, content
+
+    world.canceller._find = later
+    assert (await world.canceller.cancel("t")).was is State.RUNNING
 
 
 async def test_an_attempt_that_waits_is_taken_out_of_the_outbox() -> None:
@@ -174,6 +240,15 @@ async def test_dead_tasks_go_round_again_at_a_rate_and_in_turn() -> None:
     assert done.last_due == at(100 + (CHUNK + 19) / 10)
 
 
+async def test_what_others_redrive_at_the_moment_is_not_counted() -> None:
+    world = World(waiting())
+    world.dead = [dead(number) for number in range(5)]
+    world.anothers = {"t1", "t3", "t4"}
+    done = await world.redriver.redrive_dead(DeadFilter(), rate=1, limit=3)
+    assert (done.matched, done.redriven, done.last_due) == (5, 2, at(101))
+    assert [task.task_id for task in world.published] == ["t0", "t2"]
+
+
 async def test_a_redrive_that_breaks_off_says_so_and_a_dry_one_sends_nothing() -> None:
     world = World(waiting())
     world.dead = [dead(number) for number in range(3)]
@@ -183,3 +258,5 @@ async def test_a_redrive_that_breaks_off_says_so_and_a_dry_one_sends_nothing() -
     with pytest.raises(BrokerUnavailable):
         await world.redriver.redrive_dead(DeadFilter(), rate=None, limit=10)
     assert len(world.published) == 2
+    assert sorted(world.sent) == ["t0.2.1.scheduled", "t1.2.1.scheduled"]
+    assert world.given_back == ["t2.2.1.scheduled"]

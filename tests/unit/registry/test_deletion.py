@@ -15,6 +15,7 @@ from coordinator.registry.deletion import TaskDeletion
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.rebuild import rebuild
 from coordinator.registry.registry import Registry
+from coordinator.registry.turns import Turns
 from tests.unit.domain.histories import cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored
 from tests.unit.registry.fleet import Fleet
@@ -36,7 +37,10 @@ class Side:
             catch_up=nothing,
             hear=nothing,
         )
-        self.delete = TaskDeletion(ledger=ledger, find=self.registry.standing).delete
+        turns = Turns(ledger=ledger, pending=self.registry.pending, settle=self.registry.settle)
+        self.delete = TaskDeletion(
+            turns=turns, find=self.registry.standing, note=self.registry.note_deleted
+        ).delete
 
 
 @pytest.fixture

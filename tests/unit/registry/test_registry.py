@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from coordinator.domain.source_book import SourceBook
-from coordinator.errors import AgentNotFound, TaskNotFound
+from coordinator.errors import AgentNotFound, LedgerBehind, TaskNotFound
 from coordinator.protocol.events import Event, SourceOpened, TaskSubmitted
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.registry import registry as module
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.overlay import Overlay
 from coordinator.registry.registry import Registry
+from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
     START,
     at,
@@ -245,3 +249,38 @@ def test_the_overlay_keeps_the_events_of_a_task_in_order() -> None:
     overlay.folded([second.id])
     assert overlay.of("t") == overlay.all() == []
     assert isinstance(first.data, TaskSubmitted)
+
+
+async def test_what_was_published_here_of_a_task_that_was_deleted_elsewhere_is_let_go(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLING", 0.01)
+    process.registry.note(submitted())
+    process.registry.note(cancelled())
+    assert (await process.registry.task("t")).state == "cancelled"
+    settling = asyncio.create_task(process.registry.run())
+    await eventually(lambda: not process.registry.pending())
+    settling.cancel()
+    with pytest.raises(TaskNotFound):
+        await process.registry.task("t")
+
+
+async def test_what_is_not_in_the_log_yet_is_kept_while_the_ledger_is_behind(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLING", 0.01)
+    asked = 0
+
+    async def behind() -> None:
+        nonlocal asked
+        asked += 1
+        raise LedgerBehind
+
+    registry = Registry(
+        ledger=ledger, agents=Fleet(), book=SourceBook(), catch_up=behind, hear=behind
+    )
+    registry.note(submitted())
+    settling = asyncio.create_task(registry.run())
+    await eventually(lambda: asked > 2)
+    settling.cancel()
+    assert (await registry.task("t")).state == "queued"
