@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request
 from coordinator.domain.agent_words import check_status
 from coordinator.protocol.registration import RegisterRequest
 
+from .acting import acts_alone
 from .answers import (
     AgentAnswer,
     AgentRemovedAnswer,
@@ -157,7 +158,8 @@ async def agent_heartbeat(
 @router.post(
     f"/{{agent_id:{SEGMENT}}}/drain",
     summary="Drain an agent",
-    responses=responses("drain_agent", DrainAnswer, 404, 503),
+    dependencies=[acts_alone],
+    responses=responses("drain_agent", DrainAnswer, 404, 413, 422, 503),
 )
 async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """The agent takes nothing more, finishes what it has, says goodbye and stops, as on SIGTERM. It is

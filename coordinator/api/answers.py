@@ -293,7 +293,6 @@ class CancelledAnswer(Described):
     task_id: TaskId
     was: str = Field(description="The state that it was in.", examples=["queued"])
     cancelled_at: Instant
-    warning: Warned
 
 
 class TaskDeletedAnswer(Described):
@@ -310,7 +309,6 @@ class RedrivenAnswer(Described):
     was: str = Field(description="The state that it was in.", examples=["dead"])
     generation: int = Field(examples=[2])
     due_at: Instant
-    warning: Warned
 
 
 class RedrivenManyAnswer(Described):

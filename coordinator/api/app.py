@@ -60,8 +60,9 @@ report is what these endpoints answer.
 
 * A task that was answered 200 is on disk at the broker and will be done, or its end is recorded.
 * `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
-* Unknown keys of a body are ignored, and named in the answer's `warning`; `null` is as good as
-  leaving a key out. Unknown query parameters are a 422 wherever there are any, and ignored elsewhere.
+* Unknown keys of a body are ignored, and named in the answer's `warning`; calls that act on what is
+  there already (redrive, cancel, retry, clear, drain, deletions) refuse them, and a query, with a 422.
+  `null` is as good as leaving a key out. Unknown query parameters of a `GET` are a 422 wherever there are any, and ignored elsewhere.
 * Every path also answers below `/v1`.
 """
 

@@ -44,6 +44,13 @@ _WRONG_FIELDS = {
     "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
+    **dict.fromkeys(
+        (
+            *("clear_queue", "drain_agent", "delete_task"),
+            *("pause_schedule", "resume_schedule", "delete_schedule"),
+        ),
+        ("body", "Nothing was done, because these keys are unknown: 'dry_run'"),
+    ),
 }
 """By endpoint: what a 422 may say; that of the others is about the agent's id."""
 

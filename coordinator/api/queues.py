@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 
 from coordinator.protocol.priority import Priority
 
+from .acting import acts_alone
 from .answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
 from .documented import responses
 from .endpoint import Endpoint
@@ -67,7 +68,8 @@ async def get_queue_stats(wired: Wired) -> Answer:
 @router.post(
     f"/{{priority:{SEGMENT}}}/clear",
     summary="Clear a priority",
-    responses=responses("clear_queue", ClearedAnswer, 400, 503),
+    dependencies=[acts_alone],
+    responses=responses("clear_queue", ClearedAnswer, 400, 413, 422, 503),
 )
 async def clear_queue(
     priority: Annotated[
@@ -81,6 +83,7 @@ async def clear_queue(
 ) -> Answer:
     """Ends every task that waits at this priority: each is recorded as cancelled, with the reason
     `cleared`, before it leaves its queue. The count is exact. Tasks in the hands of agents go on.
+    There is nothing to choose: a key in a body, or a query, is a 422.
     """
     wanted = Priority.parse(priority)
     count = await wired.clearer.clear(wanted)

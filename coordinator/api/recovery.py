@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.submission.limits import check_data
 
+from .acting import acts_alone, acts_by
 from .answers import (
     CancelledAnswer,
     DeadTasksAnswer,
@@ -30,7 +31,6 @@ from .schemas import (
 )
 from .services import Wired
 from .shapes import dead_shape
-from .unknown_keys import refuse_unknown_keys, unknown_keys_of, with_warnings
 
 __all__ = ["router"]
 
@@ -72,16 +72,14 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
 @router.post(
     "/dead/redrive",
     summary="Try dead tasks again",
+    dependencies=[acts_by(RedriveDeadBody)],
     responses=responses("redrive_dead_tasks", RedrivenManyAnswer, 413, 422, 503),
 )
-async def redrive_dead_tasks(
-    request: Request, wired: Wired, body: RedriveDeadBody | None = None
-) -> Answer:
+async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> Answer:
     """Sends the dead tasks that match every filter round again, the first that died first; all of
-    them where no filter is given. With `dry_run` it only counts them. An unknown key is a 422: a
-    filter that is misspelt would match every task.
+    them where no filter is given. With `dry_run` it only counts them. An unknown key, or a query, is a
+    422: a filter that is misspelt would match every task.
     """
-    await refuse_unknown_keys(request, RedriveDeadBody)
     asked = body or RedriveDeadBody()
     dry_run = bool(asked.dry_run)
     limit = RedriveDeadBody.DEFAULT_LIMIT if asked.limit is None else asked.limit
@@ -106,11 +104,10 @@ async def redrive_dead_tasks(
 @router.post(
     f"/{{task_id:{SEGMENT}}}/cancel",
     summary="Cancel a task",
+    dependencies=[acts_by(CancelTaskBody)],
     responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
 )
-async def cancel_task(
-    task_id: TaskId, request: Request, wired: Wired, body: CancelTaskBody | None = None
-) -> Answer:
+async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None) -> Answer:
     """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
     never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
     its state.
@@ -123,7 +120,6 @@ async def cancel_task(
             "task_id": task_id,
             "was": done.was.value,
             "cancelled_at": iso(done.cancelled_at),
-            **with_warnings(await unknown_keys_of(request, CancelTaskBody)),
         }
     )
 
@@ -131,11 +127,10 @@ async def cancel_task(
 @router.post(
     f"/{{task_id:{SEGMENT}}}/retry",
     summary="Try an ended task again",
+    dependencies=[acts_by(RetryTaskBody)],
     responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
 )
-async def retry_task(
-    task_id: TaskId, request: Request, wired: Wired, body: RetryTaskBody | None = None
-) -> Answer:
+async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None) -> Answer:
     """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
     attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
     """
@@ -155,7 +150,6 @@ async def retry_task(
             "was": done.was.value,
             "generation": done.generation,
             "due_at": iso(done.due),
-            **with_warnings(await unknown_keys_of(request, RetryTaskBody)),
         }
     )
 
@@ -163,7 +157,8 @@ async def retry_task(
 @router.delete(
     f"/{{task_id:{SEGMENT}}}",
     summary="Delete an ended task",
-    responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 503),
+    dependencies=[acts_alone],
+    responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),
 )
 async def delete_task(task_id: TaskId, wired: Wired) -> Answer:
     """Takes a task that has ended out of the ledger, with its content, its result and its timeline;

@@ -15,6 +15,7 @@ from coordinator.protocol.task import describe
 from coordinator.registry.schedule_rows import Schedule
 from coordinator.submission.making import SubmitTask
 
+from .acting import acts_alone
 from .answers import Described, Instant, Success, TaskId, Warned
 from .documented import responses
 from .endpoint import Endpoint
@@ -172,7 +173,8 @@ async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/pause",
     summary="Pause a schedule",
-    responses=responses("pause_schedule", ScheduleAnswer, 404, 503),
+    dependencies=[acts_alone],
+    responses=responses("pause_schedule", ScheduleAnswer, 404, 413, 422, 503),
 )
 async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """Its ticks pass without a run until it is resumed; they do not count as missed."""
@@ -182,7 +184,8 @@ async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/resume",
     summary="Resume a schedule",
-    responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 503),
+    dependencies=[acts_alone],
+    responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 413, 422, 503),
 )
 async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """From the next tick on it runs again."""
@@ -192,7 +195,8 @@ async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
 @router.delete(
     f"/{{schedule_id:{SEGMENT}}}",
     summary="Delete a schedule",
-    responses=responses("delete_schedule", ScheduleDeleted, 404, 503),
+    dependencies=[acts_alone],
+    responses=responses("delete_schedule", ScheduleDeleted, 404, 413, 422, 503),
 )
 async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     """Tasks that it has submitted stay."""

@@ -224,7 +224,7 @@ class BatchBody(BaseModel):
 class CancelTaskBody(BaseModel):
     """Why a task is cancelled."""
 
-    model_config = _example(reason="submitted by mistake")
+    model_config = _only(reason="submitted by mistake")
 
     reason: Annotated[str, Field(max_length=1000)] | None = Field(
         default=None, description="For people; kept as the message of the task's error."
@@ -234,7 +234,7 @@ class CancelTaskBody(BaseModel):
 class RetryTaskBody(BaseModel):
     """How an ended task is tried again."""
 
-    model_config = _example(delay_seconds=60)
+    model_config = _only(delay_seconds=60)
 
     task_data: dict[str, Any] | None = Field(
         default=None, description="In place of the task's own."

@@ -47,9 +47,17 @@ async def unknown_keys_of(request: Request, model: type[BaseModel]) -> str | Non
 
 async def refuse_unknown_keys(request: Request, model: type[BaseModel]) -> None:
     """Of a body that says to how much something is done: a filter that is misspelt would match all.
-    Raises `InvalidRequest`.
+    Raises `InvalidRequest`, for what is no object as well.
     """
-    names = _names(await _body(request), model)
+    try:
+        raw = await _body(request)
+    except ValueError:
+        raw = ""
+    if not isinstance(raw, dict | None):
+        raise InvalidRequest(
+            "Nothing was done, because the body is no JSON object: send one, or none", field="body"
+        )
+    names = _names(raw, model)
     if names is not None:
         raise InvalidRequest(
             f"Nothing was done, because these keys are unknown: {names}", field="body"

@@ -188,6 +188,8 @@ class Fakes:
         self.reasons: list[str | None] = []
         self.edits: list[dict[str, Any] | None] = []
         self.filters: list[DeadFilter] = []
+        self.cleared: list[Priority] = []
+        self.drained: list[str] = []
 
     def services(self, **changes: Any) -> Services:
         given: dict[str, Any] = {
@@ -241,6 +243,7 @@ class Fakes:
 
     async def clear(self, priority: Priority) -> int:
         self.fail()
+        self.cleared.append(priority)
         return 7
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
@@ -356,6 +359,7 @@ class Fakes:
 
     async def drain(self, agent_id: str) -> tuple[datetime, bool]:
         await self.agent(agent_id)
+        self.drained.append(agent_id)
         return NOW, True
 
     async def remove(self, agent_id: str) -> None:

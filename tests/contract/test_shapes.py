@@ -465,8 +465,6 @@ async def test_a_submission_that_nobody_could_do_is_answered_with_a_warning(
     [
         ("POST", "tasks/submit", {"task_data": {}}),
         ("POST", "tasks/submit/batch", {"tasks": []}),
-        ("POST", "tasks/task-1/cancel", {}),
-        ("POST", "tasks/task-1/retry", {}),
         ("POST", "schedules", {"cron": "* * * * *", "task": {"task_data": {}}}),
         ("POST", "agents/register", {"agent_id": "hermes-agent", "agent_type": "worker"}),
         ("POST", "agents/discover", {}),
@@ -505,6 +503,83 @@ async def test_each_task_of_a_batch_is_told_its_own_unknown_keys(
             " mean 'requirements.capabilities'?)."
         ),
     ]
+
+
+ACTING = [
+    ("POST", "tasks/dead/redrive"),
+    ("POST", "tasks/task-1/cancel"),
+    ("POST", "tasks/task-1/retry"),
+    ("DELETE", "tasks/task-1"),
+    ("POST", "tasks/queues/normal/clear"),
+    ("POST", "agents/hermes-agent/drain"),
+    ("POST", "schedules/nightly/pause"),
+    ("POST", "schedules/nightly/resume"),
+    ("DELETE", "schedules/nightly"),
+]
+
+
+async def nothing_was_done(client: httpx.AsyncClient, fakes: Fakes, answer: httpx.Response) -> str:
+    assert answer.status_code == 422, answer.text
+    assert (fakes.filters, fakes.reasons, fakes.edits) == ([], [], [])
+    assert (fakes.cleared, fakes.drained) == ([], [])
+    assert "task-1" in fakes.tasks
+    assert ok(await client.get("schedules/nightly"))["schedule"]["paused"] is False
+    detail: str = answer.json()["detail"]
+    return detail
+
+
+@pytest.mark.parametrize(("method", "path"), ACTING)
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"dryRun": true}', "these keys are unknown: 'dryRun'"),
+        (b'{"chain_id": null}', "these keys are unknown: 'chain_id'"),
+        (b"[]", "no JSON object"),
+        (b"dry_run=true", "no JSON object"),
+        (b"0", "no JSON object"),
+    ],
+)
+async def test_a_call_that_acts_refuses_words_that_it_does_not_know(
+    client: httpx.AsyncClient,
+    fakes: Fakes,
+    method: str,
+    path: str,
+    body: bytes,
+    said: str,
+) -> None:
+    await acted_on(client, fakes)
+    for kind in ("application/json", "application/x-www-form-urlencoded"):
+        headers = {"Content-Type": kind}
+        answer = await client.request(method, path, content=body, headers=headers)
+        detail = await nothing_was_done(client, fakes, answer)
+        assert said in detail or detail.startswith("The body is not valid JSON")
+
+
+@pytest.mark.parametrize(("method", "path"), ACTING)
+async def test_a_call_that_acts_refuses_a_query(
+    client: httpx.AsyncClient, fakes: Fakes, method: str, path: str
+) -> None:
+    await acted_on(client, fakes)
+    answer = await client.request(method, path, params={"dry_run": "true"})
+    detail = await nothing_was_done(client, fakes, answer)
+    assert detail.startswith("Nothing was done, because 'dry_run' means nothing in the query")
+    assert detail.endswith(": send it in the body") is (path == "tasks/dead/redrive")
+
+
+@pytest.mark.parametrize(("method", "path"), ACTING)
+@pytest.mark.parametrize("body", [b"", b"null", b"{}"])
+async def test_a_call_that_acts_takes_a_body_without_keys_for_none(
+    client: httpx.AsyncClient, fakes: Fakes, method: str, path: str, body: bytes
+) -> None:
+    await acted_on(client, fakes)
+    headers = {"Content-Type": "application/json"}
+    ok(await client.request(method, path, content=body, headers=headers, params={"token": "x"}))
+
+
+async def acted_on(client: httpx.AsyncClient, fakes: Fakes) -> None:
+    fakes.tasks["task-1"] = a_task(state="dead")
+    schedule = {"schedule_id": "nightly", "cron": "* * * * *", "task": {"task_data": {}}}
+    ok(await client.post("schedules", json=schedule))
 
 
 async def test_a_misspelt_filter_of_a_redrive_is_refused_for_it_would_match_every_task(
