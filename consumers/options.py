@@ -14,7 +14,7 @@ from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import nearest
 from coordinator.protocol.broker_address import check_address
-from coordinator.protocol.limits import check_id
+from coordinator.protocol.limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile
 
@@ -64,7 +64,7 @@ class AgentOptions:
     lost: its handler goes on and reports late, or is cancelled."""
 
     def __post_init__(self) -> None:
-        check_id(self.agent_id, "the id of an agent", field="agent_id")
+        check_path_id(self.agent_id, "the id of an agent", field="agent_id", words=AGENT_WORDS)
         check_id(self.agent_type, "the type of an agent", field="agent_type")
         self._settle("capabilities", names(self.capabilities, "capabilities"))
         self._settle("services", names(self.services, "services"))

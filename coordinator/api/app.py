@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import (
@@ -25,6 +26,7 @@ from . import (
 from .body_limit import BodyLimit
 from .documented import Documented
 from .error_table import answer_error
+from .head_requests import HeadRequests
 from .hot_submit import HotSubmit
 from .path_segments import PathSegments
 from .rendering import Answer
@@ -62,7 +64,8 @@ report is what these endpoints answer.
 * `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
 * Unknown keys of a body are ignored, and named in the answer's `warning`; calls that act on what is
   there already (redrive, cancel, retry, clear, drain, deletions) refuse them, and a query, with a 422.
-  `null` is as good as leaving a key out. Unknown query parameters of a `GET` are a 422 wherever there are any, and ignored elsewhere.
+  `null` is as good as leaving a key out. Unknown query parameters of a `GET` are a 422 wherever there
+  are any, and ignored elsewhere.
 * Every path also answers below `/v1`.
 """
 
@@ -112,7 +115,7 @@ def create_app(services: Services) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    app.hot = HotSubmit(services, app.ordinary)
+    app.hot = HotSubmit(services, HeadRequests(app.ordinary))
     return app
 
 
@@ -131,19 +134,28 @@ class _Application(Documented):
 
 async def _outside_endpoints(request: Request, exc: Exception) -> Answer:
     """What happens before an endpoint is reached: no such path, or not with this method."""
-    if isinstance(exc, HTTPException):
-        exc = HTTPException(exc.status_code, _sentence(request, exc), headers=exc.headers)
+    path = request.scope["path"]
+    if isinstance(exc, HTTPException) and exc.status_code == 404:
+        exc = HTTPException(404, f"Path not found: there is nothing at {path}, see /docs")
+    elif isinstance(exc, HTTPException) and exc.status_code == 405:
+        allowed = _allowed(request.scope)
+        sentence = f"{request.method} is not possible at {path}: use {' or '.join(allowed)}"
+        exc = HTTPException(405, sentence, headers={"Allow": ", ".join(allowed)})
     return answer_error(exc, "")
 
 
-def _sentence(request: Request, exc: HTTPException) -> str:
-    path = request.scope["path"]
-    if exc.status_code == 404:
-        return f"Path not found: there is nothing at {path}, see /docs"
-    if exc.status_code == 405:
-        allowed = (exc.headers or {}).get("Allow", "another method")
-        return f"{request.method} is not possible at {path}: use {allowed}"
-    return exc.detail
+def _allowed(scope: Scope) -> list[str]:
+    """The methods of all routes with this path; the framework tells those of the first."""
+    path = scope["path"].removeprefix(VERSIONED)
+    asked = {"type": "http", "method": scope["method"], "path": path}
+    methods: set[str] = set()
+    for router in _ROUTERS:
+        for route in router.routes:
+            if route.matches(asked)[0] is not Match.NONE:
+                methods |= getattr(route, "methods", None) or set()
+    if "GET" in methods or not methods:
+        methods |= {"GET", "HEAD"}  # what else there is are files
+    return sorted(methods)
 
 
 def _operation_id(route: APIRoute) -> str:

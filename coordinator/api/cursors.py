@@ -35,8 +35,8 @@ class Cursor(Generic[T]):
         return base64.urlsafe_b64encode(to_json([self._kind, place])).rstrip(b"=").decode()
 
     def read(self, cursor: str | None) -> T | None:
-        """None where there is no cursor. Raises `InvalidRequest`."""
-        if cursor is None:
+        """None where there is no cursor, or an empty one. Raises `InvalidRequest`."""
+        if not cursor:
             return None
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)

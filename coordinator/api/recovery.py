@@ -48,7 +48,9 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
     """The tasks whose attempts are spent, or that no attempt would do: how many died of what, and
     each, the last that died first. They stay until somebody tries them again or deletes them.
     """
-    page = await wired.dead_tasks.page(_filter(query), limit=query.limit, cursor=query.cursor)
+    page = await wired.dead_tasks.page(
+        _filter(query), limit=query.limit, cursor=query.cursor or None
+    )
     return Answer(
         {
             "status": "success",

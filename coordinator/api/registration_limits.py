@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.limits import check_id
+from coordinator.protocol.limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.submission.limits import Limits, check_data, check_names
 
 from .schemas import RegisterAgent
@@ -18,7 +18,7 @@ def check_registration(body: RegisterAgent, limits: Limits) -> None:
     """Raises `InvalidRequest`. The type, and the lists of names, are the registrar's to check,
     since agents also register over the broker.
     """
-    check_id(body.agent_id, "agent_id", field="agent_id")
+    check_path_id(body.agent_id, "agent_id", field="agent_id", words=AGENT_WORDS)
     if body.version is not None:
         check_id(body.version, "version", field="version")
     endpoints = body.endpoints or {}

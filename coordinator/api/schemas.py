@@ -7,7 +7,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from coordinator.domain.agent_words import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
@@ -30,7 +38,19 @@ __all__ = [
 
 _STATUSES = f"One of: {', '.join(AgentStatus)}."
 
-LoadMetrics = dict[str, FiniteFloat]
+
+def _no_boolean(value: Any) -> Any:
+    """`true` is 1 to Python, and a mistake in a request."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "Input should be a valid number, not true or false")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_boolean)]
+Finite = Annotated[FiniteFloat, BeforeValidator(_no_boolean)]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+
+LoadMetrics = dict[str, Finite]
 
 PriorityWord = Annotated[
     Any,
@@ -91,7 +111,7 @@ class RegisterAgent(BaseModel):
     metadata: dict[str, Any] | None = Field(default=None, description="Anything more about it.")
     version: str | None = Field(default=None, description="The agent's own version.")
     tags: list[str] | None = Field(default=None, description="Words to find it by.")
-    slots: Annotated[int, Field(ge=1)] | None = Field(
+    slots: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="How many tasks it does at once."
     )
 
@@ -106,10 +126,10 @@ class DiscoverAgents(BaseModel):
     capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
     services: list[str] | None = Field(default=None, description="All of them are needed.")
     tags: list[str] | None = Field(default=None, description="All of them are needed.")
-    min_health_score: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = Field(
+    min_health_score: Annotated[Finite, Field(ge=0, le=1)] | None = Field(
         default=None, description="A health score below this does not match: 0 to 1."
     )
-    limit: Annotated[int, Field(ge=1)] | None = Field(
+    limit: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="At most so many, those with the best health."
     )
 
@@ -152,13 +172,13 @@ class BackoffBody(BaseModel):
 
     model_config = _example(first_seconds=5, factor=2, longest_seconds=600)
 
-    first_seconds: float | None = Field(
+    first_seconds: Number | None = Field(
         default=None, description="The pause after the first failure."
     )
-    factor: float | None = Field(
+    factor: Number | None = Field(
         default=None, description="Each pause is so many times the one before: 1 to 100."
     )
-    longest_seconds: float | None = Field(default=None, description="No pause is longer.")
+    longest_seconds: Number | None = Field(default=None, description="No pause is longer.")
 
 
 class SubmitTaskBody(BaseModel):
@@ -174,23 +194,23 @@ class SubmitTaskBody(BaseModel):
     )
     priority: PriorityWord = Priority.NORMAL.value
     requirements: TaskRequirements | None = None
-    timeout_seconds: float | None = Field(
+    timeout_seconds: Number | None = Field(
         default=None, description="Seconds that one attempt may take; at most seven days."
     )
-    progress_timeout_seconds: float | None = Field(
+    progress_timeout_seconds: Number | None = Field(
         default=None, description="Seconds that an attempt may go on without telling of progress."
     )
-    max_attempts: int | None = Field(
+    max_attempts: Whole | None = Field(
         default=None, description="Attempts before the task is dead: 1 to 100."
     )
     backoff: BackoffBody | None = None
-    delay_seconds: float | None = Field(
+    delay_seconds: Number | None = Field(
         default=None, description="Seconds until it goes on its queue; at most a year."
     )
     not_before: InstantText | None = Field(
         default=None, description="When it goes on its queue, instead of `delay_seconds`."
     )
-    expires_in_seconds: float | None = Field(
+    expires_in_seconds: Number | None = Field(
         default=None, description="Seconds within which it must start; after them it is `expired`."
     )
     expires_at: InstantText | None = Field(
@@ -239,7 +259,7 @@ class RetryTaskBody(BaseModel):
     task_data: dict[str, Any] | None = Field(
         default=None, description="In place of the task's own."
     )
-    delay_seconds: Annotated[float, Field(ge=0, le=366 * 86400)] | None = Field(
+    delay_seconds: Annotated[Number, Field(ge=0, le=366 * 86400)] | None = Field(
         default=None, description="Seconds until it goes to its queue; at most a year."
     )
 
@@ -268,11 +288,11 @@ class RedriveDeadBody(DeadTasksFilter):
 
     model_config = _only(error_type="ConnectionError", rate_per_second=50, dry_run=True)
 
-    rate_per_second: Annotated[float, Field(ge=0.01, le=10_000)] | None = Field(
+    rate_per_second: Annotated[Number, Field(ge=0.01, le=10_000)] | None = Field(
         default=None,
         description="Tasks that go to their queues in a second; by default all at once.",
     )
-    limit: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+    limit: Annotated[Whole, Field(ge=1, le=10_000)] | None = Field(
         default=None, description=f"Tasks in one request; by default {DEFAULT_LIMIT}."
     )
     dry_run: bool | None = Field(default=None, description="Only count them.")

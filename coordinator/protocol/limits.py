@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_ID", "check_id", "printable"]
+__all__ = ["AGENT_WORDS", "MAX_ID", "TASK_WORDS", "check_id", "check_path_id", "printable"]
 
 from coordinator.errors import InvalidRequest
 
 MAX_ID = 128
 """Characters in the id of a task or an agent, and in the name of a capability or a service."""
+
+TASK_WORDS = frozenset({"dead", "queues", "status", "submit"})
+"""Words that stand in paths where the id of a task does."""
+
+AGENT_WORDS = frozenset({"discover", "register"})
+"""And where that of an agent does."""
 
 
 def printable(value: str) -> bool:
@@ -24,3 +30,24 @@ def check_id(value: object, what: str, *, field: str) -> str:
     if not printable(value) or value.isspace():
         raise InvalidRequest(f"{what} must consist of printable characters", field=field)
     return value
+
+
+def check_path_id(
+    value: object, what: str, *, field: str, words: frozenset[str] = frozenset()
+) -> str:
+    """As `check_id`, of what is one segment of a path over HTTP: clients take `.` and `..` out of paths, and
+    a path with one of ``words`` is about something else. Raises `InvalidRequest`.
+    """
+    found = check_id(value, what, field=field)
+    if found in (".", ".."):
+        raise InvalidRequest(
+            f"{what} may not be {found!r}: clients take it out of paths, so nobody could ask for it",
+            field=field,
+        )
+    if found in words:
+        raise InvalidRequest(
+            f"{what} may not be {found!r}: that word has a path of its own here, so nobody could ask"
+            " for it. Choose another",
+            field=field,
+        )
+    return found

@@ -24,7 +24,7 @@ from coordinator.protocol.events import (
     EventData,
 )
 from coordinator.protocol.json_limits import json_problem
-from coordinator.protocol.limits import check_id
+from coordinator.protocol.limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
 
@@ -144,7 +144,7 @@ class Registrar:
 
     def _check(self, request: RegisterRequest) -> None:
         """What every way in must refuse; HTTP has limits of its own before."""
-        check_id(request.agent_id, "agent_id", field="agent_id")
+        check_path_id(request.agent_id, "agent_id", field="agent_id", words=AGENT_WORDS)
         check_agent_type(request.agent_type, self._extra_agent_types)
         for field, most in (
             ("capabilities", self._max_names),

@@ -9,7 +9,7 @@ from functools import partial
 
 from coordinator.domain.cron import check_cron, next_tick
 from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, WrongState
-from coordinator.protocol.limits import check_id
+from coordinator.protocol.limits import check_path_id
 
 from . import schedule_rows as rows
 from .ledger import Ledger
@@ -34,7 +34,7 @@ class Schedules:
 
     async def create(self, schedule: Schedule) -> Schedule:
         """Raises `InvalidRequest`, or `Conflict` where the id is taken."""
-        check_id(schedule.schedule_id, "schedule_id", field="schedule_id")
+        check_path_id(schedule.schedule_id, "schedule_id", field="schedule_id")
         check_cron(schedule.cron, schedule.timezone)
         first = next_tick(schedule.cron, schedule.timezone, self._now())
         schedule = replace(schedule, next_at=first)

@@ -10,7 +10,7 @@ from typing import Any
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import Conflict
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.limits import check_id
+from coordinator.protocol.limits import TASK_WORDS, check_path_id
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage, task_type_of
@@ -99,7 +99,9 @@ class TaskMaker:
         check_options(command.options, self._limits)
         if command.own_id is None:
             return command.task_id or new_id()
-        return check_id(command.own_id, "task_data.task_id", field="task_data.task_id")
+        return check_path_id(
+            command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
+        )
 
     def task(self, command: SubmitTask, task_id: str) -> TaskMessage:
         """Raises `InvalidRequest` where its deadline has passed."""

@@ -16,6 +16,7 @@ import pytest
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
+    InvalidRequest,
     LedgerUnavailable,
     OutcomeUnknown,
     PayloadTooLarge,
@@ -23,6 +24,7 @@ from coordinator.errors import (
     TopologyConflict,
     WrongState,
 )
+from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS, check_path_id
 
 from .fakes import Fakes, a_task, an_agent, over
 
@@ -280,6 +282,106 @@ async def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_
     assert answer.status_code == 405
     assert answer.json() == {"detail": "GET is not possible at /agents/register/status: use PUT"}
     assert answer.headers["Allow"] == "PUT"
+
+
+@PREFIXES
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/tasks/t", ["DELETE", "GET", "HEAD"]),
+        ("POST", "/tasks/t", ["DELETE", "GET", "HEAD"]),
+        ("PATCH", "/agents/a", ["DELETE", "GET", "HEAD"]),
+        ("DELETE", "/agents/a/status", ["PUT"]),
+        ("PUT", "/schedules", ["GET", "HEAD", "POST"]),
+        ("OPTIONS", "/health", ["GET", "HEAD"]),
+        ("POST", "/docs/assets/swagger-ui.css", ["GET", "HEAD"]),
+        ("GET", "/tasks/dead/redrive", ["POST"]),
+    ],
+)
+async def test_a_405_names_every_method_that_the_path_has(
+    client: httpx.AsyncClient, prefix: str, method: str, path: str, allowed: list[str]
+) -> None:
+    answer = await client.request(method, prefix + path)
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == ", ".join(allowed)
+    assert answer.json()["detail"] == (
+        f"{method} is not possible at {prefix}{path}: use {' or '.join(allowed)}"
+    )
+
+
+@PREFIXES
+async def test_every_path_that_has_a_get_has_a_head_that_is_answered_alike(
+    fakes: Fakes, client: httpx.AsyncClient, prefix: str
+) -> None:
+    fakes.tasks["a"] = a_task()
+    fakes.agents["a"] = an_agent(agent_id="a")
+    asked = 0
+    for path, methods in fakes.app().openapi()["paths"].items():
+        if "get" in methods:
+            where = prefix + re.sub(r"{\w+}", "a", path)
+            told, head = await client.get(where), await client.head(where)
+            assert (head.status_code, head.content) == (told.status_code, b""), where
+            assert head.headers["content-type"] == told.headers["content-type"]
+            assert int(head.headers["content-length"]) == pytest.approx(len(told.content), abs=2)
+            asked += 1
+    assert asked > 15
+
+
+def test_the_words_of_paths_are_no_ids(fakes: Fakes) -> None:
+    """Each word that stands where an id does, so that the id could not be asked for."""
+    paths = [path.split("/")[1:] for path in fakes.app().openapi()["paths"]]
+    for parts, words in ((("tasks",), TASK_WORDS), (("agents",), AGENT_WORDS)):
+        found = {path[1] for path in paths if path[0] in parts and len(path) > 1}
+        assert {word for word in found if not word.startswith("{")} == words
+    assert not any(path[0] == "schedules" and path[1:] and path[1][0] != "{" for path in paths)
+
+
+@pytest.mark.parametrize("word", [*sorted(TASK_WORDS), ".", ".."])
+async def test_an_id_that_no_path_can_carry_is_no_id_of_a_task(word: str) -> None:
+    with pytest.raises(InvalidRequest, match="nobody could ask for it") as refused:
+        check_path_id(word, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS)
+    assert refused.value.field == "task_data.task_id"
+    assert check_path_id("Dead", "task_id", field="task_id", words=TASK_WORDS) == "Dead"
+
+
+@pytest.mark.parametrize("agent_id", [*sorted(AGENT_WORDS), ".", ".."])
+async def test_an_id_that_no_path_can_carry_is_no_id_of_an_agent(
+    client: httpx.AsyncClient, agent_id: str
+) -> None:
+    answer = await client.post("/agents/register", json=REGISTRATION | {"agent_id": agent_id})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"agent_id may not be '{agent_id}'")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        *(
+            ("/tasks/submit", SUBMISSION | {name: True}, name)
+            for name in (
+                *("timeout_seconds", "progress_timeout_seconds", "max_attempts"),
+                *("delay_seconds", "expires_in_seconds"),
+            )
+        ),
+        ("/tasks/submit", SUBMISSION | {"backoff": {"factor": True}}, "backoff.factor"),
+        ("/tasks/t/retry", {"delay_seconds": True}, "delay_seconds"),
+        ("/tasks/dead/redrive", {"limit": True}, "limit"),
+        ("/tasks/dead/redrive", {"rate_per_second": True}, "rate_per_second"),
+        ("/agents/register", REGISTRATION | {"slots": True}, "slots"),
+        ("/agents/discover", {"limit": True}, "limit"),
+        ("/agents/discover", {"min_health_score": False}, "min_health_score"),
+        ("/agents/a/heartbeat", {"load_metrics": {"cpu": True}}, "load_metrics.cpu"),
+    ],
+)
+async def test_true_is_no_number(
+    client: httpx.AsyncClient, fakes: Fakes, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert error["message"].endswith("input should be a valid number, not true or false")
+    assert (fakes.submitted, fakes.filters, fakes.registered) == ([], [], [])
 
 
 @pytest.mark.parametrize("priority", ["soon", "", 5, ["high"], True])
