@@ -51,7 +51,10 @@ Instant = Annotated[
 ]
 AgentStatus = Annotated[
     str,
-    Field(examples=["active"], description=f"One of: {', '.join(_Status)}."),
+    Field(examples=["active"], json_schema_extra={"enum": [status.value for status in _Status]}),
+]
+TaskState = Annotated[
+    str, Field(examples=["completed"], json_schema_extra={"enum": [state.value for state in State]})
 ]
 Warned = Annotated[
     str | None,
@@ -259,7 +262,7 @@ class TaskError(Described):
 
 class TaskShape(Described):
     task_id: TaskId
-    state: str = Field(description=f"One of: {', '.join(State)}.", examples=["completed"])
+    state: TaskState
     priority: PriorityName
     requirements: dict[str, Any]
     lane: str = Field(description="The queues that it goes through: tasks.<lane>.<priority>.")
@@ -291,7 +294,7 @@ class CancelledAnswer(Described):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 cancelled"])
     task_id: TaskId
-    was: str = Field(description="The state that it was in.", examples=["queued"])
+    was: TaskState = Field(description="The state that it was in.", examples=["queued"])
     cancelled_at: Instant
 
 
@@ -306,7 +309,7 @@ class RedrivenAnswer(Described):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 will be tried again"])
     task_id: TaskId
-    was: str = Field(description="The state that it was in.", examples=["dead"])
+    was: TaskState = Field(description="The state that it was in.", examples=["dead"])
     generation: int = Field(examples=[2])
     due_at: Instant
 

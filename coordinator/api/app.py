@@ -90,6 +90,8 @@ def create_app(services: Services) -> FastAPI:
         summary=root.DESCRIPTION,
         description=_ABOUT,
         version=services.version,
+        contact={"name": "Agent Coordinator contributors"},
+        license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=_TAGS,
         servers=[
             {"url": "/", "description": "This service"},

@@ -171,7 +171,30 @@ class Documented(FastAPI):
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             document["components"]["schemas"] = dict(sorted((schemas | _schemas()).items()))
+            document["security"] = []  # whoever may reach it may use it
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _without_defaults(operation.get("requestBody"), schemas)
         return super().openapi()
+
+
+def _without_defaults(part: Any, schemas: dict[str, Any]) -> None:
+    """Of what a request may leave out: makers of clients take a key with a default for one that is always
+    there, and would ask for it. The default is told in words.
+    """
+    if isinstance(part, list):
+        for one in part:
+            _without_defaults(one, schemas)
+    if not isinstance(part, dict):
+        return
+    name = str(part.get("$ref", "")).removeprefix(_REFERENCE.format(model=""))
+    _without_defaults(schemas.get(name), schemas)
+    default = part.get("default")
+    if isinstance(default, str | int | float):
+        del part["default"]
+        part["description"] = f"{part.get('description', '')} By default `{default}`.".strip()
+    for one in part.values():
+        _without_defaults(one, schemas)
 
 
 def _added(response: Any) -> bool:

@@ -16,6 +16,7 @@ from coordinator.submission.once import Worked
 
 from .rendering import Answer
 from .services import Services
+from .words import IdempotencyWord
 
 __all__ = ["REPLAYED", "IdempotencyKey", "once"]
 
@@ -25,7 +26,7 @@ REPLAYED = "Idempotency-Replayed"
 MAX_KEY = 255
 
 IdempotencyKey = Annotated[
-    str | None,
+    IdempotencyWord | None,
     Header(
         alias="Idempotency-Key",
         description="1 to 255 printable characters of your own: repeating the request with the same"

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from coordinator.domain.task import State
 from coordinator.registry.parked_pages import ParkedMessage
 from coordinator.registry.timeline import Happening
 from coordinator.registry.views import TaskSummary
@@ -23,6 +22,7 @@ from .answers import (
     TaskError,
     TaskId,
     TaskShape,
+    TaskState,
 )
 from .rendering import iso
 
@@ -48,7 +48,7 @@ NextCursor = Annotated[
 
 class TaskSummaryShape(Described):
     task_id: TaskId
-    state: str = Field(description=f"One of: {', '.join(State)}.", examples=["completed"])
+    state: TaskState
     task_type: str | None = Field(examples=["word-count"])
     priority: PriorityName
     requirements: dict[str, Any]

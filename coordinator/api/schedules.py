@@ -25,6 +25,7 @@ from .schemas import SubmitTaskBody
 from .services import Services, Wired
 from .submissions import command
 from .unknown_keys import unknown_keys_of, with_warnings
+from .words import ScheduleIdWord
 
 __all__ = ["router", "run_of"]
 
@@ -53,7 +54,9 @@ class CreateSchedule(BaseModel):
         },
     )
 
-    schedule_id: str | None = Field(default=None, description="By default one is made up.")
+    schedule_id: ScheduleIdWord | None = Field(
+        default=None, description="By default one is made up."
+    )
     cron: str = Field(
         max_length=200,
         description="Minute, hour, day of month, month and day of week; or six fields, seconds first."

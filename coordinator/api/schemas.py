@@ -20,6 +20,8 @@ from pydantic_core import PydanticCustomError
 from coordinator.domain.agent_words import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
 
+from .words import AgentIdWord, Names, Word, task_data_schema
+
 __all__ = [
     "BackoffBody",
     "BatchBody",
@@ -46,9 +48,12 @@ def _no_boolean(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_no_boolean)]
-Finite = Annotated[FiniteFloat, BeforeValidator(_no_boolean)]
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
+NO_BOOLEAN = BeforeValidator(_no_boolean)
+"""Stands last, after the limits of the number."""
+
+Number = Annotated[float, NO_BOOLEAN]
+Finite = Annotated[FiniteFloat, NO_BOOLEAN]
+Whole = Annotated[int, NO_BOOLEAN]
 
 LoadMetrics = dict[str, Finite]
 
@@ -58,7 +63,7 @@ PriorityWord = Annotated[
         {
             "type": ["string", "null"],
             "enum": [*(priority.value for priority in Priority), None],
-            "description": "How urgent the task is, in any letter case.",
+            "description": "How urgent the task is, in any letter case; `normal` where it is left out.",
         }
     ),
 ]
@@ -95,13 +100,13 @@ class RegisterAgent(BaseModel):
         metadata={"version": "1.0.0"},
     )
 
-    agent_id: str = Field(description="1 to 128 printable characters, chosen by the agent.")
-    agent_type: str = Field(
+    agent_id: AgentIdWord = Field(description="1 to 128 printable characters, chosen by the agent.")
+    agent_type: Word = Field(
         description=f"One of: {', '.join(AGENT_TYPES)}; operators can add more."
     )
-    capabilities: list[str] | None = Field(default=None, description="What it can do.")
-    services: list[str] | None = Field(default=None, description="What it offers.")
-    task_types: list[str] | None = Field(
+    capabilities: Names | None = Field(default=None, description="What it can do.")
+    services: Names | None = Field(default=None, description="What it offers.")
+    task_types: list[Word] | None = Field(
         default=None,
         description="The values of `task_data.task_type` that it has handlers for, with `any` for a"
         " handler of tasks without a type or of a type that nobody announced. Without it the agent is"
@@ -109,9 +114,9 @@ class RegisterAgent(BaseModel):
     )
     endpoints: dict[str, str] | None = Field(default=None, description="Name of service to URL.")
     metadata: dict[str, Any] | None = Field(default=None, description="Anything more about it.")
-    version: str | None = Field(default=None, description="The agent's own version.")
-    tags: list[str] | None = Field(default=None, description="Words to find it by.")
-    slots: Annotated[Whole, Field(ge=1)] | None = Field(
+    version: Word | None = Field(default=None, description="The agent's own version.")
+    tags: Names | None = Field(default=None, description="Words to find it by.")
+    slots: Annotated[int, Field(ge=1), NO_BOOLEAN] | None = Field(
         default=None, description="How many tasks it does at once."
     )
 
@@ -126,10 +131,10 @@ class DiscoverAgents(BaseModel):
     capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
     services: list[str] | None = Field(default=None, description="All of them are needed.")
     tags: list[str] | None = Field(default=None, description="All of them are needed.")
-    min_health_score: Annotated[Finite, Field(ge=0, le=1)] | None = Field(
+    min_health_score: Annotated[FiniteFloat, Field(ge=0, le=1), NO_BOOLEAN] | None = Field(
         default=None, description="A health score below this does not match: 0 to 1."
     )
-    limit: Annotated[Whole, Field(ge=1)] | None = Field(
+    limit: Annotated[int, Field(ge=1), NO_BOOLEAN] | None = Field(
         default=None, description="At most so many, those with the best health."
     )
 
@@ -161,10 +166,10 @@ class TaskRequirements(BaseModel):
 
     model_config = _example(capabilities=["analysis"], agent_type="worker")
 
-    capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
-    agent_type: str | None = None
-    services: list[str] | None = Field(default=None, description="All of them are needed.")
-    agent_id: str | None = Field(default=None, description="This agent and no other.")
+    capabilities: Names | None = Field(default=None, description="All of them are needed.")
+    agent_type: Word | None = None
+    services: Names | None = Field(default=None, description="All of them are needed.")
+    agent_id: Word | None = Field(default=None, description="This agent and no other.")
 
 
 class BackoffBody(BaseModel):
@@ -173,7 +178,9 @@ class BackoffBody(BaseModel):
     model_config = _example(first_seconds=5, factor=2, longest_seconds=600)
 
     first_seconds: Number | None = Field(
-        default=None, description="The pause after the first failure."
+        default=None,
+        description="The pause after the first failure.",
+        json_schema_extra={"minimum": 0, "maximum": 604800},
     )
     factor: Number | None = Field(
         default=None, description="Each pause is so many times the one before: 1 to 100."
@@ -190,28 +197,39 @@ class SubmitTaskBody(BaseModel):
 
     task_data: dict[str, Any] = Field(
         description="The work, as its agent understands it. `task_type` names the handler;"
-        " `task_id`, where given, becomes the task's id, and makes repeating the request safe."
+        " `task_id`, where given, becomes the task's id, and makes repeating the request safe.",
+        json_schema_extra=task_data_schema,
     )
-    priority: PriorityWord = Priority.NORMAL.value
+    priority: PriorityWord = None
     requirements: TaskRequirements | None = None
     timeout_seconds: Number | None = Field(
-        default=None, description="Seconds that one attempt may take; at most seven days."
+        default=None,
+        description="Seconds that one attempt may take; at most seven days.",
+        json_schema_extra={"exclusiveMinimum": 0, "maximum": 604800},
     )
     progress_timeout_seconds: Number | None = Field(
-        default=None, description="Seconds that an attempt may go on without telling of progress."
+        default=None,
+        description="Seconds that an attempt may go on without telling of progress.",
+        json_schema_extra={"exclusiveMinimum": 0, "maximum": 604800},
     )
     max_attempts: Whole | None = Field(
-        default=None, description="Attempts before the task is dead: 1 to 100."
+        default=None,
+        description="Attempts before the task is dead: 1 to 100.",
+        json_schema_extra={"minimum": 1, "maximum": 100},
     )
     backoff: BackoffBody | None = None
     delay_seconds: Number | None = Field(
-        default=None, description="Seconds until it goes on its queue; at most a year."
+        default=None,
+        description="Seconds until it goes on its queue; at most a year.",
+        json_schema_extra={"minimum": 0, "maximum": 366 * 86400},
     )
     not_before: InstantText | None = Field(
         default=None, description="When it goes on its queue, instead of `delay_seconds`."
     )
     expires_in_seconds: Number | None = Field(
-        default=None, description="Seconds within which it must start; after them it is `expired`."
+        default=None,
+        description="Seconds within which it must start; after them it is `expired`.",
+        json_schema_extra={"exclusiveMinimum": 0, "maximum": 2 * 366 * 86400},
     )
     expires_at: InstantText | None = Field(
         default=None, description="Until when it must start, instead of `expires_in_seconds`."
@@ -259,7 +277,7 @@ class RetryTaskBody(BaseModel):
     task_data: dict[str, Any] | None = Field(
         default=None, description="In place of the task's own."
     )
-    delay_seconds: Annotated[Number, Field(ge=0, le=366 * 86400)] | None = Field(
+    delay_seconds: Annotated[float, Field(ge=0, le=366 * 86400), NO_BOOLEAN] | None = Field(
         default=None, description="Seconds until it goes to its queue; at most a year."
     )
 
@@ -288,11 +306,11 @@ class RedriveDeadBody(DeadTasksFilter):
 
     model_config = _only(error_type="ConnectionError", rate_per_second=50, dry_run=True)
 
-    rate_per_second: Annotated[Number, Field(ge=0.01, le=10_000)] | None = Field(
+    rate_per_second: Annotated[float, Field(ge=0.01, le=10_000), NO_BOOLEAN] | None = Field(
         default=None,
         description="Tasks that go to their queues in a second; by default all at once.",
     )
-    limit: Annotated[Whole, Field(ge=1, le=10_000)] | None = Field(
+    limit: Annotated[int, Field(ge=1, le=10_000), NO_BOOLEAN] | None = Field(
         default=None, description=f"Tasks in one request; by default {DEFAULT_LIMIT}."
     )
     dry_run: bool | None = Field(default=None, description="Only count them.")

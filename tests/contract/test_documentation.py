@@ -9,6 +9,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.task import State
+from coordinator.errors import InvalidRequest
+from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS, check_path_id
 
 from .fakes import Fakes, over
 
@@ -161,3 +167,95 @@ async def test_the_validator_of_swaggers_own_site_is_not_asked(client: httpx.Asy
 
 async def test_there_is_no_second_documentation_page(client: httpx.AsyncClient) -> None:
     assert (await client.get("/redoc")).status_code == 404
+
+
+SCHEMA_WORDS = {
+    *("$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum"),
+    *("examples", "exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maximum"),
+    *(
+        "minItems",
+        "minLength",
+        "minimum",
+        "pattern",
+        "properties",
+        "propertyNames",
+        "required",
+        "title",
+        "type",
+    ),
+}
+
+
+def schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """This one, and all that are in it."""
+    yield part
+    for inner in (part.get("properties") or {}).values():
+        yield from schemas(inner)
+    for inner in [*part.get("anyOf", []), part.get("items"), part.get("additionalProperties")]:
+        if isinstance(inner, dict):
+            yield from schemas(inner)
+
+
+async def test_a_schema_has_only_words_that_schemas_have(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for part in schemas(schema):
+            assert part.keys() <= SCHEMA_WORDS, name
+
+
+async def test_what_a_request_may_leave_out_has_no_default_in_the_document(
+    document: dict[str, Any],
+) -> None:
+    """Makers of clients take a key that has one for one that is always there."""
+    known = document["components"]["schemas"]
+    bodies = ["SubmitTaskBody", "CreateSchedule", "RegisterAgent", "RedriveDeadBody", "BatchBody"]
+    for name in bodies:
+        for part in schemas(known[name]):
+            assert "default" not in part, name
+    assert known["SubmitTaskBody"]["required"] == ["task_data"]
+    assert known["CreateSchedule"]["properties"]["timezone"]["description"].endswith("`UTC`.")
+
+
+async def test_the_document_says_whose_it_is_and_that_nobody_has_to_log_in(
+    document: dict[str, Any],
+) -> None:
+    assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+    assert document["info"]["contact"]["name"]
+    assert document["security"] == []
+
+
+async def test_states_and_statuses_are_enumerated_in_answers(document: dict[str, Any]) -> None:
+    known = document["components"]["schemas"]
+    states = [state.value for state in State]
+    for shape, field in (
+        *(("TaskShape", "state"), ("TaskSummaryShape", "state"), ("CancelledAnswer", "was")),
+        *(("RedrivenAnswer", "was"), ("AgentShape", "status")),
+    ):
+        wanted = [one.value for one in AgentStatus] if field == "status" else states
+        assert known[shape]["properties"][field]["enum"] == wanted
+
+
+@pytest.mark.parametrize(
+    ("word", "valid"),
+    [
+        *(
+            (word, True)
+            for word in ("a", "a b", " a", "nightly-1", "a/b", "é", "日本", "dead1", "...")
+        ),
+        *((word, False) for word in ("", " ", "a\nb", "a\x00", "\u200b", "x" * 129, ".", "..")),
+    ],
+)
+async def test_the_pattern_of_ids_is_what_is_demanded_of_them(
+    document: dict[str, Any], word: str, valid: bool
+) -> None:
+    known = document["components"]["schemas"]
+    id_of_task = known["SubmitTaskBody"]["properties"]["task_data"]["properties"]["task_id"]
+    id_of_agent = known["RegisterAgent"]["properties"]["agent_id"]
+    for schema, words in ((id_of_task, TASK_WORDS), (id_of_agent, AGENT_WORDS)):
+        for one, right in ((word, valid), *((taken, False) for taken in words)):
+            assert Draft202012Validator(schema).is_valid(one) is right, one
+            try:
+                check_path_id(one, "it", field="id", words=words)
+            except InvalidRequest:
+                assert not right
+            else:
+                assert right
