@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from coordinator.bootstrap import Coordinator
+
 from .exploring import explore
 from .fakes import Fakes
 
 
 async def test_no_request_that_can_be_made_up_gets_an_undocumented_answer() -> None:
     assert await explore(Fakes().app(), examples=25) > 300
+
+
+VALUES: list[Any] = [
+    *(None, True, 0, -1, 0.5, 1e308, 2**70),
+    *("", "x" * 300, "\x00", "2026-01-31T12:00:00", "."),
+    *([], [None], ["a", 1], {}, {"a": {"b": [1]}}, {"": None}),
+]
+
+
+def _bodies(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each body of the examples, with one key that it may have replaced by each of `VALUES`."""
+    known = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if "requestBody" in operation:
+                text = json.dumps(operation["requestBody"])
+                schema = known[text.split("#/components/schemas/")[1].split('"')[0]]
+                (example,) = schema["examples"]
+                for name in schema["properties"]:
+                    for value in VALUES:
+                        yield method, path, example | {name: value}
+
+
+@pytest.mark.any_broker
+async def test_no_value_in_the_place_of_another_makes_the_service_fail(
+    service: Coordinator, http: httpx.AsyncClient
+) -> None:
+    registered = {"agent_id": "a", "agent_type": "worker"}
+    assert (await http.post("/agents/register", json=registered)).status_code == 200
+    sent = 0
+    for method, path, body in _bodies(service.app.openapi()):
+        where = re.sub(r"{\w+}", "a", path)
+        # Not httpx's own JSON, which refuses what others send.
+        content, headers = json.dumps(body), {"Content-Type": "application/json"}
+        answer = await http.request(method, where, content=content, headers=headers)
+        assert answer.status_code < 500, (method, path, body, answer.text)
+        sent += 1
+    assert sent > 800
