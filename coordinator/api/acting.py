@@ -10,8 +10,8 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from coordinator.errors import InvalidRequest
+from coordinator.near_names import LONGEST, quoted
 
-from .near_names import LONGEST, quoted
 from .unknown_keys import refuse_unknown_keys
 
 __all__ = ["acts_alone", "acts_by"]

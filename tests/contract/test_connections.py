@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.server import listen, serving
+from coordinator.server import bind, serving
 
 from .fakes import Fakes, a_task, an_agent
 
@@ -71,7 +71,7 @@ def fakes() -> Fakes:
 
 @pytest.fixture
 async def client(fakes: Fakes) -> AsyncIterator[Client]:
-    listener = listen("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     async with serving(fakes.app(), listener):
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         yield Client(reader, writer)
