@@ -183,9 +183,15 @@ class BackoffBody(BaseModel):
         json_schema_extra={"minimum": 0, "maximum": 604800},
     )
     factor: Number | None = Field(
-        default=None, description="Each pause is so many times the one before: 1 to 100."
+        default=None,
+        description="Each pause is so many times the one before: 1 to 100.",
+        json_schema_extra={"minimum": 1, "maximum": 100},
     )
-    longest_seconds: Number | None = Field(default=None, description="No pause is longer.")
+    longest_seconds: Number | None = Field(
+        default=None,
+        description="No pause is longer.",
+        json_schema_extra={"minimum": 0, "maximum": 604800},
+    )
 
 
 class SubmitTaskBody(BaseModel):
