@@ -32,6 +32,7 @@ from coordinator.registry.snapshots import Snapshots
 from coordinator.registry.task_filter import TaskFilter
 from coordinator.registry.task_pages import page_of
 from coordinator.registry.timeline import timeline_of
+from coordinator.registry.turns import Turns
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -173,8 +174,18 @@ async def test_dead_tasks_that_cannot_be_read_are_neither_listed_nor_tried_again
     dead = DeadTasks(ledger)
     page = await dead.page(DeadFilter(), limit=9, cursor=None)
     assert sorted(task.task_id for task in page.tasks) == ["b", "c"]
-    redriven = await dead.next(DeadFilter(), after=None, most=9)
+    turns = Turns(ledger=ledger, pending=lambda _: [], settle=nothing)
+    last, redriven = await turns.take_dead(
+        DeadFilter(), after=None, most=9, event_id=lambda task: f"{task.task_id}.2.1.scheduled"
+    )
     assert [task.task_id for task, _ in redriven] == ["c"]
+    assert last is not None
+    taken = await ledger.read(lambda connection: connection.execute(sa.select(schema.turns)).all())
+    assert [row.task_id for row in taken] == ["c"]
+
+
+async def nothing() -> None:
+    """There is one coordinator."""
 
 
 async def test_a_task_that_cannot_be_read_can_be_forgotten(ledger: Ledger) -> None:
