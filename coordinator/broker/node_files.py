@@ -75,7 +75,7 @@ class Identity:
 
     def amqp_url(self, ports: Ports) -> str:
         login = f"{quote(self.username)}:{quote(self.password, safe='')}"
-        return f"amqp://{login}@127.0.0.1:{ports.amqp}/"
+        return f"amqp://{login}@127.0.0.1:{ports.amqp}"
 
 
 class NodeFiles:

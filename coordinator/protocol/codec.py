@@ -1,7 +1,8 @@
 """Events to messages and back: CloudEvents 1.0 over AMQP.
 
 One event travels in binary mode: its attributes are headers (``cloudEvents_id``, …) and its data is
-the body. Several events of one author travel as ``application/cloudevents-batch+json``.
+the body. Several events of one author travel as ``application/cloudevents-batch+json``. One in structured
+mode is read, too; see `cloudevents`.
 
 Who speaks is decided by the routing key alone, which the broker can guard with topic permissions;
 an event whose content names another agent is refused (`ForgedIdentity`).
@@ -19,9 +20,12 @@ from pydantic_core import from_json, to_json
 
 from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
 
+from . import cloudevents
+from .cloudevents import BATCH, STRUCTURED, is_batch
 from .events import (
     EVENT_TYPES,
     AgentEvent,
+    AgentHeartbeat,
     Event,
     EventData,
     LedgerCaughtUp,
@@ -34,21 +38,25 @@ from .events import (
     TaskEvent,
     TaskSubmitted,
 )
+from .heartbeats import read_heartbeat
+from .ids import new_id
 from .json_items import items_of
 from .message import Message
 from .names import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
+from .natural_json import LeftOut, read_what_can_be
 from .task import TASK_TYPE, TaskMessage, describe
 
-__all__ = ["BATCH", "Refused", "decode", "encode", "encode_batch", "read", "routing_key"]
+__all__ = [
+    "BATCH",
+    "Refused",
+    "decode",
+    "encode",
+    "encode_batch",
+    "is_batch",
+    "read",
+    "routing_key",
+]
 
-BATCH = "application/cloudevents-batch+json"
-"""The content type of several events in one message."""
-
-STRUCTURED = "application/cloudevents+json"
-"""The content type of one event with its attributes in the body, as it stands in a batch."""
-
-SPEC_VERSION = "1.0"
-_PREFIX = "cloudEvents_"
 _COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
@@ -64,8 +72,15 @@ def routing_key(data: EventData) -> str:
     return f"{noun}.{COORDINATOR_AUTHOR if author is None else encode_word(author)}.{what}"
 
 
-def _source(data: EventData) -> str:
-    return "/coordinator" if data.author is None else f"/agents/{data.author}"
+def _attributes(event: Event, time: Any) -> dict[str, Any]:
+    data = event.data
+    return cloudevents.attributes(
+        event_id=event.id,
+        event_type=event.type,
+        author=data.author,
+        subject=data.subject,
+        time=time,
+    )
 
 
 def encode(event: Event, *, persistent: bool = True) -> Message:
@@ -76,14 +91,7 @@ def encode(event: Event, *, persistent: bool = True) -> Message:
         type=event.type,
         timestamp=event.time,
         persistent=persistent,
-        headers={
-            f"{_PREFIX}specversion": SPEC_VERSION,
-            f"{_PREFIX}id": event.id,
-            f"{_PREFIX}type": event.type,
-            f"{_PREFIX}source": _source(event.data),
-            f"{_PREFIX}subject": event.data.subject,
-            f"{_PREFIX}time": event.time.isoformat(),
-        },
+        headers=cloudevents.headers(_attributes(event, event.time.isoformat())),
     )
 
 
@@ -101,17 +109,7 @@ def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
     for event in events:
         if routing_key(event.data).rpartition(".")[0] != head:
             raise ValueError("a batch holds the events of one author, about one kind of thing")
-        structured.append(
-            {
-                "specversion": SPEC_VERSION,
-                "id": event.id,
-                "type": event.type,
-                "source": _source(event.data),
-                "subject": event.data.subject,
-                "time": event.time,
-                "data": event.data,
-            }
-        )
+        structured.append(_attributes(event, event.time) | {"data": event.data})
     body = to_json(structured, exclude_none=True)
     return f"{head}.batch", Message(
         body=body, message_id=first.id, type="batch", content_type=BATCH
@@ -133,7 +131,7 @@ def read(message: Message, key: str) -> list[Event | Refused]:
     ``key`` is the routing key that the message was published with. Raises nothing: what is wrong with
     one event of a batch is told of that one alone.
     """
-    if message.content_type == BATCH and message.type != TASK_TYPE:
+    if message.type != TASK_TYPE and is_batch(message):
         return _read_batch(message, key)
     try:
         return [_decode_one(message, key)]
@@ -156,16 +154,41 @@ def decode(message: Message, key: str) -> list[Event]:
 def _decode_one(message: Message, key: str) -> Event:
     if message.type == TASK_TYPE:
         return _decode_task(message, key)
-    headers = message.headers
-    event_type = headers.get(f"{_PREFIX}type", message.type)
-    event_id = headers.get(f"{_PREFIX}id", message.message_id)
-    time = headers.get(f"{_PREFIX}time", message.timestamp)
-    model = _model(event_type)
+    if cloudevents.is_structured(message):
+        return _structured(_parsed(message), key)
+    event_type = cloudevents.named(message, "type", message.type)
+    if event_type is None:
+        return _without_a_type(message, key)
+    return _event(
+        _Envelope(
+            type=event_type,
+            id=cloudevents.named(message, "id", message.message_id),
+            time=cloudevents.named(message, "time", message.timestamp),
+        ),
+        message.body,
+        key,
+    )
+
+
+def _parsed(message: Message) -> Any:
     try:
-        data = model.model_validate_json(message.body)
-    except ValidationError as exc:
-        raise MalformedMessage(f"{event_type}: {describe(exc)}") from exc
-    return _event(event_id, time, data, key)
+        return from_json(message.body)
+    except ValueError as exc:
+        raise MalformedMessage(f"an event that is not JSON: {exc}") from exc
+
+
+def _without_a_type(message: Message, key: str) -> Event:
+    """A body that has the event's attributes says enough, whatever its content type is."""
+    try:
+        item = from_json(message.body)
+    except ValueError:
+        item = None
+    if isinstance(item, dict) and {"specversion", "type"} <= item.keys():
+        return _structured(item, key)
+    raise MalformedMessage(
+        "an event without a type: there is no header cloudEvents_type (or cloudEvents:type, ce-type),"
+        " the property `type` is not set, and the body is no CloudEvent"
+    )
 
 
 def _decode_task(message: Message, key: str) -> Event:
@@ -222,13 +245,15 @@ def _read_item(item: Any, key: str, message: Message, body: bytes | None) -> Eve
 
 def _structured(item: Any, key: str) -> Event:
     if not isinstance(item, dict):
-        raise MalformedMessage("an event in a batch must be a JSON object")
-    model = _model(item.get("type"))
+        raise MalformedMessage("an event must be a JSON object")
+    envelope = _Envelope(type=item.get("type"), id=item.get("id"), time=item.get("time"))
+    if envelope.type is None:
+        raise MalformedMessage("an event without a type")
     try:
-        data = model.model_validate(item.get("data"))
-    except ValidationError as exc:
-        raise MalformedMessage(f"{item.get('type')}: {describe(exc)}") from exc
-    return _event(item.get("id"), item.get("time"), data, key)
+        data = cloudevents.data_of(item)
+    except ValueError as exc:
+        raise MalformedMessage(f"{envelope.type}: the data_base64 is not JSON: {exc}") from exc
+    return _event(envelope, data, key)
 
 
 def _alone(item: Any, body: bytes, message: Message) -> Message:
@@ -251,11 +276,44 @@ def _model(event_type: Any) -> type[EventData]:
     return model
 
 
-def _event(event_id: Any, time: Any, data: EventData, key: str) -> Event:
-    if not isinstance(event_id, str) or not 1 <= len(event_id) <= 200:
-        raise MalformedMessage(f"{data.TYPE}: an event needs an id of 1 to 200 characters")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    """As it was sent."""
+
+    type: Any
+    id: Any
+    time: Any
+
+
+def _event(envelope: _Envelope, source: Any, key: str) -> Event:
+    """``source`` is the data, as bytes or parsed."""
+    model = _model(envelope.type)
+    try:
+        data, left_out = _data(model, source)
+    except ValidationError as exc:
+        raise MalformedMessage(f"{envelope.type}: {describe(exc)}") from exc
+    event_id = cloudevents.identifier(envelope.id)
+    if event_id is None:
+        if not isinstance(data, AgentHeartbeat):  # which is never folded
+            raise MalformedMessage(f"{data.TYPE}: an event needs an id of 1 to 200 characters")
+        event_id = new_id()
     _check_author(data, key)
-    return Event(id=event_id, time=_instant(time), data=data)
+    time = cloudevents.instant(envelope.time)
+    if time is None and envelope.time is not None:
+        left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
+    return Event(
+        id=event_id,
+        time=time or datetime.now(UTC),
+        data=data,
+        dated=time is not None,
+        left_out=left_out,
+    )
+
+
+def _data(model: type[EventData], source: Any) -> tuple[EventData, tuple[LeftOut, ...]]:
+    if model is AgentHeartbeat:
+        return read_heartbeat(source)
+    return read_what_can_be(model, source, spares=model.spares)
 
 
 def _check_author(data: EventData, key: str) -> None:
@@ -267,14 +325,3 @@ def _check_author(data: EventData, key: str) -> None:
         expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
         if author != expected:
             raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")
-
-
-def _instant(value: Any) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as exc:
-            raise MalformedMessage(f"not an RFC 3339 time: {value!r}") from exc
-    if not isinstance(value, datetime):
-        return datetime.now(UTC)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .ids import new_id
+from .natural_json import LeftOut
 from .priority import Priority
 from .task import TaskMessage
 
@@ -57,6 +58,12 @@ class EventData(BaseModel):
 
     model_config = _MODEL
     TYPE: ClassVar[str] = ""
+    SPARED: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are left out where they cannot be read: the rest counts without them."""
+
+    @classmethod
+    def spares(cls, field: str) -> bool:
+        return field in cls.SPARED
 
     @property
     def subject(self) -> str:
@@ -78,6 +85,10 @@ class Event:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     """By the author's clock on its way; what agents say of tasks is kept by the coordinator's, as far
     as it knows theirs (`domain.clock_skew`). Shown to people, never used to order."""
+    dated: bool = True
+    """False where it came without an instant that could be read: ``time`` is then when it was read."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What of it could not be read and was not needed."""
 
     @property
     def type(self) -> str:
@@ -118,6 +129,7 @@ class TaskStarted(_AgentsTaskEvent):
     """An agent began an attempt."""
 
     TYPE = "task.started"
+    SPARED = frozenset({"instance"})
     instance: str | None = None
     """Which process of the agent: a new one each time it starts."""
 
@@ -136,6 +148,7 @@ class TaskProgressed(_AgentsTaskEvent):
     """How far an attempt has come."""
 
     TYPE = "task.progress"
+    SPARED = frozenset({"fraction", "message"})
     fraction: float | None = Field(default=None, ge=0, le=1)
     message: str | None = None
 
@@ -144,15 +157,16 @@ class TaskCompleted(_AgentsTaskEvent):
     """The work is done; ends the task, whichever attempt of the generation did it."""
 
     TYPE = "task.completed"
+    SPARED = frozenset({"duration_seconds"})
     result: Any = None
     duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     task_token: str
 
 
 class AttemptError(BaseModel):
-    """Why an attempt failed."""
+    """Why an attempt failed. A number stands for its digits: some languages' errors are numbered."""
 
-    model_config = _MODEL
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
     type: str = "Error"
     """The name of the exception's class, or a word of the agent's own."""
     message: str = ""
@@ -166,11 +180,17 @@ CRASH_LOOP = AttemptError(
 """Of an attempt that no agent starts any more, because too many were lost over it."""
 
 
+def _message_alone(error: Any) -> Any:
+    return {"message": error} if isinstance(error, str) else error
+
+
 class TaskFailed(_AgentsTaskEvent):
     """An attempt ended without a result."""
 
     TYPE = "task.failed"
-    error: AttemptError
+    SPARED = frozenset({"duration_seconds", "retry_after_seconds"})
+    error: Annotated[AttemptError, BeforeValidator(_message_alone)]
+    """A text alone is the error's message."""
     retryable: bool = True
     retry_after_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -279,7 +299,7 @@ class RunningTask(BaseModel):
     task_id: str
     generation: int = 1
     attempt: int = 1
-    started_at: datetime
+    started_at: datetime | None = None
     fraction: float | None = None
     message: str | None = None
 
@@ -318,6 +338,11 @@ class AgentHeartbeat(AgentEvent):
     sdk: str | None = None
     via: str | None = None
     """As with `AgentRegistered.via`."""
+
+    @classmethod
+    def spares(cls, field: str) -> bool:
+        """A sign of life counts, whatever else it says."""
+        return field != "agent_id"
 
 
 class AgentStatusChanged(AgentEvent):

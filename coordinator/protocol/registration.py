@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "RegisterRequest",
     "SourceOffer",
     "control_queue",
+    "is_control_queue",
     "reply_allowed",
     "sources_hash",
 ]
@@ -85,12 +87,27 @@ class RegisterReply(BaseModel):
     default_timeout_seconds: float = 3600.0
     """For tasks that name no `timeout_seconds`."""
 
+    def to_json(self) -> bytes:
+        """A refusal is its `error` alone."""
+        said = None if self.error is None else {"error"}
+        return self.model_dump_json(exclude_none=True, include=said).encode()
+
 
 def control_queue(agent_id: str, instance: str) -> str:
     """The exclusive queue of one connection of an agent; the name is fresh each time, because a
     fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone.
     """
     return f"agent.{encode_word(agent_id)}.control.{instance}"
+
+
+def is_control_queue(name: str | None) -> bool:
+    """Whether an agent listens there, or somebody by direct reply-to."""
+    return name is not None and (
+        name.startswith(f"{DIRECT_REPLY}.") or _CONTROL_QUEUE.fullmatch(name) is not None
+    )
+
+
+_CONTROL_QUEUE = re.compile(r"agent\.[^.]+\.control\..+")
 
 
 def reply_allowed(agent_id: str, reply_to: str | None) -> bool:

@@ -19,7 +19,7 @@ from .schema import events as table
 from .schema import from_micros, micros
 from .statements import find, insert
 
-__all__ = ["Identity", "add", "chunks", "event_of", "identity", "known"]
+__all__ = ["Identity", "add", "chunks", "event_of", "identity", "is_copy", "known", "known_of"]
 
 Identity = tuple[str, str]
 """An event's id and its author, which is empty for a coordinator or the broker."""
@@ -41,6 +41,26 @@ def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
     ids = {event.id for event in events}
     rows = find(connection, (table.c.id, table.c.agent_id), table.c.id, ids)
     return {(row.id, row.agent_id) for row in rows}
+
+
+def known_of(connection: Connection, events: Iterable[Event]) -> dict[Identity, Event]:
+    """The same with what the ledger has under each of them, for what agents said: coordinators say the
+    same thing more than once, in other words, under one id.
+    """
+    found: dict[Identity, Event] = {}
+    ids = {event.id for event in events if event.data.author is not None}
+    columns = (table.c.id, table.c.agent_id, table.c.type, table.c.time, table.c.data)
+    for row in find(connection, columns, table.c.id, ids):
+        if row.agent_id:
+            found[row.id, row.agent_id] = event_of(row)
+    return found
+
+
+def is_copy(event: Event, first: Event) -> bool:
+    """Whether an event is what was said before under its id, delivered again. Times are not compared:
+    they are kept by another clock.
+    """
+    return event.data == first.data
 
 
 def add(connection: Connection, events: Sequence[Event]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -11,13 +12,14 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.law import Effect, PublishAt, Rules, fold
 from coordinator.domain.tally import NOTHING, measure
 from coordinator.domain.task import State, Task
+from coordinator.errors import MalformedMessage
 from coordinator.protocol.events import AgentEvent, Event, TaskEvent
 
 from . import event_rows, schema
 from .agent_rows import fold_agents
-from .event_rows import identity
+from .event_rows import identity, is_copy
 from .offered import add_offered
-from .parking import Parked, park
+from .parking import Parked, park, parked_event
 from .schema import micros
 from .source_rows import add_sources
 from .statements import insert_new, upsert
@@ -44,12 +46,13 @@ def store(
     parked: Sequence[Parked] = (),
 ) -> Stored:
     """Fold ``events`` into the ledger, each once, whatever was folded before."""
-    new = _new(connection, events)
+    new, repeated = _new(connection, events)
+    parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
     event_rows.add(connection, new)
     park(connection, parked)
     effects = fold_events(connection, new, rules)
     _add_outbox(connection, effects)
-    return Stored(new, effects, list(parked))
+    return Stored(new, effects, parked)
 
 
 def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
@@ -61,16 +64,36 @@ def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -
     return effects
 
 
-def _new(connection: Connection, events: Sequence[Event]) -> list[Event]:
-    """The events that are not in the ledger, each once."""
+def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """The events that are not in the ledger, each once; and the others."""
     seen = event_rows.known(connection, events)
     new: list[Event] = []
+    repeated: list[Event] = []
     for event in events:
         key = identity(event)
-        if key not in seen:
-            seen.add(key)
-            new.append(event)
-    return new
+        (repeated if key in seen else new).append(event)
+        seen.add(key)
+    return new, repeated
+
+
+def _clashing(
+    connection: Connection, new: Sequence[Event], repeated: Sequence[Event], now: datetime
+) -> list[Parked]:
+    """What an agent said under an id that it had used for something else: it counts for nothing, and is
+    not to vanish. A copy of what was said before, as after a lost confirm, is no news.
+    """
+    asked = [event for event in repeated if event.data.author is not None]
+    if not asked:
+        return []
+    first = event_rows.known_of(connection, asked) | {identity(event): event for event in new}
+    return [
+        parked_event(event, MalformedMessage(_CLASH.format(event)), now)
+        for event in asked
+        if identity(event) in first and not is_copy(event, first[identity(event)])
+    ]
+
+
+_CLASH = "{0.type}: its author has sent another event with the id {0.id!r}: an id is for one event"
 
 
 def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:

@@ -9,6 +9,8 @@ from coordinator.domain.agent import OF_THE_AGENT, Agent, may_be_one
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.domain.clock_skew import ClockSkew
 from coordinator.protocol.events import AgentHeartbeat
+from coordinator.protocol.heartbeats import unread_tasks
+from coordinator.protocol.natural_json import LeftOut
 
 __all__ = ["KnownAgent"]
 
@@ -36,6 +38,12 @@ class KnownAgent:
     """When two processes were last heard in turn under this id, on the listening clock."""
     clock_skew: timedelta | None = None
     """How far the agent's clock is ahead of this process's; None where that is not known."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What of the last heartbeat could not be read."""
+    renumbered: bool = False
+    """Whether it has registered since its last heartbeat: it may be another process, started with the same
+    word for an `instance`, and counts from 1 again.
+    """
     changed: bool = True
     """Since the last snapshot."""
     _clock: ClockSkew = field(default_factory=ClockSkew)
@@ -60,12 +68,15 @@ class KnownAgent:
         """
         return self.has_named or (self.account is not None and self.account.held is not None)
 
-    def take(self, beat: AgentHeartbeat | None) -> None:
-        """Its newest heartbeat; None where another process of the agent has registered."""
-        if beat is None or (self.heartbeat is not None and _of_another(self.heartbeat, beat)):
+    def take(self, beat: AgentHeartbeat | None, left_out: tuple[LeftOut, ...] = ()) -> None:
+        """Its newest heartbeat, and what of it could not be read; None where another process of the agent
+        has registered.
+        """
+        another = self.heartbeat is not None and beat is not None and _of_another(self.heartbeat, beat)
+        if beat is None or another or unread_tasks(left_out):
             self.account, self.has_named = None, False
-        self.heartbeat = beat
-        if beat is not None and beat.model_fields_set & {"running", "held"}:
+        self.heartbeat, self.left_out, self.renumbered = beat, left_out, False
+        if beat is not None and _names(beat):
             self.account = beat
             self.has_named = self.has_named or bool(beat.running or beat.held)
 
@@ -96,6 +107,11 @@ class KnownAgent:
         """This process has registered; it may have been heard before."""
         if self.heartbeat is not None and self.heartbeat.instance != instance:
             self.take(None)
+
+
+def _names(beat: AgentHeartbeat) -> bool:
+    """Whether it says which tasks its agent has in hand: null says nothing."""
+    return beat.held is not None or "running" in beat.model_fields_set
 
 
 def _of_another(last: AgentHeartbeat, beat: AgentHeartbeat) -> bool:

@@ -26,18 +26,23 @@ from coordinator.protocol.events import (
     AgentStatusChanged,
     Event,
 )
+from coordinator.protocol.natural_json import LeftOut
 
 from .agent_index import AgentFilter, AgentIndex
 from .control_queues import ControlQueues
 from .event_rows import Identity
 from .heard_statements import HeardStatements
 from .known_agent import KnownAgent
+from .left_out import LeftOutLog
 from .silence import Silence
 from .views import AgentView
 
 __all__ = ["LiveAgents"]
 
 logger = logging.getLogger(__name__)
+
+MOST_PROBLEMS, LONGEST_PROBLEM = 10, 300
+"""How many are told of one agent, and their characters."""
 
 
 class LiveAgents:
@@ -58,6 +63,7 @@ class LiveAgents:
         self._silence = Silence(stale_after=stale_after, monotonic=monotonic)
         self._control_queues = ControlQueues()
         self._restoring: dict[str, timedelta] = {}
+        self._left_out = LeftOutLog()
         self.statements = HeardStatements(monotonic)
 
     def __len__(self) -> int:
@@ -108,7 +114,7 @@ class LiveAgents:
         """Take in one event; those that are not about agents are left alone."""
         data = event.data
         if isinstance(data, AgentHeartbeat):
-            self._beat(data, event.time)
+            self._beat(event, data)
         elif isinstance(data, AgentEvent) and self.statements.hear(event):
             self._state(event, data)
 
@@ -124,6 +130,7 @@ class LiveAgents:
             self._take(known)
         self._replace(known, after)
         if isinstance(data, AgentRegistered):
+            known.renumbered = True
             if before is not None and data.instance != before.registration.instance:
                 known.begin_anew(data.instance)
             self._hear(known)
@@ -195,7 +202,7 @@ class LiveAgents:
         self._restoring.clear()
         self.look()
 
-    def _beat(self, data: AgentHeartbeat, sent_at: datetime) -> None:
+    def _beat(self, event: Event, data: AgentHeartbeat) -> None:
         known = self._agents.get(data.agent_id)
         if known is None:
             return
@@ -203,17 +210,18 @@ class LiveAgents:
         if last is None or last.instance != data.instance:
             known.clock_skew = None
         if last is not None and data.instance is not None:
-            if last.instance == data.instance and data.sequence <= last.sequence:
-                return  # a copy, or one that was overtaken
+            if not known.renumbered and _is_overtaken(data, last):
+                return
             if last.instance not in (None, data.instance):
                 self._other_process(known, str(last.instance), data.instance)
-        known.take(data)
+        known.take(data, event.left_out)
+        self._left_out.tell(data.agent_id, event.left_out)
         if data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
         self._control_queues.sign(data.agent_id, via=data.via)
         self._hear(known)
-        if data.instance is not None:  # one without it may be stated by a coordinator
-            known.compare_clocks(data.instance, sent_at)
+        if data.instance is not None and event.dated:  # without one a coordinator may state it
+            known.compare_clocks(data.instance, event.time)
         self._restate(known)
 
     def _other_process(self, known: KnownAgent, last: str, now: str) -> None:
@@ -316,7 +324,7 @@ class LiveAgents:
             services=registration.services,
             task_types=registration.task_types or None,
             endpoints=registration.endpoints,
-            metadata=registration.metadata | _remarks(other, skew),
+            metadata=registration.metadata | _remarks(other, skew, known.left_out),
             last_heartbeat=known.heard_at,
             registration_time=known.agent.registered_at,
             load_metrics=known.load_metrics or {},
@@ -440,9 +448,21 @@ class LiveAgents:
         return known.overtaken if since <= self._silence.stale_after.total_seconds() else None
 
 
-def _remarks(other: str | None, skew: float | None) -> dict[str, Any]:
+def _is_overtaken(beat: AgentHeartbeat, last: AgentHeartbeat) -> bool:
+    """Whether it is a copy, or came late; what has no number of its own is taken as it comes."""
+    numbered = "sequence" in beat.model_fields_set
+    return numbered and beat.instance == last.instance and beat.sequence <= last.sequence
+
+
+def _remarks(
+    other: str | None, skew: float | None, left_out: tuple[LeftOut, ...]
+) -> dict[str, Any]:
     """What somebody should put right, among the agent's own metadata."""
     found: dict[str, Any] = {} if other is None else {"other_instance": other}
     if skew is not None and abs(skew) > SKEW_BOUND.total_seconds():
         found["clock_skew_seconds"] = skew
+    if left_out:
+        found["problems"] = [
+            f"heartbeats: {one} (left out)"[:LONGEST_PROBLEM] for one in left_out[:MOST_PROBLEMS]
+        ]
     return found

@@ -66,6 +66,9 @@ COMPLETING_PAUSE = 1.0
 
 REMEMBERED_AGENTS = 10_000
 
+HEARTBEAT = ".heartbeat"
+"""How the routing keys of heartbeats end."""
+
 BREATH = 100
 """Messages taken in before other work on the event loop has its turn."""
 
@@ -103,6 +106,7 @@ class LiveReader:
         self._waiters = watching.waiters
         self._monotonic = monotonic
         self._told: dict[str, float] = {}
+        self._warned: set[str] = set()
 
     async def session(self, link: Link) -> NoReturn:
         # A fresh name each time: the old one is locked until the broker notices the old link's end.
@@ -164,8 +168,20 @@ class LiveReader:
         for one in read(delivery.message, delivery.routing_key):
             why = one.why if isinstance(one, Refused) else self._refused(one)
             if why is not None:
-                # Durable events reach the log too, where they are parked; a heartbeat is just lost.
-                logger.debug("ignored: %s", why, extra={"routing_key": delivery.routing_key})
+                self._ignored(why, delivery.routing_key)
+
+    def _ignored(self, why: Unreadable, routing_key: str) -> None:
+        """Durable events reach the log too, where they are parked; a heartbeat is just lost."""
+        if not routing_key.endswith(HEARTBEAT) or routing_key in self._warned:
+            logger.debug("ignored: %s", why, extra={"routing_key": routing_key})
+            return
+        if len(self._warned) >= REMEMBERED_AGENTS:
+            self._warned.clear()
+        self._warned.add(routing_key)
+        logger.warning(
+            "a heartbeat cannot be read and does not count",
+            extra={"routing_key": routing_key, "why": str(why)},
+        )
 
     def _refused(self, event: Event) -> Unreadable | None:
         """Apply it; why not, where it cannot be."""

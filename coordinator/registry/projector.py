@@ -27,8 +27,7 @@ from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.domain.law import Effect, PublishAt, Rules
 from coordinator.domain.retry import RetryPolicy
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded, Unreadable
-from coordinator.protocol.codec import BATCH as BATCH_OF_EVENTS
-from coordinator.protocol.codec import Refused, read
+from coordinator.protocol.codec import Refused, is_batch, read
 from coordinator.protocol.commands import CancelTask
 from coordinator.protocol.events import Event, LedgerMarked, TaskEvent
 from coordinator.protocol.topology import LOG
@@ -37,6 +36,7 @@ from .checks import check_event
 from .commands import AgentCommands
 from .fence import Fence
 from .folding import Stored, store
+from .left_out import LeftOutLog
 from .parking import Parked, parked_delivery, parked_event
 
 __all__ = ["Projector", "Told"]
@@ -110,6 +110,7 @@ class Projector:
         self._retry = retry
         self._skew_of = skew_of
         self._now = now
+        self._left_out = LeftOutLog()
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
         self.parked = 0
@@ -159,6 +160,7 @@ class Projector:
         except Unreadable as exc:
             reading.parked.append(parked_event(event, exc, self._now()))
         else:
+            self._left_out.tell(event.data.author or "", event.left_out)
             reading.events.append(self._by_our_clock(event))
 
     def _by_our_clock(self, event: Event) -> Event:
@@ -210,7 +212,7 @@ class Projector:
                 await self._store([alone])
             return
         logger.error("an event cannot be folded", exc_info=why)
-        if reading.delivery.message.content_type == BATCH_OF_EVENTS:
+        if is_batch(reading.delivery.message):
             parked = parked_event(reading.events[0], why, self._now())
         else:
             parked = parked_delivery(reading.delivery, why, self._now())

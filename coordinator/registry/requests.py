@@ -17,11 +17,13 @@ from coordinator.broker.connection import Link
 from coordinator.domain.source_book import SourceBook
 from coordinator.errors import ChannelLost, RequestError, Unavailable
 from coordinator.protocol.message import Message
+from coordinator.protocol.natural_json import read_model
 from coordinator.protocol.registration import (
     REGISTER,
     RegisterReply,
     RegisterRequest,
     SourceOffer,
+    is_control_queue,
     reply_allowed,
 )
 from coordinator.protocol.task import describe
@@ -87,26 +89,35 @@ class Requests:
         """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
         message = delivery.message
         try:
-            sender = _Sender.model_validate_json(message.body).agent_id
-        except ValidationError:
-            sender = ""
-        if not sender or not reply_allowed(sender, message.reply_to):
+            sender = read_model(_Sender, message.body).agent_id
+        except ValidationError as exc:
+            # Nobody knows whose it is. A control queue is an agent's, and this one has asked.
+            await self._answer_unread(message, describe(exc))
+            return
+        if not reply_allowed(sender, message.reply_to):
             self.refused += 1
-            logger.warning(
-                "a request that cannot be answered",
-                extra={"request": message.type, "agent": sender, "reply_to": message.reply_to},
-            )
+            _log_refused(message, sender, "its reply_to is no control queue of this agent")
             return
         try:
             await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
             logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
 
+    async def _answer_unread(self, message: Message, why: str) -> None:
+        refusal = self._refusal(why)
+        _log_refused(message, "", why)
+        if not is_control_queue(message.reply_to):
+            return
+        try:
+            await self._reply(message, refusal)
+        except Unavailable as exc:
+            logger.info("a request goes unanswered", extra={"agent": "", "why": str(exc)})
+
     async def _answer_to(self, message: Message) -> RegisterReply:
         if message.type != REGISTER:
             return self._refusal(f"no request is called {message.type!r}")
         try:
-            request = RegisterRequest.model_validate_json(message.body)
+            request = read_model(RegisterRequest, message.body)
             registered_at = await self._registrar.register(request)
         except ValidationError as exc:
             return self._refusal(describe(exc))
@@ -128,9 +139,21 @@ class Requests:
 
     async def _reply(self, request: Message, reply: RegisterReply) -> None:
         answer = Message(
-            body=reply.model_dump_json(exclude_none=True).encode(),
+            body=reply.to_json(),
             type=REGISTER,
             correlation_id=request.correlation_id,
             persistent=False,
         )
         await self._publisher.publish(answer, exchange="", key=request.reply_to or "")
+
+
+def _log_refused(message: Message, agent_id: str, why: str) -> None:
+    logger.warning(
+        "a request that cannot be read or answered",
+        extra={
+            "request": message.type,
+            "agent": agent_id,
+            "reply_to": message.reply_to,
+            "why": why,
+        },
+    )
