@@ -72,7 +72,9 @@ class KnownAgent:
         """Its newest heartbeat, and what of it could not be read; None where another process of the agent
         has registered.
         """
-        another = self.heartbeat is not None and beat is not None and _of_another(self.heartbeat, beat)
+        another = (
+            self.heartbeat is not None and beat is not None and _of_another(self.heartbeat, beat)
+        )
         if beat is None or another or unread_tasks(left_out):
             self.account, self.has_named = None, False
         self.heartbeat, self.left_out, self.renumbered = beat, left_out, False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,7 @@ from coordinator.protocol.registration import (
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import (
     CONTROL,
+    EVENTS,
     REQUESTS,
     BindingSpec,
     QueueSpec,
@@ -101,10 +104,14 @@ class Caller:
         await self.ask(request.model_dump_json().encode())
         return await self.reply()
 
-    async def reply(self) -> RegisterReply:
+    async def answer(self) -> dict[str, Any]:
         delivery = await eventually(lambda: self.channel.get(self.queue))
         assert delivery.message.correlation_id == "question"
-        return RegisterReply.model_validate_json(delivery.message.body)
+        answer: dict[str, Any] = json.loads(delivery.message.body)
+        return answer
+
+    async def reply(self) -> RegisterReply:
+        return RegisterReply.model_validate(await self.answer())
 
     async def command(self) -> Command | None:
         delivery = await eventually(lambda: self.channel.get(self.queue))
@@ -143,16 +150,20 @@ async def test_an_agent_registers_over_the_broker_and_is_told_its_queues(
         ),
         (b'{"agent_id": "ada"}', REGISTER, "agent_type: Field required"),
         (b'{"agent_id": "ada"}', "sing", "no request is called 'sing'"),
+        (b"agent_id=ada&agent_type=worker", REGISTER, "Invalid JSON"),
+        (b'{"agent_type": "worker"}', REGISTER, "agent_id: Field required"),
+        (b'{"agent_id": 7, "agent_type": "worker"}', REGISTER, "agent_id: Input should be"),
     ],
-    ids=["unknown type", "missing field", "unknown request"],
+    ids=["unknown type", "missing field", "unknown request", "no JSON", "nobody", "a number"],
 )
 async def test_a_request_that_is_wrong_is_answered_with_why(
     side: RegisteringSide, body: bytes, kind: str, error: str
 ) -> None:
     caller = await Caller.opened(side)
     await caller.ask(body, kind=kind)
-    reply = await caller.reply()
-    assert error in str(reply.error)
+    answer = await caller.answer()
+    assert list(answer) == ["error"]  # what an agent asks for first, or last
+    assert error in answer["error"]
     assert side.requests.refused == 1
     with pytest.raises(AgentNotFound):
         side.registry.agent_now("ada")
@@ -164,11 +175,39 @@ async def test_nobody_is_answered_on_the_queue_of_another(
     victim, caller = await Caller.opened(side, "bob"), await Caller.opened(side, "ada")
     request = b'{"agent_id": "ada", "agent_type": "worker"}'
     await caller.ask(request, reply_to=victim.queue)
-    await caller.ask(b"garbage")
+    await caller.ask(b"garbage", reply_to="tasks.any.normal")
     await eventually(lambda: side.requests.refused == 2)
     assert (await caller.register()).error is None  # the queue goes on
     assert await victim.channel.get(victim.queue) is None
     assert await broker.depth(REQUESTS) == 0
+
+
+async def test_null_and_empty_arrays_in_a_registration_are_what_was_not_given(
+    side: RegisteringSide,
+) -> None:
+    caller = await Caller.opened(side)
+    given = {"agent_id": "ada", "agent_type": "worker"}
+    for empty in (None, []):
+        fields = {"metadata": empty, "endpoints": empty, "capabilities": empty, "tags": empty}
+        await caller.ask(json.dumps(given | fields).encode())
+        assert (await caller.reply()).error is None
+    assert side.registry.agent_now("ada").metadata == {}
+
+
+async def test_a_heartbeat_counts_whatever_of_it_cannot_be_read(side: RegisteringSide) -> None:
+    caller = await Caller.opened(side)
+    await caller.register()
+    await side.publisher.publish(
+        Message(
+            body=b'{"agent_id": "ada", "slots": 0, "running": null, "load_metrics": []}',
+            type="agent.heartbeat",
+            persistent=False,
+        ),
+        exchange=EVENTS,
+        key="agent.ada.heartbeat",
+    )
+    problems = await eventually(lambda: side.registry.agent_now("ada").metadata.get("problems"))
+    assert [one.partition(": Input")[0] for one in problems] == ["heartbeats: slots"]
 
 
 async def test_an_agent_that_nobody_knows_is_asked_to_register(side: RegisteringSide) -> None:

@@ -42,7 +42,7 @@ def test_without_one_it_is_the_private_node_of_the_data_folder(tmp_path: Path) -
 
     address = find_address(Settings(data_dir=tmp_path))
 
-    assert address.amqp_url == "amqp://me:a%2Fb@127.0.0.1:21001/"
+    assert address.amqp_url == "amqp://me:a%2Fb@127.0.0.1:21001"
     assert address.management_url == "http://127.0.0.1:21002"
     assert address.management_login == ("me", "a/b")
     assert address.private == files.folder

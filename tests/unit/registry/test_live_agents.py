@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from coordinator.domain.agent_words import AgentStatus
 from coordinator.protocol.events import AgentHeartbeat, Event, HeldTask
+from coordinator.protocol.natural_json import LeftOut
 from coordinator.registry.agent_index import AgentIndex
 from coordinator.registry.known_agent import KnownAgent
 from coordinator.registry.live_agents import LiveAgents
@@ -519,3 +521,67 @@ def test_a_heartbeat_without_a_list_takes_nothing_back() -> None:
     fleet = fleet_after(registered(), beat(running=1))
     fleet.apply(Event(data=AgentHeartbeat(agent_id="ada")))
     assert fleet.in_hand() == {("task-0", 1)}
+
+
+# --- heartbeats of other clients --------------------------------------------------------------
+
+
+def test_what_of_a_heartbeat_cannot_be_read_is_told_by_the_api_and_once_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fleet = fleet_after(registered(metadata={"weight": 2}))
+    wrong = replace(beat(), left_out=(LeftOut(field="slots", why="is too small"),))
+    fleet.pass_time(50)
+    fleet.apply(wrong)
+    fleet.apply(wrong)
+    fleet.pass_time(50)
+    assert fleet.status_of("ada") == "active"
+    assert fleet.view(fleet.the("ada")).metadata == {
+        "weight": 2,
+        "problems": ["heartbeats: slots: is too small (left out)"],
+    }
+    (record,) = [one for one in caplog.records if "left out" in one.getMessage()]
+    assert (record.__dict__["agent"], record.__dict__["field"]) == ("ada", "slots")
+    fleet.apply(beat())
+    assert fleet.view(fleet.the("ada")).metadata == {"weight": 2}
+
+
+def test_heartbeats_without_a_number_all_count() -> None:
+    fleet = fleet_after(registered(instance="i"))
+    for _ in range(3):
+        fleet.pass_time(50)
+        fleet.apply(beat(instance="i"))
+    assert fleet.status_of("ada") == "active"
+
+
+def test_a_restart_with_the_same_instance_may_count_from_one_again() -> None:
+    fleet = fleet_after(registered(instance="i"), beat(instance="i", sequence=70))
+    fleet.pass_time(50)
+    fleet.apply(registered(instance="i"))
+    for sequence in (1, 2):
+        fleet.pass_time(50)
+        fleet.apply(beat(instance="i", sequence=sequence, slots=sequence))
+    assert fleet.status_of("ada") == "active"
+    assert fleet.the("ada").slots == 2
+
+
+def test_who_cannot_be_understood_about_its_tasks_is_not_judged_by_them() -> None:
+    fleet = fleet_after(registered(), beat(running=1, held=[]))
+    assert fleet.the("ada").names_tasks
+    unread = AgentHeartbeat(agent_id="ada")
+    fleet.apply(Event(data=unread, left_out=(LeftOut(field="running.0.task_id", why="?"),)))
+    assert not fleet.the("ada").names_tasks
+    assert fleet.in_hand() == set()
+
+
+def test_null_for_the_tasks_that_are_held_says_nothing_of_them() -> None:
+    fleet = fleet_after(registered(), beat(running=1))
+    fleet.apply(Event(data=AgentHeartbeat.model_validate({"agent_id": "ada", "held": None})))
+    assert fleet.in_hand() == {("task-0", 1)}
+
+
+def test_heartbeats_without_a_time_say_nothing_of_the_clock() -> None:
+    fleet = fleet_after(registered(instance="i"))
+    for sequence in range(1, 6):
+        fleet.apply(replace(beat(instance="i", sequence=sequence), dated=False))
+    assert fleet.view(fleet.the("ada")).clock_skew_seconds is None

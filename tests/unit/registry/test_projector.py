@@ -108,7 +108,7 @@ async def test_garbage_is_parked_with_its_reason_and_the_rest_is_folded(
     await projected.project(task(), garbage, said(started()))
     assert await projected.states() == {"t": "running"}
     (row,) = await projected.parked()
-    assert row.reason.startswith("MalformedMessage: an event of unknown type")
+    assert row.reason.startswith("MalformedMessage: an event without a type")
     assert (row.exchange, row.routing_key, row.body) == (
         "coordinator.events",
         "task.ada.started",
@@ -123,6 +123,41 @@ async def test_an_agent_that_speaks_for_another_is_parked(projected: Projected) 
     assert await projected.states() == {"t": "queued"}
     (row,) = await projected.parked()
     assert row.reason.startswith("ForgedIdentity: ")
+
+
+async def test_an_id_that_an_agent_uses_for_two_events_parks_the_second_and_a_copy_is_no_news(
+    projected: Projected,
+) -> None:
+    """In one batch, in another, and where the second is the same in another attempt."""
+    begun, ended = replace(started(), id="t"), replace(done(), id="t")
+    await projected.project(task(), said(begun), said(begun), said(ended))
+    again = replace(started(attempt=2), id="t")
+    await projected.project(said(ended), said(again), said(begun))
+    assert await projected.states() == {"t": "running"}
+    first, second = await projected.parked()
+    assert "task.completed: its author has sent another event with the id 't'" in first.reason
+    assert "task.started: its author" in second.reason
+    assert b'"task_token"' in first.body
+    assert first.routing_key == "task.ada.completed"
+    await projected.project(
+        said(replace(started("bob"), id="t"))
+    )  # another author's ids are its own
+    assert len(await projected.parked()) == 2
+
+
+async def test_an_outcome_counts_without_what_is_only_shown_and_the_log_tells_of_it_once(
+    projected: Projected, caplog: pytest.LogCaptureFixture
+) -> None:
+    event = done(result=1)
+    body = encode(event).body[:-1] + b',"duration_seconds":-0.5}'
+    headers = {**encode(event).headers, "cloudEvents_time": "noon"}
+    message = replace(encode(event), body=body, headers=headers)
+    await projected.project(task(), *[delivered(message, routing_key(event.data))] * 2)
+    assert await projected.states() == {"t": "completed"}
+    assert await projected.parked() == []
+    told = [record for record in caplog.records if "left out" in record.getMessage()]
+    assert [record.__dict__["field"] for record in told] == ["duration_seconds", "time"]
+    assert {record.__dict__["agent"] for record in told} == {"ada"}
 
 
 async def test_a_wrong_token_parks_one_event_and_not_the_others_of_its_message(
@@ -163,7 +198,7 @@ def spoiled(*events: Event, at: int, by: tuple[bytes, bytes]) -> Delivery:
         (b'1,"generation":0', "task.completed: generation"),
         (b'1,"agent_id":"bob"', "ForgedIdentity: "),
         (b'1,"task_id":"\\u0000"', "an id with a character that no database takes"),
-        (b'1,"duration_seconds":Infinity', "task.completed: duration_seconds"),
+        (b'1,"attempt":Infinity', "task.completed: attempt"),
     ],
     ids=lambda value: repr(value[:30]),
 )
