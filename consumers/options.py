@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 AMQP_URL = f"{ENV_PREFIX}AMQP_URL"
 
-DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672/"
+DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672"
 
 MAX_RESULT_BYTES = 1024 * 1024
 """Bytes of JSON in a result; more belongs in a store, with a reference to it as the result."""

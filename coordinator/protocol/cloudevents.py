@@ -1,8 +1,8 @@
 """The attributes of CloudEvents 1.0 on AMQP: where they stand in a message, and how they are read.
 
 Binary mode has them as headers, of three spellings: ``cloudEvents_`` is AMQP's and this project's,
-``cloudEvents:`` AMQP's other one, ``ce-`` that of RabbitMQ's brokers in Knative. Structured mode and
-batches have them in the body.
+``cloudEvents:`` AMQP's other one, ``ce-`` Knative's for RabbitMQ, which percent-encodes texts. Structured
+mode and batches have them in the body.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic_core import from_json
 
@@ -40,7 +40,8 @@ STRUCTURED = "application/cloudevents+json"
 
 SPEC_VERSION = "1.0"
 _PREFIX = "cloudEvents_"
-_PREFIXES = (_PREFIX, "cloudEvents:", "ce-")
+_ENCODED = "ce-"
+_PREFIXES = (_PREFIX, "cloudEvents:", _ENCODED)
 
 LONGEST_ID = 200
 
@@ -83,9 +84,9 @@ def named(message: Message, name: str, otherwise: Any) -> Any:
     that text.
     """
     for prefix in _PREFIXES:
-        value = message.headers.get(f"{prefix}{name}")
+        value = _text(message.headers.get(f"{prefix}{name}"))
         if value is not None:
-            return _text(value)
+            return unquote(value) if prefix == _ENCODED and isinstance(value, str) else value
     return otherwise
 
 

@@ -64,7 +64,7 @@ def test_the_broker_is_that_of_the_agent_then_of_the_environment(
     assert Agent("a").options.broker_url() == "amqp://there/"
     assert Agent("a", amqp_url="amqp://here/").options.broker_url() == "amqp://here/"
     monkeypatch.delenv("COORDINATOR_AMQP_URL")
-    assert Agent("a").options.broker_url() == "amqp://guest:guest@127.0.0.1:5672/"
+    assert Agent("a").options.broker_url() == "amqp://guest:guest@127.0.0.1:5672"
 
 
 def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) -> None:

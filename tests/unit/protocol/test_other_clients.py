@@ -141,7 +141,7 @@ def test_a_heartbeat_needs_no_id_and_no_time() -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b'{"agent_id": null}', b'{"agent_id": 7}', b"[]", b"beat"])
 def test_a_heartbeat_of_nobody_is_malformed(body: bytes) -> None:
-    with pytest.raises(MalformedMessage, match="agent.heartbeat: "):
+    with pytest.raises(MalformedMessage, match=r"agent\.heartbeat: "):
         decode(Message(body=body, type="agent.heartbeat"), "agent.ada.heartbeat")
 
 
@@ -232,7 +232,7 @@ def test_an_error_may_be_a_text_and_its_type_a_number() -> None:
 
 @pytest.mark.parametrize("error", [None, 5, True, ["boom"], {"type": ["x"]}])
 def test_an_error_that_says_nothing_clear_is_refused(error: Any) -> None:
-    with pytest.raises(MalformedMessage, match="task.failed: error"):
+    with pytest.raises(MalformedMessage, match=r"task\.failed: error"):
         said("task.failed", error=error)
 
 
