@@ -1,0 +1,94 @@
+# An agent for Ruby: gem install bunny (Debian: ruby-bunny), then
+# COORDINATOR_AMQP_URL=amqp://… ruby agent.rb
+require "bunny"
+require "json"
+require "securerandom"
+
+AGENT = "ruby-agent"
+INSTANCE = SecureRandom.uuid
+RANKS = %w[urgent critical high normal low]
+
+connection = Bunny.new(ENV["COORDINATOR_AMQP_URL"]).start
+$channel = connection.create_channel
+$channel.confirm_select
+commands = connection.create_channel
+$queues = {} # name => how urgent, 0 is most
+$running = []
+
+def tell(type, data, subject = AGENT, persistent: true)
+  noun, what = type.split(".")
+  $channel.default_exchange # the channel is open
+  $channel.basic_publish(
+    JSON.generate({ agent_id: AGENT, **data }), "coordinator.events", "#{noun}.#{AGENT}.#{what}",
+    persistent: persistent, content_type: "application/json",
+    headers: {
+      "cloudEvents_specversion" => "1.0", "cloudEvents_id" => SecureRandom.uuid,
+      "cloudEvents_type" => type, "cloudEvents_source" => "/agents/#{AGENT}",
+      "cloudEvents_subject" => subject, "cloudEvents_time" => Time.now.to_s
+    }
+  )
+  $channel.wait_for_confirms
+end
+
+control = commands.queue("agent.#{AGENT}.control.#{INSTANCE}", exclusive: true)
+["agent.#{AGENT}", "all"].each { |key| control.bind("coordinator.control", routing_key: key) }
+
+register = lambda do
+  profile = { agent_id: AGENT, agent_type: "worker", instance: INSTANCE, slots: 1,
+              task_types: ["reverse-ruby"], metadata: nil }
+  commands.default_exchange.publish(
+    JSON.generate(profile), routing_key: "coordinator.requests", type: "register",
+    correlation_id: SecureRandom.uuid, reply_to: control.name, expiration: "5000"
+  )
+end
+
+registered = Queue.new
+control.subscribe do |_, properties, payload|
+  body = JSON.parse(payload)
+  case properties.type
+  when "register"
+    abort body["error"] if body["error"]
+    $queues = body["sources"].to_h { |one| [one["queue"], RANKS.index(one["priority"])] }
+    registered << body
+  when "serve-sources"
+    $queues = body["sources"].to_h { |one| [one["queue"], RANKS.index(one["priority"])] }
+  when "serve-source"
+    if body["requirements"]["task_type"] == "reverse-ruby"
+      queue = "tasks.#{body["lane"]}.#{body["priority"]}"
+      $queues = $queues.merge(queue => RANKS.index(body["priority"]))
+    end
+  when "leave-source"
+    $queues = $queues.reject { |queue, _| queue == "tasks.#{body["lane"]}.#{body["priority"]}" }
+  when "register-again"
+    register.call
+  end
+end
+
+def work(delivery, task)
+  fence = { task_id: task["task_id"], generation: task["generation"], attempt: task["attempt"] }
+  $running = [{ **fence, started_at: Time.now }]
+  tell("task.started", fence, task["task_id"])
+  result = { reversed: task["task_data"]["text"].reverse }
+  tell("task.completed", { **fence, result: result, task_token: task["task_token"] }, task["task_id"])
+  $channel.ack(delivery.delivery_tag)
+  $running = []
+end
+
+register.call
+pause = registered.pop["heartbeat_seconds"]
+sequence = 0
+due = 0
+loop do
+  now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  if now >= due
+    due = now + pause
+    state = { instance: INSTANCE, sequence: sequence += 1, slots: 1, running: $running, held: [] }
+    tell("agent.heartbeat", state, persistent: false)
+  end
+  delivery, payload = nil
+  $queues.sort_by(&:last).each do |queue, _|
+    delivery, _, payload = $channel.basic_get(queue, manual_ack: true)
+    break if delivery
+  end
+  delivery ? work(delivery, JSON.parse(payload)) : sleep(0.2)
+end
