@@ -93,7 +93,7 @@ async def test_an_agent_in_another_language_does_a_task(
 
             async def ended() -> bool:
                 assert not process.ended, process.printed
-                return (await get(http, f"/tasks/{task_id}"))["task"]["state"] == "completed"
+                return bool((await get(http, f"/tasks/{task_id}"))["task"]["state"] == "completed")
 
             await eventually(ended, timeout=60)
             task = (await get(http, f"/tasks/{task_id}"))["task"]

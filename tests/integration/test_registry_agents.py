@@ -187,7 +187,8 @@ async def test_null_and_empty_arrays_in_a_registration_are_what_was_not_given(
 ) -> None:
     caller = await Caller.opened(side)
     given = {"agent_id": "ada", "agent_type": "worker"}
-    for empty in (None, []):
+    empties: tuple[Any, ...] = (None, [])
+    for empty in empties:
         fields = {"metadata": empty, "endpoints": empty, "capabilities": empty, "tags": empty}
         await caller.ask(json.dumps(given | fields).encode())
         assert (await caller.reply()).error is None
