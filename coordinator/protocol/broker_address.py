@@ -63,7 +63,7 @@ def address_problem(url: object) -> str | None:
         parts = urlsplit(url)
         host = parts.hostname
     except ValueError:
-        return "has a host that is none: write an IPv6 address in brackets, as amqp://[::1]:5672/"
+        return "has a host that is none: write an IPv6 address in brackets, as amqp://[::1]:5672"
     return (
         _wrong_characters(parts)
         or _wrong_port(parts)
@@ -92,7 +92,7 @@ def _wrong_port(parts: SplitResult) -> str | None:
     if place.startswith("[") and not _BRACKETS.fullmatch(place):
         return "has something behind the host's brackets that is no port: write [::1]:5672"
     if not good and place.count(":") > 1:
-        return "has a port that is none: write an IPv6 address in brackets, as amqp://[::1]:5672/"
+        return "has a port that is none: write an IPv6 address in brackets, as amqp://[::1]:5672"
     return None if good else f"has a port that is no number from 1 to 65535. {ENCODE}"
 
 
