@@ -125,8 +125,10 @@ func obey(channel *amqp.Channel, kind string, said command, queues map[string]in
 	queue := "tasks." + said.Lane + "." + said.Priority
 	switch kind {
 	case "register", "serve-sources":
-		for name := range queues {
-			delete(queues, name)
+		if kind == "serve-sources" {
+			for name := range queues {
+				delete(queues, name)
+			}
 		}
 		for _, one := range said.Sources {
 			queues[one.Queue] = ranks[one.Priority]

@@ -51,8 +51,9 @@ async function main() {
     switch (message.properties.type) {
       case "register":
         if (body.error) throw new Error(body.error);
+        for (const one of body.sources) queues.set(one.queue, RANKS.indexOf(one.priority));
         registered(body);
-      // falls through
+        break;
       case "serve-sources":
         queues = new Map(body.sources.map((one) => [one.queue, RANKS.indexOf(one.priority)]));
         break;

@@ -55,7 +55,6 @@ function register(): void
 function serve(array $sources): void
 {
     global $queues;
-    $queues = [];
     foreach ($sources as $one) {
         $queues[$one["queue"]] = array_search($one["priority"], RANKS);
     }
@@ -68,6 +67,9 @@ function on_command(AMQPMessage $message): void
     $type = $message->get("type");
     if ($type === "register" && isset($body["error"])) {
         exit($body["error"] . "\n");
+    }
+    if ($type === "serve-sources") {
+        $queues = [];
     }
     if ($type === "register" || $type === "serve-sources") {
         serve($body["sources"]);

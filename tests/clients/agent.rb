@@ -48,7 +48,8 @@ control.subscribe do |_, properties, payload|
   case properties.type
   when "register"
     abort body["error"] if body["error"]
-    $queues = body["sources"].to_h { |one| [one["queue"], RANKS.index(one["priority"])] }
+    found = body["sources"].to_h { |one| [one["queue"], RANKS.index(one["priority"])] }
+    $queues = $queues.merge(found)
     registered << body
   when "serve-sources"
     $queues = body["sources"].to_h { |one| [one["queue"], RANKS.index(one["priority"])] }
