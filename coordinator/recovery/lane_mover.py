@@ -54,6 +54,10 @@ LONGEST_PAUSE = 3600.0
 """Seconds between two looks at a queue that was read to its end in vain, doubled each time: each sends all
 that waits there once more."""
 
+FOLLOW_UPS = (1.0, 4.0, 15.0)
+"""Seconds between the looks after a type was settled: a task whose lane was chosen before that may be
+published later, once its queue is open and the broker answers."""
+
 AGAIN = 1.0
 """Seconds before what could not be moved is tried again."""
 
@@ -105,6 +109,7 @@ class LaneMover:
         ensure: Reopen,
         publisher: PublishesInOrder,
         catch_up: Callable[[], Awaitable[None]],
+        follow_ups: Sequence[float] = FOLLOW_UPS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book = book
@@ -113,14 +118,16 @@ class LaneMover:
         self._ensure = ensure
         self._publisher = publisher
         self._catch_up = catch_up
+        self._follow_ups = tuple(follow_ups)
         self._monotonic = monotonic
         self._fruitless: dict[Source, tuple[float, float]] = {}
         """Until when each queue is left alone, and for how long that is."""
 
     async def session(self, link: Link) -> NoReturn:
+        follow_ups: list[float] = []
         while link.open:
             fresh = self._types.fresh
-            if fresh:
+            if fresh or follow_ups:
                 self._fruitless.clear()
             done = await self._try(link)
             # Whether or not all could be moved: order is lost then, and no task.
@@ -128,8 +135,10 @@ class LaneMover:
             if fresh:
                 self._fruitless.clear()
                 done = await self._try(link) and done
+                follow_ups = list(self._follow_ups)
+            pause = AGAIN if not done else follow_ups.pop(0) if follow_ups else LOOK_EVERY
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY if done else AGAIN):
+                async with asyncio.timeout(pause):
                     await self._types.any_fresh()
         raise ChannelLost
 
