@@ -173,7 +173,8 @@ async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: Register
     )
     await reached(side, "t", "completed")
     assert (await side.registry.task("t")).result == large
-    assert await reasons(side.ledger) == ["MalformedMessage"] * 4
+    # A time that cannot be read counts as missing: that event is taken.
+    assert await reasons(side.ledger) == ["MalformedMessage"] * 3
     query = sa.select(sa.func.max(sa.func.length(schema.parked.c.reason)))
     longest = await side.ledger.read(lambda connection: connection.execute(query).scalar_one())
     assert longest < 2000, "a reason quotes a little of the message"

@@ -116,7 +116,7 @@ class OwnBroker(Broker):
     async def start(self) -> None:
         """At the same address and with its data."""
         await self.node.start()
-        if self.node.amqp_url not in {self.url, self.url.removesuffix("%2F")}:
+        if self.node.amqp_url not in {self.url, self.url.removesuffix("/%2F")}:
             raise AssertionError(f"the broker came back at {self.node.amqp_url}, not {self.url}")
 
     async def stop(self) -> None:

@@ -47,7 +47,8 @@ class ManagementApi:
         return answer.json()
 
     async def put(self, *path: str, body: Mapping[str, object] | None = None) -> None:
-        (await self._http.put(_joined(path), json=body or {})).raise_for_status()
+        answer = await self._http.put(_joined(path), json=body or {})
+        assert answer.is_success, f"{answer.status_code} {answer.text}"
 
     async def delete(self, *path: str) -> None:
         """Delete what may be gone already."""
