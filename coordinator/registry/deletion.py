@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task import Task
+from coordinator.domain.task import State, Task
 from coordinator.errors import LedgerBehind, TaskNotFound, WrongState
 from coordinator.protocol.task import TaskMessage
 
 from . import schema
 from .forgetting import forget
+from .outbox_rows import UNANSWERED
 from .task_rows import task_of
 from .turns import Turns
 
@@ -29,7 +31,9 @@ class TaskDeletion:
         turns: Turns,
         find: Callable[[str], Awaitable[tuple[Task, TaskMessage]]],
         note: Callable[[str], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._now = now
         self._turns = turns
         self._find = find
         self._note = note
@@ -40,7 +44,7 @@ class TaskDeletion:
         """
         await self._check_ended(task_id)
         try:
-            await self._turns.alone(task_id, partial(_delete, task_id))
+            await self._turns.alone(task_id, partial(_delete, task_id, self._now()))
         except LedgerBehind:
             await self._check_ended(task_id)  # it may have been sent round again meanwhile
             raise
@@ -52,7 +56,7 @@ class TaskDeletion:
             raise WrongState(f"The task is {task.state}: cancel it before you delete it")
 
 
-def _delete(task_id: str, connection: Connection) -> None:
+def _delete(task_id: str, now: datetime, connection: Connection) -> None:
     """Looks again: meanwhile a redrive may have been folded, and an end may not yet be."""
     query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
@@ -66,4 +70,20 @@ def _delete(task_id: str, connection: Connection) -> None:
             f"The task is {task.state}, but its message may still be on its queue, and whoever takes"
             " it must be told: delete it once an agent has taken and discarded the message"
         )
+    if _may_be_on_its_way(task, now):
+        raise WrongState(
+            f"The task was {task.state} a moment ago, and its message may have been on its way to its"
+            f" queue: delete it in {UNANSWERED.total_seconds():.0f} seconds"
+        )
     forget(connection, [task_id])
+
+
+def _may_be_on_its_way(task: Task, now: datetime) -> bool:
+    """Whether it ended while an attempt of it was still to come, so lately that a coordinator may have
+    been publishing that: folded after the deletion, it would bring the task back.
+    """
+    if task.state not in (State.CANCELLED, State.EXPIRED) or task.ended_at is None:
+        return False
+    was_in_hand = task.started >= task.attempt > task.failed
+    left_its_queue = task.settled >= task.attempt
+    return not (was_in_hand or left_its_queue) and now - task.ended_at < UNANSWERED

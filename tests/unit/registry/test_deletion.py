@@ -16,7 +16,7 @@ from coordinator.registry.ledger import Ledger
 from coordinator.registry.rebuild import rebuild
 from coordinator.registry.registry import Registry
 from coordinator.registry.turns import Turns
-from tests.unit.domain.histories import cancelled, completed, failed, started, submitted
+from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored
 from tests.unit.registry.fleet import Fleet
 
@@ -38,8 +38,12 @@ class Side:
             hear=nothing,
         )
         turns = Turns(ledger=ledger, pending=self.registry.pending, settle=self.registry.settle)
+        self.now = at(3600)
         self.delete = TaskDeletion(
-            turns=turns, find=self.registry.standing, note=self.registry.note_deleted
+            turns=turns,
+            find=self.registry.standing,
+            note=self.registry.note_deleted,
+            now=lambda: self.now,
         ).delete
 
 
@@ -102,3 +106,32 @@ async def test_an_end_that_is_not_folded_yet_is_waited_for(side: Side) -> None:
     side.registry.note(cancelled())
     with pytest.raises(LedgerBehind):
         await side.delete("t")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [submitted(not_before=at(1)), cancelled(seconds=4)],
+        [submitted(), started(), failed(), cancelled(attempt=1, seconds=4)],
+        [*DEAD, submitted(generation=2, not_before=at(1)), cancelled(generation=2, seconds=4)],
+    ],
+    ids=["scheduled", "waiting", "redriven"],
+)
+async def test_a_task_whose_message_may_be_on_its_way_is_deleted_a_while_later(
+    side: Side, events: list[Event]
+) -> None:
+    """The outbox may be publishing an attempt while the task is cancelled: folded after a deletion, its
+    message would bring the task back.
+    """
+    await stored(side.ledger, *events)
+    side.now = at(10)
+    with pytest.raises(WrongState, match="may have been on its way to its queue: delete it in 30"):
+        await side.delete("t")
+    side.now = at(40)
+    await side.delete("t")
+
+
+async def test_a_task_that_was_cancelled_in_an_agents_hands_is_deleted_at_once(side: Side) -> None:
+    await stored(side.ledger, submitted(), started(), cancelled(seconds=4))
+    side.now = at(5)
+    await side.delete("t")
