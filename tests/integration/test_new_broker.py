@@ -48,6 +48,8 @@ async def service(settings: Settings, node: EmbeddedNode) -> AsyncIterator[httpx
     async with running(with_url) as coordinator, over(coordinator.app) as http:
         await coordinator.ready()
         yield http
+        # What was accepted is in the ledger then, and not in the log alone.
+        await coordinator.registry.settle()
 
 
 async def submit(http: httpx.AsyncClient, **more: object) -> str:
@@ -57,7 +59,9 @@ async def submit(http: httpx.AsyncClient, **more: object) -> str:
 
 
 async def state(http: httpx.AsyncClient, task_id: str) -> str:
-    return str((await http.get(f"/tasks/{task_id}")).json()["task"]["state"])
+    answer = await http.get(f"/tasks/{task_id}")
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["task"]["state"])
 
 
 @pytest.mark.slow
