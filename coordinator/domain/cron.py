@@ -55,20 +55,26 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime | None:
     """
     expression, clock = CronExpression.read(cron), WallClock.of(timezone)
     after = after.astimezone(UTC).replace(microsecond=0)
-    if expression.every_hour:
-        return _next_shown(expression, clock, after)
-    time = expression.after(clock.reached(after))
-    return None if time is None else clock.first_at(time)
+    try:
+        if expression.every_hour:
+            return _next_shown(expression, clock, after)
+        time = expression.after(clock.reached(after))
+        return None if time is None else clock.first_at(time)
+    except OverflowError:  # beyond the calendar's last year
+        return None
 
 
 def last_tick(cron: str, timezone: str, until: datetime) -> datetime | None:
     """The last tick before an instant, or at it; otherwise as `next_tick`."""
     expression, clock = CronExpression.read(cron), WallClock.of(timezone)
     until = until.astimezone(UTC).replace(microsecond=0)
-    if expression.every_hour:
-        return _last_shown(expression, clock, until)
-    time = expression.until(clock.reached(until))
-    return None if time is None else clock.first_at(time)
+    try:
+        if expression.every_hour:
+            return _last_shown(expression, clock, until)
+        time = expression.until(clock.reached(until))
+        return None if time is None else clock.first_at(time)
+    except OverflowError:  # before the calendar's first year
+        return None
 
 
 def due_now(

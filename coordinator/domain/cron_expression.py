@@ -37,6 +37,9 @@ _FIELDS = {
     "day of week": "0 to 7 (0 and 7 are Sunday), or SUN to SAT; 5L for the last Friday, 5#1 for the first",
 }
 
+_NOT_READ = (CronSimError, ValueError)
+"""What the library raises: the latter for a number with more digits than Python reads."""
+
 _ANY = datetime(2000, 1, 1)  # noqa: DTZ001 - an expression names times without a zone
 
 
@@ -54,7 +57,7 @@ class CronExpression:
         """Raises `InvalidRequest` with what is wrong."""
         try:
             found = CronSim(text, _ANY)
-        except CronSimError as exc:
+        except _NOT_READ as exc:
             raise InvalidRequest(f"cron {text!r} {_why(text)}", field="cron") from exc
         return cls(text, every_hour=len(found.hours) == 24)
 
@@ -97,7 +100,7 @@ def _why(text: str) -> str:
 def _reads(text: str) -> bool:
     try:
         CronSim(text, _ANY)
-    except CronSimError:
+    except _NOT_READ:
         return False
     return True
 

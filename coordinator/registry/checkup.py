@@ -28,6 +28,7 @@ from .schedule_rows import schedules
 from .schema import SCHEMA_VERSION, from_micros, micros
 from .source_rows import sources
 from .stuck_queues import StuckQueue, stuck_queues
+from .unreadable import NOT_READ
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -129,6 +130,9 @@ def examine(place: str | Path, now: datetime) -> LedgerFacts:
         engine = look_only(place)
         with engine.connect() as connection:
             state = _state(connection, file, now)
+    except NOT_READ as exc:
+        trouble = f"a value in it cannot be read: {exc}"
+        return LedgerFacts(location=location, is_file=file is not None, trouble=trouble)
     except (SQLAlchemyError, OSError, OperatorError) as exc:
         told = str(getattr(exc, "orig", None) or exc).strip().splitlines()
         trouble = told[0] if told else type(exc).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,11 @@ MOST_GROUPS = 100
 """Different errors that are told of, those of most tasks first."""
 
 _table = schema.tasks.c
+_ENDED_AT_AN_INSTANT = _table.ended_at.between(
+    micros(datetime.min.replace(tzinfo=UTC)), micros(datetime.max.replace(tzinfo=UTC))
+)
+"""Others cannot be read, and are in no group."""
+
 _ORDER = (_table.ended_at, _table.task_id)
 
 
@@ -96,7 +101,7 @@ def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
             sa.func.min(_table.ended_at).label("first_at"),
             sa.func.max(_table.ended_at).label("last_at"),
         )
-        .where(_matches(wanted))
+        .where(_matches(wanted), _ENDED_AT_AN_INSTANT)
         .group_by(_table.error_type)
         .order_by(count.desc(), _table.error_type)
         .limit(MOST_GROUPS)

@@ -178,15 +178,11 @@ class Explainer:
         deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
         if deaf:
             return (
-                f"None of the {len(found)} agents that meet the requirements listens: {deaf} of them"
-                " would take work, but no control queue of theirs is on the broker, and who speaks HTTP"
-                " alone takes no tasks. The task waits until one listens."
+                f"{_deaf(len(found), deaf)}, and who speaks HTTP alone takes no tasks. The task waits"
+                " until one listens."
             )
         if found:
-            return (
-                f"None of the {len(found)} agents that meet the requirements takes work now: the task"
-                " waits until one does."
-            )
+            return _resting(len(found))
         if not self._find_agents(wanted, any_type=True):
             waits = (
                 "No agent that is registered now meets the requirements: the task waits for one."
@@ -301,9 +297,34 @@ def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int,
         return f"{(task.error or {})['message']} It will be put on its queue again {when}."
     if task.state == State.WAITING:
         return f"Attempt {task.attempt} failed: the next one will be put on its queue {when}."
-    waits = f"{ahead} tasks of its lane are ahead of it"
+    tasks = "1 task of its lane is" if ahead == 1 else f"{ahead} tasks of its lane are"
+    waits = f"{tasks} ahead of it"
     if not able:
         return f"No agent that is registered now may do it; {waits}."
-    if not now:
-        return f"None of the {able} agents that may do it has a free slot or takes work; {waits}."
-    return f"{now} of the {able} agents that may do it take work now; {waits}."
+    if able == 1:
+        takes = "takes work now" if now else "has no free slot, or takes no work"
+        return f"The one agent that may do it {takes}; {waits}."
+    some = f"{now} of the {able} agents that may do it take work now"
+    none = f"None of the {able} agents that may do it has a free slot or takes work"
+    return f"{some if now else none}; {waits}."
+
+
+def _resting(found: int) -> str:
+    if found == 1:
+        return "The one agent that meets the requirements takes no work now: the task waits until it does."
+    return (
+        f"None of the {found} agents that meet the requirements takes work now: the task waits until one"
+        " does."
+    )
+
+
+def _deaf(found: int, deaf: int) -> str:
+    if found == 1:
+        return (
+            "The one agent that meets the requirements does not listen: it would take work, but no"
+            " control queue of its own is on the broker"
+        )
+    return (
+        f"None of the {found} agents that meet the requirements listens: {deaf} of them would take work,"
+        " but no control queue of theirs is on the broker"
+    )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
+from coordinator.errors import OperatorError
 
 from . import schema
 from .ledger import Ledger
 from .overtaken import messages_of
 from .schema import micros
 from .statements import upsert
-from .task_rows import task_of
+from .task_rows import tasks_of
 
 __all__ = ["LeftBehind", "LeftBehindTasks"]
 
@@ -69,7 +72,12 @@ def _note(connection: Connection) -> None:
 def _noted(connection: Connection) -> int | None:
     query = sa.select(schema.meta.c.value).where(schema.meta.c.name == NOTE)
     found = connection.execute(query).scalar()
-    return None if found is None else int(found)
+    if found is None or found.isdecimal():
+        return None if found is None else int(found)
+    raise OperatorError(
+        f"{NOTE} in the table meta is {found!r}, which is no position: put back a backup of that row,"
+        " or delete it where no task of the former broker is missed"
+    )
 
 
 def _forget(connection: Connection) -> None:
@@ -81,10 +89,14 @@ def _after(last: Task | None, connection: Connection) -> list[LeftBehind]:
     noted = _noted(connection)
     if noted is None:
         return []
+    place = None
+    if last is not None and last.submitted_at is not None:
+        place = micros(last.submitted_at), last.task_id
     while True:
-        tasks = _queued_after(last, connection)
-        if not tasks:
+        rows = _queued_after(place, connection)
+        if not rows:
             return []
+        tasks = tasks_of(rows)
         messages = messages_of(connection, [task.task_id for task in tasks])
         left = [
             LeftBehind(task=task, republished=messages[task.task_id].republished)
@@ -93,18 +105,17 @@ def _after(last: Task | None, connection: Connection) -> list[LeftBehind]:
         ]
         if left:
             return left
-        last = tasks[-1]
+        place = rows[-1].submitted_at, rows[-1].task_id
 
 
-def _queued_after(last: Task | None, connection: Connection) -> list[Task]:
+def _queued_after(place: tuple[int, str] | None, connection: Connection) -> Sequence[Row[Any]]:
     tasks = schema.tasks.c
     query = sa.select(schema.tasks).where(
         schema.QUEUED, tasks.lane.is_not(None), tasks.submitted_at.is_not(None)
     )
-    if last is not None and last.submitted_at is not None:
+    if place is not None:
         query = query.where(
-            sa.tuple_(tasks.submitted_at, tasks.task_id)
-            > sa.tuple_(sa.literal(micros(last.submitted_at)), sa.literal(last.task_id))
+            sa.tuple_(tasks.submitted_at, tasks.task_id) > sa.tuple_(*map(sa.literal, place))
         )
     query = query.order_by(tasks.submitted_at, tasks.task_id).limit(CHUNK)
-    return [task_of(row) for row in connection.execute(query)]
+    return connection.execute(query).all()

@@ -28,6 +28,7 @@ from .ledger import Ledger
 from .schema import from_micros, micros
 from .schema import outbox as table
 from .task_rows import load_readable
+from .unreadable import readable
 
 __all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
 
@@ -46,6 +47,8 @@ LONGEST_CLAIM = timedelta(minutes=10)
 
 BATCH = 200
 """Rows in one claim: what the broker confirms in some hundredths of a second."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _KEY = (table.c.task_id, table.c.generation, table.c.attempt)
 
@@ -104,9 +107,18 @@ def _free(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _next_due(now: datetime, connection: Connection) -> datetime | None:
-    query = sa.select(table.c.due_at).where(_free(now)).order_by(table.c.due_at).limit(1)
-    found = connection.execute(query).scalar()
-    return None if found is None else from_micros(found)
+    query = sa.select(*_KEY, table.c.due_at).where(_free(now)).order_by(table.c.due_at).limit(1)
+    return next(readable(connection.execute(query), _due_of, table), None)
+
+
+def _due_of(row: Row[Any]) -> datetime:
+    """Before all instants it is due, too: it is the first in order, and must not hold up the others."""
+    try:
+        return from_micros(row.due_at)
+    except OverflowError:
+        if row.due_at > 0:
+            raise
+        return _LONG_AGO
 
 
 def _any_in_doubt(now: datetime, connection: Connection) -> bool:
@@ -126,12 +138,14 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
         .values(claimed_until=micros(now + CLAIM))
         .returning(*_KEY, table.c.due_at)
     )
-    rows = sorted(connection.execute(claim), key=lambda row: row.due_at)
+    claimed = connection.execute(claim).all()
+    rows = sorted(readable(claimed, _checked, table), key=lambda row: row.due_at)
     tasks, unreadable = load_readable(connection, {row.task_id for row in rows})
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
     messages = contents(connection, [tasks[row.task_id] for row in wanted])
     unreadable |= {row.task_id for row in wanted} - messages.keys()
-    left = [row for row in rows if row.task_id in unreadable]
+    checked = set(rows)
+    left = [row for row in claimed if row not in checked or row.task_id in unreadable]
     _set_claim(connection, [_key(row) for row in left], micros(now + UNREADABLE))
     _delete(connection, [_key(row) for row in rows if row not in wanted and row not in left])
     wanted = [row for row in wanted if row not in left]
@@ -150,6 +164,13 @@ def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
         )
         for row in wanted
     ]
+
+
+def _checked(row: Row[Any]) -> Row[Any]:
+    """SQLite keeps in a column of numbers what it is given."""
+    if not (isinstance(row.generation, int) and isinstance(row.attempt, int)):
+        raise TypeError("its attempt is no number")
+    return row
 
 
 def _republished(task: Task, known: Mapping[str, int]) -> int | None:

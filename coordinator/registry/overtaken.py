@@ -67,7 +67,7 @@ def _overtaken(connection: Connection) -> Iterator[Overtaken]:
     queued = tasks.state == State.QUEUED.value
     queues = (
         sa.select(tasks.lane, tasks.priority, sa.func.min(tasks.submitted_at).label("first"))
-        .where(queued, tasks.lane.is_not(None))
+        .where(queued, tasks.lane.is_not(None), tasks.submitted_at.is_not(None))
         .group_by(tasks.lane, tasks.priority)
     )
     for queue in connection.execute(queues).all():

@@ -55,7 +55,7 @@ def parked_page(connection: Connection, *, after: int | None, limit: int) -> Par
     rows = connection.execute(query.limit(limit + 1)).all()
     total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
     return ParkedPage(
-        messages=[_message(row) for row in rows[:limit]],
+        messages=list(readable(rows[:limit], _message, table)),
         total=total,
         following=rows[limit - 1].position if len(rows) > limit else None,
     )

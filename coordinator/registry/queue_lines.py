@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.source_book import SourceBook
 from coordinator.protocol.events import Event, TaskSubmitted
@@ -25,6 +26,7 @@ from .ledger import Ledger
 from .live_agents import LiveAgents
 from .live_reader import profile_of
 from .schema import QUEUED, from_micros
+from .unreadable import readable
 
 __all__ = ["Line", "QueueLines", "oldest_waiting"]
 
@@ -104,11 +106,8 @@ def oldest_waiting(connection: Connection, pending: Sequence[Event] = ()) -> dic
         .scalar_subquery()
     )
     query = sa.select(opened.lane, opened.priority, oldest.label("oldest"))
-    found = {
-        Source(row.lane, Priority(row.priority)): from_micros(row.oldest)
-        for row in connection.execute(query)
-        if row.oldest is not None
-    }
+    rows = [row for row in connection.execute(query) if row.oldest is not None]
+    found = dict(readable(rows, _oldest_of, schema.sources))
     known = event_rows.known(connection, pending)
     for event in pending:
         data = event.data
@@ -118,3 +117,7 @@ def oldest_waiting(connection: Connection, pending: Sequence[Event] = ()) -> dic
                 before = found.get(task.source, task.submitted_at)
                 found[task.source] = min(before, task.submitted_at)
     return found
+
+
+def _oldest_of(row: Row[Any]) -> tuple[Source, datetime]:
+    return Source(row.lane, Priority(row.priority)), from_micros(row.oldest)

@@ -27,6 +27,7 @@ from coordinator.domain.cron import Missed
 from .schema import from_micros, metadata, micros
 from .statements import insert_new
 from .storable import storable
+from .unreadable import NOT_READ
 
 __all__ = [
     "Schedule",
@@ -253,27 +254,39 @@ def _schedule_of(row: Row[Any], *, in_doubt: bool = False) -> Schedule:
     """Never fails: of a row that cannot be read it has what can be."""
     unreadable: str | None = None
     try:
+        for name in ("cron", "timezone"):
+            _check_text(name, getattr(row, name))
         missed, task, created_at = Missed(row.missed), _task(row.task), from_micros(row.created_at)
         moments = [_instant(value) for value in (row.next_at, row.last_run_at)]
-    except (ValueError, OverflowError) as exc:
+    except NOT_READ as exc:
         unreadable = f"Its row in the ledger cannot be read: {exc}"
         missed, task, created_at = Missed.SKIP, {}, from_micros(0)
         moments = [None, None]
     return Schedule(
         schedule_id=row.schedule_id,
-        cron=row.cron,
-        timezone=row.timezone,
+        cron=_shown(row.cron),
+        timezone=_shown(row.timezone),
         missed=missed,
         task=task,
         created_at=created_at,
         paused=bool(row.paused),
         next_at=moments[0],
         last_run_at=moments[1],
-        last_task_id=row.last_task_id,
-        last_error=row.last_error or unreadable,
+        last_task_id=None if row.last_task_id is None else _shown(row.last_task_id),
+        last_error=_shown(row.last_error or "") or unreadable,
         in_doubt=in_doubt,
         unreadable=unreadable,
     )
+
+
+def _check_text(name: str, value: object) -> None:
+    """SQLite keeps in a column of text what it is given."""
+    if not isinstance(value, str):
+        raise TypeError(f"its {name} is no text")
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)
 
 
 def _task(text: str) -> dict[str, Any]:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.errors import LedgerUnavailable
 
 from .ledger import Ledger
 from .schema import from_micros, meta, micros
 from .statements import insert_new
+from .unreadable import readable
 
 __all__ = ["StuckQueue", "StuckQueues", "stuck_queues"]
 
@@ -87,10 +88,11 @@ class StuckQueues:
 
 def stuck_queues(connection: Connection) -> tuple[StuckQueue, ...]:
     query = sa.select(meta).where(meta.c.name.startswith(PREFIX, autoescape=True))
-    return tuple(
-        StuckQueue(queue=row.name.removeprefix(PREFIX), since=from_micros(int(row.value)))
-        for row in connection.execute(query.order_by(meta.c.name))
-    )
+    return tuple(readable(connection.execute(query.order_by(meta.c.name)), _stuck_of, meta))
+
+
+def _stuck_of(row: Row[Any]) -> StuckQueue:
+    return StuckQueue(queue=row.name.removeprefix(PREFIX), since=from_micros(int(row.value)))
 
 
 def _note(queue: str, now: datetime, connection: Connection) -> None:

@@ -251,15 +251,17 @@ class _Requirements:
         query = sa.select(events.data).where(
             events.id == task.scalar_subquery(), events.agent_id == ""
         )
-        return (self._first(query) or {}).get("task", {}).get("requirements")
+        content = (self._first(query) or {}).get("task")
+        return content.get("requirements") if isinstance(content, dict) else None
 
-    def _first(self, query: sa.Select[Any]) -> Any:
+    def _first(self, query: sa.Select[Any]) -> dict[str, Any] | None:
         """None where there is none, and where it cannot be read."""
         found = self._connection.execute(query).scalar()
         try:
-            return None if found is None else from_json(found)
+            value = None if found is None else from_json(found)
         except ValueError:
             return None
+        return value if isinstance(value, dict) else None
 
 
 def _place(task: Task) -> Place:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import attrgetter
+from types import NoneType
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -88,6 +90,9 @@ def row_of(task: Task) -> dict[str, Any]:
 
 
 def task_of(row: Row[Any]) -> Task:
+    """Raises one of `unreadable.NOT_READ`."""
+    if not _COUNTS.issuperset(map(type, _counts_of(row))):
+        raise TypeError("a count of it is no number")
     return Task(
         task_id=row.task_id,
         state=State(row.state),
@@ -118,6 +123,13 @@ def task_of(row: Row[Any]) -> Task:
         failures=row.failures,
     )
 
+
+_counts_of = attrgetter(
+    *("generation", "attempt", "published", "started", "failed", "settled"),
+    *("content", "max_attempts", "starts", "failures"),
+)
+_COUNTS = frozenset({int, NoneType})
+"""SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
 
 LONGEST_ERROR_TYPE = 128
 

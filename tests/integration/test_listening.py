@@ -71,8 +71,8 @@ async def test_an_agent_that_registered_over_http_alone_is_said_to_take_nothing(
             found = await told(service)
             assert found["listening"] == [False] * 5
             assert found["status"] == "active"
-            assert "None of the 1 agents that meet the requirements listens" in found["warning"]
-            assert found["why"].startswith("None of the 1 agents that may do it")
+            assert "The one agent that meets the requirements does not listen" in found["warning"]
+            assert found["why"].startswith("The one agent that may do it has no free slot")
             assert "no control queue" in found["why_not"][0]
             assert found["warnings"] == [found["warning"]]
             # A sign of life over HTTP is one of the agent, not of a queue.

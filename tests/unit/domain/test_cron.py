@@ -46,6 +46,8 @@ def test_the_next_tick_is_in_the_schedules_own_time_zone(
         ("@Hourly", "is a nickname, which is not read here: write '0 \\* \\* \\* \\*'"),
         ("@reboot", "is a nickname, which is not read here: write the times as five fields"),
         ("99 * * * *", "cannot be read: minute '99' must be '\\*' or 0 to 59"),
+        ("9" * 5000 + " * * * *", "cannot be read: minute '9+' must be"),
+        ("*/" + "9" * 5000 + " * * * *", "cannot be read: minute '\\*/9+' must be"),
         ("60 * * * * *", "cannot be read: second '60' must be '\\*' or 0 to 59"),
         ("0 24 * * *", "cannot be read: hour '24' must be '\\*' or 0 to 23"),
         ("0 0 15W * *", "cannot be read: day of month '15W' must be"),
@@ -144,3 +146,9 @@ def test_no_tick_is_run_that_is_not_due_and_none_twice(seconds: int, missed: Mis
     coming = next_tick("*/7 * * * *", "UTC", now)
     assert coming is not None
     assert coming > now
+
+
+@pytest.mark.parametrize("cron", ["* * * * *", "0 3 * * *"])
+def test_there_is_no_tick_beyond_the_calendar(cron: str) -> None:
+    assert next_tick(cron, "Pacific/Kiritimati", datetime.max.replace(tzinfo=UTC)) is None
+    assert last_tick(cron, "America/Nuuk", datetime.min.replace(tzinfo=UTC)) is None

@@ -200,8 +200,7 @@ async def test_the_warning_tells_nobody_now_from_nobody_ever(process: Process) -
     assert await process.warning() is None
     await process.fold(stopped("ada"))
     assert await process.warning() == (
-        "None of the 1 agents that meet the requirements takes work now: the task waits until one"
-        " does."
+        "The one agent that meets the requirements takes no work now: the task waits until it does."
     )
     await process.fold(registered("ada", seconds=5))
     assert await process.warning() == NO_AGENT

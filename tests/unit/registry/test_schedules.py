@@ -246,6 +246,7 @@ WRONG = pytest.mark.parametrize(
         ({"task": "{"}, "Its row in the ledger cannot be read"),
         ({"task": '{"priority": "low"}'}, "Its row in the ledger cannot be read"),
         ({"created_at": 2**62}, "Its row in the ledger cannot be read"),
+        ({"task": "[7]"}, "Its row in the ledger cannot be read: its task is no submission"),
     ],
 )
 
