@@ -21,8 +21,13 @@ __all__ = ["read_message", "read_short"]
 _FLAGS = 12
 """Where the flags are, behind class, weight and the size of the body."""
 
-_TEXT = ord("S")
-"""The type of a long string in a table."""
+_TEXT, _TIME = ord("S"), ord("T")
+"""The types of a long string and of a timestamp in a table."""
+
+_NESTED = frozenset(b"FA")
+"""Those of a table and an array in a table."""
+
+_UNREADABLE = object()
 
 _flags = struct.Struct(">H")
 _length = struct.Struct(">I")
@@ -82,27 +87,47 @@ def _read_timestamp(data: bytes) -> datetime:
 
 def _read_table(data: bytes) -> dict[str, Any]:
     """Headers, most of which are texts: those are read here, and the others by the driver's reader, with
-    which a message of six headers takes half as long again.
+    which a message of six headers takes half as long again. A time of no calendar is its bytes, and a table
+    in the table that cannot be read is left out: the other headers are not lost over it.
     """
     found: dict[str, Any] = {}
     at = 0
     while at < len(data):
         end = at + 1 + data[at]
-        name = data[at + 1 : end].decode()
-        if data[end] != _TEXT:
-            taken, found[name] = decode.embedded_value(data[end:])
-            at = end + taken
-            continue
-        (size,) = _length.unpack_from(data, end + 1)
-        at = end + 5 + size
-        text = data[end + 5 : at]
-        try:
-            found[name] = text.decode()
-        except UnicodeDecodeError:
-            found[name] = text
+        name = _readable(bytes.decode, data[at + 1 : end])
+        value, at = _read_text(data, end) if data[end] == _TEXT else _read_value(data, end)
+        if name is not None and value is not _UNREADABLE:
+            found[name] = value
     if at > len(data):
         raise ValueError
     return found
+
+
+def _read_text(data: bytes, at: int) -> tuple[str | bytes, int]:
+    """What is no text is its bytes."""
+    (size,) = _length.unpack_from(data, at + 1)
+    end = at + 5 + size
+    text = data[at + 5 : end]
+    try:
+        return text.decode(), end
+    except UnicodeDecodeError:
+        return text, end
+
+
+def _read_value(data: bytes, at: int) -> tuple[Any, int]:
+    """A value behind its type, and where it ends."""
+    kind = data[at]
+    if kind == _TIME:
+        end = at + 9
+    elif kind in _NESTED:
+        end = at + 5 + _length.unpack_from(data, at + 1)[0]
+    else:
+        taken, value = decode.embedded_value(data[at:])
+        return value, at + taken
+    read = _readable(decode.embedded_value, data[at:end])
+    if read is not None:
+        return read[1], end
+    return (data[at + 1 : end] if kind == _TIME else _UNREADABLE), end
 
 
 def read_short(data: bytes, at: int) -> tuple[str, int]:

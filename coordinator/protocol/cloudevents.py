@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -45,10 +46,16 @@ _PREFIXES = (_PREFIX, "cloudEvents:", _ENCODED)
 
 LONGEST_ID = 200
 
+_WHOLE = 2**53
+"""Below it a double is the whole number that was meant."""
+
 _MILLISECONDS = 100_000_000_000
 """A number of a time from here on counts milliseconds, since 1973; below it seconds, until 5138."""
 
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)60((?:\.\d+)?\s*(?:[Zz]|[+-]\d\d:\d\d)?)")
+_NUMBER = re.compile(r"[0-9]{9,16}(?:\.[0-9]+)?")
+"""Such a time as a text: STOMP has no other headers. Fewer digits are a date."""
+
 _BEFORE_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 
@@ -81,11 +88,11 @@ def headers(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def named(message: Message, name: str, otherwise: Any) -> Any:
     """An attribute in binary mode, whichever way its header is spelt. A byte array that is a text is
-    that text.
+    that text; an empty text says nothing.
     """
     for prefix in _PREFIXES:
         value = _text(message.headers.get(f"{prefix}{name}"))
-        if value is not None:
+        if value is not None and value != "":
             return unquote(value) if prefix == _ENCODED and isinstance(value, str) else value
     return otherwise
 
@@ -108,8 +115,9 @@ def is_structured(message: Message) -> bool:
 
 
 def _media_type(message: Message) -> str:
-    """Without its parameters, such as `charset`."""
-    return (message.content_type or "").partition(";")[0].strip().lower()
+    """Without its parameters, such as `charset`. The JavaScript SDK has it among the headers."""
+    told = message.content_type or _text(message.headers.get("content-type"))
+    return told.partition(";")[0].strip().lower() if isinstance(told, str) else ""
 
 
 def data_of(item: Mapping[str, Any]) -> Any:
@@ -120,20 +128,25 @@ def data_of(item: Mapping[str, Any]) -> Any:
 
 
 def identifier(value: Any) -> str | None:
-    """An event's id; None for what is none. A number is its digits."""
+    """An event's id; None for what is none. A whole number is its digits: some clients have no integers."""
+    if isinstance(value, Decimal):
+        value = float(value)
+    if isinstance(value, float) and abs(value) < _WHOLE and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID else None
 
 
 def instant(value: Any) -> datetime | None:
-    """A time as text (RFC 3339), as milliseconds or seconds since 1970, or as AMQP's own type; None
-    for what is none.
+    """A time as text (RFC 3339), as milliseconds or seconds since 1970 (also as text), or as AMQP's own
+    type; None for what is none.
     """
     try:
         if isinstance(value, str):
-            value = _parsed(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = float(value) if _NUMBER.fullmatch(value) else _parsed(value)
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            value = float(value)
             seconds = value / 1000 if abs(value) >= _MILLISECONDS else value
             value = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

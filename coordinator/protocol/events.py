@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from .ids import new_id
 from .natural_json import LeftOut
@@ -58,12 +59,12 @@ class EventData(BaseModel):
 
     model_config = _MODEL
     TYPE: ClassVar[str] = ""
-    SPARED: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are left out where they cannot be read: the rest counts without them."""
+    SPARED: ClassVar[tuple[str, ...]] = ()
+    """Paths of fields that are left out where they cannot be read: the rest counts without them."""
 
     @classmethod
-    def spares(cls, field: str) -> bool:
-        return field in cls.SPARED
+    def spares(cls, path: str) -> bool:
+        return f"{path}.".startswith(tuple(f"{field}." for field in cls.SPARED))
 
     @property
     def subject(self) -> str:
@@ -129,7 +130,7 @@ class TaskStarted(_AgentsTaskEvent):
     """An agent began an attempt."""
 
     TYPE = "task.started"
-    SPARED = frozenset({"instance"})
+    SPARED = ("instance",)
     instance: str | None = None
     """Which process of the agent: a new one each time it starts."""
 
@@ -138,6 +139,7 @@ class TaskDeclined(_AgentsTaskEvent):
     """An agent was given a task of a type that it has no handler for, and gave it back: no attempt."""
 
     TYPE = "task.declined"
+    SPARED = ("task_type",)
     task_type: str | None = None
     republished: int = Field(default=0, ge=0)
     """As the message said that was given back."""
@@ -148,7 +150,7 @@ class TaskProgressed(_AgentsTaskEvent):
     """How far an attempt has come."""
 
     TYPE = "task.progress"
-    SPARED = frozenset({"fraction", "message"})
+    SPARED = ("fraction", "message")
     fraction: float | None = Field(default=None, ge=0, le=1)
     message: str | None = None
 
@@ -157,10 +159,17 @@ class TaskCompleted(_AgentsTaskEvent):
     """The work is done; ends the task, whichever attempt of the generation did it."""
 
     TYPE = "task.completed"
-    SPARED = frozenset({"duration_seconds"})
+    SPARED = ("duration_seconds",)
     result: Any = None
     duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     task_token: str
+
+
+def _lines(traceback: Any) -> Any:
+    """A list of lines is their text: Ruby's exceptions have one."""
+    if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
+        return "\n".join(traceback)
+    return traceback
 
 
 class AttemptError(BaseModel):
@@ -170,7 +179,7 @@ class AttemptError(BaseModel):
     type: str = "Error"
     """The name of the exception's class, or a word of the agent's own."""
     message: str = ""
-    traceback: str | None = None
+    traceback: Annotated[str | None, BeforeValidator(_lines)] = None
     """Trimmed by the agent."""
 
 
@@ -181,14 +190,18 @@ CRASH_LOOP = AttemptError(
 
 
 def _message_alone(error: Any) -> Any:
-    return {"message": error} if isinstance(error, str) else error
+    if isinstance(error, str):
+        return {"message": error}
+    if isinstance(error, dict | AttemptError) or error in (None, []):
+        return error
+    raise PydanticCustomError("error_shape", "give a text, or an object with `type` and `message`")
 
 
 class TaskFailed(_AgentsTaskEvent):
     """An attempt ended without a result."""
 
     TYPE = "task.failed"
-    SPARED = frozenset({"duration_seconds", "retry_after_seconds"})
+    SPARED = ("duration_seconds", "retry_after_seconds", "error.traceback")
     error: Annotated[AttemptError, BeforeValidator(_message_alone)]
     """A text alone is the error's message."""
     retryable: bool = True
@@ -252,6 +265,9 @@ def _finite_only(metrics: Any) -> Any:
         if value is not None and not (isinstance(value, float) and not math.isfinite(value))
     }
 
+
+Status = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+"""In any letter case, as over HTTP: Java's names of such words are in capitals."""
 
 LoadMetrics = Annotated[dict[str, float], BeforeValidator(_finite_only)]
 
@@ -319,7 +335,7 @@ class AgentHeartbeat(AgentEvent):
     TYPE = "agent.heartbeat"
     instance: str | None = None
     sequence: int = Field(default=0, ge=0)
-    status: str | None = None
+    status: Status | None = None
     """What the agent says of itself: `active`, `draining`, `degraded`."""
     slots: int | None = Field(default=None, ge=1)
     running: list[RunningTask] = Field(default_factory=list)
@@ -340,16 +356,17 @@ class AgentHeartbeat(AgentEvent):
     """As with `AgentRegistered.via`."""
 
     @classmethod
-    def spares(cls, field: str) -> bool:
+    def spares(cls, path: str) -> bool:
         """A sign of life counts, whatever else it says."""
-        return field != "agent_id"
+        return path != "agent_id"
 
 
 class AgentStatusChanged(AgentEvent):
     """Somebody declared a status: a person, the API or the agent."""
 
     TYPE = "agent.status-changed"
-    status: str
+    SPARED = ("load_metrics",)
+    status: Status
     load_metrics: LoadMetrics | None = None
     instance: str | None = None
     """Which process is meant, where it is said of one: the next one starts afresh."""

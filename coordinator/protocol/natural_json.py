@@ -1,14 +1,18 @@
 """Reads the data of an event or a request as clients of any language write it.
 
 Null is what was not given (Go writes it for empty slices and maps). An empty array is an empty object
-where one is meant (PHP), and the other way round (Lua). A time may be written as Ruby does. What a model
-can spare and cannot be read is left out, so that a sign of life or an outcome is not lost over it.
+where one is meant (PHP), and the other way round (Lua); an object whose keys are numbers is a list (PHP,
+of an array from which something was taken). A whole number is its digits where a text is meant (PHP makes
+one of a key). A time may be written as Ruby does. A mark of the byte order before the JSON is passed over
+(.NET). What a model can spare and cannot be read is left out, so that a sign of life or an outcome is not
+lost over it.
 
 Well-formed data is validated once, as it is: only what a model refuses is looked at here.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,11 +30,15 @@ Path = tuple[int | str, ...]
 ROUNDS = 6
 """Times that data is validated anew: each may show what the one before did not reach."""
 
-MOST_ERRORS = 100
-"""In one round: what has more was not meant for the model."""
+MOST_ERRORS = 1000
+"""In one round, that are looked at one by one: of what has more, whole fields are left out."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _OBJECTS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
 _LISTS = frozenset({"list_type"})
+_TEXTS = frozenset({"string_type"})
+_INDEX = re.compile(r"[0-9]{1,9}")
 _ABSENT = object()
 
 
@@ -54,8 +62,8 @@ def read_model(model: type[M], source: Any) -> M:
 def read_what_can_be(
     model: type[M], source: Any, *, spares: Callable[[str], bool]
 ) -> tuple[M, tuple[LeftOut, ...]]:
-    """The same without what cannot be read of the top-level fields for which ``spares`` is true, or
-    without a part of such a field; and what that is. Raises `ValidationError`.
+    """The same without what cannot be read of the fields for whose path ``spares`` is true, such as
+    `error.traceback`, or without a part of such a field; and what that is. Raises `ValidationError`.
     """
     try:
         return _validated(model, source), ()
@@ -82,7 +90,7 @@ def _nothing(_: str) -> bool:
 
 def _validated(model: type[M], source: Any) -> M:
     if isinstance(source, bytes):
-        return model.model_validate_json(source)
+        return model.model_validate_json(source.removeprefix(BYTE_ORDER_MARK))
     return model.model_validate(source)
 
 
@@ -90,7 +98,7 @@ def _parsed(source: Any, refused: ValidationError) -> Any:
     if not isinstance(source, bytes):
         return source
     try:
-        return from_json(source)
+        return from_json(source.removeprefix(BYTE_ORDER_MARK))
     except ValueError:
         raise refused from None
 
@@ -99,17 +107,22 @@ def _mends(
     refused: ValidationError, spares: Callable[[str], bool], left_out: list[LeftOut]
 ) -> dict[Path, Any]:
     """What to put where, so that less is refused; nothing where too much is."""
-    if refused.error_count() > MOST_ERRORS:
-        return {}
     mends: dict[Path, Any] = {}
+    whole = refused.error_count() > MOST_ERRORS
     for error in refused.errors(include_url=False, include_context=False):
         path = error["loc"]
         if not path:
             continue
         missing = error["type"] == "missing"
-        if not missing and (new := _meant(error)) is not None:
+        if whole:
+            if spares(str(path[0])) and path[:1] not in mends:
+                mends[path[:1]] = _ABSENT
+                left_out.append(
+                    LeftOut(field=str(path[0]), why=f"{error['msg']} ({_dotted(path)})")
+                )
+        elif not missing and (new := _meant(error)) is not None:
             mends[path] = new
-        elif spares(str(path[0])) and (len(path) > 1 or not missing):
+        elif spares(_dotted(path)) and (len(path) > 1 or not missing):
             spared = path[:-1] if missing else path
             mends[spared] = _ABSENT
             left_out.append(LeftOut(field=_dotted(path), why=error["msg"]))
@@ -117,28 +130,37 @@ def _mends(
 
 
 def _meant(error: ErrorDetails) -> Any:
-    """What is meant by null, by an array or an object that is empty, and by a time; None for what else
-    there is.
+    """What is meant by null, by an array or an object that is empty or takes the other's place, by a number
+    for a text, and by a time; None for what else there is.
     """
     given, kind = error["input"], error["type"]
     if given is None:
         return _ABSENT
-    if given == [] and kind in _OBJECTS:
-        return {}
-    if given == {} and kind in _LISTS:
-        return []
+    if kind in _OBJECTS:
+        return {} if given == [] else None
+    if kind in _LISTS:
+        return _listed(given)
+    if kind in _TEXTS and isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
     if kind.startswith("datetime") and isinstance(given, str):
         return instant(given)
     return None
 
 
+def _listed(given: Any) -> list[Any] | None:
+    """The values of an object whose keys are whole numbers, in their order."""
+    if not isinstance(given, dict) or not all(map(_INDEX.fullmatch, given)):
+        return None
+    return [given[key] for key in sorted(given, key=int)]
+
+
 def _outermost(mends: dict[Path, Any]) -> dict[Path, Any]:
     """Without those inside of another that is left out."""
-    gone = [path for path, new in mends.items() if new is _ABSENT]
+    gone = {path for path, new in mends.items() if new is _ABSENT}
     return {
         path: new
         for path, new in mends.items()
-        if not any(len(one) < len(path) and path[: len(one)] == one for one in gone)
+        if not any(path[:length] in gone for length in range(1, len(path)))
     }
 
 

@@ -214,8 +214,9 @@ class LiveAgents:
                 return
             if last.instance not in (None, data.instance):
                 self._other_process(known, str(last.instance), data.instance)
-        known.take(data, event.left_out)
-        self._left_out.tell(data.agent_id, event.left_out)
+        left_out = (*event.left_out, *_unknown_status(data))
+        known.take(data, left_out)
+        self._left_out.tell(data.agent_id, left_out)
         if data.load_metrics:
             known.load_metrics = dict(data.load_metrics)
         self._control_queues.sign(data.agent_id, via=data.via)
@@ -452,6 +453,14 @@ def _is_overtaken(beat: AgentHeartbeat, last: AgentHeartbeat) -> bool:
     """Whether it is a copy, or came late; what has no number of its own is taken as it comes."""
     numbered = "sequence" in beat.model_fields_set
     return numbered and beat.instance == last.instance and beat.sequence <= last.sequence
+
+
+def _unknown_status(beat: AgentHeartbeat) -> Iterable[LeftOut]:
+    if beat.status is not None and beat.status not in _STATUSES:
+        yield LeftOut(field="status", why=f"{beat.status!r} is not one of: {', '.join(_STATUSES)}")
+
+
+_STATUSES = tuple(status.value for status in AgentStatus)
 
 
 def _remarks(

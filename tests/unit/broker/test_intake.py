@@ -117,6 +117,26 @@ def test_headers_within_headers_without_end_are_left_out() -> None:
     assert read_message(header, b"x").headers == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (b"T" + struct.pack(">q", -62135596800), struct.pack(">q", -62135596800)),  # Go's zero time
+        (b"T" + struct.pack(">Q", 1795877960000000), struct.pack(">Q", 1795877960000000)),
+        (b"F\x00\x00\x00\x03\x01\xffV", None),
+        (b"A\x00\x00\x00\x09T" + b"\xff" * 8, None),
+    ],
+    ids=["a year of no calendar", "microseconds", "a name that is no text", "in an array"],
+)
+def test_a_header_that_nobody_can_read_takes_no_other_with_it(
+    value: bytes, read: bytes | None
+) -> None:
+    table = b"\x01aS\x00\x00\x00\x01x"
+    table += b"\x01t" + value + b"\x01b" + b"I" + struct.pack(">i", 7)
+    header = struct.pack(">HHQH", 60, 0, 1, 1 << 13) + struct.pack(">I", len(table)) + table
+    expected = {"a": "x", "b": 7} | ({} if read is None else {"t": read})
+    assert read_message(header, b"x").headers == expected
+
+
 @given(data=st.binary(max_size=60))
 def test_headers_that_nobody_can_read_are_left_out(data: bytes) -> None:
     table = struct.pack(">I", len(data)) + data

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.cloudevents import instant
 from coordinator.protocol.codec import BATCH, decode, encode
 from coordinator.protocol.events import (
     AgentHeartbeat,
+    AgentStatusChanged,
+    AgentStopped,
     Event,
     EventData,
     TaskCompleted,
@@ -42,6 +46,13 @@ def said(kind: str, **fields: Any) -> EventData:
     fence = {"task_id": "t", "agent_id": "ada", "task_token": "x"}
     body = json.dumps({**fence, **fields}).encode()
     (event,) = decode(Message(body=body, headers=headers), f"task.ada.{kind.removeprefix('task.')}")
+    return event.data
+
+
+def about_ada(kind: str, **fields: Any) -> EventData:
+    headers = {**HEAD, "cloudEvents_type": kind}
+    body = json.dumps({"agent_id": "ada", **fields}).encode()
+    (event,) = decode(Message(body=body, headers=headers), kind.replace(".", ".ada."))
     return event.data
 
 
@@ -77,7 +88,7 @@ def test_null_is_not_given_and_what_is_empty_is_empty(fields: dict[str, Any]) ->
         ({"load_metrics": {"cpu": 0.5}, "slots": 0}, ["slots"]),
         ({"load_metrics": {"cpu": 0.5}, "sequence": "first", "pid": "x"}, ["sequence", "pid"]),
         ({"load_metrics": {"cpu": 0.5}, "started_at": "noon"}, ["started_at"]),
-        ({"load_metrics": {"cpu": 0.5}, "status": 5}, ["status"]),
+        ({"load_metrics": {"cpu": 0.5}, "status": [5]}, ["status"]),
     ],
     ids=str,
 )
@@ -115,7 +126,7 @@ def test_a_running_task_is_named_however_its_start_is_told(
     "fields",
     [
         {"running": [{"started_at": "2026-11-28T14:59:20Z"}, TASK], "held": []},
-        {"running": [TASK], "held": [{"task_id": 7}, {"task_id": "u"}]},
+        {"running": [TASK], "held": [{"task_id": 7.5}, {"task_id": "u"}]},
         {"running": [{**TASK, "generation": "second"}], "held": []},
         {"running": "t", "held": []},
     ],
@@ -131,6 +142,57 @@ def test_who_cannot_be_understood_about_its_tasks_promises_nothing_of_them(
     assert not event.data.model_fields_set & {"running", "held"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "left_out"),
+    [
+        ({"load_metrics": {f"m{n}": "much" for n in range(1200)}}, ["load_metrics"]),
+        ({"running": [{"started_at": "noon"} for _ in range(1200)], "held": []}, ["running"]),
+    ],
+    ids=["metrics", "tasks"],
+)
+def test_a_heartbeat_counts_however_much_of_it_cannot_be_read(
+    fields: dict[str, Any], left_out: list[str]
+) -> None:
+    event = beaten(slots=3, **fields)
+    assert isinstance(event.data, AgentHeartbeat)
+    assert event.data.slots == 3
+    assert [one.field for one in event.left_out] == left_out
+    assert not event.data.model_fields_set & {"running", "held", "load_metrics"}
+
+
+def test_many_tasks_are_named_however_their_starts_are_told() -> None:
+    tasks = [{"task_id": str(n), "started_at": "2026-11-28 14:59:20 +0000"} for n in range(150)]
+    event = beaten(running=tasks, held=[])
+    assert isinstance(event.data, AgentHeartbeat)
+    assert [one.started_at for one in event.data.running] == [NOW] * 150
+    assert event.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"agent_id": "ada", "running": [{"task_id": "t", "message": "a\\ud83d"}]}', "a?"),
+        (b'{"agent_id": "ada", "running": [{"task_id": "t", "message": "M\xfc"}]}', "M\ufffd"),
+    ],
+    ids=["half of a pair", "Latin-1"],
+)
+def test_a_heartbeat_counts_with_characters_that_are_no_unicode(body: bytes, message: str) -> None:
+    (event,) = decode(Message(body=body, type="agent.heartbeat"), "agent.ada.heartbeat")
+    assert isinstance(event.data, AgentHeartbeat)
+    assert [one.message for one in event.data.running] == [message]
+    assert [one.field for one in event.left_out] == ["text"]
+
+
+@pytest.mark.parametrize("status", ["DRAINING", " draining ", "Draining"])
+def test_a_status_is_read_in_any_letter_case(status: str) -> None:
+    event = beaten(status=status)
+    assert isinstance(event.data, AgentHeartbeat)
+    assert event.data.status == "draining"
+    changed = about_ada("agent.status-changed", status=status)
+    assert isinstance(changed, AgentStatusChanged)
+    assert changed.status == "draining"
+
+
 def test_a_heartbeat_needs_no_id_and_no_time() -> None:
     headers = {"cloudEvents_type": "agent.heartbeat"}
     message = Message(body=b'{"agent_id": "ada"}', headers=headers)
@@ -139,7 +201,9 @@ def test_a_heartbeat_needs_no_id_and_no_time() -> None:
     assert not event.dated
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"agent_id": null}', b'{"agent_id": 7}', b"[]", b"beat"])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"agent_id": null}', b'{"agent_id": 7.5}', b"[]", b"beat"]
+)
 def test_a_heartbeat_of_nobody_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedMessage, match=r"agent\.heartbeat: "):
         decode(Message(body=body, type="agent.heartbeat"), "agent.ada.heartbeat")
@@ -162,6 +226,10 @@ MILLISECONDS = int(NOW.timestamp() * 1000)
         MILLISECONDS,
         MILLISECONDS // 1000,
         MILLISECONDS / 1000,
+        str(MILLISECONDS),
+        str(MILLISECONDS // 1000),
+        f"{MILLISECONDS // 1000}.0",
+        Decimal(MILLISECONDS),
         NOW,
         NOW.replace(tzinfo=None),
     ],
@@ -195,7 +263,10 @@ def test_what_is_no_time_counts_as_missing_and_loses_no_outcome(value: Any) -> N
     assert datetime.now(UTC) - event.time < timedelta(minutes=5)
 
 
-@pytest.mark.parametrize(("value", "read"), [(7, "7"), (b"seven", "seven"), ("7", "7")])
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(7, "7"), (b"seven", "seven"), ("7", "7"), (7.0, "7"), (Decimal("7.0"), "7")],
+)
 def test_an_id_that_is_a_number_or_a_byte_array_is_its_text(value: Any, read: str) -> None:
     headers = {"cloudEvents_type": b"task.started", "cloudEvents_id": value}
     message = Message(body=b'{"task_id": "t", "agent_id": "ada"}', headers=headers)
@@ -250,6 +321,54 @@ def test_what_is_only_shown_loses_no_outcome() -> None:
     assert back.republished == 0
 
 
+def test_the_lines_of_an_error_are_its_traceback_and_no_other_shape_of_it_loses_the_outcome() -> (
+    None
+):
+    lines = said("task.failed", error={"message": "boom", "traceback": ["a.rb:1", "a.rb:2"]})
+    assert isinstance(lines, TaskFailed)
+    assert lines.error.traceback == "a.rb:1\na.rb:2"
+    frames = said("task.failed", error={"message": "boom", "traceback": [{"line": 1}]})
+    assert isinstance(frames, TaskFailed)
+    assert (frames.error.message, frames.error.traceback) == ("boom", None)
+
+
+@pytest.mark.parametrize("error", [404, True, ["boom"]])
+def test_an_error_of_another_shape_is_refused_with_the_shapes_that_it_may_have(error: Any) -> None:
+    with pytest.raises(MalformedMessage, match="give a text, or an object with `type` and `mess"):
+        said("task.failed", error=error)
+
+
+@pytest.mark.parametrize(("task_type", "read"), [(7, "7"), ([], None), ({"a": 1}, None)])
+def test_a_task_is_given_back_whatever_its_producer_wrote_as_its_type(
+    task_type: Any, read: str | None
+) -> None:
+    back = said("task.declined", task_type=task_type)
+    assert isinstance(back, TaskDeclined)
+    assert back.task_type == read
+
+
+def test_a_whole_number_is_its_digits_where_a_text_is_meant() -> None:
+    done = said("task.completed", task_id=7, result=7, agent_id="ada")
+    assert isinstance(done, TaskCompleted)
+    assert (done.task_id, done.result) == ("7", 7)
+    gone = about_ada("agent.stopped", instance=4711)
+    assert isinstance(gone, AgentStopped)
+    assert gone.instance == "4711"
+    event = beaten(instance=4711, running=[{"task_id": 7}], held=[])
+    assert isinstance(event.data, AgentHeartbeat)
+    assert event.data.instance == "4711"
+    assert [one.task_id for one in event.data.running] == ["7"]
+    assert event.left_out == ()
+
+
+def test_a_declared_status_counts_without_metrics_that_are_no_numbers() -> None:
+    changed = about_ada(
+        "agent.status-changed", status="busy", load_metrics={"host": "a1", "cpu": 1}
+    )
+    assert isinstance(changed, AgentStatusChanged)
+    assert (changed.status, changed.load_metrics) == ("busy", {"cpu": 1.0})
+
+
 # --- registrations ----------------------------------------------------------------------------
 
 
@@ -259,6 +378,26 @@ def test_a_registration_may_have_null_or_an_empty_array_for_what_is_empty(empty:
     given = {"agent_id": "ada", "agent_type": "worker", "version": None, **fields}
     expected = RegisterRequest(agent_id="ada", agent_type="worker")
     assert read_model(RegisterRequest, json.dumps(given).encode()) == expected
+
+
+def test_a_list_may_be_an_object_whose_keys_are_numbers() -> None:
+    """PHP makes one of an array from which an entry was taken."""
+    given = {
+        "agent_id": "ada",
+        "agent_type": "worker",
+        "capabilities": {"10": "c", "0": "a", "2": "b"},
+    }
+    read = read_model(RegisterRequest, json.dumps(given).encode())
+    assert read.capabilities == ["a", "b", "c"]
+    given["capabilities"] = {"first": "a"}
+    with pytest.raises(ValidationError, match="capabilities"):
+        read_model(RegisterRequest, json.dumps(given).encode())
+
+
+def test_a_registration_may_have_numbers_for_texts_and_a_byte_order_mark() -> None:
+    given = {"agent_id": "ada", "agent_type": "worker", "version": 2, "endpoints": {"port": 80}}
+    read = read_model(RegisterRequest, b"\xef\xbb\xbf" + json.dumps(given).encode())
+    assert (read.version, read.endpoints) == ("2", {"port": "80"})
 
 
 # --- where the attributes stand ---------------------------------------------------------------
@@ -301,6 +440,27 @@ def test_an_event_may_be_structured_or_in_a_batch_with_any_parameters(
     message = Message(body=json.dumps(body).encode(), content_type=content_type)
     (event,) = decode(message, "task.ada.started")
     assert event.data == TaskStarted(task_id="t", agent_id="ada")
+    assert (event.id, event.time) == ("1", NOW)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/cloudevents-batch+json; charset=utf-8", BATCH]
+)
+def test_the_content_type_may_stand_among_the_headers(content_type: str) -> None:
+    """The JavaScript SDK hands out its messages so."""
+    body = json.dumps([ITEM]).encode()
+    message = Message(body=body, content_type=None, headers={"content-type": content_type})
+    (event,) = decode(message, "task.ada.started")
+    assert (event.id, event.time) == ("1", NOW)
+
+
+def test_an_empty_header_says_nothing() -> None:
+    headers = {"cloudEvents_type": "", "cloudEvents_id": "", "cloudEvents_time": ""}
+    body = b'{"task_id": "t", "agent_id": "ada"}'
+    message = Message(
+        body=body, headers=headers, type="task.started", message_id="1", timestamp=NOW
+    )
+    (event,) = decode(message, "task.ada.started")
     assert (event.id, event.time) == ("1", NOW)
 
 

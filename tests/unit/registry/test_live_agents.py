@@ -546,6 +546,15 @@ def test_what_of_a_heartbeat_cannot_be_read_is_told_by_the_api_and_once_in_the_l
     assert fleet.view(fleet.the("ada")).metadata == {"weight": 2}
 
 
+def test_a_heartbeat_with_a_word_that_is_no_status_counts_and_is_told() -> None:
+    fleet = fleet_after(registered())
+    fleet.apply(replace(beat(), data=beat().data.model_copy(update={"status": "on holiday"})))
+    view = fleet.view(fleet.the("ada"))
+    assert view.status == "active"
+    (problem,) = view.metadata["problems"]
+    assert problem.startswith("heartbeats: status: 'on holiday' is not one of: active, busy, ")
+
+
 def test_heartbeats_without_a_number_all_count() -> None:
     fleet = fleet_after(registered(instance="i"))
     for _ in range(3):
