@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the agents of other languages in this folder need, for the tests: Node.js with amqplib, Ruby
-# with Bunny, PHP with php-amqplib, Go with amqp091-go. What cannot be had is skipped by the tests, but not
-# in CI.
+# Installs what the programs of other languages in this folder need, for the tests: Node.js with what
+# package.json names, Ruby with Bunny, PHP with php-amqplib, Go with amqp091-go. What cannot be had is skipped
+# by the tests, but not in CI.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,7 +46,7 @@ if [ -n "$missing" ]; then
         golang-github-rabbitmq-amqp091-go-dev $node
 fi
 
-if [ ! -e "$here/node_modules/amqplib/package.json" ]; then
+if ! npm --prefix "$here" ls --silent >/dev/null 2>&1; then
     npm --prefix "$here" install --silent --no-audit --no-fund --no-package-lock ||
         without "'npm install' failed, see above."
 fi
