@@ -1,11 +1,12 @@
-"""Agents that were written with clients of other languages, against the real system: each is registered,
-is given a task, does it, and its heartbeats are read whole.
+"""Agents that were written with clients of other languages and protocols, against the real system: each is
+registered, is given a task, does it, and its heartbeats are read whole.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ import pytest
 
 from tests.docs.blocks import ROOT, blocks
 from tests.e2e.processes import client, get, ready, service, spawned
-from tests.support.broker import Broker
-from tests.support.sources import must_have_a_broker
+from tests.support.broker import Broker, LocalNode
+from tests.support.ports import free_port
+from tests.support.sources import BrokerSource, must_have_a_broker
 from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
@@ -61,15 +63,37 @@ CLIENTS = {
 }
 
 
+AMQP_1_0 = Client(
+    command=("node", str(HERE / "agent_amqp1.js")), proof=("node", "-e", 'require("rhea")')
+)
+STOMP = Client(
+    command=(sys.executable, str(HERE / "agent_stomp.py")),
+    proof=(sys.executable, "-c", "import stomp"),
+)
+
+
+def must_be_here(client: Client, name: str) -> None:
+    if not client.is_here:
+        missing = f"no client for {name}: run tests/clients/install.sh"
+        pytest.fail(missing) if must_have_a_broker() else pytest.skip(missing)
+
+
+async def beats(http: httpx.AsyncClient, agent_id: str) -> bool:
+    """What came before the beat is heard by then, too: its types are known."""
+    answer = await http.get(f"/agents/{agent_id}")
+    if answer.status_code != 200:
+        return False
+    agent = answer.json()["agent"]
+    return bool(agent["last_heartbeat"] != agent["registration_time"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("language", CLIENTS)
 async def test_an_agent_in_another_language_does_a_task(
     broker: Broker, tmp_path: Path, language: str
 ) -> None:
     agent = CLIENTS[language]
-    if not agent.is_here:
-        missing = f"no client for {language}: run tests/clients/install.sh"
-        pytest.fail(missing) if must_have_a_broker() else pytest.skip(missing)
+    must_be_here(agent, language)
     environment = {
         "COORDINATOR_AMQP_URL": broker.url,
         "GOCACHE": os.environ.get("GOCACHE", str(Path.home() / ".cache/go-build")),
@@ -85,12 +109,7 @@ async def test_an_agent_in_another_language_does_a_task(
 
             async def heard() -> bool:
                 assert not process.ended, process.printed
-                answer = await http.get(f"/agents/{language}-agent")
-                if answer.status_code != 200:
-                    return False
-                agent = answer.json()["agent"]
-                # What came before the beat is heard by then, too: its types are known.
-                return bool(agent["last_heartbeat"] != agent["registration_time"])
+                return await beats(http, f"{language}-agent")
 
             await eventually(heard, timeout=120)
             task_id = await submit(http, f"reverse-{language}")
@@ -107,8 +126,81 @@ async def test_an_agent_in_another_language_does_a_task(
             assert (await get(http, "/parked"))["total"] == 0
 
 
-async def submit(http: httpx.AsyncClient, task_type: str) -> str:
-    data = {"task_type": task_type, "text": "stressed"}
+async def test_an_agent_over_amqp_1_0_does_a_task_fails_one_and_leaves(
+    broker: Broker, tmp_path: Path
+) -> None:
+    if broker.major < (4, 0):
+        pytest.skip("RabbitMQ speaks AMQP 1.0 by itself from 4.0 on")
+    must_be_here(AMQP_1_0, "AMQP 1.0")
+    await does_fails_and_leaves(
+        "amqp1", AMQP_1_0, {"COORDINATOR_AMQP_URL": broker.url}, broker.url, tmp_path
+    )
+
+
+@pytest.mark.slow
+async def test_an_agent_over_stomp_does_a_task_fails_one_and_leaves(
+    broker_source: BrokerSource, tmp_path: Path
+) -> None:
+    if broker_source.server is None:
+        pytest.skip("the plugin for STOMP is enabled on a node of this machine")
+    must_be_here(STOMP, "STOMP")
+    port = free_port()
+    node = LocalNode(
+        tmp_path / "node",
+        settings={"stomp.listeners.tcp.1": f"127.0.0.1:{port}"},
+        plugins=["rabbitmq_stomp"],
+        server=broker_source.server,
+        standard_ports=False,
+    )
+    async with node:
+        login = f"{node.username}:{node.password}"
+        environment = {"COORDINATOR_STOMP_URL": f"stomp://{login}@127.0.0.1:{port}"}
+        await does_fails_and_leaves("stomp", STOMP, environment, node.amqp_url, tmp_path)
+
+
+async def does_fails_and_leaves(
+    name: str, agent: Client, environment: Mapping[str, str], broker_url: str, folder: Path
+) -> None:
+    """The whole life of an agent, of which nothing is parked or left out."""
+    async with (
+        service(broker_url, folder / "data") as (_, url),
+        client(url) as http,
+        spawned(*agent.command, output=folder / "agent.out", environment=environment) as process,
+    ):
+        await ready(http)
+
+        async def heard() -> bool:
+            assert not process.ended, process.printed
+            return await beats(http, f"{name}-agent")
+
+        await eventually(heard, timeout=120)
+        done = await submit(http, f"reverse-{name}")
+        failing = await submit(http, f"reverse-{name}", text=None)
+        for task_id, state in ((done, "completed"), (failing, "dead")):
+
+            async def ended(task_id: str = task_id, state: str = state) -> bool:
+                assert not process.ended, process.printed
+                return bool((await get(http, f"/tasks/{task_id}"))["task"]["state"] == state)
+
+            await eventually(ended, timeout=60)
+        task = (await get(http, f"/tasks/{done}"))["task"]
+        assert task["result"] == {"reversed": "desserts"}
+        assert (await get(http, f"/tasks/{failing}"))["task"]["error"]["type"] == "Incomplete"
+        view = (await get(http, f"/agents/{name}-agent"))["agent"]
+        assert (view["status"], view["metadata"]) == ("active", {})
+        process.signal(signal.SIGTERM)
+        assert await process.wait() == 0, process.printed
+
+        async def gone() -> bool:
+            view = (await get(http, f"/agents/{name}-agent"))["agent"]
+            return bool(view["status"] == "inactive")
+
+        await eventually(gone)
+        assert (await get(http, "/parked"))["total"] == 0
+
+
+async def submit(http: httpx.AsyncClient, task_type: str, *, text: str | None = "stressed") -> str:
+    data = {"task_type": task_type, "text": text}
     answer = await http.post("/tasks/submit", json={"task_data": data, "priority": "high"})
     answer.raise_for_status()
     task_id: str = answer.json()["task_id"]

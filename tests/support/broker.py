@@ -6,7 +6,7 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from coordinator.broker.node_server import MOUNT_POINT, ServerBinaries
 from .management import ManagementApi
 from .sources import BrokerSource
 
-__all__ = ["Broker", "Node", "OwnBroker", "own_node"]
+__all__ = ["Broker", "LocalNode", "Node", "OwnBroker", "own_node"]
 
 
 class Node(Protocol):
@@ -139,26 +139,38 @@ class OwnBroker(Broker):
 
 
 class ConfiguredFiles(NodeFiles):
-    """With lines of the test's own at the end of rabbitmq.conf."""
+    """With lines of the test's own at the end of rabbitmq.conf, and more plugins."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, object], plugins: Sequence[str] = ()
+    ) -> None:
         super().__init__(folder)
         self._settings = settings
+        self._plugins = plugins
 
     def write(self, identity: Identity, ports: Ports, *, listen_on: str) -> None:
         super().write(identity, ports, listen_on=listen_on)
         with (self.folder / "rabbitmq.conf").open("a") as file:
             file.writelines(f"{name} = {value}\n" for name, value in self._settings.items())
+        enabled = ",".join(("rabbitmq_management", *self._plugins))
+        (self.folder / "enabled_plugins").write_text(f"[{enabled}].\n")
 
 
 class LocalNode(EmbeddedNode):
-    """A private node that a test may treat badly. ``settings`` are for rabbitmq.conf."""
+    """A private node that a test may treat badly. ``settings`` are for rabbitmq.conf; ``plugins`` are
+    enabled beside the management API.
+    """
 
     def __init__(
-        self, data_dir: Path, *, settings: Mapping[str, object] | None = None, **options: Any
+        self,
+        data_dir: Path,
+        *,
+        settings: Mapping[str, object] | None = None,
+        plugins: Sequence[str] = (),
+        **options: Any,
     ) -> None:
         super().__init__(data_dir, **options)
-        self._files = ConfiguredFiles(data_dir, settings or {})
+        self._files = ConfiguredFiles(data_dir, settings or {}, plugins)
 
     async def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
