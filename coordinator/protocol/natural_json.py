@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 from .cloudevents import instant
 
@@ -34,6 +34,9 @@ MOST_ERRORS = 1000
 """In one round, that are looked at one by one: of what has more, whole fields are left out."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_AMQP_1_0 = b"\x00S"
+"""How a body begins that was sent over AMQP 1.0 and not as a data section: RabbitMQ leaves it encoded."""
 
 _OBJECTS = frozenset({"dict_type", "model_type", "model_attributes_type", "mapping_type"})
 _LISTS = frozenset({"list_type"})
@@ -90,8 +93,17 @@ def _nothing(_: str) -> bool:
 
 def _validated(model: type[M], source: Any) -> M:
     if isinstance(source, bytes):
+        if source.startswith(_AMQP_1_0):
+            raise _not_data(model)
         return model.model_validate_json(source.removeprefix(BYTE_ORDER_MARK))
     return model.model_validate(source)
+
+
+def _not_data(model: type[BaseModel]) -> ValidationError:
+    why = PydanticCustomError(
+        "amqp_value", "the body is a value of AMQP 1.0: send the JSON as a data section"
+    )
+    return ValidationError.from_exception_data(model.__name__, [{"type": why, "input": None}])
 
 
 def _parsed(source: Any, refused: ValidationError) -> Any:

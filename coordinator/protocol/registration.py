@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -25,6 +26,7 @@ __all__ = [
     "control_queue",
     "is_control_queue",
     "reply_allowed",
+    "reply_queue",
     "sources_hash",
 ]
 
@@ -108,6 +110,18 @@ def is_control_queue(name: str | None) -> bool:
 
 
 _CONTROL_QUEUE = re.compile(r"agent\.[^.]+\.control\..+")
+
+
+def reply_queue(reply_to: str | None) -> str | None:
+    """The queue that a request names, by its name or by its address of AMQP 1.0: RabbitMQ 4.3
+    makes the name of it, and 4.0 does not.
+    """
+    if reply_to is None or not reply_to.startswith(_ADDRESS):
+        return reply_to
+    return unquote(reply_to.removeprefix(_ADDRESS))
+
+
+_ADDRESS = "/queues/"
 
 
 def reply_allowed(agent_id: str, reply_to: str | None) -> bool:

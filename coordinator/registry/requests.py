@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
@@ -25,6 +25,7 @@ from coordinator.protocol.registration import (
     SourceOffer,
     is_control_queue,
     reply_allowed,
+    reply_queue,
 )
 from coordinator.protocol.task import describe
 from coordinator.protocol.topology import REQUESTS
@@ -87,7 +88,7 @@ class Requests:
 
     async def _answer(self, delivery: Delivery) -> None:
         """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
-        message = delivery.message
+        message = replace(delivery.message, reply_to=reply_queue(delivery.message.reply_to))
         try:
             sender = read_model(_Sender, message.body).agent_id
         except ValidationError as exc:

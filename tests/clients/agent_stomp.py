@@ -89,39 +89,46 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
     # --- what it is told ------------------------------------------------------------------------
 
     def on_error(self, frame: Any) -> None:
-        print("the broker refuses:", frame.headers, frame.body, flush=True)
+        """The broker has ended the connection."""
+        print(frame.headers.get("message"), frame.body, flush=True)
+        os._exit(1)
 
     def on_receipt(self, frame: Any) -> None:
         self.receipts.pop(frame.headers["receipt-id"]).set()
 
     def on_message(self, frame: Any) -> None:
         body = json.loads(frame.body) if frame.body else {}
-        if frame.headers["subscription"] in self.queues:
-            rank = self.queues[frame.headers["subscription"]]
+        rank = self.queues.get(frame.headers["subscription"])
+        if rank is None:
+            self.follow(frame.headers.get("type"), body)
+        else:
             fence = {key: body[key] for key in ("task_id", "generation", "attempt")}
             self.in_hand[body["task_id"]] = fence
             self.arrived.put((rank, time.monotonic_ns(), body, frame.headers["ack"]))
-            return
-        match frame.headers.get("type"):
+
+    def follow(self, command: str | None, body: dict[str, Any]) -> None:
+        match command:
             case "register" if body.get("error"):
                 print(body["error"], flush=True)
                 os._exit(1)
             case "register":
-                for one in body["sources"]:
-                    self.serve(one["queue"], one["priority"])
+                self.serve_all(body["sources"])
                 self.heartbeat_seconds = body["heartbeat_seconds"]
                 self.registered.set()
             case "serve-sources":
                 for queue in set(self.queues) - {one["queue"] for one in body["sources"]}:
                     self.leave(queue)
-                for one in body["sources"]:
-                    self.serve(one["queue"], one["priority"])
+                self.serve_all(body["sources"])
             case "serve-source" if body["requirements"].get("task_type") == "reverse-stomp":
                 self.serve(f"tasks.{body['lane']}.{body['priority']}", body["priority"])
             case "leave-source":
                 self.leave(f"tasks.{body['lane']}.{body['priority']}")
             case "register-again":
                 self.register()
+
+    def serve_all(self, sources: list[dict[str, Any]]) -> None:
+        for one in sources:
+            self.serve(one["queue"], one["priority"])
 
     def serve(self, queue: str, priority: str) -> None:
         """STOMP has no way to ask for one message: each queue hands over one, and no more until it is

@@ -1,4 +1,4 @@
-"""CloudEvents' own SDK for JavaScript reads every event of the project, and tells a task's life that counts."""
+"""CloudEvents' own SDK for JavaScript reads every event, and tells a whole task in each of its forms."""
 
 from __future__ import annotations
 

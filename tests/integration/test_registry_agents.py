@@ -152,9 +152,18 @@ async def test_an_agent_registers_over_the_broker_and_is_told_its_queues(
         (b'{"agent_id": "ada"}', "sing", "no request is called 'sing'"),
         (b"agent_id=ada&agent_type=worker", REGISTER, "Invalid JSON"),
         (b'{"agent_type": "worker"}', REGISTER, "agent_id: Field required"),
-        (b'{"agent_id": 7, "agent_type": "worker"}', REGISTER, "agent_id: Input should be"),
+        (b"\x00Sw\xa1\x02{}", REGISTER, "send the JSON as a data section"),
+        (b'{"agent_id": 7.5, "agent_type": "worker"}', REGISTER, "agent_id: Input should be"),
     ],
-    ids=["unknown type", "missing field", "unknown request", "no JSON", "nobody", "a number"],
+    ids=[
+        "unknown type",
+        "missing field",
+        "unknown request",
+        "no JSON",
+        "nobody",
+        "AMQP 1.0",
+        "a number",
+    ],
 )
 async def test_a_request_that_is_wrong_is_answered_with_why(
     side: RegisteringSide, body: bytes, kind: str, error: str
@@ -180,6 +189,18 @@ async def test_nobody_is_answered_on_the_queue_of_another(
     assert (await caller.register()).error is None  # the queue goes on
     assert await victim.channel.get(victim.queue) is None
     assert await broker.depth(REQUESTS) == 0
+
+
+async def test_an_agent_is_answered_at_the_address_that_its_queue_has_in_amqp_1_0(
+    side: RegisteringSide,
+) -> None:
+    caller, victim = await Caller.opened(side), await Caller.opened(side, "bob")
+    request = b'{"agent_id": "ada", "agent_type": "worker"}'
+    await caller.ask(request, reply_to=f"/queues/{caller.queue.replace('.', '%2E')}")
+    assert (await caller.reply()).error is None
+    await caller.ask(request, reply_to=f"/queues/{victim.queue}")
+    await eventually(lambda: side.requests.refused == 1)
+    assert await victim.channel.get(victim.queue) is None
 
 
 async def test_null_and_empty_arrays_in_a_registration_are_what_was_not_given(

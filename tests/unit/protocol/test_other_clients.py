@@ -400,6 +400,21 @@ def test_a_registration_may_have_numbers_for_texts_and_a_byte_order_mark() -> No
     assert (read.version, read.endpoints) == ("2", {"port": "80"})
 
 
+AMQP_VALUE = b"\x00Sw\xa1\x1c" + b'{"agent_id":"ada","x":null}'
+"""As clients of AMQP 1.0 send a text; RabbitMQ sets the property `type` of such a message."""
+
+
+def test_a_body_that_is_a_value_of_amqp_1_0_is_refused_with_what_to_do() -> None:
+    headers = {**HEAD, "cloudEvents_type": "agent.heartbeat"}
+    for key in ("agent.heartbeat", "agent.stopped"):
+        headers["cloudEvents_type"] = key
+        message = Message(body=AMQP_VALUE, headers=headers, type="amqp-1.0")
+        with pytest.raises(MalformedMessage, match="send the JSON as a data section"):
+            decode(message, key.replace(".", ".ada."))
+    with pytest.raises(ValidationError, match="send the JSON as a data section"):
+        read_model(RegisterRequest, AMQP_VALUE)
+
+
 # --- where the attributes stand ---------------------------------------------------------------
 
 
