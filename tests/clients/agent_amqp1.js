@@ -27,6 +27,7 @@ const connection = rhea.connect({
 });
 for (const part of ["connection", "session", "sender", "receiver"])
   connection.on(`${part}_error`, (context) => { throw new Error(context[part].error.description); });
+connection.on("disconnected", () => process.exit(1));
 
 // One link takes messages to all addresses: each names its own. Resolves when the broker has accepted the
 // message, which is its confirm.
@@ -106,13 +107,12 @@ function leave(queue) {
 // One message, or none where the queue is empty: the broker says so by using up the credit.
 function get({ link }) {
   return new Promise((done) => {
+    const events = ["message", "receiver_drained", "receiver_close"];
     const settle = (context) => {
-      link.removeListener("message", settle);
-      link.removeListener("receiver_drained", settle);
+      for (const event of events) link.removeListener(event, settle);
       done(context.message ? context : undefined);
     };
-    link.on("message", settle);
-    link.on("receiver_drained", settle);
+    for (const event of events) link.on(event, settle);
     link.add_credit(1);
     link.drain_credit();
   });

@@ -98,13 +98,14 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
 
     def on_message(self, frame: Any) -> None:
         body = json.loads(frame.body) if frame.body else {}
-        rank = self.queues.get(frame.headers["subscription"])
-        if rank is None:
+        if frame.headers["subscription"].startswith("control "):
             self.follow(frame.headers.get("type"), body)
-        else:
-            fence = {key: body[key] for key in ("task_id", "generation", "attempt")}
-            self.in_hand[body["task_id"]] = fence
-            self.arrived.put((rank, time.monotonic_ns(), body, frame.headers["ack"]))
+            return
+        # One more may come from a queue that was left.
+        rank = self.queues.get(frame.headers["subscription"], len(RANKS))
+        fence = {key: body[key] for key in ("task_id", "generation", "attempt")}
+        self.in_hand[body["task_id"]] = fence
+        self.arrived.put((rank, time.monotonic_ns(), body, frame.headers["ack"]))
 
     def follow(self, command: str | None, body: dict[str, Any]) -> None:
         match command:
