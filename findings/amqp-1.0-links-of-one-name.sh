@@ -6,8 +6,8 @@
 # A link of AMQP 1.0 has a name that is its own in one direction between two containers: a sender and a receiver of one
 # session may share theirs. RabbitMQ 4 asks for that where a client declares queues: its management node takes a pair of
 # links of one name, and nothing else. rhea keeps the links of a session by name alone, so that the receiver takes the
-# sender's place before that was sent: no error, no event, and no queue. RabbitMQ then ends the session with "received
-# transfer on half open management link pair", or nothing comes at all.
+# sender's place before that was sent: no error and no event of it. RabbitMQ ends the session at the first request:
+# "received transfer on half open management link pair".
 #
 # What helps: open the second when `sender_open` has told of the first. From then on frames are sorted by handle.
 #
