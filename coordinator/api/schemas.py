@@ -55,7 +55,29 @@ Number = Annotated[float, NO_BOOLEAN]
 Finite = Annotated[FiniteFloat, NO_BOOLEAN]
 Whole = Annotated[int, NO_BOOLEAN]
 
-LoadMetrics = dict[str, Finite]
+
+def _object(value: Any) -> Any:
+    """PHP has `[]` for an empty object."""
+    return {} if value == [] else value
+
+
+def _list(value: Any) -> Any:
+    """Lua has `{}` for an empty list."""
+    return [] if value == {} else value
+
+
+def _without_nulls(values: Any) -> Any:
+    """Null is what was not given."""
+    if not isinstance(values, dict):
+        return _object(values)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+OBJECT, LIST = BeforeValidator(_object), BeforeValidator(_list)
+WITHOUT_NULLS = BeforeValidator(_without_nulls)
+"""What agents of other languages write over the broker (`protocol.natural_json`) is read here, too."""
+
+LoadMetrics = Annotated[dict[str, Finite], WITHOUT_NULLS]
 
 PriorityWord = Annotated[
     Any,
@@ -104,18 +126,22 @@ class RegisterAgent(BaseModel):
     agent_type: Word = Field(
         description=f"One of: {', '.join(AGENT_TYPES)}; operators can add more."
     )
-    capabilities: Names | None = Field(default=None, description="What it can do.")
-    services: Names | None = Field(default=None, description="What it offers.")
-    task_types: list[Word] | None = Field(
+    capabilities: Annotated[Names | None, LIST] = Field(default=None, description="What it can do.")
+    services: Annotated[Names | None, LIST] = Field(default=None, description="What it offers.")
+    task_types: Annotated[list[Word] | None, LIST] = Field(
         default=None,
         description="The values of `task_data.task_type` that it has handlers for, with `any` for a"
         " handler of tasks without a type or of a type that nobody announced. Without it the agent is"
         " offered tasks of all types.",
     )
-    endpoints: dict[str, str] | None = Field(default=None, description="Name of service to URL.")
-    metadata: dict[str, Any] | None = Field(default=None, description="Anything more about it.")
+    endpoints: Annotated[dict[str, str] | None, WITHOUT_NULLS] = Field(
+        default=None, description="Name of service to URL."
+    )
+    metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
+        default=None, description="Anything more about it."
+    )
     version: Word | None = Field(default=None, description="The agent's own version.")
-    tags: Names | None = Field(default=None, description="Words to find it by.")
+    tags: Annotated[Names | None, LIST] = Field(default=None, description="Words to find it by.")
     slots: Annotated[int, Field(ge=1), NO_BOOLEAN] | None = Field(
         default=None, description="How many tasks it does at once."
     )
@@ -166,9 +192,13 @@ class TaskRequirements(BaseModel):
 
     model_config = _example(capabilities=["analysis"], agent_type="worker")
 
-    capabilities: Names | None = Field(default=None, description="All of them are needed.")
+    capabilities: Annotated[Names | None, LIST] = Field(
+        default=None, description="All of them are needed."
+    )
     agent_type: Word | None = None
-    services: Names | None = Field(default=None, description="All of them are needed.")
+    services: Annotated[Names | None, LIST] = Field(
+        default=None, description="All of them are needed."
+    )
     agent_id: Word | None = Field(default=None, description="This agent and no other.")
 
 

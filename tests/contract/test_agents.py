@@ -59,6 +59,40 @@ async def test_a_registered_agent_can_be_looked_up_at_once_with_all_that_it_said
     assert instant(agent["last_heartbeat"]) >= instant(registered["registered_at"])
 
 
+@pytest.mark.parametrize(
+    ("given", "field", "kept"),
+    [
+        ({"metadata": []}, "metadata", {}),
+        ({"endpoints": []}, "endpoints", {}),
+        ({"endpoints": {"http": None}}, "endpoints", {}),
+        ({"capabilities": {}}, "capabilities", []),
+        ({"services": {}}, "services", []),
+        ({"tags": {}}, "tags", []),
+        ({"task_types": {}}, "task_types", None),
+    ],
+    ids=str,
+)
+async def test_what_is_empty_is_empty_as_each_language_writes_it(
+    http: httpx.AsyncClient, given: dict[str, Any], field: str, kept: Any
+) -> None:
+    await register(http, **given)
+    agent = (await http.get("/agents/hermes-agent")).json()["agent"]
+    assert agent.get(field) == kept
+
+
+@pytest.mark.parametrize("metrics", [[], {"gpu": None}, None], ids=str)
+async def test_an_agent_that_measured_nothing_is_heard_however_it_says_so(
+    http: httpx.AsyncClient, metrics: Any
+) -> None:
+    await register(http)
+    for method, path in (("POST", "heartbeat"), ("PUT", "status")):
+        body = {"status": "active", "load_metrics": metrics}
+        answer = await http.request(method, f"/agents/hermes-agent/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+    agent = (await http.get("/agents/hermes-agent")).json()["agent"]
+    assert agent["load_metrics"] == {}
+
+
 async def test_registering_again_replaces_what_was_said(http: httpx.AsyncClient) -> None:
     await register(http)
     await register(http, capabilities=["gpu"], version="2.0", tags=["blue"])
