@@ -44,6 +44,7 @@ from coordinator.recovery.redriving import Redriver
 from coordinator.recovery.retirement import Retirement
 from coordinator.recovery.rounds import Rounds
 from coordinator.recovery.ticks import Ticks
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.registry.browsing import Browsing
 from coordinator.registry.catching_up import CatchingUp
@@ -309,9 +310,10 @@ class _Graph:
         )
         self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
         outbox_rows = OutboxRows(ledger, now=clock.now)
+        self._too_large = TooLargeTasks(publisher=publisher, note=self.registry.note)
         self._outbox = OutboxLoop(
             rows=outbox_rows,
-            publisher=publisher,
+            puts=self._too_large,
             ensure=self.opener.ensure,
             secret=secret,
             types=types,
@@ -416,6 +418,7 @@ class _Graph:
             waiting=UntypedTasks(ledger),
             ensure=self.opener.ensure,
             publisher=publisher,
+            too_large=self._too_large,
             catch_up=catching_up.ledger,
         )
         lost_attempts = LostAttempts(
@@ -429,7 +432,9 @@ class _Graph:
             time_limit=settings.default_timeout,
         )
         self._rounds = Rounds(reconciler, lost_attempts)
-        self._unrouted = Unrouted(reopen=self.opener.ensure, publisher=publisher)
+        self._unrouted = Unrouted(
+            reopen=self.opener.ensure, publisher=publisher, too_large=self._too_large
+        )
         self._schedules = Schedules(ledger, now=clock.now)
         self._ticks = Ticks(
             schedules=self._schedules,
@@ -445,7 +450,7 @@ class _Graph:
         puts = PutsAgain(
             messages=overtaken.messages,
             ensure=self.opener.ensure,
-            publisher=self._publisher,
+            puts=self._too_large,
             secret=secret,
             types=types,
         )

@@ -93,13 +93,22 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
     return Answer(
         {
             "status": "success",
-            "message": f"{count} of {done.matched} dead tasks {verb}",
+            "message": f"{count} of {done.matched} dead tasks {verb}{_left(done.too_large)}",
             "dry_run": dry_run,
             "matched": done.matched,
             "redriven": done.redriven,
             "last_due_at": None if done.last_due is None else iso(done.last_due),
             "timestamp": timestamp(),
         }
+    )
+
+
+def _left(too_large: int) -> str:
+    if not too_large:
+        return ""
+    are = "1 is" if too_large == 1 else f"{too_large} are"
+    return (
+        f"; {are} larger than the broker takes: raise max_message_size, or redrive with other data"
     )
 
 

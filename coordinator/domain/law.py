@@ -2,7 +2,7 @@
 
     scheduled ──▶ queued ──▶ running ──▶ completed
                    ▲  │       │ ├──▶ waiting ─▶ queued      an attempt failed or was lost
-                   │  │       │ └──▶ dead                   attempts spent, crash loop
+                   │  │       │ └──▶ dead                   attempts spent, crash loop, too large
                    └──┼───────┼────▶ cancelled              by request, or with its queue
                       └───────┴────▶ expired                its deadline passed before a start
 
@@ -33,6 +33,7 @@ from coordinator.protocol.events import (
     TaskProgressed,
     TaskStarted,
     TaskSubmitted,
+    TaskTooLarge,
 )
 from coordinator.protocol.task import Backoff, TaskMessage
 
@@ -43,6 +44,7 @@ __all__ = [
     "ATTEMPT_LOST",
     "CLEARED",
     "NO_HANDLER",
+    "TOO_LARGE",
     "CancelOnAgent",
     "Effect",
     "Folded",
@@ -101,6 +103,9 @@ _RETRY = RetryPolicy()
 _DECLINED = RetryPolicy(first=timedelta(seconds=1), longest=timedelta(minutes=5))
 """The pause before a task is offered again that an agent gave back, because it does not know its type."""
 
+TOO_LARGE = "MessageTooLarge"
+"""The type of the error of a task that the broker does not take any more, as a submission is told."""
+
 NO_HANDLER = "NoHandler"
 """The type of the error of a task that was given back so."""
 
@@ -130,7 +135,7 @@ def fold(task: Task | None, event: Event, rules: Rules = NO_RETRY_TIME) -> Folde
     if task is None:
         task = Task(task_id=data.task_id, generation=data.generation, attempt=data.attempt)
     elif data.generation > task.generation:
-        if isinstance(data, TaskStarted | TaskProgressed | TaskLost):
+        if isinstance(data, TaskStarted | TaskProgressed | TaskLost | TaskTooLarge):
             return Folded(task)  # no token vouches for it: it may not reopen anything
         task = _reopened(task, data)
     if isinstance(data, TaskSubmitted | TaskDeadLettered):
@@ -485,6 +490,15 @@ def _proved_start(task: Task, event: Event, data: TaskLost, rules: Rules) -> Tas
     return _started(task, replace(event, time=data.started_at), started, rules).task
 
 
+def _too_large(task: Task, event: Event, data: TaskTooLarge, _: Rules) -> Folded:
+    """No attempt was made. What an agent has in hand has found its way to the queue after all."""
+    overtaken = data.attempt < task.attempt or data.attempt <= task.failed
+    if task.ended or overtaken or task.state is State.RUNNING:
+        return Folded(task)
+    error = {"type": TOO_LARGE, "message": data.message, "retryable": False}
+    return _ended(task, event, State.DEAD, error=error)
+
+
 # --- ends -------------------------------------------------------------------------------------
 
 
@@ -616,4 +630,5 @@ _FOLDS: dict[type[TaskEvent], Callable[[Task, Event, Any, Rules], Folded]] = {
     TaskCancelled: _cancelled,
     TaskExpired: _expired,
     TaskLost: _lost,
+    TaskTooLarge: _too_large,
 }

@@ -49,6 +49,7 @@ __all__ = [
     "TaskProgressed",
     "TaskStarted",
     "TaskSubmitted",
+    "TaskTooLarge",
 ]
 
 _MODEL = ConfigDict(frozen=True, extra="ignore")
@@ -238,6 +239,20 @@ class TaskLost(TaskEvent):
     """`not-named`, where the agent was heard and did not name it, or `agent-gone`."""
     message: str
     """The same for people."""
+
+
+class TaskTooLarge(TaskEvent):
+    """A coordinator could not put the task on its queue, because the broker takes no message so large
+    any more; ends the task.
+    """
+
+    TYPE = "task.too-large"
+    size: int
+    """Bytes of the message."""
+    limit: int
+    """Bytes: RabbitMQ's `max_message_size`."""
+    message: str
+    """The same for people, with what to do."""
 
 
 class TaskDeadLettered(TaskEvent):
@@ -460,6 +475,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         TaskCancelled,
         TaskExpired,
         TaskLost,
+        TaskTooLarge,
         AgentRegistered,
         AgentHeartbeat,
         AgentStatusChanged,

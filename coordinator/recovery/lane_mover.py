@@ -31,6 +31,7 @@ from coordinator.errors import (
     ChannelLost,
     CoordinatorError,
     MalformedMessage,
+    MessageTooLarge,
     OperatorError,
     TooManyLanes,
     Unavailable,
@@ -41,6 +42,7 @@ from coordinator.protocol.task import TASK_TYPE, TaskMessage
 from coordinator.protocol.topology import MOVING, TASKS, WORK
 
 from .ports import Reopen
+from .too_large import TooLargeTasks
 
 __all__ = ["LaneMover"]
 
@@ -108,6 +110,7 @@ class LaneMover:
         waiting: FindsUntyped,
         ensure: Reopen,
         publisher: PublishesInOrder,
+        too_large: TooLargeTasks,
         catch_up: Callable[[], Awaitable[None]],
         follow_ups: Sequence[float] = FOLLOW_UPS,
         monotonic: Callable[[], float] = time.monotonic,
@@ -117,6 +120,7 @@ class LaneMover:
         self._waiting = waiting
         self._ensure = ensure
         self._publisher = publisher
+        self._too_large = too_large
         self._catch_up = catch_up
         self._follow_ups = tuple(follow_ups)
         self._monotonic = monotonic
@@ -221,9 +225,19 @@ class LaneMover:
         gone = [True] * len(batch)
         ended = await self._publisher.publish_all(sending)
         for place, error in zip(places, ended, strict=True):
-            gone[place] = error is None
+            gone[place] = error is None or await self._was_ended(found[place], error)
         passed.refused += gone.count(False)
         return gone
+
+    async def _was_ended(self, task: TaskMessage | None, refused: CoordinatorError) -> bool:
+        """Whether a task that was not sent will never be, and has its end in the log."""
+        if task is None or not isinstance(refused, MessageTooLarge):
+            return False
+        try:
+            await self._too_large.end(task, refused)
+        except Unavailable:
+            return False
+        return True
 
     def _again(self, delivery: Delivery) -> TaskMessage | None:
         """The message as it is sent again, to the lane of its type if that was announced; None where it

@@ -6,7 +6,8 @@ Every coordinator runs one; a claim keeps them apart, and is renewed while the b
 Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
 its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
 the same id, and the law takes each attempt once. What may have been published is left alone until the
-ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice.
+ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice. What
+the broker takes no more, because it is too large, is ended.
 
 After an outage everything that became due meanwhile is published a claim at a time, each confirmed
 before the next, so that submissions find room between.
@@ -33,9 +34,9 @@ from coordinator.errors import (
 )
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import TASKS
 
-from .ports import Publishes, Reopen
+from .ports import Reopen
+from .too_large import TooLargeTasks
 
 __all__ = ["OutboxLoop"]
 
@@ -75,6 +76,7 @@ class _Sent(Enum):
 
     CONFIRMED = auto()
     REFUSED = auto()  #: the broker does not have it
+    ENDED = auto()  #: it is too large, and its row goes when its end is folded
     UNKNOWN = auto()  #: nobody knows: it is published again after a while
 
 
@@ -87,7 +89,7 @@ class OutboxLoop:
         self,
         *,
         rows: Rows,
-        publisher: Publishes,
+        puts: TooLargeTasks,
         ensure: Reopen,
         secret: bytes,
         types: AnnouncedTypes,
@@ -96,7 +98,7 @@ class OutboxLoop:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._rows = rows
-        self._publisher = publisher
+        self._puts = puts
         self._ensure = ensure
         self._secret = secret
         self._types = types
@@ -168,7 +170,8 @@ class OutboxLoop:
         ended = list(zip(tasks, sent, strict=True))
         await self._rows.done([task for task, how in ended if how is _Sent.CONFIRMED])
         await self._rows.give_back([task for task, how in ended if how is _Sent.REFUSED])
-        await self._rows.put_off([task for task, how in ended if how is _Sent.UNKNOWN])
+        later = (_Sent.ENDED, _Sent.UNKNOWN)
+        await self._rows.put_off([task for task, how in ended if how in later])
         return all(how is _Sent.CONFIRMED for how in sent)
 
     async def _renew(self, tasks: Sequence[TaskMessage]) -> NoReturn:
@@ -180,10 +183,9 @@ class OutboxLoop:
     async def _publish(self, task: TaskMessage) -> _Sent:
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)
         task = self._types.route(task.model_copy(update={"task_token": token}))
-        message = task.to_message()
         try:
             await self._open_lane(task)
-            await self._publisher.publish(message, exchange=TASKS, key=task.source.key)
+            put = await self._puts.put_or_end(task)
         except (OutcomeUnknown, BrokerUnavailable) as exc:
             logger.info(
                 "an attempt is not published yet", extra={"task": task.task_id, "why": str(exc)}
@@ -193,7 +195,7 @@ class OutboxLoop:
             # One that cannot be published holds up no other; it is tried for as long as it takes.
             logger.exception("an attempt cannot be published", extra={"task": task.task_id})
             return _Sent.UNKNOWN
-        return _Sent.CONFIRMED
+        return _Sent.CONFIRMED if put else _Sent.ENDED
 
     async def _open_lane(self, task: TaskMessage) -> None:
         try:

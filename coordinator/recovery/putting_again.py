@@ -17,9 +17,9 @@ from coordinator.errors import CoordinatorError
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import TASKS
 
-from .ports import Publishes, Reopen
+from .ports import Reopen
+from .too_large import TooLargeTasks
 
 __all__ = ["CHUNK", "PutsAgain", "QueuedTask", "queue_of"]
 
@@ -51,18 +51,20 @@ class PutsAgain:
         *,
         messages: ReadMessages,
         ensure: Reopen,
-        publisher: Publishes,
+        puts: TooLargeTasks,
         secret: bytes,
         types: AnnouncedTypes,
     ) -> None:
         self._messages = messages
         self._ensure = ensure
-        self._publisher = publisher
+        self._puts = puts
         self._secret = secret
         self._types = types
 
     async def put(self, ones: Sequence[QueuedTask]) -> int:
-        """How many the broker has confirmed; a refusal is logged. Raises `LedgerUnavailable`."""
+        """How many the broker has confirmed; a refusal is logged, and what is too large is ended.
+        Raises `LedgerUnavailable`.
+        """
         return sum(
             [
                 await self._publish(ones[start : start + CHUNK])
@@ -80,18 +82,14 @@ class PutsAgain:
         for task in {one.source: one for one in again}.values():
             await self._ensure(task.source, task.wanted, again=True)
         ended = await asyncio.gather(
-            *(
-                self._publisher.publish(task.to_message(), exchange=TASKS, key=task.source.key)
-                for task in again
-            ),
-            return_exceptions=True,
+            *(self._puts.put_or_end(task) for task in again), return_exceptions=True
         )
         for failure in ended:
             if isinstance(failure, CoordinatorError):
                 logger.warning("a task is not on its queue again: %s", failure)
-            elif failure is not None:
+            elif isinstance(failure, BaseException):
                 raise failure
-        return ended.count(None)
+        return ended.count(True)
 
     def _again(self, one: QueuedTask, message: TaskMessage) -> TaskMessage:
         task = one.task

@@ -18,12 +18,13 @@ from typing import Any, Protocol
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
-from coordinator.errors import WrongState
+from coordinator.errors import MessageTooLarge, WrongState
 from coordinator.protocol.task import TaskMessage, scheduling_id
 from coordinator.protocol.token import task_token
 from coordinator.protocol.topology import LOG
 
 from .ports import Publishes, TakesTurns
+from .too_large import without_progress
 
 __all__ = ["REDRIVABLE", "Redriven", "RedrivenMany", "Redriver"]
 
@@ -58,6 +59,8 @@ class RedrivenMany:
     redriven: int
     last_due: datetime | None
     """When the last of them goes to its queue; None where none was redriven."""
+    too_large: int = 0
+    """Left, because the broker takes no message so large."""
 
 
 class FindsDead(Protocol):
@@ -110,7 +113,7 @@ class Redriver:
     ) -> Redriven:
         """Send one task round again, with other data where they are given.
 
-        Raises `TaskNotFound`, `WrongState` or `Unavailable`: repeating is safe.
+        Raises `TaskNotFound`, `WrongState`, `MessageTooLarge` or `Unavailable`: repeating is safe.
         """
         task, message = await self._turns.take(task_id, _decide)
         due = self._now() + delay
@@ -124,13 +127,14 @@ class Redriver:
         """Send the dead tasks that match round again, the first that died first.
 
         ``rate`` of them go to their queues in a second; None is all at once. Raises `Unavailable`:
-        those that were sent by then are, and a repetition goes on with the rest.
+        those that were sent by then are, and a repetition goes on with the rest. One that is too large
+        holds up no other.
         """
         matched = await self._dead.count(wanted)
         if dry_run:
             return RedrivenMany(matched=matched, redriven=0, last_due=None)
         spacing = timedelta() if rate is None else timedelta(seconds=1 / rate)
-        start, redriven, last, due = self._now(), 0, None, None
+        start, redriven, too_large, last, due = self._now(), 0, 0, None, None
         while redriven < limit:
             most = min(CHUNK, limit - redriven)
             last, found = await self._turns.take_dead(
@@ -139,15 +143,20 @@ class Redriver:
             if last is None:
                 break
             dues = [start + spacing * (redriven + number) for number in range(len(found))]
-            await self._publish_all(
+            sent = await self._publish_all(
                 [
                     self._again(task, message, due, None)
                     for (task, message), due in zip(found, dues, strict=True)
                 ]
             )
-            redriven, due = redriven + len(found), dues[-1] if dues else due
-        logger.info("redrove dead tasks", extra={"matched": matched, "redriven": redriven})
-        return RedrivenMany(matched=matched, redriven=redriven, last_due=due)
+            redriven += len(sent)
+            too_large += len(found) - len(sent)
+            due = sent[-1].not_before if sent else due
+        logger.info(
+            "redrove dead tasks",
+            extra={"matched": matched, "redriven": redriven, "too_large": too_large},
+        )
+        return RedrivenMany(matched=matched, redriven=redriven, last_due=due, too_large=too_large)
 
     def _again(
         self,
@@ -172,18 +181,29 @@ class Redriver:
             )
         )
 
-    async def _publish_all(self, tasks: Sequence[TaskMessage]) -> None:
+    async def _publish_all(self, tasks: Sequence[TaskMessage]) -> list[TaskMessage]:
+        """Those that the broker has; the others are too large."""
         ended = await asyncio.gather(
             *(self._publish(task) for task in tasks), return_exceptions=True
         )
         for failure in ended:
-            if failure is not None:
+            if failure is not None and not isinstance(failure, MessageTooLarge):
                 raise failure
+        return [task for task, failure in zip(tasks, ended, strict=True) if failure is None]
 
     async def _publish(self, task: TaskMessage) -> None:
         async with self._turns.sending(task.message_id):
-            await self._publisher.publish(task.to_message(), exchange="", key=LOG, mandatory=True)
+            try:
+                await self._send(task)
+            except MessageTooLarge:
+                lighter = without_progress(task)
+                if lighter is None:
+                    raise
+                await self._send(lighter)
         self._note(task)
+
+    async def _send(self, task: TaskMessage) -> None:
+        await self._publisher.publish(task.to_message(), exchange="", key=LOG, mandatory=True)
 
 
 def _next_message(task: Task) -> str:

@@ -18,14 +18,14 @@ from typing import Any, NoReturn
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
-from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage
+from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, MessageTooLarge
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
-from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TASK_TYPE, TaskMessage
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
 
 from .ports import Publishes, Reopen
+from .too_large import TooLargeTasks
 
 __all__ = ["PARKED_FROM", "Unrouted"]
 
@@ -46,12 +46,21 @@ class Unrouted:
     Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened
     queue, anything else in the log, where the projector parks what it cannot read. A message that
     cannot be sent on now goes to the end of this queue after a ``pause``: it is tried for as long
-    as it takes, and holds up no other.
+    as it takes, and holds up no other. A task that the broker takes no more, because it is too large,
+    is ended.
     """
 
-    def __init__(self, *, reopen: Reopen, publisher: Publishes, pause: timedelta = PAUSE) -> None:
+    def __init__(
+        self,
+        *,
+        reopen: Reopen,
+        publisher: Publishes,
+        too_large: TooLargeTasks,
+        pause: timedelta = PAUSE,
+    ) -> None:
         self._reopen = reopen
         self._publisher = publisher
+        self._too_large = too_large
         self._pause = pause.total_seconds()
         self._put_off: set[asyncio.Task[None]] = set()
 
@@ -66,21 +75,21 @@ class Unrouted:
         raise ChannelLost
 
     async def _send_on(self, batch: list[Delivery]) -> None:
-        found: dict[Source, list[tuple[Delivery, Requirements]]] = {}
+        found: dict[Source, list[tuple[Delivery, TaskMessage]]] = {}
         strange: list[Delivery] = []
         for delivery in batch:
             task = _task(delivery.message)
             if task is None:
                 strange.append(delivery)
             else:
-                found.setdefault(task.source, []).append((delivery, task.wanted))
+                found.setdefault(task.source, []).append((delivery, task))
         for source, tasks in found.items():
             await self._refill(source, tasks)
         await asyncio.gather(*(self._try(delivery, self._park(delivery)) for delivery in strange))
 
-    async def _refill(self, source: Source, tasks: list[tuple[Delivery, Requirements]]) -> None:
+    async def _refill(self, source: Source, tasks: list[tuple[Delivery, TaskMessage]]) -> None:
         try:
-            await self._reopen(source, tasks[0][1], again=True)
+            await self._reopen(source, tasks[0][1].wanted, again=True)
         except CoordinatorError as exc:
             logger.error("a queue is missing: %s", exc, extra={"queue": source.queue})
             for delivery, _ in tasks:
@@ -91,7 +100,10 @@ class Unrouted:
             extra={"queue": source.queue, "tasks": len(tasks)},
         )
         await asyncio.gather(
-            *(self._try(delivery, self._republish(source, delivery)) for delivery, _ in tasks)
+            *(
+                self._try(delivery, self._republish(source, delivery, task))
+                for delivery, task in tasks
+            )
         )
 
     async def _try(self, delivery: Delivery, step: Coroutine[Any, Any, None]) -> None:
@@ -117,10 +129,13 @@ class Unrouted:
             with contextlib.suppress(CoordinatorError):  # without its channel it is back already
                 await delivery.give_back()
 
-    async def _republish(self, source: Source, delivery: Delivery) -> None:
-        await self._publisher.publish(
-            delivery.message.republished(), exchange=WORK, key=source.key, mandatory=True
-        )
+    async def _republish(self, source: Source, delivery: Delivery, task: TaskMessage) -> None:
+        try:
+            await self._publisher.publish(
+                delivery.message.republished(), exchange=WORK, key=source.key, mandatory=True
+            )
+        except MessageTooLarge as exc:
+            await self._too_large.end(task, exc)
         await delivery.ack()
 
     async def _park(self, delivery: Delivery) -> None:

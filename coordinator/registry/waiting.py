@@ -20,11 +20,20 @@ from coordinator.protocol.events import (
     TaskExpired,
     TaskFailed,
     TaskLost,
+    TaskTooLarge,
 )
 
 __all__ = ["Waiters", "ends_of"]
 
-_ENDS = (TaskCompleted, TaskFailed, TaskLost, TaskCancelled, TaskExpired, TaskDeadLettered)
+_ENDS = (
+    TaskCompleted,
+    TaskFailed,
+    TaskLost,
+    TaskTooLarge,
+    TaskCancelled,
+    TaskExpired,
+    TaskDeadLettered,
+)
 
 
 def ends_of(events: Iterable[Event]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ import pytest
 from consumers import Task
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.name_lock import held
+from coordinator.broker.publisher import Outgoing
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.source_book import SourceBook
+from coordinator.errors import CoordinatorError, MessageTooLarge
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import MOVING
 from coordinator.recovery.lane_mover import LaneMover
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.overtaken import OvertakenTasks
 from coordinator.registry.untyped_tasks import UntypedTasks
@@ -30,6 +33,8 @@ from tests.support.waiting import eventually
 
 OPEN = Source("any", Priority.NORMAL)
 OF_TYPE = Source("task:sum", Priority.NORMAL)
+LIMIT = 4096
+"""Bytes that a broker takes that takes little."""
 SUM = Requirements(task_type="sum").as_dict()
 
 
@@ -74,7 +79,10 @@ async def depths(service: Service) -> tuple[int, int]:
 
 @asynccontextmanager
 async def moving(
-    service: Service, *task_ids: str, types: AnnouncedTypes | None = None
+    service: Service,
+    *task_ids: str,
+    types: AnnouncedTypes | None = None,
+    publisher: Any = None,
 ) -> AsyncIterator[tuple[LaneMover, Link, AsLastCaughtUp]]:
     """One that has heard of the type `sum`, or of ``types``; the coordinator itself has not."""
     book = SourceBook()
@@ -90,10 +98,46 @@ async def moving(
             types=types or AnnouncedTypes(["sum"]),
             waiting=waiting,
             ensure=service.coordinator.opener.ensure,
-            publisher=service.coordinator.publisher,
+            publisher=publisher or service.coordinator.publisher,
+            too_large=TooLargeTasks(
+                publisher=service.coordinator.publisher, note=service.coordinator.registry.note
+            ),
             catch_up=waiting.catch_up,
         )
         yield mover, await connection.opened_or_refused(), waiting
+
+
+class TakesLittle:
+    """The publisher as it is once the broker's `max_message_size` was lowered."""
+
+    def __init__(self, service: Service) -> None:
+        self._publisher = service.coordinator.publisher
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> list[CoordinatorError | None]:
+        sizes = [len(one.message.body) for one in messages]
+        small = [one for one, size in zip(messages, sizes, strict=True) if size <= LIMIT]
+        ended = iter(await self._publisher.publish_all(small))
+        return [next(ended) if size <= LIMIT else MessageTooLarge(size, LIMIT) for size in sizes]
+
+
+async def test_what_is_too_large_by_now_for_the_lane_of_its_type_is_dead_and_holds_up_no_other(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        sizes = (10, 2 * LIMIT, 10)
+        small, large, other = [
+            await service.submit(task_data={"task_type": "sum", "text": "x" * size})
+            for size in sizes
+        ]
+        async with moving(service, small, large, other, publisher=TakesLittle(service)) as (
+            mover,
+            link,
+            _,
+        ):
+            assert await mover.look(link)
+        assert await depths(service) == (0, 2)
+        ended = await service.ends(large)
+        assert (ended["state"], ended["error"]["type"]) == ("dead", "MessageTooLarge")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ import pytest_asyncio
 from consumers import Task
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
+from coordinator.domain.law import Rules
 from coordinator.errors import MessageTooLarge
 from coordinator.protocol.events import TaskCompleted, TaskFailed
 from coordinator.protocol.message import Message
+from coordinator.registry.folding import store
+from coordinator.registry.former_broker import LeftBehindTasks
+from coordinator.registry.ledger import Ledger
 from tests.support.broker import Broker, own_node
 from tests.support.field import Field, any_lane
 from tests.support.management import ManagementApi
 from tests.support.serving import serving
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
+from tests.unit.domain.histories import failed, started, submitted
 
 LIMIT = 64 * 1024
 """Bytes that the broker takes in one message."""
@@ -159,3 +165,39 @@ async def test_a_task_that_is_too_large_is_answered_413_with_the_limit(
         answer = await service.http.post("/schedules", json={"cron": "0 0 1 1 *", "task": fits})
         assert answer.status_code == 200
     assert "Delete this" not in caplog.text
+
+
+async def test_what_was_accepted_when_the_broker_took_more_is_dead_says_so_and_can_be_redriven(
+    small: Broker, tmp_path: Path
+) -> None:
+    """The ledger is that of a broker whose `max_message_size` was larger."""
+    large = {"text": "x" * (LIMIT + 1000)}
+    soon = datetime.now(UTC)
+    accepted = [
+        submitted("retry", task_data=large),
+        started(task_id="retry"),
+        failed(task_id="retry"),
+        submitted("scheduled", task_data=large, not_before=soon),
+        submitted("queued", task_data=large),
+        submitted("small", not_before=soon),
+    ]
+    async with Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
+        rules = Rules(now=soon)
+        await ledger.write(lambda connection: store(connection, accepted, rules))
+        await LeftBehindTasks(ledger).give_up_broker()
+    async with serving(small, tmp_path) as service:
+        for task_id in ("retry", "scheduled", "queued"):
+            task = await service.ends(task_id)
+            assert (task["state"], task["error"]["type"]) == ("dead", "MessageTooLarge"), task_id
+            assert f"the broker takes {LIMIT} at most" in task["error"]["message"]
+        await service.becomes("small", "queued")
+        assert len(await service.dead_ids(error_type="MessageTooLarge")) == 3
+
+        refused = await service.http.post("/tasks/retry/retry")
+        assert refused.status_code == 413
+        assert f"the broker takes {LIMIT} at most" in refused.json()["detail"]
+        many = await service.post("/tasks/dead/redrive")
+        assert many["redriven"] == 0
+        assert "3 are larger than the broker takes" in many["message"]
+        await service.post("/tasks/retry/retry", task_data={"text": "elsewhere"})
+        await service.becomes("retry", "queued")

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coordinator.errors import MalformedMessage
+from coordinator.errors import MalformedMessage, MessageTooLarge
 from coordinator.protocol import codec
+from coordinator.protocol.events import TaskTooLarge
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
@@ -84,6 +85,39 @@ async def test_what_is_no_task_is_parked_in_the_log_with_the_place_it_was_found(
     assert message.headers == {"who": "me", PARKED_FROM: f"{UNROUTED} (nobody.knows)"}
     with pytest.raises(MalformedMessage):
         codec.decode(message, key)
+
+
+async def test_a_task_that_is_too_large_by_now_for_its_reopened_queue_has_its_end_in_the_log(
+    side: SubmittingSide, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker's `max_message_size` was lowered while the task was on its way."""
+    await side.submit(requirements=GPU)
+    await side.take_all(LOG)
+    await broker.delete_queue(SOURCE.queue)
+    publish, limit = side.publisher.publish, 4096
+
+    async def takes_little(message: Message, *, exchange: str, key: str, **more: bool) -> None:
+        if exchange in {WORK, UNROUTED, ""} and len(message.body) > limit:
+            raise MessageTooLarge(len(message.body), limit)
+        await publish(message, exchange=exchange, key=key, **more)
+
+    monkeypatch.setattr(side.publisher, "publish", takes_little)
+    large = await side.submit(requirements=GPU, task_data={"text": "x" * limit})
+    small = await side.submit(requirements=GPU)
+
+    await reached(side, SOURCE, 1)
+    [(_, message)] = await side.take_all(SOURCE.queue)
+    assert message.correlation_id == small
+    await eventually(lambda: side.noted)
+    (told,) = [event.data for event in side.noted]
+    assert isinstance(told, TaskTooLarge)
+    assert (told.task_id, told.limit) == (large, limit)
+
+    async def gone() -> bool:
+        return await broker.depth(UNROUTED) == 0
+
+    await eventually(gone)
+    assert [message.type for _, message in await side.take_all(LOG)].count(told.TYPE) == 1
 
 
 async def test_a_broken_task_does_not_hold_up_the_tasks_behind_it(

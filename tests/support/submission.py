@@ -22,6 +22,7 @@ from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import LOG
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.recovery.unrouted import Unrouted
 from coordinator.submission.batch import BatchSubmitter
 from coordinator.submission.clearer import QueueClearer
@@ -59,7 +60,10 @@ class SubmittingSide:
             connection=reading, publisher=publisher, book=self.book, note=self.noted.append
         )
         self.unrouted = Unrouted(
-            reopen=self.opener.ensure, publisher=publisher, pause=timedelta(milliseconds=100)
+            reopen=self.opener.ensure,
+            publisher=publisher,
+            too_large=TooLargeTasks(publisher=publisher, note=self.noted.append),
+            pause=timedelta(milliseconds=100),
         )
 
     async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:

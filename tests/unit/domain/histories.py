@@ -23,6 +23,7 @@ from coordinator.protocol.events import (
     TaskProgressed,
     TaskStarted,
     TaskSubmitted,
+    TaskTooLarge,
 )
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task import TaskMessage
@@ -112,6 +113,11 @@ def lost(agent_id: str = "ada", attempt: int = 1, began: float = 1, **more: Any)
     return _event(TaskLost, 8, attempt=attempt, **(given | more))
 
 
+def too_large(seconds: float = 6, **more: Any) -> Event:
+    given: dict[str, Any] = {"size": 3000, "limit": 2000, "message": "store it elsewhere"}
+    return _event(TaskTooLarge, seconds, **(given | more))
+
+
 def folded(*events: Event, onto: Task | None = None) -> Task:
     task = onto
     for event in events:
@@ -153,6 +159,7 @@ def coordinators_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[E
         st.builds(cancelled, st.sampled_from(["requested", "cleared"]), task_id=task_ids),
         st.builds(expired, task_id=task_ids),
         st.builds(lost, _agents, _attempts, _seconds, task_id=task_ids),
+        st.builds(too_large, attempt=_attempts, task_id=task_ids),
     )
 
 

@@ -35,6 +35,7 @@ from tests.unit.domain.histories import (
     progressed,
     started,
     submitted,
+    too_large,
 )
 
 ONE_TASK = st.just("t")
@@ -267,6 +268,46 @@ def test_a_late_failure_of_a_lost_attempt_counts_for_nothing() -> None:
     late = fold(task, failed(seconds=9), RULES)
     assert late.task == task._replace(runners=())
     assert late.effects == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "attempt"),
+    [
+        ([submitted(not_before=at(60))], 1),
+        ([submitted(), started(), failed()], 2),
+        ([submitted(), declined()], 1),
+        ([submitted()], 1),
+    ],
+    ids=["scheduled", "waiting", "given back", "queued on a broker that was given up"],
+)
+def test_a_task_that_the_broker_takes_no_more_is_dead_and_made_no_attempt(
+    before: list[Event], attempt: int
+) -> None:
+    task = folded(*before)
+    end = fold(task, too_large(attempt=attempt), RULES)
+    assert (end.task.state, end.task.failures, end.task.attempt, end.effects) == (
+        State.DEAD,
+        task.failures,
+        task.attempt,
+        (),
+    )
+    assert end.task.error == {
+        "type": "MessageTooLarge",
+        "message": "store it elsewhere",
+        "retryable": False,
+    }
+    redriven = folded(submitted(generation=2), onto=end.task)
+    assert redriven.state is State.QUEUED
+    assert folded(too_large(attempt=attempt), onto=redriven) == redriven
+
+
+def test_a_task_that_has_found_its_way_to_an_agent_or_its_end_is_not_too_large() -> None:
+    for after in (started(), completed(), cancelled()):
+        task = folded(submitted(), after)
+        assert fold(task, too_large()) == Folded(task)
+    task = folded(submitted(), started(), failed())
+    assert fold(task, too_large(attempt=1)) == Folded(task)
+    assert fold(task, too_large(generation=2, attempt=2)) == Folded(task)
 
 
 def test_an_attempt_is_lost_once_whoever_says_it() -> None:

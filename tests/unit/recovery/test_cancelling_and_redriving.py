@@ -12,7 +12,13 @@ import pytest
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
-from coordinator.errors import BrokerUnavailable, LedgerBehind, LedgerUnavailable, WrongState
+from coordinator.errors import (
+    BrokerUnavailable,
+    LedgerBehind,
+    LedgerUnavailable,
+    MessageTooLarge,
+    WrongState,
+)
 from coordinator.protocol.events import Event, TaskCancelled
 from coordinator.protocol.message import Message
 from coordinator.protocol.task import TaskMessage
@@ -35,6 +41,8 @@ from tests.unit.domain.histories import (
 )
 
 SECRET = b"s" * 32
+LIMIT = 2000
+"""Bytes that the broker takes in one message."""
 
 T = TypeVar("T")
 
@@ -85,6 +93,8 @@ class World:
         if self.refuse_after is not None and len(self.published) >= self.refuse_after:
             raise BrokerUnavailable
         assert where == {"exchange": "", "key": LOG, "mandatory": True}
+        if len(message.body) > LIMIT:
+            raise MessageTooLarge(len(message.body), LIMIT)
         self.published.append(TaskMessage.from_message(message))
 
     async def take(self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]) -> T:
@@ -94,7 +104,7 @@ class World:
     async def sending(self, event_id: str) -> AsyncIterator[None]:
         try:
             yield
-        except BrokerUnavailable:
+        except (BrokerUnavailable, MessageTooLarge):
             self.given_back.append(event_id)
             raise
         self.sent.append(event_id)
@@ -247,6 +257,25 @@ async def test_what_others_redrive_at_the_moment_is_not_counted() -> None:
     done = await world.redriver.redrive_dead(DeadFilter(), rate=1, limit=3)
     assert (done.matched, done.redriven, done.last_due) == (5, 2, at(101))
     assert [task.task_id for task in world.published] == ["t0", "t2"]
+
+
+async def test_what_the_broker_does_not_take_any_more_holds_up_no_other_redrive() -> None:
+    world = World(waiting())
+    world.dead = [dead(number) for number in range(CHUNK + 5)]
+    large = message("t1", task_data={"text": "x" * LIMIT})
+    world.dead[1] = world.dead[1][0], large
+    done = await world.redriver.redrive_dead(DeadFilter(), rate=1, limit=1000)
+    assert (done.matched, done.redriven, done.too_large) == (CHUNK + 5, CHUNK + 4, 1)
+    assert "t1" not in {task.task_id for task in world.published}
+    assert world.given_back == ["t1.2.1.scheduled"]
+
+
+async def test_a_redrive_that_is_too_large_for_its_progress_alone_goes_without_it() -> None:
+    told = progressed(0.4, message="x" * LIMIT)
+    world = World(folded(submitted(max_attempts=1), started(), told, failed()))
+    await world.redriver.redrive("t")
+    (again,) = world.published
+    assert again.previous_progress is None
 
 
 async def test_a_redrive_that_breaks_off_says_so_and_a_dry_one_sends_nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.law import Rules
-from coordinator.errors import LedgerBehind, PublishRefused
+from coordinator.errors import LedgerBehind, MessageTooLarge, PublishRefused
 from coordinator.protocol.codec import decode
 from coordinator.protocol.events import Event
 from coordinator.protocol.lanes import Source
@@ -19,17 +19,22 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
+from coordinator.protocol.topology import EVENTS
 from coordinator.recovery import former_broker as module
 from coordinator.recovery.former_broker import FormerBroker
 from coordinator.recovery.putting_again import PutsAgain
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.registry.folding import store
 from coordinator.registry.former_broker import LeftBehindTasks
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.overtaken import OvertakenTasks
+from coordinator.registry.task_rows import load
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 
 SECRET = b"s" * 32
+LIMIT = 4096
+"""Bytes that the new broker takes in one message."""
 
 
 class World:
@@ -49,7 +54,7 @@ class World:
             puts=PutsAgain(
                 messages=OvertakenTasks(ledger).messages,
                 ensure=self.ensure,
-                publisher=self,
+                puts=TooLargeTasks(publisher=self, note=lambda _: None),
                 secret=SECRET,
                 types=AnnouncedTypes(),
             ),
@@ -69,10 +74,15 @@ class World:
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None:
+        if exchange == EVENTS:
+            self.log += decode(message, key)
+            return
         task = TaskMessage.from_message(message)
         if task.task_id in self.refused:
             self.refused.discard(task.task_id)
             raise PublishRefused
+        if len(message.body) > LIMIT:
+            raise MessageTooLarge(len(message.body), LIMIT)
         self.published.append(task)
         self.log += decode(message, key)
 
@@ -122,6 +132,18 @@ async def test_each_queued_task_is_published_once_as_the_same_attempt(world: Wor
     assert first.task_token == task_token(SECRET, "t0", 1, 1)
     await world.session()
     assert world.again() == ["t0", "t1", "t2"]
+
+
+async def test_what_the_new_broker_does_not_take_is_dead_and_holds_up_no_other(
+    world: World,
+) -> None:
+    await three(world)
+    await world.fold(submitted("large", submitted_at=at(0.5), task_data={"text": "x" * LIMIT}))
+    await world.left.give_up_broker()
+    await world.session()
+    assert world.again() == ["t0", "t1", "t2"]
+    (task,) = await world.ledger.read(lambda connection: load(connection, ["large"]).values())
+    assert (task.state, task.error["type"]) == ("dead", "MessageTooLarge")
 
 
 async def test_nothing_is_published_where_no_broker_was_given_up(world: World) -> None:

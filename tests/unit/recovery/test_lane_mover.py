@@ -59,6 +59,7 @@ async def test_after_a_type_is_settled_stragglers_are_looked_for_some_times() ->
         waiting=cast("Any", world),
         ensure=world.ensure,
         publisher=world,
+        too_large=cast("Any", world),
         catch_up=world.catch_up,
         follow_ups=(0.01, 0.01, 0.01),
     )

@@ -23,6 +23,7 @@ from coordinator.errors import (
     BrokerUnavailable,
     LedgerBehind,
     LedgerUnavailable,
+    MessageTooLarge,
     OutcomeUnknown,
     TooManyLanes,
 )
@@ -33,9 +34,10 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
-from coordinator.protocol.topology import TASKS
+from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.recovery import outbox
 from coordinator.recovery.outbox import POLL, OutboxLoop
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.registry import schema
 from coordinator.registry.folding import Stored, store
 from coordinator.registry.ledger import Ledger
@@ -50,6 +52,7 @@ from tests.unit.domain.histories import (
     cancelled,
     completed,
     dead_lettered,
+    declined,
     expired,
     failed,
     progressed,
@@ -80,6 +83,9 @@ class World:
         """For the next publishes: `refused`, `lost`, `unconfirmed`, `killed` or `none`."""
         self.killed_before_mark = False
         self.sources: list[tuple[Source, bool]] = []
+        self.limit: int | None = None
+        """Bytes that the broker takes in one message; None for any number."""
+        self.noted: list[Event] = []
         self.too_many_lanes = False
         self.ready = True
         self.behind = False
@@ -95,7 +101,7 @@ class World:
     def loop(self) -> OutboxLoop:
         return OutboxLoop(
             rows=self,
-            publisher=self,
+            puts=TooLargeTasks(publisher=self, note=self.noted.append),
             ensure=self.ensure,
             secret=SECRET,
             types=AnnouncedTypes(),
@@ -146,7 +152,15 @@ class World:
     async def publish(
         self, message: Message, *, exchange: str, key: str, mandatory: bool = False
     ) -> None:
+        if exchange == EVENTS:
+            if self.faults:
+                self.faults.pop(0)
+                raise BrokerUnavailable
+            self.log += decode(message, key)
+            return
         assert exchange == TASKS
+        if self.limit is not None and len(message.body) > self.limit:
+            raise MessageTooLarge(len(message.body), self.limit)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         await asyncio.sleep(0)
@@ -324,6 +338,64 @@ async def test_a_scheduled_task_is_put_on_its_queue_when_its_time_has_come(world
     assert (task.message_id, task.not_before) == ("t.1.1", None)
     await world.fold()
     assert (await state(world)).state == "queued"
+
+
+@pytest.mark.parametrize("kind", ["retry", "scheduled", "redriven", "given back"])
+async def test_what_is_larger_than_the_broker_takes_by_now_ends_and_says_so(
+    world: World, kind: str
+) -> None:
+    large = {"task_data": {"text": "x" * 1000}, "max_attempts": 3}
+    events = {
+        "retry": [submitted(**large), started(), failed()],
+        "scheduled": [submitted(not_before=START, **large)],
+        "redriven": [submitted(**large), cancelled(), submitted("t", 2, not_before=START, **large)],
+        "given back": [submitted(**large), declined()],
+    }
+    await world.fold(*events[kind], submitted("small", not_before=START))
+    world.limit = 1000
+    world.now += PAUSE
+    await world.look()
+    assert world.attempts() == [("small", 1)]
+    await world.fold()
+    task = await state(world)
+    assert task.state == "dead"
+    assert task.error["type"] == "MessageTooLarge"
+    assert "and the broker takes 1000 at most" in task.error["message"]
+    assert "raise max_message_size" in task.error["message"]
+    assert not task.error["retryable"]
+    assert task.failures == (1 if kind == "retry" else 0)
+    assert [event.data.subject for event in world.noted] == ["t"]
+    assert await world.outbox() == []
+    world.limit = None
+    await world.fold(submitted("t", task.generation + 1, not_before=START, **large))
+    await world.look()
+    assert world.attempts() == [("small", 1), ("t", 1)]
+
+
+async def test_the_end_of_what_is_too_large_is_told_until_it_is_confirmed_and_counts_once(
+    world: World,
+) -> None:
+    await world.fold(submitted(not_before=START, task_data={"text": "x" * 1000}))
+    world.limit = 1000
+    world.faults = ["refused"]
+    await world.look()
+    assert (world.noted, world.log) == ([], [])
+    for _ in range(2):
+        world.now += UNANSWERED
+        await world.look()
+    assert [event.id for event in world.log] == ["t.1.1.too-large"]
+    await world.fold()
+    assert (await state(world)).state == "dead"
+
+
+async def test_what_is_too_large_for_its_progress_alone_goes_without_it(world: World) -> None:
+    told = progressed(0.4, message="x" * 1000)
+    await world.fold(submitted(), started(), told, failed())
+    world.limit = 1000
+    world.now += PAUSE
+    await world.look()
+    (again,) = world.queue
+    assert (again.attempt, again.previous_progress) == (2, None)
 
 
 async def test_what_the_broker_refused_is_due_again_at_once(world: World) -> None:

@@ -22,6 +22,7 @@ from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.token import task_token
 from coordinator.recovery.putting_again import PutsAgain
 from coordinator.recovery.reconciler import Reconciler
+from coordinator.recovery.too_large import TooLargeTasks
 from coordinator.registry.folding import store
 from coordinator.registry.ledger import Ledger
 from coordinator.registry.overtaken import OvertakenTasks
@@ -53,7 +54,7 @@ class World:
             puts=PutsAgain(
                 messages=overtaken.messages,
                 ensure=self.ensure,
-                publisher=self,
+                puts=TooLargeTasks(publisher=self, note=lambda _: None),
                 secret=SECRET,
                 types=AnnouncedTypes(),
             ),
