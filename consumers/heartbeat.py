@@ -34,7 +34,7 @@ SHARES = 3
 
 class Heartbeat:
     """``condition`` says what the agent is at the moment of a beat: `active`, `draining`, or
-    `degraded` where it cannot take tasks although it should.
+    `degraded` where it cannot take tasks although it should; ``problems`` why, for people.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Heartbeat:
         agent_id: str,
         instance: str,
         condition: Callable[[], str],
+        problems: Callable[[], list[str]],
     ) -> None:
         self._publisher = publisher
         self._bench = bench
@@ -53,6 +54,7 @@ class Heartbeat:
         self._agent_id = agent_id
         self._instance = instance
         self._condition = condition
+        self._problems = problems
         self._load = LoadMeter()
         self._sequence = 0
         self._started_at = datetime.now(UTC)
@@ -103,6 +105,7 @@ class Heartbeat:
             instance=self._instance,
             sequence=self._sequence,
             status=self._condition(),
+            problems=self._problems() or None,
             slots=self._bench.slots,
             running=running,
             held=self._bench.held(),

@@ -113,6 +113,7 @@ class RunningAgent:
             agent_id=options.agent_id,
             instance=self.instance,
             condition=self._condition,
+            problems=self._connection.heads.problems,
         )
         self._control.on_ready = self._hears
         self._outbox.on_held_up = self._heartbeat.beat_soon
@@ -316,13 +317,15 @@ class RunningAgent:
         self._heartbeat.beat_soon()
 
     def _condition(self) -> str:
-        """Told truthfully: an agent that hears no commands, takes no tasks or cannot tell of them is not
-        well.
+        """Told truthfully: an agent that hears no commands, takes no tasks (from one of its queues) or
+        cannot tell of them is not well.
         """
         if self._draining.is_set():
             return "draining"
         taking = self._taking
         if taking is None or self._connection.link is None or not self._control.alive:
+            return "degraded"
+        if self._connection.heads.problems():
             return "degraded"
         if self._outbox.held_up or self._bench.given_up >= self._bench.slots:
             return "degraded"

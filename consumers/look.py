@@ -25,13 +25,15 @@ PEEK = 5
 
 class Look:
     """Passive declares. A queue whose leader is in trouble looks empty (0/0), so an empty sight is never
-    proof: it only means that there is nothing to take until the next look.
+    proof: it only means that there is nothing to take until the next look. One that the broker cannot
+    deliver from is left alone for a while: each try costs the connection, with all that is in hand.
     """
 
     def __init__(
         self, link: Link, sources: Sources, *, clock: Callable[[], float], rng: random.Random
     ) -> None:
         self._depths = Depths(lambda: link)
+        self._link = link
         self._sources = sources
         self._clock = clock
         self._rng = rng
@@ -45,7 +47,7 @@ class Look:
         began = self._clock()
         seen: dict[Source, Depth] = {}
         waiting: list[Waiting] = []
-        for some in breaths(by_level(self._sources.to_look_at(), self._rng), BREATH):
+        for some in breaths(by_level(self._to_look_at(), self._rng), BREATH):
             found = await self._look(some)
             seen |= found
             waiting += (
@@ -60,12 +62,16 @@ class Look:
     async def peek(self) -> bool:
         """Ask the next few queues of a round over all of them: whether any has work."""
         if not self._round:
-            everything = self._sources.to_look_at()
+            everything = self._to_look_at()
             self._rng.shuffle(everything)
             self._round.extend(everything)
         some = [self._round.popleft() for _ in range(min(PEEK, len(self._round)))]
         found = await self._look(some)
         return any(depth.ready for depth in found.values())
+
+    def _to_look_at(self) -> list[Source]:
+        heads = self._link.heads
+        return [one for one in self._sources.to_look_at() if not heads.of(one.queue).rests]
 
     async def _look(self, sources: list[Source]) -> dict[Source, Depth]:
         """Those that exist."""

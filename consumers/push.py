@@ -72,6 +72,8 @@ class Push:
             self._channel = await self._link.channel()
             self._latest = 0
         tag = f"{self._agent_id[:100]}.{what}.{new_id()}"
+        if what == "focus":  # there is something to be pushed
+            self._link.heads.of(source.queue).began(waiting=1)
         self._tags[tag] = _Seat(source, self._sources.opening(source), window, self._latest)
         try:
             await self._channel.prefetch(window)
@@ -89,10 +91,12 @@ class Push:
 
     async def stop(self) -> None:
         """When this returns, nothing more is pushed, and all that was pushed has been taken in."""
-        channel, tags = self._channel, list(self._tags)
+        channel, seats = self._channel, dict(self._tags)
         self._tags.clear()
         if channel is not None and channel.open:
-            await asyncio.gather(*(channel.cancel(tag) for tag in tags))
+            await asyncio.gather(*(channel.cancel(tag) for tag in seats))
+            for seat in seats.values():
+                self._link.heads.of(seat.source.queue).stopped()
 
     async def refresh(self) -> None:
         """Get up from queues that were given up, or opened again.
@@ -114,6 +118,7 @@ class Push:
     def _taker(self, source: Source) -> Callable[[Delivery], None]:
         def take_in(delivery: Delivery) -> None:
             self.arrived += 1
+            self._link.heads.of(source.queue).passed()
             if delivery.channel is self._channel:
                 self._latest = delivery.tag
             self._bench.take_in(delivery, source)

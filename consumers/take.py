@@ -56,6 +56,8 @@ class Take:
 
     async def _get_some(self, source: Source, wanted: int) -> int:
         channels = await self._idle_channels(wanted)
+        head = self._link.heads.of(source.queue)
+        head.began(waiting=wanted)
         answers = await asyncio.gather(
             *(self._get_one(channel, source) for channel in channels), return_exceptions=True
         )
@@ -64,6 +66,10 @@ class Take:
             if isinstance(answer, Delivery):
                 self._bench.take_in(answer, source)
                 taken += 1
+        if taken:
+            head.passed()
+        elif self._link.open:
+            head.stopped()
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer

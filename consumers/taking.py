@@ -28,6 +28,7 @@ import random
 from collections.abc import Awaitable, Callable
 
 from coordinator.broker.connection import Link
+from coordinator.broker.head_of_queue import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
 from coordinator.protocol.lanes import Source
 
@@ -120,6 +121,23 @@ class Taking:
         self._bench.changed.set()
 
     async def run(self) -> None:
+        try:
+            await self._run()
+        finally:
+            if not self._link.open:
+                self._note_end()
+
+    def _note_end(self) -> None:
+        """Perhaps the broker could not deliver what was being taken."""
+        for head in self._link.heads.all():
+            was = head.ends
+            head.connection_ended()
+            if head.stuck and head.ends > was:
+                logger.error(
+                    "%s: %s. It is left alone for a while", undeliverable(head.queue), WHAT_TO_DO
+                )
+
+    async def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 await self._turn()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from coordinator.errors import QueueMissing
+from coordinator.errors import BrokerUnavailable, QueueMissing
 from coordinator.protocol.ids import new_id
 
 from .channel import Channel, Delivery
 from .connection import Link
+from .head_of_queue import HeadOfQueue, undeliverable
 
 __all__ = ["drain", "relay"]
 
@@ -26,14 +27,16 @@ async def drain(
     Each batch is given to ``record``, which must have stored it when it returns; only then is it
     acknowledged. What ``record`` returns are those of the batch that it could not read: they are
     rejected, so that the queue dead-letters them, and are not counted. Where ``record`` or the link
-    fails, the batch is back on the queue. A queue that does not exist is empty.
+    fails, the batch is back on the queue. A queue that does not exist is empty. Raises
+    `BrokerUnavailable`, also for one that the broker cannot deliver from.
     """
+    head = _head(link, queue)
     channel = await link.channel(prefetch=BATCH)
     try:
         left = (await channel.depth(queue)).ready
         recorded = 0
         while left > 0:
-            batch = await _take(channel, queue, min(left, BATCH))
+            batch = await _take(channel, queue, min(left, BATCH), head)
             if not batch:
                 break
             unreadable = {delivery.tag: delivery for delivery in await record(batch)}
@@ -50,6 +53,7 @@ async def drain(
     finally:
         if channel.open:
             await channel.close()
+        (head.stopped if link.open else head.connection_ended)()
 
 
 async def relay(
@@ -59,13 +63,14 @@ async def relay(
 
     Each batch is given to ``send``, which says of each message whether it was confirmed elsewhere, or is
     of no use: those are acknowledged. The others go back, and nothing more is passed on. A queue that
-    does not exist is empty.
+    does not exist is empty. Raises `BrokerUnavailable`, also for one that the broker cannot deliver from.
     """
+    head = _head(link, queue)
     channel = await link.channel(prefetch=BATCH)
     try:
         left = (await channel.depth(queue)).ready
         while left > 0:
-            batch = await _take(channel, queue, min(left, BATCH))
+            batch = await _take(channel, queue, min(left, BATCH), head)
             if not batch:
                 return
             gone = await send(batch)
@@ -81,11 +86,20 @@ async def relay(
     finally:
         if channel.open:
             await channel.close()
+        (head.stopped if link.open else head.connection_ended)()
 
 
-async def _take(channel: Channel, queue: str, wanted: int) -> list[Delivery]:
+def _head(link: Link, queue: str) -> HeadOfQueue:
+    head = link.heads.of(queue)
+    if head.rests:
+        raise BrokerUnavailable(f"{undeliverable(queue)}; it is left alone for a while")
+    return head
+
+
+async def _take(channel: Channel, queue: str, wanted: int, head: HeadOfQueue) -> list[Delivery]:
     """Up to ``wanted`` messages; fewer where others were quicker."""
     await channel.prefetch(wanted)
+    head.began(waiting=wanted)
     arrived: asyncio.Queue[Delivery] = asyncio.Queue()
     tag = f"drain.{new_id()}"
     await channel.consume(queue, arrived.put_nowait, tag=tag)
@@ -100,4 +114,6 @@ async def _take(channel: Channel, queue: str, wanted: int) -> list[Delivery]:
     await channel.cancel(tag)
     while not arrived.empty():
         batch.append(arrived.get_nowait())
+    if batch:
+        head.passed()
     return batch

@@ -6,6 +6,9 @@ connection goes with it. From here it looks like a broker that is away now and t
 
     messages wait ─▶ consume ─▶ the connection ends within seconds, nothing was settled ─▶ one more
                                          something was settled, or it lasted ─▶ none
+
+Whoever reads other things on the same connection leaves such a queue alone for a while: each end costs
+the others what they have in hand.
 """
 
 from __future__ import annotations
@@ -14,10 +17,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["MANY_ENDS", "WHAT_TO_DO", "HeadOfQueue", "HeadsOfQueues", "undeliverable"]
+__all__ = [
+    "FIRST_REST",
+    "LONGEST_REST",
+    "MANY_ENDS",
+    "WHAT_TO_DO",
+    "HeadOfQueue",
+    "HeadsOfQueues",
+    "undeliverable",
+]
 
 MANY_ENDS = 4
 """In a row: fewer are a broker that is restarted."""
+
+FIRST_REST = 60.0
+LONGEST_REST = 3600.0
+"""Seconds for which such a queue is left alone; doubled with each end after that."""
 
 SOON = 10.0
 """Seconds from the beginning of a reading within which its end is laid to what was read."""
@@ -39,11 +54,16 @@ class HeadOfQueue:
         """Connections in a row that ended as soon as the queue was read."""
         self.has_passed = False
         self._monotonic = monotonic
+        self._ended = 0.0
         self._reading: _Reading | None = None
 
     def began(self, *, waiting: int) -> None:
         """The queue is read from now on, and so many messages wait."""
         self._reading = _Reading(self._monotonic(), bool(waiting))
+
+    def stopped(self) -> None:
+        """It is not read any more, and nothing came."""
+        self._reading = None
 
     def passed(self) -> None:
         """Something was read and settled."""
@@ -56,11 +76,20 @@ class HeadOfQueue:
         reading, self._reading = self._reading, None
         if reading is None or not reading.waiting:
             return
-        self.ends = self.ends + 1 if self._monotonic() - reading.began < SOON else 0
+        self._ended = self._monotonic()
+        self.ends = self.ends + 1 if self._ended - reading.began < SOON else 0
 
     @property
     def stuck(self) -> bool:
         return self.ends >= MANY_ENDS
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is to be left alone now."""
+        if not self.stuck:
+            return False
+        rest = min(FIRST_REST * 2.0 ** min(self.ends - MANY_ENDS, 10), LONGEST_REST)
+        return self._monotonic() - self._ended < rest
 
     @property
     def readable(self) -> bool:

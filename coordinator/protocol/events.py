@@ -352,6 +352,8 @@ class AgentHeartbeat(AgentEvent):
     sequence: int = Field(default=0, ge=0)
     status: Status | None = None
     """What the agent says of itself: `active`, `draining`, `degraded`."""
+    problems: list[str] | None = None
+    """What somebody should put right, a sentence each."""
     slots: int | None = Field(default=None, ge=1)
     running: list[RunningTask] = Field(default_factory=list)
     held: list[HeldTask] | None = None

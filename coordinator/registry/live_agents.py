@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,6 @@ from coordinator.protocol.events import (
     AgentStatusChanged,
     Event,
 )
-from coordinator.protocol.natural_json import LeftOut
 
 from .agent_index import AgentFilter, AgentIndex
 from .control_queues import ControlQueues
@@ -41,7 +40,7 @@ __all__ = ["LiveAgents"]
 
 logger = logging.getLogger(__name__)
 
-MOST_PROBLEMS, LONGEST_PROBLEM = 10, 300
+MOST_PROBLEMS, LONGEST_PROBLEM = 10, 400
 """How many are told of one agent, and their characters."""
 
 
@@ -325,7 +324,7 @@ class LiveAgents:
             services=registration.services,
             task_types=registration.task_types or None,
             endpoints=registration.endpoints,
-            metadata=registration.metadata | _remarks(other, skew, known.left_out),
+            metadata=registration.metadata | _remarks(other, skew, _problems(known)),
             last_heartbeat=known.heard_at,
             registration_time=known.agent.registered_at,
             load_metrics=known.load_metrics or {},
@@ -463,15 +462,17 @@ def _unknown_status(beat: AgentHeartbeat) -> Iterable[LeftOut]:
 _STATUSES = tuple(status.value for status in AgentStatus)
 
 
-def _remarks(
-    other: str | None, skew: float | None, left_out: tuple[LeftOut, ...]
-) -> dict[str, Any]:
+def _remarks(other: str | None, skew: float | None, problems: Sequence[str]) -> dict[str, Any]:
     """What somebody should put right, among the agent's own metadata."""
     found: dict[str, Any] = {} if other is None else {"other_instance": other}
     if skew is not None and abs(skew) > SKEW_BOUND.total_seconds():
         found["clock_skew_seconds"] = skew
-    if left_out:
-        found["problems"] = [
-            f"heartbeats: {one} (left out)"[:LONGEST_PROBLEM] for one in left_out[:MOST_PROBLEMS]
-        ]
+    if problems:
+        found["problems"] = [one[:LONGEST_PROBLEM] for one in problems[:MOST_PROBLEMS]]
     return found
+
+
+def _problems(known: KnownAgent) -> list[str]:
+    """What it says itself, and what of its words could not be read."""
+    said = [] if known.heartbeat is None else known.heartbeat.problems or []
+    return [*said, *(f"heartbeats: {one} (left out)" for one in known.left_out)]

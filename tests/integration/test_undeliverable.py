@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from consumers import Agent, Task
 from coordinator.bootstrap import running
+from coordinator.broker import head_of_queue
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.codec import encode, routing_key
 from coordinator.protocol.events import Event, LedgerMarked
+from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import EVENTS, LOG, UNROUTED, WORK
 from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.doctor import Doctor
 from tests.support.hanging_up import HangingUp, hanging_up
+from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 MARK = Event(data=LedgerMarked())
@@ -76,3 +82,70 @@ async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
         front.queue = None
         await eventually(well, timeout=60)
         await doctor.finds_no_problem()
+
+
+async def test_an_agent_leaves_such_a_queue_alone_says_so_and_does_what_is_on_the_others(
+    broker: Broker, front: HangingUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(head_of_queue, "FIRST_REST", 2.0)
+    done: list[str] = []
+    starts: list[str] = []
+    may_end = asyncio.Event()
+
+    async with serving(broker, tmp_path) as service:
+        stuck = await service.submit(priority=Priority.HIGH)
+        others = [await service.submit(task_data={"n": n}) for n in range(3)]
+        front.queue = "tasks.any.high"
+        agent = Agent("ada", amqp_url=front.url, cache_dir=tmp_path / "ada", slots=2)
+
+        @agent.default
+        async def work(task: Task) -> None:
+            starts.append(task.id)
+            if task.id == others[0]:
+                await may_end.wait()
+            done.append(task.id)
+
+        async def ada() -> dict[str, Any]:
+            found: dict[str, Any] = (await service.http.get("/agents/ada")).json().get("agent", {})
+            return found
+
+        async def told() -> bool:
+            problems = (await ada()).get("metadata", {}).get("problems", [])
+            return any("whenever tasks.any.high is read" in one for one in problems)
+
+        async def well() -> bool:
+            agent = await ada()
+            return agent["status"] == "active" and "problems" not in agent["metadata"]
+
+        async with agent.running():
+            await eventually(lambda: {*others[1:]} <= {*done}, timeout=30)
+            await eventually(told)
+            assert (await ada())["status"] == "degraded"
+            assert stuck not in done
+            front.queue = None
+            may_end.set()
+            await eventually(lambda: {stuck, *others} == {*done}, timeout=60)
+            await eventually(well)
+
+
+async def test_clearing_such_a_queue_is_refused_after_some_tries_and_costs_no_connection_any_more(
+    broker: Broker, front: HangingUp, tmp_path: Path
+) -> None:
+    settings = Settings(amqp_url=front.url, data_dir=tmp_path)
+    async with running(settings) as coordinator, over(coordinator.app) as http:
+        await coordinator.ready()
+        body = {"task_data": {}}
+        assert (await http.post("/tasks/submit", json=body)).status_code == 200
+        front.queue = "tasks.any.normal"
+
+        async def cleared() -> str:
+            return (await http.post("/tasks/queues/normal/clear")).text
+
+        async def told() -> bool:
+            return "ends the connection whenever tasks.any.normal is read" in await cleared()
+
+        await eventually(told, timeout=60)
+        times = front.times
+        assert await told()
+        assert front.times == times
+        assert "tasks.any.normal" in " ".join((await http.get("/health")).json()["problems"])

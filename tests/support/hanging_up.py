@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["HangingUp", "hanging_up"]
 
-CONSUME = b"\x00\x3c\x00\x14\x00\x00"
-"""How the method basic.consume begins."""
+READING = (b"\x00\x3c\x00\x14\x00\x00", b"\x00\x3c\x00\x46\x00\x00")
+"""How the methods basic.consume and basic.get begin."""
 
 
 class HangingUp:
@@ -21,7 +21,7 @@ class HangingUp:
         self._parts = urlsplit(broker_url)
         self.url = ""
         self.queue: str | None = None
-        """Whose consumers it hangs up on; None for nobody's."""
+        """Whose readers it hangs up on; None for nobody's."""
         self.times = 0
         """How often it did."""
         self._writers: set[asyncio.StreamWriter] = set()
@@ -59,7 +59,7 @@ class HangingUp:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
-                if asks and self._is_consume(data):
+                if asks and self._reads(data):
                     self.times += 1
                     break
                 sink.write(data)
@@ -67,11 +67,11 @@ class HangingUp:
         for writer in ends:
             writer.transport.abort()
 
-    def _is_consume(self, data: bytes) -> bool:
+    def _reads(self, data: bytes) -> bool:
         if self.queue is None:
             return False
         name = self.queue.encode()
-        return CONSUME + bytes([len(name)]) + name in data
+        return any(method + bytes([len(name)]) + name in data for method in READING)
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.broker.head_of_queue import MANY_ENDS, HeadOfQueue, HeadsOfQueues
+from coordinator.broker.head_of_queue import (
+    FIRST_REST,
+    LONGEST_REST,
+    MANY_ENDS,
+    HeadOfQueue,
+    HeadsOfQueues,
+)
 
 
 class Clock:
@@ -75,3 +81,31 @@ def test_an_operator_is_told_which_queue_it_is_and_what_to_do() -> None:
     (told,) = heads.problems()
     assert told.startswith("The broker ends the connection whenever coordinator.log is read")
     assert "its own log says why; update RabbitMQ" in told
+
+
+def test_a_stuck_queue_is_left_alone_for_longer_with_each_end_and_not_once_it_was_read(
+    head: HeadOfQueue, clock: Clock
+) -> None:
+    end(head, MANY_ENDS - 1)
+    assert not head.rests
+    end(head)
+    for rest in (FIRST_REST, 2 * FIRST_REST):
+        clock.now += rest - 1
+        assert head.rests
+        clock.now += 1
+        assert not head.rests
+        end(head)
+    end(head, 2000)
+    clock.now += LONGEST_REST
+    assert not head.rests
+    head.passed()
+    end(head)
+    assert not head.rests
+
+
+def test_an_end_while_it_is_no_longer_read_is_not_laid_to_it(head: HeadOfQueue) -> None:
+    for _ in range(MANY_ENDS):
+        head.began(waiting=1)
+        head.stopped()
+        head.connection_ended()
+    assert not head.stuck

@@ -32,6 +32,8 @@ GIVEN: dict[str, Any] = {
     "priority": "low",
     "marks": ["m"],
     "tasks": [],
+    "size": 3000,
+    "limit": 2000,
 }
 
 EVENTS = [Event(data=model.model_validate(GIVEN), time=NOW) for model in EVENT_TYPES.values()]
