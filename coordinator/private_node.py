@@ -3,8 +3,11 @@
 A node can go on with the data of the version before it, and not with every older one's. Then the ledger
 has all that was folded, and the old folder what was not:
 
-    does not start ─▶ noted in the ledger ─▶ its folder moved aside ─▶ a new node
+    does not start ─▶ marked, and noted in the ledger ─▶ its folder moved aside ─▶ a new node
                                                                          ─▶ `recovery.former_broker`
+
+Where the old version of RabbitMQ is installed again, and the folder is back in its place, the tasks are on
+their queues there: by the mark that is known, and the note is withdrawn.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ async def private_node(
                 f"{exc}. `coordinator up --new-broker` moves its folder aside and puts the queued"
                 " tasks of the ledger on a new node; docs/operations/upgrades.md says what to do first"
             ) from exc
+        files.give_up()
         await _give_up_broker(settings)
         aside = files.set_aside(datetime.now(UTC))
         say(f"the folder of the old RabbitMQ node is kept: {aside}")
@@ -57,9 +61,18 @@ async def private_node(
                 f"The private RabbitMQ node of {files.folder} starts: no new one is needed, start"
                 " without --new-broker"
             )
+        if files.given_up:
+            await _take_up_broker(settings)
+            files.keep()
+            say("this RabbitMQ node had been given up, and is used again")
     return node
 
 
 async def _give_up_broker(settings: Settings) -> None:
     async with Ledger(settings.ledger_place, patient=True) as ledger:
         await LeftBehindTasks(ledger).give_up_broker()
+
+
+async def _take_up_broker(settings: Settings) -> None:
+    async with Ledger(settings.ledger_place, patient=True) as ledger:
+        await LeftBehindTasks(ledger).done()

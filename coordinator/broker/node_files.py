@@ -43,6 +43,9 @@ __all__ = [
 NODE_NAME = "coordinator@localhost"
 """Fixed, because the data folder is bound to it; private, because the epmd that knows it is."""
 
+GIVEN_UP = "given-up"
+"""A file in the folder of a node whose tasks are to be put on another one."""
+
 CONSUMER_TIMEOUT = timedelta(days=8)
 """RabbitMQ closes the channel of a consumer that holds a message longer. Its default of 30 minutes
 would end long tasks; the deadline of a task, at most seven days, is the coordinator's business."""
@@ -120,8 +123,14 @@ class NodeFiles:
             os.close(descriptor)
 
     def identity(self) -> Identity:
-        """The kept identity; a new one where there is none yet."""
-        return self.kept() or Identity(username="coordinator", password=secrets.token_urlsafe(18))
+        """The kept identity; where there is none yet that of the folder that was last set aside, should
+        this process have been killed at that; or a new one.
+        """
+        return (
+            self.kept()
+            or self._set_aside_last()
+            or Identity(username="coordinator", password=secrets.token_urlsafe(18))
+        )
 
     def kept(self) -> Identity | None:
         """What a node that was started here keeps; None where none was.
@@ -144,6 +153,23 @@ class NodeFiles:
                 f"{self.folder / 'identity.json'} is damaged: restore it, or move the folder away"
                 " and start with an empty one"
             ) from exc
+
+    def _set_aside_last(self) -> Identity | None:
+        beside = sorted(self.folder.parent.glob(f"{self.folder.name}-until-*"))
+        return NodeFiles(beside[-1]).kept() if beside else None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether this folder was to be set aside, or has been, and is back in its place."""
+        return (self.folder / GIVEN_UP).exists()
+
+    def give_up(self) -> None:
+        """Mark the folder as one whose tasks are to be put on another node."""
+        (self.folder / GIVEN_UP).touch()
+
+    def keep(self) -> None:
+        """Take the mark away."""
+        (self.folder / GIVEN_UP).unlink(missing_ok=True)
 
     @property
     def used(self) -> bool:

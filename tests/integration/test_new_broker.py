@@ -17,6 +17,8 @@ from coordinator.broker.node import EmbeddedNode
 from coordinator.broker.node_server import ServerBinaries
 from coordinator.errors import OperatorError, OtherVersionsData
 from coordinator.private_node import private_node
+from coordinator.registry.former_broker import LeftBehindTasks
+from coordinator.registry.ledger import Ledger
 from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.sources import broker_sources
@@ -130,6 +132,53 @@ async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done
         agent.default(lambda task: task.id)
         async with agent.running():
             await eventually(lambda: is_completed(http, task_id), timeout=60)
+
+
+@pytest.mark.slow
+async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_once(
+    old: ServerBinaries, new: ServerBinaries, tmp_path: Path
+) -> None:
+    """A new node was begun, and somebody has thought better of it."""
+    settings = Settings(data_dir=tmp_path)
+    folder = tmp_path / "rabbitmq"
+    async with (
+        EmbeddedNode(folder, server=old, standard_ports=False) as node,
+        service(settings, node) as http,
+    ):
+        tasks = [await submit(http) for _ in range(2)]
+        for task_id in tasks:
+            await eventually(partial(is_queued, http, task_id))
+    async with await private_node(settings, lambda _: None, new=True, server=new):
+        pass  # killed before the first task was put there
+    aside = moved_aside(tmp_path)
+    folder.rename(tmp_path / "new")
+    aside.rename(folder)
+
+    runs: Counter[str] = Counter()
+    async with (
+        await private_node(settings, lambda _: None, server=old) as node,
+        service(settings, node) as http,
+    ):
+        agent = Agent("ada", amqp_url=node.amqp_url, cache_dir=tmp_path / "ada")
+
+        @agent.default
+        async def work(task: Task) -> None:
+            runs[task.id] += 1
+
+        await eventually(partial(nothing_is_left_behind, settings))
+        async with agent.running():
+            for task_id in tasks:
+                await eventually(partial(is_completed, http, task_id), timeout=60)
+        # Whatever was put there once more would be in the log by now.
+        for task_id in tasks:
+            answer = (await http.get(f"/tasks/{task_id}/events")).json()
+            assert [one["type"] for one in answer["events"]].count("task.submitted") == 1
+    assert runs == Counter(tasks)
+
+
+async def nothing_is_left_behind(settings: Settings) -> bool:
+    async with Ledger(settings.ledger_place) as ledger:
+        return not await LeftBehindTasks(ledger).any_broker()
 
 
 def moved_aside(data_dir: Path) -> Path:

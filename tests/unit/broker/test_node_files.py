@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,24 @@ def test_nobody_else_may_read_what_holds_a_secret(tmp_path: Path) -> None:
     files.write(files.identity(), PORTS, listen_on="127.0.0.1")
     for name in ("identity.json", "rabbitmq.conf", "home/.erlang.cookie"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) & 0o077 == 0, name
+
+
+def test_whoever_is_killed_at_setting_a_folder_aside_finds_its_user_and_ports_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = NodeFiles(tmp_path / "rabbitmq")
+    files.folder.mkdir()
+    files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    kept = files.identity()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copy2", killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.set_aside(datetime(2026, 1, 2, tzinfo=UTC))
+    assert not files.used
+    assert files.identity() == kept
 
 
 def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
