@@ -27,9 +27,13 @@ __all__ = ["CatchingUp"]
 PATIENCE = timedelta(seconds=2)
 """How long a reader waits."""
 
+SENT_AGAIN = 2.0
+"""Seconds after which another mark is sent beside one that did not come out, doubled each time: what tells
+of it may have been lost."""
+
 MARK_LASTS = timedelta(seconds=30)
-"""After which a mark that did not come out is given up: what tells of it may have been lost. Until
-then no other is sent, so that a projector that is down finds few marks in the log."""
+"""After which marks that did not come out are given up. Until then few are sent, so that a projector that
+is down finds few in the log."""
 
 
 class CatchingUp:
@@ -143,15 +147,22 @@ class _Marks:
                 self._sent_at = None
 
     async def _sent_came_out(self) -> bool:
-        """Send a mark; False where it may have come out unheard."""
-        mark = Event(data=self._kind())
+        """Send a mark, and others while none comes out; False where it may have come out unheard."""
         came_out: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._under_way[mark.id] = came_out
+        sent: list[str] = []
+        pause = SENT_AGAIN
         try:
-            await self._send(mark)
-            return await came_out
+            while not came_out.done():
+                mark = Event(data=self._kind())
+                self._under_way[mark.id] = came_out
+                sent.append(mark.id)
+                await self._send(mark)
+                await asyncio.wait([came_out], timeout=pause)
+                pause *= 2
+            return came_out.result()
         finally:
-            del self._under_way[mark.id]
+            for mark_id in sent:
+                del self._under_way[mark_id]
 
     async def _send(self, mark: Event) -> None:
         message = encode(mark, persistent=self._kind is LedgerMarked)

@@ -106,6 +106,7 @@ async def test_a_queue_that_nobody_uses_is_gone_everywhere_and_makes_room_for_an
     async with agent(broker, tmp_path / "ada", may_end).running() as ada:
         await two.accepted(0)
         assert (await two.submit(1, {})).status_code == 200
+        await eventually(lambda: SOURCE in two.coordinators[1].opener._book)
         assert (await two.submit(1, {"capabilities": ["tpu"]})).status_code == 422
         await eventually(lambda: SOURCE in ada._sources)
         may_end.set()

@@ -134,7 +134,7 @@ async def test_clearing_such_a_queue_is_refused_after_some_tries_and_costs_no_co
     settings = Settings(amqp_url=front.url, data_dir=tmp_path)
     async with running(settings) as coordinator, over(coordinator.app) as http:
         await coordinator.ready()
-        body = {"task_data": {}}
+        body: dict[str, Any] = {"task_data": {}}
         assert (await http.post("/tasks/submit", json=body)).status_code == 200
         front.queue = "tasks.any.normal"
 

@@ -143,7 +143,8 @@ async def test_what_the_new_broker_does_not_take_is_dead_and_holds_up_no_other(
     await world.session()
     assert world.again() == ["t0", "t1", "t2"]
     (task,) = await world.ledger.read(lambda connection: load(connection, ["large"]).values())
-    assert (task.state, task.error["type"]) == ("dead", "MessageTooLarge")
+    assert task.state == "dead"
+    assert (task.error or {})["type"] == "MessageTooLarge"
 
 
 async def test_nothing_is_published_where_no_broker_was_given_up(world: World) -> None:

@@ -344,7 +344,7 @@ async def test_a_scheduled_task_is_put_on_its_queue_when_its_time_has_come(world
 async def test_what_is_larger_than_the_broker_takes_by_now_ends_and_says_so(
     world: World, kind: str
 ) -> None:
-    large = {"task_data": {"text": "x" * 1000}, "max_attempts": 3}
+    large: dict[str, Any] = {"task_data": {"text": "x" * 1000}, "max_attempts": 3}
     events = {
         "retry": [submitted(**large), started(), failed()],
         "scheduled": [submitted(not_before=START, **large)],
@@ -359,6 +359,7 @@ async def test_what_is_larger_than_the_broker_takes_by_now_ends_and_says_so(
     await world.fold()
     task = await state(world)
     assert task.state == "dead"
+    assert task.error is not None
     assert task.error["type"] == "MessageTooLarge"
     assert "and the broker takes 1000 at most" in task.error["message"]
     assert "raise max_message_size" in task.error["message"]

@@ -11,6 +11,7 @@ from coordinator.errors import BrokerUnavailable, LedgerBehind
 from coordinator.protocol.codec import decode
 from coordinator.protocol.events import LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.protocol.message import Message
+from coordinator.registry import catching_up as module
 from coordinator.registry.catching_up import CatchingUp
 from tests.support.waiting import eventually
 
@@ -55,6 +56,21 @@ async def test_a_flood_of_questions_shares_a_mark_that_begins_after_each() -> No
     await asyncio.gather(*later)
     assert len(log.marks) == 2
     assert log.told == []
+
+
+async def test_where_what_tells_of_a_mark_was_lost_another_is_sent_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SENT_AGAIN", 0.01)
+    log = Log()
+    catching_up = CatchingUp(log)
+    asked = asyncio.create_task(catching_up.ledger())
+    await eventually(lambda: len(log.marks) == 2)
+    assert not asked.done()
+    catching_up.caught_up([log.marks[1]])
+    await asked
+    catching_up.marked([log.marks[0]])
+    await eventually(lambda: log.told)  # it is late, and of no interest any more
 
 
 async def test_the_marks_of_others_are_told_to_all() -> None:
