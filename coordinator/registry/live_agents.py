@@ -26,6 +26,7 @@ from coordinator.protocol.events import (
     AgentStatusChanged,
     Event,
 )
+from coordinator.protocol.natural_json import LeftOut
 
 from .agent_index import AgentFilter, AgentIndex
 from .control_queues import ControlQueues
