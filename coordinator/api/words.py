@@ -14,7 +14,7 @@ __all__ = ["AgentIdWord", "IdempotencyWord", "Names", "ScheduleIdWord", "Word", 
 
 _UNSEEN = (
     r"\u0000-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u1680\u180e\u2000-\u200f"
-    r"\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufeff\ufff0-\uffff"
+    r"\u2028-\u202f\u205f-\u206f\u3000\ue000-\uf8ff\ufeff\ufff0-\uffff"
 )
 """Characters that are no ids': control characters, spaces but for the plain one, and what is not shown."""
 
