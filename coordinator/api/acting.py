@@ -12,12 +12,10 @@ from pydantic import BaseModel
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import LONGEST, quoted
 
+from .query_names import CREDENTIAL
 from .unknown_keys import refuse_unknown_keys
 
 __all__ = ["acts_alone", "acts_by"]
-
-_OF_CREDENTIALS = "token"
-"""The query parameter in which clients of other services carry a credential; it means nothing here."""
 
 
 class _Nothing(BaseModel):
@@ -31,7 +29,7 @@ def acts_by(model: type[BaseModel]) -> Any:
 
     async def refuse_unknown_words(request: Request) -> None:
         for name in request.query_params:
-            if name != _OF_CREDENTIALS:
+            if name != CREDENTIAL:
                 hint = ": send it in the body" if name in model.model_fields else ""
                 raise InvalidRequest(
                     f"Nothing was done, because {quoted(name)} means nothing in the query{hint}",

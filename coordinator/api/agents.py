@@ -21,7 +21,7 @@ from .answers import (
 )
 from .documented import responses
 from .endpoint import Endpoint
-from .path_segments import SEGMENT
+from .path_segments import AGENT, SEGMENT
 from .registration_limits import check_registration
 from .rendering import Answer, iso, timestamp
 from .schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
@@ -179,7 +179,7 @@ async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
 
 
 @router.get(
-    f"/{{agent_id:{SEGMENT}}}",
+    f"/{{agent_id:{AGENT}}}",
     summary="Look up an agent",
     responses=responses("get_agent", AgentAnswer, 404),
 )
@@ -190,9 +190,10 @@ async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
 
 
 @router.delete(
-    f"/{{agent_id:{SEGMENT}}}",
+    f"/{{agent_id:{AGENT}}}",
     summary="Remove an agent",
-    responses=responses("remove_agent", AgentRemovedAnswer, 404, 503),
+    dependencies=[acts_alone],
+    responses=responses("remove_agent", AgentRemovedAnswer, 404, 413, 422, 503),
 )
 async def remove_agent(agent_id: AgentId, wired: Wired) -> Answer:
     """Takes an agent out of the registry. One that still runs registers again with its next

@@ -33,11 +33,16 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most = self._larger.get(scope["path"], self._max_bytes)
-        announced, encoding = _announced(scope)
+        announced, encoding, transfer = _announced(scope)
         if announced is not None and announced > most:
             await answer_error(PayloadTooLarge(_sentence(most)), "")(scope, receive, send)
             return
-        if encoding not in _READ_AS_IT_IS:
+        if transfer not in _TRANSFERRED:
+            await answer_error(HTTPException(501, _TRANSFER.format(transfer[:40])), "")(
+                scope, receive, send
+            )
+            return
+        if encoding not in _READ_AS_IT_IS and (announced or transfer):
             await answer_error(HTTPException(415, _ENCODED.format(encoding[:40])), "")(
                 scope, receive, send
             )
@@ -65,17 +70,24 @@ def _sentence(most: int) -> str:
 
 _READ_AS_IT_IS = ("", "identity")
 
+_TRANSFERRED = ("", "chunked")
+
+_TRANSFER = "Transfer-Encoding: {} is not read here: send the body as it is, or in chunks"
+
 _ENCODED = "A body with Content-Encoding: {} is not read here: send it as it is, without the header"
 
 _LOST = "The body was announced with {} bytes, and {} arrived: nothing was done, send it again"
 
 
-def _announced(scope: Scope) -> tuple[int | None, str]:
-    """The length of the body, where it is announced, and its encoding."""
-    length, encoding = None, ""
+def _announced(scope: Scope) -> tuple[int | None, str, str]:
+    """The length of the body, where it is announced, its encoding, and that for the way."""
+    length = None
+    told: dict[bytes, set[str]] = {b"content-encoding": set(), b"transfer-encoding": set()}
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             length = int(value)
-        elif name == b"content-encoding":
-            encoding = value.decode("latin-1").strip().lower()
-    return length, encoding
+        elif name in told:
+            words = value.decode("latin-1").lower().split(",")
+            told[name].update(word.strip() for word in words)
+    encoding, transfer = (", ".join(sorted(words - {""})) for words in told.values())
+    return length, encoding, transfer

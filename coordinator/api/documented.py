@@ -46,7 +46,7 @@ _WRONG_FIELDS = {
     "agent_heartbeat": ("status", "status: input should be a valid string"),
     **dict.fromkeys(
         (
-            *("clear_queue", "drain_agent", "delete_task"),
+            *("clear_queue", "drain_agent", "remove_agent", "delete_task"),
             *("pause_schedule", "resume_schedule", "delete_schedule"),
         ),
         ("body", "Nothing was done, because these keys are unknown: 'dry_run'"),

@@ -10,11 +10,15 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from .error_table import answer_error
 from .query_names import check_query_names, query_names
 
 __all__ = ["Endpoint"]
+
+_GONE = "Nothing was done: the client was gone before its request had come"
 
 
 class StrictRequest(Request):
@@ -50,13 +54,16 @@ class Endpoint(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = query_names(self.dependant) if "GET" in (self.methods or ()) else frozenset[str]()
+        known = query_names(self.dependant) if "GET" in (self.methods or ()) else {}
 
         async def answer(request: Request) -> Response:
             try:
                 if known:
-                    check_query_names(request.query_params, known)
+                    names = (name for name, _ in request.query_params.multi_items())
+                    check_query_names(names, known)
                 return await handle(StrictRequest(request.scope, request.receive))
+            except ClientDisconnect:
+                return answer_error(HTTPException(400, _GONE), self.name)
             except Exception as exc:  # noqa: BLE001 - answered, and logged where nobody expected it
                 return answer_error(exc, self.name)
 

@@ -73,7 +73,7 @@ class HotSubmit:
 
     def _plain(self, scope: Scope) -> _Plain | None:
         """None for a request that is not answered here."""
-        if scope["path"] not in PATHS or scope["method"] != "POST":
+        if scope["path"] not in PATHS or scope["method"] != "POST" or scope["query_string"]:
             return None
         length = content_type = traceparent = None
         for name, value in scope["headers"]:

@@ -12,7 +12,9 @@ from urllib.parse import unquote
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["SEGMENT", "PathSegments"]
+from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS
+
+__all__ = ["AGENT", "SEGMENT", "TASK", "PathSegments"]
 
 SEGMENT = "segment"
 """The convertor of an id in a route's path: `/agents/{agent_id:segment}`."""
@@ -28,7 +30,27 @@ class _Segment(Convertor[str]):
         return _protected(str(value))
 
 
+def _no_word(words: frozenset[str]) -> str:
+    return rf"(?!(?:{'|'.join(sorted(words))})$){_Segment.regex}"
+
+
+class _Task(_Segment):
+    regex = _no_word(TASK_WORDS)
+
+
+class _Agent(_Segment):
+    regex = _no_word(AGENT_WORDS)
+
+
+TASK = "task"
+AGENT = "agent"
+"""The convertors of an id at the end of a path, where a word is about something else: of `GET /tasks/submit`
+is to be told that this path has a POST, and not that there is no such task.
+"""
+
 register_url_convertor(SEGMENT, _Segment())
+register_url_convertor(TASK, _Task())
+register_url_convertor(AGENT, _Agent())
 
 
 class PathSegments:

@@ -20,7 +20,7 @@ from .answers import (
 )
 from .documented import responses
 from .endpoint import Endpoint
-from .path_segments import SEGMENT
+from .path_segments import SEGMENT, TASK
 from .rendering import Answer, iso, timestamp
 from .schemas import (
     CancelTaskBody,
@@ -166,7 +166,7 @@ async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None =
 
 
 @router.delete(
-    f"/{{task_id:{SEGMENT}}}",
+    f"/{{task_id:{TASK}}}",
     summary="Delete an ended task",
     dependencies=[acts_alone],
     responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),

@@ -21,7 +21,7 @@ from .documented import responses
 from .endpoint import Endpoint
 from .path_segments import SEGMENT
 from .rendering import Answer, iso, timestamp
-from .schemas import SubmitTaskBody
+from .schemas import OBJECT, SubmitTaskBody
 from .services import Services, Wired
 from .submissions import command
 from .unknown_keys import unknown_keys_of, with_warnings
@@ -32,6 +32,8 @@ __all__ = ["router", "run_of"]
 router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=Endpoint)
 
 ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
+
+_UTC = "UTC"
 
 _MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run for all) or all."
 
@@ -63,9 +65,13 @@ class CreateSchedule(BaseModel):
         " An expression that names hours runs once for each time of the day, also where clocks are"
         " changed.",
     )
-    timezone: str = Field(default="UTC", max_length=64, description="Such as `Europe/Vienna`.")
-    missed: str = Field(default=Missed.SKIP.value, description=_MISSED)
-    task: SubmitTaskBody = Field(
+    timezone: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description=f"Such as `Europe/Vienna`. By default `{_UTC}`."
+    )
+    missed: str | None = Field(
+        default=None, description=f"{_MISSED} By default `{Missed.SKIP.value}`."
+    )
+    task: Annotated[SubmitTaskBody, OBJECT] = Field(
         description="What `POST /tasks/submit` takes, but for `task_data.task_id`: each run has its own."
     )
 
@@ -121,7 +127,7 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
     """
     await _check_task(body.task, wired)
     try:
-        missed = Missed(body.missed)
+        missed = Missed.SKIP if body.missed is None else Missed(body.missed)
     except ValueError:
         raise InvalidRequest(
             f"missed {body.missed!r} is not one of: {', '.join(Missed)}", field="missed"
@@ -129,7 +135,7 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
     schedule = Schedule(
         schedule_id=body.schedule_id or new_id(),
         cron=body.cron,
-        timezone=body.timezone,
+        timezone=_UTC if body.timezone is None else body.timezone,
         missed=missed,
         task=body.task.model_dump(exclude_none=True),
         created_at=datetime.now(UTC),

@@ -77,7 +77,7 @@ OBJECT, LIST = BeforeValidator(_object), BeforeValidator(_list)
 WITHOUT_NULLS = BeforeValidator(_without_nulls)
 """What agents of other languages write over the broker (`protocol.natural_json`) is read here, too."""
 
-LoadMetrics = Annotated[dict[str, Finite], WITHOUT_NULLS]
+LoadMetrics = Annotated[dict[str, Finite] | None, WITHOUT_NULLS]
 
 PriorityWord = Annotated[
     Any,
@@ -154,9 +154,15 @@ class DiscoverAgents(BaseModel):
 
     status: str | None = Field(default=None, description=_STATUSES)
     agent_type: str | None = None
-    capabilities: list[str] | None = Field(default=None, description="All of them are needed.")
-    services: list[str] | None = Field(default=None, description="All of them are needed.")
-    tags: list[str] | None = Field(default=None, description="All of them are needed.")
+    capabilities: Annotated[list[str] | None, LIST] = Field(
+        default=None, description="All of them are needed."
+    )
+    services: Annotated[list[str] | None, LIST] = Field(
+        default=None, description="All of them are needed."
+    )
+    tags: Annotated[list[str] | None, LIST] = Field(
+        default=None, description="All of them are needed."
+    )
     min_health_score: Annotated[FiniteFloat, Field(ge=0, le=1), NO_BOOLEAN] | None = Field(
         default=None, description="A health score below this does not match: 0 to 1."
     )
@@ -173,7 +179,7 @@ class UpdateStatus(BaseModel):
     )
 
     status: str = Field(description=_STATUSES)
-    load_metrics: LoadMetrics | None = Field(
+    load_metrics: LoadMetrics = Field(
         default=None, description="Such as active_connections, pending_tasks, cpu_usage."
     )
 
@@ -184,7 +190,7 @@ class Heartbeat(BaseModel):
     model_config = _example(status="active", load_metrics={"cpu_usage": 0.25})
 
     status: str | None = Field(default=None, description="What the agent says of itself.")
-    load_metrics: LoadMetrics | None = None
+    load_metrics: LoadMetrics = None
 
 
 class TaskRequirements(BaseModel):
@@ -231,13 +237,13 @@ class SubmitTaskBody(BaseModel):
         task_data={"model": "llama2", "prompt": "test prompt"}, priority="normal", requirements={}
     )
 
-    task_data: dict[str, Any] = Field(
+    task_data: Annotated[dict[str, Any], OBJECT] = Field(
         description="The work, as its agent understands it. `task_type` names the handler;"
         " `task_id`, where given, becomes the task's id, and makes repeating the request safe.",
         json_schema_extra=task_data_schema,
     )
     priority: PriorityWord = None
-    requirements: TaskRequirements | None = None
+    requirements: Annotated[TaskRequirements | None, OBJECT] = None
     timeout_seconds: Number | None = Field(
         default=None,
         description="Seconds that one attempt may take; at most seven days.",
@@ -253,7 +259,7 @@ class SubmitTaskBody(BaseModel):
         description="Attempts before the task is dead: 1 to 100.",
         json_schema_extra={"minimum": 1, "maximum": 100},
     )
-    backoff: BackoffBody | None = None
+    backoff: Annotated[BackoffBody | None, OBJECT] = None
     delay_seconds: Number | None = Field(
         default=None,
         description="Seconds until it goes on its queue; at most a year.",
@@ -270,7 +276,7 @@ class SubmitTaskBody(BaseModel):
     expires_at: InstantText | None = Field(
         default=None, description="Until when it must start, instead of `expires_in_seconds`."
     )
-    metadata: dict[str, Any] | None = Field(
+    metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
         default=None, description="Anything about the task that is not work; kept with it."
     )
 
@@ -284,6 +290,7 @@ class BatchBody(BaseModel):
 
     tasks: Annotated[
         list[Any],
+        LIST,
         WithJsonSchema(
             {
                 "type": "array",
@@ -310,7 +317,7 @@ class RetryTaskBody(BaseModel):
 
     model_config = _only(delay_seconds=60)
 
-    task_data: dict[str, Any] | None = Field(
+    task_data: Annotated[dict[str, Any] | None, OBJECT] = Field(
         default=None, description="In place of the task's own."
     )
     delay_seconds: Annotated[float, Field(ge=0, le=366 * 86400), NO_BOOLEAN] | None = Field(

@@ -14,7 +14,7 @@ from .answers import Submitted, TaskAnswer, TaskStatusAnswer
 from .documented import responses
 from .endpoint import Endpoint
 from .idempotency import IdempotencyKey, once
-from .path_segments import SEGMENT
+from .path_segments import TASK
 from .queue_sizes import by_priority
 from .rendering import Answer, timestamp
 from .schemas import SubmitTaskBody
@@ -87,7 +87,7 @@ async def get_task_status(wired: Wired) -> Answer:
 
 
 @lookup.get(
-    f"/{{task_id:{SEGMENT}}}",
+    f"/{{task_id:{TASK}}}",
     summary="Look up a task",
     responses=responses("get_task", TaskAnswer, 404, 503),
 )

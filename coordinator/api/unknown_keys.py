@@ -5,6 +5,7 @@ Clients of other services send words that mean nothing here, so that it is a war
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,6 +17,8 @@ from pydantic import BaseModel
 
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import LONGEST, nearest, quoted
+
+from .query_names import CREDENTIAL
 
 __all__ = ["MOST_NAMED", "refuse_unknown_keys", "unknown_keys", "unknown_keys_of", "with_warnings"]
 
@@ -41,8 +44,13 @@ def unknown_keys(raw: Any, model: type[BaseModel]) -> str | None:
 
 
 async def unknown_keys_of(request: Request, model: type[BaseModel]) -> str | None:
-    """As `unknown_keys`, of the body of a request."""
-    return unknown_keys(await _body(request), model)
+    """As `unknown_keys`, of the body of a request, and of its query, which such a request does not have."""
+    told = [unknown_keys(await _body(request), model)]
+    asked = [name for name in request.query_params if name != CREDENTIAL]
+    if asked:
+        names = ", ".join(quoted(name[: LONGEST + 1]) for name in asked[:MOST_NAMED])
+        told.append(f"The query is not read here, and was ignored: {names}.")
+    return with_warnings(*told).get("warning")
 
 
 async def refuse_unknown_keys(request: Request, model: type[BaseModel]) -> None:
@@ -56,6 +64,10 @@ async def refuse_unknown_keys(request: Request, model: type[BaseModel]) -> None:
     if not isinstance(raw, dict | None):
         raise InvalidRequest(
             "Nothing was done, because the body is no JSON object: send one, or none", field="body"
+        )
+    if raw and (twice := _twice(await request.body())) is not None:
+        raise InvalidRequest(
+            f"Nothing was done, because {quoted(twice)} comes twice in the body", field="body"
         )
     names = _names(raw, model)
     if names is not None:
@@ -72,6 +84,19 @@ def with_warnings(*warnings: str | None) -> dict[str, str]:
 
 async def _body(request: Request) -> Any:
     return await request.json() if await request.body() else None
+
+
+def _twice(body: bytes) -> str | None:
+    """A key that an object in ``body``, which is JSON, has twice: which of both counts is anyone's guess."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            found.append(next(name for name in names if names.count(name) > 1))
+
+    json.loads(body, object_pairs_hook=look)
+    return found[0] if found else None
 
 
 def _names(raw: Any, model: type[BaseModel]) -> str | None:

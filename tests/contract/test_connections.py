@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.recovery.redriving import RedrivenMany
 from coordinator.server import bind, serving
 
 from .fakes import Fakes, a_task, an_agent
@@ -191,4 +192,90 @@ async def test_a_request_whose_body_ends_early_is_not_carried_out(
     await client.sends(whole[:-5])
     client.writer.write_eof()
     assert await client.rest() == b""
+    assert fakes.filters == []
+
+
+UNTOLD = b'{"dry_run": true}'
+"""A body whose length its request does not tell."""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\nConnection: close\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.0\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\n" + OFFERS["another protocol"],
+    ],
+    ids=["kept open", "to be closed", "of no length", "HTTP/1.0", "with an offer"],
+)
+async def test_a_body_of_unknown_length_is_not_taken_for_no_body(
+    client: Client, fakes: Fakes, head: bytes
+) -> None:
+    await client.sends(head + b"Content-Type: application/json\r\n\r\n" + UNTOLD)
+    told = await client.answer()
+    assert (told.status, told.headers["connection"]) == (400, "close")
+    assert told.body["detail"].startswith("Nothing was done, because what follows the request is")
+    assert await client.rest() == b""
+    assert fakes.filters == []
+
+
+async def test_none_of_the_requests_is_carried_out_that_come_in_one_piece_with_what_is_none(
+    client: Client, fakes: Fakes
+) -> None:
+    await client.sends(
+        request("/tasks/t/cancel", {"reason": "x"}) + request("/tasks/dead/redrive") + UNTOLD
+    )
+    assert (await client.answer()).status == 400
+    assert await client.rest() == b""
+    assert (fakes.reasons, fakes.filters) == ([], [])
+
+
+async def test_a_request_that_runs_already_is_answered_whatever_comes_after_it(
+    client: Client, fakes: Fakes
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(*_: object, **__: object) -> RedrivenMany:
+        begun.set()
+        await go_on.wait()
+        return RedrivenMany(matched=3, redriven=3, last_due=None)
+
+    fakes.redrive_dead = slowly  # type: ignore[method-assign]
+    await client.sends(request("/tasks/dead/redrive", {}))
+    await begun.wait()
+    await client.sends(b"NONSENSE\r\n\r\n")
+    for _ in range(10):  # the server is in this loop, and reads what is there
+        await asyncio.sleep(0)
+    go_on.set()
+    told = await client.answer()
+    assert (told.status, told.body["redriven"]) == (200, 3)
+
+
+async def test_an_empty_line_after_a_body_is_nothing(client: Client) -> None:
+    closing = b"Connection: close\r\n"
+    await client.sends(request("/tasks/dead/redrive", DRY, more=closing) + b"\r\n")
+    assert (await client.answer()).body["dry_run"] is True
+
+
+async def test_what_follows_a_body_in_chunks_is_not_of_the_head(
+    client: Client, fakes: Fakes
+) -> None:
+    whole = chunked("/tasks/submit", {"task_data": {}}).removesuffix(b"\r\n")
+    for trailer in (b"Content-Encoding: gzip", b"Idempotency-Key: k"):
+        await client.sends(whole + trailer + b"\r\n\r\n")
+        assert (await client.answer()).status == 200
+    assert [one.task_id for one in fakes.submitted] == [None, None]
+
+
+@pytest.mark.parametrize("encoding", [b"gzip, chunked", b"deflate,  chunked"])
+async def test_a_body_that_is_compressed_on_its_way_is_a_501_that_says_so(
+    client: Client, fakes: Fakes, encoding: bytes
+) -> None:
+    whole = chunked("/tasks/dead/redrive", DRY)
+    await client.sends(whole.replace(b"coding: chunked", b"coding: " + encoding))
+    told = await client.answer()
+    assert told.status == 501
+    assert told.body["detail"].endswith("is not read here: send the body as it is, or in chunks")
     assert fakes.filters == []

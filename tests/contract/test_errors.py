@@ -296,6 +296,12 @@ async def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_
         ("OPTIONS", "/health", ["GET", "HEAD"]),
         ("POST", "/docs/assets/swagger-ui.css", ["GET", "HEAD"]),
         ("GET", "/tasks/dead/redrive", ["POST"]),
+        ("GET", "/tasks/submit", ["POST"]),
+        ("DELETE", "/tasks/queues", ["GET", "HEAD"]),
+        ("DELETE", "/tasks/status", ["GET", "HEAD"]),
+        ("DELETE", "/tasks/dead", ["GET", "HEAD"]),
+        ("GET", "/agents/register", ["POST"]),
+        ("DELETE", "/agents/discover", ["POST"]),
     ],
 )
 async def test_a_405_names_every_method_that_the_path_has(
@@ -423,7 +429,7 @@ async def test_clearing_an_unknown_priority_is_a_400_that_repeats_it(
             ["requirements.capabilities"],
         ),
         ("/tasks/submit/batch", {}, ["tasks"]),
-        ("/tasks/submit/batch", {"tasks": {}}, ["tasks"]),
+        ("/tasks/submit/batch", {"tasks": {"a": 1}}, ["tasks"]),
         ("/agents/discover", {"capabilities": "gpu"}, ["capabilities"]),
         ("/tasks/a/cancel", {"reason": "x" * 1001}, ["reason"]),
         ("/tasks/a/retry", {"delay_seconds": -1}, ["delay_seconds"]),
@@ -548,9 +554,29 @@ async def test_a_compressed_body_is_a_415_that_says_so(
     assert (fakes.submitted, fakes.filters, fakes.beats) == ([], [], [])
 
 
-async def test_a_body_that_says_it_is_as_it_is_is_read(client: httpx.AsyncClient) -> None:
-    headers = {"Content-Encoding": "identity"}
+@pytest.mark.parametrize("words", ["identity", "Identity, identity", ""])
+async def test_a_body_that_says_it_is_as_it_is_is_read(
+    client: httpx.AsyncClient, words: str
+) -> None:
+    headers = {"Content-Encoding": words}
     assert (await client.post("/tasks/submit", json=SUBMISSION, headers=headers)).status_code == 200
+
+
+async def test_a_compressed_body_is_refused_whatever_a_second_header_says(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    headers = [("Content-Encoding", "gzip"), ("Content-Encoding", "identity")]
+    answer = await client.post("/tasks/submit", json=SUBMISSION, headers=headers)
+    assert answer.status_code == 415
+    assert fakes.submitted == []
+
+
+async def test_a_request_without_a_body_has_none_that_is_compressed(
+    client: httpx.AsyncClient,
+) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    assert (await client.get("/tasks", headers=headers)).status_code == 200
+    assert (await client.post("/agents/discover", headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("arrived", [b"", b'{"dry_run": true}'], ids=["lost", "cut"])

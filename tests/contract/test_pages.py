@@ -325,6 +325,32 @@ async def test_an_unknown_filter_is_told_the_nearest_known_one(
     assert answer.json()["detail"].startswith(begins)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("agents?limit=1&limit=2", "agents?listening=true&listening=false"),
+        *("tasks?agent=a&agent=b", "tasks?cursor=&cursor=", "tasks/dead?lane=a&lane=a"),
+        *("schedules?limit=1&limit=1", "tasks/task-1/wait?timeout=0&timeout=1"),
+    ],
+)
+async def test_a_filter_that_has_one_value_is_refused_where_it_comes_twice(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    name = query.partition("?")[2].partition("=")[0]
+    answer = await client.get(query)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"field": name, "message": f"{name}: give it once, it has one value"}
+    ]
+
+
+@pytest.mark.parametrize("query", ["tasks?state=dead&state=dead&capability=a&capability=b"])
+async def test_a_filter_that_has_many_values_may_come_more_than_once(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    assert (await client.get(query)).status_code == 200
+
+
 async def test_every_get_that_knows_parameters_refuses_others_and_every_other_get_ignores_them(
     fakes: Fakes,
 ) -> None:

@@ -483,6 +483,10 @@ async def test_unknown_keys_of_a_body_are_ignored_and_named(
         await client.delete(f"schedules/{without.json()['schedule']['schedule_id']}")
     answer = ok(await client.request(method, path, json=body | {"chain_id": "c"}))
     assert answer["warning"] == "These unknown keys were ignored: 'chain_id'."
+    if path == "schedules":
+        await client.delete(f"schedules/{answer['schedule']['schedule_id']}")
+    answer = ok(await client.request(method, f"{path}?status=active&token=t", json=body))
+    assert answer["warning"] == "The query is not read here, and was ignored: 'status'."
 
 
 async def test_each_task_of_a_batch_is_told_its_own_unknown_keys(
@@ -512,6 +516,7 @@ ACTING = [
     ("DELETE", "tasks/task-1"),
     ("POST", "tasks/queues/normal/clear"),
     ("POST", "agents/hermes-agent/drain"),
+    ("DELETE", "agents/hermes-agent"),
     ("POST", "schedules/nightly/pause"),
     ("POST", "schedules/nightly/resume"),
     ("DELETE", "schedules/nightly"),
@@ -522,7 +527,7 @@ async def nothing_was_done(client: httpx.AsyncClient, fakes: Fakes, answer: http
     assert answer.status_code == 422, answer.text
     assert (fakes.filters, fakes.reasons, fakes.edits) == ([], [], [])
     assert (fakes.cleared, fakes.drained) == ([], [])
-    assert "task-1" in fakes.tasks
+    assert ("task-1" in fakes.tasks, "hermes-agent" in fakes.agents) == (True, True)
     assert ok(await client.get("schedules/nightly"))["schedule"]["paused"] is False
     detail: str = answer.json()["detail"]
     return detail
@@ -533,6 +538,7 @@ async def nothing_was_done(client: httpx.AsyncClient, fakes: Fakes, answer: http
     ("body", "said"),
     [
         (b'{"dryRun": true}', "these keys are unknown: 'dryRun'"),
+        (b'{"dry_run": true, "dry_run": true}', "'dry_run' comes twice in the body"),
         (b'{"chain_id": null}', "these keys are unknown: 'chain_id'"),
         (b"[]", "no JSON object"),
         (b"dry_run=true", "no JSON object"),
@@ -574,6 +580,48 @@ async def test_a_call_that_acts_takes_a_body_without_keys_for_none(
     await acted_on(client, fakes)
     headers = {"Content-Type": "application/json"}
     ok(await client.request(method, path, content=body, headers=headers, params={"token": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        *(
+            ("POST", "agents/register", {"agent_id": "a", "agent_type": "worker", name: empty})
+            for name, empty in (
+                *(("metadata", []), ("endpoints", []), ("capabilities", {}), ("services", {})),
+                *(("tags", {}), ("task_types", {})),
+            )
+        ),
+        ("POST", "agents/discover", {"capabilities": {}, "services": {}, "tags": {}}),
+        ("POST", "agents/hermes-agent/heartbeat", {"load_metrics": []}),
+        ("PUT", "agents/hermes-agent/status", {"status": "busy", "load_metrics": []}),
+        ("POST", "tasks/submit", {"task_data": []}),
+        ("POST", "tasks/submit", {"task_data": {}, "requirements": [], "backoff": []}),
+        ("POST", "tasks/submit", {"task_data": {}, "metadata": []}),
+        ("POST", "tasks/submit", {"task_data": {}, "requirements": {"capabilities": {}}}),
+        ("POST", "tasks/submit/batch", {"tasks": {}}),
+        ("POST", "tasks/task-1/retry", {"task_data": []}),
+        ("POST", "schedules", {"cron": "* * * * *", "task": {"task_data": []}}),
+    ],
+)
+async def test_an_empty_array_is_an_empty_object_where_one_is_meant_and_the_other_way_round(
+    client: httpx.AsyncClient, fakes: Fakes, method: str, path: str, body: dict[str, Any]
+) -> None:
+    """As PHP and Lua write them."""
+    fakes.tasks["task-1"] = a_task(state="dead")
+    ok(await client.request(method, path, json=body))
+    for one in fakes.registered:
+        assert (one.metadata, one.endpoints, one.capabilities, one.services) == ({}, {}, [], [])
+    for task in fakes.submitted:
+        assert (task.task_data, task.requirements.empty) == ({}, True)
+    assert all(edit == {} for edit in fakes.edits)
+
+
+async def test_a_schedule_takes_null_for_what_is_optional(client: httpx.AsyncClient) -> None:
+    nothing = dict.fromkeys(("schedule_id", "timezone", "missed"))
+    body = {"cron": "* * * * *", "task": {"task_data": {}}} | nothing
+    schedule = ok(await client.post("schedules", json=body))["schedule"]
+    assert (schedule["timezone"], schedule["missed"]) == ("UTC", "skip")
 
 
 async def acted_on(client: httpx.AsyncClient, fakes: Fakes) -> None:
