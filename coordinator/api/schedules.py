@@ -68,7 +68,7 @@ class CreateSchedule(BaseModel):
     timezone: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description=f"Such as `Europe/Vienna`. By default `{_UTC}`."
     )
-    missed: str | None = Field(
+    missed: Annotated[str, Field(json_schema_extra={"enum": [*Missed]})] | None = Field(
         default=None, description=f"{_MISSED} By default `{Missed.SKIP.value}`."
     )
     task: Annotated[SubmitTaskBody, OBJECT] = Field(

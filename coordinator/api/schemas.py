@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 from coordinator.domain.agent_words import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
 
-from .words import AgentIdWord, Names, Word, task_data_schema
+from .words import AgentIdWord, Names, Urls, Word, task_data_schema
 
 __all__ = [
     "BackoffBody",
@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 _STATUSES = f"One of: {', '.join(AgentStatus)}."
+
+StatusWord = Annotated[str, Field(json_schema_extra={"enum": [*AgentStatus]})]
+"""Checked where it is read, with a sentence."""
 
 
 def _no_boolean(value: Any) -> Any:
@@ -134,7 +137,7 @@ class RegisterAgent(BaseModel):
         " handler of tasks without a type or of a type that nobody announced. Without it the agent is"
         " offered tasks of all types.",
     )
-    endpoints: Annotated[dict[str, str] | None, WITHOUT_NULLS] = Field(
+    endpoints: Annotated[Urls | None, WITHOUT_NULLS] = Field(
         default=None, description="Name of service to URL."
     )
     metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
@@ -178,7 +181,7 @@ class UpdateStatus(BaseModel):
         status="busy", load_metrics={"active_connections": 5, "pending_tasks": 2}
     )
 
-    status: str = Field(description=_STATUSES)
+    status: StatusWord = Field(description=_STATUSES)
     load_metrics: LoadMetrics = Field(
         default=None, description="Such as active_connections, pending_tasks, cpu_usage."
     )
@@ -189,7 +192,7 @@ class Heartbeat(BaseModel):
 
     model_config = _example(status="active", load_metrics={"cpu_usage": 0.25})
 
-    status: str | None = Field(default=None, description="What the agent says of itself.")
+    status: StatusWord | None = Field(default=None, description="What the agent says of itself.")
     load_metrics: LoadMetrics = None
 
 

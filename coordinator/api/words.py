@@ -10,7 +10,15 @@ from pydantic import Field
 
 from coordinator.protocol.limits import AGENT_WORDS, MAX_ID, TASK_WORDS
 
-__all__ = ["AgentIdWord", "IdempotencyWord", "Names", "ScheduleIdWord", "Word", "task_data_schema"]
+__all__ = [
+    "AgentIdWord",
+    "IdempotencyWord",
+    "Names",
+    "ScheduleIdWord",
+    "Urls",
+    "Word",
+    "task_data_schema",
+]
 
 _UNSEEN = (
     r"\u0000-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u1680\u180e\u2000-\u200f"
@@ -33,6 +41,10 @@ _DOTS = (r"\.", r"\.\.")
 
 Word = Annotated[str, Field(json_schema_extra=_word())]
 Names = Annotated[list[Word], Field(json_schema_extra={"maxItems": MOST_NAMES})]
+Urls = Annotated[
+    dict[str, str],
+    Field(json_schema_extra={"propertyNames": _word(), "maxProperties": MOST_NAMES}),
+]
 AgentIdWord = Annotated[str, Field(json_schema_extra=_word(never=(*_DOTS, *sorted(AGENT_WORDS))))]
 ScheduleIdWord = Annotated[str, Field(json_schema_extra=_word(never=_DOTS))]
 IdempotencyWord = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from .fakes import over
 
-__all__ = ["explore"]
+__all__ = ["answered", "explore"]
 
 AnyCase = Case[Any]
 
@@ -50,6 +50,17 @@ async def explore(app: FastAPI, *, examples: int) -> int:
                 case.validate_response(Response.from_any(answer), checks=CHECKS)
                 sent += 1
     return sent
+
+
+async def answered(app: FastAPI, *, examples: int) -> AsyncIterator[tuple[str, httpx.Response]]:
+    """Send ``examples`` requests that are valid by the document to every operation, the same ones in every
+    run; each answer, and the operation in the words of the document.
+    """
+    async with over(app) as client:
+        for operation in _operations(app):
+            strategy = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+            for case in await asyncio.to_thread(_made_up, strategy, examples):
+                yield f"{operation.method.upper()} {operation.path}", await _send(client, case)
 
 
 async def _send(client: httpx.AsyncClient, case: AnyCase) -> httpx.Response:
@@ -82,9 +93,13 @@ def _made_up(strategy: SearchStrategy[AnyCase], count: int) -> list[AnyCase]:
 
 
 def _strategies(app: FastAPI) -> Iterator[SearchStrategy[AnyCase]]:
-    for result in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
-        assert isinstance(result, Ok)
-        operation = result.ok()
+    for operation in _operations(app):
         yield operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
         if operation.body:  # nothing else here can be wrong: an id is any text
             yield operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+
+def _operations(app: FastAPI) -> Iterator[Any]:
+    for result in schemathesis.openapi.from_dict(app.openapi()).get_all_operations():
+        assert isinstance(result, Ok)
+        yield result.ok()

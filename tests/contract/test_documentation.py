@@ -171,7 +171,16 @@ async def test_there_is_no_second_documentation_page(client: httpx.AsyncClient) 
 
 SCHEMA_WORDS = {
     *("$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum"),
-    *("examples", "exclusiveMinimum", "format", "items", "maxItems", "maxLength", "maximum"),
+    *(
+        "examples",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+    ),
     *(
         "minItems",
         "minLength",

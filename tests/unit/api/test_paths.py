@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from coordinator.api.path_segments import SEGMENT, PathSegments
 
-# A dot or two alone are taken out of a path by clients before they send it.
+# A dot or two alone are taken out of a path by clients before they send it; no id has a NUL.
 IDS = (
     st.text(min_size=1, max_size=20)
     .filter(lambda one: one not in {".", ".."})
+    .filter(lambda one: "\0" not in one)
     .filter(lambda one: one.encode("utf-8", "ignore").decode() == one)
 )
 

@@ -1,0 +1,181 @@
+"""A request that the document allows is not refused as invalid, but for what a schema has no words for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+
+from .exploring import answered
+from .fakes import over
+from .test_both_doors import doors
+
+CRON = {"cron": "* * * * *"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """Something that is refused though the document allows it."""
+
+    why: str
+    """A schema does not say it."""
+    sentence: str
+    """What refuses it; the beginning of an expression."""
+    body: dict[str, Any] | None = None
+    query: dict[str, str] = field(default_factory=dict)
+    """A request that is refused for it."""
+
+
+def _a_task(**options: Any) -> dict[str, Any]:
+    return {"task_data": {}} | options
+
+
+def _options(at: str = "") -> dict[str, Unsaid]:
+    """Of a task, wherever it stands."""
+    return {
+        "an end that is before the beginning": Unsaid(
+            why="one key is compared with another, and with the time",
+            sentence=f"{at}expires_(at|in_seconds) is (in the past|before)",
+            body=_a_task(delay_seconds=9, expires_in_seconds=5),
+        ),
+    }
+
+
+_CURSOR = Unsaid(
+    why="only the server knows which it gave",
+    sentence="cursor: this is not one that this endpoint gave",
+    query={"cursor": "x"},
+)
+
+_UNASSIGNED = "which characters are printable depends on the version of Unicode"
+
+UNSAID: dict[str, list[Unsaid]] = {
+    "GET /tasks": [_CURSOR],
+    "GET /tasks/{task_id}/events": [_CURSOR],
+    "GET /agents": [_CURSOR],
+    "GET /agents/{agent_id}/tasks": [_CURSOR],
+    "GET /parked": [_CURSOR],
+    "POST /agents/register": [
+        Unsaid(
+            why=_UNASSIGNED,
+            sentence="(agent_id|version|Each of endpoints) must consist of printable characters",
+            body={"agent_id": "\u0378", "agent_type": "worker"},
+        ),
+        Unsaid(
+            why="how long a URL may be is not worth a word",
+            sentence="endpoints holds a URL of more than 2048 characters",
+            body={"agent_id": "a", "agent_type": "worker", "endpoints": {"a": "x" * 2049}},
+        ),
+        Unsaid(
+            why="how deep data may be, and how large its numbers, no schema can say",
+            sentence="metadata (holds a number|is nested)",
+            body={"agent_id": "a", "agent_type": "worker", "metadata": {"a": 2**1024}},
+        ),
+    ],
+    "POST /tasks/submit": [
+        *_options().values(),
+        Unsaid(
+            why=_UNASSIGNED,
+            sentence="(task_data.task_id|Each of .*|requirements.*) must consist of printable",
+            body={"task_data": {"task_id": "\u0378"}},
+        ),
+        Unsaid(
+            why="of two keys that say the same one is left out",
+            sentence="(delay_seconds and not_before|expires_in_seconds and expires_at) say the same",
+            body=_a_task(delay_seconds=9, not_before="2030-01-01T00:00:00Z"),
+        ),
+        Unsaid(
+            why="how deep data may be, and how large its numbers, no schema can say",
+            sentence="(task_data|metadata) (holds a number|is nested)",
+            body={"task_data": {"a": 2**1024}},
+        ),
+    ],
+    "POST /schedules": [
+        Unsaid(
+            why="the task is that of a submission, without what would be the same for each run",
+            sentence="task.(not_before|expires_at) would be the same for each run",
+            body=CRON | {"task": _a_task(not_before="2030-01-01T00:00:00Z")},
+        ),
+        Unsaid(
+            why="the task is that of a submission, but for its id",
+            sentence="task.task_data.task_id cannot be given",
+            body=CRON | {"task": {"task_data": {"task_id": "a"}}},
+        ),
+        Unsaid(
+            why="one key is compared with another",
+            sentence="task.expires_in_seconds is (in the past|before)",
+            body=CRON | {"task": _a_task(delay_seconds=9, expires_in_seconds=5)},
+        ),
+        Unsaid(
+            why=_UNASSIGNED,
+            sentence="(Each of task.*|task.requirements.*) must consist of printable characters",
+            body=CRON | {"task": _a_task(requirements={"agent_id": "\u0378"})},
+        ),
+        Unsaid(
+            why="how deep data may be, and how large its numbers, no schema can say",
+            sentence="task.(task_data|metadata) (holds a number|is nested)",
+            body=CRON | {"task": {"task_data": {"a": 2**1024}}},
+        ),
+    ],
+    "POST /tasks/{task_id}/retry": [
+        Unsaid(
+            why="how deep data may be, and how large its numbers, no schema can say",
+            sentence="task_data (holds a number|is nested)",
+            body={"task_data": {"a": 2**1024}},
+        )
+    ],
+}
+
+ONE_BY_ONE = [(operation, one) for operation, many in UNSAID.items() for one in many]
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    found: FastAPI = doors()
+    return found
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with over(app) as client:
+        yield client
+
+
+async def test_what_the_document_allows_is_not_refused_as_invalid(app: FastAPI) -> None:
+    sent = 0
+    async for operation, answer in answered(app, examples=40):
+        sent += 1
+        if answer.status_code in {400, 422}:
+            allowed = "|".join(one.sentence for one in UNSAID.get(operation, []))
+            for error in answer.json()["errors"]:
+                asked = (operation, answer.request.url, answer.request.content, error)
+                assert allowed, asked
+                assert re.match(allowed, error["message"]), asked
+    assert sent > 1000
+
+
+@pytest.mark.parametrize(
+    ("operation", "unsaid"), ONE_BY_ONE, ids=[f"{one} {two.why}" for one, two in ONE_BY_ONE]
+)
+async def test_what_the_document_does_not_say_is_refused_and_could_not_be_left_off_the_list(
+    app: FastAPI, client: httpx.AsyncClient, operation: str, unsaid: Unsaid
+) -> None:
+    method, path = operation.split()
+    document = app.openapi()
+    if unsaid.body is not None:
+        content = document["paths"][path][method.lower()]["requestBody"]["content"]
+        schema = content["application/json"]["schema"] | {"components": document["components"]}
+        Draft202012Validator(schema).validate(unsaid.body)
+    where = re.sub(r"{\w+}", "a", path)
+    body = None if unsaid.body is None else json.dumps(unsaid.body).encode()
+    headers = {"Content-Type": "application/json"}
+    answer = await client.request(method, where, params=unsaid.query, content=body, headers=headers)
+    assert answer.status_code == 422
+    assert re.match(unsaid.sentence, answer.json()["detail"])
