@@ -105,10 +105,12 @@ async def _submitted(
     told = iter(await wired.batches.submit_all(wishes))
     verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in read]
     _raise_if_away(verdicts)
-    warnings = {
-        asked: await wired.explainer.warning(*asked)
-        for asked in {(wish.requirements, wish.task_type) for wish in wishes}
+    accepted = {
+        (one.requirements, one.task_type)
+        for one, verdict in zip(read, verdicts, strict=True)
+        if isinstance(one, SubmitTask) and isinstance(verdict, Accepted)
     }
+    warnings = {asked: await wired.explainer.warning(*asked) for asked in accepted}
     results = [
         _result(index, verdict, with_warnings(_warning(one, warnings), unknown))
         for index, (one, verdict, unknown) in enumerate(
@@ -159,7 +161,9 @@ def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
 def _warning(
     read: SubmitTask | Exception, warnings: dict[tuple[Requirements, str | None], str | None]
 ) -> str | None:
-    return warnings[read.requirements, read.task_type] if isinstance(read, SubmitTask) else None
+    if not isinstance(read, SubmitTask):
+        return None
+    return warnings.get((read.requirements, read.task_type))
 
 
 def _result(index: int, verdict: Verdict | Exception, warning: dict[str, str]) -> dict[str, Any]:

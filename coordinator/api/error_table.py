@@ -168,10 +168,12 @@ def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:
 
 
 def _unexpected(exc: Exception) -> str:
-    """A model of the inside that refuses a value speaks of what no caller knows."""
+    """A model of the inside that refuses a value speaks of what no caller knows; so do the further lines
+    of a driver's error, which tell the statement.
+    """
     if isinstance(exc, ValidationError):
         return "something inside is not of its shape; the log of the coordinator says what"
-    return str(exc) or type(exc).__name__
+    return next(iter(str(exc).splitlines()), "") or type(exc).__name__
 
 
 def _explain_503(exc: Exception, endpoint: str, body: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ SEGMENT = "segment"
 
 
 class _Segment(Convertor[str]):
-    regex = "[^/]+"
+    regex = "[^/\\x00]+"  # no id has a NUL, and a database would refuse to look for it
 
     def convert(self, value: str) -> str:
         return unquote(value) if "%" in value else value

@@ -153,7 +153,10 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
 async def list_schedules(
     wired: Wired,
     limit: Annotated[int, Query(ge=1, le=200, description="Schedules on one page.")] = 50,
-    cursor: Annotated[str, Query(max_length=128, description="`next_cursor` of a page.")] = "",
+    cursor: Annotated[
+        str,
+        Query(max_length=128, pattern=r"^[^\x00]*$", description="`next_cursor` of a page."),
+    ] = "",
 ) -> Answer:
     """By id, a page at a time."""
     found = await wired.schedules.page(cursor, limit + 1)
