@@ -38,7 +38,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parser = httptools.HttpRequestParser(self)  # refuses what follows a `Connection: close`
+        self.parser = httptools.HttpRequestParser(
+            self
+        )  # refuses what follows a `Connection: close`
         self._before: Any = None
         """The last request of those that came before the present piece."""
         self._begun: list[Any] = []

@@ -64,8 +64,9 @@ report is what these endpoints answer.
 * `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
 * Unknown keys of a body are ignored, and named in the answer's `warning`; calls that act on what is
   there already (redrive, cancel, retry, clear, drain, deletions) refuse them, and a query, with a 422.
-  `null` is as good as leaving a key out. Unknown query parameters of a `GET` are a 422 wherever there
-  are any, and ignored elsewhere.
+  `null` is as good as leaving a key out, and `[]` as `{}` where that is meant. Unknown query parameters of
+  a `GET` are a 422 wherever there are any, and ignored elsewhere; those of other calls are named in the
+  `warning`, too.
 * Every path also answers below `/v1`.
 """
 

@@ -127,7 +127,8 @@ async def answer_to(
     told = answer.json()
     assert answer.status_code < 500, (path, body, told)
     if path == "/tasks/submit/batch" and answer.status_code == 200:
-        told, at = next(iter(told["results"]), {}).get("error", {}), at[2:]
+        verdicts: list[dict[str, Any]] = told["results"]
+        told, at = (verdicts[0].get("error", {}) if verdicts else {}), at[2:]
         assert told.get("status_code", 200) < 500, (body, told)
     wrong = ".".join(map(str, at))
     for error in told.get("errors", ()):
