@@ -23,19 +23,22 @@ from coordinator.protocol.events import (
 )
 from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
+from coordinator.registry.requests import Terms
 from tests.e2e.processes import Process, agent_process
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
 
 PATIENCE = 60
+BRISK = Terms(heartbeat_interval=timedelta(seconds=0.3))
+"""Agents beat every second, or a little more: each test waits for several beats."""
 
 
 @asynccontextmanager
 async def listening_side(
     broker: Broker, ledger_url: str, name: str = "north"
 ) -> AsyncIterator[RegisteringSide]:
-    async with registering_side(broker.url, name=name, ledger_url=ledger_url) as side:
+    async with registering_side(broker.url, name=name, ledger_url=ledger_url, terms=BRISK) as side:
         side.book.add(SOURCE, Requirements())
         side.start()
         await eventually(lambda: side.listening)
@@ -166,8 +169,6 @@ async def test_a_wrong_clock_is_told_and_what_the_agent_tells_is_kept_by_the_rig
     before = datetime.now(UTC)
     async with agent_process(broker.url, tmp_path / "ada.out", "ada", clock_ahead=ahead):
         await eventually(partial(is_, side, "active"), timeout=PATIENCE)
-        for number in range(3):  # a beat soon after each, since it is busy
-            await side.submit(f"{number}", task_data={"work_ms": 4000})
         skew = await eventually(
             lambda: side.registry.agent_now("ada").clock_skew_seconds, timeout=PATIENCE
         )

@@ -41,6 +41,7 @@ SECRET = b"a secret of the tests"
 PATIENCE = timedelta(seconds=25)
 """With which a look waits for the log: longer than a service does, for machines that are busy, and
 less than a mark lasts, so that one that is lost is seen."""
+USUAL = Terms()
 
 
 class RegisteringSide:
@@ -54,6 +55,7 @@ class RegisteringSide:
         connection: Connection,
         publisher: Publisher,
         patience: timedelta = PATIENCE,
+        terms: Terms = USUAL,
     ) -> None:
         self.connection = connection
         self.publisher = publisher
@@ -101,7 +103,7 @@ class RegisteringSide:
             watching=Watching(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
         self.requests = Requests(
-            registrar=self.registrar, book=self.book, publisher=publisher, terms=Terms()
+            registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
         )
         self._running: dict[str, asyncio.Task[object]] = {}
 
@@ -168,7 +170,12 @@ class RegisteringSide:
 
 @asynccontextmanager
 async def registering_side(
-    url: str, *, name: str, ledger_url: str, patience: timedelta = PATIENCE
+    url: str,
+    *,
+    name: str,
+    ledger_url: str,
+    patience: timedelta = PATIENCE,
+    terms: Terms = USUAL,
 ) -> AsyncIterator[RegisteringSide]:
     async with (
         Ledger(ledger_url) as ledger,
@@ -182,6 +189,7 @@ async def registering_side(
             connection=connection,
             publisher=publisher,
             patience=patience,
+            terms=terms,
         )
         channel = await (await connection.opened_or_refused()).channel()
         await channel.declare(TOPOLOGY)
