@@ -23,6 +23,10 @@ from .sources import BrokerSource
 
 __all__ = ["Broker", "LocalNode", "Node", "OwnBroker", "own_node"]
 
+STATISTICS_EVERY = 1000
+"""Milliseconds between two accounts that a node of the tests gives to its management API; 5000 is usual.
+Whoever asks there for what has just changed waits for one."""
+
 
 class Node(Protocol):
     """A RabbitMQ server of the tests' own."""
@@ -91,13 +95,13 @@ class Broker:
         await self.management.delete("queues", self.vhost, queue)
 
     async def connections(self) -> list[str]:
-        """The names that clients gave their connections, sorted; up to five seconds old."""
+        """The names that clients gave their connections, sorted; up to a second old, on a node of the tests."""
         found = await self.management.get("vhosts", self.vhost, "connections")
         return sorted(one.get("user_provided_name") or one["name"] for one in found)
 
     async def close_connections(self, named: str | None = None) -> int:
         """As an operator does in the management UI: all, or those that a client gave this name; how
-        many it were. The list is up to five seconds old.
+        many it were. The list is up to a second old, on a node of the tests.
         """
         found = await self.management.get("vhosts", self.vhost, "connections")
         chosen = [one for one in found if named in (None, one.get("user_provided_name"))]
@@ -213,7 +217,7 @@ def own_node(
     """A new node, not started yet, on ports that no one else expects anything at; ``settings`` are of
     RabbitMQ's application `rabbit`, by the names that rabbitmq.conf has for them.
     """
-    settings = settings or {}
+    settings = {"collect_statistics_interval": STATISTICS_EVERY} | dict(settings or {})
     if source.image is not None:
         from .containers import ContainerNode  # needs Docker's client
 
