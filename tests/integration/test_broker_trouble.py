@@ -230,8 +230,12 @@ async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.any_broker
-async def test_an_exchange_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
-    async with producing(broker, tmp_path) as producer:
+async def test_an_exchange_is_deleted_by_hand(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumers.control.BOUND_EVERY", 2)
+    brisk = timedelta(seconds=1)
+    async with producing(broker, tmp_path, heartbeat_interval=brisk) as producer:
         await broker.management.delete("exchanges", broker.vhost, CONTROL)
         missing = f"Missing, of those that everything needs: {CONTROL}"
         assert "`coordinator serve`" in await producer.doctor.finds("queues", missing)
@@ -281,9 +285,11 @@ async def test_somebody_else_declares_the_log_otherwise(broker: Broker, tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_alarms_and_whatever_hangs_are_told_and_pass(
-    own_broker: OwnBroker, tmp_path: Path
+    own_broker: OwnBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One after the other, since each starts where the one before has ended."""
+    monkeypatch.setattr("coordinator.broker.connection.CONNECT_TIMEOUT", 3)
+    monkeypatch.setattr("coordinator.doctor.management.TIMEOUT", 3)
     quick = timedelta(seconds=3)
     async with producing(own_broker, tmp_path, publish_timeout=quick) as producer:
         due_meanwhile = (await producer.submit(delay_seconds=2)).json()["task_id"]

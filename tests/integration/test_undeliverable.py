@@ -50,8 +50,15 @@ async def publish(broker: Broker, *, exchange: str, key: str) -> None:
     [(LOG, EVENTS, routing_key(MARK.data)), (UNROUTED, WORK, "nowhere")],
 )
 async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
-    broker: Broker, front: HangingUp, tmp_path: Path, queue: str, exchange: str, key: str
+    broker: Broker,
+    front: HangingUp,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    queue: str,
+    exchange: str,
+    key: str,
 ) -> None:
+    monkeypatch.setattr("coordinator.broker.connection.LONGEST_PAUSE", 0.5)
     doctor = Doctor(broker, tmp_path)
     settings = Settings(amqp_url=front.url, data_dir=tmp_path)
     async with running(settings) as coordinator, over(coordinator.app) as http:
