@@ -132,9 +132,9 @@ async def test_no_task_is_lost_that_is_submitted_while_its_queue_retires(
     accepted = 0
     async with agent(broker, tmp_path / "ada").running():
         while await two.count("source.retired") < 12:
+            before = await two.count("source.retired")
             burst = await asyncio.gather(*(two.accepted(n % 2) for n in range(rng.randint(1, 6))))
             accepted += len(burst)
-            before = await two.count("source.retired")
 
             async def retired(before: int = before) -> bool:
                 return await two.count("source.retired") > before
