@@ -203,9 +203,11 @@ GOOD = Event(data=TaskStarted(task_id="good", agent_id="a"), time=NOW)
 
 
 def structured(**changes: object) -> bytes:
-    """An event as it stands in a batch."""
+    """An event as it stands in a batch, first what is changed: tests are named by the beginning, and the
+    id and the time are others in each process of tests.
+    """
     body = json.loads(encode_batch([GOOD, GOOD])[1].body)[0]
-    return json.dumps(body | changes).encode()
+    return json.dumps(changes | body | changes).encode()
 
 
 WRONG = [
