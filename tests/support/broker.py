@@ -95,7 +95,7 @@ class Broker:
         await self.management.delete("queues", self.vhost, queue)
 
     async def connections(self) -> list[str]:
-        """The names that clients gave their connections, sorted; on a node of the tests up to a second old."""
+        """The names that clients gave their connections, sorted; up to a second old on the tests' nodes."""
         found = await self.management.get("vhosts", self.vhost, "connections")
         return sorted(one.get("user_provided_name") or one["name"] for one in found)
 

@@ -1,6 +1,6 @@
 """The nodes that all tests share: where they are, and how several processes of tests share them.
 
-Alone, pytest starts them when the first test asks for one. With `pytest -n 2` they are started once,
+Alone, pytest starts them when the first test asks for one. With `pytest -n` they are started once,
 by the process that hands the tests out, which tells its workers where they are.
 """
 
