@@ -16,6 +16,7 @@ from .exploring import explore
 from .fakes import Fakes
 
 
+@pytest.mark.slow
 async def test_no_request_that_can_be_made_up_gets_an_undocumented_answer() -> None:
     assert await explore(Fakes().app(), examples=25) > 300
 

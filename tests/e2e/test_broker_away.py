@@ -6,11 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.support.broker import OwnBroker
 from tests.support.waiting import eventually
 
 
+@pytest.mark.slow
 async def test_submissions_answer_503_while_the_broker_is_away_and_everything_comes_back(
     own_broker: OwnBroker, tmp_path: Path
 ) -> None:
@@ -66,6 +69,7 @@ async def test_submissions_answer_503_while_the_broker_is_away_and_everything_co
         assert healthy["status"] == "healthy"
 
 
+@pytest.mark.slow
 async def test_the_service_starts_before_its_broker(own_broker: OwnBroker, tmp_path: Path) -> None:
     await own_broker.stop()
     async with (

@@ -67,6 +67,7 @@ async def is_healthy(data_dir: Path) -> None:
     assert {"queues", "policies", "log", "outbox"} <= {one["check"] for one in findings}
 
 
+@pytest.mark.slow
 async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
     tmp_path: Path,
 ) -> None:
@@ -105,6 +106,7 @@ async def is_completed(http: httpx.AsyncClient, task_id: str) -> bool:
     return bool((await get(http, f"/tasks/{task_id}"))["task"]["state"] == "completed")
 
 
+@pytest.mark.slow
 async def test_when_its_rabbitmq_is_killed_it_starts_it_again_and_goes_on(tmp_path: Path) -> None:
     port = free_port()
     async with (

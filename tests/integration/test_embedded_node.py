@@ -96,6 +96,7 @@ def processes_of(data_dir: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 async def test_a_node_stops_whole_and_its_second_start_goes_on_where_it_was(
     server: ServerBinaries, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_node_stops_whole_and_its_second_start_goes_on_where_it_was(
             assert await take_message(second.amqp_url, "kept") == b"kept"
 
 
+@pytest.mark.slow
 async def test_a_killed_node_is_started_again_at_its_address_and_keeps_what_it_confirmed(
     server: ServerBinaries, tmp_path: Path
 ) -> None:

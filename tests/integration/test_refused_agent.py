@@ -31,6 +31,7 @@ async def ada(broker: Broker) -> AsyncIterator[str]:
     await broker.management.delete("users", user)
 
 
+@pytest.mark.slow
 async def test_an_agent_that_may_not_tell_of_its_tasks_says_so_and_goes_on_when_it_may(
     broker: Broker, ada: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -102,6 +102,7 @@ async def test_of_many_cancels_one_is_told_that_it_was_the_one(two: list[Service
         assert sorted(told) == [200, 409, 409, 409]
 
 
+@pytest.mark.slow
 async def test_whatever_a_burst_of_all_of_them_is_told_is_so(two: list[Service]) -> None:
     ours, theirs = two
     for task_id in await dies(two, BURSTS):

@@ -198,6 +198,7 @@ async def test_a_queue_of_another_kind_in_the_way_holds_up_no_other(
     assert await side.waiting(ANY) == 1
 
 
+@pytest.mark.slow
 async def test_after_the_broker_was_away_submissions_go_on_by_themselves(
     own_broker: OwnBroker,
 ) -> None:

@@ -52,6 +52,7 @@ def _configure(folder: Path, advanced: str) -> None:
     (folder / "advanced.config").write_text(advanced)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_a_task_that_outlasts_the_brokers_patience_is_done_once_and_reported(
     broker_source: BrokerSource, tmp_path: Path
