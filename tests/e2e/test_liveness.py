@@ -78,7 +78,6 @@ async def told(http: httpx.AsyncClient, task_id: str, what: str) -> list[str]:
     return [event["agent_id"] for event in events if event["type"] == what]
 
 
-@pytest.mark.slow
 async def test_a_killed_agent_is_stale_and_another_does_its_task(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -98,7 +97,6 @@ async def test_a_killed_agent_is_stale_and_another_does_its_task(
             assert (await agent(http, "bob"))["status"] == "active"
 
 
-@pytest.mark.slow
 async def test_a_frozen_agent_is_stale_and_what_it_says_late_counts_for_nothing(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -129,7 +127,6 @@ async def test_a_frozen_agent_is_stale_and_what_it_says_late_counts_for_nothing(
         await eventually(partial(is_, http, "ada", "active"), timeout=PATIENCE)
 
 
-@pytest.mark.slow
 async def test_a_coordinator_that_was_down_never_calls_the_fleet_stale(
     broker: Broker, tmp_path: Path
 ) -> None:

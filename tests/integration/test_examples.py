@@ -102,7 +102,6 @@ async def test_each_type_of_work_is_done_without_requirements_as_soon_as_the_sys
             assert told == ("completed", agent_id, lane), task
 
 
-@pytest.mark.slow
 async def test_a_type_that_no_agent_knows_is_told_and_done_once_one_does(
     broker: Broker, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ from coordinator.protocol.topology import (
     Topology,
 )
 from coordinator.registry.removal import SilentAgents
+from coordinator.registry.requests import Terms
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
@@ -58,8 +59,15 @@ def ledger_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def side(broker: Broker, ledger_url: str) -> AsyncIterator[RegisteringSide]:
-    async with registering_side(broker.url, name=broker.name, ledger_url=ledger_url) as side:
+def terms() -> Terms:
+    return Terms()
+
+
+@pytest.fixture
+async def side(broker: Broker, ledger_url: str, terms: Terms) -> AsyncIterator[RegisteringSide]:
+    async with registering_side(
+        broker.url, name=broker.name, ledger_url=ledger_url, terms=terms
+    ) as side:
         side.start()
         await eventually(lambda: side.listening)
         yield side
@@ -255,6 +263,7 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     assert await caller.channel.get(caller.queue) is None
 
 
+@pytest.mark.parametrize("terms", [Terms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"])
 async def test_an_agent_that_missed_the_word_of_a_new_queue_serves_it_after_its_next_beat(
     side: RegisteringSide, broker: Broker, tmp_path: Path
 ) -> None:
