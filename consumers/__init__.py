@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .agent import Agent
-from .context import Task
-from .life import RunningAgent
 from .outcome import Discard, RetryLater
+from .running_agent import RunningAgent
+from .task import Task
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # an agent, and one at work

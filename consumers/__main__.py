@@ -16,7 +16,7 @@ from coordinator.errors import CoordinatorError
 from coordinator.protocol.broker_address import check_address
 
 from .agent import Agent
-from .process import BEING_IMPORTED
+from .agent_process import BEING_IMPORTED
 
 __all__ = ["CannotFind", "CannotImport", "find_agent", "main"]
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from .handlers import HandlerFunction, Handlers
-from .life import RunningAgent
-from .log_lines import log_to_standard_error
+from consumers._process.log_lines import log_to_standard_error
+
+from .agent_options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
+from .agent_process import AgentProcess
+from .handler_table import HandlerFunction, HandlerTable
 from .option_checks import folder, names, table
-from .options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
-from .process import AgentProcess
+from .running_agent import RunningAgent
 
 __all__ = ["Agent"]
 
@@ -21,7 +22,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 
 
 class Agent:
-    """Handlers, and who they are to the rest of the fleet; making one opens nothing.
+    """HandlerTable, and who they are to the rest of the fleet; making one opens nothing.
 
         agent = Agent("hermes-agent", capabilities=["analysis"], slots=4)
 
@@ -69,7 +70,7 @@ class Agent:
             cancel_grace=cancel_grace,
             on_lost_connection=on_lost_connection,
         )
-        self.handlers = Handlers()
+        self.handlers = HandlerTable()
 
     @property
     def agent_id(self) -> str:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
+from consumers._values.plain_text import class_name, printable_text, text_of
+from consumers._values.result_encoding import NotJson, encoded
+from consumers._values.retry_pause import Pause, pause_of
 from coordinator.errors import MessageTooLarge
-from coordinator.protocol.events import AttemptError, EventData, TaskCompleted, TaskFailed
-from coordinator.protocol.task import TaskMessage
-
-from .pause import Pause, pause_of
-from .plain_text import class_name, printable_text, text_of
-from .result import NotJson, encoded
+from coordinator.protocol.messages.events import AttemptError, EventData, TaskCompleted, TaskFailed
+from coordinator.protocol.messages.task_message import TaskMessage
 
 __all__ = [
     "Cancelled",

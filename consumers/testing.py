@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coordinator.protocol.events import AttemptError
+from consumers._values.handler_limits import HandlerLimits
+from consumers._working.contained_tasks import tasks_contained
+from consumers._working.handler_run import HandlerRun, Stop
+from consumers._working.handler_threads import HandlerThreads
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.events import AttemptError
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import TaskMessage
 
 from .agent import Agent
-from .contained import tasks_contained
-from .context import Progress
-from .handlers import Handler, HandlerFunction
-from .limits import Limits
-from .options import CANCEL_GRACE, MAX_RESULT_BYTES
+from .agent_options import CANCEL_GRACE, MAX_RESULT_BYTES
+from .handler_table import Handler, HandlerFunction
 from .outcome import Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
-from .run import Run, Stop
-from .threads import Threads
+from .task import Progress
 
 __all__ = [
     "Cancelled",
@@ -120,12 +120,12 @@ async def run_task(
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
-    threads = Threads(1, name="task in a test")
-    run = Run(
+    threads = HandlerThreads(1, name="task in a test")
+    run = HandlerRun(
         handler,
         message,
         threads=threads,
-        limits=Limits(
+        limits=HandlerLimits(
             timeout=timeout,
             progress_timeout=interruption.progress_timeout,
             grace=interruption.grace,

@@ -15,7 +15,7 @@ __all__ = ["main"]
 def main() -> int:
     """Run the command of the process's arguments; the exit status."""
     _end_at_once()
-    from coordinator import cli  # noqa: PLC0415 - takes time
+    from coordinator.commands import cli  # noqa: PLC0415 - takes time
 
     try:
         return cli.main()

@@ -23,72 +23,73 @@ from typing import Any, NoReturn
 from fastapi import FastAPI
 
 from coordinator import __version__
-from coordinator.api import QueueSizes, Services, create_app, run_of
-from coordinator.broker.cancelling import cancel_and_wait
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Connection, Link
-from coordinator.broker.depths import Depths
 from coordinator.broker.publisher import Publisher
+from coordinator.broker.queue_depths import QueueDepths
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
-from coordinator.protocol.events import Event
-from coordinator.recovery.cancelling import Canceller
-from coordinator.recovery.deadlines import Deadlines
+from coordinator.protocol.messages.events import Event
+from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.former_broker import FormerBroker
 from coordinator.recovery.lane_mover import LaneMover
 from coordinator.recovery.lost_attempts import LostAttempts
-from coordinator.recovery.outbox import OutboxLoop
-from coordinator.recovery.putting_again import PutsAgain
+from coordinator.recovery.missed_deadlines import MissedDeadlines
+from coordinator.recovery.outbox_publisher import OutboxPublisher
+from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.queue_retirement import QueueRetirement
 from coordinator.recovery.reconciler import Reconciler
-from coordinator.recovery.redriving import Redriver
-from coordinator.recovery.retirement import Retirement
-from coordinator.recovery.rounds import Rounds
-from coordinator.recovery.ticks import Ticks
-from coordinator.recovery.too_large import TooLargeTasks
-from coordinator.recovery.unrouted import Unrouted
-from coordinator.registry.browsing import Browsing
-from coordinator.registry.catching_up import CatchingUp
-from coordinator.registry.commands import AgentCommands
-from coordinator.registry.dead_tasks import DeadTasks
-from coordinator.registry.deletion import TaskDeletion
-from coordinator.registry.endings import Endings
-from coordinator.registry.explaining import Explainer
-from coordinator.registry.fence import Fence
-from coordinator.registry.former_broker import LeftBehindTasks
-from coordinator.registry.idempotency import IdempotencyKeys
-from coordinator.registry.idle_sources import IdleSources
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.ledger_clock import LedgerClock
-from coordinator.registry.live_agents import LiveAgents
-from coordinator.registry.live_reader import LiveReader, Watching
-from coordinator.registry.outbox_rows import OutboxRows
-from coordinator.registry.overdue import OverdueTasks
-from coordinator.registry.overtaken import OvertakenTasks
-from coordinator.registry.projector import Projector, Told
-from coordinator.registry.queue_lines import QueueLines
-from coordinator.registry.queue_probe import QueueProbe
-from coordinator.registry.registrar import Registrar
-from coordinator.registry.registry import Registry
-from coordinator.registry.removal import SilentAgents
-from coordinator.registry.requests import Requests, Terms
-from coordinator.registry.retention import KeepFor, Retention
-from coordinator.registry.running_tasks import RunningTasks
-from coordinator.registry.schedules import Schedules
-from coordinator.registry.snapshots import Snapshots
-from coordinator.registry.stuck_queues import StuckQueues
-from coordinator.registry.turns import Turns
-from coordinator.registry.untyped_tasks import UntypedTasks
-from coordinator.registry.witnesses import Witnesses
-from coordinator.settings import Settings
-from coordinator.submission.admission import Admission, MayWait
-from coordinator.submission.batch import BatchSubmitter
-from coordinator.submission.clearer import QueueClearer
-from coordinator.submission.limits import Limits
-from coordinator.submission.making import TaskMaker
-from coordinator.submission.once import Once
-from coordinator.submission.one_at_a_time import OneAtATime
-from coordinator.submission.opener import SourceOpener
+from coordinator.recovery.redrive import Redriver
+from coordinator.recovery.republishing import Republishing
+from coordinator.recovery.schedule_runner import ScheduleRunner
+from coordinator.recovery.task_cancellation import Canceller
+from coordinator.recovery.unrouted_tasks import UnroutedTasks
+from coordinator.registry.agents.agent_requests import AgentRequests, Terms
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
+from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.live_reader import LiveReader, Watching
+from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.agents.silent_agent_removal import SilentAgents
+from coordinator.registry.ledger.database_clock import DatabaseClock
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
+from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.end_broadcast import EndBroadcast
+from coordinator.registry.projection.projector import Projector, Told
+from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.queries.queue_statistics import QueueStatistics
+from coordinator.registry.queries.registry import Registry
+from coordinator.registry.queries.why_waiting import WhyWaiting
+from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
+from coordinator.registry.stores.outbox_rows import OutboxRows
+from coordinator.registry.stores.schedules import Schedules
+from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
+from coordinator.registry.upkeep.retention import KeepFor, Retention
+from coordinator.registry.upkeep.running_tasks import RunningTasks
+from coordinator.registry.upkeep.task_deletion import TaskDeletion
+from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
+from coordinator.settings.settings import Settings
+from coordinator.submission.admission_control import AdmissionControl, MayWait
+from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.idempotent_submission import IdempotentSubmission
+from coordinator.submission.per_id_lock import PerIdLock
+from coordinator.submission.queue_clearer import QueueClearer
+from coordinator.submission.queue_opener import QueueOpener
+from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
+from coordinator.submission.task_maker import TaskMaker
+
+from .api import EndpointServices, QueueSizes, create_app, run_of
 
 __all__ = ["ANSWERS_WITHIN", "Coordinator", "prepare", "running"]
 
@@ -113,7 +114,7 @@ class Coordinator:
     app: FastAPI
     registry: Registry
     publisher: Publisher
-    opener: SourceOpener
+    opener: QueueOpener
     types: AnnouncedTypes
     hindered: Callable[[], bool]
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""
@@ -182,11 +183,11 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
         publisher = await stack.enter_async_context(
             Publisher(publishing, timeout=settings.publish_timeout)
         )
-        book = SourceBook()
+        book = TaskQueues()
         for source, requirements in await ledger.sources():
             book.add(source, requirements)
         types = AnnouncedTypes(await ledger.announced_types())
-        clock = LedgerClock(ledger)
+        clock = DatabaseClock(ledger)
         await clock.compare()
         graph = _Graph(
             settings=settings,
@@ -239,11 +240,11 @@ class _Graph:
         secret: bytes,
         process: str,
         ledger: Ledger,
-        clock: LedgerClock,
+        clock: DatabaseClock,
         publishing: Connection,
         reading: Connection,
         publisher: Publisher,
-        book: SourceBook,
+        book: TaskQueues,
         types: AnnouncedTypes,
     ) -> None:
         self._settings = settings
@@ -253,16 +254,16 @@ class _Graph:
         self._reading = reading
         self._publisher = publisher
         self._book = book
-        self._limits = Limits(
+        self._limits = RequestLimits(
             max_data_depth=settings.max_data_depth,
             max_names=settings.max_capabilities,
             default_max_attempts=settings.default_max_attempts,
         )
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after, now=clock.now)
-        self.commands = AgentCommands(publisher)
-        self.endings = Endings(publisher)
-        catching_up = CatchingUp(publisher)
+        self.commands = CommandSender(publisher)
+        self.endings = EndBroadcast(publisher)
+        catching_up = ReadBarrier(publisher)
         self.registry = Registry(
             ledger=ledger,
             agents=agents,
@@ -271,15 +272,15 @@ class _Graph:
             hear=catching_up.live,
         )
         self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
-        self._depths = Depths(lambda: reading.link)
-        self._queue_lines = QueueLines(
+        self._depths = QueueDepths(lambda: reading.link)
+        self._queue_lines = QueueStatistics(
             ledger=ledger,
             agents=agents,
             book=book,
             pending=self.registry.pending,
             now=clock.now,
         )
-        self._explainer = Explainer(
+        self._explainer = WhyWaiting(
             find=self.registry.task,
             agents=agents,
             book=book,
@@ -288,7 +289,9 @@ class _Graph:
             depths=self._depths,
             lost_after=settings.unnamed_for,
         )
-        self._queue_probe = QueueProbe(agents=agents, publisher=publisher, ready=self._can_publish)
+        self._queue_probe = ControlQueueProbe(
+            agents=agents, publisher=publisher, ready=self._can_publish
+        )
         self._registrar = Registrar(
             agents=agents,
             publisher=publisher,
@@ -299,7 +302,7 @@ class _Graph:
             max_names=settings.max_capabilities,
             now=clock.now,
         )
-        self.snapshots = Snapshots(
+        self.snapshots = AgentSnapshots(
             ledger=ledger,
             agents=agents,
             interval=settings.snapshot_interval,
@@ -308,10 +311,10 @@ class _Graph:
         self._silent_agents = SilentAgents(
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
-        self.opener = SourceOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
+        self.opener = QueueOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
         outbox_rows = OutboxRows(ledger, now=clock.now)
         self._too_large = TooLargeTasks(publisher=publisher, note=self.registry.note)
-        self._outbox = OutboxLoop(
+        self._outbox = OutboxPublisher(
             rows=outbox_rows,
             puts=self._too_large,
             ensure=self.opener.ensure,
@@ -321,7 +324,7 @@ class _Graph:
             catch_up=catching_up.ledger,
             now=clock.now,
         )
-        fence = Fence(ledger)
+        fence = ProjectorFence(ledger)
         self._projector = Projector(
             fence=fence,
             secret=secret,
@@ -349,7 +352,7 @@ class _Graph:
             commands=self.commands,
             watching=Watching(catching_up=catching_up, waiters=self.registry.waiters),
         )
-        self._requests = Requests(
+        self._requests = AgentRequests(
             registrar=self._registrar,
             book=book,
             publisher=publisher,
@@ -361,13 +364,13 @@ class _Graph:
             now=clock.now,
         )
         # HTTP in → broker out
-        self._admission = Admission(
+        self._admission = AdmissionControl(
             book=book,
-            depths=Depths(lambda: reading.link),
+            depths=QueueDepths(lambda: reading.link),
             most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
         )
         maker = TaskMaker(secret=secret, types=types, limits=self._limits, now=clock.now)
-        one_at_a_time = OneAtATime()
+        one_at_a_time = PerIdLock()
         self._submitter = Submitter(
             publisher=publisher,
             ensure=self.opener.ensure,
@@ -385,16 +388,16 @@ class _Graph:
             admit=self._admission.admit,
         )
         self._keys = IdempotencyKeys(ledger, kept=settings.idempotency_retention, now=clock.now)
-        self._once = Once(self._keys, longest=2 * settings.publish_timeout)
+        self._once = IdempotentSubmission(self._keys, longest=2 * settings.publish_timeout)
         self._clearer = QueueClearer(
             connection=reading, publisher=publisher, book=book, note=self.registry.note
         )
-        self._retirement = Retirement(
+        self._retirement = QueueRetirement(
             book=book,
             opener=self.opener,
             publisher=publisher,
             depths=self._depths,
-            idle=IdleSources(ledger),
+            idle=IdleTaskQueues(ledger),
             catch_up=catching_up.ledger,
             after=settings.retire_lanes_after,
             now=clock.now,
@@ -404,7 +407,7 @@ class _Graph:
         self._deletion, self._canceller, self._redriver = self._by_request(
             outbox_rows, secret, types
         )
-        self._deadlines = Deadlines(
+        self._deadlines = MissedDeadlines(
             overdue=OverdueTasks(ledger),
             publisher=publisher,
             note=self.registry.note,
@@ -423,7 +426,7 @@ class _Graph:
         )
         lost_attempts = LostAttempts(
             running=RunningTasks(ledger),
-            agents=Witnesses(agents),
+            agents=HeartbeatWitnesses(agents),
             depths=self._depths,
             publisher=publisher,
             catch_up=catching_up.ledger,
@@ -431,12 +434,12 @@ class _Graph:
             after=settings.unnamed_for,
             time_limit=settings.default_timeout,
         )
-        self._rounds = Rounds(reconciler, lost_attempts)
-        self._unrouted = Unrouted(
+        self._rounds = ExclusiveRounds(reconciler, lost_attempts)
+        self._unrouted = UnroutedTasks(
             reopen=self.opener.ensure, publisher=publisher, too_large=self._too_large
         )
         self._schedules = Schedules(ledger, now=clock.now)
-        self._ticks = Ticks(
+        self._ticks = ScheduleRunner(
             schedules=self._schedules,
             submit=self._submit_run,
             ready=self._can_publish,
@@ -444,10 +447,10 @@ class _Graph:
         )
 
     def _putting_again(
-        self, agents: LiveAgents, catching_up: CatchingUp, secret: bytes, types: AnnouncedTypes
+        self, agents: LiveAgents, catching_up: ReadBarrier, secret: bytes, types: AnnouncedTypes
     ) -> tuple[FormerBroker, Reconciler]:
-        overtaken = OvertakenTasks(self._ledger)
-        puts = PutsAgain(
+        overtaken = MissingTasks(self._ledger)
+        puts = Republishing(
             messages=overtaken.messages,
             ensure=self.opener.ensure,
             puts=self._too_large,
@@ -474,7 +477,7 @@ class _Graph:
         self, outbox: OutboxRows, secret: bytes, types: AnnouncedTypes
     ) -> tuple[TaskDeletion, Canceller, Redriver]:
         """What people do about single tasks: one at a time, over all coordinators."""
-        turns = Turns(
+        turns = TaskTurns(
             ledger=self._ledger,
             pending=self.registry.pending,
             settle=self.registry.settle,
@@ -504,7 +507,7 @@ class _Graph:
 
     def app(self) -> FastAPI:
         return create_app(
-            Services(
+            EndpointServices(
                 submitter=self._submitter,
                 batches=self._batches,
                 once=self._once,
@@ -543,7 +546,9 @@ class _Graph:
             self._retention.run(),
             self._keys.run(),
             self._clock.run(),
-            StuckQueues(self._ledger, heads=self._reading.heads.all, now=self._clock.now).run(),
+            UndeliverableQueues(
+                self._ledger, heads=self._reading.heads.all, now=self._clock.now
+            ).run(),
         )
 
     async def _session(self, link: Link) -> None:
@@ -608,7 +613,7 @@ class _Graph:
         return found
 
 
-async def _last_snapshot(snapshots: Snapshots) -> None:
+async def _last_snapshot(snapshots: AgentSnapshots) -> None:
     try:
         await snapshots.write()
     except LedgerUnavailable as exc:

@@ -18,15 +18,17 @@ from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from coordinator import errors, settings
+from coordinator import errors
 from coordinator.api.app import create_app
+from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import status_of
-from coordinator.api.services import Services
 from coordinator.domain import task
-from coordinator.protocol import commands, events, names, registration, topology
+from coordinator.protocol import name_encoding, topology
 from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages import agent_commands, events, registration
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.settings import settings
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: change the source, then run it. -->\n"
@@ -133,7 +135,7 @@ def _bindings() -> Lines:
     for key in topology.LIVE_BINDINGS:
         yield f"| `{topology.EVENTS}` | `{key}` | `{topology.live_queue('<process>').name}` |"
     yield f"| `{topology.WORK}` | `<lane>.<priority>` | `tasks.<lane>.<priority>` |"
-    yield f"| `{topology.CONTROL}` | `agent.<agent>` and `{commands.EVERY_AGENT}` | `{CONTROL_QUEUE}` |"
+    yield f"| `{topology.CONTROL}` | `agent.<agent>` and `{agent_commands.EVERY_AGENT}` | `{CONTROL_QUEUE}` |"
 
 
 def _lanes() -> Lines:
@@ -153,7 +155,7 @@ def _lanes() -> Lines:
     yield f"| none, with a `timeout_seconds` of over 10 minutes | `{long}` |"
     yield ""
     yield "A character outside `A-Z a-z 0-9 _ -` is written as `__` and two hexadecimal digits for each"
-    yield f"of its UTF-8 bytes: `data.v2` becomes `{names.encode_word('data.v2')}`."
+    yield f"of its UTF-8 bytes: `data.v2` becomes `{name_encoding.encode_word('data.v2')}`."
 
 
 def _events() -> Lines:
@@ -161,7 +163,7 @@ def _events() -> Lines:
     yield ""
     yield f"Published to `{topology.EVENTS}` with the key `<noun>.<author>.<what>`: the event"
     yield "`task.started` of the agent `hermes-agent` has the key `task.hermes-agent.started`. What a"
-    yield f"coordinator states has the author `{names.COORDINATOR_AUTHOR}`."
+    yield f"coordinator states has the author `{name_encoding.COORDINATOR_AUTHOR}`."
     yield ""
     yield "| type | fields | what |"
     yield "|---|---|---|"
@@ -177,13 +179,13 @@ def _commands() -> Lines:
     yield "| type | fields | what |"
     yield "|---|---|---|"
     for model in (
-        commands.CancelTask,
-        commands.ServeSource,
-        commands.LeaveSource,
-        commands.ServeSources,
-        commands.RegisterAgain,
-        commands.DrainAgent,
-        commands.Probe,
+        agent_commands.CancelTask,
+        agent_commands.ServeSource,
+        agent_commands.LeaveSource,
+        agent_commands.ServeSources,
+        agent_commands.RegisterAgain,
+        agent_commands.DrainAgent,
+        agent_commands.Probe,
     ):
         yield f"| `{model.TYPE}` | {_fields(model)} | {_first_line(model)} |"
 
@@ -259,8 +261,10 @@ def _bare(kind: type[Exception]) -> Exception:
 
 def http_page() -> Lines:
     """Each endpoint of the OpenAPI document."""
-    nothing = {field.name: cast("Any", None) for field in fields(Services)}
-    document = create_app(Services(**nothing | {"version": "x", "problems": tuple})).openapi()
+    nothing = {field.name: cast("Any", None) for field in fields(EndpointServices)}
+    document = create_app(
+        EndpointServices(**nothing | {"version": "x", "problems": tuple})
+    ).openapi()
     yield "# HTTP API"
     yield ""
     yield "The service listens on port 9001. Bodies are JSON. The full description, with every schema, is at"

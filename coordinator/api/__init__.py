@@ -1,8 +1,9 @@
 """HTTP: the only package that knows the web framework. `create_app` puts it together."""
 
-from .app import create_app
-from .queue_sizes import QueueSizes
-from .schedules import run_of
-from .services import Services
+from coordinator.api.endpoints.schedules import run_of
+from coordinator.registry.queries.queue_sizes import QueueSizes
 
-__all__ = ["QueueSizes", "Services", "create_app", "run_of"]
+from .app import create_app
+from .endpoint_services import EndpointServices
+
+__all__ = ["EndpointServices", "QueueSizes", "create_app", "run_of"]

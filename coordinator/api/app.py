@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import (
+from coordinator.api.endpoints import (
     agent_pages,
     agents,
     batches,
@@ -17,20 +17,21 @@ from . import (
     health,
     parked,
     queues,
-    recovery,
     root,
     schedules,
     task_pages,
+    task_recovery,
     tasks,
 )
+from coordinator.api.endpoints.lean_submit import LeanSubmit
+from coordinator.api.wire.json_answers import Answer
+
 from .body_limit import BodyLimit
-from .documented import Documented
+from .endpoint_services import EndpointServices
 from .error_table import answer_error
 from .head_requests import HeadRequests
-from .hot_submit import HotSubmit
+from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments
-from .rendering import Answer
-from .services import Services
 
 __all__ = ["create_app"]
 
@@ -44,7 +45,7 @@ _ROUTERS = (
     batches.router,
     queues.router,
     explain.router,
-    recovery.router,
+    task_recovery.router,
     task_pages.router,
     tasks.lookup,
     schedules.router,
@@ -84,7 +85,7 @@ _TAGS = [
 ]
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: EndpointServices) -> FastAPI:
     """Opens nothing: ``services`` have lives of their own."""
     app = _Application(
         title=root.TITLE,
@@ -118,12 +119,12 @@ def create_app(services: Services) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    app.hot = HotSubmit(services, HeadRequests(app.ordinary))
+    app.hot = LeanSubmit(services, HeadRequests(app.ordinary))
     return app
 
 
-class _Application(Documented):
-    """Asks `HotSubmit` before anything else looks at a request."""
+class _Application(OpenApiDocument):
+    """Asks `LeanSubmit` before anything else looks at a request."""
 
     hot: ASGIApp | None = None
 

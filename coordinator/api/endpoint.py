@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from .error_table import answer_error
-from .query_names import check_query_names, query_names
+from .unknown_query_names import check_query_names, query_names
 
 __all__ = ["Endpoint"]
 

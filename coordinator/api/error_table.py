@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from coordinator.api.wire.json_answers import Answer, timestamp
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -33,8 +34,6 @@ from coordinator.errors import (
     Unavailable,
     WrongState,
 )
-
-from .rendering import Answer, timestamp
 
 __all__ = [
     "DISTRIBUTING",

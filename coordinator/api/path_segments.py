@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS
+from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS
 
 __all__ = ["AGENT", "SEGMENT", "TASK", "PathSegments"]
 

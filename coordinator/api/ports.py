@@ -6,30 +6,29 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from coordinator.broker.channel import Depth
-from coordinator.domain.claim import Answered, Claim
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.domain.task import State
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.recovery.cancelling import Cancelled
-from coordinator.recovery.redriving import Redriven, RedrivenMany
-from coordinator.registry.agent_index import AgentFilter
-from coordinator.registry.browsing import AgentPage, AgentsTaskPage
-from coordinator.registry.dead_tasks import DeadPage
-from coordinator.registry.explaining import Explanation
-from coordinator.registry.parked_pages import ParkedMessage, ParkedPage
-from coordinator.registry.queue_lines import Line
-from coordinator.registry.schedule_rows import Schedule
-from coordinator.registry.task_filter import TaskFilter
-from coordinator.registry.task_pages import Place, TaskPage
-from coordinator.registry.timeline import Timeline
-from coordinator.registry.views import AgentView, Statistics, TaskView
-from coordinator.submission.batch import Verdict
-from coordinator.submission.making import Accepted, SubmitTask
-from coordinator.submission.once import Worked
+from coordinator.recovery.redrive import Redriven, RedrivenMany
+from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.queries.dead_tasks import DeadPage
+from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
+from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.task_pages import Place, TaskPage
+from coordinator.registry.queries.task_timeline import TaskTimeline
+from coordinator.registry.queries.views import AgentView, Statistics, TaskView
+from coordinator.registry.queries.why_waiting import Explanation
+from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.submission.batch_submitter import Verdict
+from coordinator.submission.idempotent_submission import Worked
+from coordinator.submission.task_maker import Accepted, SubmitTask
 
 __all__ = [
     "Browses",
@@ -41,7 +40,6 @@ __all__ = [
     "Explains",
     "KeepsSchedules",
     "ListsDead",
-    "LooksAtQueues",
     "Queries",
     "Redrives",
     "Submits",
@@ -61,45 +59,45 @@ class Submits(Protocol):
 
 
 class SubmitsMany(Protocol):
-    """`submission.batch.BatchSubmitter`."""
+    """`submission.batch_submitter.BatchSubmitter`."""
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> Sequence[Verdict]: ...
 
 
 class DoesOnce(Protocol):
-    """`submission.once.Once`."""
+    """`submission.idempotent_submission.IdempotentSubmission`."""
 
     async def run(
-        self, key: str, fingerprint: str, work: Callable[[Claim], Awaitable[Worked]]
+        self, key: str, fingerprint: str, work: Callable[[IdempotencyClaim], Awaitable[Worked]]
     ) -> Answered: ...
 
 
 class Clears(Protocol):
-    """`submission.clearer.QueueClearer`."""
+    """`submission.queue_clearer.QueueClearer`."""
 
     async def clear(self, priority: Priority) -> int: ...
 
 
 class Cancels(Protocol):
-    """`recovery.cancelling.Canceller`."""
+    """`recovery.task_cancellation.Canceller`."""
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled: ...
 
 
 class DeletesTasks(Protocol):
-    """`registry.deletion.TaskDeletion`."""
+    """`registry.upkeep.task_deletion.TaskDeletion`."""
 
     async def delete(self, task_id: str) -> None: ...
 
 
 class ListsDead(Protocol):
-    """`registry.dead_tasks.DeadTasks`."""
+    """`registry.queries.dead_tasks.DeadTasks`."""
 
     async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage: ...
 
 
 class Redrives(Protocol):
-    """`recovery.redriving.Redriver`."""
+    """`recovery.redrive.Redriver`."""
 
     async def redrive(
         self,
@@ -114,14 +112,8 @@ class Redrives(Protocol):
     ) -> RedrivenMany: ...
 
 
-class LooksAtQueues(Protocol):
-    """`broker.depths.Depths`."""
-
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
 class TellsLines(Protocol):
-    """`registry.queue_lines.QueueLines`."""
+    """`registry.queries.queue_statistics.QueueStatistics`."""
 
     async def lines(self) -> Mapping[Source, Line]: ...
 
@@ -148,7 +140,7 @@ class Queries(Protocol):
 
 
 class Browses(Protocol):
-    """`registry.browsing.Browsing`."""
+    """`registry.queries.browsing.Browsing`."""
 
     async def tasks(self, wanted: TaskFilter, *, after: Place | None, limit: int) -> TaskPage: ...
 
@@ -163,7 +155,7 @@ class Browses(Protocol):
 
     async def wait(self, task_id: str, timeout: timedelta) -> TaskView: ...
 
-    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> Timeline: ...
+    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> TaskTimeline: ...
 
     def agents(self, wanted: AgentFilter, *, after: str | None, limit: int) -> AgentPage: ...
 
@@ -173,7 +165,7 @@ class Browses(Protocol):
 
 
 class Explains(Protocol):
-    """`registry.explaining.Explainer`."""
+    """`registry.queries.why_waiting.WhyWaiting`."""
 
     async def explain(self, task_id: str) -> Explanation: ...
 
@@ -181,7 +173,7 @@ class Explains(Protocol):
 
 
 class KeepsSchedules(Protocol):
-    """`registry.schedules.Schedules`."""
+    """`registry.stores.schedules.Schedules`."""
 
     async def create(self, schedule: Schedule) -> Schedule: ...
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from coordinator.api.wire.schemas import RegisterAgent
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.limits import AGENT_WORDS, check_id, check_path_id
-from coordinator.submission.limits import Limits, check_data, check_names
-
-from .schemas import RegisterAgent
+from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
+from coordinator.submission.request_limits import RequestLimits, check_data, check_names
 
 __all__ = ["MAX_ENDPOINT", "check_registration"]
 
@@ -14,7 +13,7 @@ MAX_ENDPOINT = 2048
 """Characters in the URL of an endpoint."""
 
 
-def check_registration(body: RegisterAgent, limits: Limits) -> None:
+def check_registration(body: RegisterAgent, limits: RequestLimits) -> None:
     """Raises `InvalidRequest`. The type, and the lists of names, are the registrar's to check,
     since agents also register over the broker.
     """

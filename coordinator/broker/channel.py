@@ -20,9 +20,9 @@ from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
-from .intake import Arrived, Inlet
-from .sending import Sending
-from .translation import PUBLISHING, translated
+from .driver_errors import PUBLISHING, translated
+from .frame_reader import Arrived, Inlet
+from .frame_writer import FrameWriter
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -96,7 +96,7 @@ class Channel:
     def __init__(self, raw: AbstractChannel, inlet: Inlet) -> None:
         self._raw = cast("aiormq.Channel", raw)
         self._inlet = inlet
-        self._sending = Sending(self._raw, inlet)
+        self._sending = FrameWriter(self._raw, inlet)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
 

@@ -27,11 +27,11 @@ from yarl import URL
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 from coordinator.protocol.broker_address import LONGEST_HEARTBEAT
 
-from .cancelling import cancel_and_wait
+from .asyncio_cancel import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
-from .head_of_queue import HeadsOfQueues
-from .intake import Intake, QuickTransport
-from .translation import translated
+from .driver_errors import translated
+from .frame_reader import FrameReader, QuickTransport
+from .undeliverable_head import HeadsOfQueues
 
 if TYPE_CHECKING:
     import aiormq
@@ -65,7 +65,7 @@ class Link:
         self,
         raw: aio_pika.Connection,
         transport: AbstractConnection,
-        intake: Intake,
+        intake: FrameReader,
         heads: HeadsOfQueues,
     ) -> None:
         self._raw = raw
@@ -292,7 +292,7 @@ class Connection:
 
 
 class _ThroughIntake(aio_pika.Connection):
-    """One whose socket an `Intake` reads."""
+    """One whose socket an `FrameReader` reads."""
 
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)

@@ -34,7 +34,7 @@ from coordinator.errors import (
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 
-from .cancelling import cancel_and_wait
+from .asyncio_cancel import cancel_and_wait
 from .channel import Channel, confirmed
 from .connection import Connection, Link
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from .access import check_broker, check_permissions
-from .facts import Facts
-from .finding import Finding
-from .ledger import check_ledger
-from .log import check_log, check_members, check_side_queues, check_stuck
-from .nodes import check_flags, check_nodes
-from .policies import check_consumer_timeout, check_policies
-from .queues import check_bindings, check_silent, check_structure, check_unknown_queues
-from .remedy import Remedy
-from .spoken import names
-from .version import check_version
+from coordinator.doctor.checks.broker_access import check_broker, check_permissions
+from coordinator.doctor.checks.event_log import (
+    check_log,
+    check_members,
+    check_side_queues,
+    check_stuck,
+)
+from coordinator.doctor.checks.finding import Finding
+from coordinator.doctor.checks.ledger_checks import check_ledger
+from coordinator.doctor.checks.node_checks import check_flags, check_nodes
+from coordinator.doctor.checks.policy_checks import check_consumer_timeout, check_policies
+from coordinator.doctor.checks.remedy_commands import RemedyCommands
+from coordinator.doctor.checks.spoken_amounts import names
+from coordinator.doctor.checks.topology_checks import (
+    check_bindings,
+    check_silent,
+    check_structure,
+    check_unknown_queues,
+)
+from coordinator.doctor.checks.version_defects import check_version
+from coordinator.doctor.facts.facts import Facts
 
 __all__ = ["check_settings", "diagnose", "no_broker_named"]
 
@@ -52,7 +62,7 @@ def _check_management(facts: Facts) -> Iterator[Finding]:
             "management",
             f"The user {facts.address.management_login[0]} may not read, of the management API:"
             f" {names(withheld)}",
-            Remedy.of(facts).let_monitor(),
+            RemedyCommands.of(facts).let_monitor(),
         )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from .finding import Finding, Level, worst
-from .spoken import count
+from coordinator.doctor.checks.finding import Finding, Level, worst
+from coordinator.doctor.checks.spoken_amounts import count
 
 __all__ = ["as_json", "show"]
 

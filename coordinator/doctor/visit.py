@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from coordinator.doctor.checks.finding import Finding, Level, worst
+from coordinator.doctor.checks.ledger_checks import check_ledger
+from coordinator.doctor.facts.amqp_facts import ask_broker
+from coordinator.doctor.facts.broker_address import find_address
+from coordinator.doctor.facts.facts import Facts
+from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.errors import OperatorError
-from coordinator.registry.checkup import examine
-from coordinator.settings import Settings
-from coordinator.submission.limits import Limits
+from coordinator.registry.ledger.ledger_inspection import examine
+from coordinator.settings.settings import Settings
+from coordinator.submission.request_limits import RequestLimits
 
-from .address import find_address
-from .amqp import ask_broker
 from .diagnosis import check_settings, diagnose, no_broker_named
-from .facts import Facts
-from .finding import Finding, Level, worst
-from .ledger import check_ledger
-from .management import ask_management
 from .report import as_json, show
 
 __all__ = ["examined", "run"]
@@ -59,6 +59,6 @@ async def examined(settings: Settings) -> list[Finding]:
             management=management,
             ledger=ledger,
             default_timeout=settings.default_timeout,
-            longest_timeout=Limits().max_timeout,
+            longest_timeout=RequestLimits().max_timeout,
         )
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from coordinator.protocol.events import (
+from coordinator.protocol.messages.events import (
     AgentRegistered,
     AgentRemoved,
     AgentStatusChanged,
@@ -19,7 +19,7 @@ from coordinator.protocol.events import (
     EventData,
 )
 
-from .agent_words import AgentStatus
+from .agent_statuses import AgentStatus
 
 __all__ = ["OF_THE_AGENT", "Agent", "fold_agent", "may_be_one"]
 

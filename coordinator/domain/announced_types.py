@@ -14,8 +14,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
-from coordinator.protocol.task import TaskMessage
 
 __all__ = ["AnnouncedTypes"]
 

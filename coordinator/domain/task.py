@@ -89,7 +89,7 @@ class Task(NamedTuple):
     lane: str | None = None
     task_type: str | None = None
     backoff: dict[str, Any] | None = None
-    """`protocol.task.Backoff`, where the task has its own."""
+    """`protocol.messages.task_message.Backoff`, where the task has its own."""
     expires_at: datetime | None = None
     """Not to be started after this instant."""
     submitted_at: datetime | None = None

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from .names import encode_word
+from .name_encoding import encode_word
 from .priority import Priority
 from .requirements import Requirements
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .events import (
+from coordinator.protocol.messages.events import (
     AgentRegistered,
     AgentRemoved,
     AgentStatusChanged,
@@ -30,8 +30,9 @@ from .events import (
     LedgerMarked,
     LiveMarked,
 )
+
 from .lanes import Source
-from .names import BROKER_AUTHOR
+from .name_encoding import BROKER_AUTHOR
 
 __all__ = [
     "CONTROL",

@@ -21,7 +21,7 @@ from coordinator.domain.task import Task
 from coordinator.errors import ChannelLost, OperatorError, QueueLocked, Unavailable
 from coordinator.protocol.topology import RECONCILING
 
-from .putting_again import PutsAgain, QueuedTask
+from .republishing import QueuedTask, Republishing
 
 __all__ = ["FormerBroker"]
 
@@ -32,7 +32,7 @@ PAUSE = 1.0
 
 
 class LeftBehindTasks(Protocol):
-    """`registry.former_broker.LeftBehindTasks`."""
+    """`registry.upkeep.former_broker_tasks.LeftBehindTasks`."""
 
     async def any_broker(self) -> bool:
         """Whether a broker was given up, and its tasks are not all on the new one yet."""
@@ -47,7 +47,7 @@ class LeftBehindTasks(Protocol):
 class FormerBroker:
     """Run `session` with `Connection.keep`, after the sources were restored.
 
-    ``catch_up`` is `registry.catching_up.CatchingUp.ledger`; ``in_hand`` tells the tasks, with their
+    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``in_hand`` tells the tasks, with their
     generations, that agents say they are working on: those are left to them, until they say no more.
     """
 
@@ -55,7 +55,7 @@ class FormerBroker:
         self,
         *,
         left: LeftBehindTasks,
-        puts: PutsAgain,
+        puts: Republishing,
         catch_up: Callable[[], Awaitable[None]],
         in_hand: Callable[[], Collection[tuple[str, int]]],
     ) -> None:

@@ -22,11 +22,11 @@ from typing import NoReturn, Protocol
 
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
-from coordinator.broker.drain import relay
 from coordinator.broker.name_lock import held
 from coordinator.broker.publisher import Outgoing
+from coordinator.broker.queue_drain import relay
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import (
     ChannelLost,
     CoordinatorError,
@@ -37,12 +37,12 @@ from coordinator.errors import (
     Unavailable,
 )
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TASK_TYPE, TaskMessage
 from coordinator.protocol.topology import MOVING, TASKS, WORK
 
+from .oversized_tasks import TooLargeTasks
 from .ports import Reopen
-from .too_large import TooLargeTasks
 
 __all__ = ["LaneMover"]
 
@@ -68,7 +68,7 @@ PATIENCE = 5.0
 
 
 class FindsUntyped(Protocol):
-    """`registry.untyped_tasks.UntypedTasks`."""
+    """`registry.upkeep.untyped_tasks.UntypedTasks`."""
 
     async def sources(
         self, sources: Iterable[Source], task_types: Collection[str]
@@ -99,13 +99,13 @@ class _Passed:
 
 class LaneMover:
     """Run `session` with `Connection.keep`, after the sources were restored. ``catch_up`` is
-    `registry.catching_up.CatchingUp.ledger`.
+    `read_barrier.ReadBarrier.ledger`.
     """
 
     def __init__(
         self,
         *,
-        book: SourceBook,
+        book: TaskQueues,
         types: AnnouncedTypes,
         waiting: FindsUntyped,
         ensure: Reopen,

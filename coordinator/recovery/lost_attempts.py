@@ -8,7 +8,7 @@ acknowledged and its outcome lost, parked for a wrong token, say.
 
 Each coordinator watches, in turn, on the clock that runs while it hears agents. The id of the event
 is made of the attempt and its start, so that it is folded once, however many say it. The rule:
-`coordinator.domain.lost`; the decision: docs/decisions/0016.
+`coordinator.domain.lost_attempts`; the decision: docs/decisions/0016.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from coordinator.broker.connection import Link
-from coordinator.domain.lost import Watch, Witness, patience
+from coordinator.domain.lost_attempts import Watch, Witness, patience
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
-from coordinator.protocol.codec import encode_batch
-from coordinator.protocol.events import Event, TaskLost
 from coordinator.protocol.lanes import Source
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.events import Event, TaskLost
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS
 
-from .emptiness import LooksAtQueues, is_empty
+from .empty_queue import LooksAtQueues, is_empty
 from .ports import Publishes
 
 __all__ = ["LostAttempts"]
@@ -44,7 +44,7 @@ BATCH = 200
 
 
 class FindsRunning(Protocol):
-    """`registry.running_tasks.RunningTasks`."""
+    """`registry.upkeep.running_tasks.RunningTasks`."""
 
     async def look(self) -> Sequence[Task]: ...
 
@@ -54,7 +54,7 @@ class FindsRunning(Protocol):
 
 
 class HearsAgents(Protocol):
-    """`registry.witnesses.Witnesses`."""
+    """`registry.agents.heartbeat_witnesses.HeartbeatWitnesses`."""
 
     @property
     def listened(self) -> float: ...
@@ -67,7 +67,7 @@ class HearsAgents(Protocol):
 class LostAttempts:
     """One of the `Rounds`; ``after`` zero is never, and it is longer than heartbeats are apart.
 
-    ``catch_up`` is `registry.catching_up.CatchingUp.ledger`; ``note`` is told of each event once the
+    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``note`` is told of each event once the
     broker has confirmed it; ``time_limit`` is what an attempt may take that has no limit of its own.
     """
 

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from coordinator.domain.task import Task
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
 
 __all__ = ["FindTask", "Publishes", "Reopen", "TakesTurns"]
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Reopen(Protocol):
-    """`submission.opener.SourceOpener.ensure`."""
+    """`submission.queue_opener.QueueOpener.ensure`."""
 
     async def __call__(
         self, source: Source, requirements: Requirements, *, again: bool
@@ -42,7 +42,7 @@ class FindTask(Protocol):
 
 
 class TakesTurns(Protocol):
-    """`registry.turns.Turns`."""
+    """`registry.stores.task_turns.TaskTurns`."""
 
     async def take(
         self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]

@@ -24,8 +24,8 @@ from coordinator.broker.connection import Link
 from coordinator.domain.task import Task
 from coordinator.protocol.lanes import Source
 
-from .emptiness import LooksAtQueues, is_empty
-from .putting_again import PutsAgain, queue_of
+from .empty_queue import LooksAtQueues, is_empty
+from .republishing import Republishing, queue_of
 
 __all__ = ["Reconciler"]
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class OvertakenTask(Protocol):
-    """`registry.overtaken.Overtaken`."""
+    """`registry.upkeep.missing_tasks.MissingTask`."""
 
     @property
     def task(self) -> Task: ...
@@ -46,7 +46,7 @@ class OvertakenTask(Protocol):
 
 
 class FindsOvertaken(Protocol):
-    """`registry.overtaken.OvertakenTasks`."""
+    """`registry.upkeep.missing_tasks.MissingTasks`."""
 
     async def look(self) -> Sequence[OvertakenTask]: ...
 
@@ -66,7 +66,7 @@ class _Seen:
 class Reconciler:
     """One of the `Rounds`; ``after`` zero is never.
 
-    ``catch_up`` is `registry.catching_up.CatchingUp.ledger`; ``in_hand`` tells the tasks, with their
+    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``in_hand`` tells the tasks, with their
     generations, that agents say they are working on.
     """
 
@@ -75,7 +75,7 @@ class Reconciler:
         *,
         overtaken: FindsOvertaken,
         depths: LooksAtQueues,
-        puts: PutsAgain,
+        puts: Republishing,
         catch_up: Callable[[], Awaitable[None]],
         in_hand: Callable[[], Collection[tuple[str, int]]],
         after: timedelta,

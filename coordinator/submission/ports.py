@@ -9,8 +9,8 @@ from coordinator.broker.publisher import Outgoing
 from coordinator.errors import CoordinatorError
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
 
 __all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany", "PublishesOne"]
 
@@ -60,7 +60,7 @@ class Admit(Protocol):
 
 
 class KnowsTasks(Protocol):
-    """`registry.registry.Registry`: the tasks that are known, as they were submitted.
+    """`registry.queries.registry.Registry`: the tasks that are known, as they were submitted.
 
     With ``certain`` they wait until the ledger has what any coordinator accepted, and raise
     `LedgerBehind` where that takes too long.

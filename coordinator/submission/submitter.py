@@ -7,13 +7,13 @@ import contextlib
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound, Unavailable
 from coordinator.protocol.lanes import Source
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG, TASKS
 
-from .limits import check_message_size
-from .making import Accepted, SubmitTask, TaskMaker
-from .one_at_a_time import OneAtATime
+from .per_id_lock import PerIdLock
 from .ports import Admit, Ensure, KnowsTasks, PublishesOne
+from .request_limits import check_message_size
+from .task_maker import Accepted, SubmitTask, TaskMaker
 
 __all__ = ["Submitter", "outgoing"]
 
@@ -28,7 +28,7 @@ class Submitter:
         ensure: Ensure,
         tasks: KnowsTasks,
         maker: TaskMaker,
-        one_at_a_time: OneAtATime,
+        one_at_a_time: PerIdLock,
         admit: Admit = lambda _: None,
     ) -> None:
         self._publisher = publisher

@@ -15,9 +15,9 @@ import yaml
 
 from consumers.__main__ import find_agent
 from consumers.examples.fleet import ready_members
-from coordinator.broker.node_files import CONSUMER_TIMEOUT
-from coordinator.settings import ENV_PREFIX, Settings
-from coordinator.submission.limits import Limits
+from coordinator.rabbitmq_node.node_files import CONSUMER_TIMEOUT
+from coordinator.settings.settings import ENV_PREFIX, Settings
+from coordinator.submission.request_limits import RequestLimits
 from tests.support import sources
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ def test_no_task_outlasts_the_time_that_a_consumer_may_hold_it(file: str) -> Non
         r"^consumer_timeout = (\d+)|\"consumer-timeout\": (\d+)", text, re.MULTILINE
     )
     assert [timedelta(milliseconds=int(a or b)) for a, b in shipped] == [CONSUMER_TIMEOUT]
-    assert Limits().max_timeout < CONSUMER_TIMEOUT
+    assert RequestLimits().max_timeout < CONSUMER_TIMEOUT
 
 
 def test_what_the_image_is_built_from_is_there_and_let_in() -> None:

@@ -21,10 +21,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from coordinator.broker.node import EmbeddedNode
-from coordinator.protocol.events import TaskDeadLettered, TaskStarted
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.events import TaskDeadLettered, TaskStarted
 from coordinator.protocol.priority import Priority
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from tests.support.field import Field, any_lane, lane
 from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.waiting import eventually

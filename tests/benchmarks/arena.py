@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
-from coordinator.broker.node import EmbeddedNode
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from tests.e2e.processes import LISTENING, Process, client, get, ready, service, spawned
 from tests.support.management import ManagementApi
 from tests.support.waiting import eventually

@@ -18,16 +18,16 @@ from typing import cast
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.codec import encode, encode_batch, routing_key
-from coordinator.protocol.events import Event, TaskCompleted, TaskStarted
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.events import Event, TaskCompleted, TaskStarted
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
-from coordinator.registry.commands import AgentCommands
-from coordinator.registry.fence import Fence
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.projector import BATCH, Projector, Told
+from coordinator.protocol.task_token import task_token
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.projector import BATCH, Projector, Told
+from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.postgres import own_postgres_server
 
@@ -116,12 +116,12 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
     log = list(deliveries(count, batched=batched))
     async with Ledger(url) as ledger:
         folded: list[Event] = []
-        fence = Fence(ledger)
+        fence = ProjectorFence(ledger)
         await fence.claim()
         projector = Projector(
             fence=fence,
             secret=SECRET,
-            commands=AgentCommands(cast("Publisher", None)),
+            commands=CommandSender(cast("Publisher", None)),
             told=Told(folded=folded.extend),
         )
         reading = storing = 0.0

@@ -11,12 +11,12 @@ from typing import cast
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.events import Event
+from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import LOG, TOPOLOGY, source_topology
-from coordinator.registry.commands import AgentCommands
-from coordinator.registry.fence import Fence
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.projector import BATCH, SPACING, Projector, Told
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.projector import BATCH, SPACING, Projector, Told
+from coordinator.registry.projection.projector_fence import ProjectorFence
 
 from .registry_feed import feeding
 from .registry_stage import SECRET, SQLITE, Stage
@@ -115,9 +115,9 @@ class _Folding:
         with self._stage.database(self._kind) as database:
             async with Ledger(database.url) as ledger:
                 projector = Projector(
-                    fence=Fence(ledger),
+                    fence=ProjectorFence(ledger),
                     secret=SECRET.encode(),
-                    commands=AgentCommands(cast("Publisher", None)),
+                    commands=CommandSender(cast("Publisher", None)),
                     told=Told(folded=tell),
                 )
                 running = asyncio.create_task(projector.session(link))

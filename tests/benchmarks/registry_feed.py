@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
-from coordinator.protocol.codec import encode, encode_batch, routing_key
-from coordinator.protocol.events import Event
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS
 
 from .registry_stage import SECRET

@@ -10,7 +10,7 @@ import asyncio
 import signal
 import time
 
-from coordinator.protocol.events import Event
+from coordinator.protocol.messages.events import Event
 
 from .registry_feed import Feed, feeding
 from .registry_http import connected

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.broker.cancelling import cancel_and_wait
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.schema import events as table
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.schema import events as table
 
 from .registry_feed import Feed, feeding
 from .registry_ledgers import Contents

@@ -14,20 +14,25 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.law import Rules
-from coordinator.domain.source_book import SourceBook
-from coordinator.protocol.events import AgentHeartbeat, AgentRegistered, Event, SourceOpened
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.domain.task_transitions import Rules
 from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.events import (
+    AgentHeartbeat,
+    AgentRegistered,
+    Event,
+    SourceOpened,
+)
+from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import sources_hash
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry import schema
-from coordinator.registry.folding import store
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.live_agents import LiveAgents
-from coordinator.registry.live_reader import profile_of
-from coordinator.registry.snapshots import Snapshots
-from coordinator.registry.statements import take_time
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.bulk_statements import take_time
 
 from .registry_tasks import completed, started, submitted, task
 
@@ -85,7 +90,7 @@ def registration(number: int) -> AgentRegistered:
     )
 
 
-def beat(known: AgentRegistered, sources: SourceBook, sequence: int) -> AgentHeartbeat:
+def beat(known: AgentRegistered, sources: TaskQueues, sequence: int) -> AgentHeartbeat:
     return AgentHeartbeat(
         agent_id=known.agent_id,
         instance=known.instance,
@@ -101,9 +106,9 @@ def beat(known: AgentRegistered, sources: SourceBook, sequence: int) -> AgentHea
     )
 
 
-def book() -> SourceBook:
+def book() -> TaskQueues:
     """The queues of every ledger that is filled here."""
-    made = SourceBook()
+    made = TaskQueues()
     for one in _sources():
         made.add(Source(one.lane, one.priority), Requirements.from_dict(one.requirements))
     return made
@@ -129,7 +134,7 @@ async def _add_agents(ledger: Ledger, count: int) -> None:
         for event, one in zip(events, known, strict=True):
             agents.apply(event)
             agents.apply(Event(data=beat(one, sources, 1)))
-    await Snapshots(ledger=ledger, agents=agents).write()
+    await AgentSnapshots(ledger=ledger, agents=agents).write()
 
 
 async def _fold(ledger: Ledger, events: Sequence[Event]) -> None:

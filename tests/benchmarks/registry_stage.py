@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from coordinator.broker.node import EmbeddedNode
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from tests.e2e.processes import Process, client, ready, service
 from tests.support.management import ManagementApi
 from tests.support.postgres import PostgresServer, own_postgres_server

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from coordinator.protocol.events import Event, TaskCompleted, TaskStarted, TaskSubmitted
+from coordinator.protocol.messages.events import Event, TaskCompleted, TaskStarted, TaskSubmitted
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.task_token import task_token
 
 __all__ = ["completed", "started", "submitted", "task"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from consumers import Agent, Task, life
-from consumers.attempt import Attempt
-from consumers.workbench import Workbench
+from consumers import Agent, Task, running_agent
+from consumers._working.attempt import Attempt
+from consumers._working.workbench import Workbench
 from tests.chaos.execution_log import ExecutionLog
 from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, end_a_fork
 from tests.support.skewed_clock import skew_clock
@@ -44,7 +44,7 @@ class RecordedWorkbench(Workbench):
             _log.write_of("settled", attempt.message)
 
 
-life.Workbench = RecordedWorkbench  # type: ignore[attr-defined]
+running_agent.Workbench = RecordedWorkbench  # type: ignore[attr-defined]
 
 
 @agent.default

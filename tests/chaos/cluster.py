@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coordinator.broker.child_process import spawn
-from coordinator.broker.node_files import Ports
-from coordinator.broker.node_server import Launch, ServerBinaries
+from coordinator.rabbitmq_node.child_process import spawn
+from coordinator.rabbitmq_node.installed_server import Launch, ServerBinaries
+from coordinator.rabbitmq_node.node_files import Ports
 from tests.chaos.nodes import Nodes
 from tests.support.broker import LocalNode
 from tests.support.management import ManagementApi
@@ -39,7 +39,7 @@ ADVANCED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Member:
-    """A way to run one node of the cluster; see `coordinator.broker.node_server.Server`."""
+    """A way to run one node of the cluster; see `coordinator.rabbitmq_node.installed_server.Server`."""
 
     binaries: ServerBinaries
     name: str

@@ -10,8 +10,8 @@ from typing import Self
 import aiormq
 from aiormq.abc import DeliveredMessage
 
-from coordinator.broker.cancelling import cancel_and_wait
-from coordinator.broker.translation import translated
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.broker.driver_errors import translated
 from coordinator.errors import Unavailable
 from coordinator.protocol.topology import EVENTS
 

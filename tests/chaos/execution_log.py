@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.task_message import TaskMessage
 
 __all__ = ["ExecutionLog"]
 

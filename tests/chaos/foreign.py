@@ -14,13 +14,14 @@ from typing import Any, Self
 
 import httpx
 
-from coordinator.broker.cancelling import cancel_and_wait
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
-from coordinator.protocol.codec import encode, routing_key
-from coordinator.protocol.events import (
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     Event,
     EventData,
@@ -29,10 +30,9 @@ from coordinator.protocol.events import (
     TaskDeclined,
     TaskStarted,
 )
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import EVENTS
 from tests.chaos.execution_log import ExecutionLog
 from tests.support.waiting import eventually

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consumers import RetryLater
-from coordinator.protocol.json_limits import MAX_DEPTH
+from coordinator.protocol.json_values.json_limits import MAX_DEPTH
 
 __all__ = ["MISBEHAVIOURS", "PLAINLY", "Misbehaviour", "end_a_fork"]
 

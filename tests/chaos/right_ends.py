@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.law import ATTEMPT_LOST
-from coordinator.protocol.events import CRASH_LOOP, TaskDeclined, TaskLost
-from coordinator.registry import schema
+from coordinator.domain.task_transitions import ATTEMPT_LOST
+from coordinator.protocol.messages.events import CRASH_LOOP, TaskDeclined, TaskLost
+from coordinator.registry.tables import schema
 from tests.chaos.executions import NOTICED_LATE
 from tests.chaos.faults import Injected
 from tests.chaos.workload import End, Wish

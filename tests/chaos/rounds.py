@@ -15,9 +15,9 @@ from typing import Any
 import aiormq
 import httpx
 
-from coordinator.broker.cancelling import cancel_and_wait
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.protocol.topology import LOG, REQUESTS, UNROUTED
-from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger.ledger import Ledger
 from tests.chaos.book import Book
 from tests.chaos.executions import Record
 from tests.chaos.faults import Faults, Injected, say

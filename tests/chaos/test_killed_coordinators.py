@@ -25,9 +25,9 @@ import sqlalchemy as sa
 
 from coordinator.domain.task import ENDED
 from coordinator.protocol.topology import LOG
-from coordinator.registry import schema
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.rebuild import rebuild
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.tables import schema
 from tests.e2e.processes import agent_process, client, service, spawned
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from consumers.contained import IN_HANDLER, tasks_contained
+from consumers._working.contained_tasks import IN_HANDLER, tasks_contained
 from consumers.outcome import Failed, Outcome, completed_with, failed_with
-from coordinator.protocol.events import CRASH_LOOP
+from coordinator.protocol.messages.events import CRASH_LOOP
 from tests.chaos.faults import Injected
 from tests.chaos.misbehaving import MISBEHAVIOURS, Misbehaviour
 from tests.chaos.right_ends import Ended, Loss, unasked_losses, unexplained_losses, wrong_ends

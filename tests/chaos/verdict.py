@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import ENDED
-from coordinator.protocol.events import CRASH_LOOP
-from coordinator.registry import schema
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.rebuild import rebuild
+from coordinator.protocol.messages.events import CRASH_LOOP
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.tables import schema
 from tests.chaos.book import Book
 from tests.chaos.executions import Record, explained
 from tests.chaos.faults import RESTARTED, Injected

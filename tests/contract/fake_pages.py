@@ -8,13 +8,13 @@ from typing import Any
 
 from coordinator.domain.task import State
 from coordinator.errors import AgentNotFound, ParkedNotFound, TaskNotFound
-from coordinator.registry.agent_index import AgentFilter
-from coordinator.registry.browsing import AgentPage, AgentsTaskPage
-from coordinator.registry.parked_pages import ParkedMessage, ParkedPage
-from coordinator.registry.task_filter import TaskFilter
-from coordinator.registry.task_pages import Place, TaskPage
-from coordinator.registry.timeline import Happening, Timeline
-from coordinator.registry.views import AgentView, TaskView
+from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.task_pages import Place, TaskPage
+from coordinator.registry.queries.task_timeline import Happening, TaskTimeline
+from coordinator.registry.queries.views import AgentView, TaskView
 
 __all__ = ["FakeBrowsing"]
 
@@ -68,7 +68,7 @@ class FakeBrowsing:
         self.asked = task_id, timeout
         return self._tasks[task_id]
 
-    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> Timeline:
+    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> TaskTimeline:
         self._fail()
         if task_id not in self._tasks:
             raise TaskNotFound(task_id)
@@ -82,7 +82,7 @@ class FakeBrowsing:
             agent_id="hermes-agent",
             details={"fraction": 0.5},
         )
-        return Timeline(events=[one], following=9 if self.more else None)
+        return TaskTimeline(events=[one], following=9 if self.more else None)
 
     def agents(self, wanted: AgentFilter, *, after: str | None, limit: int) -> AgentPage:
         self._fail()

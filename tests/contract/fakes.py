@@ -10,26 +10,26 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from coordinator.api import QueueSizes, Services, create_app
+from coordinator.api import EndpointServices, QueueSizes, create_app
 from coordinator.broker.channel import Depth
 from coordinator.domain.dead_filter import DeadFilter
-from coordinator.domain.source_book import SourceBook
 from coordinator.domain.task import State, Task
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, Conflict, ScheduleNotFound, TaskNotFound
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.recovery.cancelling import Cancelled
-from coordinator.recovery.redriving import Redriven, RedrivenMany
-from coordinator.registry.dead_tasks import DeadGroup, DeadPage
-from coordinator.registry.explaining import AgentSaid, Explanation
-from coordinator.registry.queue_lines import Line
-from coordinator.registry.schedule_rows import Schedule
-from coordinator.registry.views import AgentView, Statistics, TaskView
-from coordinator.submission.batch import Verdict
-from coordinator.submission.making import Accepted, SubmitTask
-from coordinator.submission.once import Once
+from coordinator.recovery.redrive import Redriven, RedrivenMany
+from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
+from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.views import AgentView, Statistics, TaskView
+from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
+from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.submission.batch_submitter import Verdict
+from coordinator.submission.idempotent_submission import IdempotentSubmission
+from coordinator.submission.task_maker import Accepted, SubmitTask
 from tests.support.keys import MemoryKeys
 
 from .fake_pages import FakeBrowsing
@@ -175,12 +175,14 @@ class Fakes:
         self.submitted: list[SubmitTask] = []
         self.verdicts: list[Verdict] = []
         self.keys = MemoryKeys()
-        self.once = Once(self.keys, longest=timedelta(seconds=5), patience=timedelta())
+        self.once = IdempotentSubmission(
+            self.keys, longest=timedelta(seconds=5), patience=timedelta()
+        )
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
         self.in_line: dict[Source, Line] = {}
-        self.book = SourceBook()
+        self.book = TaskQueues()
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
         self.has_queue: bool | None = None
@@ -191,7 +193,7 @@ class Fakes:
         self.cleared: list[Priority] = []
         self.drained: list[str] = []
 
-    def services(self, **changes: Any) -> Services:
+    def services(self, **changes: Any) -> EndpointServices:
         given: dict[str, Any] = {
             "submitter": self,
             "batches": self,
@@ -212,7 +214,7 @@ class Fakes:
             "problems": lambda: self.wrong,
             "obstacles": lambda: self.in_the_way,
         }
-        return Services(**(given | changes))
+        return EndpointServices(**(given | changes))
 
     def open(self, lane: str, priority: Priority, depth: Depth | None) -> None:
         source = Source(lane, priority)

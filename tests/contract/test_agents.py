@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from coordinator.bootstrap import Coordinator
-from coordinator.protocol.events import AgentHeartbeat, Event
+from coordinator.protocol.messages.events import AgentHeartbeat, Event
 
 pytestmark = pytest.mark.any_broker
 

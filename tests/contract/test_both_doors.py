@@ -17,12 +17,12 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
-from coordinator.submission.batch import BatchSubmitter
-from coordinator.submission.making import TaskMaker
-from coordinator.submission.one_at_a_time import OneAtATime
+from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.submitter import Submitter
+from coordinator.submission.task_maker import TaskMaker
 
 from .fakes import Fakes, over
 
@@ -62,7 +62,7 @@ def doors() -> Any:
         "ensure": broker.ensure,
         "tasks": broker,
         "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
-        "one_at_a_time": OneAtATime(),
+        "one_at_a_time": PerIdLock(),
     }
     submitter = Submitter(**given)
     return Fakes().app(submitter=submitter, batches=BatchSubmitter(**given))

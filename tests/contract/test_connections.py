@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.recovery.redriving import RedrivenMany
-from coordinator.server import bind, serving
+from coordinator.recovery.redrive import RedrivenMany
+from coordinator.web_server.server import bind, serving
 
 from .fakes import Fakes, a_task, an_agent
 

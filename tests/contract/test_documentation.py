@@ -11,10 +11,10 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
-from coordinator.domain.agent_words import AgentStatus
+from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task import State
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS, check_path_id
+from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS, check_path_id
 
 from .fakes import Fakes, over
 

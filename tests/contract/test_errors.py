@@ -24,7 +24,7 @@ from coordinator.errors import (
     TopologyConflict,
     WrongState,
 )
-from coordinator.protocol.limits import AGENT_WORDS, TASK_WORDS, check_path_id
+from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS, check_path_id
 
 from .fakes import Fakes, a_task, an_agent, over
 

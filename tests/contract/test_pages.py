@@ -13,9 +13,9 @@ import pytest
 
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
-from coordinator.registry.agent_index import AgentFilter
-from coordinator.registry.task_filter import ANY_TASK, TaskFilter
-from coordinator.registry.task_pages import Place
+from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
+from coordinator.registry.queries.task_pages import Place
 
 from .fakes import Fakes, a_task, an_agent, over
 

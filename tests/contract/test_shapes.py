@@ -13,7 +13,7 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.registry.queue_lines import Line
+from coordinator.registry.queries.queue_statistics import Line
 
 from .fakes import NOW, Fakes, a_task, an_agent, over
 

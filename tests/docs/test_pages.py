@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from coordinator.api.app import create_app
-from coordinator.cli import _parser
+from coordinator.commands.cli import _parser
 
 from .blocks import ROOT, Block, blocks, pages
 from .services import no_services
@@ -147,7 +147,7 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 def test_environment_variables_that_pages_name_are_settings() -> None:
-    from coordinator.settings import ENV_PREFIX, Settings
+    from coordinator.settings.settings import ENV_PREFIX, Settings
 
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX}

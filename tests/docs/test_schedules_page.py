@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from coordinator.domain.cron import next_tick
+from coordinator.domain.cron.ticks import next_tick
 
 from .blocks import ROOT
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from coordinator import cli
 from coordinator.broker.publisher import Publisher
-from coordinator.domain.law import PublishAt
-from coordinator.registry.outbox_rows import OutboxRows
-from coordinator.registry.projector import Projector
+from coordinator.commands import cli
+from coordinator.domain.task_transitions import PublishAt
+from coordinator.registry.projection.projector import Projector
+from coordinator.registry.stores.outbox_rows import OutboxRows
 
 __all__ = ["STEPS"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from coordinator.broker.child_process import die_with
+from coordinator.rabbitmq_node.child_process import die_with
 from tests.support.waiting import eventually
 
 __all__ = ["Process", "agent_process", "client", "ready", "service", "spawned"]

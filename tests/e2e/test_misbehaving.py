@@ -14,8 +14,13 @@ from typing import Any
 
 import pytest
 
-from coordinator.protocol.commands import DrainAgent
-from coordinator.protocol.events import AgentHeartbeat, AgentStopped, TaskCompleted, TaskFailed
+from coordinator.protocol.messages.agent_commands import DrainAgent
+from coordinator.protocol.messages.events import (
+    AgentHeartbeat,
+    AgentStopped,
+    TaskCompleted,
+    TaskFailed,
+)
 from tests.e2e.misbehaving import a_group_exits, a_sub_task_exits, interrupts_itself
 from tests.e2e.processes import Process, spawned
 from tests.support.broker import Broker

@@ -17,17 +17,19 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers.choosing import Sight, Waiting
-from consumers.heartbeat import Heartbeat
-from consumers.look import Look
-from consumers.push import Push
-from consumers.take import Take
-from consumers.workbench import Workbench
+from consumers._fetching.fetch_policy import Sight, Waiting
+from consumers._fetching.pull import Pull
+from consumers._fetching.push_consumer import PushConsumer
+from consumers._fetching.queue_probe import QueueProbe
+from consumers._link.heartbeat import Heartbeat
+from consumers._working.workbench import Workbench
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
-from coordinator.protocol.commands import (
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_commands import (
     EVERY_AGENT,
     CancelTask,
     Command,
@@ -36,7 +38,7 @@ from coordinator.protocol.commands import (
     agent_key,
     encode_command,
 )
-from coordinator.protocol.events import (
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentStopped,
     TaskCompleted,
@@ -44,9 +46,7 @@ from coordinator.protocol.events import (
     TaskProgressed,
     TaskStarted,
 )
-from coordinator.protocol.lanes import Source
-from coordinator.protocol.message import Message
-from coordinator.protocol.registration import (
+from coordinator.protocol.messages.registration import (
     REGISTER,
     RegisterReply,
     RegisterRequest,
@@ -54,7 +54,7 @@ from coordinator.protocol.registration import (
     reply_allowed,
     sources_hash,
 )
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import CONTROL, REQUESTS, TASKS
 from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
@@ -138,7 +138,7 @@ async def test_a_blocking_function_does_not_hold_up_the_heartbeat(
         task.progress(0.25, "blocked")
         release.wait(60)
 
-    monkeypatch.setattr("consumers.heartbeat.SPACING", 0.02)
+    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.02)
     async with agent.running():
         task_id = await field.submit(NORMAL)
         await eventually(lambda: field.heard(TaskProgressed))
@@ -409,15 +409,15 @@ async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    take = Take.__call__
+    take = Pull.__call__
 
-    async def counted(self: Take, sight: Sight, *, until: float) -> tuple[int, Sight]:
+    async def counted(self: Pull, sight: Sight, *, until: float) -> tuple[int, Sight]:
         nonlocal asked
         taken, left = await take(self, sight, until=until)
         asked += taken
         return taken, left
 
-    monkeypatch.setattr(Take, "__call__", counted)
+    monkeypatch.setattr(Pull, "__call__", counted)
     agent = field.agent("worker-1", slots=8)
     started = asyncio.Event()
 
@@ -441,29 +441,29 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seats: list[int] = []  # for each, how often it was seen that a task waits
-    look, start, stop = Look.__call__, Push.start, Push.stop
+    look, start, stop = QueueProbe.__call__, PushConsumer.start, PushConsumer.stop
 
-    async def sees_one(self: Look, enough: int) -> Sight:
+    async def sees_one(self: QueueProbe, enough: int) -> Sight:
         sight = await look(self, enough)
         if not seats or seats[-1] < 0:
             return sight
         seats[-1] += 1
         return replace(sight, waiting=(Waiting(NORMAL, 1),))
 
-    async def sits(self: Push, source: Source, *, what: str, window: int) -> None:
+    async def sits(self: PushConsumer, source: Source, *, what: str, window: int) -> None:
         seats.append(0)
         await start(self, source, what=what, window=window)
 
-    async def stands(self: Push) -> None:
+    async def stands(self: PushConsumer) -> None:
         if self.on:
             seen.append(seats[-1])
             seats[-1] = -1
         await stop(self)
 
     seen: list[int] = []
-    monkeypatch.setattr(Look, "__call__", sees_one)
-    monkeypatch.setattr(Push, "start", sits)
-    monkeypatch.setattr(Push, "stop", stands)
+    monkeypatch.setattr(QueueProbe, "__call__", sees_one)
+    monkeypatch.setattr(PushConsumer, "start", sits)
+    monkeypatch.setattr(PushConsumer, "stop", stands)
     agent = field.agent("worker-1", slots=8)
     agent.default(lambda task: None)
     async with agent.running():
@@ -473,7 +473,7 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
 async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
     field: Field, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.taking.ON_ITS_WAY", 3600)
+    monkeypatch.setattr("consumers._fetching.fetch_loop.ON_ITS_WAY", 3600)
     await field.open(any_lane("urgent"), any_lane("high"), any_lane("low"))
     release = asyncio.Event()
     agent = field.agent("worker-1", slots=4)  # so that each of four seats has a window of one
@@ -565,7 +565,7 @@ async def test_what_a_draining_agent_gives_back_is_given_back_once(
 async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
     field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.life.LAST_WORDS", timedelta(seconds=0.2))
+    monkeypatch.setattr("consumers.running_agent.LAST_WORDS", timedelta(seconds=0.2))
     monkeypatch.setattr("coordinator.broker.channel.ANSWER_TIMEOUT", 0.5)
     arrived: list[Delivery] = []
     take_in = Workbench.take_in
@@ -646,7 +646,7 @@ async def test_hurrying_gives_tasks_back_once(field: Field, broker: Broker) -> N
 async def test_an_agent_whose_taking_side_is_dead_does_not_look_healthy(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.heartbeat.SPACING", 0.02)
+    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.02)
     agent = field.agent("worker-1")
     agent.default(lambda task: "done")
     async with agent.running() as life:

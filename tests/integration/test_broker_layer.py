@@ -13,10 +13,10 @@ from aiormq.abc import ChannelFrame
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Channel, Delivery, Depth
 from coordinator.broker.connection import Connection, Link
-from coordinator.broker.depths import Depths
-from coordinator.broker.drain import drain
-from coordinator.broker.frames import publish_frames
+from coordinator.broker.frame_encoding import publish_frames
 from coordinator.broker.publisher import Publisher
+from coordinator.broker.queue_depths import QueueDepths
+from coordinator.broker.queue_drain import drain
 from coordinator.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -119,7 +119,7 @@ async def test_a_missing_queue_costs_the_channel_and_says_so(link: Link) -> None
 
 
 async def test_a_look_survives_a_missing_queue(connection: Connection, link: Link) -> None:
-    depths = Depths(lambda: connection.link)
+    depths = QueueDepths(lambda: connection.link)
     found = await depths.look([LOW.queue, "nowhere", LOG])
     assert found == {LOW.queue: Depth(0, 0), "nowhere": None, LOG: Depth(0, 0)}
 

@@ -233,7 +233,7 @@ async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> 
 async def test_an_exchange_is_deleted_by_hand(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.control.BOUND_EVERY", 2)
+    monkeypatch.setattr("consumers._link.control_queue.BOUND_EVERY", 2)
     brisk = timedelta(seconds=1)
     async with producing(broker, tmp_path, heartbeat_interval=brisk) as producer:
         await broker.management.delete("exchanges", broker.vhost, CONTROL)
@@ -289,7 +289,7 @@ async def test_alarms_and_whatever_hangs_are_told_and_pass(
 ) -> None:
     """One after the other, since each starts where the one before has ended."""
     monkeypatch.setattr("coordinator.broker.connection.CONNECT_TIMEOUT", 3)
-    monkeypatch.setattr("coordinator.doctor.management.TIMEOUT", 3)
+    monkeypatch.setattr("coordinator.doctor.facts.management_facts.TIMEOUT", 3)
     quick = timedelta(seconds=3)
     async with producing(own_broker, tmp_path, publish_timeout=quick) as producer:
         due_meanwhile = (await producer.submit(delay_seconds=2)).json()["task_id"]

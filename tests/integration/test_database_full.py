@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from coordinator.bootstrap import running
-from coordinator.registry import engines
-from coordinator.settings import Settings
+from coordinator.registry.ledger import engines
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

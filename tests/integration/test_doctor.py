@@ -12,22 +12,22 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
-from coordinator import cli
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
-from coordinator.doctor import amqp
-from coordinator.doctor.address import find_address
-from coordinator.doctor.facts import ManagementFacts
-from coordinator.doctor.management import ask_management
-from coordinator.doctor.nodes import check_nodes
-from coordinator.protocol.events import Event, SourceOpened
+from coordinator.commands import cli
+from coordinator.doctor.checks.node_checks import check_nodes
+from coordinator.doctor.facts import amqp_facts
+from coordinator.doctor.facts.broker_address import find_address
+from coordinator.doctor.facts.facts import ManagementFacts
+from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, source_topology
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.source_rows import add_sources
-from coordinator.settings import Settings, load
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.task_queue_rows import add_sources
+from coordinator.settings.settings import Settings, load
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
 from tests.support.waiting import eventually
@@ -50,7 +50,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"COORDINATOR_{name.upper()}", raising=False)
     monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(amqp, "READER_WITHIN", 0)  # here nobody is starting
+    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 0)  # here nobody is starting
 
 
 @pytest.fixture

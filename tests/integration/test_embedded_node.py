@@ -15,11 +15,11 @@ from pathlib import Path
 import aiormq
 import pytest
 
-from coordinator.broker import node as node_module
-from coordinator.broker.node import EmbeddedNode, NodeState
-from coordinator.broker.node_files import NodeFiles, choose_port
-from coordinator.broker.node_server import ServerBinaries
 from coordinator.errors import OperatorError
+from coordinator.rabbitmq_node import embedded_node as node_module
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode, NodeState
+from coordinator.rabbitmq_node.installed_server import ServerBinaries
+from coordinator.rabbitmq_node.node_files import NodeFiles, choose_port
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
@@ -213,8 +213,8 @@ async def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from coordinator.broker.node import EmbeddedNode
-from coordinator.broker.node_server import find_server
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
+from coordinator.rabbitmq_node.installed_server import find_server
 
 async def main():
     server = find_server(Path(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -15,7 +15,7 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.name_lock import held
 from coordinator.broker.publisher import Outgoing
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import CoordinatorError, MessageTooLarge
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import Source
@@ -23,10 +23,10 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import MOVING
 from coordinator.recovery.lane_mover import LaneMover
-from coordinator.recovery.too_large import TooLargeTasks
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.overtaken import OvertakenTasks
-from coordinator.registry.untyped_tasks import UntypedTasks
+from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
@@ -85,7 +85,7 @@ async def moving(
     publisher: Any = None,
 ) -> AsyncIterator[tuple[LaneMover, Link, AsLastCaughtUp]]:
     """One that has heard of the type `sum`, or of ``types``; the coordinator itself has not."""
-    book = SourceBook()
+    book = TaskQueues()
     book.add(OPEN, Requirements())
     async with (
         Ledger(f"sqlite:///{service.folder / 'ledger.sqlite3'}") as ledger,
@@ -197,7 +197,7 @@ async def test_what_stays_behind_what_came_meanwhile_does_not_look_as_if_it_were
             await service.becomes(later[0], "running")
             assert (await service.task(stays))["state"] == "queued"
             async with Ledger(f"sqlite:///{service.folder / 'ledger.sqlite3'}") as ledger:
-                assert await OvertakenTasks(ledger).look() == []
+                assert await MissingTasks(ledger).look() == []
             end.set()
             await service.ends(stays)
 

@@ -15,8 +15,9 @@ from consumers import Task
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.codec import encode, routing_key
-from coordinator.protocol.events import (
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     Event,
     EventData,
@@ -24,9 +25,8 @@ from coordinator.protocol.events import (
     TaskCompleted,
     TaskStarted,
 )
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import Backoff, TaskMessage
 from coordinator.protocol.topology import EVENTS
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving

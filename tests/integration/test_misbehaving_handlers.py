@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from coordinator.protocol.commands import DrainAgent
-from coordinator.protocol.events import AgentStopped, TaskCompleted, TaskFailed
+from coordinator.protocol.messages.agent_commands import DrainAgent
+from coordinator.protocol.messages.events import AgentStopped, TaskCompleted, TaskFailed
 from tests.support.broker import Broker
 from tests.support.field import Field, any_lane
 from tests.support.waiting import eventually

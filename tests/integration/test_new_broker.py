@@ -13,13 +13,13 @@ import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap import running
-from coordinator.broker.node import EmbeddedNode
-from coordinator.broker.node_server import ServerBinaries
+from coordinator.commands.private_node import private_node
 from coordinator.errors import OperatorError, OtherVersionsData
-from coordinator.private_node import private_node
-from coordinator.registry.former_broker import LeftBehindTasks
-from coordinator.registry.ledger import Ledger
-from coordinator.settings import Settings
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
+from coordinator.rabbitmq_node.installed_server import ServerBinaries
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.sources import broker_sources
 from tests.support.waiting import eventually

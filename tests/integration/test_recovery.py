@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from consumers import Discard, RetryLater, Task
 from coordinator.broker.connection import Connection
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
-from coordinator.registry import schema
+from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from consumers import Task
-from coordinator.protocol.events import AgentHeartbeat
+from coordinator.protocol.messages.events import AgentHeartbeat
 from coordinator.protocol.topology import EVENTS
 from tests.support.broker import Broker
 from tests.support.field import Field, any_lane

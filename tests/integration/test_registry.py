@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.errors import LedgerBehind, TaskNotFound
-from coordinator.protocol.codec import encode
-from coordinator.protocol.commands import CancelTask, agent_key, decode_command
-from coordinator.protocol.events import (
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_commands import CancelTask, agent_key, decode_command
+from coordinator.protocol.messages.event_codec import encode
+from coordinator.protocol.messages.events import (
     AttemptError,
     Event,
     TaskCancelled,
@@ -24,9 +25,8 @@ from coordinator.protocol.events import (
     TaskFailed,
     TaskStarted,
 )
-from coordinator.protocol.message import Message
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import (
     CONTROL,
     LOG,
@@ -34,10 +34,11 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry import engines, schema
-from coordinator.registry import projector as projector_module
-from coordinator.registry.browsing import Browsing
-from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger import engines
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection import projector as projector_module
+from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.registering import SECRET, SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually

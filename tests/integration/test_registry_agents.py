@@ -13,7 +13,9 @@ import pytest
 from consumers import Agent, Task
 from coordinator.broker.channel import Channel
 from coordinator.errors import AgentNotFound
-from coordinator.protocol.commands import (
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_commands import (
     Command,
     DrainAgent,
     RegisterAgain,
@@ -21,11 +23,8 @@ from coordinator.protocol.commands import (
     agent_key,
     decode_command,
 )
-from coordinator.protocol.events import AgentHeartbeat, SourceOpened
-from coordinator.protocol.lanes import Source, lane_name
-from coordinator.protocol.message import Message
-from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import (
+from coordinator.protocol.messages.events import AgentHeartbeat, SourceOpened
+from coordinator.protocol.messages.registration import (
     REGISTER,
     RegisterReply,
     RegisterRequest,
@@ -33,6 +32,7 @@ from coordinator.protocol.registration import (
     control_queue,
     sources_hash,
 )
+from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import (
     CONTROL,
@@ -42,8 +42,8 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry.removal import SilentAgents
-from coordinator.registry.requests import Terms
+from coordinator.registry.agents.agent_requests import Terms
+from coordinator.registry.agents.silent_agent_removal import SilentAgents
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually

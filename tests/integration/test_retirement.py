@@ -22,10 +22,10 @@ from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.recovery import retirement as module
-from coordinator.registry import schema
-from coordinator.registry.ledger import Ledger
-from coordinator.settings import Settings
+from coordinator.recovery import queue_retirement as module
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -13,10 +13,15 @@ from typing import Any
 import pytest
 
 from consumers import Task
-from consumers.choosing import GIVE_BACKS
+from consumers._fetching.fetch_policy import GIVE_BACKS
 from coordinator.broker.connection import Connection
-from coordinator.protocol.commands import CancelTask
-from coordinator.protocol.events import AgentHeartbeat, TaskCompleted, TaskFailed, TaskStarted
+from coordinator.protocol.messages.agent_commands import CancelTask
+from coordinator.protocol.messages.events import (
+    AgentHeartbeat,
+    TaskCompleted,
+    TaskFailed,
+    TaskStarted,
+)
 from tests.support.broker import Broker, OwnBroker
 from tests.support.field import Field, any_lane
 from tests.support.waiting import eventually
@@ -26,7 +31,7 @@ NORMAL = any_lane("normal")
 
 @pytest.fixture(autouse=True)
 def beats_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.heartbeat.SPACING", 0.05)
+    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.05)
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 import pytest
 
 from coordinator.errors import BrokerUnavailable, TooManyLanes
-from coordinator.protocol.commands import ServeSource, decode_command
-from coordinator.protocol.events import SourceOpened, TaskSubmitted
 from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.agent_commands import ServeSource, decode_command
+from coordinator.protocol.messages.events import SourceOpened, TaskSubmitted
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
-from coordinator.submission.making import Accepted, SubmitTask
-from coordinator.submission.options import Options
+from coordinator.submission.task_maker import Accepted, SubmitTask
+from coordinator.submission.task_options import TaskOptions
 from tests.support.broker import Broker, OwnBroker
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
@@ -51,7 +51,7 @@ async def test_a_scheduled_task_is_in_the_log_alone_and_its_lane_is_open(
     side: SubmittingSide,
 ) -> None:
     task_id = await side.submit(
-        requirements=GPU, options=Options(delay_seconds=60, expires_in_seconds=90)
+        requirements=GPU, options=TaskOptions(delay_seconds=60, expires_in_seconds=90)
     )
 
     assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 0
@@ -65,7 +65,7 @@ async def test_the_broker_takes_a_task_with_any_deadline_and_drops_none_before_i
     side: SubmittingSide,
 ) -> None:
     for days in (0.0001, 40, 60, 700):
-        await side.submit(options=Options(expires_in_seconds=days * 86400))
+        await side.submit(options=TaskOptions(expires_in_seconds=days * 86400))
     assert await side.waiting(ANY) == 4
     kept = [message.expiration for _, message in await side.take_all(ANY.queue)]
     assert [None if ttl is None else ttl.days for ttl in kept] == [1, 41, None, None]

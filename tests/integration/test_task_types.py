@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from consumers import Agent, Task
-from coordinator.domain.law import NO_HANDLER
+from coordinator.domain.task_transitions import NO_HANDLER
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry import schema
+from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually

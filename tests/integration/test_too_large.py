@@ -16,13 +16,13 @@ import pytest_asyncio
 from consumers import Task
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
-from coordinator.domain.law import Rules
+from coordinator.domain.task_transitions import Rules
 from coordinator.errors import MessageTooLarge
-from coordinator.protocol.events import TaskCompleted, TaskFailed
 from coordinator.protocol.message import Message
-from coordinator.registry.folding import store
-from coordinator.registry.former_broker import LeftBehindTasks
-from coordinator.registry.ledger import Ledger
+from coordinator.protocol.messages.events import TaskCompleted, TaskFailed
+from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
 from tests.support.broker import Broker, own_node
 from tests.support.field import Field, any_lane
 from tests.support.management import ManagementApi

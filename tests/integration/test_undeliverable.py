@@ -11,14 +11,14 @@ import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap import running
-from coordinator.broker import head_of_queue
+from coordinator.broker import undeliverable_head
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.codec import encode, routing_key
-from coordinator.protocol.events import Event, LedgerMarked
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import Event, LedgerMarked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import EVENTS, LOG, UNROUTED, WORK
-from coordinator.settings import Settings
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.doctor import Doctor
@@ -94,7 +94,7 @@ async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
 async def test_an_agent_leaves_such_a_queue_alone_says_so_and_does_what_is_on_the_others(
     broker: Broker, front: HangingUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(head_of_queue, "FIRST_REST", 2.0)
+    monkeypatch.setattr(undeliverable_head, "FIRST_REST", 2.0)
     done: list[str] = []
     starts: list[str] = []
     may_end = asyncio.Event()

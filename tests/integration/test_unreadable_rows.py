@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from coordinator.bootstrap import running
-from coordinator.registry import schema, unreadable
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.schedule_rows import schedules
-from coordinator.settings import Settings
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.stores.schedule_rows import schedules
+from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
@@ -35,7 +35,7 @@ UPDATES: list[tuple[sa.Table, Any, dict[str, Any]]] = [
 
 @pytest.fixture(autouse=True)
 def nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unreadable, "_told", set())
+    monkeypatch.setattr(unreadable_rows, "_told", set())
 
 
 async def done(answer: httpx.Response) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def test_a_coordinator_starts_and_works_beside_rows_that_it_cannot_read(
             await http.post("/agents/register", json={"agent_id": "ada", "agent_type": "worker"})
         )
         assert not coordinator.life.done()
-    left_out = [one for one in caplog.records if one.name == unreadable.__name__]
+    left_out = [one for one in caplog.records if one.name == unreadable_rows.__name__]
     assert {(one.__dict__["table"], *one.__dict__["key"]) for one in left_out} == {
         ("sources", "any", "high"),
         ("agents", "ada"),

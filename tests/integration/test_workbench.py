@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 from consumers import Task
-from consumers.attempt import Attempt
-from consumers.outbox import Outbox
-from consumers.workbench import Workbench
+from consumers._working.attempt import Attempt
+from consumers._working.event_outbox import EventOutbox
+from consumers._working.workbench import Workbench
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -43,7 +43,7 @@ async def test_a_second_copy_of_what_waits_for_a_slot_is_not_run_beside_the_firs
         first, second = (field.message(NORMAL) for _ in range(2))
         for message in (first, second, second):
             await publisher.publish(message.to_message(), exchange=TASKS, key=NORMAL.key)
-        outbox: Outbox[Attempt] = Outbox(publisher)
+        outbox: EventOutbox[Attempt] = EventOutbox(publisher)
         bench = Workbench(agent.options, agent.handlers, instance="one", outbox=outbox)
         arrived: list[Delivery] = []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.domain.clock_skew import SKEW_BOUND
-from coordinator.protocol.events import (
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentRegistered,
     AgentRemoved,
@@ -21,9 +21,9 @@ from coordinator.protocol.events import (
     Event,
     EventData,
 )
-from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry.requests import Terms
+from coordinator.registry.agents.agent_requests import Terms
 from tests.e2e.processes import Process, agent_process
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from consumers import Task
-from consumers.choosing import GIVE_BACKS
-from coordinator.protocol.commands import DrainAgent
-from coordinator.protocol.events import (
+from consumers._fetching.fetch_policy import GIVE_BACKS
+from coordinator.protocol.messages.agent_commands import DrainAgent
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentStopped,
     TaskCompleted,

@@ -12,11 +12,11 @@ import pytest
 from consumers import Task
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
-from coordinator.broker.drain import drain
 from coordinator.broker.publisher import Outgoing, Publisher
-from coordinator.protocol.events import TaskCompleted
+from coordinator.broker.queue_drain import drain
 from coordinator.protocol.lanes import Source, lane_name
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import TaskCompleted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.topology import TOPOLOGY, source_topology

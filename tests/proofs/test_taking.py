@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from consumers import Agent, RunningAgent, Task
-from consumers.choosing import LONGEST_NAP
-from consumers.workbench import Workbench
+from consumers._fetching.fetch_policy import LONGEST_NAP
+from consumers._working.workbench import Workbench
 from coordinator.broker.channel import Delivery
-from coordinator.protocol.events import TaskCompleted, TaskDeadLettered
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.events import TaskCompleted, TaskDeadLettered
 from tests.support.broker import Broker
 from tests.support.field import Field, any_lane, lane
 from tests.support.waiting import eventually

@@ -14,9 +14,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import aiormq
 
-from coordinator.broker.node import EmbeddedNode
-from coordinator.broker.node_files import Identity, NodeFiles, Ports
-from coordinator.broker.node_server import MOUNT_POINT, ServerBinaries
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
+from coordinator.rabbitmq_node.installed_server import MOUNT_POINT, ServerBinaries
+from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
 
 from .management import ManagementApi
 from .sources import BrokerSource

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from testcontainers.core.container import DockerContainer
 
-from coordinator.broker.node_files import choose_port
-from coordinator.broker.node_readiness import amqp_version, management_answers
+from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.readiness_probe import amqp_version, management_answers
 
 from .waiting import eventually
 

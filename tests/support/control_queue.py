@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import aiormq
 
-from coordinator.protocol.commands import agent_key
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.registration import control_queue
+from coordinator.protocol.messages.agent_commands import agent_key
+from coordinator.protocol.messages.registration import control_queue
 from coordinator.protocol.topology import CONTROL
 
 __all__ = ["control_queue_of"]

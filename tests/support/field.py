@@ -9,25 +9,30 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from consumers import Agent
-from consumers.registration import ReplyCache
+from consumers._link.registration import ReplyCache
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.codec import decode
-from coordinator.protocol.commands import EVERY_AGENT, Command, agent_key, encode_command
-from coordinator.protocol.events import (
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.agent_commands import (
+    EVERY_AGENT,
+    Command,
+    agent_key,
+    encode_command,
+)
+from coordinator.protocol.messages.event_codec import decode
+from coordinator.protocol.messages.events import (
     Event,
     EventData,
     TaskCompleted,
     TaskFailed,
     TaskStarted,
 )
-from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import RegisterReply, SourceOffer
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
 from coordinator.protocol.topology import (
     CONTROL,
     EVENTS,

@@ -1,4 +1,4 @@
-"""Idempotency-Keys in memory, by the rules of `registry.idempotency`."""
+"""Idempotency-Keys in memory, by the rules of `registry.stores.idempotency_keys`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coordinator.domain.claim import Answered, Claim
+from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 
 __all__ = ["MemoryKeys"]
 
@@ -28,7 +28,9 @@ class MemoryKeys:
         self.failure: Exception | None = None
         self.claims = 0
 
-    async def claim(self, key: str, fingerprint: str, lasts: timedelta) -> Claim | Answered:
+    async def claim(
+        self, key: str, fingerprint: str, lasts: timedelta
+    ) -> IdempotencyClaim | Answered:
         self._fail()
         self.claims += 1
         fresh = key not in self.rows
@@ -38,17 +40,17 @@ class MemoryKeys:
         if row.fingerprint != fingerprint or row.body is not None or row.held:
             return Answered(fingerprint=row.fingerprint, body=row.body)
         row.held, row.holder = True, str(self.claims)
-        return Claim(key=key, holder=row.holder, claimed_at=row.claimed_at, fresh=fresh)
+        return IdempotencyClaim(key=key, holder=row.holder, claimed_at=row.claimed_at, fresh=fresh)
 
-    async def finish(self, claim: Claim, body: dict[str, Any]) -> None:
+    async def finish(self, claim: IdempotencyClaim, body: dict[str, Any]) -> None:
         self._fail()
         self.rows[claim.key].body = body
 
-    async def release(self, claim: Claim) -> None:
+    async def release(self, claim: IdempotencyClaim) -> None:
         self._fail()
         self.rows[claim.key].held = False
 
-    async def forget(self, claim: Claim) -> None:
+    async def forget(self, claim: IdempotencyClaim) -> None:
         self._fail()
         del self.rows[claim.key]
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from coordinator.telemetry import TextFormatter
+from coordinator.logging_setup import TextFormatter
 
 __all__ = ["logged"]
 

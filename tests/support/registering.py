@@ -11,28 +11,28 @@ from typing import Any
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
-from coordinator.protocol.codec import encode, encode_batch, routing_key
-from coordinator.protocol.events import Event, EventData
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.events import Event, EventData
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
-from coordinator.registry.catching_up import CatchingUp
-from coordinator.registry.commands import AgentCommands
-from coordinator.registry.endings import Endings
-from coordinator.registry.fence import Fence
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.live_agents import LiveAgents
-from coordinator.registry.live_reader import LiveReader, Watching
-from coordinator.registry.projector import Projector, Told
-from coordinator.registry.queue_probe import QueueProbe
-from coordinator.registry.registrar import Registrar
-from coordinator.registry.registry import Registry
-from coordinator.registry.requests import Requests, Terms
-from coordinator.registry.snapshots import Snapshots
+from coordinator.registry.agents.agent_requests import AgentRequests, Terms
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.live_reader import LiveReader, Watching
+from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.end_broadcast import EndBroadcast
+from coordinator.registry.projection.projector import Projector, Told
+from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.queries.registry import Registry
 
 __all__ = ["RegisteringSide", "registering_side"]
 
@@ -60,9 +60,9 @@ class RegisteringSide:
         self.connection = connection
         self.publisher = publisher
         self.ledger = ledger
-        self.book = SourceBook()
+        self.book = TaskQueues()
         self.agents = LiveAgents(stale_after=timedelta(seconds=60))
-        self.catching_up = CatchingUp(publisher, patience=patience)
+        self.catching_up = ReadBarrier(publisher, patience=patience)
         self.registry = Registry(
             ledger=ledger,
             agents=self.agents,
@@ -70,9 +70,9 @@ class RegisteringSide:
             catch_up=self.catching_up.ledger,
             hear=self.catching_up.live,
         )
-        self.commands = AgentCommands(publisher)
-        self.endings = Endings(publisher)
-        self.probe = QueueProbe(
+        self.commands = CommandSender(publisher)
+        self.endings = EndBroadcast(publisher)
+        self.probe = ControlQueueProbe(
             agents=self.agents, publisher=publisher, ready=lambda: publisher.available
         )
         self.registrar = Registrar(
@@ -82,12 +82,12 @@ class RegisteringSide:
             has_queue=self.probe.ask,
             opened=lambda: True,
         )
-        self.snapshots = Snapshots(
+        self.snapshots = AgentSnapshots(
             ledger=ledger, agents=self.agents, catch_up=self.catching_up.ledger
         )
         self.folded: list[Event] = []
         self.projector = Projector(
-            fence=Fence(ledger),
+            fence=ProjectorFence(ledger),
             secret=SECRET,
             commands=self.commands,
             told=Told(folded=self._folded, marked=self.catching_up.marked),
@@ -102,7 +102,7 @@ class RegisteringSide:
             commands=self.commands,
             watching=Watching(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
-        self.requests = Requests(
+        self.requests = AgentRequests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
         )
         self._running: dict[str, asyncio.Task[object]] = {}

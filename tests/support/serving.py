@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from consumers import Agent
 from coordinator.bootstrap import Coordinator, running
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import Backoff, TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import LOG, TASKS
-from coordinator.registry.ledger import Ledger
-from coordinator.settings import Settings
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

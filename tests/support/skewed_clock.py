@@ -6,8 +6,10 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
 
-from consumers import attempt, heartbeat, workbench
-from coordinator.protocol import events, ids, reference_clock
+from consumers._link import heartbeat
+from consumers._working import attempt, workbench
+from coordinator.protocol import ids, reference_clock
+from coordinator.protocol.messages import events
 
 __all__ = ["skew_clock"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.broker.node_server import ServerBinaries, find_server
+from coordinator.rabbitmq_node.installed_server import ServerBinaries, find_server
 
 __all__ = ["BrokerSource", "broker_sources", "docker_answers", "must_have_a_broker"]
 

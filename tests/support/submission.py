@@ -10,26 +10,26 @@ from typing import Any
 
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection, Link
-from coordinator.broker.depths import Depths
-from coordinator.broker.drain import drain
 from coordinator.broker.publisher import Publisher
+from coordinator.broker.queue_depths import QueueDepths
+from coordinator.broker.queue_drain import drain
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import TaskNotFound
-from coordinator.protocol import codec
-from coordinator.protocol.events import Event
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages import event_codec
+from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG
-from coordinator.recovery.too_large import TooLargeTasks
-from coordinator.recovery.unrouted import Unrouted
-from coordinator.submission.batch import BatchSubmitter
-from coordinator.submission.clearer import QueueClearer
-from coordinator.submission.making import SubmitTask, TaskMaker
-from coordinator.submission.one_at_a_time import OneAtATime
-from coordinator.submission.opener import SourceOpener
+from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.unrouted_tasks import UnroutedTasks
+from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.per_id_lock import PerIdLock
+from coordinator.submission.queue_clearer import QueueClearer
+from coordinator.submission.queue_opener import QueueOpener
 from coordinator.submission.submitter import Submitter
+from coordinator.submission.task_maker import SubmitTask, TaskMaker
 
 __all__ = ["SubmittingSide", "submitting_side"]
 
@@ -43,23 +43,23 @@ class SubmittingSide:
         self.reading = reading
         self.looking = looking
         self.publisher = publisher
-        self.book = SourceBook()
-        self.depths = Depths(lambda: looking.link)
+        self.book = TaskQueues()
+        self.depths = QueueDepths(lambda: looking.link)
         self.tasks: dict[str, TaskMessage] = {}
         self.noted: list[Event] = []
-        self.opener = SourceOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
+        self.opener = QueueOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
         submitting: dict[str, Any] = {
             "ensure": self.opener.ensure,
             "tasks": self,
             "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
-            "one_at_a_time": OneAtATime(),
+            "one_at_a_time": PerIdLock(),
         }
         self.submitter = Submitter(publisher=publisher, **submitting)
         self.batches = BatchSubmitter(publisher=publisher, **submitting)
         self.clearer = QueueClearer(
             connection=reading, publisher=publisher, book=self.book, note=self.noted.append
         )
-        self.unrouted = Unrouted(
+        self.unrouted = UnroutedTasks(
             reopen=self.opener.ensure,
             publisher=publisher,
             too_large=TooLargeTasks(publisher=publisher, note=self.noted.append),
@@ -133,7 +133,7 @@ class SubmittingSide:
         return [
             event
             for key, message in await self.take_all(LOG)
-            for event in codec.decode(message, key)
+            for event in event_codec.decode(message, key)
         ]
 
 

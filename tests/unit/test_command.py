@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from coordinator import cli, rebuilding
+from coordinator.commands import cli, rebuild
 from coordinator.errors import LedgerUnavailable
 from tests.e2e.processes import ROOT
 
@@ -81,7 +81,9 @@ def test_a_module_of_our_own_that_is_missing_is_no_extra(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda one: one[0])
-@pytest.mark.parametrize("imported", ["coordinator.errors", "pydantic", "coordinator.settings"])
+@pytest.mark.parametrize(
+    "imported", ["coordinator.errors", "pydantic", "coordinator.settings.settings"]
+)
 def test_ctrl_c_while_it_imports_ends_it_without_a_traceback(
     arguments: list[str], imported: str
 ) -> None:
@@ -163,7 +165,7 @@ def test_a_database_that_goes_away_meanwhile_is_one_line(
     def fails(_: object) -> None:
         raise LedgerUnavailable("The database cannot be used right now: disk I/O error")
 
-    monkeypatch.setattr(rebuilding, "run", fails)
+    monkeypatch.setattr(rebuild, "run", fails)
     assert cli.main(["rebuild"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "coordinator: The database cannot be used right now: disk I/O error"
@@ -184,6 +186,6 @@ def test_a_variable_that_is_no_setting_is_warned_of(
     monkeypatch.setenv("COORDINATOR_HTTP_PORT", "1")
     assert cli.main(["demo"]) == 1
     warned, failed = capsys.readouterr().err.splitlines()
-    assert "WARNING cli: COORDINATOR_AMPQ_URL is not a setting" in warned
+    assert "WARNING commands.cli: COORDINATOR_AMPQ_URL is not a setting" in warned
     assert "was COORDINATOR_AMQP_URL meant?" in warned
     assert "No coordinator answers" in failed

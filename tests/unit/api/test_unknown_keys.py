@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coordinator.api.schedules import CreateSchedule
-from coordinator.api.schemas import DiscoverAgents, RegisterAgent, SubmitTaskBody
+from coordinator.api.endpoints.schedules import CreateSchedule
 from coordinator.api.unknown_keys import MOST_NAMED, unknown_keys, with_warnings
+from coordinator.api.wire.schemas import DiscoverAgents, RegisterAgent, SubmitTaskBody
 from coordinator.near_names import LONGEST
 
 JSON = st.recursive(

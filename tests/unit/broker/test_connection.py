@@ -14,7 +14,7 @@ from pamqp import commands
 from yarl import URL
 
 from coordinator.broker.connection import Connection
-from coordinator.broker.translation import translated
+from coordinator.broker.driver_errors import translated
 from coordinator.errors import ConnectionLost, OperatorError
 from tests.support.waiting import eventually
 

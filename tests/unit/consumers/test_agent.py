@@ -10,12 +10,12 @@ import pytest
 import consumers
 from consumers import Agent, Task
 from consumers.__main__ import CannotFind, find_agent, main
-from consumers.pace import Pace
-from consumers.registration import ReplyCache
+from consumers._link.registration import ReplyCache
+from consumers._working.task_durations import TaskDurations
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import RegisterReply, SourceOffer
 
 
 def test_the_public_names_are_these() -> None:
@@ -88,7 +88,7 @@ def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) 
 
 
 def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> None:
-    pace, source = Pace(lambda: 0.0), Source("any", Priority.LOW)
+    pace, source = TaskDurations(lambda: 0.0), Source("any", Priority.LOW)
     assert pace.mean(source) >= 0.1
     for _ in range(30):
         pace.note(source, 0.0001)
@@ -101,7 +101,11 @@ def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> No
 
 
 def test_where_tasks_came_from_lately_counts_for_more_than_where_they_came_from_before() -> None:
-    pace, before, now = Pace(lambda: 0.0), Source("any", Priority.LOW), Source("any", Priority.HIGH)
+    pace, before, now = (
+        TaskDurations(lambda: 0.0),
+        Source("any", Priority.LOW),
+        Source("any", Priority.HIGH),
+    )
     for _ in range(1000):
         pace.note(before, 0.0001)
     assert pace.lately[before] <= 200
@@ -112,7 +116,7 @@ def test_where_tasks_came_from_lately_counts_for_more_than_where_they_came_from_
 
 def test_a_queue_over_which_agents_may_die_counts_as_unknown_for_a_while() -> None:
     clock = [0.0]
-    pace, source = Pace(lambda: clock[0]), Source("any", Priority.LOW)
+    pace, source = TaskDurations(lambda: clock[0]), Source("any", Priority.LOW)
     pace.note(source, 0.0001)
     quick = pace.mean(source)
     pace.distrust(source)
@@ -142,7 +146,7 @@ def test_an_agent_is_found_by_module() -> None:
     with pytest.raises(CannotFind, match=r"no module consumers\.nowhere"):
         find_agent("consumers.nowhere:agent")
     with pytest.raises(CannotFind, match="no agent at all"):
-        find_agent("consumers.pace:agent")
+        find_agent("consumers._working.task_durations:agent")
 
 
 def test_a_users_mistake_is_told_in_one_line(

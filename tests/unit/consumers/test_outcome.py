@@ -12,11 +12,11 @@ from typing import Any, cast
 import pytest
 
 from consumers import Discard, RetryLater
-from consumers.limits import LONGEST
+from consumers._values.handler_limits import LONGEST
 from consumers.outcome import Failed, event_of, failed_with
-from coordinator.protocol.codec import decode, encode, routing_key
-from coordinator.protocol.events import Event, TaskFailed
-from coordinator.protocol.task import TaskMessage
+from coordinator.protocol.messages.event_codec import decode, encode, routing_key
+from coordinator.protocol.messages.events import Event, TaskFailed
+from coordinator.protocol.messages.task_message import TaskMessage
 
 LONGEST_PAUSE = timedelta(seconds=LONGEST)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coordinator.doctor.address import Address
-from coordinator.doctor.facts import (
+from coordinator.doctor.facts.broker_address import BrokerAddress
+from coordinator.doctor.facts.facts import (
     BrokerFacts,
     Facts,
     FeatureFlag,
@@ -21,7 +21,7 @@ from coordinator.doctor.facts import (
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import TOPOLOGY, source_topology
-from coordinator.registry.checkup import SCHEMA_VERSION, LedgerFacts, LedgerState
+from coordinator.registry.ledger.ledger_inspection import SCHEMA_VERSION, LedgerFacts, LedgerState
 
 __all__ = [
     "HEALTHY",
@@ -49,7 +49,7 @@ _QUEUES = (*TOPOLOGY.queues, *source_topology(SOURCE).queues)
 
 HEALTHY = Facts(
     at=NOW,
-    address=Address(
+    address=BrokerAddress(
         amqp_url="amqp://operator:hunter2@rabbit:5672/fleet",
         management_url="http://rabbit:15672",
         management_login=("operator", "hunter2"),

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.broker.head_of_queue import WHAT_TO_DO
+from coordinator.broker.undeliverable_head import WHAT_TO_DO
+from coordinator.doctor.checks.finding import Finding, Level, worst
 from coordinator.doctor.diagnosis import diagnose
-from coordinator.doctor.facts import (
+from coordinator.doctor.facts.facts import (
     NO_ANSWER,
     BrokerFacts,
     Facts,
@@ -23,9 +24,14 @@ from coordinator.doctor.facts import (
     Standing,
     Verdict,
 )
-from coordinator.doctor.finding import Finding, Level, worst
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.checkup import Failing, LedgerFacts, Parking, StuckQueue, WrongClock
+from coordinator.registry.ledger.ledger_inspection import (
+    Failing,
+    LedgerFacts,
+    Parking,
+    UndeliverableQueue,
+    WrongClock,
+)
 from tests.unit.doctor.healthy import (
     HEALTHY,
     NOW,
@@ -650,7 +656,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     (
         "a log that costs its readers the connection",
         replace(
-            with_state(stuck=(StuckQueue(queue=LOG, since=NOW - timedelta(minutes=7)),)),
+            with_state(stuck=(UndeliverableQueue(queue=LOG, since=NOW - timedelta(minutes=7)),)),
             broker=with_queue(LOG, consumers=0, ready=12).broker,
         ),
         Level.PROBLEM,

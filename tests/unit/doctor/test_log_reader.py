@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.doctor import amqp
-from coordinator.doctor.facts import Standing, Verdict
+from coordinator.doctor.facts import amqp_facts
+from coordinator.doctor.facts.facts import Standing, Verdict
 from coordinator.protocol.topology import LOG, QueueSpec
 
 SPEC = QueueSpec(name=LOG, arguments={})
 
 
-class Look(amqp._Look):
+class Look(amqp_facts._Look):
     """Finds so many consumers at each look, and the last of these for ever."""
 
     def __init__(self, *consumers: int, verdict: Verdict = Verdict.RIGHT) -> None:
@@ -27,18 +27,18 @@ class Look(amqp._Look):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp, "LOOK", 0.001)
+    monkeypatch.setattr(amqp_facts, "LOOK", 0.001)
 
 
 async def test_a_reader_that_comes_a_moment_later_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp, "READER_WITHIN", 60)
+    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 60)
     look = Look(0, 0, 1)
     assert (await look.log(SPEC)).consumers == 1
     assert look.looks == 3
 
 
 async def test_where_none_comes_that_is_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp, "READER_WITHIN", 0.01)
+    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 0.01)
     assert (await Look(0).log(SPEC)).consumers == 0
 
 

@@ -8,9 +8,9 @@ import json
 import pytest
 from rich.console import Console
 
-from coordinator.doctor.finding import Finding
+from coordinator.doctor.checks.finding import Finding
+from coordinator.doctor.checks.spoken_amounts import names, size
 from coordinator.doctor.report import as_json, show
-from coordinator.doctor.spoken import names, size
 
 LONG = "curl -f -u operator -X DELETE " + "http://rabbit:15672/api/queues/fleet/" + 80 * "x"
 FINDINGS = [

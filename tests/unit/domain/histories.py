@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from coordinator.domain.law import Rules, fold
 from coordinator.domain.task import Task
-from coordinator.protocol.events import (
+from coordinator.domain.task_transitions import Rules, fold
+from coordinator.protocol.messages.events import (
     AttemptError,
     Event,
     TaskCancelled,
@@ -25,8 +25,8 @@ from coordinator.protocol.events import (
     TaskSubmitted,
     TaskTooLarge,
 )
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.task import TaskMessage
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 RULES = Rules(now=START)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.domain.agent import Agent, fold_agent
-from coordinator.domain.agent_words import AgentStatus, check_agent_type, check_status
+from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.events import (
+from coordinator.protocol.messages.events import (
     AgentRegistered,
     AgentRemoved,
     AgentStatusChanged,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.domain.cron import last_tick, next_tick
+from coordinator.domain.cron.ticks import last_tick, next_tick
 from tests.unit.domain.wall_times import Meaning, Stretch, stretches, ticks
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC)

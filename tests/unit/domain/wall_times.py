@@ -59,7 +59,7 @@ def stretches(zone: str, start: datetime, end: datetime) -> list[Stretch]:
 
 
 def ticks(meaning: Meaning, shown: list[Stretch], step: timedelta) -> Iterator[datetime]:
-    """Every instant, ``step`` by ``step``, at which it is due by the rule of `domain.cron`."""
+    """Every instant, ``step`` by ``step``, at which it is due by the rule of `domain.cron.ticks`."""
     reached: datetime | None = None
     for stretch in shown:
         time = _plain(stretch.start + stretch.offset)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.protocol.lanes import MAX_LANE, Source, lane_asks, lane_name
-from coordinator.protocol.names import MAX_WORD, encode_word
+from coordinator.protocol.name_encoding import MAX_WORD, encode_word
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 

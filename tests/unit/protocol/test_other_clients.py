@@ -12,9 +12,11 @@ import pytest
 from pydantic import ValidationError
 
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.cloudevents import instant
-from coordinator.protocol.codec import BATCH, decode, encode
-from coordinator.protocol.events import (
+from coordinator.protocol.json_values.lenient_reading import read_model
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.cloudevents import instant
+from coordinator.protocol.messages.event_codec import BATCH, decode, encode
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentStatusChanged,
     AgentStopped,
@@ -26,9 +28,7 @@ from coordinator.protocol.events import (
     TaskProgressed,
     TaskStarted,
 )
-from coordinator.protocol.message import Message
-from coordinator.protocol.natural_json import read_model
-from coordinator.protocol.registration import RegisterRequest
+from coordinator.protocol.messages.registration import RegisterRequest
 
 NOW = datetime(2026, 11, 28, 14, 59, 20, tzinfo=UTC)
 HEAD = {"cloudEvents_id": "1", "cloudEvents_time": "2026-11-28T14:59:20Z"}

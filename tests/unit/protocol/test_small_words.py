@@ -9,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.errors import InvalidPriority, InvalidRequest, MalformedMessage
-from coordinator.protocol.commands import (
+from coordinator.protocol.id_limits import check_id
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_commands import (
     CancelTask,
     DrainAgent,
     RegisterAgain,
@@ -18,13 +22,9 @@ from coordinator.protocol.commands import (
     decode_command,
     encode_command,
 )
-from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
-from coordinator.protocol.limits import check_id
-from coordinator.protocol.message import Message
+from coordinator.protocol.messages.registration import SourceOffer, reply_allowed, sources_hash
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.registration import SourceOffer, reply_allowed, sources_hash
-from coordinator.protocol.token import task_token, token_matches
+from coordinator.protocol.task_token import task_token, token_matches
 from coordinator.protocol.topology import TOPOLOGY, source_topology
 
 

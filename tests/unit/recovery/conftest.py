@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger.ledger import Ledger
 
 
 @pytest.fixture

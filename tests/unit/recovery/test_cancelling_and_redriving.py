@@ -19,13 +19,13 @@ from coordinator.errors import (
     MessageTooLarge,
     WrongState,
 )
-from coordinator.protocol.events import Event, TaskCancelled
 from coordinator.protocol.message import Message
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.messages.events import Event, TaskCancelled
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import LOG
-from coordinator.recovery.cancelling import Canceller
-from coordinator.recovery.redriving import CHUNK, Redriver
+from coordinator.recovery.redrive import CHUNK, Redriver
+from coordinator.recovery.task_cancellation import Canceller
 from tests.unit.domain.histories import (
     at,
     cancelled,

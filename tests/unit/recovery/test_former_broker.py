@@ -10,25 +10,25 @@ import pytest
 
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.law import Rules
+from coordinator.domain.task_transitions import Rules
 from coordinator.errors import LedgerBehind, MessageTooLarge, PublishRefused
-from coordinator.protocol.codec import decode
-from coordinator.protocol.events import Event
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec import decode
+from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery import former_broker as module
 from coordinator.recovery.former_broker import FormerBroker
-from coordinator.recovery.putting_again import PutsAgain
-from coordinator.recovery.too_large import TooLargeTasks
-from coordinator.registry.folding import store
-from coordinator.registry.former_broker import LeftBehindTasks
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.overtaken import OvertakenTasks
-from coordinator.registry.task_rows import load
+from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.republishing import Republishing
+from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.task_rows import load
+from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 
@@ -51,8 +51,8 @@ class World:
         self.open = True
         self.former_broker = FormerBroker(
             left=self.left,
-            puts=PutsAgain(
-                messages=OvertakenTasks(ledger).messages,
+            puts=Republishing(
+                messages=MissingTasks(ledger).messages,
                 ensure=self.ensure,
                 puts=TooLargeTasks(publisher=self, note=lambda _: None),
                 secret=SECRET,

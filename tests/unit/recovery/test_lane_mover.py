@@ -9,7 +9,7 @@ from typing import Any, cast
 from coordinator.broker.connection import Link
 from coordinator.broker.publisher import Outgoing
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.source_book import SourceBook
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -51,7 +51,7 @@ class World:
 async def test_after_a_type_is_settled_stragglers_are_looked_for_some_times() -> None:
     """A submission may have chosen its lane before, and be published after that."""
     world = World()
-    book = SourceBook()
+    book = TaskQueues()
     book.add(Source("any", Priority.NORMAL), Requirements())
     mover = LaneMover(
         book=book,

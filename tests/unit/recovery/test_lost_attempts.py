@@ -10,19 +10,25 @@ import pytest
 
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
-from coordinator.domain.law import Rules
 from coordinator.domain.task import State, Task
+from coordinator.domain.task_transitions import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
-from coordinator.protocol.codec import decode
-from coordinator.protocol.events import AgentHeartbeat, Event, HeldTask, RunningTask, TaskLost
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec import decode
+from coordinator.protocol.messages.events import (
+    AgentHeartbeat,
+    Event,
+    HeldTask,
+    RunningTask,
+    TaskLost,
+)
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery.lost_attempts import LOOKS, LostAttempts
-from coordinator.registry.folding import store
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.running_tasks import RunningTasks
-from coordinator.registry.task_rows import load
-from coordinator.registry.witnesses import Witnesses
+from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
+from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.task_rows import load
+from coordinator.registry.upkeep.running_tasks import RunningTasks
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 from tests.unit.registry.fleet import Fleet, registered, removed
 
@@ -73,7 +79,7 @@ class World:
         self.unanswered = False
         self.lost_attempts = LostAttempts(
             running=RunningTasks(ledger),
-            agents=Witnesses(self.fleet),
+            agents=HeartbeatWitnesses(self.fleet),
             depths=self.queue,
             publisher=self,
             catch_up=self.catch_up,

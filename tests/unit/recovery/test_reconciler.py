@@ -11,21 +11,21 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.law import Rules
+from coordinator.domain.task_transitions import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
-from coordinator.protocol.codec import decode
-from coordinator.protocol.events import Event
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec import decode
+from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import TaskMessage
-from coordinator.protocol.token import task_token
-from coordinator.recovery.putting_again import PutsAgain
+from coordinator.protocol.task_token import task_token
+from coordinator.recovery.oversized_tasks import TooLargeTasks
 from coordinator.recovery.reconciler import Reconciler
-from coordinator.recovery.too_large import TooLargeTasks
-from coordinator.registry.folding import store
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.overtaken import OvertakenTasks
+from coordinator.recovery.republishing import Republishing
+from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 
 SECRET = b"s" * 32
@@ -47,11 +47,11 @@ class World:
         self.log: list[Event] = []
         self.unanswered = False
         self.given_back = 0
-        overtaken = OvertakenTasks(ledger)
+        overtaken = MissingTasks(ledger)
         self.reconciler = Reconciler(
             overtaken=overtaken,
             depths=self,
-            puts=PutsAgain(
+            puts=Republishing(
                 messages=overtaken.messages,
                 ensure=self.ensure,
                 puts=TooLargeTasks(publisher=self, note=lambda _: None),

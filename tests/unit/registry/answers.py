@@ -7,14 +7,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.law import Rules
-from coordinator.domain.tally import Tally, measure
-from coordinator.protocol.events import Event
-from coordinator.registry import schema
-from coordinator.registry.folding import Stored, store
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.tally_rows import tally_in
-from coordinator.registry.task_rows import task_of
+from coordinator.domain.task_totals import TaskTotals, measure
+from coordinator.domain.task_transitions import Rules
+from coordinator.protocol.messages.events import Event
+from coordinator.registry.ledger.batch_folding import Stored, store
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.task_rows import task_of
+from coordinator.registry.tables.totals_rows import tally_in
 from tests.unit.domain.histories import START
 
 RULES = Rules(now=START)
@@ -39,7 +39,7 @@ async def totals_agree(ledger: Ledger) -> bool:
     return await ledger.read(_totals_agree)
 
 
-async def totals(ledger: Ledger) -> Tally:
+async def totals(ledger: Ledger) -> TaskTotals:
     return await ledger.read(lambda connection: tally_in(connection, schema.totals))
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Connection
 
-from coordinator.registry import schema
-from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
 from tests.support.postgres import PostgresServer
 
 QUICK = "/dev/shm" if Path("/dev/shm").is_dir() else None

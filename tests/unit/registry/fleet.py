@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from coordinator.protocol.events import (
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentRegistered,
     AgentRemoved,
@@ -14,9 +15,8 @@ from coordinator.protocol.events import (
     Event,
     RunningTask,
 )
-from coordinator.protocol.message import Message
-from coordinator.registry.known_agent import KnownAgent
-from coordinator.registry.live_agents import LiveAgents
+from coordinator.registry.agents.known_agent import KnownAgent
+from coordinator.registry.agents.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 
 STALE_AFTER = timedelta(seconds=60)

@@ -11,34 +11,34 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from coordinator.domain.cron import Missed
+from coordinator.domain.cron.ticks import Missed
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.errors import OperatorError
-from coordinator.protocol.events import Event, SourceOpened
 from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
-from coordinator.recovery.ticks import Ticks
-from coordinator.registry import schema, unreadable
-from coordinator.registry.checkup import examine
-from coordinator.registry.dead_tasks import DeadTasks
-from coordinator.registry.former_broker import LeftBehindTasks
-from coordinator.registry.idempotency import IdempotencyKeys
-from coordinator.registry.idle_sources import IdleSources
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.outbox_rows import OutboxRows
-from coordinator.registry.overdue import OverdueTasks
-from coordinator.registry.overtaken import OvertakenTasks
-from coordinator.registry.parked_pages import parked_page
-from coordinator.registry.queue_lines import oldest_waiting
-from coordinator.registry.running_tasks import RunningTasks
-from coordinator.registry.schedule_rows import Schedule, schedules
-from coordinator.registry.schedules import Schedules
-from coordinator.registry.snapshots import Snapshots
-from coordinator.registry.stuck_queues import PREFIX, stuck_queues
-from coordinator.registry.task_filter import TaskFilter
-from coordinator.registry.task_pages import page_of
-from coordinator.registry.timeline import timeline_of
-from coordinator.registry.untyped_tasks import UntypedTasks
+from coordinator.recovery.schedule_runner import ScheduleRunner
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.ledger_inspection import examine
+from coordinator.registry.ledger.undeliverable_queues import PREFIX, stuck_queues
+from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.queries.parked_pages import parked_page
+from coordinator.registry.queries.queue_statistics import oldest_waiting
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.task_pages import page_of
+from coordinator.registry.queries.task_timeline import timeline_of
+from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
+from coordinator.registry.stores.outbox_rows import OutboxRows
+from coordinator.registry.stores.schedule_rows import Schedule, schedules
+from coordinator.registry.stores.schedules import Schedules
+from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
+from coordinator.registry.upkeep.running_tasks import RunningTasks
+from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -68,7 +68,7 @@ TABLES = (
 
 @pytest.fixture(autouse=True)
 def nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unreadable, "_told", set())
+    monkeypatch.setattr(unreadable_rows, "_told", set())
 
 
 async def submit(body: dict[str, Any], *, repeated: bool) -> None:
@@ -82,7 +82,7 @@ class Readers:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.schedules = Schedules(ledger, now=lambda: NOW)
-        self.ticks = Ticks(
+        self.ticks = ScheduleRunner(
             schedules=self.schedules, submit=submit, ready=lambda: True, now=lambda: NOW
         )
 
@@ -99,7 +99,7 @@ class Readers:
         await self.ledger.sources()
         await self.ledger.announced_types()
         fleet = Fleet()
-        snapshots = Snapshots(ledger=self.ledger, agents=fleet)
+        snapshots = AgentSnapshots(ledger=self.ledger, agents=fleet)
         await snapshots.restore()
         fleet.pass_time(2)
         fleet.find()
@@ -108,14 +108,14 @@ class Readers:
 
     async def _tasks(self) -> None:
         await OverdueTasks(self.ledger).since(at(9000), most=9)
-        overtaken = OvertakenTasks(self.ledger)
+        overtaken = MissingTasks(self.ledger)
         found = await overtaken.look()
         await overtaken.messages([one.task for one in found])
         running = RunningTasks(self.ledger)
         tasks = await running.look()
         await running.passed(tasks)
         await running.messages(tasks)
-        idle = IdleSources(self.ledger)
+        idle = IdleTaskQueues(self.ledger)
         await idle.stored()
         await idle.unused(NOW)
         await idle.homeless()
@@ -173,7 +173,7 @@ async def fill(ledger: Ledger) -> None:
     for name in ("ada", "bob"):
         fleet.apply(registered(name))
         fleet.apply(beat(name, load_metrics={"cpu": 0.5}))
-    await Snapshots(ledger=ledger, agents=fleet).write()
+    await AgentSnapshots(ledger=ledger, agents=fleet).write()
     created = Schedules(ledger, now=lambda: at(0))
     for name in ("a", "b"):
         await created.create(

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from coordinator.domain.agent import Agent, fold_agent
 from coordinator.errors import LedgerBehind
-from coordinator.protocol.events import Event
-from coordinator.registry import snapshots
-from coordinator.registry.event_rows import identity
-from coordinator.registry.heard_statements import MOST_OF_ONE
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.snapshots import Snapshots
+from coordinator.protocol.messages.events import Event
+from coordinator.registry.agents import agent_snapshots
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.agents.heard_statements import MOST_OF_ONE
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.event_rows import identity
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed, stopped
 
@@ -64,7 +64,7 @@ class Log:
         return agent
 
     def read_by(self, fleet: Fleet, upto: int) -> None:
-        """As `Snapshots` does."""
+        """As `AgentSnapshots` does."""
         there = {identity(event) for event in self.events[:upto]}
         for agent_id in AGENTS:
             heard = fleet.statements.waiting_of([agent_id])
@@ -148,16 +148,16 @@ def test_two_coordinators_on_one_ledger_and_one_that_starts_agree(
         async with new_ledger() as ledger:
             for event in other_order[:cut]:
                 other.apply(event)
-            await Snapshots(ledger=ledger, agents=other).settle()
+            await AgentSnapshots(ledger=ledger, agents=other).settle()
             for event in log:
                 await stored(ledger, event)
                 projecting.apply(event)
-                await Snapshots(ledger=ledger, agents=projecting).settle()
-            await Snapshots(ledger=ledger, agents=other).settle()
+                await AgentSnapshots(ledger=ledger, agents=projecting).settle()
+            await AgentSnapshots(ledger=ledger, agents=other).settle()
             for event in other_order:
                 other.apply(event)
-            await Snapshots(ledger=ledger, agents=other).settle()
-            await Snapshots(ledger=ledger, agents=newcomer).restore()
+            await AgentSnapshots(ledger=ledger, agents=other).settle()
+            await AgentSnapshots(ledger=ledger, agents=newcomer).restore()
         assert known_to(projecting) == known_to(newcomer)
         assert known_to(other) == known_to(newcomer)
 
@@ -166,7 +166,7 @@ def test_two_coordinators_on_one_ledger_and_one_that_starts_agree(
 
 async def test_what_was_missed_is_found_when_the_ledger_is_compared(ledger: Ledger) -> None:
     fleet = Fleet()
-    snapshot = Snapshots(ledger=ledger, agents=fleet)
+    snapshot = AgentSnapshots(ledger=ledger, agents=fleet)
     await stored(ledger, registered("ada"), registered("bob"))
     await snapshot.restore()
     await stored(ledger, removed("ada"), declared("busy", "bob"), registered("cid"))
@@ -180,7 +180,7 @@ async def test_what_was_missed_is_found_when_the_ledger_is_compared(ledger: Ledg
 async def test_two_statements_of_the_same_instant_are_told_apart(ledger: Ledger) -> None:
     """Many clocks tell whole seconds."""
     fleet = Fleet()
-    snapshot = Snapshots(ledger=ledger, agents=fleet)
+    snapshot = AgentSnapshots(ledger=ledger, agents=fleet)
     await stored(ledger, registered(), declared("draining", seconds=5))
     await snapshot.restore()
     await stored(ledger, stopped(seconds=5))
@@ -194,8 +194,8 @@ async def test_a_clock_that_was_wrong_is_known_after_a_restart(ledger: Ledger) -
     before.apply(registered(instance="a"))
     for sequence in (1, 2, 3):
         before.apply(beat(instance="a", sequence=sequence, seconds=20))
-    await Snapshots(ledger=ledger, agents=before).write()
-    await Snapshots(ledger=ledger, agents=after).restore()
+    await AgentSnapshots(ledger=ledger, agents=before).write()
+    await AgentSnapshots(ledger=ledger, agents=after).restore()
     after.apply(beat(instance="a", sequence=4, seconds=20))
     assert after.skew_of("ada") == timedelta(seconds=20)
     after.apply(beat(instance="b", sequence=1, seconds=20))
@@ -212,7 +212,7 @@ async def test_what_was_heard_and_never_reached_the_log_is_given_up(
             raise LedgerBehind("not yet")
 
     fleet = Fleet()
-    snapshot = Snapshots(ledger=ledger, agents=fleet, catch_up=catch_up)
+    snapshot = AgentSnapshots(ledger=ledger, agents=fleet, catch_up=catch_up)
     await stored(ledger, registered())
     await snapshot.restore()
     fleet.apply(declared("error"))
@@ -230,7 +230,7 @@ async def test_what_was_heard_and_never_reached_the_log_is_given_up(
 async def test_the_running_coordinator_comes_to_the_ledgers_view_by_itself(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "SETTLING", 0.01)
+    monkeypatch.setattr(agent_snapshots, "SETTLING", 0.01)
     fleet = Fleet()
     first, second = registered(capabilities=["gpu"]), registered(capabilities=["ocr"])
     await stored(ledger, second, first)
@@ -244,7 +244,7 @@ async def test_the_running_coordinator_comes_to_the_ledgers_view_by_itself(
         settled.set()
 
     monkeypatch.setattr(fleet, "settle", settle)
-    running = asyncio.create_task(Snapshots(ledger=ledger, agents=fleet).run())
+    running = asyncio.create_task(AgentSnapshots(ledger=ledger, agents=fleet).run())
     await settled.wait()
     running.cancel()
     assert [one.agent_id for one in fleet.find(capabilities=["gpu"])] == ["ada"]

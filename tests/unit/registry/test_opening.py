@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry import engines, ledger
-from coordinator.registry.ledger import Ledger
+from coordinator.registry.ledger import engines, ledger
+from coordinator.registry.ledger.ledger import Ledger
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import submitted

@@ -18,16 +18,16 @@ from coordinator.domain.task import State
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry import retention
-from coordinator.registry.idle_sources import _standing
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.overdue import overdue
-from coordinator.registry.queue_lines import oldest_waiting
-from coordinator.registry.task_filter import ANY_TASK, TaskFilter
-from coordinator.registry.task_pages import Place, page_of
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries.queue_statistics import oldest_waiting
+from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
+from coordinator.registry.queries.task_pages import Place, page_of
+from coordinator.registry.upkeep import retention
+from coordinator.registry.upkeep.idle_task_queues import _standing
+from coordinator.registry.upkeep.overdue_tasks import overdue
 from tests.unit.registry.answers import stored
 from tests.unit.registry.many_tasks import ENDED, fill, plan
-from tests.unit.registry.test_task_pages import opened
+from tests.unit.registry.queries.test_task_pages import opened
 
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 GPU = Requirements(capabilities=("gpu",))

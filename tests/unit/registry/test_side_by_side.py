@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 
 from coordinator.errors import LedgerUnavailable
-from coordinator.protocol.events import AgentRegistered, AgentStatusChanged, Event
-from coordinator.registry.forgetting import forget
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.rebuild import rebuild
-from coordinator.registry.snapshots import Snapshots
+from coordinator.protocol.messages.events import AgentRegistered, AgentStatusChanged, Event
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.upkeep.task_pruning import forget
 from tests.unit.domain.histories import at, completed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -54,7 +54,7 @@ async def test_a_rebuild_beside_coordinators_that_write_changes_no_answer(ledger
                 for agent_id in mixed():
                     fleet.apply(joined[AGENTS.index(agent_id)])
                     fleet.apply(beat(agent_id, sequence=number, instance="one"))
-                await Snapshots(ledger=ledger, agents=fleet).write()
+                await AgentSnapshots(ledger=ledger, agents=fleet).write()
                 await ledger.write(partial(forget, task_ids=[f"task-{number:03}"]))
 
         async def rebuilds() -> None:
@@ -87,7 +87,7 @@ async def test_a_snapshot_that_could_not_be_written_is_made_up_for(
         fleet.apply(ada)
         await stored(ledger, ada)
         fleet.apply(beat("ada", load_metrics={"cpu_usage": 0.5}))
-        snapshots = Snapshots(ledger=ledger, agents=fleet)
+        snapshots = AgentSnapshots(ledger=ledger, agents=fleet)
 
         async def away(_: object) -> None:
             raise LedgerUnavailable
@@ -120,8 +120,8 @@ async def test_snapshots_and_the_projector_never_wait_for_each_other_in_a_ring(
                 for one in mixed()
             ]
             await asyncio.gather(
-                Snapshots(ledger=first, agents=fleets[0]).write(),
-                Snapshots(ledger=second, agents=fleets[1]).write(),
+                AgentSnapshots(ledger=first, agents=fleets[0]).write(),
+                AgentSnapshots(ledger=second, agents=fleets[1]).write(),
                 stored(second, *told),
             )
         assert {row["declared"] for row in (await answers(first))["agents"]} == {"busy"}

@@ -11,28 +11,28 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from coordinator.domain.claim import Answered, Claim
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.errors import OperatorError
-from coordinator.protocol.events import Event, SourceOpened
+from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
-from coordinator.registry import schema, unreadable
-from coordinator.registry.dead_tasks import DeadTasks
-from coordinator.registry.forgetting import forget
-from coordinator.registry.idempotency import IdempotencyKeys
-from coordinator.registry.idempotency import table as keys
-from coordinator.registry.ledger import Ledger
-from coordinator.registry.outbox_rows import UNREADABLE, OutboxRows
-from coordinator.registry.overdue import OverdueTasks
-from coordinator.registry.overtaken import OvertakenTasks
-from coordinator.registry.parked_pages import parked_page
-from coordinator.registry.rebuild import rebuild
-from coordinator.registry.running_tasks import RunningTasks
-from coordinator.registry.snapshots import Snapshots
-from coordinator.registry.task_filter import TaskFilter
-from coordinator.registry.task_pages import page_of
-from coordinator.registry.timeline import timeline_of
-from coordinator.registry.turns import Turns
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.queries.parked_pages import parked_page
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.task_pages import page_of
+from coordinator.registry.queries.task_timeline import timeline_of
+from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
+from coordinator.registry.stores.idempotency_keys import table as keys
+from coordinator.registry.stores.outbox_rows import UNREADABLE, OutboxRows
+from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
+from coordinator.registry.upkeep.running_tasks import RunningTasks
+from coordinator.registry.upkeep.task_pruning import forget
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -40,13 +40,13 @@ from tests.unit.registry.fleet import Fleet, beat, registered
 
 @pytest.fixture(autouse=True)
 def nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unreadable, "_told", set())
+    monkeypatch.setattr(unreadable_rows, "_told", set())
 
 
 @pytest.fixture
 def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[list[str]]]:
     """The keys of the rows that the log has told of."""
-    caplog.set_level(logging.ERROR, logger="coordinator.registry.unreadable")
+    caplog.set_level(logging.ERROR, logger="coordinator.registry.tables.unreadable_rows")
     return lambda: [record.__dict__["key"] for record in caplog.records]
 
 
@@ -95,15 +95,15 @@ async def test_an_agent_that_cannot_be_read_leaves_the_others(
     for one in "abc":
         fleet.apply(registered(one))
         fleet.apply(beat(one, load_metrics={"cpu": 0.5}))
-    await Snapshots(ledger=ledger, agents=fleet).write()
+    await AgentSnapshots(ledger=ledger, agents=fleet).write()
     await spoil(ledger, schema.agents, schema.agents.c.agent_id == "b", **wrong)
     after = Fleet()
     for _ in range(2):
-        await Snapshots(ledger=ledger, agents=after).restore()
+        await AgentSnapshots(ledger=ledger, agents=after).restore()
     assert [one.agent_id for one in after.find()] == ["a", "c"]
     assert told() == [["b"]]
     await stored(ledger, registered("b", seconds=9))  # who says it anew is heard
-    await Snapshots(ledger=ledger, agents=after).restore()
+    await AgentSnapshots(ledger=ledger, agents=after).restore()
     assert [one.agent_id for one in after.find()] == ["a", "b", "c"]
 
 
@@ -114,7 +114,7 @@ async def test_an_agent_whose_last_heartbeat_cannot_be_read_is_known_without_it(
     await stored(ledger, registered("a"))
     await spoil(ledger, schema.agents, schema.agents.c.agent_id == "a", **wrong)
     fleet = Fleet()
-    await Snapshots(ledger=ledger, agents=fleet).restore()
+    await AgentSnapshots(ledger=ledger, agents=fleet).restore()
     assert [one.agent_id for one in fleet.find()] == ["a"]
 
 
@@ -147,7 +147,7 @@ async def test_tasks_that_cannot_be_read_are_left_out_by_all_who_look_at_many(
     overdue = await OverdueTasks(ledger).since(at(90), most=9)
     assert [task.task_id for task in overdue] == ["b"]
     await stored(ledger, submitted("c", submitted_at=at(9)), started(task_id="c"))
-    assert [one.task.task_id for one in await OvertakenTasks(ledger).look()] in (["b"], ["a", "b"])
+    assert [one.task.task_id for one in await MissingTasks(ledger).look()] in (["b"], ["a", "b"])
     page = await ledger.read(partial(page_of, wanted=TaskFilter(), after=None, limit=9))
     assert {task.task_id for task in page.tasks} == {"b", "c"}
     await spoil(ledger, schema.tasks, schema.tasks.c.task_id == "c", progress="{")
@@ -174,7 +174,7 @@ async def test_dead_tasks_that_cannot_be_read_are_neither_listed_nor_tried_again
     dead = DeadTasks(ledger)
     page = await dead.page(DeadFilter(), limit=9, cursor=None)
     assert sorted(task.task_id for task in page.tasks) == ["b", "c"]
-    turns = Turns(ledger=ledger, pending=lambda _: [], settle=nothing)
+    turns = TaskTurns(ledger=ledger, pending=lambda _: [], settle=nothing)
     last, redriven = await turns.take_dead(
         DeadFilter(), after=None, most=9, event_id=lambda task: f"{task.task_id}.2.1.scheduled"
     )
@@ -218,13 +218,13 @@ async def test_an_answer_that_cannot_be_read_is_worked_out_again(ledger: Ledger)
     now = at(0)
     answers = IdempotencyKeys(ledger, kept=timedelta(days=1), now=lambda: now)
     claim = await answers.claim("k", "print", timedelta(seconds=5))
-    assert isinstance(claim, Claim)
+    assert isinstance(claim, IdempotencyClaim)
     await answers.finish(claim, {"status": "success"})
     await spoil(ledger, keys, keys.c.key == "k", answer="{")
     assert await answers.claim("k", "print", timedelta(seconds=5)) == Answered(fingerprint="print")
     now += timedelta(seconds=6)
     again = await answers.claim("k", "print", timedelta(seconds=5))
-    assert isinstance(again, Claim)
+    assert isinstance(again, IdempotencyClaim)
     assert (again.fresh, again.task_id()) == (False, claim.task_id())
 
 

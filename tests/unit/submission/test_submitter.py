@@ -21,17 +21,17 @@ from coordinator.errors import (
 )
 from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task import Backoff, TaskMessage
-from coordinator.protocol.token import token_matches
+from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, TASKS
-from coordinator.submission.limits import Limits
-from coordinator.submission.making import SubmitTask, TaskMaker
-from coordinator.submission.one_at_a_time import OneAtATime
-from coordinator.submission.options import Options
+from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.ports import Ensure
+from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
+from coordinator.submission.task_maker import SubmitTask, TaskMaker
+from coordinator.submission.task_options import TaskOptions
 from tests.support.waiting import eventually
 
 SECRET = b"a secret of the tests"
@@ -105,7 +105,7 @@ def submitter_over(
         ensure=ensure or broker.ensure,
         tasks=known,
         maker=TaskMaker(secret=SECRET, types=AnnouncedTypes(), **({"now": lambda: NOW} | making)),
-        one_at_a_time=OneAtATime(),
+        one_at_a_time=PerIdLock(),
     )
 
 
@@ -253,11 +253,11 @@ async def test_the_same_task_again_is_answered_the_same_without_a_second_publish
         {"priority": Priority.LOW},
         {"requirements": Requirements(agent_type="worker")},
         {"timeout_seconds": 5},
-        {"options": Options(max_attempts=2)},
-        {"options": Options(backoff=Backoff(factor=2))},
-        {"options": Options(progress_timeout_seconds=5)},
-        {"options": Options(delay_seconds=5)},
-        {"options": Options(expires_in_seconds=5)},
+        {"options": TaskOptions(max_attempts=2)},
+        {"options": TaskOptions(backoff=Backoff(factor=2))},
+        {"options": TaskOptions(progress_timeout_seconds=5)},
+        {"options": TaskOptions(delay_seconds=5)},
+        {"options": TaskOptions(expires_in_seconds=5)},
     ],
 )
 async def test_another_task_under_a_used_id_is_a_conflict(
@@ -304,7 +304,7 @@ async def test_after_an_unknown_outcome_the_id_may_be_submitted_again(
 
 async def test_the_options_of_a_task_travel_with_it(submitter: Submitter, broker: Broker) -> None:
     backoff = Backoff(first_seconds=1, factor=3, longest_seconds=60)
-    options = Options(
+    options = TaskOptions(
         max_attempts=7, backoff=backoff, progress_timeout_seconds=30, expires_in_seconds=90
     )
     await submitter.submit(wish(options=options))
@@ -318,7 +318,7 @@ async def test_the_options_of_a_task_travel_with_it(submitter: Submitter, broker
 async def test_the_attempts_of_a_task_that_names_none_are_a_setting(
     broker: Broker, known: Known
 ) -> None:
-    submitter = submitter_over(broker, known, limits=Limits(default_max_attempts=5))
+    submitter = submitter_over(broker, known, limits=RequestLimits(default_max_attempts=5))
     accepted = await submitter.submit(wish())
     assert known.tasks[accepted.task_id].max_attempts == 5
 
@@ -328,7 +328,7 @@ async def test_a_scheduled_task_goes_to_the_log_alone_and_must_arrive_there(
 ) -> None:
     wanted = Requirements(capabilities=("gpu",))
     accepted = await submitter.submit(
-        wish(requirements=wanted, options=Options(delay_seconds=60, expires_in_seconds=90))
+        wish(requirements=wanted, options=TaskOptions(delay_seconds=60, expires_in_seconds=90))
     )
     [(exchange, key, message)] = broker.published
     assert (exchange, key, broker.mandatory) == ("", LOG, [True])
@@ -344,7 +344,7 @@ async def test_a_repetition_counts_its_seconds_from_the_first_submission(
 ) -> None:
     clock = iter([NOW, NOW.replace(hour=13)])
     submitter = submitter_over(broker, known, now=lambda: next(clock))
-    options = Options(delay_seconds=60, expires_in_seconds=90, max_attempts=2)
+    options = TaskOptions(delay_seconds=60, expires_in_seconds=90, max_attempts=2)
     again = wish(task_data={"task_id": "mine"}, options=options)
     first = await submitter.submit(again)
     assert await submitter.submit(again) == first

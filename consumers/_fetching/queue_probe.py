@@ -1,0 +1,87 @@
+"""Looking at the queues: which of them have work."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+
+from coordinator.broker.channel import Depth
+from coordinator.broker.connection import Link
+from coordinator.broker.queue_depths import QueueDepths
+from coordinator.protocol.lanes import Source
+
+from .fetch_policy import Sight, Waiting, breaths, by_level
+from .served_queues import ServedQueues
+
+__all__ = ["PEEK", "QueueProbe"]
+
+BREATH = 30
+"""Queues that are asked together: what is saved by stopping early is less than another way costs."""
+
+PEEK = 5
+"""Queues that a resting agent asks at a time."""
+
+
+class QueueProbe:
+    """Passive declares. A queue whose leader is in trouble looks empty (0/0), so an empty sight is never
+    proof: it only means that there is nothing to take until the next look. One that the broker cannot
+    deliver from is left alone for a while: each try costs the connection, with all that is in hand.
+    """
+
+    def __init__(
+        self, link: Link, sources: ServedQueues, *, clock: Callable[[], float], rng: random.Random
+    ) -> None:
+        self._depths = QueueDepths(lambda: link)
+        self._link = link
+        self._sources = sources
+        self._clock = clock
+        self._rng = rng
+        self._round: deque[Source] = deque()
+
+    async def __call__(self, enough: int) -> Sight:
+        """QueueProbe from the most urgent down, until ``enough`` tasks were seen.
+
+        A level is always looked at as a whole, and small ones together.
+        """
+        began = self._clock()
+        seen: dict[Source, Depth] = {}
+        waiting: list[Waiting] = []
+        for some in breaths(by_level(self._to_look_at(), self._rng), BREATH):
+            found = await self._look(some)
+            seen |= found
+            waiting += (
+                Waiting(source, found[source].ready)
+                for source in some
+                if source in found and found[source].ready
+            )
+            if sum(one.ready for one in waiting) >= enough:
+                break
+        return Sight(tuple(waiting), seen, self._clock() - began)
+
+    async def peek(self) -> bool:
+        """Ask the next few queues of a round over all of them: whether any has work."""
+        if not self._round:
+            everything = self._to_look_at()
+            self._rng.shuffle(everything)
+            self._round.extend(everything)
+        some = [self._round.popleft() for _ in range(min(PEEK, len(self._round)))]
+        found = await self._look(some)
+        return any(depth.ready for depth in found.values())
+
+    def _to_look_at(self) -> list[Source]:
+        heads = self._link.heads
+        return [one for one in self._sources.to_look_at() if not heads.of(one.queue).rests]
+
+    async def _look(self, sources: list[Source]) -> dict[Source, Depth]:
+        """Those that exist."""
+        answers = await self._depths.look(source.queue for source in sources)
+        found: dict[Source, Depth] = {}
+        for source in sources:
+            depth = answers[source.queue]
+            if depth is None:
+                self._sources.miss(source)
+            else:
+                self._sources.found(source)
+                found[source] = depth
+        return found

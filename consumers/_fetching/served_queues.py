@@ -1,0 +1,104 @@
+"""Which queues the agent takes tasks from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.registration import sources_hash
+
+__all__ = ["ServedQueues"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_ABSENCE = 1.0
+LONGEST_ABSENCE = 60.0
+"""Seconds for which a queue that does not exist is left out; doubled each time that it is missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    until: float
+    absence: float
+
+
+class ServedQueues:
+    """What the coordinator offered, less what is missing on the broker. ``clock`` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._offered: dict[Source, int] = {}
+        self._openings = 0
+        self._missing: dict[Source, _Missing] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called whenever `hash` changes."""
+
+    def __len__(self) -> int:
+        return len(self._offered)
+
+    def __contains__(self, source: Source) -> bool:
+        return source in self._offered
+
+    def replace(self, sources: Iterable[Source]) -> None:
+        """Serve these and no other; all of them exist, says who offers them."""
+        known, self._offered = self._offered, {}
+        for source in sources:
+            self._offered[source] = known.get(source) or self._next_opening()
+        self._missing.clear()
+        self.on_change()
+
+    def add(self, source: Source) -> None:
+        """A queue was opened, or opened again."""
+        self._missing.pop(source, None)
+        if source not in self._offered:
+            logger.info("serving a new queue", extra={"queue": source.queue})
+        self._offered[source] = self._next_opening()
+        self.on_change()
+
+    def opening(self, source: Source) -> int | None:
+        """Another number each time that the queue was opened; None where it is not offered."""
+        return self._offered.get(source)
+
+    def _next_opening(self) -> int:
+        self._openings += 1
+        return self._openings
+
+    def remove(self, source: Source) -> None:
+        """A queue was given up."""
+        if source in self._offered:
+            del self._offered[source]
+            self._missing.pop(source, None)
+            self.on_change()
+
+    def miss(self, source: Source) -> None:
+        """The broker says that the queue does not exist: leave it out for a while."""
+        before = self._missing.get(source)
+        absence = FIRST_ABSENCE if before is None else min(2 * before.absence, LONGEST_ABSENCE)
+        self._missing[source] = _Missing(self._clock() + absence, absence)
+        if before is None:
+            logger.warning("a queue does not exist", extra={"queue": source.queue})
+            self.on_change()
+
+    def found(self, source: Source) -> None:
+        """It exists after all."""
+        if source in self._missing:
+            del self._missing[source]
+            self.on_change()
+
+    def to_look_at(self) -> list[Source]:
+        """What is there, and what was missed long enough ago to ask again."""
+        if not self._missing:
+            return list(self._offered)
+        now = self._clock()
+        return [
+            source
+            for source in self._offered
+            if source not in self._missing or self._missing[source].until <= now
+        ]
+
+    @property
+    def hash(self) -> str:
+        """Of the queues that are served: a missing one shows, and the coordinator opens it again."""
+        return sources_hash(source for source in self._offered if source not in self._missing)

@@ -1,0 +1,80 @@
+"""What the agent knows of an attempt that it has in hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from coordinator.broker.channel import Delivery
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.events import HeldTask, RunningTask
+from coordinator.protocol.messages.task_message import TaskMessage
+
+from .crash_loop import may_have_crashed
+from .handler_run import HandlerRun, Stop
+from .progress_line import ProgressLine
+
+__all__ = ["Attempt", "Fence", "fence_of"]
+
+Fence = tuple[str, int, int]
+"""(task, generation, attempt) as the message says: the same wherever and however often it is
+delivered."""
+
+
+def fence_of(message: TaskMessage) -> Fence:
+    return (message.task_id, message.generation, message.attempt)
+
+
+class Attempt:
+    """``message`` has the number of this attempt, ``fence`` the one that was delivered."""
+
+    def __init__(
+        self, message: TaskMessage, source: Source, delivery: Delivery, *, fence: Fence
+    ) -> None:
+        self.message = message
+        self.source = source
+        self.fence = fence
+        self.deliveries = [delivery]
+        """More than one where a lost connection had the broker deliver it to us again."""
+        self.started_at = datetime.now(UTC)
+        self.progress: ProgressLine | None = None
+        self.run: HandlerRun | None = None
+        """From its start on."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the broker has not given it to somebody else."""
+        return any(delivery.channel.open for delivery in self.deliveries)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it came back so often that it may be what ended the agents that had it."""
+        return any(may_have_crashed(one) for one in self.deliveries)
+
+    @property
+    def lasted(self) -> float:
+        """Seconds in the handler, without the wait for its turn on the loop."""
+        return 0.0 if self.run is None else self.run.lasted
+
+    def ask_to_stop(self, why: Stop) -> None:
+        if self.run is not None:
+            self.run.stop(why)
+
+    def described(self) -> RunningTask:
+        """As a heartbeat tells of it."""
+        progress = None if self.progress is None else self.progress.latest
+        return RunningTask(
+            task_id=self.message.task_id,
+            generation=self.message.generation,
+            attempt=self.message.attempt,
+            started_at=self.started_at,
+            fraction=None if progress is None else progress.fraction,
+            message=None if progress is None else progress.message,
+        )
+
+    def held(self) -> HeldTask:
+        """As a heartbeat tells of it while it does not run."""
+        return HeldTask(
+            task_id=self.message.task_id,
+            generation=self.message.generation,
+            attempt=self.message.attempt,
+        )

@@ -1,0 +1,161 @@
+"""What an agent is: everything that its author, or the command line, decides about it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from consumers._values.result_encoding import NotJson, encoded
+from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
+from coordinator.errors import InvalidRequest
+from coordinator.near_names import nearest
+from coordinator.protocol.broker_address import check_address
+from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
+from coordinator.protocol.messages.registration import RegisterRequest
+from coordinator.protocol.requirements import Profile
+
+from .option_checks import duration, folder, names, table, text, whole_number
+
+__all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
+
+logger = logging.getLogger(__name__)
+
+AMQP_URL = f"{ENV_PREFIX}AMQP_URL"
+
+DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672"
+
+MAX_RESULT_BYTES = 1024 * 1024
+"""Bytes of JSON in a result; more belongs in a store, with a reference to it as the result."""
+
+MAX_SLOTS = 1000
+
+CANCEL_GRACE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOptions:
+    """Raises `InvalidRequest` for what no coordinator would accept."""
+
+    agent_id: str
+    agent_type: str = "worker"
+    capabilities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    slots: int = 1
+    """How many tasks it does at once."""
+    endpoints: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    version: str = "1.0.0"
+    amqp_url: str | None = None
+    """None means `COORDINATOR_AMQP_URL` from the environment, or the file that
+    `COORDINATOR_AMQP_URL_FILE` names, else a broker on this machine."""
+    cache_dir: Path | None = None
+    """Where the last registration is kept; None means the user's cache folder."""
+    max_result_bytes: int = MAX_RESULT_BYTES
+    cancel_grace: timedelta = CANCEL_GRACE
+    """How long a handler that was told to stop may go on, before the agent no longer waits for it."""
+    on_lost_connection: Literal["finish", "cancel"] = "finish"
+    """What becomes of a running task that the broker gave to another agent, because the connection was
+    lost: its handler goes on and reports late, or is cancelled."""
+
+    def __post_init__(self) -> None:
+        check_path_id(self.agent_id, "the id of an agent", field="agent_id", words=AGENT_WORDS)
+        check_id(self.agent_type, "the type of an agent", field="agent_type")
+        self._settle("capabilities", names(self.capabilities, "capabilities"))
+        self._settle("services", names(self.services, "services"))
+        self._settle("tags", names(self.tags, "tags"))
+        self._settle("endpoints", table(self.endpoints, "endpoints", of_strings=True))
+        self._settle("metadata", table(self.metadata, "metadata"))
+        text(self.version, "version")
+        if self.cache_dir is not None:
+            self._settle("cache_dir", folder(self.cache_dir, "cache_dir"))
+        for capability in self.capabilities:
+            check_id(capability, "a capability", field="capabilities")
+        for service in self.services:
+            check_id(service, "a service", field="services")
+        _check_metadata(self.metadata)
+        whole_number(self.slots, "slots", least=1, most=MAX_SLOTS)
+        whole_number(self.max_result_bytes, "max_result_bytes", least=1)
+        duration(self.cancel_grace, "cancel_grace")
+        if self.on_lost_connection not in ("finish", "cancel"):
+            raise InvalidRequest(
+                "on_lost_connection must be 'finish' or 'cancel'", field="on_lost_connection"
+            )
+
+    def _settle(self, field: str, value: object) -> None:
+        """Keep it as the type that is declared, whatever it was given as."""
+        object.__setattr__(self, field, value)
+
+    def profile(self, task_types: Collection[str] | None = None) -> Profile:
+        """What it can do, with handlers for ``task_types``; None for all."""
+        return Profile(
+            agent_id=self.agent_id,
+            agent_type=self.agent_type,
+            capabilities=frozenset(self.capabilities),
+            services=frozenset(self.services),
+            task_types=None if task_types is None else frozenset(task_types),
+        )
+
+    def request(self, instance: str, task_types: Collection[str]) -> RegisterRequest:
+        """The request to be registered, as ``instance`` of this agent with handlers for ``task_types``."""
+        return RegisterRequest(
+            agent_id=self.agent_id,
+            agent_type=self.agent_type,
+            capabilities=list(self.capabilities),
+            services=list(self.services),
+            task_types=list(task_types),
+            endpoints=self.endpoints,
+            metadata=self.metadata,
+            version=self.version,
+            tags=list(self.tags),
+            slots=self.slots,
+            instance=instance,
+        )
+
+    def broker_url(self) -> str:
+        """Read when the agent starts, not when its module is imported. Raises `OperatorError`."""
+        if self.amqp_url is not None:
+            return check_address(self.amqp_url, "the argument amqp_url")
+        found = secret_of(AMQP_URL)
+        if found is not None:
+            return check_address(found.value, found.name)
+        for name in _like(AMQP_URL):
+            logger.warning("%s is not read: was %s meant?", name, AMQP_URL)
+        return DEFAULT_AMQP_URL
+
+    def cache_folder(self) -> Path | None:
+        """None where there is none: a user without a home, as containers have."""
+        if self.cache_dir is not None:
+            return self.cache_dir
+        home = value_of("XDG_CACHE_HOME")
+        try:
+            return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
+        except RuntimeError:
+            return None
+
+
+def _like(variable: str) -> list[str]:
+    """Variables that are set and are spelt nearly as this one, which is not."""
+    own = variable[len(ENV_PREFIX) :].lower()
+    return [
+        name
+        for name in os.environ
+        if name.startswith(ENV_PREFIX)
+        and name not in (variable, f"{variable}{FILE}")
+        and nearest(name[len(ENV_PREFIX) :], [own])
+    ]
+
+
+def _check_metadata(metadata: dict[str, Any]) -> None:
+    """What a coordinator would keep as something else: NaN as null, the key 1 as "1"."""
+    try:
+        encoded(metadata)
+    except NotJson as exc:
+        raise InvalidRequest(
+            f"metadata cannot be told as JSON ({exc.why}): {exc.advice}", field="metadata"
+        ) from None

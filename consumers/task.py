@@ -1,0 +1,133 @@
+"""What a handler is given: the task, and the way to tell how far it has come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, SupportsFloat
+
+from consumers._values.plain_text import class_name, printable_text
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.priority import Priority
+
+__all__ = ["Progress", "Task"]
+
+logger = logging.getLogger("consumers.task")
+
+MAX_PROGRESS_TEXT = 1000
+"""Characters of a progress message; the rest is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt has come, as its handler told."""
+
+    fraction: float | None
+    """From 0 to 1."""
+    message: str | None
+
+
+class _Noted:
+    """What `Task.progress` returns: may be awaited, which lets other tasks run, or ignored."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+class Task:
+    """One attempt at a task, in the hands of a handler."""
+
+    def __init__(self, message: TaskMessage, on_progress: Callable[[Progress], None]) -> None:
+        self._message = message
+        self._on_progress = on_progress
+        self._cancelled = False
+        self._saw_cancelled = False
+        self._log: logging.LoggerAdapter[logging.Logger] | None = None
+
+    @property
+    def id(self) -> str:
+        return self._message.task_id
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The producer's `task_data`."""
+        return self._message.task_data
+
+    @property
+    def type(self) -> str | None:
+        """The producer's `task_data.task_type`."""
+        return self._message.task_type
+
+    @property
+    def priority(self) -> Priority:
+        return self._message.priority
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first go at this task."""
+        return self._message.attempt
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return self._message.metadata or {}
+
+    @property
+    def submitted_at(self) -> datetime:
+        return self._message.submitted_at
+
+    @property
+    def previous_progress(self) -> Any:
+        """The last progress of the attempt before this one; None on the first."""
+        return self._message.previous_progress
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether to stop: a function in a thread should look now and then and return; what it returns
+        after it was told so is not taken as a result.
+
+        A coroutine need not look: it is cancelled.
+        """
+        self._saw_cancelled = self._cancelled
+        return self._cancelled
+
+    @property
+    def saw_cancelled(self) -> bool:
+        """Whether the handler looked at `cancelled` and was told to stop."""
+        return self._saw_cancelled
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry the task's id, type and attempt."""
+        if self._log is None:
+            extra = {"task_id": self.id, "task_type": self.type, "attempt": self.attempt}
+            self._log = logging.LoggerAdapter(logger, extra)
+        return self._log
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> _Noted:
+        """Tell how far the work has come: ``fraction`` from 0 to 1 and a line for people.
+
+        Call it as often as you like, from a coroutine (with or without `await`) or from a thread:
+        what comes too fast is thinned out, and the last one is always told. Raises `ValueError`
+        for a fraction outside 0 to 1, `TypeError` for one that is no number, and what ``str`` raises
+        of a message: in the handler, and nowhere else.
+        """
+        part = None if fraction is None else _part(fraction)
+        text = None if message is None else printable_text(str(message), MAX_PROGRESS_TEXT)
+        self._on_progress(Progress(part, text))
+        return _Noted()
+
+    def cancel(self) -> None:
+        """Ask the handler to stop; the agent calls it."""
+        self._cancelled = True
+
+
+def _part(fraction: object) -> float:
+    """Any kind of number as a plain float from 0 to 1."""
+    if isinstance(fraction, str | bytes | bytearray) or not isinstance(fraction, SupportsFloat):
+        raise TypeError(f"a fraction is a number from 0 to 1, not {class_name(fraction)}")
+    part = float(fraction)
+    if not 0 <= part <= 1:
+        raise ValueError(f"a fraction is from 0 to 1, not {part!r}")
+    return part

@@ -1,0 +1,44 @@
+"""Calls that act refuse the words that they do not know: one that is left out means *all*, or *at once*, and
+one that is misspelt would, too. `{"dryRun": true}` must not redrive every task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+
+from coordinator.errors import InvalidRequest
+from coordinator.near_names import LONGEST, quoted
+
+from .unknown_keys import refuse_unknown_keys
+from .unknown_query_names import CREDENTIAL
+
+__all__ = ["acts_alone", "acts_by"]
+
+
+class _Nothing(BaseModel):
+    """The body of a call that has none."""
+
+
+def acts_by(model: type[BaseModel]) -> Any:
+    """The dependency of an endpoint that acts by a body, which may have the keys of ``model``; its query may
+    have nothing.
+    """
+
+    async def refuse_unknown_words(request: Request) -> None:
+        for name in request.query_params:
+            if name != CREDENTIAL:
+                hint = ": send it in the body" if name in model.model_fields else ""
+                raise InvalidRequest(
+                    f"Nothing was done, because {quoted(name)} means nothing in the query{hint}",
+                    field=name[:LONGEST],
+                )
+        await refuse_unknown_keys(request, model)
+
+    return Depends(refuse_unknown_words)
+
+
+acts_alone = acts_by(_Nothing)
+"""Of one that acts by its path alone. A body without keys is as good as none."""

@@ -1,0 +1,68 @@
+"""The objects that the endpoints use, as one value, and how an endpoint gets at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from coordinator.registry.queries.queue_sizes import QueueSizes
+from coordinator.submission.request_limits import RequestLimits
+
+from .ports import (
+    Browses,
+    Cancels,
+    Clears,
+    CommandsAgents,
+    DeletesTasks,
+    DoesOnce,
+    Explains,
+    KeepsSchedules,
+    ListsDead,
+    Queries,
+    Redrives,
+    Submits,
+    SubmitsMany,
+    TellsLines,
+)
+
+__all__ = ["EndpointServices", "Wired"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointServices:
+    """All that the API needs; made by bootstrap."""
+
+    submitter: Submits
+    batches: SubmitsMany
+    once: DoesOnce
+    clearer: Clears
+    canceller: Cancels
+    redriver: Redrives
+    dead_tasks: ListsDead
+    deletion: DeletesTasks
+    registry: Queries
+    registrar: CommandsAgents
+    explainer: Explains
+    schedules: KeepsSchedules
+    browsing: Browses
+    queue_sizes: QueueSizes
+    queue_lines: TellsLines
+    version: str
+    problems: Callable[[], Sequence[str]] = tuple
+    """What keeps the service from its work at this moment, one sentence each; empty when well."""
+    obstacles: Callable[[], Sequence[str]] = tuple
+    """Those of the problems that keep tasks from being submitted."""
+    limits: RequestLimits = field(default_factory=RequestLimits)
+    max_body_bytes: int = 1024 * 1024
+    max_batch_bytes: int = 16 * 1024 * 1024
+
+
+async def _wired(request: Request) -> EndpointServices:
+    return cast("EndpointServices", request.app.state.services)
+
+
+Wired = Annotated[EndpointServices, Depends(_wired)]
+"""The type of an endpoint's parameter that is given the services."""

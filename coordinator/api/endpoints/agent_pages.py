@@ -1,0 +1,42 @@
+"""Many agents over HTTP, a page at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.openapi_document import responses
+from coordinator.api.wire import cursors
+from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.page_answers import AgentPageAnswer
+from coordinator.api.wire.page_queries import AgentQuery
+from coordinator.api.wire.shapes import agent_shape
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["Agents"], route_class=Endpoint)
+
+
+@router.get(
+    "/agents",
+    summary="List agents",
+    responses=responses("list_agents", AgentPageAnswer, 422),
+)
+async def list_agents(query: Annotated[AgentQuery, Query()], wired: Wired) -> Answer:
+    """By id, in pages; `total` is how many match. A value that nobody has matches nobody."""
+    page = wired.browsing.agents(
+        query.filter(), after=cursors.AGENTS.read(query.cursor), limit=query.limit
+    )
+    return Answer(
+        {
+            "status": "success",
+            "agents": [agent_shape(agent) for agent in page.agents],
+            "count": len(page.agents),
+            "total": page.total,
+            "next_cursor": cursors.AGENTS.write(page.following),
+            "timestamp": timestamp(),
+        }
+    )

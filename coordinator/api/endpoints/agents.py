@@ -1,0 +1,214 @@
+"""Agents over HTTP: register, discover, look up, declare a status, give a sign of life, remove."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from coordinator.api.acting_calls import acts_alone
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.openapi_document import responses
+from coordinator.api.path_segments import AGENT, SEGMENT
+from coordinator.api.registration_limits import check_registration
+from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.wire.answers import (
+    AgentAnswer,
+    AgentRemovedAnswer,
+    Discovered,
+    DrainAnswer,
+    HeartbeatAnswer,
+    Registered,
+    StatusUpdated,
+)
+from coordinator.api.wire.json_answers import Answer, iso, timestamp
+from coordinator.api.wire.schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
+from coordinator.api.wire.shapes import agent_shape
+from coordinator.domain.agent_statuses import check_status
+from coordinator.protocol.messages.registration import RegisterRequest
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/agents", tags=["Agents"], route_class=Endpoint)
+
+TAKES_NOTHING = (
+    "The agent is known and takes no tasks: it has no control queue on the broker, and speaking HTTP"
+    " alone is not listening. How to listen is in docs/guides/agents-in-other-languages.md; it counts"
+    " as soon as its queue is there."
+)
+"""The warning of a registration."""
+
+AgentId = Annotated[
+    str, Path(description="The agent's id, URL-encoded.", examples=["hermes-agent"])
+]
+
+
+@router.post(
+    "/register",
+    summary="Register an agent",
+    responses=responses("register_agent", Registered, 413, 422, 503),
+)
+async def register_agent(body: RegisterAgent, request: Request, wired: Wired) -> Answer:
+    """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
+    broker and need not call this. One that has no control queue on the broker takes no tasks: a
+    `warning` says so, and names keys of the request that are unknown and were ignored.
+    """
+    check_registration(body, wired.limits)
+    registered_at, has_queue = await wired.registrar.register_over_http(_request(body))
+    unknown = await unknown_keys_of(request, RegisterAgent)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {body.agent_id} registered successfully",
+            "agent_id": body.agent_id,
+            "registered_at": iso(registered_at),
+            **with_warnings(TAKES_NOTHING if has_queue is False else None, unknown),
+        }
+    )
+
+
+@router.post(
+    "/discover",
+    summary="Find agents",
+    responses=responses("discover_agents", Discovered, 413, 422),
+)
+async def discover_agents(
+    request: Request, wired: Wired, body: DiscoverAgents | None = None
+) -> Answer:
+    """The agents that match every filter given; all agents where none is. The best health first, then
+    by id; `total` says how many there are where `limit` leaves some out. A value that nobody has
+    matches nobody, which is no error.
+    """
+    query = body or DiscoverAgents()
+    found = wired.registry.discover(
+        status=query.status,
+        agent_type=query.agent_type,
+        capabilities=query.capabilities or (),
+        services=query.services or (),
+        tags=query.tags or (),
+        min_health_score=query.min_health_score or 0,
+    )
+    shown = found[: query.limit]
+    return Answer(
+        {
+            "status": "success",
+            "query": query.model_dump(exclude_none=True),
+            "agents": [agent_shape(agent) for agent in shown],
+            "count": len(shown),
+            **({"total": len(found)} if len(shown) < len(found) else {}),
+            **with_warnings(await unknown_keys_of(request, DiscoverAgents)),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.put(
+    f"/{{agent_id:{SEGMENT}}}/status",
+    summary="Declare an agent's status",
+    responses=responses("update_agent_status", StatusUpdated, 404, 413, 422, 503),
+)
+async def update_agent_status(
+    agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired
+) -> Answer:
+    """A declared status is one thing and silence another: an agent that is not heard of becomes
+    `stale` whatever was declared.
+    """
+    status = check_status(body.status)
+    updated_at = await wired.registrar.set_status(agent_id, status, body.load_metrics)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} status updated",
+            "agent_id": agent_id,
+            "new_status": status.value,
+            "updated_at": iso(updated_at),
+            **with_warnings(await unknown_keys_of(request, UpdateStatus)),
+        }
+    )
+
+
+@router.post(
+    f"/{{agent_id:{SEGMENT}}}/heartbeat",
+    summary="Give a sign of life",
+    responses=responses("agent_heartbeat", HeartbeatAnswer, 404, 413, 422, 503),
+)
+async def agent_heartbeat(
+    agent_id: AgentId, request: Request, wired: Wired, body: Heartbeat | None = None
+) -> Answer:
+    """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
+    heartbeats over the broker.
+    """
+    beat = body or Heartbeat()
+    heard_at = await wired.registrar.heartbeat(
+        agent_id, status=beat.status, load_metrics=beat.load_metrics
+    )
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Heartbeat received from {agent_id}",
+            "agent_id": agent_id,
+            "heartbeat_at": iso(heard_at),
+            **with_warnings(await unknown_keys_of(request, Heartbeat)),
+        }
+    )
+
+
+@router.post(
+    f"/{{agent_id:{SEGMENT}}}/drain",
+    summary="Drain an agent",
+    dependencies=[acts_alone],
+    responses=responses("drain_agent", DrainAnswer, 404, 413, 422, 503),
+)
+async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """The agent takes nothing more, finishes what it has, says goodbye and stops, as on SIGTERM. It is
+    `draining` from now on. `told` is false where it has no connection to the broker: an agent that
+    speaks HTTP alone reads its status and stops itself.
+    """
+    drained_at, told = await wired.registrar.drain(agent_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} is draining",
+            "agent_id": agent_id,
+            "told": told,
+            "drained_at": iso(drained_at),
+        }
+    )
+
+
+@router.get(
+    f"/{{agent_id:{AGENT}}}",
+    summary="Look up an agent",
+    responses=responses("get_agent", AgentAnswer, 404),
+)
+async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """All that is known of one agent."""
+    agent = await wired.registry.agent(agent_id)
+    return Answer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
+
+
+@router.delete(
+    f"/{{agent_id:{AGENT}}}",
+    summary="Remove an agent",
+    dependencies=[acts_alone],
+    responses=responses("remove_agent", AgentRemovedAnswer, 404, 413, 422, 503),
+)
+async def remove_agent(agent_id: AgentId, wired: Wired) -> Answer:
+    """Takes an agent out of the registry. One that still runs registers again with its next
+    heartbeat.
+    """
+    await wired.registrar.remove(agent_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Agent {agent_id} removed",
+            "agent_id": agent_id,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def _request(body: RegisterAgent) -> RegisterRequest:
+    given: dict[str, Any] = body.model_dump(exclude_none=True)
+    return RegisterRequest(**given)

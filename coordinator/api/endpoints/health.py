@@ -1,0 +1,53 @@
+"""Whether the service is well, for people, for restarts and for load balancers."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.openapi_document import error, success
+from coordinator.api.wire.answers import Health, Live, Ready
+from coordinator.api.wire.json_answers import Answer, timestamp
+
+__all__ = ["SERVICE", "router"]
+
+SERVICE = "agent-coordinator"
+
+router = APIRouter(prefix="/health", tags=["Health"], route_class=Endpoint)
+
+
+@router.get("", summary="How the service is", responses=success(Health))
+async def health(wired: Wired) -> Answer:
+    """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
+    problems = list(wired.problems())
+    body = {
+        "status": "degraded" if problems else "healthy",
+        "service": SERVICE,
+        "version": wired.version,
+        "timestamp": timestamp(),
+    }
+    return Answer(body | {"problems": problems} if problems else body)
+
+
+@router.get("/live", summary="Whether the process answers", responses=success(Live))
+async def live() -> Answer:
+    """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
+    return Answer({"status": "alive", "timestamp": timestamp()})
+
+
+@router.get(
+    "/ready",
+    summary="Whether tasks can be submitted now",
+    responses=success(Ready)
+    | {503: error("Not ready: `detail` says why", {"detail": "The broker is away."})},
+)
+async def ready(wired: Wired) -> Answer:
+    """For whoever sends requests here only while they can be served. While the database alone is
+    away, tasks are still taken, so that this says yes; `/health` tells.
+    """
+    obstacles = list(wired.obstacles())
+    if obstacles:
+        body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
+        return Answer(body, status_code=503)
+    return Answer({"status": "ready", "timestamp": timestamp()})

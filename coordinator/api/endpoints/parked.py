@@ -1,0 +1,66 @@
+"""What came through the log and could not be understood, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.openapi_document import responses
+from coordinator.api.path_segments import SEGMENT
+from coordinator.api.wire import cursors
+from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
+from coordinator.api.wire.page_queries import PageQuery
+from coordinator.errors import ParkedNotFound
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
+
+
+@router.get(
+    "",
+    summary="List parked messages",
+    responses=responses("list_parked", ParkedPageAnswer, 422, 503),
+)
+async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> Answer:
+    """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
+    not of a known shape, in the name of another agent, with a token that is not the task's. They
+    changed nothing.
+    """
+    page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
+    return Answer(
+        {
+            "status": "success",
+            "parked": [parked_shape(one, whole=False) for one in page.messages],
+            "count": len(page.messages),
+            "total": page.total,
+            "next_cursor": cursors.PARKED.write(page.following),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.get(
+    f"/{{position:{SEGMENT}}}",
+    summary="Look at a parked message",
+    responses=responses("get_parked", ParkedAnswer, 404, 503),
+)
+async def get_parked(
+    position: Annotated[str, Path(description="Its `position` in the list.", examples=["1"])],
+    wired: Wired,
+) -> Answer:
+    """The whole message with its properties."""
+    if not (position.isascii() and position.isdecimal() and len(position) < LONGEST_POSITION):
+        raise ParkedNotFound
+    found = await wired.browsing.parked_message(int(position))
+    return Answer(
+        {"status": "success", "parked": parked_shape(found, whole=True), "timestamp": timestamp()}
+    )
+
+
+LONGEST_POSITION = 19
+"""Digits, as many as a column holds."""

@@ -1,0 +1,97 @@
+"""The queues of tasks over HTTP: how deep they are, in short and in full, and clearing a priority."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from coordinator.api.acting_calls import acts_alone
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.openapi_document import responses
+from coordinator.api.path_segments import SEGMENT
+from coordinator.api.wire.answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
+from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.shapes import priority_shape, queue_shape, totals_shape
+from coordinator.protocol.priority import Priority
+from coordinator.registry.queries.queue_sizes import by_priority
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=Endpoint)
+
+
+@router.get(
+    "",
+    summary="Tasks that wait, by priority",
+    responses=responses("get_queue_sizes", QueueSizesAnswer, 503),
+)
+async def get_queue_sizes(wired: Wired) -> Answer:
+    """From the broker at this moment, over all queues of each priority. Tasks in the hands of
+    agents are not counted.
+    """
+    depths = await wired.queue_sizes.look()
+    return Answer(
+        {"status": "success", "queue_sizes": by_priority(depths), "timestamp": timestamp()}
+    )
+
+
+@router.get(
+    "/stats",
+    summary="Every queue in detail",
+    responses=responses("get_queue_stats", QueueStatsAnswer, 503),
+)
+async def get_queue_stats(wired: Wired) -> Answer:
+    """Each queue with the requirements of its tasks, how long they wait and how many agents listen;
+    the totals of each priority, and the statistics of all tasks.
+    """
+    depths = await wired.queue_sizes.look()
+    lines = await wired.queue_lines.lines()
+    totals = await wired.registry.statistics()
+    sizes = by_priority(depths)
+    return Answer(
+        {
+            "status": "success",
+            "queue_sizes": sizes,
+            "priorities": {
+                priority.value: priority_shape(depths, lines, priority) for priority in Priority
+            },
+            "queues": [queue_shape(found, lines.get(found.source)) for found in depths],
+            "distribution_stats": totals_shape(totals, sizes),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.post(
+    f"/{{priority:{SEGMENT}}}/clear",
+    summary="Clear a priority",
+    dependencies=[acts_alone],
+    responses=responses("clear_queue", ClearedAnswer, 400, 413, 422, 503),
+)
+async def clear_queue(
+    priority: Annotated[
+        str,
+        Path(
+            description="In any letter case.",
+            json_schema_extra={"enum": [priority.value for priority in Priority]},
+        ),
+    ],
+    wired: Wired,
+) -> Answer:
+    """Ends every task that waits at this priority: each is recorded as cancelled, with the reason
+    `cleared`, before it leaves its queue. The count is exact. Tasks in the hands of agents go on.
+    There is nothing to choose: a key in a body, or a query, is a 422.
+    """
+    wanted = Priority.parse(priority)
+    count = await wired.clearer.clear(wanted)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Cleared {count} tasks from {wanted} queue",
+            "priority": wanted.value,
+            "cleared_count": count,
+            "timestamp": timestamp(),
+        }
+    )

@@ -1,0 +1,285 @@
+"""Recurring schedules over HTTP: a task that is submitted at each tick of a cron expression."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coordinator.api.acting_calls import acts_alone
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import EndpointServices, Wired
+from coordinator.api.openapi_document import responses
+from coordinator.api.path_segments import SEGMENT
+from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.wire.answers import Described, Instant, Success, TaskId, Warned
+from coordinator.api.wire.json_answers import Answer, iso, timestamp
+from coordinator.api.wire.schemas import OBJECT, SubmitTaskBody
+from coordinator.api.wire.submissions import command
+from coordinator.api.wire.word_patterns import ScheduleIdWord
+from coordinator.domain.cron.ticks import Missed
+from coordinator.errors import InvalidPriority, InvalidRequest
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.task_message import describe
+from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.submission.task_maker import SubmitTask
+
+__all__ = ["router", "run_of"]
+
+router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=Endpoint)
+
+ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
+
+_UTC = "UTC"
+
+_MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run for all) or all."
+
+
+class CreateSchedule(BaseModel):
+    """A task, and when it is submitted."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "schedule_id": "nightly-summary",
+                    "cron": "30 3 * * *",
+                    "timezone": "Europe/Vienna",
+                    "task": {"task_data": {"task_type": "summary"}, "priority": "low"},
+                }
+            ]
+        },
+    )
+
+    schedule_id: ScheduleIdWord | None = Field(
+        default=None, description="By default one is made up."
+    )
+    cron: str = Field(
+        max_length=200,
+        description="Minute, hour, day of month, month and day of week; or six fields, seconds first."
+        " An expression that names hours runs once for each time of the day, also where clocks are"
+        " changed.",
+    )
+    timezone: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description=f"Such as `Europe/Vienna`. By default `{_UTC}`."
+    )
+    missed: Annotated[str, Field(json_schema_extra={"enum": [*Missed]})] | None = Field(
+        default=None, description=f"{_MISSED} By default `{Missed.SKIP.value}`."
+    )
+    task: Annotated[SubmitTaskBody, OBJECT] = Field(
+        description="What `POST /tasks/submit` takes, but for `task_data.task_id`: each run has its own."
+    )
+
+
+class ScheduleShape(Described):
+    schedule_id: str = Field(examples=["nightly-summary"])
+    cron: str = Field(examples=["30 3 * * *"])
+    timezone: str = Field(examples=["Europe/Vienna"])
+    missed: str = Field(examples=["skip"], description=_MISSED)
+    task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
+    created_at: Instant
+    paused: bool
+    next_at: Instant | None = Field(
+        description="The next tick; null where there is none, or where `last_error` says that it"
+        " cannot run any more."
+    )
+    last_run_at: Instant | None = Field(description="The last tick that was run.")
+    last_task_id: TaskId | None = Field(description="The task of that run.")
+    last_error: str | None = Field(description="Why the last tick could not be submitted.")
+
+
+class ScheduleAnswer(Described):
+    status: Success
+    schedule: ScheduleShape
+    warning: Warned
+    timestamp: Instant
+
+
+class SchedulesAnswer(Described):
+    status: Success
+    schedules: list[ScheduleShape]
+    count: int
+    next_cursor: str | None = Field(description="For the next page; null on the last one.")
+    timestamp: Instant
+
+
+class ScheduleDeleted(Described):
+    status: Success
+    message: str = Field(examples=["Schedule nightly-summary deleted"])
+    schedule_id: str = Field(examples=["nightly-summary"])
+    timestamp: Instant
+
+
+@router.post(
+    "",
+    summary="Create a schedule",
+    responses=responses("create_schedule", ScheduleAnswer, 400, 409, 413, 422, 503),
+)
+async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> Answer:
+    """From the next tick on the task is submitted at each, once, however many coordinators run. On
+    time to a second and a half. A `warning` names keys of the request that are unknown and were
+    ignored.
+    """
+    await _check_task(body.task, wired)
+    try:
+        missed = Missed.SKIP if body.missed is None else Missed(body.missed)
+    except ValueError:
+        raise InvalidRequest(
+            f"missed {body.missed!r} is not one of: {', '.join(Missed)}", field="missed"
+        ) from None
+    schedule = Schedule(
+        schedule_id=body.schedule_id or new_id(),
+        cron=body.cron,
+        timezone=_UTC if body.timezone is None else body.timezone,
+        missed=missed,
+        task=body.task.model_dump(exclude_none=True),
+        created_at=datetime.now(UTC),
+        next_at=None,
+    )
+    unknown = await unknown_keys_of(request, CreateSchedule)
+    return _answer(await wired.schedules.create(schedule), unknown)
+
+
+@router.get(
+    "",
+    summary="List schedules",
+    responses=responses("list_schedules", SchedulesAnswer, 422, 503),
+)
+async def list_schedules(
+    wired: Wired,
+    limit: Annotated[int, Query(ge=1, le=200, description="Schedules on one page.")] = 50,
+    cursor: Annotated[
+        str,
+        Query(max_length=128, pattern=r"^[^\x00]*$", description="`next_cursor` of a page."),
+    ] = "",
+) -> Answer:
+    """By id, a page at a time."""
+    found = await wired.schedules.page(cursor, limit + 1)
+    shown = found[:limit]
+    return Answer(
+        {
+            "status": "success",
+            "schedules": [_shape(one) for one in shown],
+            "count": len(shown),
+            "next_cursor": shown[-1].schedule_id if len(found) > limit else None,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.get(
+    f"/{{schedule_id:{SEGMENT}}}",
+    summary="Look up a schedule",
+    responses=responses("get_schedule", ScheduleAnswer, 404, 503),
+)
+async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """When it runs next, and how its last run went."""
+    return _answer(await wired.schedules.get(schedule_id))
+
+
+@router.post(
+    f"/{{schedule_id:{SEGMENT}}}/pause",
+    summary="Pause a schedule",
+    dependencies=[acts_alone],
+    responses=responses("pause_schedule", ScheduleAnswer, 404, 413, 422, 503),
+)
+async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """Its ticks pass without a run until it is resumed; they do not count as missed."""
+    return _answer(await wired.schedules.pause(schedule_id))
+
+
+@router.post(
+    f"/{{schedule_id:{SEGMENT}}}/resume",
+    summary="Resume a schedule",
+    dependencies=[acts_alone],
+    responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 413, 422, 503),
+)
+async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """From the next tick on it runs again."""
+    return _answer(await wired.schedules.resume(schedule_id))
+
+
+@router.delete(
+    f"/{{schedule_id:{SEGMENT}}}",
+    summary="Delete a schedule",
+    dependencies=[acts_alone],
+    responses=responses("delete_schedule", ScheduleDeleted, 404, 413, 422, 503),
+)
+async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+    """Tasks that it has submitted stay."""
+    await wired.schedules.delete(schedule_id)
+    return Answer(
+        {
+            "status": "success",
+            "message": f"Schedule {schedule_id} deleted",
+            "schedule_id": schedule_id,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def run_of(task: dict[str, Any]) -> SubmitTask:
+    """What is submitted at a tick. Raises `InvalidRequest` where it can no longer be read."""
+    try:
+        return command(SubmitTaskBody.model_validate(task), None)
+    except ValidationError as exc:
+        raise InvalidRequest(f"The task cannot be read: {describe(exc)}") from exc
+
+
+async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
+    """What would be refused at every tick is refused now, by what would refuse it then."""
+    if "task_id" in body.task_data:
+        raise InvalidRequest(
+            "task.task_data.task_id cannot be given: each run has an id of its own",
+            field="task.task_data.task_id",
+        )
+    for name, instead in (("not_before", "delay_seconds"), ("expires_at", "expires_in_seconds")):
+        if getattr(body, name) is not None:
+            raise InvalidRequest(
+                f"task.{name} would be the same for each run: write {instead}, which counts from its"
+                " tick",
+                field=f"task.{name}",
+            )
+    try:
+        await wired.submitter.check(command(body, None))
+    except InvalidPriority:
+        raise
+    except InvalidRequest as exc:
+        field = f"task.{exc.field}" if exc.field else "task"
+        message = str(exc).replace(exc.field, field, 1) if exc.field else f"task: {exc}"
+        raise InvalidRequest(message, field=field) from exc
+
+
+def _answer(schedule: Schedule, warning: str | None = None) -> Answer:
+    return Answer(
+        {
+            "status": "success",
+            "schedule": _shape(schedule),
+            **with_warnings(warning),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+def _shape(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "schedule_id": schedule.schedule_id,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "missed": schedule.missed.value,
+        "task": schedule.task,
+        "created_at": iso(schedule.created_at),
+        "paused": schedule.paused,
+        "next_at": _maybe(schedule.next_at),
+        "last_run_at": _maybe(schedule.last_run_at),
+        "last_task_id": schedule.last_task_id,
+        "last_error": schedule.last_error,
+    }
+
+
+def _maybe(instant: datetime | None) -> str | None:
+    return None if instant is None else iso(instant)

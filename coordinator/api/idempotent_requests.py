@@ -1,0 +1,62 @@
+"""The header Idempotency-Key: a request that carries it is done once and answered the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Header, Request
+
+from coordinator.api.wire.json_answers import Answer
+from coordinator.api.wire.word_patterns import IdempotencyWord
+from coordinator.domain.idempotency_claim import IdempotencyClaim
+from coordinator.errors import InvalidRequest
+from coordinator.protocol.id_limits import printable
+from coordinator.submission.idempotent_submission import Worked
+
+from .endpoint_services import EndpointServices
+
+__all__ = ["REPLAYED", "IdempotencyKey", "once"]
+
+REPLAYED = "Idempotency-Replayed"
+"""The header of an answer that was given before."""
+
+MAX_KEY = 255
+
+IdempotencyKey = Annotated[
+    IdempotencyWord | None,
+    Header(
+        alias="Idempotency-Key",
+        description="1 to 255 printable characters of your own: repeating the request with the same"
+        " key is safe, and answered the same.",
+    ),
+]
+
+
+async def once(
+    key: str,
+    request: Request,
+    wired: EndpointServices,
+    *,
+    operation: str,
+    work: Callable[[IdempotencyClaim], Awaitable[Worked]],
+) -> Answer:
+    """Answer with what ``work`` gives, or what it gave before. Raises what `Once.run` does, and
+    `InvalidRequest`.
+    """
+    if not (1 <= len(key) <= MAX_KEY and printable(key)) or key.isspace():
+        raise InvalidRequest(
+            f"Idempotency-Key must have 1 to {MAX_KEY} printable characters",
+            field="Idempotency-Key",
+        )
+    fingerprint = _fingerprint(operation, await request.json())
+    found = await wired.once.run(key, fingerprint, work)
+    return Answer(found.body, headers={REPLAYED: "true"} if found.replayed else {})
+
+
+def _fingerprint(operation: str, body: Any) -> str:
+    """The same for the same JSON, whatever its spaces and the order of its keys."""
+    text = json.dumps([operation, body], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

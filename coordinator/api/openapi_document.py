@@ -1,0 +1,201 @@
+"""The OpenAPI document: the errors of each endpoint, and nothing that cannot happen."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.models import Schema
+from pydantic.json_schema import models_json_schema
+
+from coordinator.api.wire.answers import Described, Error
+from coordinator.errors import BrokerUnavailable, LedgerUnavailable
+
+from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
+
+__all__ = ["OpenApiDocument", "Responses", "error", "responses", "success"]
+
+Responses = dict[int | str, dict[str, Any]]
+
+_DESCRIPTIONS = {
+    400: "Invalid priority",
+    404: "Not found",
+    409: "Not possible as things stand",
+    413: "The body is too large, for the service or for the broker",
+    422: "A value is not valid",
+    500: "Something unexpected happened",
+    503: "Not available right now: the broker (or the database) is away",
+}
+
+_WRONG_FIELDS = {
+    "submit_task": ("task_data", "task_data is required"),
+    "submit_batch": ("tasks", "tasks is required"),
+    "update_agent_status": ("status", "status is required"),
+    "discover_agents": ("capabilities", "capabilities: input should be a valid list"),
+    "cancel_task": ("reason", "reason: input should be a valid string"),
+    "retry_task": ("delay_seconds", "delay_seconds: input should be a valid number"),
+    "get_dead_tasks": ("cursor", "cursor must be the next_cursor of an answer"),
+    "redrive_dead_tasks": ("limit", "limit: input should be less than or equal to 10000"),
+    "list_tasks": ("colour", "colour: there is no such filter here: use agent, agent_type, …"),
+    "list_agents": ("limit", "limit: input should be less than or equal to 200"),
+    "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
+    "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
+    "wait_for_task": ("timeout", "timeout: input should be less than or equal to 60"),
+    "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
+    "list_parked": ("limit", "limit: input should be less than or equal to 200"),
+    "agent_heartbeat": ("status", "status: input should be a valid string"),
+    **dict.fromkeys(
+        (
+            *("clear_queue", "drain_agent", "remove_agent", "delete_task"),
+            *("pause_schedule", "resume_schedule", "delete_schedule"),
+        ),
+        ("body", "Nothing was done, because these keys are unknown: 'dry_run'"),
+    ),
+}
+"""By endpoint: what a 422 may say; that of the others is about the agent's id."""
+
+
+_NOUNS = {
+    "agent": "Agent",
+    "task": "Task",
+    "schedule": "Schedule",
+    "parked": "Parked message",
+}
+
+
+def _noun(endpoint: str) -> str:
+    """What an endpoint looks up."""
+    words = endpoint.split("_")
+    return next((noun for word, noun in _NOUNS.items() if word in words[1:]), "Agent")
+
+
+_OF_THE_LEDGER = frozenset(
+    {"get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks", "list_parked", "get_parked"}
+)
+"""The endpoints that need the database and no broker."""
+
+
+_CONFLICTS = {
+    "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
+    "submit_batch": "This Idempotency-Key was used before, for another request: choose a new one",
+    "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
+    "resume_schedule": "It cannot go on: timezone 'Mars/Olympus' is not known: write a name such as"
+    " 'Europe/Vienna', or 'UTC'. Delete it, and make it anew",
+    "delete_task": "The task is running: cancel it before you delete it",
+    "cancel_task": "The task is completed already: there is nothing to cancel",
+    "retry_task": "The task is queued: only one that is dead, expired, cancelled can be tried again",
+}
+"""By endpoint: what a 409 may say."""
+
+
+_REFERENCE = "#/components/schemas/{model}"
+
+_described: dict[str, type[Described]] = {}
+"""Every answer that some endpoint has, by name."""
+
+
+def responses(endpoint: str, answer: type[Described], *statuses: int) -> Responses:
+    """``answer``, and the errors of ``endpoint`` with these statuses and with 500.
+
+    The framework would make a validator of each answer of each endpoint when it is imported, and
+    none is ever used: an endpoint's own answer is sent as it is. So it is told of their names alone.
+    """
+    examples = _examples(endpoint)
+    errors = {status: error(_DESCRIPTIONS[status], examples[status]) for status in (*statuses, 500)}
+    return success(answer) | errors
+
+
+def success(answer: type[Described]) -> Responses:
+    return {200: {"content": {"application/json": {"schema": _reference(answer)}}}}
+
+
+def error(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": _reference(Error), "example": example}}
+    return {"description": description, "content": content}
+
+
+def _reference(answer: type[Described]) -> dict[str, str]:
+    if _described.setdefault(answer.__name__, answer) is not answer:
+        raise TypeError(f"two answers are named {answer.__name__}")
+    return {"$ref": _REFERENCE.format(model=answer.__name__)}
+
+
+def _schemas() -> dict[str, Any]:
+    """Of all answers, and of what is in them; written as the framework writes its own."""
+    wanted: list[tuple[type[Described], Literal["serialization"]]]
+    wanted = [(answer, "serialization") for answer in _described.values()]
+    found = models_json_schema(wanted, ref_template=_REFERENCE)[1]["$defs"]
+    return {
+        name: Schema(**schema).model_dump(mode="json", by_alias=True, exclude_none=True)
+        for name, schema in found.items()
+    }
+
+
+def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
+    missing = f"{_noun(endpoint)} not found"
+    field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
+    away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
+    if endpoint in _OF_THE_LEDGER:
+        away = {"detail": str(LedgerUnavailable())}
+    elif endpoint in DISTRIBUTING:
+        away = {"detail": NO_DISTRIBUTOR, "reason": str(BrokerUnavailable())}
+    return {
+        400: {"detail": "Invalid priority: soon"},
+        404: {
+            "detail": missing,
+            "status": "error",
+            "message": missing,
+            "timestamp": "2026-01-31T12:00:00.123456+00:00",
+        },
+        409: {"detail": _CONFLICTS.get(endpoint, "")},
+        413: {"detail": "The request body is larger than 1048576 bytes"},
+        422: {"detail": message, "errors": [{"field": field, "message": message}]},
+        500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},
+        503: away,
+    }
+
+
+class OpenApiDocument(FastAPI):
+    """Whose document leaves out the 422 that FastAPI adds to every path with an id in it: any id
+    is valid there, and what is unknown is a 404.
+    """
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for path in document["paths"].values():
+                for operation in path.values():
+                    if _added(operation["responses"].get("422")):
+                        del operation["responses"]["422"]
+            schemas = document["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            document["components"]["schemas"] = dict(sorted((schemas | _schemas()).items()))
+            document["security"] = []  # whoever may reach it may use it
+            for path in document["paths"].values():
+                for operation in path.values():
+                    _without_defaults(operation.get("requestBody"), schemas)
+        return super().openapi()
+
+
+def _without_defaults(part: Any, schemas: dict[str, Any]) -> None:
+    """Of what a request may leave out: makers of clients take a key with a default for one that is always
+    there, and would ask for it. The default is told in words.
+    """
+    if isinstance(part, list):
+        for one in part:
+            _without_defaults(one, schemas)
+    if not isinstance(part, dict):
+        return
+    name = str(part.get("$ref", "")).removeprefix(_REFERENCE.format(model=""))
+    _without_defaults(schemas.get(name), schemas)
+    default = part.get("default")
+    if isinstance(default, str | int | float):
+        del part["default"]
+        part["description"] = f"{part.get('description', '')} By default `{default}`.".strip()
+    for one in part.values():
+        _without_defaults(one, schemas)
+
+
+def _added(response: Any) -> bool:
+    return response is not None and "HTTPValidationError" in str(response)

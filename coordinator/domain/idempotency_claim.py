@@ -1,0 +1,41 @@
+"""The claim of an Idempotency-Key, and what a key was answered with. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+__all__ = ["Answered", "IdempotencyClaim"]
+
+NAMESPACE = uuid.UUID("6f6a1c5e-3f0d-5d0e-9d1b-0a5d0c9a7e11")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyClaim:
+    """The right to answer a key, for a while."""
+
+    key: str
+    holder: str
+    """A random word for each claim."""
+    claimed_at: datetime
+    """When the key was seen first."""
+    fresh: bool
+    """Nobody has begun before."""
+
+    def task_id(self, index: int | None = None) -> str:
+        """Of the task, or of one in a batch: the same whoever asks, and another once the key was
+        forgotten and is used anew.
+        """
+        name = f"{self.claimed_at.isoformat()} {'' if index is None else index} {self.key}"
+        return str(uuid.uuid5(NAMESPACE, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the key was answered with, by the request of this fingerprint; None: not yet."""
+
+    fingerprint: str
+    body: dict[str, Any] | None = None
+    replayed: bool = True

@@ -1,0 +1,146 @@
+"""Which queues of tasks are open, and what each asks of an agent. In memory, no I/O."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.registration import sources_hash
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import ANY_TYPE, Profile, Requirements
+
+__all__ = ["TaskQueues", "counts"]
+
+_Traits = tuple[str, frozenset[str], frozenset[str], frozenset[str] | None]
+"""All of a profile that matching looks at, but for its id: a fleet has few different ones. Of what an
+agent can do, only what some source asks for is in it, since agents may say what nobody else says."""
+
+REMEMBERED_TRAITS = 1000
+"""Different traits whose sources are remembered; beyond it, remembering starts anew."""
+
+
+class _Offer(NamedTuple):
+    sources: tuple[Source, ...]
+    hash: str
+    """`protocol.messages.registration.sources_hash` of them."""
+
+
+class TaskQueues:
+    """Every open source with its requirements.
+
+    Matching is asked at each heartbeat of each agent, and sources change rarely: what a kind of
+    agent may serve is worked out once and remembered until a source comes or goes. The sources of
+    one agent alone, of which there may be many, are found by its id and never searched.
+    """
+
+    def __init__(self) -> None:
+        self._requirements: dict[Source, Requirements] = {}
+        self._own: dict[str, set[Source]] = {}
+        self._asked: set[str] = set()
+        """Capabilities, services and task types that sources asked for, those that are gone included."""
+        self._offers: dict[_Traits, _Offer] = {}
+
+    def add(self, source: Source, requirements: Requirements) -> bool:
+        """Note that ``source`` is open; whether it was new."""
+        if source in self._requirements:
+            return False
+        self._requirements[source] = requirements
+        if requirements.agent_id is None:
+            self._asked.update(requirements.capabilities, requirements.services)
+            self._asked.add(requirements.task_type or ANY_TYPE)
+            self._offers.clear()
+        else:
+            self._own.setdefault(requirements.agent_id, set()).add(source)
+        return True
+
+    def discard(self, source: Source) -> None:
+        """Forget ``source``; nothing happens where it is not known."""
+        requirements = self._requirements.pop(source, None)
+        if requirements is None:
+            return
+        if requirements.agent_id is None:
+            self._offers.clear()
+            return
+        own = self._own[requirements.agent_id]
+        own.discard(source)
+        if not own:
+            del self._own[requirements.agent_id]
+
+    def __contains__(self, source: Source) -> bool:
+        return source in self._requirements
+
+    def __len__(self) -> int:
+        return len(self._requirements)
+
+    def lanes(self) -> int:
+        """How many lanes count against the cap: not those for one agent, nor those open to all."""
+        return len({source.lane for source, wanted in self._requirements.items() if counts(wanted)})
+
+    def has_lane(self, lane: str) -> bool:
+        """Whether the lane is open at any priority."""
+        return any(Source(lane, priority) in self._requirements for priority in Priority)
+
+    def sources(self, priority: Priority | None = None) -> list[Source]:
+        """All of them, or those of one priority; the most urgent first, then by lane."""
+        return sorted(
+            (
+                source
+                for source in self._requirements
+                if priority is None or source.priority is priority
+            ),
+            key=_order,
+        )
+
+    def requirements(self, source: Source) -> Requirements:
+        """Raises `KeyError` where ``source`` is not open."""
+        return self._requirements[source]
+
+    def offered_to(self, profile: Profile) -> list[Source]:
+        """All that this agent may serve, the most urgent first."""
+        shared = self._shared_offer(profile).sources
+        own = self._own_offer(profile)
+        return sorted([*shared, *own], key=_order) if own else list(shared)
+
+    def hash_for(self, profile: Profile) -> str:
+        """`protocol.messages.registration.sources_hash` of what this agent is offered."""
+        if profile.agent_id in self._own:
+            return sources_hash(self.offered_to(profile))
+        return self._shared_offer(profile).hash
+
+    def _own_offer(self, profile: Profile) -> list[Source]:
+        return [
+            source
+            for source in self._own.get(profile.agent_id, ())
+            if profile.satisfies(self._requirements[source])
+        ]
+
+    def _shared_offer(self, profile: Profile) -> _Offer:
+        traits = (
+            profile.agent_type,
+            profile.capabilities & self._asked,
+            profile.services & self._asked,
+            None if profile.task_types is None else profile.task_types & self._asked,
+        )
+        offer = self._offers.get(traits)
+        if offer is None:
+            if len(self._offers) >= REMEMBERED_TRAITS:
+                self._offers.clear()
+            found = sorted(
+                (
+                    source
+                    for source, wanted in self._requirements.items()
+                    if wanted.agent_id is None and profile.satisfies(wanted)
+                ),
+                key=_order,
+            )
+            offer = self._offers[traits] = _Offer(tuple(found), sources_hash(found))
+        return offer
+
+
+def counts(requirements: Requirements) -> bool:
+    """Whether the lane of these requirements counts against the cap on lanes."""
+    return requirements.agent_id is None and not requirements.empty
+
+
+def _order(source: Source) -> tuple[int, str]:
+    return source.priority.rank, source.lane

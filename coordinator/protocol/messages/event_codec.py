@@ -1,0 +1,327 @@
+"""Events to messages and back: CloudEvents 1.0 over AMQP.
+
+One event travels in binary mode: its attributes are headers (``cloudEvents_id``, …) and its data is
+the body. Several events of one author travel as ``application/cloudevents-batch+json``. One in structured
+mode is read, too; see `cloudevents`.
+
+Who speaks is decided by the routing key alone, which the broker can guard with topic permissions;
+an event whose content names another agent is refused (`ForgedIdentity`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
+from coordinator.protocol.message import Message
+from coordinator.protocol.name_encoding import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
+
+from . import cloudevents
+from .cloudevents import BATCH, STRUCTURED, is_batch
+from .events import (
+    EVENT_TYPES,
+    AgentEvent,
+    AgentHeartbeat,
+    Event,
+    EventData,
+    LedgerCaughtUp,
+    LedgerEnded,
+    LedgerMarked,
+    LiveMarked,
+    SourceOpened,
+    SourceRetired,
+    TaskDeadLettered,
+    TaskEvent,
+    TaskSubmitted,
+)
+from .heartbeat_reading import read_heartbeat
+from .task_message import TASK_TYPE, TaskMessage, describe
+
+__all__ = [
+    "BATCH",
+    "Refused",
+    "decode",
+    "encode",
+    "encode_batch",
+    "is_batch",
+    "read",
+    "routing_key",
+]
+
+_COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
+"""What coordinators alone say, to each other."""
+_AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
+_DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
+
+
+def routing_key(data: EventData) -> str:
+    """Where an event goes on `coordinator.events`: ``<noun>.<author or lane>.<what>``."""
+    noun, what = data.TYPE.split(".", 1)
+    if isinstance(data, SourceOpened | SourceRetired):
+        return f"{noun}.{data.lane}.{what}"
+    author = data.author
+    return f"{noun}.{COORDINATOR_AUTHOR if author is None else encode_word(author)}.{what}"
+
+
+def _attributes(event: Event, time: Any) -> dict[str, Any]:
+    data = event.data
+    return cloudevents.attributes(
+        event_id=event.id,
+        event_type=event.type,
+        author=data.author,
+        subject=data.subject,
+        time=time,
+    )
+
+
+def encode(event: Event, *, persistent: bool = True) -> Message:
+    """One event in binary mode."""
+    return Message(
+        body=event.data.model_dump_json(exclude_none=True).encode(),
+        message_id=event.id,
+        type=event.type,
+        timestamp=event.time,
+        persistent=persistent,
+        headers=cloudevents.headers(_attributes(event, event.time.isoformat())),
+    )
+
+
+def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
+    """Several events of one author and noun in one message; returns its routing key too.
+
+    A batch of one is sent in binary mode.
+    """
+    first = events[0]
+    if len(events) == 1:
+        return routing_key(first.data), encode(first)
+    key = routing_key(first.data)
+    head = key.rpartition(".")[0]
+    structured: list[dict[str, Any]] = []
+    for event in events:
+        if routing_key(event.data).rpartition(".")[0] != head:
+            raise ValueError("a batch holds the events of one author, about one kind of thing")
+        structured.append(_attributes(event, event.time) | {"data": event.data})
+    body = to_json(structured, exclude_none=True)
+    return f"{head}.batch", Message(
+        body=body, message_id=first.id, type="batch", content_type=BATCH
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What cannot be taken as an event, and why."""
+
+    why: Unreadable
+    alone: Message | None = None
+    """The event by itself, where the others of its message may be good; None is the whole message."""
+
+
+def read(message: Message, key: str) -> list[Event | Refused]:
+    """What each event in a message of the log came to, in order; a task message is a `TaskSubmitted`.
+
+    ``key`` is the routing key that the message was published with. Raises nothing: what is wrong with
+    one event of a batch is told of that one alone.
+    """
+    if message.type != TASK_TYPE and is_batch(message):
+        return _read_batch(message, key)
+    try:
+        return [_decode_one(message, key)]
+    except Unreadable as exc:
+        return [Refused(why=exc)]
+
+
+def decode(message: Message, key: str) -> list[Event]:
+    """Every event in a message, for those who take it whole or not at all. Raises `MalformedMessage`
+    or `ForgedIdentity`.
+    """
+    events: list[Event] = []
+    for one in read(message, key):
+        if isinstance(one, Refused):
+            raise one.why
+        events.append(one)
+    return events
+
+
+def _decode_one(message: Message, key: str) -> Event:
+    if message.type == TASK_TYPE:
+        return _decode_task(message, key)
+    if cloudevents.is_structured(message):
+        return _structured(_parsed(message), key)
+    event_type = cloudevents.named(message, "type", message.type)
+    if event_type is None:
+        return _without_a_type(message, key)
+    return _event(
+        _Envelope(
+            type=event_type,
+            id=cloudevents.named(message, "id", message.message_id),
+            time=cloudevents.named(message, "time", message.timestamp),
+        ),
+        message.body,
+        key,
+    )
+
+
+def _parsed(message: Message) -> Any:
+    try:
+        return from_json(message.body)
+    except ValueError as exc:
+        raise MalformedMessage(f"an event that is not JSON: {exc}") from exc
+
+
+def _without_a_type(message: Message, key: str) -> Event:
+    """A body that has the event's attributes says enough, whatever its content type is."""
+    try:
+        item = from_json(message.body)
+    except ValueError:
+        item = None
+    if isinstance(item, dict) and {"specversion", "type"} <= item.keys():
+        return _structured(item, key)
+    raise MalformedMessage(
+        "an event without a type: there is no header cloudEvents_type (or cloudEvents:type, ce-type),"
+        " the property `type` is not set, and the body is no CloudEvent"
+    )
+
+
+def _decode_task(message: Message, key: str) -> Event:
+    task = TaskMessage.from_message(message)
+    fence: dict[str, Any] = {
+        "task_id": task.task_id,
+        "generation": task.generation,
+        "attempt": task.attempt,
+    }
+    if not key.startswith(f"task.{BROKER_AUTHOR}."):
+        data: EventData = TaskSubmitted(**fence, task=task)
+        return Event(id=task.message_id, time=task.submitted_at, data=data)
+    reason = message.headers.get("x-first-death-reason")
+    if reason not in _DEATH_REASONS:
+        raise MalformedMessage(f"a dead-lettered task without a known reason: {reason!r}")
+    data = TaskDeadLettered(**fence, task=task, reason=str(reason))
+    return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
+
+
+def _read_batch(message: Message, key: str) -> list[Event | Refused]:
+    try:
+        items = from_json(message.body)
+    except ValueError as exc:
+        return _read_pieces(message, key, exc)
+    if not isinstance(items, list):
+        return [Refused(why=MalformedMessage("a batch must be a JSON array of events"))]
+    return [_read_item(item, key, message, None) for item in items]
+
+
+def _read_pieces(message: Message, key: str, why: ValueError) -> list[Event | Refused]:
+    """A batch that no parser takes as a whole: each of its events as if it had come by itself."""
+    pieces = items_of(message.body)
+    if pieces is None:
+        return [Refused(why=MalformedMessage(f"a batch that is not JSON: {why}"))]
+    found: list[Event | Refused] = []
+    for piece in pieces:
+        try:
+            item = from_json(piece)
+        except ValueError as exc:
+            malformed = MalformedMessage(f"an event that is not JSON: {exc}")
+            found.append(Refused(why=malformed, alone=_alone(None, piece, message)))
+        else:
+            found.append(_read_item(item, key, message, piece))
+    return found
+
+
+def _read_item(item: Any, key: str, message: Message, body: bytes | None) -> Event | Refused:
+    """``body`` is the item as it was sent, where that is known."""
+    try:
+        return _structured(item, key)
+    except Unreadable as exc:
+        return Refused(why=exc, alone=_alone(item, body or to_json(item), message))
+
+
+def _structured(item: Any, key: str) -> Event:
+    if not isinstance(item, dict):
+        raise MalformedMessage("an event must be a JSON object")
+    envelope = _Envelope(type=item.get("type"), id=item.get("id"), time=item.get("time"))
+    if envelope.type is None:
+        raise MalformedMessage("an event without a type")
+    try:
+        data = cloudevents.data_of(item)
+    except ValueError as exc:
+        raise MalformedMessage(f"{envelope.type}: the data_base64 is not JSON: {exc}") from exc
+    return _event(envelope, data, key)
+
+
+def _alone(item: Any, body: bytes, message: Message) -> Message:
+    """One event of a batch in structured mode, which keeps all that was said of it."""
+    attributes = item if isinstance(item, dict) else {}
+    event_id, event_type = attributes.get("id"), attributes.get("type")
+    return replace(
+        message,
+        body=body,
+        message_id=event_id if isinstance(event_id, str) else None,
+        type=event_type if isinstance(event_type, str) else None,
+        content_type=STRUCTURED,
+    )
+
+
+def _model(event_type: Any) -> type[EventData]:
+    model = EVENT_TYPES.get(event_type) if isinstance(event_type, str) else None
+    if model is None:
+        raise MalformedMessage(f"an event of unknown type {event_type!r}")
+    return model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope:
+    """As it was sent."""
+
+    type: Any
+    id: Any
+    time: Any
+
+
+def _event(envelope: _Envelope, source: Any, key: str) -> Event:
+    """``source`` is the data, as bytes or parsed."""
+    model = _model(envelope.type)
+    try:
+        data, left_out = _data(model, source)
+    except ValidationError as exc:
+        raise MalformedMessage(f"{envelope.type}: {describe(exc)}") from exc
+    event_id = cloudevents.identifier(envelope.id)
+    if event_id is None:
+        if not isinstance(data, AgentHeartbeat):  # which is never folded
+            raise MalformedMessage(f"{data.TYPE}: an event needs an id of 1 to 200 characters")
+        event_id = new_id()
+    _check_author(data, key)
+    time = cloudevents.instant(envelope.time)
+    if time is None and envelope.time is not None:
+        left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
+    return Event(
+        id=event_id,
+        time=time or datetime.now(UTC),
+        data=data,
+        dated=time is not None,
+        left_out=left_out,
+    )
+
+
+def _data(model: type[EventData], source: Any) -> tuple[EventData, tuple[LeftOut, ...]]:
+    if model is AgentHeartbeat:
+        return read_heartbeat(source)
+    return read_what_can_be(model, source, spares=model.spares)
+
+
+def _check_author(data: EventData, key: str) -> None:
+    noun, _, rest = key.partition(".")
+    author = rest.rpartition(".")[0]
+    if not data.TYPE.startswith(f"{noun}."):
+        raise ForgedIdentity(f"{data.TYPE} was published with the routing key {key!r}")
+    if isinstance(data, _AUTHORED):
+        expected = COORDINATOR_AUTHOR if data.author is None else encode_word(data.author)
+        if author != expected:
+            raise ForgedIdentity(f"{data.TYPE} of {data.author!r} was published as {key!r}")

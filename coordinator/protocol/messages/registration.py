@@ -1,0 +1,140 @@
+"""What an agent asks of the coordinator over `coordinator.requests`, and what it is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.name_encoding import encode_word
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Profile, Requirements
+
+from .events import AgentRegistered
+
+__all__ = [
+    "DIRECT_REPLY",
+    "MAX_TASK_TYPES",
+    "REGISTER",
+    "RegisterReply",
+    "RegisterRequest",
+    "SourceOffer",
+    "control_queue",
+    "is_control_queue",
+    "reply_allowed",
+    "reply_queue",
+    "sources_hash",
+]
+
+MAX_TASK_TYPES = 256
+"""Types of tasks that one agent may announce."""
+
+REGISTER = "register"
+"""The AMQP `type` of a registration request."""
+
+DIRECT_REPLY = "amq.rabbitmq.reply-to"
+"""RabbitMQ's direct reply-to: a reply without a queue of one's own."""
+
+
+class RegisterRequest(AgentRegistered):
+    """The same facts as the event that it becomes when it is accepted."""
+
+
+class SourceOffer(BaseModel):
+    """A queue to take tasks from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    lane: str
+    priority: Priority
+    queue: str
+    requirements: dict[str, Any] | None = None
+    """What its tasks ask of an agent; None where the coordinator is of a version that does not say."""
+
+    @classmethod
+    def of(cls, source: Source, requirements: Requirements | None = None) -> SourceOffer:
+        return cls(
+            lane=source.lane,
+            priority=source.priority,
+            queue=source.queue,
+            requirements=None if requirements is None else requirements.as_dict(),
+        )
+
+    def suits(self, profile: Profile) -> bool:
+        """Whether an agent of this profile may do its tasks, as far as is said."""
+        return self.requirements is None or profile.satisfies(
+            Requirements.from_dict(self.requirements)
+        )
+
+    @property
+    def source(self) -> Source:
+        return Source(self.lane, self.priority)
+
+
+class RegisterReply(BaseModel):
+    """``error`` is None and the rest is filled, or ``error`` says why not."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    error: str | None = None
+    registered_at: str | None = None
+    coordinator_time: AwareDatetime | None = None
+    """When the coordinator wrote this, by the clock that deadlines are told by."""
+    sources: list[SourceOffer] = Field(default_factory=list)
+    heartbeat_seconds: float = 10.0
+    """How often the coordinator wants to hear of the agent."""
+    stale_after_seconds: float = 60.0
+    default_timeout_seconds: float = 3600.0
+    """For tasks that name no `timeout_seconds`."""
+
+    def to_json(self) -> bytes:
+        """A refusal is its `error` alone."""
+        said = None if self.error is None else {"error"}
+        return self.model_dump_json(exclude_none=True, include=said).encode()
+
+
+def control_queue(agent_id: str, instance: str) -> str:
+    """The exclusive queue of one connection of an agent; the name is fresh each time, because a
+    fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone.
+    """
+    return f"agent.{encode_word(agent_id)}.control.{instance}"
+
+
+def is_control_queue(name: str | None) -> bool:
+    """Whether an agent listens there, or somebody by direct reply-to."""
+    return name is not None and (
+        name.startswith(f"{DIRECT_REPLY}.") or _CONTROL_QUEUE.fullmatch(name) is not None
+    )
+
+
+_CONTROL_QUEUE = re.compile(r"agent\.[^.]+\.control\..+")
+
+
+def reply_queue(reply_to: str | None) -> str | None:
+    """The queue that a request names, by its name or by its address of AMQP 1.0: RabbitMQ 4.3
+    makes the name of it, and 4.0 does not.
+    """
+    if reply_to is None or not reply_to.startswith(_ADDRESS):
+        return reply_to
+    return unquote(reply_to.removeprefix(_ADDRESS))
+
+
+_ADDRESS = "/queues/"
+
+
+def reply_allowed(agent_id: str, reply_to: str | None) -> bool:
+    """Replies go only to the sender's own control queue or to direct reply-to, never to any queue
+    that a request happens to name.
+    """
+    return reply_to is not None and (
+        reply_to.startswith((f"{DIRECT_REPLY}.", f"agent.{encode_word(agent_id)}.control."))
+    )
+
+
+def sources_hash(sources: Iterable[Source]) -> str:
+    """The same for the same set of queues, in any order."""
+    text = "\n".join(sorted(source.queue for source in sources))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,140 @@
+"""The task message: what a producer's request becomes on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from coordinator.errors import MalformedMessage
+from coordinator.protocol.lanes import LONG_AFTER, Source, lane_name
+from coordinator.protocol.message import Message
+from coordinator.protocol.message_ttl import time_to_live
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+
+__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "scheduling_id", "task_type_of"]
+
+_LONG_AFTER = LONG_AFTER.total_seconds()
+
+TASK_TYPE = "task"
+"""The AMQP `type` property of a task message."""
+
+
+class Backoff(BaseModel):
+    """How long to wait before another attempt; what is None is as the coordinator has it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    first_seconds: float | None = Field(default=None, ge=0)
+    """The pause after the first failed attempt."""
+    factor: float | None = Field(default=None, ge=1)
+    """Each pause is this many times the one before."""
+    longest_seconds: float | None = Field(default=None, ge=0)
+    """No pause is longer."""
+
+
+def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
+    """The id of the message that tells the log when an attempt is to go to its queue."""
+    return f"{task_id}.{generation}.{attempt}.scheduled"
+
+
+class TaskMessage(BaseModel):
+    """One attempt at a task, as an agent receives it. Readers ignore fields that they do not
+    know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str = Field(min_length=1, max_length=128)
+    generation: int = Field(default=1, ge=1)
+    """Goes up when a person redrives a dead task."""
+    attempt: int = Field(default=1, ge=1)
+    max_attempts: int = Field(default=1, ge=1)
+    backoff: Backoff | None = None
+    """Where the task has its own."""
+    task_data: dict[str, Any]
+    priority: Priority
+    requirements: dict[str, Any] = Field(default_factory=dict)
+    submitted_at: datetime
+    timeout_seconds: float | None = None
+    """Seconds that one attempt may take; None means the agent's default."""
+    progress_timeout_seconds: float | None = None
+    """Seconds that an attempt may go on without telling of progress; None means for ever."""
+    not_before: datetime | None = None
+    """Only in the message that schedules a task, which goes to the log alone; the one that is put on
+    a queue when the time has come has none."""
+    expires_at: datetime | None = None
+    """Not to be started after this instant."""
+    metadata: dict[str, Any] | None = None
+    previous_progress: Any = None
+    """The last progress that the attempt before this one reported."""
+    republished: int | None = Field(default=None, ge=1)
+    """How often the message was put on a queue again: it was found missing, or given back, or what waited
+    was moved to the lane of its type."""
+    traceparent: str | None = None
+    """The W3C trace context of whoever submitted the task; in the message's headers, too."""
+    task_token: str
+    """Proof of receipt; goes back in the event that ends the attempt."""
+
+    @property
+    def task_type(self) -> str | None:
+        """What kind of work it is: `task_data.task_type`, where it is a string."""
+        return task_type_of(self.task_data)
+
+    @property
+    def wanted(self) -> Requirements:
+        return Requirements.from_dict(self.requirements)
+
+    @property
+    def source(self) -> Source:
+        """The queue that this task belongs on."""
+        long = (self.timeout_seconds or 0) > _LONG_AFTER
+        return Source(lane_name(self.wanted, long=long), self.priority)
+
+    @property
+    def message_id(self) -> str:
+        """One per attempt, so that a task published twice is folded once; scheduling has its own."""
+        attempt = f"{self.task_id}.{self.generation}.{self.attempt}"
+        if self.republished:
+            return f"{attempt}.again-{self.republished}"
+        if self.not_before is None:
+            return attempt
+        return scheduling_id(self.task_id, self.generation, self.attempt)
+
+    def to_message(self) -> Message:
+        """The one that schedules is for the log alone, which must not lose it: it never expires."""
+        expiration = None
+        if self.not_before is None:
+            expiration = time_to_live(self.expires_at, self.submitted_at)
+        return Message(
+            body=self.model_dump_json(exclude_none=True).encode(),
+            message_id=self.message_id,
+            type=TASK_TYPE,
+            correlation_id=self.task_id,
+            timestamp=self.submitted_at.astimezone(UTC),
+            headers={} if self.traceparent is None else {"traceparent": self.traceparent},
+            expiration=expiration,
+        )
+
+    @classmethod
+    def from_message(cls, message: Message) -> TaskMessage:
+        """Raises `MalformedMessage` with the first thing that is wrong."""
+        try:
+            return cls.model_validate_json(message.body)
+        except ValidationError as exc:
+            raise MalformedMessage(f"not a task: {describe(exc)}") from exc
+
+
+def task_type_of(task_data: dict[str, Any]) -> str | None:
+    """What kind of work it is: `task_type`, where it is a string that says something."""
+    value = task_data.get("task_type")
+    return value if isinstance(value, str) and value else None
+
+
+def describe(exc: ValidationError) -> str:
+    """The first problem of a validation error, in one line."""
+    first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -1,0 +1,205 @@
+"""The loop that puts attempts on their queue when they are due: retries, schedules, redrives.
+
+    fold ─▶ row in the outbox ─▶ claimed ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
+
+Every coordinator runs one; a claim keeps them apart, and is renewed while the broker takes its time.
+Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
+its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
+the same id, and the law takes each attempt once. What may have been published is left alone until the
+ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice. What
+the broker takes no more, because it is too large, is ended.
+
+After an outage everything that became due meanwhile is published a claim at a time, each confirmed
+before the next, so that submissions find room between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import NoReturn, Protocol
+
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.errors import (
+    BrokerUnavailable,
+    LedgerBehind,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    TooManyLanes,
+)
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_token import task_token
+
+from .oversized_tasks import TooLargeTasks
+from .ports import Reopen
+
+__all__ = ["OutboxPublisher"]
+
+logger = logging.getLogger(__name__)
+
+POLL = timedelta(seconds=0.5)
+"""Between two looks, where nothing is known to be due earlier: another process may have folded
+what is due."""
+
+RENEWED_EVERY = timedelta(seconds=1.5)
+"""A claim lasts three times as long."""
+
+LAST_BATCH = timedelta(seconds=2)
+"""How long stopping waits for the broker's answers to what was claimed."""
+
+
+class Rows(Protocol):
+    """`registry.stores.outbox_rows.OutboxRows`."""
+
+    async def next_due(self) -> datetime | None: ...
+
+    async def any_in_doubt(self) -> bool: ...
+
+    async def claim(self, *, in_doubt: bool) -> list[TaskMessage]: ...
+
+    async def renew(self, claimed: Sequence[TaskMessage]) -> None: ...
+
+    async def done(self, published: Sequence[TaskMessage]) -> None: ...
+
+    async def give_back(self, refused: Sequence[TaskMessage]) -> None: ...
+
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None: ...
+
+
+class _Sent(Enum):
+    """How a publish ended."""
+
+    CONFIRMED = auto()
+    REFUSED = auto()  #: the broker does not have it
+    ENDED = auto()  #: it is too large, and its row goes when its end is folded
+    UNKNOWN = auto()  #: nobody knows: it is published again after a while
+
+
+class OutboxPublisher:
+    """``ready`` tells whether the broker would take something now; until then nothing is claimed.
+    ``catch_up`` is `read_barrier.ReadBarrier.ledger`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: Rows,
+        puts: TooLargeTasks,
+        ensure: Reopen,
+        secret: bytes,
+        types: AnnouncedTypes,
+        ready: Callable[[], bool],
+        catch_up: Callable[[], Awaitable[None]],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._rows = rows
+        self._puts = puts
+        self._ensure = ensure
+        self._secret = secret
+        self._types = types
+        self._ready = ready
+        self._catch_up = catch_up
+        self._now = now
+        self._soon = asyncio.Event()
+        self.problem: str | None = None
+        """Why nothing can be published at this moment; None while all is well."""
+
+    def nudge(self, due: datetime) -> None:
+        """A row was added: where it is due before the next look, look now."""
+        if due <= self._now() + POLL:
+            self._soon.set()
+
+    async def run(self) -> NoReturn:
+        """Ends only by cancellation, and then sees through what it has claimed."""
+        while True:
+            self._soon.clear()
+            pause = await self._look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._soon.wait()
+
+    async def _look(self) -> timedelta:
+        """Publish a batch of what is due; return how long to wait for more."""
+        if not self._ready():
+            return POLL
+        try:
+            due = await self._rows.next_due()
+            self.problem = None
+            if due is None:
+                return POLL
+            wait = due - self._now()
+            if wait > timedelta():
+                return min(wait, POLL)
+            claimed = await self._rows.claim(in_doubt=await self._sure())
+            batch = asyncio.create_task(self._publish_all(claimed))
+            try:
+                all_went = await asyncio.shield(batch)
+            except asyncio.CancelledError:
+                await asyncio.wait([batch], timeout=LAST_BATCH.total_seconds())
+                batch.cancel()
+                raise
+        except LedgerUnavailable as exc:
+            if self.problem is None:
+                logger.error("the outbox waits for the ledger: %s", exc)
+            self.problem = str(exc)
+            return POLL
+        return timedelta() if claimed and all_went else POLL
+
+    async def _sure(self) -> bool:
+        """Whether all that was published is known, or nothing is due that may have been."""
+        if await self._rows.any_in_doubt():
+            try:
+                await self._catch_up()
+            except (LedgerBehind, BrokerUnavailable) as exc:
+                logger.info("what may have been published waits", extra={"why": str(exc)})
+                return False
+        return True
+
+    async def _publish_all(self, tasks: Sequence[TaskMessage]) -> bool:
+        """Whether the broker took all of them."""
+        renewing = asyncio.create_task(self._renew(tasks))
+        try:
+            sent = await asyncio.gather(*(self._publish(task) for task in tasks))
+        finally:
+            await cancel_and_wait(renewing)
+        ended = list(zip(tasks, sent, strict=True))
+        await self._rows.done([task for task, how in ended if how is _Sent.CONFIRMED])
+        await self._rows.give_back([task for task, how in ended if how is _Sent.REFUSED])
+        later = (_Sent.ENDED, _Sent.UNKNOWN)
+        await self._rows.put_off([task for task, how in ended if how in later])
+        return all(how is _Sent.CONFIRMED for how in sent)
+
+    async def _renew(self, tasks: Sequence[TaskMessage]) -> NoReturn:
+        while True:
+            await asyncio.sleep(RENEWED_EVERY.total_seconds())
+            with contextlib.suppress(LedgerUnavailable):  # whoever takes them then publishes them
+                await self._rows.renew(tasks)
+
+    async def _publish(self, task: TaskMessage) -> _Sent:
+        token = task_token(self._secret, task.task_id, task.generation, task.attempt)
+        task = self._types.route(task.model_copy(update={"task_token": token}))
+        try:
+            await self._open_lane(task)
+            put = await self._puts.put_or_end(task)
+        except (OutcomeUnknown, BrokerUnavailable) as exc:
+            logger.info(
+                "an attempt is not published yet", extra={"task": task.task_id, "why": str(exc)}
+            )
+            return _Sent.UNKNOWN if isinstance(exc, OutcomeUnknown) else _Sent.REFUSED
+        except Exception:
+            # One that cannot be published holds up no other; it is tried for as long as it takes.
+            logger.exception("an attempt cannot be published", extra={"task": task.task_id})
+            return _Sent.UNKNOWN
+        return _Sent.CONFIRMED if put else _Sent.ENDED
+
+    async def _open_lane(self, task: TaskMessage) -> None:
+        try:
+            await self._ensure(task.source, task.wanted, again=False)
+        except TooManyLanes:
+            # The limit is for what is submitted; this was accepted while there was room.
+            await self._ensure(task.source, task.wanted, again=True)

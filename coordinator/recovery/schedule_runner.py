@@ -1,0 +1,228 @@
+"""Submits the tasks of recurring schedules when they are due.
+
+    claim ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
+
+The id makes it one run for each tick, however many coordinators there are and wherever one of them
+dies: submitting the same id again is the same task. A claim is renewed while the broker takes its
+time. While the broker takes nothing, nothing is claimed: once it is back, what is due goes on at once.
+
+A schedule that can no longer be run is set aside and tells why; all others go on. A coordinator that can
+run it, one with newer zone data, say, takes it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn, Protocol
+
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.domain.cron.ticks import Missed, due_now
+from coordinator.errors import (
+    CoordinatorError,
+    InvalidRequest,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    Unavailable,
+)
+
+__all__ = ["ScheduleRunner", "tick_id"]
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""Between two looks for what is due."""
+
+RENEWED_EVERY = 1.5
+"""Seconds; a claim lasts three times as long."""
+
+TAKE_UP_EVERY = 60.0
+"""Seconds between two looks for what was set aside and can be run after all."""
+
+GRACE = 60.0
+"""Seconds after its time for which a tick is on time; later it was missed."""
+
+_NAMESPACE = uuid.UUID("6f1c8a52-5b0e-4c56-9e0b-0a7c1f1f2a11")
+
+
+class DueSchedule(Protocol):
+    """`registry.stores.schedule_rows.Schedule`."""
+
+    @property
+    def schedule_id(self) -> str: ...
+    @property
+    def cron(self) -> str: ...
+    @property
+    def timezone(self) -> str: ...
+    @property
+    def missed(self) -> Missed: ...
+    @property
+    def task(self) -> dict[str, Any]: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def next_at(self) -> datetime | None: ...
+    @property
+    def in_doubt(self) -> bool: ...
+    @property
+    def unreadable(self) -> str | None: ...
+
+
+class SchedulePort(Protocol):
+    """`registry.stores.schedules.Schedules`."""
+
+    async def claim_due(self) -> Sequence[Any]: ...
+
+    async def renew(self, claimed: Sequence[Any]) -> None: ...
+
+    async def give_back(self, schedule: Any) -> None: ...
+
+    async def set_aside(self, schedule: Any, why: str) -> None: ...
+
+    async def take_up(self) -> Sequence[str]: ...
+
+    async def advance(
+        self,
+        schedule: Any,
+        seen_to: datetime,
+        ran: tuple[datetime, str] | None,
+        error: str | None,
+    ) -> None: ...
+
+
+class SubmitsBody(Protocol):
+    """Submits the body of a submission, as if it came over HTTP. ``repeated``: it may have been
+    accepted before, by any coordinator.
+    """
+
+    async def __call__(self, body: dict[str, Any], *, repeated: bool) -> object: ...
+
+
+def tick_id(schedule_id: str, created_at: datetime, tick: datetime) -> str:
+    """The id of the task of one tick. A schedule that is deleted and made again has others."""
+    text = f"{schedule_id}\n{created_at.isoformat()}\n{tick.isoformat()}"
+    return str(uuid.uuid5(_NAMESPACE, text))
+
+
+class ScheduleRunner:
+    """Looks for what is due until it is cancelled. ``ready`` tells whether the broker would take
+    something now.
+    """
+
+    def __init__(
+        self,
+        *,
+        schedules: SchedulePort,
+        submit: SubmitsBody,
+        ready: Callable[[], bool],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._schedules = schedules
+        self._submit = submit
+        self._ready = ready
+        self._now = now
+
+    async def run(self) -> NoReturn:
+        """Ends only by cancellation; an outage of the ledger or the broker is waited for."""
+        loop = asyncio.get_running_loop()
+        take_up_at = loop.time()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if loop.time() >= take_up_at:
+                    await self.take_up()
+                    take_up_at = loop.time() + TAKE_UP_EVERY
+                await self.look()
+            except LedgerUnavailable as exc:
+                logger.info("schedules wait for the ledger", extra={"why": str(exc)})
+
+    async def take_up(self) -> None:
+        """Set going what was set aside and can be run here. Raises `LedgerUnavailable`."""
+        for schedule_id in await self._schedules.take_up():
+            logger.info("a schedule goes on", extra={"schedule": schedule_id})
+
+    async def look(self) -> None:
+        """Run what is due now. Raises `LedgerUnavailable`."""
+        if not self._ready():
+            return
+        left = list(await self._schedules.claim_due())
+        renewing = asyncio.create_task(self._renew(left))
+        try:
+            while left:
+                await self._run(left[0])
+                del left[0]
+        finally:
+            await cancel_and_wait(renewing)
+
+    async def _renew(self, left: Sequence[DueSchedule]) -> NoReturn:
+        while True:
+            await asyncio.sleep(RENEWED_EVERY)
+            with contextlib.suppress(LedgerUnavailable):  # whoever takes them then runs them
+                await self._schedules.renew(left)
+
+    async def _run(self, schedule: DueSchedule) -> None:
+        now = self._now() if schedule.next_at is None else max(self._now(), schedule.next_at)
+        try:
+            ticks = _due(schedule, now)
+        except CoordinatorError as exc:
+            logger.error(
+                "a schedule is set aside: %s", exc, extra={"schedule": schedule.schedule_id}
+            )
+            await self._schedules.set_aside(schedule, str(exc))
+            return
+        ran: tuple[datetime, str] | None = None
+        error: str | None = None
+        seen_to: datetime | None = None
+        for tick in ticks:
+            try:
+                task_id = await self._submit_run(schedule, tick)
+            except Unavailable as exc:
+                logger.info(
+                    "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
+                )
+                if schedule.in_doubt or isinstance(exc, OutcomeUnknown):
+                    return  # the claim runs out, and whoever takes it then submits the same ids
+                if seen_to is None:
+                    await self._schedules.give_back(schedule)
+                    return
+                now = seen_to
+                break
+            except CoordinatorError as exc:
+                error = str(exc)
+                logger.error(
+                    "a schedule's task was refused: %s",
+                    exc,
+                    extra={"schedule": schedule.schedule_id},
+                )
+            except Exception as exc:
+                # One that cannot be submitted holds up no other; its next tick is tried.
+                error = f"{type(exc).__name__}: {exc}"
+                logger.exception(
+                    "a schedule's task failed to be submitted",
+                    extra={"schedule": schedule.schedule_id},
+                )
+            else:
+                ran = tick, task_id
+            seen_to = tick
+        await self._schedules.advance(schedule, now, ran, error)
+
+    async def _submit_run(self, schedule: DueSchedule, tick: datetime) -> str:
+        task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
+        data = {**schedule.task["task_data"], "task_id": task_id}
+        await self._submit({**schedule.task, "task_data": data}, repeated=schedule.in_doubt)
+        return task_id
+
+
+def _due(schedule: DueSchedule, now: datetime) -> list[datetime]:
+    """Raises `CoordinatorError` where it cannot be run."""
+    if schedule.unreadable is not None:
+        raise InvalidRequest(schedule.unreadable)
+    if schedule.next_at is None:
+        return []
+    return due_now(
+        schedule.cron, schedule.timezone, schedule.next_at, now, schedule.missed, grace=GRACE
+    )

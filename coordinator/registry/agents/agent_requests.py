@@ -1,0 +1,160 @@
+"""Agents' requests over AMQP: register, and be told which queues to serve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
+from pydantic import BaseModel, ValidationError
+
+from coordinator.broker.batch_reader import BatchReader
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import ChannelLost, RequestError, Unavailable
+from coordinator.protocol.json_values.lenient_reading import read_model
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.registration import (
+    REGISTER,
+    RegisterReply,
+    RegisterRequest,
+    SourceOffer,
+    is_control_queue,
+    reply_allowed,
+    reply_queue,
+)
+from coordinator.protocol.messages.task_message import describe
+from coordinator.protocol.topology import REQUESTS
+from coordinator.registry.projection.command_sender import Publishes
+
+from .live_reader import profile_of
+from .registrar import Registrar
+
+__all__ = ["AgentRequests", "Terms"]
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What every agent is told when it registers."""
+
+    heartbeat_interval: timedelta = timedelta(seconds=10)
+    stale_after: timedelta = timedelta(seconds=60)
+    default_timeout: timedelta = timedelta(hours=1)
+
+
+class _Sender(BaseModel):
+    """As much as is needed to answer a request that is wrong otherwise."""
+
+    agent_id: str
+
+
+class AgentRequests:
+    """Run `session` with `Connection.keep`. Several coordinators share the queue.
+
+    A request that its sender no longer waits for has expired in the queue and does not arrive.
+    """
+
+    def __init__(
+        self,
+        *,
+        registrar: Registrar,
+        book: TaskQueues,
+        publisher: Publishes,
+        terms: Terms,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._registrar = registrar
+        self._book = book
+        self._publisher = publisher
+        self._terms = terms
+        self._now = now
+        self.refused = 0
+        """AgentRequests that were answered with an error, or could not be answered at all."""
+
+    async def session(self, link: Link) -> NoReturn:
+        async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
+            async for batch in batches:
+                await asyncio.gather(*(self._answer(delivery) for delivery in batch))
+                await batches.settle(batch)
+        raise ChannelLost
+
+    async def _answer(self, delivery: Delivery) -> None:
+        """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
+        message = replace(delivery.message, reply_to=reply_queue(delivery.message.reply_to))
+        try:
+            sender = read_model(_Sender, message.body).agent_id
+        except ValidationError as exc:
+            # Nobody knows whose it is. A control queue is an agent's, and this one has asked.
+            await self._answer_unread(message, describe(exc))
+            return
+        if not reply_allowed(sender, message.reply_to):
+            self.refused += 1
+            _log_refused(message, sender, "its reply_to is no control queue of this agent")
+            return
+        try:
+            await self._reply(message, await self._answer_to(message))
+        except Unavailable as exc:
+            logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
+
+    async def _answer_unread(self, message: Message, why: str) -> None:
+        refusal = self._refusal(why)
+        _log_refused(message, "", why)
+        if not is_control_queue(message.reply_to):
+            return
+        try:
+            await self._reply(message, refusal)
+        except Unavailable as exc:
+            logger.info("a request goes unanswered", extra={"agent": "", "why": str(exc)})
+
+    async def _answer_to(self, message: Message) -> RegisterReply:
+        if message.type != REGISTER:
+            return self._refusal(f"no request is called {message.type!r}")
+        try:
+            request = read_model(RegisterRequest, message.body)
+            registered_at = await self._registrar.register(request)
+        except ValidationError as exc:
+            return self._refusal(describe(exc))
+        except RequestError as exc:
+            return self._refusal(str(exc))
+        offered = self._book.offered_to(profile_of(request))
+        return RegisterReply(
+            registered_at=registered_at.isoformat(),
+            coordinator_time=self._now(),
+            sources=[SourceOffer.of(one, self._book.requirements(one)) for one in offered],
+            heartbeat_seconds=self._terms.heartbeat_interval.total_seconds(),
+            stale_after_seconds=self._terms.stale_after.total_seconds(),
+            default_timeout_seconds=self._terms.default_timeout.total_seconds(),
+        )
+
+    def _refusal(self, why: str) -> RegisterReply:
+        self.refused += 1
+        return RegisterReply(error=why)
+
+    async def _reply(self, request: Message, reply: RegisterReply) -> None:
+        answer = Message(
+            body=reply.to_json(),
+            type=REGISTER,
+            correlation_id=request.correlation_id,
+            persistent=False,
+        )
+        await self._publisher.publish(answer, exchange="", key=request.reply_to or "")
+
+
+def _log_refused(message: Message, agent_id: str, why: str) -> None:
+    logger.warning(
+        "a request that cannot be read or answered",
+        extra={
+            "request": message.type,
+            "agent": agent_id,
+            "reply_to": message.reply_to,
+            "why": why,
+        },
+    )

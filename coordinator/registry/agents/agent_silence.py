@@ -1,0 +1,85 @@
+"""How long each agent has been silent, and who has become so: without looking at all of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import timedelta
+
+from coordinator.domain.listening_clock import ListeningClock
+
+__all__ = ["AgentSilence"]
+
+
+class AgentSilence:
+    """Ids of agents in the order in which they were heard, on the listening clock."""
+
+    def __init__(self, *, stale_after: timedelta, monotonic: Callable[[], float]) -> None:
+        self.stale_after = stale_after
+        self._monotonic = monotonic
+        self._clock = ListeningClock()
+        self._fresh: OrderedDict[str, float] = OrderedDict()
+        """When each was heard, the longest ago first."""
+        self._stale: OrderedDict[str, float] = OrderedDict()
+
+    @property
+    def listening(self) -> bool:
+        return self._clock.listening
+
+    def listen(self) -> None:
+        self._clock.listen(self._monotonic())
+
+    def stop_listening(self) -> None:
+        self._clock.stop(self._monotonic())
+
+    def now(self) -> float:
+        return self._clock.at(self._monotonic())
+
+    def hear(self, agent_id: str) -> None:
+        self._stale.pop(agent_id, None)
+        self._fresh[agent_id] = self.now()
+        self._fresh.move_to_end(agent_id)
+
+    def forget(self, agent_id: str) -> None:
+        self._fresh.pop(agent_id, None)
+        self._stale.pop(agent_id, None)
+
+    def of(self, agent_id: str) -> timedelta:
+        """Raises `KeyError`."""
+        heard = self._fresh.get(agent_id)
+        if heard is None:
+            heard = self._stale[agent_id]
+        return timedelta(seconds=self.now() - heard)
+
+    def restore(self, silences: dict[str, timedelta]) -> None:
+        """These agents have been silent for so long."""
+        if not silences:
+            return
+        now = self.now()
+        everyone = self._stale | self._fresh
+        everyone |= {one: now - silence.total_seconds() for one, silence in silences.items()}
+        self._stale.clear()
+        self._fresh = OrderedDict(sorted(everyone.items(), key=lambda item: item[1]))
+
+    def newly_stale(self) -> list[str]:
+        """Who was silent for longer than `stale_after`, each told once until it is heard again."""
+        limit = self.now() - self.stale_after.total_seconds()
+        found: list[str] = []
+        while self._fresh:
+            agent_id, heard = next(iter(self._fresh.items()))
+            if heard >= limit:
+                break
+            del self._fresh[agent_id]
+            self._stale[agent_id] = heard
+            found.append(agent_id)
+        return found
+
+    def longer_than(self, longest: timedelta) -> list[str]:
+        """Of those that are stale, who was silent for longer than this; the longest first."""
+        limit = self.now() - longest.total_seconds()
+        found: list[str] = []
+        for agent_id, heard in self._stale.items():
+            if heard >= limit:
+                break
+            found.append(agent_id)
+        return found

@@ -1,0 +1,43 @@
+"""What agents' heartbeats say of tasks that they do not name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from coordinator.domain.lost_attempts import Witness
+
+from .live_agents import LiveAgents
+
+__all__ = ["HeartbeatWitnesses"]
+
+
+class HeartbeatWitnesses:
+    """Asks the agents in memory."""
+
+    def __init__(self, agents: LiveAgents) -> None:
+        self._agents = agents
+
+    @property
+    def listened(self) -> float:
+        """Seconds for which this process has listened to agents: the clock of all that follows."""
+        return self._agents.listened
+
+    def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
+        """The tasks, with their generations, that agents which were heard lately say they have."""
+        return self._agents.in_hand(heard_within=heard_within)
+
+    def of(self, agent_ids: Iterable[str], *, heard_within: timedelta) -> list[Witness]:
+        """What each of these agents says of an attempt that it started and does not name."""
+        return [self._of(agent_id, heard_within) for agent_id in agent_ids]
+
+    def _of(self, agent_id: str, heard_within: timedelta) -> Witness:
+        known = self._agents.get(agent_id)
+        if known is None:
+            return Witness.SILENT
+        names = known.names_tasks
+        if self._agents.silence(known) > heard_within:
+            return Witness.GONE if names else Witness.SILENT
+        if not names or self._agents.is_doubled(known):
+            return Witness.NEVER_NAMES
+        return Witness.DENIES

@@ -1,0 +1,183 @@
+"""What is done about agents: each command becomes a confirmed event, applied here at once.
+
+Over HTTP and over AMQP alike; the event reaches every other process by its live queue, and the
+ledger by the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+
+from coordinator.domain.agent import OF_THE_AGENT
+from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
+from coordinator.errors import AgentNotFound, InvalidRequest, NotOpened, PublishRefused
+from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
+from coordinator.protocol.json_values.json_limits import json_problem
+from coordinator.protocol.messages.agent_commands import DrainAgent, agent_key, encode_command
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import (
+    OVER_HTTP,
+    AgentHeartbeat,
+    AgentRegistered,
+    AgentRemoved,
+    AgentStatusChanged,
+    Event,
+    EventData,
+)
+from coordinator.protocol.messages.registration import MAX_TASK_TYPES, RegisterRequest
+from coordinator.protocol.topology import CONTROL, EVENTS
+from coordinator.registry.projection.command_sender import Publishes
+
+from .known_agent import KnownAgent
+from .live_agents import LiveAgents
+
+__all__ = ["Registrar"]
+
+MAX_NAMES = 32
+MAX_BYTES = 1024 * 1024
+
+
+class Registrar:
+    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
+    is `CatchingUp.live`: an agent that another coordinator has just registered is known.
+    ``has_queue`` is `QueueProbe.ask`; ``opened`` is `SourceOpener.ready`: what is published before the log
+    is bound is confirmed, and is in no record.
+    """
+
+    def __init__(
+        self,
+        *,
+        agents: LiveAgents,
+        publisher: Publishes,
+        hear: Callable[[], Awaitable[None]],
+        has_queue: Callable[[str], Awaitable[bool | None]],
+        opened: Callable[[], bool],
+        extra_agent_types: Iterable[str] = (),
+        max_names: int = MAX_NAMES,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._agents = agents
+        self._publisher = publisher
+        self._hear = hear
+        self._has_queue = has_queue
+        self._opened = opened
+        self._extra_agent_types = tuple(extra_agent_types)
+        self._max_names = max_names
+        self._now = now
+
+    async def register(self, request: RegisterRequest, *, via: str | None = None) -> datetime:
+        """Make the agent known, or replace what it said before; it counts as heard of. ``via`` is
+        None where it asked over the broker.
+
+        Returns the instant. Raises `InvalidRequest`.
+        """
+        self._check(request)
+        return await self._state(
+            AgentRegistered.model_validate(request.model_dump() | {"via": via})
+        )
+
+    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
+        """As `register`; and whether the agent has a control queue on the broker, without which it
+        takes no tasks: None where that cannot be told now.
+        """
+        at = await self.register(request, via=OVER_HTTP)
+        return at, await self._has_queue(request.agent_id)
+
+    async def heartbeat(
+        self, agent_id: str, *, status: str | None, load_metrics: dict[str, float] | None
+    ) -> datetime:
+        """A heartbeat of an agent that has no connection to the broker.
+
+        A ``status`` other than the present one is declared. Raises `AgentNotFound`, or
+        `InvalidRequest` for an unknown status.
+        """
+        known = await self._known(agent_id)
+        if status is not None and check_status(status) is not known.agent.declared:
+            await self.set_status(agent_id, status, None)
+        beat = AgentHeartbeat(agent_id=agent_id, load_metrics=load_metrics or {}, via=OVER_HTTP)
+        return await self._state(beat, persistent=False)
+
+    async def set_status(
+        self, agent_id: str, status: str, load_metrics: dict[str, float] | None
+    ) -> datetime:
+        """Declare a status. Raises `AgentNotFound`, or `InvalidRequest` for an unknown status."""
+        declared = check_status(status)
+        known = await self._known(agent_id)
+        process = None if declared in OF_THE_AGENT else known.agent.registration.instance
+        return await self._state(
+            AgentStatusChanged(
+                agent_id=agent_id,
+                status=declared.value,
+                load_metrics=load_metrics,
+                instance=process,
+            )
+        )
+
+    async def drain(self, agent_id: str) -> tuple[datetime, bool]:
+        """Have the agent take nothing more, finish what runs, and stop. It is `draining` at once.
+
+        Returns the instant, and whether the agent could be told: one without a connection to the
+        broker, or one that speaks HTTP alone, cannot. Raises `AgentNotFound`.
+        """
+        at = await self.set_status(agent_id, AgentStatus.DRAINING, None)
+        try:
+            await self._publisher.publish(
+                encode_command(DrainAgent()),
+                exchange=CONTROL,
+                key=agent_key(agent_id),
+                mandatory=True,
+            )
+        except PublishRefused:
+            return at, False
+        return at, True
+
+    async def remove(
+        self, agent_id: str, *, reason: str = "requested", silent: bool = False
+    ) -> None:
+        """Take the agent out of the registry; where it was ``silent``, unless another process of it
+        registers meanwhile. Raises `AgentNotFound`.
+        """
+        known = await self._known(agent_id)
+        process = known.agent.registration.instance if silent else None
+        await self._state(AgentRemoved(agent_id=agent_id, reason=reason, instance=process))
+
+    def _check(self, request: RegisterRequest) -> None:
+        """What every way in must refuse; HTTP has limits of its own before."""
+        check_path_id(request.agent_id, "agent_id", field="agent_id", words=AGENT_WORDS)
+        check_agent_type(request.agent_type, self._extra_agent_types)
+        for field, most in (
+            ("capabilities", self._max_names),
+            ("services", self._max_names),
+            ("tags", self._max_names),
+            ("task_types", MAX_TASK_TYPES),
+        ):
+            names: list[str] = getattr(request, field) or []
+            if len(names) > most:
+                raise InvalidRequest(
+                    f"{field} has {len(names)} entries; at most {most}", field=field
+                )
+            for name in names:
+                check_id(name, f"An entry of {field}", field=field)
+        problem = json_problem(request.metadata)
+        if problem is not None:
+            raise InvalidRequest(f"metadata {problem}", field="metadata")
+        if len(request.model_dump_json()) > MAX_BYTES:
+            raise InvalidRequest(f"The registration has more than {MAX_BYTES} bytes")
+
+    async def _known(self, agent_id: str) -> KnownAgent:
+        if agent_id not in self._agents:
+            await self._hear()
+        known = self._agents.get(agent_id)
+        if known is None:
+            raise AgentNotFound(agent_id)
+        return known
+
+    async def _state(self, data: EventData, *, persistent: bool = True) -> datetime:
+        if persistent and not self._opened():
+            raise NotOpened
+        event = Event(data=data, time=self._now())
+        message = encode(event, persistent=persistent)
+        await self._publisher.publish(message, exchange=EVENTS, key=routing_key(data))
+        self._agents.apply(event)
+        return event.time

@@ -1,0 +1,170 @@
+"""One batch of the log into the ledger: inside one transaction, with few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+from coordinator.domain.task_totals import NOTHING, measure
+from coordinator.domain.task_transitions import Effect, PublishAt, Rules, fold
+from coordinator.errors import MalformedMessage
+from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
+from coordinator.registry.tables import event_rows, schema
+from coordinator.registry.tables.agent_rows import fold_agents
+from coordinator.registry.tables.bulk_statements import insert_new, upsert
+from coordinator.registry.tables.event_rows import identity, is_copy
+from coordinator.registry.tables.offered_capabilities import add_offered
+from coordinator.registry.tables.schema import micros
+from coordinator.registry.tables.task_queue_rows import add_sources
+from coordinator.registry.tables.task_rows import MOVING, has_content_of, load, row_of
+from coordinator.registry.tables.totals_rows import add_tally
+
+from .parking import Parked, park, parked_event
+
+__all__ = ["Stored", "fold_events", "store"]
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a batch came to."""
+
+    events: list[Event] = field(default_factory=list)
+    """Those that were new, in order."""
+    effects: list[Effect] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+
+
+def store(
+    connection: Connection,
+    events: Sequence[Event],
+    rules: Rules,
+    parked: Sequence[Parked] = (),
+) -> Stored:
+    """Fold ``events`` into the ledger, each once, whatever was folded before."""
+    new, repeated = _new(connection, events)
+    parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
+    event_rows.add(connection, new)
+    park(connection, parked)
+    effects = fold_events(connection, new, rules)
+    _add_outbox(connection, effects)
+    return Stored(new, effects, parked)
+
+
+def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
+    """Bring tasks, totals, agents and sources up to date with ``events``, all of them new."""
+    effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
+    fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
+    add_offered(connection, events)
+    add_sources(connection, events)
+    return effects
+
+
+def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
+    """The events that are not in the ledger, each once; and the others."""
+    seen = event_rows.known(connection, events)
+    new: list[Event] = []
+    repeated: list[Event] = []
+    for event in events:
+        key = identity(event)
+        (repeated if key in seen else new).append(event)
+        seen.add(key)
+    return new, repeated
+
+
+def _clashing(
+    connection: Connection, new: Sequence[Event], repeated: Sequence[Event], now: datetime
+) -> list[Parked]:
+    """What an agent said under an id that it had used for something else: it counts for nothing, and is
+    not to vanish. A copy of what was said before, as after a lost confirm, is no news.
+    """
+    asked = [event for event in repeated if event.data.author is not None]
+    if not asked:
+        return []
+    first = event_rows.known_of(connection, asked) | {identity(event): event for event in new}
+    return [
+        parked_event(event, MalformedMessage(_CLASH.format(event)), now)
+        for event in asked
+        if identity(event) in first and not is_copy(event, first[identity(event)])
+    ]
+
+
+_CLASH = "{0.type}: its author has sent another event with the id {0.id!r}: an id is for one event"
+
+
+def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
+    """The law over all tasks of the batch; their rows and the totals are written at the end."""
+    before = load(connection, {event.data.subject for event in events})
+    after: dict[str, Task] = dict(before)
+    effects: list[Effect] = []
+    for event in events:
+        folded = fold(after.get(event.data.subject), event, rules)
+        after[event.data.subject] = folded.task
+        effects += folded.effects
+    changed = [task for task in after.values() if task is not before.get(task.task_id)]
+    _write(connection, before, changed)
+    _clean_outbox(connection, before, changed)
+    _add_totals(connection, before, changed)
+    return [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+
+
+def _is_past(effect: Effect, task: Task) -> bool:
+    """Whether a later event of the same batch has seen to it."""
+    return isinstance(effect, PublishAt) and (
+        task.ended or task.generation > effect.generation or task.published >= effect.attempt
+    )
+
+
+def _write(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    filled: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    for task in changed:
+        same = has_content_of(task, before.get(task.task_id))
+        (moved if same else filled).append(row_of(task))
+    upsert(connection, schema.tasks, ["task_id"], filled)
+    upsert(connection, schema.tasks, ["task_id"], moved, replacing=MOVING)
+
+
+def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    added = NOTHING
+    for task in changed:
+        added = added.plus(measure(task).minus(measure(before.get(task.task_id))))
+    add_tally(connection, schema.totals, added)
+
+
+def _clean_outbox(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
+    """What was to be put on a queue was seen there, or its task has ended."""
+    outbox = schema.outbox
+    for task in changed:
+        was = before.get(task.task_id)
+        if was is None or not (was.state in _IN_OUTBOX or task.generation > was.generation):
+            continue
+        done = outbox.c.generation == task.generation
+        if not task.ended:
+            done &= outbox.c.attempt <= task.published
+        connection.execute(
+            outbox.delete().where(
+                outbox.c.task_id == task.task_id, done | (outbox.c.generation < task.generation)
+            )
+        )
+
+
+_IN_OUTBOX = (State.SCHEDULED, State.WAITING)
+
+
+def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:
+    rows = [
+        {
+            "task_id": effect.task_id,
+            "generation": effect.generation,
+            "attempt": effect.attempt,
+            "due_at": micros(effect.due),
+        }
+        for effect in effects
+        if isinstance(effect, PublishAt)
+    ]
+    insert_new(connection, schema.outbox, ["task_id", "generation", "attempt"], rows)

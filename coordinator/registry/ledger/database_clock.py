@@ -1,0 +1,59 @@
+"""The clock that all coordinators of one ledger go by: PostgreSQL's; with SQLite, which is on their own
+machine, their own.
+
+What one coordinator writes another reads: who has claimed what until when, when something is due, when
+a task must have started. By clocks of their own, one that is ahead would take what is still another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.errors import LedgerUnavailable
+from coordinator.protocol.reference_clock import ReferenceClock
+
+from .ledger import Ledger
+
+__all__ = ["DatabaseClock"]
+
+COMPARED_EVERY = 10.0
+"""Seconds: a clock that was set wrong is followed for no longer."""
+
+
+class DatabaseClock:
+    """`compare` first, `run` meanwhile; ``own`` is this process's."""
+
+    def __init__(self, ledger: Ledger, own: ReferenceClock | None = None) -> None:
+        self._ledger = ledger
+        self._clock = own or ReferenceClock()
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def compare(self) -> None:
+        """Raises `LedgerUnavailable`."""
+        asked_at = self._clock.own()
+        told = await self._ledger.read(_its_time)
+        if told is not None:
+            self._clock.compare(told, asked_at=asked_at)
+
+    async def run(self) -> NoReturn:
+        """Ends only by cancellation; while the ledger is away, what was told last counts."""
+        while True:
+            await asyncio.sleep(COMPARED_EVERY)
+            with suppress(LedgerUnavailable):
+                await self.compare()
+
+
+def _its_time(connection: Connection) -> datetime | None:
+    """None where the database has no clock but this machine's."""
+    if connection.dialect.name != "postgresql":
+        return None
+    told: datetime = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    return told.astimezone(UTC)

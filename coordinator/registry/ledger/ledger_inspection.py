@@ -1,0 +1,243 @@
+"""How the ledger is, read from outside: for `coordinator doctor`.
+
+It changes nothing: it makes no file and no table, and migrates nothing, so that it may look at a
+ledger that another version is working on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from coordinator.domain.agent_liveness import STALE_AFTER
+from coordinator.domain.clock_skew import SKEW_BOUND
+from coordinator.errors import OperatorError
+from coordinator.protocol.lanes import Source
+from coordinator.registry.stores.schedule_rows import schedules
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
+from coordinator.registry.tables.task_queue_rows import sources
+from coordinator.registry.tables.unreadable_rows import NOT_READ
+
+from .database_url import SQLITE, is_a_file, parse
+from .engines import look_only
+from .undeliverable_queues import UndeliverableQueue, stuck_queues
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Failing",
+    "LedgerFacts",
+    "LedgerState",
+    "Parking",
+    "UndeliverableQueue",
+    "WrongClock",
+    "examine",
+]
+
+OVERDUE_AFTER = timedelta(minutes=1)
+"""An attempt of the outbox that is due for longer should have been published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parking:
+    """Messages that could not be taken as events."""
+
+    count: int = 0
+    latest: str = ""
+    """The reason of the latest."""
+    latest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongClock:
+    """An agent whose clock is not its coordinator's."""
+
+    agent_id: str
+    ahead: timedelta
+    """Negative where it is behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """Recurring schedules whose last tick was not run."""
+
+    count: int = 0
+    first: str = ""
+    """The id of one of them."""
+    why: str = ""
+    """What it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """What a ledger holds; only the version and the sizes where its version is another."""
+
+    schema_version: int
+    size: int
+    """Bytes, with the write-ahead log."""
+    free: int | None = None
+    """Bytes left on the disk of an SQLite file."""
+    parking: Parking = Parking()
+    overdue: int = 0
+    """Attempts that should have been published."""
+    overdue_for: timedelta = timedelta(0)
+    folded_until: datetime | None = None
+    """When the latest event that was folded was stated."""
+    sources: tuple[Source, ...] | None = None
+    wrong_clocks: tuple[WrongClock, ...] = ()
+    """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
+    unreadable_sources: int = 0
+    """Rows of queues that nobody can read, and that are left out."""
+    failing: Failing = Failing()
+    stuck: tuple[UndeliverableQueue, ...] = ()
+    """Queues that the latest coordinator to read them could not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFacts:
+    location: str
+    """A file, or a database's address without its password."""
+    is_file: bool = True
+    state: LedgerState | None = None
+    """None where there is no ledger yet, or there is trouble."""
+    trouble: str | None = None
+    """Why it could not be read."""
+
+
+def examine(place: str | Path, now: datetime) -> LedgerFacts:
+    """Read the ledger in this file or at this address; blocks, for seconds where the database is locked
+    or away.
+    """
+    try:
+        parsed = parse(place)
+    except OperatorError as exc:
+        return LedgerFacts(location="at this address", is_file=False, trouble=str(exc))
+    file = Path(parsed.database or "") if parsed.drivername == SQLITE else None
+    if file is not None and is_a_file(file.parent):
+        return LedgerFacts(location=str(file), trouble=f"{file.parent} is a file, and no folder")
+    location = str(file or parsed.set(drivername="postgresql").render_as_string())
+    engine = None
+    try:
+        if file is not None and not file.exists():
+            return LedgerFacts(location=location)
+        engine = look_only(place)
+        with engine.connect() as connection:
+            state = _state(connection, file, now)
+    except NOT_READ as exc:
+        trouble = f"a value in it cannot be read: {exc}"
+        return LedgerFacts(location=location, is_file=file is not None, trouble=trouble)
+    except (SQLAlchemyError, OSError, OperatorError) as exc:
+        told = str(getattr(exc, "orig", None) or exc).strip().splitlines()
+        trouble = told[0] if told else type(exc).__name__
+        return LedgerFacts(location=location, is_file=file is not None, trouble=trouble)
+    finally:
+        if engine is not None:
+            engine.dispose()
+    return LedgerFacts(location=location, is_file=file is not None, state=state)
+
+
+def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerState | None:
+    if not sa.inspect(connection).has_table(schema.meta.name):
+        return None
+    name = schema.meta.c.name
+    version = connection.scalar(sa.select(schema.meta.c.value).where(name == "schema_version"))
+    if version is None:
+        return None
+    if not version.isdecimal():
+        raise OperatorError(f"its version is {version!r}, which is none")
+    size, free = _sizes(connection, file)
+    if int(version) != SCHEMA_VERSION:
+        return LedgerState(schema_version=int(version), size=size, free=free)
+    overdue, first_due = _overdue(connection, now)
+    known = tuple(source for source, _ in sources(connection))
+    return LedgerState(
+        schema_version=int(version),
+        size=size,
+        free=free,
+        parking=_parking(connection),
+        overdue=overdue,
+        overdue_for=timedelta(0) if first_due is None else now - first_due,
+        folded_until=_folded_until(connection),
+        sources=known,
+        unreadable_sources=_rows(connection, schema.sources) - len(known),
+        failing=_failing(connection),
+        wrong_clocks=_wrong_clocks(connection),
+        stuck=stuck_queues(connection),
+    )
+
+
+def _rows(connection: Connection, table: sa.Table) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def _failing(connection: Connection) -> Failing:
+    table = schedules
+    if not sa.inspect(connection).has_table(table.name):  # a version before it had schedules
+        return Failing()
+    failing = table.c.last_error.is_not(None)
+    count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(failing)) or 0
+    query = sa.select(table.c.schedule_id, table.c.last_error).where(failing)
+    first = connection.execute(query.order_by(table.c.schedule_id).limit(1)).first()
+    if first is None:
+        return Failing()
+    return Failing(count=count, first=first.schedule_id, why=first.last_error)
+
+
+def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
+    if file is None:
+        return int(connection.scalar(sa.text("SELECT pg_database_size(current_database())"))), None
+    parts = (Path(f"{file}{ending}") for ending in ("", "-wal", "-shm"))
+    size = sum(os.stat(part).st_size for part in parts if part.exists())  # noqa: PTH116
+    return size, shutil.disk_usage(file.parent).free
+
+
+def _parking(connection: Connection) -> Parking:
+    table = schema.parked
+    amount = _rows(connection, table)
+    latest = connection.execute(
+        sa.select(table.c.reason, table.c.received_at).order_by(table.c.position.desc()).limit(1)
+    ).first()
+    if latest is None:
+        return Parking()
+    at = from_micros(latest.received_at)
+    return Parking(count=amount, latest=latest.reason, latest_at=at)
+
+
+def _overdue(connection: Connection, now: datetime) -> tuple[int, datetime | None]:
+    """How many, and when the first was due; those that a coordinator has in hand are not counted."""
+    table = schema.outbox
+    row = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(table.c.due_at)).where(
+            table.c.due_at < micros(now - OVERDUE_AFTER), table.c.claimed_until < micros(now)
+        )
+    ).one()
+    return row[0], None if row[1] is None else from_micros(row[1])
+
+
+def _folded_until(connection: Connection) -> datetime | None:
+    table = schema.events
+    latest = connection.scalar(sa.select(table.c.time).order_by(table.c.position.desc()).limit(1))
+    return None if latest is None else from_micros(latest)
+
+
+def _wrong_clocks(connection: Connection) -> tuple[WrongClock, ...]:
+    """As the latest snapshot has them; how long an agent was silent is counted by durations."""
+    table = schema.agents.c
+    bound, silent = (one // timedelta(microseconds=1) for one in (SKEW_BOUND, STALE_AFTER))
+    wrong = sa.func.abs(table.clock_skew)
+    rows = connection.execute(
+        sa.select(table.agent_id, table.clock_skew)
+        .where(wrong > bound, table.silence <= silent)
+        .order_by(wrong.desc(), table.agent_id)
+    )
+    return tuple(
+        WrongClock(agent_id=row.agent_id, ahead=timedelta(microseconds=row.clock_skew))
+        for row in rows
+    )

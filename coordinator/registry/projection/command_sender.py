@@ -1,0 +1,63 @@
+"""Tells agents things, in the background and without a promise.
+
+A command that is lost is told again when its cause shows again: an agent reports more of its ended
+task, or beats with the same difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from coordinator.errors import Unavailable
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_commands import Command, agent_key, encode_command
+from coordinator.protocol.topology import CONTROL
+
+__all__ = ["CommandSender", "Publishes"]
+
+logger = logging.getLogger(__name__)
+
+MOST = 1000
+"""Commands under way; beyond it more are dropped rather than kept."""
+
+
+class Publishes(Protocol):
+    """`broker.publisher.Publisher`."""
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None: ...
+
+
+class CommandSender:
+    """Whoever uses it is never held up, whatever the broker does."""
+
+    def __init__(self, publisher: Publishes) -> None:
+        self._publisher = publisher
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def tell(self, agent_id: str, command: Command) -> None:
+        if len(self._under_way) >= MOST:
+            logger.warning("a command was dropped", extra={"agent": agent_id})
+            return
+        task = asyncio.create_task(self._publish(agent_id, command))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def told(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _publish(self, agent_id: str, command: Command) -> None:
+        try:
+            await self._publisher.publish(
+                encode_command(command), exchange=CONTROL, key=agent_key(agent_id)
+            )
+        except Unavailable as exc:
+            logger.info(
+                "a command was not sent",
+                extra={"agent": agent_id, "command": command.TYPE, "why": str(exc)},
+            )

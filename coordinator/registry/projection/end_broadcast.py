@@ -1,0 +1,69 @@
+"""Tells every coordinator process which tasks have ended, as the ledger has it.
+
+    projector ─▶ ledger.ended ─▶ live.<process> of every coordinator ─▶ `Waiters`
+
+Outcomes travel in batches, mixed with all else that agents say, and a copy of it all for each
+process would cost as much as the log. So the one process that folds the log names the tasks whose
+ends it has folded: one message for what came while the one before was under way, neither stored nor
+promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from coordinator.errors import Unavailable
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import Event, LedgerEnded
+from coordinator.protocol.topology import EVENTS
+
+from .command_sender import Publishes
+from .end_waiters import ends_of
+
+__all__ = ["EndBroadcast"]
+
+MOST = 20_000
+"""Ids in one message; where more have come together, it says that any task may have ended."""
+
+
+class EndBroadcast:
+    """Whoever uses it is never held up, whatever the broker does."""
+
+    def __init__(self, publisher: Publishes) -> None:
+        self._publisher = publisher
+        self._ids: dict[str, None] = {}
+        self._untold = False
+        """Whether ids were given up, so that the next message must stand for any."""
+        self._telling: asyncio.Task[None] | None = None
+
+    def folded(self, events: Iterable[Event]) -> None:
+        """This process has committed these."""
+        self._ids.update(dict.fromkeys(ends_of(events)))
+        if len(self._ids) > MOST:
+            self._give_up()
+        if (self._ids or self._untold) and (self._telling is None or self._telling.done()):
+            self._telling = asyncio.create_task(self._tell())
+
+    async def told(self) -> None:
+        """Wait until nothing is under way."""
+        if self._telling is not None:
+            await asyncio.wait([self._telling])
+
+    async def _tell(self) -> None:
+        while self._ids or self._untold:
+            ids = [] if self._untold else list(self._ids)
+            self._ids.clear()
+            self._untold = False
+            event = Event(data=LedgerEnded(tasks=ids))
+            try:
+                await self._publisher.publish(
+                    encode(event, persistent=False), exchange=EVENTS, key=routing_key(event.data)
+                )
+            except Unavailable:
+                self._give_up()  # said with the next ones
+                return
+
+    def _give_up(self) -> None:
+        self._ids.clear()
+        self._untold = True

@@ -1,0 +1,161 @@
+"""Dead tasks as the ledger has them: by error, a page at a time, and with their content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import State, Task
+from coordinator.errors import InvalidRequest
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.schema import from_micros, micros
+from coordinator.registry.tables.storable_text import storable
+from coordinator.registry.tables.task_rows import tasks_of
+
+__all__ = ["DeadGroup", "DeadPage", "DeadTasks", "dead_after", "still_dead"]
+
+MOST_GROUPS = 100
+"""Different errors that are told of, those of most tasks first."""
+
+_table = schema.tasks.c
+_ENDED_AT_AN_INSTANT = _table.ended_at.between(
+    micros(datetime.min.replace(tzinfo=UTC)), micros(datetime.max.replace(tzinfo=UTC))
+)
+"""Others cannot be read, and are in no group."""
+
+_ORDER = (_table.ended_at, _table.task_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadGroup:
+    """The tasks that died of one type of error."""
+
+    error_type: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    """When the first and the last of them died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadPage:
+    """What one question is answered with."""
+
+    total: int
+    """Tasks that match, on all pages."""
+    groups: Sequence[DeadGroup]
+    tasks: Sequence[Task]
+    """Of this page, the last that died first."""
+    next_cursor: str | None
+
+
+class DeadTasks:
+    """Each question is one read transaction and raises `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage:
+        """Raises `InvalidRequest` for a cursor that was not answered before."""
+        start = None if cursor is None else _position(cursor)
+        return await self._ledger.read(partial(_page, wanted, limit, start))
+
+    async def count(self, wanted: DeadFilter) -> int:
+        """How many match."""
+        return await self._ledger.read(partial(_count, wanted))
+
+
+def _page(
+    wanted: DeadFilter, limit: int, start: tuple[int, str] | None, connection: Connection
+) -> DeadPage:
+    groups = _groups(wanted, connection)
+    query = sa.select(schema.tasks).where(_matches(wanted))
+    if start is not None:
+        query = query.where(sa.tuple_(*_ORDER) < start)
+    newest_first = [column.desc() for column in _ORDER]
+    rows = connection.execute(query.order_by(*newest_first).limit(limit + 1)).all()
+    more = len(rows) > limit
+    return DeadPage(
+        total=_count(wanted, connection),
+        groups=groups,
+        tasks=tasks_of(rows[:limit]),
+        next_cursor=f"{rows[limit - 1].ended_at}.{rows[limit - 1].task_id}" if more else None,
+    )
+
+
+def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
+    count = sa.func.count()
+    query = (
+        sa.select(
+            _table.error_type,
+            count.label("tasks"),
+            sa.func.min(_table.ended_at).label("first_at"),
+            sa.func.max(_table.ended_at).label("last_at"),
+        )
+        .where(_matches(wanted), _ENDED_AT_AN_INSTANT)
+        .group_by(_table.error_type)
+        .order_by(count.desc(), _table.error_type)
+        .limit(MOST_GROUPS)
+    )
+    return [
+        DeadGroup(
+            error_type=row.error_type or "",
+            count=row.tasks,
+            first_at=from_micros(row.first_at),
+            last_at=from_micros(row.last_at),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _count(wanted: DeadFilter, connection: Connection) -> int:
+    query = sa.select(sa.func.count()).select_from(schema.tasks).where(_matches(wanted))
+    return int(connection.execute(query).scalar_one())
+
+
+def dead_after(
+    connection: Connection, wanted: DeadFilter, after: Task | None, most: int
+) -> list[Task]:
+    """Those that match and died after ``after``, the first that died first."""
+    query = sa.select(schema.tasks).where(_matches(wanted))
+    if after is not None and after.ended_at is not None:
+        query = query.where(sa.tuple_(*_ORDER) > (micros(after.ended_at), after.task_id))
+    rows = connection.execute(query.order_by(*_ORDER).limit(most)).all()
+    return tasks_of(rows)
+
+
+def still_dead(connection: Connection, wanted: DeadFilter, task_ids: Sequence[str]) -> list[Task]:
+    """Those of the tasks that match now, the first that died first."""
+    query = sa.select(schema.tasks).where(_matches(wanted), _table.task_id.in_(task_ids))
+    return tasks_of(connection.execute(query.order_by(*_ORDER)).all())
+
+
+def _matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:
+    given: list[sa.ColumnElement[bool]] = [_table.state == State.DEAD.value, _table.content > 0]
+    for column, value in (
+        (_table.error_type, wanted.error_type),
+        (_table.lane, wanted.lane),
+        (_table.task_type, wanted.task_type),
+    ):
+        if value is not None:
+            given.append(column == storable(value))
+    if wanted.submitted_from is not None:
+        given.append(_table.submitted_at >= micros(wanted.submitted_from))
+    if wanted.submitted_before is not None:
+        given.append(_table.submitted_at < micros(wanted.submitted_before))
+    return sa.and_(*given)
+
+
+def _position(cursor: str) -> tuple[Any, str]:
+    ended_at, dot, task_id = cursor.partition(".")
+    if not dot or not ended_at.isdecimal() or len(ended_at) > 18:
+        raise InvalidRequest("cursor must be the next_cursor of an answer", field="cursor")
+    return int(ended_at), storable(task_id)

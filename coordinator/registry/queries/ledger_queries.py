@@ -1,0 +1,168 @@
+"""Questions that the ledger answers, over what this process knows to be on its way to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+from coordinator.domain.task_totals import NOTHING, TaskTotals, measure
+from coordinator.domain.task_transitions import fold
+from coordinator.errors import TaskNotFound
+from coordinator.protocol.messages.events import (
+    Event,
+    TaskCompleted,
+    TaskDeadLettered,
+    TaskSubmitted,
+)
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import event_rows, schema
+from coordinator.registry.tables.event_rows import identity
+from coordinator.registry.tables.task_rows import task_of
+from coordinator.registry.tables.totals_rows import tally_in
+
+from .views import TaskView
+
+__all__ = ["LedgerQueries", "standing"]
+
+
+class LedgerQueries:
+    """Each question is one read transaction. ``pending`` are events that this process has seen
+    confirmed; those that the ledger has by now are told apart in the same transaction, so that
+    nothing is counted twice or missed.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def task(self, task_id: str, pending: Sequence[Event] = ()) -> TaskView:
+        """Raises `TaskNotFound` or `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_task, task_id, pending))
+
+    async def submissions(self, pending: Mapping[str, Sequence[Event]]) -> dict[str, TaskMessage]:
+        """As they were submitted: those of the tasks, each with its own ``pending`` events, that
+        are known. Raises `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(_submissions, pending))
+
+    async def known(self, pending: Sequence[Event]) -> set[event_rows.Identity]:
+        """Which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_known, pending))
+
+    async def standing(
+        self, task_id: str, pending: Sequence[Event] = ()
+    ) -> tuple[Task, TaskMessage]:
+        """How the task stands in the law, and the message that its content is from. Raises
+        `TaskNotFound` or `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(standing, task_id, pending))
+
+    async def totals(
+        self, pending: Sequence[Event] = ()
+    ) -> tuple[TaskTotals, set[event_rows.Identity]]:
+        """Over all tasks; and which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
+        return await self._ledger.read(partial(_totals, pending))
+
+
+def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
+    return _view(connection, *standing(task_id, pending, connection))
+
+
+def _submissions(
+    pending: Mapping[str, Sequence[Event]], connection: Connection
+) -> dict[str, TaskMessage]:
+    found: dict[str, TaskMessage] = {}
+    for task_id, events in pending.items():
+        with contextlib.suppress(TaskNotFound):
+            found[task_id] = standing(task_id, events, connection)[1]
+    return found
+
+
+def standing(
+    task_id: str, pending: Sequence[Event], connection: Connection
+) -> tuple[Task, TaskMessage]:
+    """How the task stands in the law with the ``pending`` events, and the message that its content is
+    from. Raises `TaskNotFound`.
+    """
+    query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
+    row = connection.execute(query).one_or_none()
+    task = None if row is None else task_of(row)
+    known = event_rows.known(connection, pending)
+    unfolded = [event for event in pending if identity(event) not in known]
+    for event in unfolded:
+        task = fold(task, event).task
+    if task is None or not task.known:
+        raise TaskNotFound(task_id)
+    return task, _content(connection, task, unfolded)
+
+
+def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
+    return TaskView(
+        task_id=task.task_id,
+        state=task.state.value,
+        task_type=task.task_type,
+        priority=content.priority,
+        requirements=content.wanted.asked.as_dict(),
+        lane=task.lane or content.source.lane,
+        task_data=content.task_data,
+        metadata=content.metadata,
+        generation=task.generation,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts or content.max_attempts,
+        submitted_at=content.submitted_at,
+        not_before=content.not_before,
+        expires_at=content.expires_at,
+        started_at=task.started_at,
+        ended_at=task.ended_at,
+        agent_id=task.agent_id,
+        progress=task.progress,
+        result=_result(connection, task),
+        error=task.error,
+    )
+
+
+def _content(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskMessage:
+    for event in unfolded:
+        data = event.data
+        if event.id == task.submission and isinstance(data, TaskSubmitted | TaskDeadLettered):
+            return data.task
+    stored = _data(connection, task.submission, author="")
+    return TaskMessage.model_validate(stored["task"])
+
+
+def _result(connection: Connection, task: Task) -> Any:
+    """Outcomes are never published by a coordinator, so they are in the ledger or not known."""
+    if task.state is not State.COMPLETED:
+        return None
+    return TaskCompleted.model_validate(
+        _data(connection, task.outcome, author=task.agent_id or "")
+    ).result
+
+
+def _data(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:
+    table = schema.events
+    query = sa.select(table.c.data).where(table.c.id == event_id, table.c.agent_id == author)
+    data: dict[str, Any] = from_json(connection.execute(query).scalar_one())
+    return data
+
+
+def _known(pending: Sequence[Event], connection: Connection) -> set[event_rows.Identity]:
+    return event_rows.known(connection, pending)
+
+
+def _totals(
+    pending: Sequence[Event], connection: Connection
+) -> tuple[TaskTotals, set[event_rows.Identity]]:
+    totals = tally_in(connection, schema.totals)
+    known = event_rows.known(connection, pending)
+    for event in pending:
+        if isinstance(event.data, TaskSubmitted) and identity(event) not in known:
+            totals = totals.plus(measure(fold(None, event).task).minus(NOTHING))
+    return totals, known

@@ -1,0 +1,100 @@
+"""What was parked, for people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.errors import ParkedNotFound
+from coordinator.registry.tables.schema import from_micros
+from coordinator.registry.tables.schema import parked as table
+from coordinator.registry.tables.unreadable_rows import readable
+
+__all__ = ["ParkedMessage", "ParkedPage", "parked_page", "parked_whole"]
+
+EXCERPT = 400
+"""Bytes of a body that a page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedMessage:
+    """A message that could not be taken as an event, with the beginning of its body or all of it."""
+
+    position: int
+    """Higher for those that were parked later."""
+    received_at: datetime
+    reason: str
+    exchange: str
+    """Empty where it is not known."""
+    routing_key: str
+    properties: dict[str, Any]
+    size: int
+    """Of the whole body, in bytes."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedPage:
+    """Some messages, the latest first; the number of all; and after which position there are more."""
+
+    messages: list[ParkedMessage]
+    total: int
+    following: int | None
+
+
+def parked_page(connection: Connection, *, after: int | None, limit: int) -> ParkedPage:
+    query = _messages(sa.func.substr(table.c.body, 1, EXCERPT)).order_by(table.c.position.desc())
+    if after is not None:
+        query = query.where(table.c.position < after)
+    rows = connection.execute(query.limit(limit + 1)).all()
+    total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+    return ParkedPage(
+        messages=list(readable(rows[:limit], _message, table)),
+        total=total,
+        following=rows[limit - 1].position if len(rows) > limit else None,
+    )
+
+
+def parked_whole(connection: Connection, position: int) -> ParkedMessage:
+    """Raises `ParkedNotFound`."""
+    query = _messages(table.c.body).where(table.c.position == position)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise ParkedNotFound
+    return _message(row)
+
+
+def _messages(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    columns = table.c
+    return sa.select(
+        columns.position,
+        columns.received_at,
+        columns.reason,
+        columns.exchange,
+        columns.routing_key,
+        columns.properties,
+        sa.func.length(columns.body).label("size"),
+        sa.type_coerce(body, sa.LargeBinary).label("body"),
+    )
+
+
+def _properties_of(row: Row[Any]) -> dict[str, Any]:
+    return dict(from_json(row.properties))
+
+
+def _message(row: Row[Any]) -> ParkedMessage:
+    return ParkedMessage(
+        position=row.position,
+        received_at=from_micros(row.received_at),
+        reason=row.reason,
+        exchange=row.exchange,
+        routing_key=row.routing_key,
+        properties=next(readable([row], _properties_of, table), {}),
+        size=row.size,
+        body=bytes(row.body or b""),  # the beginning of nothing is NULL in SQLite
+    )

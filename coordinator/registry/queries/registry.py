@@ -1,0 +1,247 @@
+"""Everything that answers a question about agents and tasks.
+
+agents ......... from memory (`LiveAgents`)
+tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
+a miss ......... only once all is known that was confirmed before (`CatchingUp`)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.task import Task
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.domain.task_totals import TaskTotals
+from coordinator.errors import AgentNotFound, TaskNotFound, Unavailable
+from coordinator.protocol.messages.events import (
+    AgentEvent,
+    Event,
+    SourceOpened,
+    TaskEvent,
+    TaskSubmitted,
+)
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.end_waiters import EndWaiters
+from coordinator.registry.tables.task_queue_rows import opened
+
+from .ledger_queries import LedgerQueries
+from .overlay import Overlay
+from .views import AgentView, Statistics, TaskView
+
+__all__ = ["Registry"]
+
+SETTLING = 1.0
+"""Seconds between two looks for what was published here and folded elsewhere."""
+
+
+class Registry:
+    """`note` and `note_submitted` are told what this process published, `folded` what was folded;
+    either may come first. ``catch_up`` is `CatchingUp.ledger`, ``hear`` is `CatchingUp.live`.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        agents: LiveAgents,
+        book: TaskQueues,
+        catch_up: Callable[[], Awaitable[None]],
+        hear: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._queries = LedgerQueries(ledger)
+        self._agents = agents
+        self._book = book
+        self._catch_up = catch_up
+        self._hear = hear
+        self._overlay = Overlay()
+        self.waiters = EndWaiters()
+        """Who waits for the end of a task, see `Browsing.wait`."""
+
+    async def run(self) -> NoReturn:
+        """Let go of what another process's projector has folded, and of what was forgotten since; ends only
+        by cancellation.
+        """
+        before: set[str] = set()
+        while True:
+            await asyncio.sleep(SETTLING)
+            if len(self._overlay):
+                with suppress(Unavailable):
+                    known = await self._queries.known(self._overlay.all())
+                    self._overlay.folded(event_id for event_id, _ in known)
+                    left = {event.id for event in self._overlay.all()}
+                    if left & before:
+                        await self.settle()
+                    before = left
+
+    async def settle(self) -> None:
+        """Wait until the ledger has all that this process has seen confirmed, and go by the ledger alone
+        for that: what it has not is of a task that was deleted, by another process too. Raises
+        `LedgerBehind` or `BrokerUnavailable`.
+        """
+        confirmed = [event.id for event in self._overlay.all()]
+        await self._catch_up()
+        self._overlay.folded(confirmed)
+
+    # --- questions ----------------------------------------------------------------------------
+
+    async def agent(self, agent_id: str) -> AgentView:
+        """Whichever coordinator registered it. Raises `AgentNotFound`; `LedgerBehind` or
+        `BrokerUnavailable` where that cannot be told yet.
+        """
+        if agent_id not in self._agents:
+            await self._hear()
+        return self.agent_now(agent_id)
+
+    def agent_now(self, agent_id: str) -> AgentView:
+        """As far as it is known at this moment. Raises `AgentNotFound`."""
+        known = self._agents.get(agent_id)
+        if known is None:
+            raise AgentNotFound(agent_id)
+        return self._agents.view(known)
+
+    def discover(
+        self,
+        *,
+        status: str | None = None,
+        agent_type: str | None = None,
+        capabilities: Iterable[str] = (),
+        services: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        min_health_score: float = 0,
+    ) -> list[AgentView]:
+        """The agents that match every filter, the best health first, then by id; a value that nobody
+        has matches nobody.
+        """
+        found = self._agents.find(
+            status=status, agent_type=agent_type, capabilities=capabilities, services=services
+        )
+        tagged = frozenset(tags)
+        views = [
+            self._agents.view(known)
+            for known in found
+            if tagged.issubset(known.agent.registration.tags)
+        ]
+        healthy = [view for view in views if view.health_score >= min_health_score]
+        return sorted(healthy, key=lambda view: (-view.health_score, view.agent_id))
+
+    async def task(self, task_id: str) -> TaskView:
+        """Whichever coordinator accepted it. Raises `TaskNotFound`; `LedgerBehind` or
+        `BrokerUnavailable` where that cannot be told yet; or `LedgerUnavailable`.
+        """
+        try:
+            return await self.find(task_id)
+        except TaskNotFound:
+            await self._catch_up()
+            return await self.find(task_id)
+
+    async def find(self, task_id: str) -> TaskView:
+        """As far as it is known at this moment; waits for nothing. Raises `TaskNotFound` or
+        `LedgerUnavailable`.
+        """
+        return await self._queries.task(task_id, self._overlay.of(task_id))
+
+    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
+        """The task as it was submitted, as far as it is known; ``certain`` is as with `task`.
+        Raises `TaskNotFound` or `LedgerUnavailable`.
+        """
+        found = await self.submissions([task_id], certain=certain)
+        if task_id not in found:
+            raise TaskNotFound(task_id)
+        return found[task_id]
+
+    async def submissions(
+        self, task_ids: Collection[str], *, certain: bool = False
+    ) -> dict[str, TaskMessage]:
+        """Those of the tasks that are known, as with `submission`."""
+        found = await self._submissions(task_ids)
+        if certain and len(found) < len(task_ids):
+            await self._catch_up()
+            found = await self._submissions(task_ids)
+        return found
+
+    async def _submissions(self, task_ids: Collection[str]) -> dict[str, TaskMessage]:
+        return await self._queries.submissions(
+            {task_id: self._overlay.of(task_id) for task_id in task_ids}
+        )
+
+    async def standing(self, task_id: str) -> tuple[Task, TaskMessage]:
+        """How a task stands in the law, and the message that its content is from; raises as `task`
+        does.
+        """
+        try:
+            return await self._queries.standing(task_id, self._overlay.of(task_id))
+        except TaskNotFound:
+            await self._catch_up()
+            return await self._queries.standing(task_id, self._overlay.of(task_id))
+
+    def pending(self, task_id: str | None = None) -> list[Event]:
+        """What this process has seen confirmed and the ledger may not have, of one task or all."""
+        return self._overlay.all() if task_id is None else self._overlay.of(task_id)
+
+    async def statistics(self) -> Statistics:
+        """Raises `LedgerUnavailable`."""
+        totals, known = await self._queries.totals(self._overlay.all())
+        self._overlay.folded(event_id for event_id, _ in known)
+        return _statistics(totals, self._agents)
+
+    # --- what happens -------------------------------------------------------------------------
+
+    def note_submitted(self, task: TaskMessage) -> None:
+        """This process has published the task, and the broker has it."""
+        data = TaskSubmitted(
+            task_id=task.task_id,
+            generation=task.generation,
+            attempt=task.attempt,
+            task=task,
+        )
+        self._overlay.add(Event(id=task.message_id, time=task.submitted_at, data=data))
+
+    def note(self, event: Event) -> None:
+        """This process has published the event, and the broker has it."""
+        if isinstance(event.data, TaskEvent):
+            self._overlay.add(event)
+            self.waiters.noticed([event])
+        else:
+            self._apply(event)
+
+    def note_deleted(self, task_id: str) -> None:
+        """The ledger had all that was said of the task, and has it no more."""
+        self._overlay.folded([event.id for event in self._overlay.of(task_id)])
+
+    def folded(self, events: Sequence[Event]) -> None:
+        """The ledger has these, new and in the order of the log."""
+        self._overlay.folded(event.id for event in events if event.data.author is None)
+        for event in events:
+            self._apply(event)
+        self.waiters.noticed(events)
+
+    def _apply(self, event: Event) -> None:
+        if isinstance(event.data, AgentEvent):
+            self._agents.apply(event)
+        elif isinstance(event.data, SourceOpened):
+            self._book.add(*opened(event.data))
+
+
+def _statistics(totals: TaskTotals, agents: LiveAgents) -> Statistics:
+    ended = totals.tasks_completed + totals.assignments_failed
+    starts = totals.first_starts
+    return Statistics(
+        tasks_distributed=totals.tasks_distributed,
+        tasks_completed=totals.tasks_completed,
+        tasks_failed=totals.tasks_failed,
+        avg_distribution_time=totals.first_start_micros / 1e6 / starts if starts else 0.0,
+        total_assignments=totals.assignments,
+        successful_assignments=totals.tasks_completed,
+        failed_assignments=totals.assignments_failed,
+        success_rate=totals.tasks_completed / ended if ended else 0.0,
+        active_agents=agents.count(AgentStatus.ACTIVE) + agents.count(AgentStatus.BUSY),
+        listening_agents=agents.count_listening(),
+        agent_weights=agents.weighted,
+        avg_agent_load=agents.mean_load(),
+    )

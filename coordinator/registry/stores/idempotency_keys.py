@@ -1,0 +1,159 @@
+"""Idempotency-Keys in the ledger: who answers one, and what it was answered with.
+
+The row is made before anything is published, and its primary key lets one request in. `holder` is
+a random word for each claim: who was overtaken by another, after `held_until`, changes nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, NoReturn
+
+import sqlalchemy as sa
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
+from coordinator.errors import LedgerUnavailable
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.bulk_statements import insert_new
+from coordinator.registry.tables.schema import from_micros, metadata, micros
+from coordinator.registry.tables.unreadable_rows import readable
+
+__all__ = ["IdempotencyKeys"]
+
+logger = logging.getLogger(__name__)
+
+PRUNE_EVERY = 60.0
+"""Seconds between two looks for keys that were kept for long enough."""
+
+PRUNED_AT_ONCE = 500
+"""Keys in one transaction, so that the projector never waits for long."""
+
+table = sa.Table(
+    "idempotency_keys",
+    metadata,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("claimed_at", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.String(32), nullable=False),
+    sa.Column("held_until", sa.BigInteger, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Index("idempotency_keys_by_claim", "claimed_at"),
+)
+"""`fingerprint` is of the request; `answer` is the JSON that it was answered with, once it was."""
+
+
+class IdempotencyKeys:
+    """``kept`` is how long a key is remembered, from its first use."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        kept: timedelta,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._kept = kept
+        self._now = now
+
+    async def claim(
+        self, key: str, fingerprint: str, lasts: timedelta
+    ) -> IdempotencyClaim | Answered:
+        """A claim, or what is known of the key. Raises `LedgerUnavailable`."""
+        now = self._now()
+        mine = {
+            "key": key,
+            "fingerprint": fingerprint,
+            "claimed_at": micros(now),
+            "holder": secrets.token_hex(8),
+            "held_until": micros(now + lasts),
+        }
+        return await self._ledger.write(partial(_claim, mine))
+
+    async def finish(self, claim: IdempotencyClaim, body: dict[str, Any]) -> None:
+        await self._update(claim, answer=to_json(body).decode())
+
+    async def release(self, claim: IdempotencyClaim) -> None:
+        await self._update(claim, held_until=0)
+
+    async def forget(self, claim: IdempotencyClaim) -> None:
+        statement = table.delete().where(_of(claim))
+        await self._ledger.write(lambda connection: _run(connection, statement))
+
+    async def prune(self) -> int:
+        """Forget the keys that were kept for long enough; how many. Raises `LedgerUnavailable`."""
+        pruned = 0
+        while True:
+            gone = await self._ledger.write(partial(_prune, micros(self._now() - self._kept)))
+            pruned += gone
+            if gone < PRUNED_AT_ONCE:
+                return pruned
+
+    async def run(self) -> NoReturn:
+        """Prune now and then; ends only by cancellation."""
+        while True:
+            try:
+                pruned = await self.prune()
+                if pruned:
+                    logger.info("forgot Idempotency-Keys", extra={"count": pruned})
+            except LedgerUnavailable as exc:
+                logger.info("Idempotency-Keys are not pruned now: %s", exc)
+            await asyncio.sleep(PRUNE_EVERY)
+
+    async def _update(self, claim: IdempotencyClaim, **values: Any) -> None:
+        statement = table.update().where(_of(claim)).values(**values)
+        await self._ledger.write(lambda connection: _run(connection, statement))
+
+
+def _of(claim: IdempotencyClaim) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.key == claim.key, table.c.holder == claim.holder)
+
+
+def _run(connection: Connection, statement: sa.Delete | sa.Update) -> None:
+    connection.execute(statement)
+
+
+def _claim(mine: dict[str, Any], connection: Connection) -> IdempotencyClaim | Answered:
+    insert_new(connection, table, ["key"], [mine])
+    row = connection.execute(sa.select(table).where(table.c.key == mine["key"])).one()
+    fresh = row.holder == mine["holder"]
+    if not fresh:
+        if row.fingerprint != mine["fingerprint"]:
+            return Answered(fingerprint=row.fingerprint)
+        answer = None if row.answer is None else next(readable([row], _answer_of, table), None)
+        if answer is not None:
+            return Answered(fingerprint=row.fingerprint, body=answer)
+        left = table.c.held_until <= mine["claimed_at"]
+        taken = connection.execute(
+            table.update()
+            .where(table.c.key == row.key, table.c.holder == row.holder, left)
+            .values(holder=mine["holder"], held_until=mine["held_until"])
+        )
+        if taken.rowcount != 1:
+            return Answered(fingerprint=row.fingerprint)
+    return IdempotencyClaim(
+        key=row.key,
+        holder=mine["holder"],
+        claimed_at=from_micros(row.claimed_at),
+        fresh=fresh,
+    )
+
+
+def _answer_of(row: Row[Any]) -> dict[str, Any]:
+    """Where it cannot be read it is worked out again: what was accepted is not accepted twice."""
+    answer = from_json(row.answer)
+    if not isinstance(answer, dict):
+        raise TypeError("not the body of an answer")
+    return answer
+
+
+def _prune(before: int, connection: Connection) -> int:
+    old = sa.select(table.c.key).where(table.c.claimed_at < before).limit(PRUNED_AT_ONCE)
+    return connection.execute(table.delete().where(table.c.key.in_(old))).rowcount

@@ -1,0 +1,223 @@
+"""The outbox in SQL: which attempts are due, whose they are to publish, and which are done with.
+
+    due ──claim──▶ claimed for a while ──publish, confirmed──▶ done (the row goes)
+     ▲                    └── refused: given back, at once due again
+     └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
+
+A row also goes when its message was seen in the log, or its task has ended (`folding`). So a row
+whose claim ran out is in doubt until the ledger has all that is in the log, and most often gone by
+then; where it is not, its message is published again under the same id, and is folded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.task import State, Task
+from coordinator.domain.task_transitions import times_declined
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.schema import from_micros, micros
+from coordinator.registry.tables.schema import outbox as table
+from coordinator.registry.tables.task_messages import contents, times_republished
+from coordinator.registry.tables.task_rows import load_readable
+from coordinator.registry.tables.unreadable_rows import readable
+
+__all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
+
+CLAIM = timedelta(seconds=5)
+"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
+
+UNANSWERED = timedelta(seconds=30)
+"""How long what was sent and not answered is left alone: it may be on its queue, and is known to be
+once it was seen in the log."""
+
+UNREADABLE = timedelta(minutes=5)
+"""How long a row is left alone whose task cannot be read: another coordinator may be able to."""
+
+LONGEST_CLAIM = timedelta(minutes=10)
+"""A claim that seems to last longer was made before the clock was set back, and does not count."""
+
+BATCH = 200
+"""Rows in one claim: what the broker confirms in some hundredths of a second."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_KEY = (table.c.task_id, table.c.generation, table.c.attempt)
+
+
+class OutboxRows:
+    """Each method is one transaction and raises `LedgerUnavailable`. An attempt is named by the
+    message that carries it: the row's key is (task, generation, attempt).
+    """
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    async def next_due(self) -> datetime | None:
+        """When the first row that nobody has claimed is due; None where there is none."""
+        return await self._ledger.read(partial(_next_due, self._now()))
+
+    async def any_in_doubt(self) -> bool:
+        """Whether something is due that may have been published before."""
+        return await self._ledger.read(partial(_any_in_doubt, self._now()))
+
+    async def claim(self, most: int = BATCH, *, in_doubt: bool = True) -> list[TaskMessage]:
+        """The messages of due attempts, the first due first, now this caller's to publish; with those
+        that are ``in_doubt`` or without.
+
+        Rows that are no longer of use are taken away. ``task_token`` is as it was in the task's
+        first message.
+        """
+        return await self._ledger.write(partial(_claim, self._now(), most, in_doubt))
+
+    async def renew(self, claimed: Sequence[TaskMessage]) -> None:
+        """These are still being published by this caller."""
+        await self._ledger.write(partial(_until, self._now() + CLAIM, claimed))
+
+    async def done(self, published: Sequence[TaskMessage]) -> None:
+        """The broker has these."""
+        await self._ledger.write(partial(_done, published))
+
+    async def give_back(self, refused: Sequence[TaskMessage]) -> None:
+        """The broker does not have these: anybody may claim them again."""
+        await self._ledger.write(partial(_until, None, refused))
+
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
+        """Nobody knows whether the broker has these."""
+        await self._ledger.write(partial(_until, self._now() + UNANSWERED, unanswered))
+
+    async def withdraw(self, task_id: str, generation: int) -> None:
+        """The task has ended: nothing of this generation is to be published."""
+        await self._ledger.write(partial(_withdraw, task_id, generation))
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    return ~table.c.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
+
+
+def _next_due(now: datetime, connection: Connection) -> datetime | None:
+    query = sa.select(*_KEY, table.c.due_at).where(_free(now)).order_by(table.c.due_at).limit(1)
+    return next(readable(connection.execute(query), _due_of, table), None)
+
+
+def _due_of(row: Row[Any]) -> datetime:
+    """Before all instants it is due, too: it is the first in order, and must not hold up the others."""
+    try:
+        return from_micros(row.due_at)
+    except OverflowError:
+        if row.due_at > 0:
+            raise
+        return _LONG_AGO
+
+
+def _any_in_doubt(now: datetime, connection: Connection) -> bool:
+    due = sa.and_(table.c.due_at <= micros(now), _free(now), table.c.claimed_until != 0)
+    return connection.execute(sa.select(table.c.task_id).where(due).limit(1)).first() is not None
+
+
+def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> list[TaskMessage]:
+    due = sa.and_(table.c.due_at <= micros(now), _free(now))
+    if not in_doubt:
+        due &= table.c.claimed_until == 0
+    first = sa.select(*_KEY).where(due).order_by(table.c.due_at).limit(most)
+    # `due` twice: PostgreSQL looks at it again where another coordinator was faster.
+    claim = (
+        table.update()
+        .where(sa.tuple_(*_KEY).in_(first), due)
+        .values(claimed_until=micros(now + CLAIM))
+        .returning(*_KEY, table.c.due_at)
+    )
+    claimed = connection.execute(claim).all()
+    rows = sorted(readable(claimed, _checked, table), key=lambda row: row.due_at)
+    tasks, unreadable = load_readable(connection, {row.task_id for row in rows})
+    wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
+    messages = contents(connection, [tasks[row.task_id] for row in wanted])
+    unreadable |= {row.task_id for row in wanted} - messages.keys()
+    checked = set(rows)
+    left = [row for row in claimed if row not in checked or row.task_id in unreadable]
+    _set_claim(connection, [_key(row) for row in left], micros(now + UNREADABLE))
+    _delete(connection, [_key(row) for row in rows if row not in wanted and row not in left])
+    wanted = [row for row in wanted if row not in left]
+    declined = [row.task_id for row in wanted if times_declined(tasks[row.task_id])[0]]
+    republished = times_republished(connection, declined)
+    return [
+        messages[row.task_id].model_copy(
+            update={
+                "generation": row.generation,
+                "attempt": row.attempt,
+                "max_attempts": tasks[row.task_id].max_attempts,
+                "not_before": None,
+                "previous_progress": tasks[row.task_id].progress,
+                "republished": _republished(tasks[row.task_id], republished),
+            }
+        )
+        for row in wanted
+    ]
+
+
+def _checked(row: Row[Any]) -> Row[Any]:
+    """SQLite keeps in a column of numbers what it is given."""
+    if not (isinstance(row.generation, int) and isinstance(row.attempt, int)):
+        raise TypeError("its attempt is no number")
+    return row
+
+
+def _republished(task: Task, known: Mapping[str, int]) -> int | None:
+    """Which message of this attempt it is, where others of the same attempt were given back."""
+    times, number = times_declined(task)
+    return max(known.get(task.task_id, 0), number) + 1 if times else None
+
+
+def _is_wanted(row: Row[Any], task: Task | None) -> bool:
+    """Whether the attempt is still to come: neither known from the log nor overtaken by an end."""
+    if task is None or not task.known or task.ended or task.generation != row.generation:
+        return False
+    # One that waits may have been started, by an agent that gave it back after that.
+    started = 0 if task.state is State.WAITING else task.started
+    return bool(max(task.published, started, task.failed, task.settled) < row.attempt)
+
+
+def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
+    _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
+
+
+def _until(
+    instant: datetime | None, claimed: Sequence[TaskMessage], connection: Connection
+) -> None:
+    keys = [(one.task_id, one.generation, one.attempt) for one in claimed]
+    _set_claim(connection, keys, 0 if instant is None else micros(instant))
+
+
+def _set_claim(connection: Connection, keys: Sequence[tuple[str, int, int]], until: int) -> None:
+    if keys:
+        connection.execute(table.update().where(_is_one_of(keys)).values(claimed_until=until))
+
+
+def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
+    this = (table.c.task_id == task_id) & (table.c.generation == generation)
+    connection.execute(table.delete().where(this))
+
+
+def _delete(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> None:
+    if keys:
+        connection.execute(table.delete().where(_is_one_of(keys)))
+
+
+def _is_one_of(keys: Sequence[tuple[str, int, int]]) -> sa.ColumnElement[bool]:
+    """By task too, since SQLite looks only for that in the index."""
+    tasks = table.c.task_id.in_([task_id for task_id, _, _ in keys])
+    return tasks & sa.tuple_(*_KEY).in_(keys)
+
+
+def _key(row: Row[Any]) -> tuple[str, int, int]:
+    return row.task_id, row.generation, row.attempt

@@ -1,0 +1,132 @@
+"""Recurring schedules, as people and the loop that runs them ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from coordinator.domain.cron.ticks import check_cron, next_tick
+from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, WrongState
+from coordinator.protocol.id_limits import check_path_id
+from coordinator.registry.ledger.ledger import Ledger
+
+from . import schedule_rows as rows
+from .schedule_rows import Schedule
+
+__all__ = ["CLAIM", "Schedules"]
+
+CLAIM = timedelta(seconds=5)
+"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
+
+CLAIMED_AT_ONCE = 50
+
+
+class Schedules:
+    """Every method raises `LedgerUnavailable` where the ledger is away."""
+
+    def __init__(
+        self, ledger: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._ledger = ledger
+        self._now = now
+
+    async def create(self, schedule: Schedule) -> Schedule:
+        """Raises `InvalidRequest`, or `Conflict` where the id is taken."""
+        check_path_id(schedule.schedule_id, "schedule_id", field="schedule_id")
+        check_cron(schedule.cron, schedule.timezone)
+        first = next_tick(schedule.cron, schedule.timezone, self._now())
+        schedule = replace(schedule, next_at=first)
+        if not await self._ledger.write(partial(rows.add, schedule)):
+            raise Conflict(
+                f"A schedule {schedule.schedule_id!r} exists: delete it first, or choose another id"
+            )
+        return schedule
+
+    async def get(self, schedule_id: str) -> Schedule:
+        """Raises `ScheduleNotFound`."""
+        found = await self._ledger.read(partial(rows.find, schedule_id))
+        if found is None:
+            raise ScheduleNotFound(schedule_id)
+        return found
+
+    async def page(self, after: str, limit: int) -> list[Schedule]:
+        return await self._ledger.read(partial(rows.page, after, limit))
+
+    async def pause(self, schedule_id: str) -> Schedule:
+        """Raises `ScheduleNotFound`."""
+        found = await self.get(schedule_id)
+        await self._ledger.write(partial(rows.set_paused, schedule_id, True, found.next_at))
+        return replace(found, paused=True)
+
+    async def resume(self, schedule_id: str) -> Schedule:
+        """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`, or
+        `WrongState` for one that cannot be read any more.
+        """
+        found = await self.get(schedule_id)
+        if not found.paused:
+            return found
+        try:
+            coming = _next(found, self._now())
+        except InvalidRequest as exc:
+            raise WrongState(f"It cannot go on: {exc}. Delete it, and make it anew") from exc
+        await self._ledger.write(partial(rows.set_paused, schedule_id, False, coming))
+        return replace(found, paused=False, next_at=coming)
+
+    async def delete(self, schedule_id: str) -> None:
+        """Tasks that it has submitted stay. Raises `ScheduleNotFound`."""
+        if not await self._ledger.write(partial(rows.remove, schedule_id)):
+            raise ScheduleNotFound(schedule_id)
+
+    async def claim_due(self) -> Sequence[Schedule]:
+        """Schedules that are due, for this process alone during `CLAIM`."""
+        now = self._now()
+        if not await self._ledger.read(partial(rows.any_due, now)):
+            return []
+        return await self._ledger.write(partial(rows.claim_due, now, now + CLAIM, CLAIMED_AT_ONCE))
+
+    async def renew(self, claimed: Sequence[Schedule]) -> None:
+        """Their ticks are still being submitted by this process; or it is not known whether one was,
+        and another try is to wait a little.
+        """
+        await self._ledger.write(partial(rows.keep_until, self._now() + CLAIM, claimed))
+
+    async def give_back(self, schedule: Schedule) -> None:
+        """Nothing was submitted: anybody may claim it again."""
+        await self._ledger.write(partial(rows.keep_until, None, [schedule]))
+
+    async def set_aside(self, schedule: Schedule, why: str) -> None:
+        """It cannot be run any more, by this coordinator at least: it is not due, and tells why."""
+        await self._ledger.write(partial(rows.set_aside, schedule, why))
+
+    async def take_up(self) -> list[str]:
+        """Set going what was set aside and can be run here, from its next tick on; the ids."""
+        taken: list[str] = []
+        for schedule in await self._ledger.read(rows.stopped):
+            try:
+                coming = _next(schedule, self._now())
+            except InvalidRequest:
+                continue  # it has said so
+            if coming is not None:
+                await self._ledger.write(partial(rows.set_going, schedule.schedule_id, coming))
+                taken.append(schedule.schedule_id)
+        return taken
+
+    async def advance(
+        self,
+        schedule: Schedule,
+        seen_to: datetime,
+        ran: tuple[datetime, str] | None,
+        error: str | None,
+    ) -> None:
+        """Its ticks up to ``seen_to`` were seen to: on to the next."""
+        coming = next_tick(schedule.cron, schedule.timezone, seen_to)
+        await self._ledger.write(partial(rows.advance, schedule, coming, ran, error))
+
+
+def _next(schedule: Schedule, after: datetime) -> datetime | None:
+    """Raises `InvalidRequest` where it cannot be read."""
+    if schedule.unreadable is not None:
+        raise InvalidRequest(schedule.unreadable)
+    return next_tick(schedule.cron, schedule.timezone, after)

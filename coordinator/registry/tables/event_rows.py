@@ -1,0 +1,92 @@
+"""Events between their models and the ledger's rows, and which of them the ledger has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.protocol.messages.events import (
+    EVENT_TYPES,
+    Event,
+    EventData,
+    TaskDeadLettered,
+    TaskSubmitted,
+)
+
+from .bulk_statements import find, insert
+from .schema import events as table
+from .schema import from_micros, micros
+
+__all__ = ["Identity", "add", "chunks", "event_of", "identity", "is_copy", "known", "known_of"]
+
+Identity = tuple[str, str]
+"""An event's id and its author, which is empty for a coordinator or the broker."""
+
+CHUNK = 500
+"""Values in one IN clause: databases limit them."""
+
+_STORED: dict[str, type[EventData]] = EVENT_TYPES | {
+    model.TYPE: model for model in (TaskSubmitted, TaskDeadLettered)
+}
+
+
+def identity(event: Event) -> Identity:
+    return event.id, event.data.author or ""
+
+
+def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
+    """Which of ``events`` the ledger has."""
+    ids = {event.id for event in events}
+    rows = find(connection, (table.c.id, table.c.agent_id), table.c.id, ids)
+    return {(row.id, row.agent_id) for row in rows}
+
+
+def known_of(connection: Connection, events: Iterable[Event]) -> dict[Identity, Event]:
+    """The same with what the ledger has under each of them, for what agents said: coordinators say the
+    same thing more than once, in other words, under one id.
+    """
+    found: dict[Identity, Event] = {}
+    ids = {event.id for event in events if event.data.author is not None}
+    columns = (table.c.id, table.c.agent_id, table.c.type, table.c.time, table.c.data)
+    for row in find(connection, columns, table.c.id, ids):
+        if row.agent_id:
+            found[row.id, row.agent_id] = event_of(row)
+    return found
+
+
+def is_copy(event: Event, first: Event) -> bool:
+    """Whether an event is what was said before under its id, delivered again. Times are not compared:
+    they are kept by another clock.
+    """
+    return event.data == first.data
+
+
+def add(connection: Connection, events: Sequence[Event]) -> None:
+    """Append ``events``, none of which may be there."""
+    if events:
+        insert(connection, table, [_row_of(event) for event in events])
+
+
+def event_of(row: Row[Any]) -> Event:
+    data = _STORED[row.type].model_validate_json(row.data)
+    return Event(id=row.id, time=from_micros(row.time), data=data)
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """All of ``values``, a few hundred at a time."""
+    ordered = sorted(values)  # neighbours in an index, too
+    return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+
+
+def _row_of(event: Event) -> dict[str, Any]:
+    data = event.data
+    return {
+        "id": event.id,
+        "agent_id": data.author or "",
+        "type": data.TYPE,
+        "subject": data.subject,
+        "time": micros(event.time),
+        "data": data.model_dump_json(exclude_none=True),
+    }

@@ -1,0 +1,249 @@
+"""The ledger's tables. Written for SQLite and PostgreSQL alike.
+
+Instants are integers, microseconds since 1970 in UTC: they sort, and come back exactly as they went.
+JSON is text, since the ledger never looks inside it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
+
+__all__ = [
+    "QUEUED",
+    "SCHEMA_VERSION",
+    "agents",
+    "checkpoint",
+    "events",
+    "from_micros",
+    "meta",
+    "metadata",
+    "micros",
+    "outbox",
+    "parked",
+    "sources",
+    "tasks",
+    "totals",
+    "turns",
+]
+
+SCHEMA_VERSION = 3
+"""Kept in `meta`; a ledger of a newer version is refused."""
+
+metadata = MetaData()
+
+_Position = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the type is exactly INTEGER."""
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Of an index that only some rows are in: the others cost it nothing."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+_TaskId = String(128).with_variant(String(128, collation="C"), "postgresql")
+"""Sorts by code points, as in Python, where pages are merged."""
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False),
+    Column("agent_id", String(128), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("id", "agent_id"),
+    Index("events_by_subject", "subject", "position"),
+)
+"""Every event that was folded, in the order of the log: what a rebuild folds again.
+
+`agent_id` is the author, empty for a coordinator or the broker. It is part of an event's identity,
+so that no agent can take the id of another's event before it is said.
+"""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("published", Integer, nullable=False),
+    Column("started", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("settled", Integer, nullable=False),
+    Column("runners", Text),
+    Column("content", Integer, nullable=False),
+    Column("max_attempts", Integer),
+    Column("priority", String(16)),
+    Column("lane", String(300)),
+    Column("task_type", String(128)),
+    Column("backoff", Text),
+    Column("expires_at", BigInteger),
+    Column("submitted_at", BigInteger),
+    Column("submission", String(200)),
+    Column("agent_id", String(128)),
+    Column("first_started_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("progress", Text),
+    Column("error", Text),
+    Column("error_type", String(128)),
+    Column("outcome", String(200)),
+    Column("starts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Index("tasks_by_submission", "submitted_at", "task_id"),
+    Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
+    Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
+    Index("tasks_by_type", "task_type", "submitted_at", "task_id"),
+    Index("tasks_by_state", "state", "submitted_at", "task_id"),
+    Index(
+        "tasks_by_agent",
+        *("agent_id", "state", "submitted_at", "task_id"),
+        **_where("agent_id IS NOT NULL"),
+    ),
+    Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
+    Index("tasks_without_content", "task_id", **_where("content = 0")),
+    Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
+    Index(
+        "tasks_by_deadline", "expires_at", **_where("expires_at IS NOT NULL AND ended_at IS NULL")
+    ),
+)
+"""Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
+by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
+name.
+
+Each of the first six is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
+`tasks_by_submission` for none and for the times, the others for the filter of their name;
+`tasks_by_agent` for `GET /agents/{id}/tasks` as well. An index costs the fold wherever one of its
+columns is written, even with the same value. So what the first four are about is written with a
+task's content alone, see `task_rows.MOVING`, and only the others follow each change.
+"""
+
+QUEUED = tasks.c.state == literal_column("'queued'")
+"""Of the tasks that wait on their queue. The value is in the text of the statement, since a database
+takes `tasks_queued` only where it can tell beforehand that all the rows are in it.
+"""
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent_id", String(128), primary_key=True),
+    Column("registration", Text, nullable=False),
+    Column("stated_at", BigInteger, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("declared", String(16), nullable=False),
+    Column("statement", String(200), nullable=False),
+    Column("heartbeat", Text),
+    Column("load_metrics", Text),
+    Column("heard_at", BigInteger, nullable=False),
+    Column("silence", BigInteger, nullable=False),
+    Column("clock_skew", BigInteger),
+)
+"""`statement` is the id of the event that made the row what it is. The last five are of the latest
+snapshot; `silence` is how long the agent had not been heard of then, and `clock_skew` how far its clock
+was ahead, both in microseconds."""
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("lane", String(300), primary_key=True),
+    Column("priority", String(16), primary_key=True),
+    Column("requirements", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("task_id", String(128), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("due_at", BigInteger, nullable=False),
+    Column("claimed_until", BigInteger, nullable=False, server_default="0"),
+    Index("outbox_by_due", "due_at"),
+)
+"""Attempts to be put on their queue when they are due. The message is made of the task's submission.
+Any coordinator may claim a due row for a while; the row goes when the message was seen in the log, or
+the task has ended."""
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Index("turns_by_holder", "holder"),
+    Index("turns_by_event", "event_id"),
+    Index("turns_by_time", "taken_at"),
+)
+"""Whose turn it is to act on a task by request, and the id of the event that is published in it, see
+`turns`. `holder` is of one transaction."""
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("position", _Position, primary_key=True, autoincrement=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("exchange", String(300), nullable=False),
+    Column("routing_key", String(300), nullable=False),
+    Column("properties", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What came through the log and could not be taken as an event. `digest` is of the whole message:
+one that is delivered again is parked once."""
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""`domain.task_totals.TaskTotals`, field by field."""
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""What the tasks that were forgotten have added to `totals`: where a rebuild begins to count."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(instant: datetime) -> int:
+    """Exact, and within the 64 bits of a column for every instant that Python knows."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)

@@ -1,0 +1,154 @@
+"""Tasks between the law's form and the ledger's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from operator import attrgetter
+from types import NoneType
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.domain.task import Runner, State, Task
+from coordinator.protocol.priority import Priority
+
+from .bulk_statements import find
+from .schema import from_micros, micros
+from .schema import tasks as table
+from .storable_text import storable
+from .unreadable_rows import readable
+
+__all__ = ["MOVING", "has_content_of", "load", "load_readable", "row_of", "task_of", "tasks_of"]
+
+_CONTENT = ("content", "priority", "lane", "task_type", "submitted_at")
+
+MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
+"""The columns that change while a task's content stays. The others have indexes, which would be
+written anew with each change of state."""
+
+
+def has_content_of(task: Task, before: Task | None) -> bool:
+    """Whether only `MOVING` columns may differ: its lane changes once, where its type gets one."""
+    return before is not None and task.content == before.content and task.lane == before.lane
+
+
+def load(connection: Connection, task_ids: Iterable[str]) -> dict[str, Task]:
+    """Those of the tasks that the ledger has, by id. Raises for one that cannot be read: what is
+    folded into it would make it another.
+    """
+    rows = find(connection, tuple(table.c), table.c.task_id, task_ids)
+    return {row.task_id: task_of(row) for row in rows}
+
+
+def load_readable(
+    connection: Connection, task_ids: Iterable[str]
+) -> tuple[dict[str, Task], set[str]]:
+    """Those that the ledger has and that can be read, by id; and the ids of those that cannot be."""
+    rows = find(connection, tuple(table.c), table.c.task_id, task_ids)
+    tasks = {task.task_id: task for task in tasks_of(rows)}
+    return tasks, {row.task_id for row in rows} - tasks.keys()
+
+
+def tasks_of(rows: Iterable[Row[Any]]) -> list[Task]:
+    """Those that can be read."""
+    return list(readable(rows, task_of, table))
+
+
+def row_of(task: Task) -> dict[str, Any]:
+    return {
+        "task_id": task.task_id,
+        "state": task.state.value,
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "published": task.published,
+        "started": task.started,
+        "failed": task.failed,
+        "settled": task.settled,
+        "runners": _text([[one.attempt, one.agent_id] for one in task.runners] or None),
+        "content": task.content,
+        "max_attempts": task.max_attempts,
+        "priority": None if task.priority is None else task.priority.value,
+        "lane": task.lane,
+        "task_type": None if task.task_type is None else storable(task.task_type),
+        "backoff": _text(task.backoff),
+        "expires_at": _micros(task.expires_at),
+        "submitted_at": _micros(task.submitted_at),
+        "submission": task.submission,
+        "agent_id": task.agent_id,
+        "first_started_at": _micros(task.first_started_at),
+        "started_at": _micros(task.started_at),
+        "ended_at": _micros(task.ended_at),
+        "progress": _text(task.progress),
+        "error": _text(task.error),
+        "error_type": _error_type(task.error),
+        "outcome": task.outcome,
+        "starts": task.starts,
+        "failures": task.failures,
+    }
+
+
+def task_of(row: Row[Any]) -> Task:
+    """Raises one of `unreadable.NOT_READ`."""
+    if not _COUNTS.issuperset(map(type, _counts_of(row))):
+        raise TypeError("a count of it is no number")
+    return Task(
+        task_id=row.task_id,
+        state=State(row.state),
+        generation=row.generation,
+        attempt=row.attempt,
+        published=row.published,
+        started=row.started,
+        failed=row.failed,
+        settled=row.settled,
+        runners=tuple(Runner(*one) for one in _value(row.runners) or ()),
+        content=row.content,
+        max_attempts=row.max_attempts,
+        priority=None if row.priority is None else Priority(row.priority),
+        lane=row.lane,
+        task_type=row.task_type,
+        backoff=_value(row.backoff),
+        expires_at=_instant(row.expires_at),
+        submitted_at=_instant(row.submitted_at),
+        submission=row.submission,
+        agent_id=row.agent_id,
+        first_started_at=_instant(row.first_started_at),
+        started_at=_instant(row.started_at),
+        ended_at=_instant(row.ended_at),
+        progress=_value(row.progress),
+        error=_value(row.error),
+        outcome=row.outcome,
+        starts=row.starts,
+        failures=row.failures,
+    )
+
+
+_counts_of = attrgetter(
+    *("generation", "attempt", "published", "started", "failed", "settled"),
+    *("content", "max_attempts", "starts", "failures"),
+)
+_COUNTS = frozenset({int, NoneType})
+"""SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
+
+LONGEST_ERROR_TYPE = 128
+
+
+def _error_type(error: dict[str, Any] | None) -> str | None:
+    return None if error is None else storable(str(error.get("type", ""))[:LONGEST_ERROR_TYPE])
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else to_json(value).decode()
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else from_json(text)
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)
+
+
+def _instant(value: int | None) -> datetime | None:
+    return None if value is None else from_micros(value)

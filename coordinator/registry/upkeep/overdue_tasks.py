@@ -1,0 +1,44 @@
+"""Which tasks missed their deadline: those that should have started by now and did not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import State, Task
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.schema import micros, tasks
+from coordinator.registry.tables.task_rows import tasks_of
+
+__all__ = ["OverdueTasks", "overdue"]
+
+
+class OverdueTasks:
+    """Reads an index that holds only tasks that have a deadline and have not ended."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def since(self, deadline: datetime, *, most: int) -> list[Task]:
+        """Those whose deadline was at or before ``deadline``, the longest overdue first. Raises
+        `LedgerUnavailable`.
+        """
+        return await self._ledger.read(partial(overdue, deadline, most))
+
+
+def overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]:
+    """Reads the index alone that has no task without a deadline, and none that has ended."""
+    query = (
+        sa.select(tasks)
+        .where(
+            tasks.c.expires_at <= micros(deadline),
+            tasks.c.ended_at.is_(None),
+            tasks.c.state != State.RUNNING.value,  # what else goes on has not started
+        )
+        .order_by(tasks.c.expires_at)
+        .limit(most)
+    )
+    return tasks_of(connection.execute(query).all())

@@ -1,0 +1,161 @@
+"""Ended tasks are kept for a while, then forgotten, a few at a time so that the projector gets its
+turns.
+
+Never forgotten are tasks that go on, tasks whose message may still be on its queue (whoever takes
+it must be told that it has ended), and, unless told otherwise, dead tasks: they wait for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import NoReturn
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task import ENDED, State
+from coordinator.errors import LedgerUnavailable
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.schema import micros
+
+from .task_pruning import forget
+
+__all__ = ["KeepFor", "Retention"]
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+"""Tasks forgotten in one transaction."""
+
+PAUSE = timedelta(milliseconds=200)
+"""Between two transactions: the projector's time."""
+
+LOOK_EVERY = timedelta(minutes=1)
+
+KEEP_STUBS_FOR = timedelta(days=1)
+"""Tasks of which nothing came but what agents said. Their own message reaches the log beside that,
+so it will not come any more: the task was forgotten before, or never was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepFor:
+    """How long after its end a task is kept; None is for ever."""
+
+    ended: timedelta | None = timedelta(days=30)
+    dead: timedelta | None = None
+
+    def of(self, state: State) -> timedelta | None:
+        return self.dead if state is State.DEAD else self.ended
+
+
+class Retention:
+    """Does nothing while the process is not ``active``: one is enough, and it is the projector's. But
+    several may do it at once; each task is forgotten, and counted, once.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        keep: KeepFor = KeepFor(),
+        every: timedelta = LOOK_EVERY,
+        pause: timedelta = PAUSE,
+        active: Callable[[], bool] = lambda: True,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledger = ledger
+        self._active = active
+        self._keep = keep
+        self._every = every.total_seconds()
+        self._pause = pause.total_seconds()
+        self._now = now
+        self._log_end_before: int | None = None
+
+    async def run(self) -> NoReturn:
+        """Look now and then; ends only by cancellation."""
+        while True:
+            await asyncio.sleep(self._every)
+            if not self._active():
+                continue
+            try:
+                forgotten = await self.prune()
+            except LedgerUnavailable as exc:
+                logger.warning("old tasks stay for now: %s", exc)
+                continue
+            if forgotten:
+                logger.info("forgot tasks that ended long ago", extra={"count": forgotten})
+
+    async def prune(self) -> int:
+        """Forget all that is old enough; return how many tasks. Raises `LedgerUnavailable`."""
+        now = self._now()
+        until = {
+            state: micros(now - kept)
+            for state in ENDED
+            if (kept := self._keep.of(state)) is not None
+        }
+        forgotten = await self._in_batches(partial(_ended_before, until))
+        log_end = await self._ledger.read(_log_end)
+        if self._log_end_before is not None:
+            stubs = partial(_stubs_before, micros(now - KEEP_STUBS_FOR), self._log_end_before)
+            forgotten += await self._in_batches(stubs)
+        self._log_end_before = log_end
+        return forgotten
+
+    async def _in_batches(self, which: Callable[[Connection], list[str]]) -> int:
+        forgotten = 0
+        while count := await self._ledger.write(lambda found: forget(found, which(found))):
+            forgotten += count
+            await asyncio.sleep(self._pause)
+        return forgotten
+
+
+def _ended_before(until: Mapping[State, int], connection: Connection) -> list[str]:
+    """Some tasks whose end is old enough. The end is told by an agent's clock, which may be wrong;
+    the submission is by a coordinator's, so nothing is forgotten as soon as it has ended.
+    """
+    tasks = schema.tasks.c
+    seen_to_leave = sa.or_(
+        *(column >= tasks.published for column in (tasks.started, tasks.failed, tasks.settled))
+    )
+    queries = (
+        sa.select(tasks.task_id)
+        .where(
+            tasks.state == state.value,
+            tasks.ended_at < limit,
+            tasks.content > 0,
+            tasks.submitted_at < limit,
+            seen_to_leave,
+        )
+        .order_by(tasks.ended_at)
+        .limit(BATCH)
+        for state, limit in until.items()
+    )
+    found = (connection.execute(query).scalars() for query in queries)
+    return list(chain.from_iterable(found))[:BATCH]
+
+
+def _stubs_before(limit: int, log_end: int, connection: Connection) -> list[str]:
+    """Some tasks without content, of which nothing is newer than ``limit`` or ``log_end``. The
+    latter because the former is by agents' clocks: what has just come waits for its message.
+    """
+    tasks, events = schema.tasks.c, schema.events.c
+    newer = sa.exists().where(
+        events.subject == tasks.task_id, events.type.like("task.%"), events.position > log_end
+    )
+    query = sa.select(tasks.task_id).where(
+        tasks.content == 0,
+        sa.func.coalesce(tasks.ended_at, tasks.started_at, tasks.first_started_at, 0) < limit,
+        ~newer,
+    )
+    return list(connection.execute(query.limit(BATCH)).scalars())
+
+
+def _log_end(connection: Connection) -> int:
+    return int(connection.execute(sa.select(sa.func.max(schema.events.c.position))).scalar() or 0)

@@ -1,0 +1,45 @@
+"""Tasks that leave the ledger with all that was said of them. What they added to the totals stays.
+
+    tasks, events, outbox ──▶ gone        what they counted ──▶ checkpoint        one transaction
+
+So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
+event that comes later all the same makes a task without content: nobody is shown it, it counts for
+nothing, and `retention` takes it away in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.domain.task_totals import NOTHING, measure
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.bulk_statements import keep_writers_out
+from coordinator.registry.tables.event_rows import chunks
+from coordinator.registry.tables.task_rows import tasks_of
+from coordinator.registry.tables.totals_rows import add_tally
+
+__all__ = ["forget"]
+
+
+def forget(connection: Connection, task_ids: Iterable[str]) -> int:
+    """Delete these tasks, their events and what waits in the outbox for them; return how many were
+    there. Which of them may go is the caller's to say: see `Task.gone`.
+    """
+    keep_writers_out(connection, schema.events)
+    tasks, events, outbox, turns = schema.tasks, schema.events, schema.outbox, schema.turns
+    counted, found = NOTHING, 0
+    for ids in chunks(task_ids):
+        rows = connection.execute(sa.select(tasks).where(tasks.c.task_id.in_(ids))).all()
+        for task in tasks_of(rows):  # of one that cannot be read nobody knows what it counted
+            counted = counted.plus(measure(task))
+        found += len(rows)
+        about = events.c.subject.in_(ids) & events.c.type.like("task.%")
+        connection.execute(events.delete().where(about))
+        connection.execute(outbox.delete().where(outbox.c.task_id.in_(ids)))
+        connection.execute(turns.delete().where(turns.c.task_id.in_(ids)))
+        connection.execute(tasks.delete().where(tasks.c.task_id.in_(ids)))
+    add_tally(connection, schema.checkpoint, counted)
+    return found

@@ -1,0 +1,187 @@
+"""Many requests in one: each with its own verdict, all of their publishes in flight together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from coordinator.broker.publisher import Outgoing
+from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown, PublishRefused
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.task_message import TaskMessage
+
+from .per_id_lock import PerIdLock
+from .ports import Admit, Ensure, KnowsTasks, PublishesMany
+from .submitter import outgoing
+from .task_maker import Accepted, SubmitTask, TaskMaker
+
+__all__ = ["BatchSubmitter", "Verdict"]
+
+Verdict = Accepted | CoordinatorError
+"""The error is what `Submitter.submit` would have raised for this request alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    index: int
+    command: SubmitTask
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    wish: _Wish
+    task: TaskMessage
+    source: Source
+    sending: Outgoing
+
+
+class BatchSubmitter:
+    """Like `Submitter`, for many tasks: each lane is asked for once, and each id looked up in one
+    question. All of it takes no longer than one publish may.
+    """
+
+    def __init__(
+        self,
+        *,
+        publisher: PublishesMany,
+        ensure: Ensure,
+        tasks: KnowsTasks,
+        maker: TaskMaker,
+        one_at_a_time: PerIdLock,
+        admit: Admit = lambda _: None,
+    ) -> None:
+        self._publisher = publisher
+        self._ensure = ensure
+        self._tasks = tasks
+        self._maker = maker
+        self._one_at_a_time = one_at_a_time
+        self._admit = admit
+
+    async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
+        """The verdicts in the order of ``commands``. An id that comes twice is answered the second
+        time like a repetition.
+        """
+        deadline = self._publisher.deadline()
+        verdicts: dict[int, Verdict] = {}
+        first: dict[str, _Wish] = {}
+        repeats: list[_Wish] = []
+        for index, command in enumerate(commands):
+            try:
+                wish = _Wish(index, command, self._maker.check(command))
+            except CoordinatorError as exc:
+                verdicts[index] = exc
+                continue
+            if first.setdefault(wish.task_id, wish) is not wish:
+                repeats.append(wish)
+        known = {
+            wish.task_id
+            for wish in first.values()
+            if wish.command.own_id is not None or wish.command.repeated
+        }
+        async with self._one_at_a_time.alone_with(known):
+            tasks = await self._submit(list(first.values()), known, verdicts, deadline)
+        for wish in repeats:
+            answered = verdicts[first[wish.task_id].index]
+            verdicts[wish.index] = self._again(wish, tasks.get(wish.task_id), answered)
+        return [verdicts[index] for index in range(len(commands))]
+
+    async def _submit(
+        self,
+        wishes: Sequence[_Wish],
+        asked: set[str],
+        verdicts: dict[int, Verdict],
+        deadline: float,
+    ) -> dict[str, TaskMessage]:
+        """Give every one of ``wishes`` its verdict; return the tasks behind them, by id."""
+        tasks: dict[str, TaskMessage] = {}
+        ready: list[_Ready] = []
+        try:
+            tasks |= await self._find(wishes, asked)
+        except CoordinatorError as exc:
+            verdicts |= {wish.index: exc for wish in wishes if wish.task_id in asked}
+        for wish in wishes:
+            if wish.index in verdicts:
+                continue
+            if wish.task_id in tasks:
+                verdicts[wish.index] = self._again(wish, tasks[wish.task_id], None)
+                continue
+            try:
+                task = self._maker.task(wish.command, wish.task_id)
+                source = task.source
+                sending = outgoing(task, source)
+                if task.not_before is None:
+                    self._admit(len(sending.message.body))
+                ready.append(_Ready(wish, task, source, sending))
+            except CoordinatorError as exc:
+                verdicts[wish.index] = exc
+        closed = await self._closed(ready, deadline)
+        verdicts |= {one.wish.index: closed[one.source] for one in ready if one.source in closed}
+        for one, error in await self._publish(
+            [one for one in ready if one.source not in closed], deadline
+        ):
+            tasks[one.task.task_id] = one.task
+            if error is None:
+                self._tasks.note_submitted(one.task)
+            verdicts[one.wish.index] = error or Accepted.of(one.task)
+        return tasks
+
+    async def _find(self, wishes: Sequence[_Wish], asked: set[str]) -> dict[str, TaskMessage]:
+        if not asked:
+            return {}
+        certain = any(wish.command.repeated for wish in wishes)
+        return await self._tasks.submissions(asked, certain=certain)
+
+    async def _closed(
+        self, ready: Iterable[_Ready], deadline: float
+    ) -> dict[Source, CoordinatorError]:
+        """The queues that could not be opened, and why."""
+        wanted = {one.source: one.task.wanted for one in ready}
+        closed: dict[Source, CoordinatorError] = {}
+        for source, requirements in wanted.items():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._ensure(source, requirements)
+            except CoordinatorError as exc:
+                closed[source] = exc
+            except TimeoutError:
+                closed[source] = BrokerUnavailable(
+                    "The broker did not open the queue in time; nothing was sent."
+                )
+        return closed
+
+    async def _publish(
+        self, ready: Sequence[_Ready], deadline: float
+    ) -> list[tuple[_Ready, CoordinatorError | None]]:
+        """What was refused for certain is tried once more, as with one task."""
+        sendings = [one.sending for one in ready]
+        ended = list(await self._publisher.publish_all(sendings, deadline=deadline))
+        refused = [index for index, error in enumerate(ended) if isinstance(error, PublishRefused)]
+        again = await self._publisher.publish_all(
+            [sendings[index] for index in refused], deadline=deadline
+        )
+        for index, error in zip(refused, again, strict=True):
+            ended[index] = error
+        return [
+            (one, _with_id(error, one.task.task_id))
+            for one, error in zip(ready, ended, strict=True)
+        ]
+
+    def _again(self, wish: _Wish, known: TaskMessage | None, answered: Verdict | None) -> Verdict:
+        """The answer to a task that is ``known``; where the first of its id in this batch was not
+        accepted, that one's.
+        """
+        try:
+            accepted = None if known is None else self._maker.answer_again(wish.command, known)
+        except CoordinatorError as exc:
+            return exc
+        if accepted is None or isinstance(answered, CoordinatorError):
+            return answered if answered is not None else OutcomeUnknown(task_id=wish.task_id)
+        return accepted
+
+
+def _with_id(error: CoordinatorError | None, task_id: str) -> CoordinatorError | None:
+    if isinstance(error, OutcomeUnknown):
+        return OutcomeUnknown(str(error), task_id=task_id)
+    return error

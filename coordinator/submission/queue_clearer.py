@@ -1,0 +1,86 @@
+"""Clears a priority by draining its queues: exact in number and in ids, and safe to interrupt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Connection
+from coordinator.broker.queue_drain import drain
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import BrokerUnavailable, MalformedMessage
+from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.events import Event, TaskCancelled
+from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.topology import EVENTS
+
+from .ports import Publishes
+
+__all__ = ["CLEARED", "QueueClearer"]
+
+logger = logging.getLogger(__name__)
+
+CLEARED = "cleared"
+"""The `reason` of the `task.cancelled` of each task that was cleared."""
+
+
+class QueueClearer:
+    """``note`` is told of each event once the broker has confirmed it."""
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        publisher: Publishes,
+        book: TaskQueues,
+        note: Callable[[Event], None],
+    ) -> None:
+        self._connection = connection
+        self._publisher = publisher
+        self._book = book
+        self._note = note
+
+    async def clear(self, priority: Priority) -> int:
+        """End every task that waits at this priority now, in all lanes; return how many.
+
+        Raises `BrokerUnavailable` or `OutcomeUnknown`; what was ended by then stays ended, and a
+        repetition goes on with the rest.
+        """
+        link = self._connection.link
+        if link is None:
+            raise BrokerUnavailable
+        cleared = 0
+        for source in self._book.sources(priority):
+            cleared += await drain(link, source.queue, self._record)
+        logger.info("cleared a priority", extra={"priority": priority.value, "tasks": cleared})
+        return cleared
+
+    async def _record(self, batch: list[Delivery]) -> list[Delivery]:
+        """Store that the tasks have ended; return what is no task, for the log to park."""
+        events: list[Event] = []
+        strange: list[Delivery] = []
+        for delivery in batch:
+            try:
+                task = TaskMessage.from_message(delivery.message)
+            except MalformedMessage as exc:
+                logger.warning("a message in a queue of tasks is no task: %s", exc)
+                strange.append(delivery)
+                continue
+            events.append(Event(data=_cancelled(task)))
+        if events:
+            key, message = encode_batch(events)
+            await self._publisher.publish(message, exchange=EVENTS, key=key)
+            for event in events:
+                self._note(event)
+        return strange
+
+
+def _cancelled(task: TaskMessage) -> TaskCancelled:
+    return TaskCancelled(
+        task_id=task.task_id,
+        generation=task.generation,
+        attempt=task.attempt,
+        reason=CLEARED,
+    )

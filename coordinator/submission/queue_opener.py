@@ -1,0 +1,176 @@
+"""Opens the queues of a source on first use, and all of them again on each new connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from weakref import WeakValueDictionary
+
+from coordinator.broker.connection import Link
+from coordinator.broker.name_lock import held
+from coordinator.domain.task_queues import TaskQueues, counts
+from coordinator.errors import (
+    BrokerUnavailable,
+    NotOpened,
+    OutcomeUnknown,
+    TooManyLanes,
+    TopologyConflict,
+)
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.messages.agent_commands import EVERY_AGENT, ServeSource, encode_command
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import Event, SourceOpened
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, source_topology
+
+from .ports import Publishes
+
+__all__ = ["MAX_LANES", "QueueOpener"]
+
+logger = logging.getLogger(__name__)
+
+MAX_LANES = 500
+"""Distinct combinations of a task type and requirements; each has up to five queues (ten with the long
+ones), as far as its priorities are used."""
+
+
+LOCK_PATIENCE = 5.0
+"""Seconds to wait while another opens the same source, or gives it up."""
+
+
+class QueueOpener:
+    """Restores what is known on each new link, and opens what is new.
+
+    A source is opened in this order: queue and binding, the event, the command to the agents. Who
+    sees the event can rely on the queue, and whoever dies between leaves what a repetition mends.
+    """
+
+    def __init__(
+        self,
+        *,
+        book: TaskQueues,
+        publisher: Publishes,
+        max_lanes: int = MAX_LANES,
+    ) -> None:
+        self._book = book
+        self._publisher = publisher
+        self._max_lanes = max_lanes
+        self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
+        self._alone: WeakValueDictionary[Source, asyncio.Lock] = WeakValueDictionary()
+        self._link: Link | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything known was declared over a link that is still open."""
+        return self._link is not None and self._link.open
+
+    async def restored(self) -> None:
+        """Wait until it is `ready`."""
+        while not self.ready:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def restore(self, link: Link) -> None:
+        """Declare the topology and every source of the book; from then on sources can be ensured.
+
+        To be called first over each new link, because the broker may have lost anything.
+        """
+        self._link = None
+        channel = await link.channel()
+        await channel.declare(TOPOLOGY)
+        for source in self._book.sources():
+            try:
+                await channel.declare(source_topology(source))
+            except TopologyConflict as exc:
+                # One queue that somebody made by hand must not hold up all the others.
+                logger.error("%s", exc, extra={"queue": source.queue})
+                channel = await link.channel()
+        await channel.close()
+        self._link = link
+        self._changed.set()
+
+    def interrupted(self) -> None:
+        """What was declared may be gone: nothing is ensured until it is restored."""
+        self._link = None
+
+    async def ensure(
+        self, source: Source, requirements: Requirements, *, again: bool = False
+    ) -> None:
+        """Returns when the source is open and announced; at once where it is known to be.
+
+        Requests at the same time share one opening. ``again`` opens a source that is known, because
+        its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
+        """
+        if not self.ready:
+            raise NotOpened
+        if source in self._book and not again:
+            return
+        if source not in self._opening:
+            if not again:
+                self._check_room(source, requirements)
+            task = asyncio.create_task(self._open(source, requirements))
+            self._opening[source] = (requirements, task)
+            task.add_done_callback(partial(self._opened, source))
+        await asyncio.shield(self._opening[source][1])
+
+    def _check_room(self, source: Source, requirements: Requirements) -> None:
+        if not counts(requirements) or self._book.has_lane(source.lane):
+            return
+        coming = {
+            other.lane
+            for other, (wanted, _) in self._opening.items()
+            if counts(wanted) and not self._book.has_lane(other.lane)
+        }
+        if self._book.lanes() + len(coming - {source.lane}) >= self._max_lanes:
+            raise TooManyLanes(
+                f"{self._max_lanes} different combinations of task type and requirements are in use,"
+                " which is the limit: use one of them, or have the operator raise"
+                " COORDINATOR_MAX_LANES"
+            )
+
+    @asynccontextmanager
+    async def kept_from_opening(self, source: Source) -> AsyncIterator[None]:
+        """Nobody else opens ``source`` while the block lasts, in this process or another. Raises
+        `BrokerUnavailable`.
+        """
+        if self._link is None:
+            raise BrokerUnavailable
+        alone = self._alone.setdefault(source, asyncio.Lock())
+        async with alone, held(self._link, source.queue, patience=LOCK_PATIENCE):
+            yield
+
+    async def _open(self, source: Source, requirements: Requirements) -> None:
+        if self._link is None:
+            raise BrokerUnavailable
+        async with self.kept_from_opening(source):
+            channel = await self._link.channel()
+            await channel.declare(source_topology(source))
+            await channel.close()
+            await self._announce(source, requirements)
+            self._book.add(source, requirements)
+        logger.info("opened a queue", extra={"queue": source.queue})
+
+    async def _announce(self, source: Source, requirements: Requirements) -> None:
+        wanted = requirements.as_dict()
+        opened = SourceOpened(lane=source.lane, priority=source.priority, requirements=wanted)
+        command = ServeSource(lane=source.lane, priority=source.priority, requirements=wanted)
+        try:
+            await self._publisher.publish(
+                encode(Event(data=opened)), exchange=EVENTS, key=routing_key(opened)
+            )
+            await self._publisher.publish(
+                encode_command(command), exchange=CONTROL, key=EVERY_AGENT
+            )
+        except OutcomeUnknown as exc:
+            raise BrokerUnavailable(
+                "The broker did not confirm the opening of a queue; the task was not sent."
+            ) from exc
+
+    def _opened(self, source: Source, task: asyncio.Task[None]) -> None:
+        del self._opening[source]
+        if not task.cancelled():
+            task.exception()  # told to whoever waits; nobody may be left

@@ -1,0 +1,155 @@
+"""Makes the task of a request, and tells whether two requests ask for the same one. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.errors import Conflict
+from coordinator.protocol.id_limits import TASK_WORDS, check_path_id
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.task_message import TaskMessage, task_type_of
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_token import task_token
+
+from .request_limits import RequestLimits, check_data, check_requirements, check_timeout
+from .task_options import Settled, TaskOptions, check_options, settled
+
+__all__ = ["Accepted", "SubmitTask", "TaskMaker"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitTask:
+    """A producer's wish. Its types are checked already, its values are not."""
+
+    task_data: dict[str, Any]
+    """`task_id` in it, where there is one, becomes the task's id."""
+    priority: Priority = Priority.NORMAL
+    requirements: Requirements = field(default_factory=Requirements)
+    timeout_seconds: float | None = None
+    options: TaskOptions = field(default_factory=TaskOptions)
+    metadata: dict[str, Any] | None = None
+    traceparent: str | None = None
+    """The W3C trace context of the request."""
+    task_id: str | None = None
+    """The task's id where the data has none; None makes a new one."""
+    repeated: bool = False
+    """It may have been accepted before, by any coordinator, though that was not answered."""
+
+    @property
+    def task_type(self) -> str | None:
+        """Which handler is needed: `task_data.task_type`, where it is a string."""
+        return task_type_of(self.task_data)
+
+    @property
+    def own_id(self) -> object:
+        """The id that the producer chose, unchecked; None for none."""
+        return self.task_data.get("task_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The broker has the task."""
+
+    task_id: str
+    priority: Priority
+    submitted_at: datetime
+    not_before: datetime | None = None
+    """Where it is scheduled: when it goes on its queue."""
+
+    @classmethod
+    def of(cls, task: TaskMessage) -> Accepted:
+        return cls(
+            task_id=task.task_id,
+            priority=task.priority,
+            submitted_at=task.submitted_at,
+            not_before=task.not_before,
+        )
+
+
+class TaskMaker:
+    """``secret`` is the key of the tokens by which agents prove that they were given a task; ``types``
+    are those that agents have announced.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: bytes,
+        types: AnnouncedTypes,
+        limits: RequestLimits = RequestLimits(),  # noqa: B008 - frozen
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._secret = secret
+        self._types = types
+        self._limits = limits
+        self._now = now
+
+    def check(self, command: SubmitTask) -> str:
+        """The id that the task will have. Raises `InvalidRequest`."""
+        check_data(command.task_data, "task_data", self._limits)
+        if command.metadata is not None:
+            check_data(command.metadata, "metadata", self._limits)
+        check_requirements(command.requirements, self._limits)
+        check_timeout(command.timeout_seconds, self._limits)
+        check_options(command.options, self._limits)
+        if command.own_id is None:
+            return command.task_id or new_id()
+        return check_path_id(
+            command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
+        )
+
+    def task(self, command: SubmitTask, task_id: str) -> TaskMessage:
+        """Raises `InvalidRequest` where its deadline has passed."""
+        now = self._now()
+        options = command.options
+        times = settled(options, now, self._limits)
+        return TaskMessage(
+            task_id=task_id,
+            generation=1,
+            attempt=1,
+            max_attempts=options.max_attempts or self._limits.default_max_attempts,
+            backoff=options.backoff,
+            task_data=command.task_data,
+            priority=command.priority,
+            requirements=self._types.routed(command.requirements, command.task_type).as_dict(),
+            submitted_at=now,
+            timeout_seconds=command.timeout_seconds,
+            progress_timeout_seconds=options.progress_timeout_seconds,
+            not_before=times.not_before,
+            expires_at=times.expires_at,
+            metadata=command.metadata,
+            traceparent=command.traceparent,
+            task_token=task_token(self._secret, task_id, 1, 1),
+        )
+
+    def answer_again(self, command: SubmitTask, known: TaskMessage) -> Accepted:
+        """As the first time, if the task is the same; otherwise raises `Conflict`. A deadline or a
+        delay in seconds counts from when the task was submitted first.
+        """
+        options = command.options
+        same = (
+            _work(command.task_data) == _work(known.task_data)
+            and command.priority == known.priority
+            and command.requirements == known.wanted.asked
+            and command.timeout_seconds == known.timeout_seconds
+            and options.max_attempts in (None, known.max_attempts)
+            and options.backoff == known.backoff
+            and options.progress_timeout_seconds == known.progress_timeout_seconds
+            and settled(options, known.submitted_at, self._limits)
+            == Settled(not_before=known.not_before, expires_at=known.expires_at)
+        )
+        if not same:
+            raise Conflict(
+                f"The task_id {known.task_id!r} was used before, for another task: choose a new one"
+            )
+        return Accepted.of(known)
+
+
+def _work(task_data: dict[str, Any]) -> dict[str, Any]:
+    """Without the id: who was answered "unknown" is told one, to be submitted again with."""
+    return {name: value for name, value in task_data.items() if name != "task_id"}

@@ -1,0 +1,55 @@
+"""Who listens where several processes share a socket: the first worker that can answer, not the parent."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from coordinator.commands import worker_processes as module
+from coordinator.settings.settings import Settings
+from tests.support.waiting import eventually
+
+
+async def test_connections_are_refused_until_the_first_worker_listens(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shared: list[int] = []
+
+    class Workers:
+        def __init__(self, settings: Settings, listener: socket.socket) -> None:
+            shared.append(listener.fileno())
+
+        async def keep(self, number: int) -> NoReturn:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def stop(self) -> None:
+            return
+
+    monkeypatch.setattr(module, "_Workers", Workers)
+    settings: Any = Settings(data_dir=tmp_path, http_port=0, http_workers=2)
+    said: list[str] = []
+    serving = asyncio.create_task(module.serve_with_workers(settings, said.append))
+    try:
+        await eventually(lambda: shared)
+        worker = socket.socket(fileno=shared[0])
+        port = worker.getsockname()[1]
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", port)) != 0
+        assert not said
+
+        worker.listen()
+        await eventually(lambda: said)
+        assert said == [f"listening on http://127.0.0.1:{port} with 2 workers"]
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", port)) == 0
+        worker.detach()
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers._fetching.fetch_policy import (
+    GIVE_BACKS,
+    LONGEST_NAP,
+    MAX_SEATS,
+    MAX_WINDOW,
+    RESTERS,
+    SEATS,
+    SHORTEST_NAP,
+    TURN,
+    Sight,
+    Verdict,
+    Waiting,
+    breaths,
+    by_level,
+    focus_window,
+    fresh_for,
+    is_brisk,
+    is_pushed,
+    may_be_given_back,
+    nap,
+    places,
+    stay_focused,
+    windows,
+)
+from coordinator.broker.channel import Depth
+from coordinator.protocol.lanes import Source
+from coordinator.protocol.priority import Priority
+
+sources = st.builds(Source, st.sampled_from(["any", "cap:a", "cap:b"]), st.sampled_from(Priority))
+seconds = st.floats(min_value=0, max_value=1e6)
+rngs = st.integers().map(random.Random)
+
+LOW = Source("any", Priority.LOW)
+HIGH = Source("any", Priority.HIGH)
+OTHER_HIGH = Source("cap:a", Priority.HIGH)
+
+
+@given(st.sets(sources), rngs)
+def test_levels_hold_every_source_once_and_the_most_urgent_first(
+    some: set[Source], rng: random.Random
+) -> None:
+    levels = by_level(some, rng)
+    assert {source for level in levels for source in level} == some
+    assert sum(len(level) for level in levels) == len(some)
+    ranks = [{source.priority.rank for source in level} for level in levels]
+    assert all(len(rank) == 1 for rank in ranks)
+    assert [min(rank) for rank in ranks] == sorted(min(rank) for rank in ranks)
+
+
+@given(st.lists(st.lists(sources, min_size=1, max_size=9), max_size=6), st.integers(1, 12))
+def test_breaths_join_whole_levels_in_order(levels: list[list[Source]], most: int) -> None:
+    joined = list(breaths(levels, most))
+    assert [source for some in joined for source in some] == [s for level in levels for s in level]
+    assert all(len(some) <= max(most, *map(len, levels)) for some in joined)
+    ends = {sum(len(level) for level in levels[: n + 1]) for n in range(len(levels))}
+    assert {sum(len(some) for some in joined[: n + 1]) for n in range(len(joined))} <= ends
+
+
+def test_equal_lanes_come_in_every_order() -> None:
+    rng = random.Random(1)
+    firsts = {by_level([HIGH, OTHER_HIGH], rng)[0][0] for _ in range(50)}
+    assert firsts == {HIGH, OTHER_HIGH}
+
+
+@given(st.floats(min_value=0, max_value=10), st.integers(1, 1000))
+def test_a_window_covers_the_slots_and_holds_little_more(mean: float, free: int) -> None:
+    window = focus_window(mean, free)
+    assert free <= window <= max(free, MAX_WINDOW)
+    if free <= MAX_WINDOW:
+        assert (window - free - 1) * mean <= free * 0.02 + 1e-6
+
+
+def test_brisk_means_faster_than_three_hundred_a_second_with_all_slots() -> None:
+    assert is_brisk(0.003, slots=1)
+    assert not is_brisk(0.004, slots=1)
+    assert is_brisk(0.012, slots=4)
+    assert not is_brisk(0.1, slots=16)
+
+
+def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() -> None:
+    sight = Sight(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
+    assert is_pushed(sight, {HIGH: 2, LOW: 1}, free=3)
+    assert is_pushed(Sight(), {}, free=0)
+    assert not is_pushed(sight, {HIGH: 2, LOW: 1}, free=2)
+    assert not is_pushed(sight, {HIGH: 1, LOW: 2}, free=3)
+    assert not is_pushed(sight, {LOW: 3}, free=3)
+    assert not is_pushed(sight, {OTHER_HIGH: 2, LOW: 1}, free=3)
+
+
+@given(
+    st.lists(sources, unique=True, min_size=1),
+    st.integers(-3, 1000),
+    st.dictionaries(sources, st.integers(0, 1000)),
+)
+def test_seats_take_a_task_each_and_together_no_more_than_there_are_slots_beyond_that(
+    doors: list[Source], free: int, lately: dict[Source, int]
+) -> None:
+    some = windows(doors, free, lately)
+    assert len(some) == len(doors)
+    assert min(some) >= 1
+    assert sum(some) <= max(free, len(doors))
+
+
+def test_the_seat_where_tasks_come_has_the_widest_window() -> None:
+    assert windows([LOW, HIGH, OTHER_HIGH], 16, {}) == [5, 5, 5]
+    assert windows([LOW, HIGH, OTHER_HIGH], 16, {HIGH: 7}) == [1, 14, 1]
+    assert windows([LOW, HIGH], 10, {HIGH: 30, LOW: 10, OTHER_HIGH: 9}) == [3, 7]
+
+
+def test_a_message_that_was_twice_in_other_hands_is_kept() -> None:
+    assert [may_be_given_back(count) for count in range(4)] == [True, True, False, False]
+    assert GIVE_BACKS == 2
+
+
+@given(seconds, st.integers(0, 40), rngs)
+def test_every_queue_is_glanced_at_within_the_stated_bound(
+    quiet: float, glances: int, rng: random.Random
+) -> None:
+    pause = nap(quiet, glances, rng)
+    assert pause >= 0.01
+    assert pause * max(glances, 1) <= max(LONGEST_NAP, glances * SHORTEST_NAP)
+
+
+def test_naps_grow_with_the_quiet() -> None:
+    rng = random.Random(1)
+    assert nap(0, 1, rng) <= 0.03
+    assert nap(1, 1, rng) <= 0.1
+    assert nap(60, 1, rng) >= 0.5
+
+
+@given(st.floats(min_value=0, max_value=100))
+def test_a_look_is_fresh_for_milliseconds(cost: float) -> None:
+    assert 0.005 <= fresh_for(cost) <= 0.05
+
+
+@given(
+    st.dictionaries(
+        st.builds(Source, st.integers(0, 60).map("cap:{}".format), st.sampled_from(Priority)),
+        st.builds(Depth, st.just(0), st.integers(0, 8)),
+        max_size=80,
+    ),
+    rngs,
+)
+def test_an_agent_sits_where_nobody_does_and_at_few_other_doors(
+    depths: dict[Source, Depth], rng: random.Random
+) -> None:
+    chosen = places(depths, set(), rng)
+    assert len(chosen) == len(set(chosen)) <= MAX_SEATS
+    assert all(depths[source].consumers < RESTERS for source in chosen)
+    empty = {source for source, depth in depths.items() if depth.consumers == 0}
+    assert len(empty) > MAX_SEATS or empty <= set(chosen)
+    assert len(chosen) <= max(SEATS, min(len(empty), MAX_SEATS))
+
+
+def test_an_agent_takes_no_second_seat_at_the_same_door() -> None:
+    depths = {HIGH: Depth(0, 1), LOW: Depth(0, 0)}
+    assert places(depths, {HIGH}, random.Random(1)) == [LOW]
+
+
+def focused(
+    *waiting: Source, brisk: bool = True, idle: bool = False, since: float = 0.1
+) -> Verdict:
+    sight = Sight(tuple(Waiting(source, 5) for source in waiting))
+    return stay_focused(
+        HIGH, sight, brisk=brisk, idle=idle, focused_for=since, dry_for=0.0 if idle else 0.1
+    )
+
+
+def test_focus_ends_when_something_better_waits() -> None:
+    assert focused(HIGH, Source("any", Priority.URGENT)) is Verdict.BETTER_WAITS
+
+
+def test_focus_does_not_end_for_something_worse_while_there_is_work() -> None:
+    assert focused(HIGH, LOW) is Verdict.STAY
+
+
+def test_focus_ends_after_its_turn_when_an_equal_lane_waits() -> None:
+    assert focused(HIGH, OTHER_HIGH) is Verdict.STAY
+    assert focused(HIGH, OTHER_HIGH, since=TURN) is Verdict.EQUAL_WAITS
+
+
+def test_focus_ends_when_tasks_are_slow() -> None:
+    assert focused(HIGH, brisk=False) is Verdict.TOO_SLOW
+
+
+def test_focus_on_a_dry_queue_ends_at_once_when_anything_else_waits() -> None:
+    assert focused(LOW, idle=True) is Verdict.DRY
+    assert focused(idle=True) is Verdict.STAY

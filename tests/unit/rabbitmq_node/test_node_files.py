@@ -1,0 +1,125 @@
+"""The folder of a private node, without a node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import OperatorError
+from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports, choose_port, is_free
+
+PORTS = Ports(amqp=20_001, management=20_002, distribution=20_003, epmd=20_004)
+
+
+def test_an_identity_is_kept_with_its_ports(tmp_path: Path) -> None:
+    files = NodeFiles(tmp_path)
+    first = files.identity()
+    files.write(first, PORTS, listen_on="127.0.0.1")
+    assert files.identity() == Identity(
+        username=first.username, password=first.password, ports=PORTS
+    )
+
+
+def test_two_folders_have_two_passwords(tmp_path: Path) -> None:
+    one, two = NodeFiles(tmp_path / "one").identity(), NodeFiles(tmp_path / "two").identity()
+    assert one.password != two.password
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"username": 1, "ports": {"amqp": 1}}'])
+def test_a_damaged_identity_is_an_operators_matter(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "identity.json").write_text(damage)
+    with pytest.raises(OperatorError, match=r"identity\.json is damaged"):
+        NodeFiles(tmp_path).identity()
+
+
+def test_the_cookie_outlives_a_second_start(tmp_path: Path) -> None:
+    files = NodeFiles(tmp_path)
+    cookies = []
+    for _ in range(2):
+        files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+        cookies.append((tmp_path / "home/.erlang.cookie").read_text())
+    assert cookies[0] == cookies[1]
+    assert len(cookies[0]) >= 20
+
+
+def test_nobody_else_may_read_what_holds_a_secret(tmp_path: Path) -> None:
+    files = NodeFiles(tmp_path)
+    files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    for name in ("identity.json", "rabbitmq.conf", "home/.erlang.cookie"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) & 0o077 == 0, name
+
+
+def test_whoever_is_killed_at_setting_a_folder_aside_finds_its_user_and_ports_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = NodeFiles(tmp_path / "rabbitmq")
+    files.folder.mkdir()
+    files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    kept = files.identity()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copy2", killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.set_aside(datetime(2026, 1, 2, tzinfo=UTC))
+    assert not files.used
+    assert files.identity() == kept
+
+
+def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
+    with (
+        NodeFiles(tmp_path).locked(),
+        pytest.raises(OperatorError, match="is in use"),
+        NodeFiles(tmp_path).locked(),
+    ):
+        pass
+    with NodeFiles(tmp_path).locked():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_an_operators_matter(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OperatorError, match="cannot be written"),
+        NodeFiles(tmp_path / "file" / "data").locked(),
+    ):
+        pass
+
+
+def test_the_first_preferred_port_that_is_free_is_chosen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        used = listener.getsockname()[1]
+        assert not is_free(used)
+        free = choose_port([], taken=set())
+        assert choose_port([used, None, free], taken=set()) == free
+
+
+def test_a_port_that_somebody_has_on_every_address_is_not_free() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        assert not is_free(listener.getsockname()[1])
+
+
+def test_a_port_is_not_chosen_twice() -> None:
+    taken: set[int] = set()
+    free = choose_port([], taken=set())
+    chosen = [choose_port([free], taken=taken) for _ in range(20)]
+    assert len(set(chosen)) == 20
+
+
+def test_the_configuration_names_the_ports_and_no_guest(tmp_path: Path) -> None:
+    files = NodeFiles(tmp_path)
+    identity = files.identity()
+    files.write(identity, PORTS, listen_on="127.0.0.1")
+    lines = (tmp_path / "rabbitmq.conf").read_text().splitlines()
+    assert "listeners.tcp.1 = 127.0.0.1:20001" in lines
+    assert "management.tcp.port = 20002" in lines
+    assert f"default_pass = {identity.password}" in lines
+    assert "guest" not in "".join(lines)
+    assert json.loads((tmp_path / "identity.json").read_text())["password"] == identity.password

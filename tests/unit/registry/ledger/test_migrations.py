@@ -1,0 +1,166 @@
+"""Ledgers of older versions: opened by this one, they give the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from coordinator.protocol.messages.events import AgentRegistered, Event, SourceOpened
+from coordinator.protocol.priority import Priority
+from coordinator.registry.ledger import migrations
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
+from tests.unit.registry.answers import answers, stored, totals_agree
+
+VERSION_1 = """
+CREATE TABLE meta (name VARCHAR(64) PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE events (
+    position {position}, id VARCHAR(200) NOT NULL, agent_id VARCHAR(128) NOT NULL,
+    type VARCHAR(64) NOT NULL, subject VARCHAR(300) NOT NULL, time BIGINT NOT NULL,
+    data TEXT NOT NULL, UNIQUE (id, agent_id)
+);
+CREATE INDEX events_by_subject ON events (subject, position);
+CREATE TABLE tasks (
+    task_id VARCHAR(128) PRIMARY KEY, state VARCHAR(16) NOT NULL, generation INTEGER NOT NULL,
+    attempt INTEGER NOT NULL, published INTEGER NOT NULL, started INTEGER NOT NULL,
+    failed INTEGER NOT NULL, runners TEXT, max_attempts INTEGER, priority VARCHAR(16),
+    lane VARCHAR(300), submitted_at BIGINT, submission VARCHAR(200), agent_id VARCHAR(128),
+    first_started_at BIGINT, started_at BIGINT, ended_at BIGINT, progress TEXT, error TEXT,
+    outcome VARCHAR(200), starts INTEGER NOT NULL, failures INTEGER NOT NULL
+);
+CREATE TABLE agents (
+    agent_id VARCHAR(128) PRIMARY KEY, registration TEXT NOT NULL, stated_at BIGINT NOT NULL,
+    registered_at BIGINT NOT NULL, declared VARCHAR(16) NOT NULL, declared_at BIGINT NOT NULL,
+    heartbeat TEXT, load_metrics TEXT, heard_at BIGINT NOT NULL, silence BIGINT NOT NULL
+);
+CREATE TABLE sources (
+    lane VARCHAR(300), priority VARCHAR(16), requirements TEXT NOT NULL, opened_at BIGINT NOT NULL,
+    PRIMARY KEY (lane, priority)
+);
+CREATE TABLE outbox (
+    task_id VARCHAR(128), generation INTEGER, attempt INTEGER, due_at BIGINT NOT NULL,
+    PRIMARY KEY (task_id, generation, attempt)
+);
+CREATE INDEX outbox_by_due ON outbox (due_at);
+CREATE TABLE parked (
+    position {position}, digest VARCHAR(64) NOT NULL UNIQUE, received_at BIGINT NOT NULL,
+    reason TEXT NOT NULL, exchange VARCHAR(300) NOT NULL, routing_key VARCHAR(300) NOT NULL,
+    properties TEXT NOT NULL, body {bytes} NOT NULL
+);
+CREATE TABLE totals (name VARCHAR(64) PRIMARY KEY, value BIGINT NOT NULL)
+"""
+"""As the first version made them."""
+
+TYPES = {
+    "sqlite": {"position": "INTEGER PRIMARY KEY AUTOINCREMENT", "bytes": "BLOB"},
+    "postgresql": {"position": "BIGSERIAL PRIMARY KEY", "bytes": "BYTEA"},
+}
+
+HISTORY = [
+    Event(time=at(0), data=AgentRegistered(agent_id="ada", agent_type="worker")),
+    Event(time=at(0), data=SourceOpened(lane="any", priority=Priority.LOW, requirements={})),
+    submitted("done", task_data={"task_type": "count"}),
+    started(task_id="done"),
+    completed(task_id="done"),
+    submitted("waits", max_attempts=3),
+    started(task_id="waits"),
+    failed(task_id="waits"),
+    submitted("queued"),
+    submitted("cancelled"),
+    cancelled(task_id="cancelled"),
+    started(task_id="unknown"),
+]
+
+
+def back_to_version_1(connection: Connection) -> None:
+    """The same rows in the tables of that time."""
+    rows = {
+        table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+        for table in schema.metadata.sorted_tables
+    }
+    schema.metadata.drop_all(connection)
+    types = TYPES[connection.dialect.name]
+    for statement in VERSION_1.format(**types).split(";"):
+        connection.exec_driver_sql(statement)
+    then = sa.MetaData()
+    then.reflect(connection)
+    for table in then.sorted_tables:
+        names = [column.name for column in table.columns if column.name != "position"]
+        old = [{name: row.get(name, 0) for name in names} for row in rows[table.name]]
+        if old:
+            connection.execute(table.insert(), old)
+    version = then.tables["meta"].c.name == "schema_version"
+    connection.execute(then.tables["meta"].update().where(version).values(value="1"))
+
+
+async def version_1(url: str) -> dict[str, Any]:
+    """Makes a ledger of version 1 and returns its answers as the newest version gives them."""
+    async with Ledger(url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_1)
+        return before
+
+
+async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> None:
+    before = await version_1(ledger_url)
+    assert len(before["tasks"]) == 5
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await totals_agree(ledger)
+        due = await ledger.read(
+            lambda connection: connection.execute(sa.select(schema.outbox)).mappings().all()
+        )
+        assert [(row["task_id"], row["attempt"], row["claimed_until"]) for row in due] == [
+            ("waits", 2, 0)
+        ]
+        await stored(ledger, submitted("new"))
+        assert await ledger.read(_tables_differ) == []
+
+
+async def test_several_coordinators_may_migrate_at_once(ledger_url: str) -> None:
+    before = await version_1(ledger_url)
+
+    async def opened() -> dict[str, Any]:
+        async with Ledger(ledger_url) as ledger:
+            return await answers(ledger)
+
+    assert list(await asyncio.gather(opened(), opened(), opened())) == [before] * 3
+
+
+async def test_a_migration_that_is_interrupted_leaves_the_ledger_as_it_was(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await version_1(ledger_url)
+    with monkeypatch.context() as patched:
+        patched.setattr(migrations, "rebuild", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            async with Ledger(ledger_url):
+                pass
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+
+
+async def test_an_index_that_is_new_is_made_in_tables_that_are_not(ledger_url: str) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await ledger.write(lambda one: one.exec_driver_sql("DROP INDEX events_by_subject"))
+    async with Ledger(ledger_url) as ledger:
+        assert await ledger.read(_tables_differ) == []
+
+
+def _tables_differ(connection: Connection) -> list[str]:
+    """The tables that are not what `schema` says, by their columns and indexes."""
+    found = sa.inspect(connection)
+    return [
+        table.name
+        for table in schema.metadata.sorted_tables
+        if {column["name"] for column in found.get_columns(table.name)}
+        != {column.name for column in table.columns}
+        or {index.name for index in table.indexes}
+        - {index["name"] for index in found.get_indexes(table.name)}
+    ]

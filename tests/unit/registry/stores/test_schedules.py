@@ -1,0 +1,373 @@
+"""Recurring schedules: one run for each tick, whoever runs it and wherever that one stops."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from coordinator.domain.cron.ticks import Missed
+from coordinator.errors import (
+    BrokerUnavailable,
+    Conflict,
+    InvalidRequest,
+    LedgerBehind,
+    OutcomeUnknown,
+    ScheduleNotFound,
+    TooManyLanes,
+    WrongState,
+)
+from coordinator.recovery.schedule_runner import ScheduleRunner, tick_id
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.stores.schedule_rows import Schedule, any_due
+from coordinator.registry.stores.schedule_rows import schedules as table
+from coordinator.registry.stores.schedules import CLAIM, Schedules
+from tests.support.waiting import eventually
+from tests.unit.domain.histories import START
+from tests.unit.registry.answers import execute
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+FIRST = START.replace(second=0, microsecond=0) + MINUTE
+
+
+def a_schedule(schedule_id: str = "s", **more: Any) -> Schedule:
+    given: dict[str, Any] = {
+        "schedule_id": schedule_id,
+        "cron": "* * * * *",
+        "timezone": "UTC",
+        "missed": Missed.SKIP,
+        "task": {"task_data": {"task_type": "no-op"}, "priority": "low"},
+        "created_at": START,
+        "next_at": None,
+    }
+    return Schedule(**(given | more))
+
+
+class Process:
+    """A coordinator with a clock and a producer of the test's own."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.time = START
+        self.submitted: list[dict[str, Any]] = []
+        self.repeated: list[bool] = []
+        """Of each try, whether it was told that it may have been accepted before."""
+        self.fails: Exception | None = None
+        self.fails_after = 0
+        self.broker_is_there = True
+        self.schedules = Schedules(ledger, now=self.now)
+        self.ticks = ScheduleRunner(
+            schedules=self.schedules,
+            submit=self.submit,
+            ready=lambda: self.broker_is_there,
+            now=self.now,
+        )
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def submit(self, body: dict[str, Any], *, repeated: bool) -> None:
+        self.repeated.append(repeated)
+        if self.fails is not None and len(self.submitted) >= self.fails_after:
+            raise self.fails
+        self.submitted.append(body)
+
+    async def at(self, instant: datetime) -> list[str]:
+        """The ids of the tasks that a look then submits."""
+        before = len(self.submitted)
+        self.time = instant
+        await self.ticks.look()
+        return [body["task_data"]["task_id"] for body in self.submitted[before:]]
+
+
+@pytest.fixture
+def process(ledger: Ledger) -> Process:
+    return Process(ledger)
+
+
+@pytest.fixture
+def other(ledger: Ledger) -> Process:
+    return Process(ledger)
+
+
+def run(tick: datetime, schedule_id: str = "s") -> str:
+    return tick_id(schedule_id, START, tick)
+
+
+async def test_each_tick_is_run_once_and_the_schedule_tells_of_it(process: Process) -> None:
+    created = await process.schedules.create(a_schedule())
+    assert created.next_at == FIRST
+    assert await process.at(FIRST - timedelta(seconds=1)) == []
+    assert await process.at(FIRST) == [run(FIRST)]
+    assert await process.at(FIRST + timedelta(seconds=1)) == []
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    (body, _) = process.submitted
+    assert body["priority"] == "low"
+    told = await process.schedules.get("s")
+    assert (told.last_run_at, told.last_task_id) == (FIRST + MINUTE, run(FIRST + MINUTE))
+    assert told.next_at == FIRST + 2 * MINUTE
+
+
+async def test_two_coordinators_run_a_tick_once(process: Process, other: Process) -> None:
+    for number in range(20):
+        await process.schedules.create(a_schedule(f"s{number}"))
+    found = [*await process.at(FIRST), *await other.at(FIRST)]
+    assert sorted(found) == sorted(run(FIRST, f"s{number}") for number in range(20))
+
+
+async def test_a_tick_whose_coordinator_died_is_run_by_another_under_the_same_id(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.time = FIRST
+    assert len(await process.schedules.claim_due()) == 1  # and dies
+    assert await other.at(FIRST + CLAIM) == []
+    assert await other.at(FIRST + CLAIM + timedelta(seconds=1)) == [run(FIRST)]
+
+
+async def test_while_the_broker_is_away_nothing_is_claimed_and_then_it_goes_on_at_once(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.broker_is_there = False
+    assert await process.at(FIRST) == []
+    assert process.repeated == []
+    assert await other.at(FIRST) == [run(FIRST)]
+
+
+@pytest.mark.parametrize("why", [BrokerUnavailable(), LedgerBehind()])
+async def test_a_tick_of_which_nothing_was_sent_is_anybodys_at_once(
+    process: Process, other: Process, why: Exception
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = why
+    assert await process.at(FIRST) == []
+    assert await other.at(FIRST) == [run(FIRST)]
+    assert other.repeated == [False]
+
+
+async def test_a_tick_that_may_have_been_accepted_waits_a_claim_and_is_told_to_be_repeated(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = OutcomeUnknown()
+    assert await process.at(FIRST) == []
+    assert await other.at(FIRST + CLAIM) == []
+    other.fails = BrokerUnavailable()
+    assert await other.at(FIRST + CLAIM + SECOND) == []
+    assert await process.at(FIRST + 2 * CLAIM) == []
+    process.fails = None
+    assert await process.at(FIRST + 2 * CLAIM + 2 * SECOND) == [run(FIRST)]
+    assert (process.repeated, other.repeated) == ([False, True], [True])
+
+
+async def test_ticks_that_were_accepted_before_the_broker_went_away_are_not_submitted_again(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule(missed=Missed.ALL))
+    process.fails, process.fails_after = BrokerUnavailable(), 2
+    late = FIRST + 3 * MINUTE
+    ids = [run(FIRST + number * MINUTE) for number in range(4)]
+    assert await process.at(late) == ids[:2]
+    assert (await process.schedules.get("s")).last_task_id == ids[1]
+    assert await other.at(late) == ids[2:]
+    assert other.repeated == [False, False]
+
+
+async def test_a_claim_is_renewed_while_the_broker_takes_its_time(
+    process: Process, other: Process, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coordinator.recovery.schedule_runner.RENEWED_EVERY", 0)
+    await process.schedules.create(a_schedule())
+    answered = asyncio.Event()
+
+    async def slow(body: dict[str, Any], *, repeated: bool) -> None:
+        await answered.wait()
+        process.submitted.append(body)
+
+    process.ticks = ScheduleRunner(
+        schedules=process.schedules, submit=slow, ready=lambda: True, now=process.now
+    )
+
+    async def is_claimed_at(instant: datetime) -> bool:
+        return not await ledger.read(partial(any_due, instant))
+
+    looking = asyncio.create_task(process.at(FIRST))
+    await eventually(lambda: is_claimed_at(FIRST))
+    process.time = FIRST + CLAIM
+    await eventually(lambda: is_claimed_at(FIRST + CLAIM + SECOND))
+    assert await other.at(FIRST + CLAIM + SECOND) == []
+    answered.set()
+    assert await looking == [run(FIRST)]
+
+
+async def test_a_clock_that_was_set_back_holds_up_no_schedule(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    process.time = FIRST + timedelta(hours=2)
+    assert len(await process.schedules.claim_due()) == 1  # and dies, and then the clock is set
+    assert await process.at(FIRST) == [run(FIRST)]
+
+
+async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = TooManyLanes("No room.")
+    assert await process.at(FIRST) == []
+    assert (await process.schedules.get("s")).last_error == "No room."
+    process.fails = None
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    assert (await process.schedules.get("s")).last_error is None
+
+
+@pytest.mark.parametrize(
+    ("missed", "runs"),
+    [(Missed.SKIP, []), (Missed.ONCE, [3]), (Missed.ALL, [0, 1, 2, 3])],
+)
+async def test_ticks_that_passed_unheard_are_run_by_policy(
+    process: Process, missed: Missed, runs: list[int]
+) -> None:
+    await process.schedules.create(a_schedule(cron="0 * * * *", missed=missed))
+    first = START.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    found = await process.at(first + timedelta(hours=3, minutes=30))
+    assert found == [run(first + timedelta(hours=number)) for number in runs]
+    assert await process.at(first + timedelta(hours=4)) == [run(first + timedelta(hours=4))]
+
+
+WRONG = pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"timezone": "Mars/Olympus"}, "timezone 'Mars/Olympus' is not known"),
+        ({"cron": "0 0 ? * 1"}, "cron '0 0 \\? \\* 1' cannot be read"),
+        ({"cron": ""}, "has 0 fields"),
+        ({"missed": "perhaps"}, "Its row in the ledger cannot be read: 'perhaps'"),
+        ({"task": "{"}, "Its row in the ledger cannot be read"),
+        ({"task": '{"priority": "low"}'}, "Its row in the ledger cannot be read"),
+        ({"created_at": 2**62}, "Its row in the ledger cannot be read"),
+        ({"task": "[7]"}, "Its row in the ledger cannot be read: its task is no submission"),
+    ],
+)
+
+
+async def spoil(ledger: Ledger, schedule_id: str, **values: Any) -> None:
+    this = table.update().where(table.c.schedule_id == schedule_id).values(values)
+    await ledger.write(partial(execute, this))
+
+
+@WRONG
+async def test_a_schedule_that_cannot_be_run_any_more_is_set_aside_and_the_others_go_on(
+    process: Process, ledger: Ledger, wrong: dict[str, Any], why: str
+) -> None:
+    for name in ("a", "b", "c"):
+        await process.schedules.create(a_schedule(name))
+    await spoil(ledger, "b", **wrong)
+    assert await process.at(FIRST) == [run(FIRST, "a"), run(FIRST, "c")]
+    told = await process.schedules.get("b")
+    assert told.next_at is None
+    assert told.last_error is not None
+    assert re.search(why, told.last_error)
+    assert [one.schedule_id for one in await process.schedules.page("", 9)] == ["a", "b", "c"]
+    process.time = FIRST + timedelta(seconds=30)
+    assert not await ledger.read(partial(any_due, process.time))
+    await process.schedules.delete("b")
+    assert await process.at(FIRST + MINUTE) == [
+        run(FIRST + MINUTE, "a"),
+        run(FIRST + MINUTE, "c"),
+    ]
+
+
+@WRONG
+async def test_a_schedule_that_cannot_be_run_any_more_is_not_resumed(
+    process: Process, ledger: Ledger, wrong: dict[str, Any], why: str
+) -> None:
+    await process.schedules.create(a_schedule())
+    await spoil(ledger, "s", **wrong)
+    assert (await process.schedules.pause("s")).paused
+    with pytest.raises(WrongState, match=why):
+        await process.schedules.resume("s")
+
+
+async def test_a_schedule_that_was_set_aside_is_taken_up_by_who_can_run_it(
+    process: Process, other: Process, ledger: Ledger
+) -> None:
+    for name in ("s", "t"):
+        await process.schedules.create(a_schedule(name))
+    await process.schedules.create(a_schedule("paused"))
+    await process.schedules.pause("paused")
+    await spoil(ledger, "s", timezone="Mars/Olympus")
+    await spoil(ledger, "t", cron="")
+    assert await process.at(FIRST) == []
+    await process.ticks.take_up()
+    assert (await process.schedules.get("s")).next_at is None
+    await spoil(ledger, "s", timezone="Europe/Vienna")  # as if the other knew Mars
+    other.time = FIRST + 5 * MINUTE
+    await other.ticks.take_up()
+    taken = await process.schedules.get("s")
+    assert (taken.next_at, taken.last_error) == (FIRST + 6 * MINUTE, None)
+    assert (await process.schedules.get("t")).next_at is None
+    assert (await process.schedules.get("paused")).paused
+    assert await other.at(FIRST + 6 * MINUTE) == [run(FIRST + 6 * MINUTE)]
+
+
+async def test_an_error_that_nobody_expected_is_told_and_the_next_tick_is_tried(
+    process: Process,
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.fails = RuntimeError("boom\x00")
+    assert await process.at(FIRST) == []
+    assert (await process.schedules.get("s")).last_error == "RuntimeError: boom\ufffd"
+    process.fails = None
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 30 2 * * *"])
+async def test_a_schedule_made_or_resumed_in_the_hour_that_comes_twice_runs_the_next_day(
+    process: Process, cron: str
+) -> None:
+    second_pass = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+    next_day = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+    process.time = second_pass
+    made = await process.schedules.create(a_schedule(cron=cron, timezone="Europe/Vienna"))
+    await process.schedules.pause("s")
+    resumed = await process.schedules.resume("s")
+    assert (made.next_at, resumed.next_at) == (next_day, next_day)
+    for minutes in range(0, 60, 10):
+        assert await process.at(second_pass + minutes * MINUTE) == []
+    assert await process.at(next_day) == [run(next_day)]
+
+
+async def test_a_paused_schedule_runs_nothing_and_misses_nothing(process: Process) -> None:
+    await process.schedules.create(a_schedule(missed=Missed.ALL))
+    assert (await process.schedules.pause("s")).paused
+    assert await process.at(FIRST + 5 * MINUTE) == []
+    resumed = await process.schedules.resume("s")
+    assert (resumed.paused, resumed.next_at) == (False, FIRST + 6 * MINUTE)
+    assert await process.at(FIRST + 6 * MINUTE) == [run(FIRST + 6 * MINUTE)]
+
+
+async def test_a_deleted_schedule_runs_nothing(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    await process.schedules.delete("s")
+    assert await process.at(FIRST) == []
+    for question in (process.schedules.get, process.schedules.delete, process.schedules.pause):
+        with pytest.raises(ScheduleNotFound):
+            await question("s")
+
+
+async def test_schedules_are_listed_by_id_a_page_at_a_time(process: Process) -> None:
+    for name in "cab":
+        await process.schedules.create(a_schedule(name))
+    assert [one.schedule_id for one in await process.schedules.page("", 2)] == ["a", "b"]
+    assert [one.schedule_id for one in await process.schedules.page("b", 2)] == ["c"]
+
+
+async def test_what_cannot_be_a_schedule_is_refused(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    with pytest.raises(Conflict, match="exists"):
+        await process.schedules.create(a_schedule())
+    with pytest.raises(InvalidRequest, match="cron"):
+        await process.schedules.create(a_schedule("t", cron="never"))
+    with pytest.raises(InvalidRequest, match="schedule_id"):
+        await process.schedules.create(a_schedule(""))
