@@ -61,8 +61,8 @@ def test_no_first_line_begins_with_a_clause() -> None:
     clauses = re.compile(r"(What|Who|How|Which|Whether|Why|Where|When)\b(?!.*\?$)")
     found = []
     for path in modules():
-        tree = parsed(path)
-        for node in [tree, *public_classes(path)]:
+        documented: list[ast.Module | ast.ClassDef] = [parsed(path), *public_classes(path)]
+        for node in documented:
             first = (ast.get_docstring(node) or "").partition("\n")[0]
             if clauses.match(first):
                 found.append(f"{path}: {first}")

@@ -174,7 +174,7 @@ async def test_a_coordinator_that_starts_knows_what_was_announced(
         task_id = (await submit(service, "sum"))["task_id"]
         assert (await service.task(task_id))["lane"] == "task:sum"
         answer = await submit(service, "sum")
-        assert "takes work now" in answer["warning"]
+        assert "takes no work now" in answer["warning"]
 
 
 async def test_a_task_that_an_agent_does_not_know_goes_to_one_that_does_with_no_attempt_counted(

@@ -65,10 +65,7 @@ class Service:
         return task_id
 
     async def task(self, task_id: str) -> dict[str, Any]:
-        answer = await self.http.get(f"/tasks/{task_id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()["task"]
-        return found
+        return await eventually(lambda: self.told(task_id))
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         answer = await self.http.post(path, json=body or None)
@@ -93,17 +90,26 @@ class Service:
                 return found
             cursor = {"cursor": page["next_cursor"]}
 
+    async def told(self, task_id: str) -> dict[str, Any] | None:
+        """None where the answer is to ask again shortly, as on a busy machine it may be."""
+        answer = await self.http.get(f"/tasks/{task_id}")
+        if answer.status_code == 503 and "Retry-After" in answer.headers:
+            return None
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()["task"]
+        return found
+
     async def ends(self, task_id: str) -> dict[str, Any]:
         async def ended() -> dict[str, Any] | None:
-            task = await self.task(task_id)
-            return task if task["ended_at"] else None
+            task = await self.told(task_id)
+            return task if task and task["ended_at"] else None
 
         return await eventually(ended)
 
     async def becomes(self, task_id: str, state: str) -> dict[str, Any]:
         async def there() -> dict[str, Any] | None:
-            task = await self.task(task_id)
-            return task if task["state"] == state else None
+            task = await self.told(task_id)
+            return task if task and task["state"] == state else None
 
         return await eventually(there)
 
