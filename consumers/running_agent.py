@@ -30,7 +30,6 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import ConnectionLost, InvalidRequest, OperatorError, Unavailable
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.agent_commands import (
     CancelTask,
     Command,
@@ -45,6 +44,7 @@ from coordinator.protocol.messages.events import AgentStopped, Event
 from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
 from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
 
 from .agent_options import AgentOptions
@@ -264,9 +264,9 @@ class RunningAgent:
                 self._serve(offers)
             case ServeSource(lane=lane, priority=priority, requirements=requirements):
                 if self._profile().satisfies(Requirements.from_dict(requirements)):
-                    self._sources.add(Source(lane, priority))
+                    self._sources.add(TaskQueue(lane, priority))
             case LeaveSource(lane=lane, priority=priority):
-                self._sources.remove(Source(lane, priority))
+                self._sources.remove(TaskQueue(lane, priority))
             case CancelTask(task_id=task_id, generation=generation):
                 self._bench.cancel(task_id, generation)
             case RegisterAgain():

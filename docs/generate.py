@@ -24,10 +24,11 @@ from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import status_of
 from coordinator.domain import task
 from coordinator.protocol import name_encoding, topology
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages import agent_commands, events, registration
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.settings import settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -114,8 +115,8 @@ def _queues() -> Lines:
     yield "|---|---|---|"
     for queue in topology.TOPOLOGY.queues:
         yield f"| `{queue.name}` | {_arguments(queue.arguments)} | {told.get(queue.name, '')} |"
-    source = Source("<lane>", Priority.NORMAL)
-    work = topology.source_topology(source).queues[0]
+    source = TaskQueue("<lane>", Priority.NORMAL)
+    work = topology.task_queue_topology(source).queues[0]
     yield (
         f"| `{work.name.replace('normal', '<priority>')}` | {_arguments(work.arguments)} | "
         "Tasks of one lane and priority, declared when the first of them arrives. |"

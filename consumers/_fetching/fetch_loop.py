@@ -31,7 +31,7 @@ from consumers._working.workbench import Workbench
 from coordinator.broker.connection import Link
 from coordinator.broker.undeliverable_head import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import (
     Sight,
@@ -111,7 +111,7 @@ class FetchLoop:
         self._quiet = rng.uniform(*QUIET)
         self._looked = -1.0
         self._sight = Sight()
-        self._room: tuple[dict[Source, int], int] = ({}, 0)
+        self._room: tuple[dict[TaskQueue, int], int] = ({}, 0)
         """`PushConsumer.rooms` and the free slots, right before the last look."""
         self._pressed = self._loop.time()
         """When work last waited that a seat would not have brought."""
@@ -213,7 +213,7 @@ class FetchLoop:
             if not taken:  # others were quicker
                 await self._wait(self._rng.uniform(0.1, 1.0) * SPACING)
 
-    async def _focus(self, source: Source) -> None:
+    async def _focus(self, source: TaskQueue) -> None:
         mean = self._bench.pace.mean(source)
         window = focus_window(mean, self._bench.free)
         began = last_any = self._loop.time()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from coordinator.broker.channel import Depth
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = [
     "GIVE_BACKS",
@@ -69,7 +69,7 @@ TURN = 0.5
 class Waiting:
     """A queue that has work."""
 
-    source: Source
+    source: TaskQueue
     ready: int
 
 
@@ -78,15 +78,15 @@ class Sight:
     """What a look saw: best priority first, as far down as was of use."""
 
     waiting: tuple[Waiting, ...] = ()
-    depths: Mapping[Source, Depth] | None = None
+    depths: Mapping[TaskQueue, Depth] | None = None
     """Every queue that was looked at."""
     cost: float = 0.0
     """Seconds that the look took."""
 
 
-def by_level(sources: Iterable[Source], rng: random.Random) -> list[list[Source]]:
+def by_level(sources: Iterable[TaskQueue], rng: random.Random) -> list[list[TaskQueue]]:
     """Best priority first; equal lanes in an order of chance, so that none is always last."""
-    levels: dict[int, list[Source]] = {}
+    levels: dict[int, list[TaskQueue]] = {}
     for source in sources:
         levels.setdefault(source.priority.rank, []).append(source)
     for level in levels.values():
@@ -94,9 +94,9 @@ def by_level(sources: Iterable[Source], rng: random.Random) -> list[list[Source]
     return [levels[rank] for rank in sorted(levels)]
 
 
-def breaths(levels: Iterable[list[Source]], most: int) -> Iterable[list[Source]]:
+def breaths(levels: Iterable[list[TaskQueue]], most: int) -> Iterable[list[TaskQueue]]:
     """Whole levels joined, as long as ``most`` queues are not exceeded by it."""
-    some: list[Source] = []
+    some: list[TaskQueue] = []
     for level in levels:
         if some and len(some) + len(level) > most:
             yield some
@@ -116,7 +116,7 @@ def is_brisk(mean: float, slots: int) -> bool:
     return mean * BRISK < slots
 
 
-def is_pushed(sight: Sight, rooms: Mapping[Source, int], free: int) -> bool:
+def is_pushed(sight: Sight, rooms: Mapping[TaskQueue, int], free: int) -> bool:
     """Whether all that waits comes by itself to an agent with so many slots ``free``: the queues where it
     sits push as many tasks more as they have room for before it has ended any.
     """
@@ -148,13 +148,13 @@ def nap(quiet: float, glances: int, rng: random.Random) -> float:
 
 
 def places(
-    depths: Mapping[Source, Depth], seated: AbstractSet[Source], rng: random.Random
-) -> list[Source]:
+    depths: Mapping[TaskQueue, Depth], seated: AbstractSet[TaskQueue], rng: random.Random
+) -> list[TaskQueue]:
     """The doors at which to sit as well: all that nobody sits at, and some that few do."""
     free = [source for source in depths if source not in seated]
     rng.shuffle(free)
     free.sort(key=lambda source: (depths[source].consumers, source.priority.rank))
-    chosen: list[Source] = []
+    chosen: list[TaskQueue] = []
     for source in free:
         taken = len(seated) + len(chosen)
         consumers = depths[source].consumers
@@ -164,7 +164,7 @@ def places(
     return chosen
 
 
-def windows(doors: Sequence[Source], free: int, lately: Mapping[Source, int]) -> list[int]:
+def windows(doors: Sequence[TaskQueue], free: int, lately: Mapping[TaskQueue, int]) -> list[int]:
     """How many tasks each of the doors may push to an agent with so many slots ``free``: one, and of what
     is left over in proportion to what came from there ``lately``.
     """
@@ -186,7 +186,7 @@ class Verdict(Enum):
 
 
 def stay_focused(
-    source: Source, sight: Sight, *, brisk: bool, idle: bool, focused_for: float, dry_for: float
+    source: TaskQueue, sight: Sight, *, brisk: bool, idle: bool, focused_for: float, dry_for: float
 ) -> Verdict:
     """``idle`` is whether slots are free; ``dry_for`` the seconds since the queue last had any."""
     ranks = {waiting.source.priority.rank for waiting in sight.waiting if waiting.source != source}

@@ -9,7 +9,7 @@ from consumers._working.workbench import Workbench
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import QueueMissing
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import Sight, Waiting
 from .served_queues import ServedQueues
@@ -47,14 +47,14 @@ class Pull:
                 del left[0]  # it is empty, or others were quicker
         return taken, replace(sight, waiting=tuple(left))
 
-    async def _get(self, source: Source, wanted: int) -> int:
+    async def _get(self, source: TaskQueue, wanted: int) -> int:
         """One at first: it may be one that is to be alone, and then nothing else is free."""
         taken = await self._get_some(source, 1)
         if taken and wanted > 1 and self._bench.free:
             taken += await self._get_some(source, min(wanted - 1, self._bench.free))
         return taken
 
-    async def _get_some(self, source: Source, wanted: int) -> int:
+    async def _get_some(self, source: TaskQueue, wanted: int) -> int:
         channels = await self._idle_channels(wanted)
         head = self._link.heads.of(source.queue)
         head.began(waiting=wanted)
@@ -75,7 +75,7 @@ class Pull:
                 raise answer
         return taken
 
-    async def _get_one(self, channel: Channel, source: Source) -> Delivery | None:
+    async def _get_one(self, channel: Channel, source: TaskQueue) -> Delivery | None:
         try:
             return await channel.get(source.queue)
         except QueueMissing:

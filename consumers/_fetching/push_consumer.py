@@ -11,7 +11,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import ChannelLost, QueueMissing
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 from .served_queues import ServedQueues
 
@@ -19,7 +19,7 @@ __all__ = ["PushConsumer"]
 
 
 class _Seat(NamedTuple):
-    source: Source
+    source: TaskQueue
     opening: int | None
     """`ServedQueues.opening` when it was taken."""
     window: int
@@ -46,19 +46,19 @@ class PushConsumer:
         """Tasks that were pushed, since the start."""
 
     @property
-    def on(self) -> set[Source]:
+    def on(self) -> set[TaskQueue]:
         """The queues that push; empty once the channel is lost."""
         if self._channel is None or not self._channel.open:
             self._tags.clear()
         return {seat.source for seat in self._tags.values()}
 
     @property
-    def rooms(self) -> dict[Source, int]:
+    def rooms(self) -> dict[TaskQueue, int]:
         """How many more tasks each of those queues pushes before any that it has pushed ends."""
         if self._channel is None or not self.on:
             return {}
         unfinished = self._bench.unfinished_from(self._channel)
-        rooms: dict[Source, int] = {}
+        rooms: dict[TaskQueue, int] = {}
         for seat in self._tags.values():
             taken = sum(
                 one.source == seat.source and one.deliveries[-1].tag > seat.after
@@ -67,7 +67,7 @@ class PushConsumer:
             rooms[seat.source] = max(0, seat.window - taken)
         return rooms
 
-    async def start(self, source: Source, *, what: str, window: int) -> None:
+    async def start(self, source: TaskQueue, *, what: str, window: int) -> None:
         """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""
         if self._channel is None or not self._channel.open:
             self._tags.clear()
@@ -117,7 +117,7 @@ class PushConsumer:
                 self._worn.remove(channel)
                 await channel.close()
 
-    def _taker(self, source: Source) -> Callable[[Delivery], None]:
+    def _taker(self, source: TaskQueue) -> Callable[[Delivery], None]:
         def take_in(delivery: Delivery) -> None:
             self.arrived += 1
             self._link.heads.of(source.queue).passed()

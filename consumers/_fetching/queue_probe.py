@@ -9,7 +9,7 @@ from collections.abc import Callable
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.broker.queue_depths import QueueDepths
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import Sight, Waiting, breaths, by_level
 from .served_queues import ServedQueues
@@ -37,7 +37,7 @@ class QueueProbe:
         self._sources = sources
         self._clock = clock
         self._rng = rng
-        self._round: deque[Source] = deque()
+        self._round: deque[TaskQueue] = deque()
 
     async def __call__(self, enough: int) -> Sight:
         """QueueProbe from the most urgent down, until ``enough`` tasks were seen.
@@ -45,7 +45,7 @@ class QueueProbe:
         A level is always looked at as a whole, and small ones together.
         """
         began = self._clock()
-        seen: dict[Source, Depth] = {}
+        seen: dict[TaskQueue, Depth] = {}
         waiting: list[Waiting] = []
         for some in breaths(by_level(self._to_look_at(), self._rng), BREATH):
             found = await self._look(some)
@@ -69,14 +69,14 @@ class QueueProbe:
         found = await self._look(some)
         return any(depth.ready for depth in found.values())
 
-    def _to_look_at(self) -> list[Source]:
+    def _to_look_at(self) -> list[TaskQueue]:
         heads = self._link.heads
         return [one for one in self._sources.to_look_at() if not heads.of(one.queue).rests]
 
-    async def _look(self, sources: list[Source]) -> dict[Source, Depth]:
+    async def _look(self, sources: list[TaskQueue]) -> dict[TaskQueue, Depth]:
         """Those that exist."""
         answers = await self._depths.look(source.queue for source in sources)
-        found: dict[Source, Depth] = {}
+        found: dict[TaskQueue, Depth] = {}
         for source in sources:
             depth = answers[source.queue]
             if depth is None:

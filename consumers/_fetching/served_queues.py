@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import sources_hash
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["ServedQueues"]
 
@@ -29,19 +29,19 @@ class ServedQueues:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._offered: dict[Source, int] = {}
+        self._offered: dict[TaskQueue, int] = {}
         self._openings = 0
-        self._missing: dict[Source, _Missing] = {}
+        self._missing: dict[TaskQueue, _Missing] = {}
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever `hash` changes."""
 
     def __len__(self) -> int:
         return len(self._offered)
 
-    def __contains__(self, source: Source) -> bool:
+    def __contains__(self, source: TaskQueue) -> bool:
         return source in self._offered
 
-    def replace(self, sources: Iterable[Source]) -> None:
+    def replace(self, sources: Iterable[TaskQueue]) -> None:
         """Serve these and no other; all of them exist, says who offers them."""
         known, self._offered = self._offered, {}
         for source in sources:
@@ -49,7 +49,7 @@ class ServedQueues:
         self._missing.clear()
         self.on_change()
 
-    def add(self, source: Source) -> None:
+    def add(self, source: TaskQueue) -> None:
         """A queue was opened, or opened again."""
         self._missing.pop(source, None)
         if source not in self._offered:
@@ -57,7 +57,7 @@ class ServedQueues:
         self._offered[source] = self._next_opening()
         self.on_change()
 
-    def opening(self, source: Source) -> int | None:
+    def opening(self, source: TaskQueue) -> int | None:
         """Another number each time that the queue was opened; None where it is not offered."""
         return self._offered.get(source)
 
@@ -65,14 +65,14 @@ class ServedQueues:
         self._openings += 1
         return self._openings
 
-    def remove(self, source: Source) -> None:
+    def remove(self, source: TaskQueue) -> None:
         """A queue was given up."""
         if source in self._offered:
             del self._offered[source]
             self._missing.pop(source, None)
             self.on_change()
 
-    def miss(self, source: Source) -> None:
+    def miss(self, source: TaskQueue) -> None:
         """The broker says that the queue does not exist: leave it out for a while."""
         before = self._missing.get(source)
         absence = FIRST_ABSENCE if before is None else min(2 * before.absence, LONGEST_ABSENCE)
@@ -81,13 +81,13 @@ class ServedQueues:
             logger.warning("a queue does not exist", extra={"queue": source.queue})
             self.on_change()
 
-    def found(self, source: Source) -> None:
+    def found(self, source: TaskQueue) -> None:
         """It exists after all."""
         if source in self._missing:
             del self._missing[source]
             self.on_change()
 
-    def to_look_at(self) -> list[Source]:
+    def to_look_at(self) -> list[TaskQueue]:
         """What is there, and what was missed long enough ago to ask again."""
         if not self._missing:
             return list(self._offered)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from coordinator.broker.channel import Delivery
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 
 from .crash_loop import may_have_crashed
 from .handler_run import HandlerRun, Stop
@@ -28,7 +28,7 @@ class Attempt:
     """``message`` has the number of this attempt, ``fence`` the one that was delivered."""
 
     def __init__(
-        self, message: TaskMessage, source: Source, delivery: Delivery, *, fence: Fence
+        self, message: TaskMessage, source: TaskQueue, delivery: Delivery, *, fence: Fence
     ) -> None:
         self.message = message
         self.source = source

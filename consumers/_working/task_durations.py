@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["TaskDurations"]
 
@@ -30,27 +30,27 @@ class TaskDurations:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._mean: dict[Source, float] = {}
-        self._distrusted: dict[Source, float] = {}
-        self._lately: Counter[Source] = Counter()
+        self._mean: dict[TaskQueue, float] = {}
+        self._distrusted: dict[TaskQueue, float] = {}
+        self._lately: Counter[TaskQueue] = Counter()
 
     @property
-    def lately(self) -> Mapping[Source, int]:
+    def lately(self) -> Mapping[TaskQueue, int]:
         """How many of the latest tasks came from each source, older ones counted for less."""
         return self._lately
 
-    def note(self, source: Source, seconds: float) -> None:
+    def note(self, source: TaskQueue, seconds: float) -> None:
         before = self._mean.get(source, UNKNOWN)
         self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
         self._lately[source] += 1
         if self._lately.total() > LATELY:
             self._lately = Counter({one: count // 2 for one, count in self._lately.items()})
 
-    def distrust(self, source: Source) -> None:
+    def distrust(self, source: TaskQueue) -> None:
         """Take its tasks for unknown for a while, however quick they are."""
         self._distrusted[source] = self._clock() + DISTRUST
 
-    def mean(self, source: Source) -> float:
+    def mean(self, source: TaskQueue) -> float:
         if source in self._distrusted:
             if self._clock() < self._distrusted[source]:
                 return UNKNOWN

@@ -23,7 +23,6 @@ from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, e
 from consumers.task import Progress
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import (
     HeldTask,
     RunningTask,
@@ -32,6 +31,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 
 from .acknowledgement import Acknowledgement
 from .attempt import Attempt, Fence, fence_of
@@ -156,7 +156,7 @@ class Workbench:
 
     # --- taking in ----------------------------------------------------------------------------
 
-    def take_in(self, delivery: Delivery, source: Source) -> None:
+    def take_in(self, delivery: Delivery, source: TaskQueue) -> None:
         """Start the task, or keep it in hand until a slot is free; after `take_no_more`, until
         `give_back_surplus`.
         """

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.domain.task import State
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
 from coordinator.registry.agents.agent_index import AgentFilter
@@ -115,7 +115,7 @@ class Redrives(Protocol):
 class TellsLines(Protocol):
     """`registry.queries.queue_statistics.QueueStatistics`."""
 
-    async def lines(self) -> Mapping[Source, Line]: ...
+    async def lines(self) -> Mapping[TaskQueue, Line]: ...
 
 
 class Queries(Protocol):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["TaskQueues", "counts"]
 
@@ -20,7 +20,7 @@ REMEMBERED_TRAITS = 1000
 
 
 class _Offer(NamedTuple):
-    sources: tuple[Source, ...]
+    sources: tuple[TaskQueue, ...]
     hash: str
     """`protocol.messages.registration.sources_hash` of them."""
 
@@ -34,13 +34,13 @@ class TaskQueues:
     """
 
     def __init__(self) -> None:
-        self._requirements: dict[Source, Requirements] = {}
-        self._own: dict[str, set[Source]] = {}
+        self._requirements: dict[TaskQueue, Requirements] = {}
+        self._own: dict[str, set[TaskQueue]] = {}
         self._asked: set[str] = set()
         """Capabilities, services and task types that sources asked for, those that are gone included."""
         self._offers: dict[_Traits, _Offer] = {}
 
-    def add(self, source: Source, requirements: Requirements) -> bool:
+    def add(self, source: TaskQueue, requirements: Requirements) -> bool:
         """Note that ``source`` is open; whether it was new."""
         if source in self._requirements:
             return False
@@ -53,7 +53,7 @@ class TaskQueues:
             self._own.setdefault(requirements.agent_id, set()).add(source)
         return True
 
-    def discard(self, source: Source) -> None:
+    def discard(self, source: TaskQueue) -> None:
         """Forget ``source``; nothing happens where it is not known."""
         requirements = self._requirements.pop(source, None)
         if requirements is None:
@@ -66,7 +66,7 @@ class TaskQueues:
         if not own:
             del self._own[requirements.agent_id]
 
-    def __contains__(self, source: Source) -> bool:
+    def __contains__(self, source: TaskQueue) -> bool:
         return source in self._requirements
 
     def __len__(self) -> int:
@@ -78,9 +78,9 @@ class TaskQueues:
 
     def has_lane(self, lane: str) -> bool:
         """Whether the lane is open at any priority."""
-        return any(Source(lane, priority) in self._requirements for priority in Priority)
+        return any(TaskQueue(lane, priority) in self._requirements for priority in Priority)
 
-    def sources(self, priority: Priority | None = None) -> list[Source]:
+    def sources(self, priority: Priority | None = None) -> list[TaskQueue]:
         """All of them, or those of one priority; the most urgent first, then by lane."""
         return sorted(
             (
@@ -91,11 +91,11 @@ class TaskQueues:
             key=_order,
         )
 
-    def requirements(self, source: Source) -> Requirements:
+    def requirements(self, source: TaskQueue) -> Requirements:
         """Raises `KeyError` where ``source`` is not open."""
         return self._requirements[source]
 
-    def offered_to(self, profile: Profile) -> list[Source]:
+    def offered_to(self, profile: Profile) -> list[TaskQueue]:
         """All that this agent may serve, the most urgent first."""
         shared = self._shared_offer(profile).sources
         own = self._own_offer(profile)
@@ -107,7 +107,7 @@ class TaskQueues:
             return sources_hash(self.offered_to(profile))
         return self._shared_offer(profile).hash
 
-    def _own_offer(self, profile: Profile) -> list[Source]:
+    def _own_offer(self, profile: Profile) -> list[TaskQueue]:
         return [
             source
             for source in self._own.get(profile.agent_id, ())
@@ -142,5 +142,5 @@ def counts(requirements: Requirements) -> bool:
     return requirements.agent_id is None and not requirements.empty
 
 
-def _order(source: Source) -> tuple[int, str]:
+def _order(source: TaskQueue) -> tuple[int, str]:
     return source.priority.rank, source.lane

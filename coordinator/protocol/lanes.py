@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
 from .name_encoding import encode_word
-from .priority import Priority
 from .requirements import Requirements
 
-__all__ = ["LONG_AFTER", "OPEN_LANE", "Source", "lane_asks", "lane_name", "lane_serves"]
+__all__ = ["LONG_AFTER", "OPEN_LANE", "lane_asks", "lane_name", "lane_serves"]
 
 OPEN_LANE = "any"
 """The lane of tasks without requirements, not even a type that an agent has announced."""
@@ -75,29 +73,3 @@ def _parts(requirements: Requirements) -> Iterator[str]:
         yield f"type:{encode_word(requirements.agent_type)}"
     yield from (f"cap:{encode_word(capability)}" for capability in requirements.capabilities)
     yield from (f"svc:{encode_word(service)}" for service in requirements.services)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One queue of tasks: a lane at a priority."""
-
-    lane: str
-    priority: Priority
-
-    @property
-    def queue(self) -> str:
-        """The queue's name on the broker."""
-        return f"tasks.{self.lane}.{self.priority}"
-
-    @property
-    def key(self) -> str:
-        """The routing key that leads to the queue."""
-        return f"{self.lane}.{self.priority}"
-
-    @classmethod
-    def from_key(cls, key: str) -> Source:
-        """Read a task's routing key. Raises `ValueError` for anything else."""
-        lane, _, priority = key.rpartition(".")
-        if not lane:
-            raise ValueError(f"not a task's routing key: {key!r}")
-        return cls(lane, Priority(priority))

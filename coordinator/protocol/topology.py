@@ -31,8 +31,8 @@ from coordinator.protocol.messages.events import (
     LiveMarked,
 )
 
-from .lanes import Source
 from .name_encoding import BROKER_AUTHOR
+from .task_queue import TaskQueue
 
 __all__ = [
     "CONTROL",
@@ -54,7 +54,7 @@ __all__ = [
     "Topology",
     "live_queue",
     "lock_queue",
-    "source_topology",
+    "task_queue_topology",
 ]
 
 TASKS = "coordinator.tasks"
@@ -189,7 +189,7 @@ def lock_queue(name: str) -> QueueSpec:
     return QueueSpec(name=f"lock.{name}", exclusive=True)
 
 
-def source_topology(source: Source) -> Topology:
+def task_queue_topology(source: TaskQueue) -> Topology:
     """One queue of tasks with its binding.
 
     A message that is rejected, expires or reaches the delivery limit goes to the log, at least

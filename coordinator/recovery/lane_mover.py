@@ -36,9 +36,9 @@ from coordinator.errors import (
     TooManyLanes,
     Unavailable,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import MOVING, TASKS, WORK
 
 from .oversized_tasks import TooLargeTasks
@@ -71,8 +71,8 @@ class FindsUntyped(Protocol):
     """`registry.upkeep.untyped_tasks.UntypedTasks`."""
 
     async def sources(
-        self, sources: Iterable[Source], task_types: Collection[str]
-    ) -> list[Source]: ...
+        self, sources: Iterable[TaskQueue], task_types: Collection[str]
+    ) -> list[TaskQueue]: ...
 
     async def announced(self) -> set[str]: ...
 
@@ -124,7 +124,7 @@ class LaneMover:
         self._catch_up = catch_up
         self._follow_ups = tuple(follow_ups)
         self._monotonic = monotonic
-        self._fruitless: dict[Source, tuple[float, float]] = {}
+        self._fruitless: dict[TaskQueue, tuple[float, float]] = {}
         """Until when each queue is left alone, and for how long that is."""
 
     async def session(self, link: Link) -> NoReturn:
@@ -178,7 +178,7 @@ class LaneMover:
             await self._catch_up()
             return all([await self._empty(link, source) for source in found])
 
-    async def _empty(self, link: Link, source: Source) -> bool:
+    async def _empty(self, link: Link, source: TaskQueue) -> bool:
         passed = _Passed()
         await relay(link, source.queue, partial(self._send, source, passed))
         if passed.moved or passed.refused:
@@ -194,17 +194,17 @@ class LaneMover:
             )
         return not passed.refused
 
-    def _is_due(self, source: Source) -> bool:
+    def _is_due(self, source: TaskQueue) -> bool:
         until, _ = self._fruitless.get(source, (0.0, 0.0))
         return self._monotonic() >= until
 
-    async def _send(self, came: Source, passed: _Passed, batch: list[Delivery]) -> list[bool]:
+    async def _send(self, came: TaskQueue, passed: _Passed, batch: list[Delivery]) -> list[bool]:
         """Put each message on the queue that it belongs on; which of them may be acknowledged."""
         found = [self._again(delivery) for delivery in batch]
         known = await self._waiting.messages([task.task_id for task in found if task is not None])
         sending: list[Outgoing] = []
         places: list[int] = []
-        opened: set[Source] = set()
+        opened: set[TaskQueue] = set()
         for place, (delivery, task) in enumerate(zip(batch, found, strict=True)):
             messages = () if task is None else known.get(task.task_id, ())
             if task is not None and task.message_id in messages:
@@ -258,7 +258,7 @@ class LaneMover:
             }
         )
 
-    async def _open(self, source: Source, wanted: Requirements) -> None:
+    async def _open(self, source: TaskQueue, wanted: Requirements) -> None:
         try:
             await self._ensure(source, wanted, again=False)
         except TooManyLanes:

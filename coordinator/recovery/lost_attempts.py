@@ -23,10 +23,10 @@ from coordinator.broker.connection import Link
 from coordinator.domain.lost_attempts import Watch, Witness, patience
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.event_codec import encode_batch
 from coordinator.protocol.messages.events import Event, TaskLost
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
 
 from .empty_queue import LooksAtQueues, is_empty
@@ -220,4 +220,4 @@ def _starters(task: Task) -> set[str]:
 def _queue(task: Task) -> str:
     if task.lane is None or task.priority is None:
         raise ValueError(f"{task.task_id} runs, and its queue is not known")
-    return Source(task.lane, task.priority).queue
+    return TaskQueue(task.lane, task.priority).queue

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from coordinator.domain.task import Task
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["FindTask", "Publishes", "Reopen", "TakesTurns"]
 
@@ -21,7 +21,7 @@ class Reopen(Protocol):
     """`submission.queue_opener.QueueOpener.ensure`."""
 
     async def __call__(
-        self, source: Source, requirements: Requirements, *, again: bool
+        self, source: TaskQueue, requirements: Requirements, *, again: bool
     ) -> None: ...
 
 

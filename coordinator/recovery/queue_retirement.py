@@ -23,11 +23,11 @@ from coordinator.broker.connection import Link
 from coordinator.broker.name_lock import held
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, QueueLocked, TooManyLanes, TopologyConflict, Unavailable
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, LeaveSource, encode_command
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, SourceRetired
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, RETIRING
 
 from .ports import Publishes
@@ -49,17 +49,17 @@ AGREE_AGAIN = 1.0
 MOST = 50
 """Queues in one round."""
 
-Opened = tuple[Source, Requirements]
+Opened = tuple[TaskQueue, Requirements]
 
 
 class Opener(Protocol):
     """`submission.queue_opener.QueueOpener`."""
 
     async def ensure(
-        self, source: Source, requirements: Requirements, *, again: bool = False
+        self, source: TaskQueue, requirements: Requirements, *, again: bool = False
     ) -> None: ...
 
-    def kept_from_opening(self, source: Source) -> AbstractAsyncContextManager[None]: ...
+    def kept_from_opening(self, source: TaskQueue) -> AbstractAsyncContextManager[None]: ...
 
 
 class Standing(Protocol):
@@ -76,7 +76,7 @@ class Idle(Protocol):
 
     async def stored(self) -> list[Opened]: ...
     async def unused(self, since: datetime) -> list[Opened]: ...
-    async def standing(self, source: Source) -> Standing: ...
+    async def standing(self, source: TaskQueue) -> Standing: ...
     async def homeless(self) -> list[Opened]: ...
 
 
@@ -113,7 +113,7 @@ class QueueRetirement:
         self._catch_up = catch_up
         self._after = after
         self._now = now
-        self._leaving: dict[Source, Requirements] = {}
+        self._leaving: dict[TaskQueue, Requirements] = {}
         """Retired, and not deleted yet."""
 
     async def session(self, link: Link) -> NoReturn:
@@ -133,7 +133,7 @@ class QueueRetirement:
                 logger.info("no queue retires now", extra={"why": str(exc)})
         raise ChannelLost
 
-    async def _agree(self, link: Link, restored: dict[Source, Requirements]) -> None:
+    async def _agree(self, link: Link, restored: dict[TaskQueue, Requirements]) -> None:
         """What others opened while this process was away is open here. What they retired was bound
         again when this process came back, so it is opened again with all that belongs to it.
         """
@@ -174,14 +174,14 @@ class QueueRetirement:
         depths = await self._depths.look(source.queue for source, _ in unused)
         return [one for one in unused if _is_empty(depths[one[0].queue])]
 
-    async def _retire(self, source: Source) -> None:
+    async def _retire(self, source: TaskQueue) -> None:
         event = Event(data=SourceRetired(lane=source.lane, priority=source.priority))
         await self._publisher.publish(encode(event), exchange=EVENTS, key=routing_key(event.data))
         self._book.discard(source)
         leave = LeaveSource(lane=source.lane, priority=source.priority)
         await self._publisher.publish(encode_command(leave), exchange=CONTROL, key=EVERY_AGENT)
 
-    async def _remove(self, link: Link, source: Source) -> None:
+    async def _remove(self, link: Link, source: TaskQueue) -> None:
         async with self._opener.kept_from_opening(source):
             await self._catch_up()
             standing = await self._idle.standing(source)

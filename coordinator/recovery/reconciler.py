@@ -22,7 +22,7 @@ from typing import Protocol
 
 from coordinator.broker.connection import Link
 from coordinator.domain.task import Task
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 
 from .empty_queue import LooksAtQueues, is_empty
 from .republishing import Republishing, queue_of
@@ -103,7 +103,7 @@ class Reconciler:
             key: self._seen.get(key) or _Seen(now, one.passed) for key, one in found.items()
         }
         in_hand = self._in_hand()
-        lost: dict[Source, list[OvertakenTask]] = {}
+        lost: dict[TaskQueue, list[OvertakenTask]] = {}
         for key, one in found.items():
             task = one.task
             long_ago = now - self._seen[key].at >= self._after
@@ -111,7 +111,7 @@ class Reconciler:
                 lost.setdefault(queue_of(task), []).append(one)
         return sum([await self._look_at(link, source, ones) for source, ones in lost.items()])
 
-    async def _look_at(self, link: Link, source: Source, ones: list[OvertakenTask]) -> int:
+    async def _look_at(self, link: Link, source: TaskQueue, ones: list[OvertakenTask]) -> int:
         """Those of a queue that were overtaken long ago."""
         passed_on = [one for one in ones if one.passed > self._seen[_key(one)].passed]
         if len(passed_on) < len(ones) and await is_empty(link, self._depths, source.queue):

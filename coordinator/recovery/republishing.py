@@ -14,8 +14,8 @@ from typing import Protocol
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import Task
 from coordinator.errors import CoordinatorError
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 
 from .oversized_tasks import TooLargeTasks
@@ -108,7 +108,7 @@ class Republishing:
         )
 
 
-def queue_of(task: Task) -> Source:
+def queue_of(task: Task) -> TaskQueue:
     if task.lane is None or task.priority is None:
         raise ValueError(f"{task.task_id} is queued, and its queue is not known")
-    return Source(task.lane, task.priority)
+    return TaskQueue(task.lane, task.priority)

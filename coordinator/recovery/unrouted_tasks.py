@@ -19,9 +19,9 @@ from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, MessageTooLarge
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
 
 from .oversized_tasks import TooLargeTasks
@@ -75,7 +75,7 @@ class UnroutedTasks:
         raise ChannelLost
 
     async def _send_on(self, batch: list[Delivery]) -> None:
-        found: dict[Source, list[tuple[Delivery, TaskMessage]]] = {}
+        found: dict[TaskQueue, list[tuple[Delivery, TaskMessage]]] = {}
         strange: list[Delivery] = []
         for delivery in batch:
             task = _task(delivery.message)
@@ -87,7 +87,7 @@ class UnroutedTasks:
             await self._refill(source, tasks)
         await asyncio.gather(*(self._try(delivery, self._park(delivery)) for delivery in strange))
 
-    async def _refill(self, source: Source, tasks: list[tuple[Delivery, TaskMessage]]) -> None:
+    async def _refill(self, source: TaskQueue, tasks: list[tuple[Delivery, TaskMessage]]) -> None:
         try:
             await self._reopen(source, tasks[0][1].wanted, again=True)
         except CoordinatorError as exc:
@@ -129,7 +129,7 @@ class UnroutedTasks:
             with contextlib.suppress(CoordinatorError):  # without its channel it is back already
                 await delivery.give_back()
 
-    async def _republish(self, source: Source, delivery: Delivery, task: TaskMessage) -> None:
+    async def _republish(self, source: TaskQueue, delivery: Delivery, task: TaskMessage) -> None:
         try:
             await self._publisher.publish(
                 delivery.message.republished(), exchange=WORK, key=source.key, mandatory=True

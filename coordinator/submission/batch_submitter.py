@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown, PublishRefused
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 
 from .per_id_lock import PerIdLock
 from .ports import Admit, Ensure, KnowsTasks, PublishesMany
@@ -33,7 +33,7 @@ class _Wish:
 class _Ready:
     wish: _Wish
     task: TaskMessage
-    source: Source
+    source: TaskQueue
     sending: Outgoing
 
 
@@ -135,10 +135,10 @@ class BatchSubmitter:
 
     async def _closed(
         self, ready: Iterable[_Ready], deadline: float
-    ) -> dict[Source, CoordinatorError]:
+    ) -> dict[TaskQueue, CoordinatorError]:
         """The queues that could not be opened, and why."""
         wanted = {one.source: one.task.wanted for one in ready}
-        closed: dict[Source, CoordinatorError] = {}
+        closed: dict[TaskQueue, CoordinatorError] = {}
         for source, requirements in wanted.items():
             try:
                 async with asyncio.timeout_at(deadline):

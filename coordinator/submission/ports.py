@@ -7,10 +7,10 @@ from typing import Protocol
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import CoordinatorError
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany", "PublishesOne"]
 
@@ -48,7 +48,7 @@ class PublishesMany(Protocol):
 class Ensure(Protocol):
     """`opener.SourceOpener.ensure`."""
 
-    async def __call__(self, source: Source, requirements: Requirements) -> None: ...
+    async def __call__(self, source: TaskQueue, requirements: Requirements) -> None: ...
 
 
 class Admit(Protocol):

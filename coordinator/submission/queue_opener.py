@@ -19,12 +19,12 @@ from coordinator.errors import (
     TooManyLanes,
     TopologyConflict,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, ServeSource, encode_command
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, source_topology
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, task_queue_topology
 
 from .ports import Publishes
 
@@ -58,8 +58,8 @@ class QueueOpener:
         self._book = book
         self._publisher = publisher
         self._max_lanes = max_lanes
-        self._opening: dict[Source, tuple[Requirements, asyncio.Task[None]]] = {}
-        self._alone: WeakValueDictionary[Source, asyncio.Lock] = WeakValueDictionary()
+        self._opening: dict[TaskQueue, tuple[Requirements, asyncio.Task[None]]] = {}
+        self._alone: WeakValueDictionary[TaskQueue, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
         self._changed = asyncio.Event()
 
@@ -84,7 +84,7 @@ class QueueOpener:
         await channel.declare(TOPOLOGY)
         for source in self._book.sources():
             try:
-                await channel.declare(source_topology(source))
+                await channel.declare(task_queue_topology(source))
             except TopologyConflict as exc:
                 # One queue that somebody made by hand must not hold up all the others.
                 logger.error("%s", exc, extra={"queue": source.queue})
@@ -98,7 +98,7 @@ class QueueOpener:
         self._link = None
 
     async def ensure(
-        self, source: Source, requirements: Requirements, *, again: bool = False
+        self, source: TaskQueue, requirements: Requirements, *, again: bool = False
     ) -> None:
         """Returns when the source is open and announced; at once where it is known to be.
 
@@ -117,7 +117,7 @@ class QueueOpener:
             task.add_done_callback(partial(self._opened, source))
         await asyncio.shield(self._opening[source][1])
 
-    def _check_room(self, source: Source, requirements: Requirements) -> None:
+    def _check_room(self, source: TaskQueue, requirements: Requirements) -> None:
         if not counts(requirements) or self._book.has_lane(source.lane):
             return
         coming = {
@@ -133,7 +133,7 @@ class QueueOpener:
             )
 
     @asynccontextmanager
-    async def kept_from_opening(self, source: Source) -> AsyncIterator[None]:
+    async def kept_from_opening(self, source: TaskQueue) -> AsyncIterator[None]:
         """Nobody else opens ``source`` while the block lasts, in this process or another. Raises
         `BrokerUnavailable`.
         """
@@ -143,18 +143,18 @@ class QueueOpener:
         async with alone, held(self._link, source.queue, patience=LOCK_PATIENCE):
             yield
 
-    async def _open(self, source: Source, requirements: Requirements) -> None:
+    async def _open(self, source: TaskQueue, requirements: Requirements) -> None:
         if self._link is None:
             raise BrokerUnavailable
         async with self.kept_from_opening(source):
             channel = await self._link.channel()
-            await channel.declare(source_topology(source))
+            await channel.declare(task_queue_topology(source))
             await channel.close()
             await self._announce(source, requirements)
             self._book.add(source, requirements)
         logger.info("opened a queue", extra={"queue": source.queue})
 
-    async def _announce(self, source: Source, requirements: Requirements) -> None:
+    async def _announce(self, source: TaskQueue, requirements: Requirements) -> None:
         wanted = requirements.as_dict()
         opened = SourceOpened(lane=source.lane, priority=source.priority, requirements=wanted)
         command = ServeSource(lane=source.lane, priority=source.priority, requirements=wanted)
@@ -170,7 +170,7 @@ class QueueOpener:
                 "The broker did not confirm the opening of a queue; the task was not sent."
             ) from exc
 
-    def _opened(self, source: Source, task: asyncio.Task[None]) -> None:
+    def _opened(self, source: TaskQueue, task: asyncio.Task[None]) -> None:
         del self._opening[source]
         if not task.cancelled():
             task.exception()  # told to whoever waits; nobody may be left

@@ -6,8 +6,8 @@ import contextlib
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound, Unavailable
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS
 
 from .per_id_lock import PerIdLock
@@ -75,7 +75,7 @@ class Submitter:
         self._tasks.note_submitted(task)
         return Accepted.of(task)
 
-    def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, Source, Outgoing]:
+    def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, TaskQueue, Outgoing]:
         task = self._maker.task(command, task_id)
         source = task.source
         return task, source, outgoing(task, source)
@@ -89,7 +89,7 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage, source: Source) -> Outgoing:
+def outgoing(task: TaskMessage, source: TaskQueue) -> Outgoing:
     """Where its message goes, given where the task belongs: a scheduled one to the log alone, which must
     exist. Raises `PayloadTooLarge`.
     """

@@ -21,9 +21,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import TaskDeadLettered, TaskStarted
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from tests.support.field import Field, any_lane, lane
 from tests.support.interrupting import end_as_by_ctrl_c
@@ -32,7 +32,7 @@ from tests.support.waiting import eventually
 LANES = ("b", "c", "d", "e")
 
 
-def sources(lanes: int) -> list[Source]:
+def sources(lanes: int) -> list[TaskQueue]:
     made = [any_lane(priority) for priority in Priority]
     return made + [lane(name, priority) for name in LANES[: lanes - 1] for priority in Priority]
 
@@ -65,7 +65,7 @@ async def workers(
             await asyncio.to_thread(process.wait, 30)
 
 
-async def until_left(field: Field, source: Source, at_most: int) -> int:
+async def until_left(field: Field, source: TaskQueue, at_most: int) -> int:
     while True:
         left = await field.depth(source)
         if left <= at_most:
@@ -103,7 +103,7 @@ async def waits(
         await asyncio.sleep(2)
         sending: list[asyncio.Task[None]] = []
 
-        async def send(source: Source) -> None:
+        async def send(source: TaskQueue) -> None:
             message = field.message(source, seconds=seconds)
             submitted[message.task_id] = message.submitted_at.timestamp()
             await field.send(source, message)

@@ -12,7 +12,7 @@ from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.messages.events import Event
-from coordinator.protocol.topology import LOG, TOPOLOGY, source_topology
+from coordinator.protocol.topology import LOG, TOPOLOGY, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.projector import BATCH, SPACING, Projector, Told
@@ -79,7 +79,7 @@ async def _rounds(stage: Stage, fold: Fold, *, batched: bool) -> list[tuple[floa
 async def _fill(link: Link, amqp_url: str, tasks: int, *, batched: bool) -> None:
     channel = await link.channel()
     await channel.declare(TOPOLOGY)
-    await channel.declare(source_topology(task(0).source))
+    await channel.declare(task_queue_topology(task(0).source))
     await channel.close()
     async with feeding(amqp_url) as feed:
         for _ in range(0, tasks, AT_ONCE):

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.domain.task_transitions import Rules
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentRegistered,
@@ -26,6 +26,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.agents.live_reader import profile_of
@@ -110,7 +111,7 @@ def book() -> TaskQueues:
     """The queues of every ledger that is filled here."""
     made = TaskQueues()
     for one in _sources():
-        made.add(Source(one.lane, one.priority), Requirements.from_dict(one.requirements))
+        made.add(TaskQueue(one.lane, one.priority), Requirements.from_dict(one.requirements))
     return made
 
 

@@ -19,7 +19,7 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
@@ -33,6 +33,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
 from tests.chaos.execution_log import ExecutionLog
 from tests.support.waiting import eventually
@@ -52,7 +53,7 @@ class ForeignAgent:
     def __init__(self, agent_id: str, amqp_url: str, log: ExecutionLog) -> None:
         self._agent_id = agent_id
         self._log = log
-        self._queue = Source(lane_name(Requirements(agent_id=agent_id)), Priority.NORMAL).queue
+        self._queue = TaskQueue(lane_name(Requirements(agent_id=agent_id)), Priority.NORMAL).queue
         self._connection = Connection(amqp_url, name=agent_id)
         self._publishing = Connection(amqp_url, name=f"{agent_id} publish")
         self._publisher = Publisher(self._publishing)

@@ -16,10 +16,10 @@ from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, Conflict, ScheduleNotFound, TaskNotFound
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
@@ -181,7 +181,7 @@ class Fakes:
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
-        self.in_line: dict[Source, Line] = {}
+        self.in_line: dict[TaskQueue, Line] = {}
         self.book = TaskQueues()
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
@@ -217,7 +217,7 @@ class Fakes:
         return EndpointServices(**(given | changes))
 
     def open(self, lane: str, priority: Priority, depth: Depth | None) -> None:
-        source = Source(lane, priority)
+        source = TaskQueue(lane, priority)
         self.book.add(source, Requirements())
         self.waiting[source.queue] = depth
 
@@ -288,7 +288,7 @@ class Fakes:
         self.fail()
         return {queue: self.waiting[queue] for queue in queues}
 
-    async def lines(self) -> dict[Source, Line]:
+    async def lines(self) -> dict[TaskQueue, Line]:
         self.fail()
         return self.in_line
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import TaskNotFound
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.submitter import Submitter
@@ -43,7 +43,7 @@ class Broker:
     async def publish_all(self, messages: Collection[Any], *, deadline: float) -> list[None]:
         return [None] * len(messages)
 
-    async def ensure(self, source: Source, requirements: Requirements) -> None: ...
+    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None: ...
 
     async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
         raise TaskNotFound(task_id)

@@ -27,7 +27,6 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import (
     EVERY_AGENT,
@@ -55,6 +54,7 @@ from coordinator.protocol.messages.registration import (
     sources_hash,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, REQUESTS, TASKS
 from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
@@ -450,7 +450,7 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
         seats[-1] += 1
         return replace(sight, waiting=(Waiting(NORMAL, 1),))
 
-    async def sits(self: PushConsumer, source: Source, *, what: str, window: int) -> None:
+    async def sits(self: PushConsumer, source: TaskQueue, *, what: str, window: int) -> None:
         seats.append(0)
         await start(self, source, what=what, window=window)
 
@@ -570,7 +570,7 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
     arrived: list[Delivery] = []
     take_in = Workbench.take_in
 
-    def noted(self: Workbench, delivery: Delivery, source: Source) -> None:
+    def noted(self: Workbench, delivery: Delivery, source: TaskQueue) -> None:
         take_in(self, delivery, source)
         arrived.append(delivery)
 

@@ -25,9 +25,9 @@ from coordinator.errors import (
     QueueMissing,
     TopologyConflict,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import (
     LOG,
     TASKS,
@@ -35,12 +35,12 @@ from coordinator.protocol.topology import (
     UNROUTED,
     QueueSpec,
     Topology,
-    source_topology,
+    task_queue_topology,
 )
 from tests.support.broker import Broker, OwnBroker
 from tests.support.waiting import eventually
 
-LOW = Source("any", Priority.LOW)
+LOW = TaskQueue("any", Priority.LOW)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def link(connection: Connection) -> Link:
     link = await connection.opened_or_refused()
     channel = await link.channel()
     await channel.declare(TOPOLOGY)
-    await channel.declare(source_topology(LOW))
+    await channel.declare(task_queue_topology(LOW))
     await channel.close()
     return link
 
@@ -96,7 +96,7 @@ async def test_a_task_whose_queue_is_missing_lands_in_unrouted_and_in_the_log(
 async def test_declaring_twice_changes_nothing(link: Link) -> None:
     channel = await link.channel()
     await channel.declare(TOPOLOGY)
-    await channel.declare(source_topology(LOW))
+    await channel.declare(task_queue_topology(LOW))
 
 
 async def test_a_queue_that_exists_otherwise_is_an_operators_matter(link: Link) -> None:

@@ -19,8 +19,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from consumers import Task
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
 from tests.support.broker import Broker, OwnBroker
 from tests.support.doctor import Doctor
@@ -28,7 +28,7 @@ from tests.support.logged import logged
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
-NORMAL = Source("any", Priority.NORMAL)
+NORMAL = TaskQueue("any", Priority.NORMAL)
 PAUSE = 0.05
 """Seconds between two requests of a producer."""
 BATCH = 5
@@ -248,7 +248,7 @@ async def test_somebody_else_declares_a_queue_of_tasks_otherwise(
 ) -> None:
     of_another_kind = {"durable": True, "arguments": {}}
     async with producing(broker, tmp_path) as producer:
-        queue = Source("any", Priority.HIGH).queue
+        queue = TaskQueue("any", Priority.HIGH).queue
         await broker.management.put("queues", broker.vhost, queue, body=of_another_kind)
         answer = await producer.submit(priority="high")
         assert answer.status_code == 503

@@ -9,20 +9,20 @@ import pytest
 
 from coordinator.broker.channel import Delivery
 from coordinator.errors import BrokerUnavailable, MalformedMessage, PublishRefused
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import TaskCancelled, TaskSubmitted
 from coordinator.protocol.name_encoding import BROKER_AUTHOR
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
 from coordinator.submission.queue_clearer import CLEARED, QueueClearer
 from tests.support.broker import Broker
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
 
-LOW = Source("any", Priority.LOW)
+LOW = TaskQueue("any", Priority.LOW)
 GPU = Requirements(capabilities=("gpu",))
 
 
@@ -45,8 +45,8 @@ async def test_every_task_of_the_priority_is_ended_once_and_no_other(side: Submi
     assert await side.clearer.clear(Priority.LOW) == 1200
 
     assert await side.waiting(LOW) == 0
-    assert await side.waiting(Source("cap:gpu", Priority.LOW)) == 0
-    assert await side.waiting(Source("any", Priority.NORMAL)) == 1
+    assert await side.waiting(TaskQueue("cap:gpu", Priority.LOW)) == 0
+    assert await side.waiting(TaskQueue("any", Priority.NORMAL)) == 1
     log = await side.take_log()
     ended = [event.data for event in log if isinstance(event.data, TaskCancelled)]
     assert sorted(data.task_id for data in ended) == sorted(low)

@@ -20,11 +20,11 @@ from coordinator.doctor.facts import amqp_facts
 from coordinator.doctor.facts.broker_address import find_address
 from coordinator.doctor.facts.facts import ManagementFacts
 from coordinator.doctor.facts.management_facts import ask_management
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, source_topology
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_queue_rows import add_sources
 from coordinator.settings.settings import Settings, load
@@ -35,12 +35,12 @@ from tests.unit.doctor.healthy import with_management
 
 Doctor = Callable[[], Awaitable[tuple[int, Findings]]]
 
-KNOWN = Source("any", Priority.NORMAL)
-WRONG = Source("any", Priority.HIGH)
-GONE = Source("any", Priority.LOW)
+KNOWN = TaskQueue("any", Priority.NORMAL)
+WRONG = TaskQueue("any", Priority.HIGH)
+GONE = TaskQueue("any", Priority.LOW)
 DIFFERENT = QueueSpec(
     name=WRONG.queue,
-    arguments={**source_topology(WRONG).queues[0].arguments, "x-delivery-limit": 5},
+    arguments={**task_queue_topology(WRONG).queues[0].arguments, "x-delivery-limit": 5},
 )
 UNKNOWN = QueueSpec(name="tasks.by-hand.normal", arguments={"x-queue-type": "quorum"})
 
@@ -82,7 +82,7 @@ async def channel_to(broker: Broker) -> AsyncIterator[Channel]:
         yield await link.channel(confirms=True)
 
 
-async def opened(data_dir: Path, *sources: Source) -> None:
+async def opened(data_dir: Path, *sources: TaskQueue) -> None:
     """The ledger knows these."""
     events = [
         Event(data=SourceOpened(lane=one.lane, priority=one.priority, requirements={}))
@@ -137,7 +137,7 @@ async def test_what_is_wrong_is_found_and_its_fixes_make_it_well(
     await opened(tmp_path, KNOWN, WRONG, GONE)
     async with channel_to(broker) as channel:
         await channel.declare(TOPOLOGY)
-        await channel.declare(source_topology(KNOWN))
+        await channel.declare(task_queue_topology(KNOWN))
         await channel.declare(Topology(queues=(DIFFERENT, UNKNOWN)))
         await channel.consume(LOG, lambda _: None, tag="reader")
         short = {"pattern": "^coordinator", "definition": {"max-length": 5}, "apply-to": "queues"}
@@ -167,7 +167,7 @@ async def test_what_is_wrong_is_found_and_its_fixes_make_it_well(
             if fix.startswith("curl"):
                 await follow(fix, broker)
         for source in (WRONG, GONE):  # as a coordinator does when it starts
-            await channel.declare(source_topology(source))
+            await channel.declare(task_queue_topology(source))
 
         status, found = await doctor()
 
@@ -182,7 +182,7 @@ async def test_a_broken_binding_and_a_log_that_nobody_reads_are_problems(
     await opened(tmp_path, KNOWN)
     async with channel_to(broker) as channel:
         await channel.declare(TOPOLOGY)
-        await channel.declare(source_topology(KNOWN))
+        await channel.declare(task_queue_topology(KNOWN))
         for _ in range(2):
             await channel.publish(Message(body=b"{}"), exchange="", key=LOG)
     await broker.management.delete(

@@ -18,9 +18,9 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import CoordinatorError, MessageTooLarge
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import MOVING
 from coordinator.recovery.lane_mover import LaneMover
 from coordinator.recovery.oversized_tasks import TooLargeTasks
@@ -31,8 +31,8 @@ from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
-OPEN = Source("any", Priority.NORMAL)
-OF_TYPE = Source("task:sum", Priority.NORMAL)
+OPEN = TaskQueue("any", Priority.NORMAL)
+OF_TYPE = TaskQueue("task:sum", Priority.NORMAL)
 LIMIT = 4096
 """Bytes that a broker takes that takes little."""
 SUM = Requirements(task_type="sum").as_dict()
@@ -58,7 +58,9 @@ class AsLastCaughtUp:
             self._known = await self._tasks.messages(self.task_ids)
         self.caught_up.set()
 
-    async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
+    async def sources(
+        self, sources: Iterable[TaskQueue], task_types: Collection[str]
+    ) -> list[TaskQueue]:
         return await self._tasks.sources(sources, task_types)
 
     async def announced(self) -> set[str]:

@@ -15,7 +15,6 @@ from consumers import Task
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
@@ -27,13 +26,14 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
 SOON: dict[str, Any] = {"attempt_lost_after": 1.0, "heartbeat_interval": 0.2}
-OPEN = Source("any", Priority.NORMAL)
+OPEN = TaskQueue("any", Priority.NORMAL)
 BEAT = 0.1
 
 
@@ -47,7 +47,7 @@ class ForeignAgent:
         self.names: set[str] | None = None
         """The tasks in its heartbeats; None for heartbeats without any list."""
 
-    async def take(self, source: Source = OPEN, *, acknowledges: bool = True) -> TaskMessage:
+    async def take(self, source: TaskQueue = OPEN, *, acknowledges: bool = True) -> TaskMessage:
         """Take a task and say so."""
 
         async def one() -> TaskMessage | None:
@@ -188,10 +188,10 @@ async def test_what_is_named_or_held_or_waits_on_its_queue_is_left_alone(
     ):
         tasks = {name: await service.submit(requirements=one) for name, one in own.items()}
         agent.names = {tasks["slow"]}
-        await agent.take(Source("cap:slow", Priority.NORMAL), acknowledges=False)
-        await mute.take(Source("cap:mute", Priority.NORMAL), acknowledges=False)
+        await agent.take(TaskQueue("cap:slow", Priority.NORMAL), acknowledges=False)
+        await mute.take(TaskQueue("cap:mute", Priority.NORMAL), acknowledges=False)
         dead.names = {"something-else"}
-        await dead.take(Source("cap:returned", Priority.NORMAL), acknowledges=False)
+        await dead.take(TaskQueue("cap:returned", Priority.NORMAL), acknowledges=False)
         await dead.loses_its_channel()
         sentinel = await service.submit(backoff=Backoff(first_seconds=0.01))
         for attempt in (1, 2):
@@ -260,7 +260,7 @@ async def test_agents_that_are_busy_for_long_are_never_taken_for_lost(
     async with serving(broker, tmp_path, **SOON) as service, foreign(service) as lossy:
         lossy.names = {"something-else"}
         sentinel = await service.submit(requirements={"capabilities": ["lossy"]})
-        await lossy.take(Source("cap:lossy", Priority.NORMAL))
+        await lossy.take(TaskQueue("cap:lossy", Priority.NORMAL))
         agent = service.agent("busy", slots=2)
 
         @agent.default

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from consumers import Task
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from tests.support.broker import Broker
 from tests.support.serving import serving
 from tests.support.waiting import eventually
@@ -37,7 +37,7 @@ async def test_what_was_purged_by_hand_runs_in_the_end_and_what_waits_runs_once(
 
         held = [await service.submit(requirements=SLOW) for _ in range(10)]
         await broker.management.delete(
-            "queues", broker.vhost, Source("any", Priority.NORMAL).queue, "contents"
+            "queues", broker.vhost, TaskQueue("any", Priority.NORMAL).queue, "contents"
         )
         async with agent.running():
             later = [await service.submit() for _ in range(3)]

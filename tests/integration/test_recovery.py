@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from consumers import Discard, RetryLater, Task
 from coordinator.broker.connection import Connection
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
@@ -95,7 +95,7 @@ async def test_attempts_are_spent_or_a_handler_gives_up_and_the_task_is_dead(
 
 async def test_an_agent_in_another_language_retries_by_rejecting(service: Service) -> None:
     task_id = await service.submit(max_attempts=2)
-    queue = Source("any", Priority.NORMAL).queue
+    queue = TaskQueue("any", Priority.NORMAL).queue
     async with Connection(service.broker.url, name="another language") as connection:
         channel = await (await connection.opened_or_refused()).channel()
         for attempt in (1, 2):

@@ -13,7 +13,7 @@ import pytest
 from consumers import Agent, Task
 from coordinator.broker.channel import Channel
 from coordinator.errors import AgentNotFound
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import (
     Command,
@@ -34,6 +34,7 @@ from coordinator.protocol.messages.registration import (
 )
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import (
     CONTROL,
     EVENTS,
@@ -49,8 +50,8 @@ from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
 
 GPU = Requirements(capabilities=("gpu",))
-OPEN = Source("any", Priority.NORMAL)
-GPU_SOURCE = Source(lane_name(GPU), Priority.HIGH)
+OPEN = TaskQueue("any", Priority.NORMAL)
+GPU_SOURCE = TaskQueue(lane_name(GPU), Priority.HIGH)
 
 
 @pytest.fixture
@@ -318,7 +319,7 @@ async def test_what_one_coordinator_answers_the_others_know(
         await other.registrar.set_status("ada", "maintenance", None)
         await eventually(lambda: side.registry.agent_now("ada").status == "maintenance")
         await side.say(SourceOpened(lane="any", priority=Priority.LOW))
-        await eventually(lambda: Source("any", Priority.LOW) in other.book)
+        await eventually(lambda: TaskQueue("any", Priority.LOW) in other.book)
         await side.registrar.remove("ada")
         await eventually(lambda: "ada" not in other.agents)
 

@@ -20,8 +20,8 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery import queue_retirement as module
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
@@ -31,7 +31,7 @@ from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
 GPU = {"capabilities": ["gpu"]}
-SOURCE = Source("cap:gpu", Priority.NORMAL)
+SOURCE = TaskQueue("cap:gpu", Priority.NORMAL)
 
 
 @dataclass

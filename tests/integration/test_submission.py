@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from coordinator.errors import BrokerUnavailable, TooManyLanes
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.agent_commands import ServeSource, decode_command
 from coordinator.protocol.messages.events import SourceOpened, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from coordinator.submission.task_options import TaskOptions
@@ -22,7 +23,7 @@ from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
 
 GPU = Requirements(capabilities=("gpu",))
-ANY = Source("any", Priority.NORMAL)
+ANY = TaskQueue("any", Priority.NORMAL)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ async def test_a_scheduled_task_is_in_the_log_alone_and_its_lane_is_open(
         requirements=GPU, options=TaskOptions(delay_seconds=60, expires_in_seconds=90)
     )
 
-    assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 0
+    assert await side.waiting(TaskQueue("cap:gpu", Priority.NORMAL)) == 0
     _, submitted = await side.take_log()
     assert isinstance(submitted.data, TaskSubmitted)
     assert submitted.data.task == side.tasks[task_id]
@@ -74,7 +75,7 @@ async def test_the_broker_takes_a_task_with_any_deadline_and_drops_none_before_i
 async def test_a_task_for_one_agent_goes_to_a_queue_of_that_agent(side: SubmittingSide) -> None:
     wanted = Requirements(agent_id="hermes.1")
     await side.submit(requirements=wanted)
-    assert await side.waiting(Source(lane_name(wanted), Priority.NORMAL)) == 1
+    assert await side.waiting(TaskQueue(lane_name(wanted), Priority.NORMAL)) == 1
     assert side.book.lanes() == 0
 
 
@@ -108,7 +109,7 @@ async def test_sources_opened_by_many_requests_at_once_are_opened_and_announced_
         ("any", Priority.NORMAL),
     }
     assert len(opened) == 2
-    assert await side.waiting(Source("cap:gpu", Priority.LOW)) == 20
+    assert await side.waiting(TaskQueue("cap:gpu", Priority.LOW)) == 20
     assert await side.waiting(ANY) == 20
     await eventually(lambda: len(heard) == 2)
     assert {(command.lane, command.priority) for command in heard} == {
@@ -184,7 +185,7 @@ async def test_a_queue_of_another_kind_in_the_way_holds_up_no_other(
 ) -> None:
     await side.submit(requirements=GPU)
     await side.submit()
-    blocked = Source("cap:gpu", Priority.NORMAL)
+    blocked = TaskQueue("cap:gpu", Priority.NORMAL)
     await broker.delete_queue(blocked.queue)
     await broker.management.put(
         "queues", broker.vhost, blocked.queue, body={"durable": True, "arguments": {}}
@@ -216,7 +217,7 @@ async def test_after_the_broker_was_away_submissions_go_on_by_themselves(
             await side.ready()
             await side.submit(requirements=GPU)
             await side.submit()
-            assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 2
+            assert await side.waiting(TaskQueue("cap:gpu", Priority.NORMAL)) == 2
             assert await side.waiting(ANY) == 1
 
 
@@ -228,4 +229,4 @@ async def test_a_broker_that_lost_everything_is_given_its_queues_again(
         await broker.delete_queue(queue)
     await side.restore()
     await side.submit(requirements=GPU)
-    assert await side.waiting(Source("cap:gpu", Priority.NORMAL)) == 1
+    assert await side.waiting(TaskQueue("cap:gpu", Priority.NORMAL)) == 1

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from consumers import Agent, Task
 from coordinator.domain.task_transitions import NO_HANDLER
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
@@ -185,8 +185,8 @@ async def test_a_task_that_an_agent_does_not_know_goes_to_one_that_does_with_no_
         async with unknowing.running() as running:
             await running.registered()
             # As with a list of queues from before its handlers were announced.
-            await service.coordinator.opener.ensure(Source("any", Priority.NORMAL), _NOTHING)
-            running._sources.add(Source("any", Priority.NORMAL))
+            await service.coordinator.opener.ensure(TaskQueue("any", Priority.NORMAL), _NOTHING)
+            running._sources.add(TaskQueue("any", Priority.NORMAL))
             task_id = (await submit(service, "product"))["task_id"]
 
             async def declined() -> dict[str, Any] | None:

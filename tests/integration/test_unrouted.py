@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from coordinator.errors import MalformedMessage, MessageTooLarge
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS, UNROUTED, WORK
 from coordinator.recovery.unrouted_tasks import PARKED_FROM
 from tests.support.broker import Broker
@@ -21,8 +21,8 @@ from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
 
 GPU = Requirements(capabilities=("gpu",))
-SOURCE = Source("cap:gpu", Priority.NORMAL)
-ANY = Source("any", Priority.NORMAL)
+SOURCE = TaskQueue("cap:gpu", Priority.NORMAL)
+ANY = TaskQueue("any", Priority.NORMAL)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_many_tasks_of_deleted_queues_all_arrive_once(
     lanes = [Requirements(capabilities=(name,)) for name in ("a", "b", "c")]
     for wanted in lanes:
         await side.submit(requirements=wanted)
-    sources = [Source(f"cap:{name}", Priority.NORMAL) for name in ("a", "b", "c")]
+    sources = [TaskQueue(f"cap:{name}", Priority.NORMAL) for name in ("a", "b", "c")]
     for source in sources:
         await broker.delete_queue(source.queue)
 
@@ -169,7 +169,7 @@ async def test_a_queue_that_cannot_be_opened_holds_up_no_other_and_loses_nothing
     assert message.correlation_id == stuck
 
 
-async def reached(side: SubmittingSide, source: Source, count: int) -> None:
+async def reached(side: SubmittingSide, source: TaskQueue, count: int) -> None:
     async def there() -> bool:
         return await side.waiting(source) == count
 

@@ -14,12 +14,13 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
 from coordinator.broker.queue_drain import drain
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import TaskCompleted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.topology import TOPOLOGY, source_topology
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import TOPOLOGY, task_queue_topology
 from tests.support.broker import Node, OwnBroker, own_node
 from tests.support.field import Field, any_lane
 from tests.support.management import ManagementApi
@@ -27,7 +28,7 @@ from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
 NORMAL = any_lane("normal")
-LONG = Source(lane_name(Requirements(), long=True), Priority.NORMAL)
+LONG = TaskQueue(lane_name(Requirements(), long=True), Priority.NORMAL)
 
 IMPATIENT = "[{rabbit, [{consumer_timeout, 2000}, {channel_tick_interval, 500}]}]."
 """Closes the channel of whoever holds a message for two seconds, as others do after half an hour."""
@@ -100,7 +101,7 @@ class Disk:
         self._folder = folder
         self.sizes: list[int] = []
 
-    async def measure(self, held_on: Source, *, rounds: int) -> None:
+    async def measure(self, held_on: TaskQueue, *, rounds: int) -> None:
         async with (
             Connection(self._broker.url, name="holder") as holding,
             Connection(self._broker.url, name="traffic") as connection,
@@ -108,8 +109,8 @@ class Disk:
         ):
             channel = await (await holding.opened_or_refused()).channel()
             await channel.declare(TOPOLOGY)
-            await channel.declare(source_topology(NORMAL))
-            await channel.declare(source_topology(held_on))
+            await channel.declare(task_queue_topology(NORMAL))
+            await channel.declare(task_queue_topology(held_on))
             await publisher.ready()
             held = Message(body=b"held")
             await publisher.publish(held, exchange="", key=held_on.queue, mandatory=True)
@@ -150,7 +151,7 @@ class Disk:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("held_on", [LONG, NORMAL], ids=["on-the-long-queue", "on-the-same-queue"])
 async def test_the_disk_stays_flat_while_tasks_pass_one_that_is_held(
-    broker_source: BrokerSource, tmp_path: Path, held_on: Source
+    broker_source: BrokerSource, tmp_path: Path, held_on: TaskQueue
 ) -> None:
     """And it does not where the held one is on the same queue: why long tasks have queues of their own."""
     folder = tmp_path / "node"

@@ -19,8 +19,8 @@ from consumers import Agent, RunningAgent, Task
 from consumers._fetching.fetch_policy import LONGEST_NAP
 from consumers._working.workbench import Workbench
 from coordinator.broker.channel import Delivery
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import TaskCompleted, TaskDeadLettered
+from coordinator.protocol.task_queue import TaskQueue
 from tests.support.broker import Broker
 from tests.support.field import Field, any_lane, lane
 from tests.support.waiting import eventually
@@ -45,7 +45,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     original = Workbench.take_in
 
-    def take_in(bench: Workbench, delivery: Delivery, source: Source) -> None:
+    def take_in(bench: Workbench, delivery: Delivery, source: TaskQueue) -> None:
         seen.append(delivery.delivery_count)
         original(bench, delivery, source)
 
@@ -180,7 +180,7 @@ async def test_a_burst_on_a_resting_fleet_loses_nothing_to_the_delivery_limit(
     assert len(field.started()) == 200, "some were run twice"
 
 
-async def _rested(field: Field, lanes: list[Source]) -> None:
+async def _rested(field: Field, lanes: list[TaskQueue]) -> None:
     """Wait until agents sit at the doors of these queues."""
     for source in lanes:
         await eventually(partial(field.consumers, source), timeout=60)

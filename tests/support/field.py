@@ -14,7 +14,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.agent_commands import (
     EVERY_AGENT,
     Command,
@@ -33,6 +33,7 @@ from coordinator.protocol.messages.registration import RegisterReply, SourceOffe
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import (
     CONTROL,
     EVENTS,
@@ -41,7 +42,7 @@ from coordinator.protocol.topology import (
     BindingSpec,
     QueueSpec,
     Topology,
-    source_topology,
+    task_queue_topology,
 )
 
 from .waiting import eventually
@@ -51,13 +52,13 @@ __all__ = ["Field", "any_lane", "lane"]
 Data = TypeVar("Data", bound=EventData)
 
 
-def any_lane(priority: str = "normal") -> Source:
+def any_lane(priority: str = "normal") -> TaskQueue:
     """The queue of tasks without requirements."""
-    return Source("any", Priority(priority))
+    return TaskQueue("any", Priority(priority))
 
 
-def lane(name: str, priority: str = "normal") -> Source:
-    return Source(lane_name(Requirements(capabilities=(name,))), Priority(priority))
+def lane(name: str, priority: str = "normal") -> TaskQueue:
+    return TaskQueue(lane_name(Requirements(capabilities=(name,))), Priority(priority))
 
 
 class Field:
@@ -72,7 +73,7 @@ class Field:
         self.events: list[Event] = []
         self.bad: list[str] = []
         """Events that could not be decoded."""
-        self.sources: list[Source] = []
+        self.sources: list[TaskQueue] = []
         self._connection = Connection(url, name="test field")
         self._publisher = Publisher(self._connection)
         self._channel: Channel | None = None
@@ -112,11 +113,11 @@ class Field:
         except Exception as exc:  # noqa: BLE001 - shown by the test that looks
             self.bad.append(repr(exc))
 
-    async def open(self, *sources: Source) -> None:
+    async def open(self, *sources: TaskQueue) -> None:
         """Declare queues, as for the first task on each."""
         assert self._channel is not None
         for source in sources:
-            await self._channel.declare(source_topology(source))
+            await self._channel.declare(task_queue_topology(source))
             self.sources.append(source)
 
     def agent(
@@ -124,7 +125,7 @@ class Field:
         agent_id: str,
         *,
         slots: int = 1,
-        serves: Iterable[Source] | None = None,
+        serves: Iterable[TaskQueue] | None = None,
         **more: Any,
     ) -> Agent:
         """An agent that was registered before, for ``serves`` or all queues that are open now."""
@@ -134,7 +135,7 @@ class Field:
         cache.save(RegisterReply(sources=offers))
         return agent
 
-    def message(self, source: Source, **data: Any) -> TaskMessage:
+    def message(self, source: TaskQueue, **data: Any) -> TaskMessage:
         return TaskMessage(
             task_id=new_id(),
             task_data=data,
@@ -143,13 +144,13 @@ class Field:
             task_token="token",
         )
 
-    async def submit(self, source: Source, **data: Any) -> str:
+    async def submit(self, source: TaskQueue, **data: Any) -> str:
         """One task with this `task_data`; returns its id."""
         message = self.message(source, **data)
         await self.send(source, message)
         return message.task_id
 
-    async def send(self, source: Source, message: TaskMessage) -> None:
+    async def send(self, source: TaskQueue, message: TaskMessage) -> None:
         await self._publisher.publish(message.to_message(), exchange=TASKS, key=source.key)
 
     async def command(self, command: Command, agent_id: str | None = None) -> None:
@@ -159,22 +160,22 @@ class Field:
             encode_command(command), exchange=CONTROL, key=key, mandatory=True
         )
 
-    async def submit_many(self, source: Source, count: int, **data: Any) -> list[str]:
+    async def submit_many(self, source: TaskQueue, count: int, **data: Any) -> list[str]:
         ids: list[str] = []
         while len(ids) < count:
             some = min(500, count - len(ids))
             ids += await asyncio.gather(*(self.submit(source, **data) for _ in range(some)))
         return ids
 
-    async def depth(self, source: Source) -> int:
+    async def depth(self, source: TaskQueue) -> int:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).ready
 
-    async def consumers(self, source: Source) -> int:
+    async def consumers(self, source: TaskQueue) -> int:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).consumers
 
-    async def take_all(self, source: Source) -> list[Delivery]:
+    async def take_all(self, source: TaskQueue) -> list[Delivery]:
         """What waits there, which is nobody else's from then on."""
         assert self._channel is not None
         taken: list[Delivery] = []

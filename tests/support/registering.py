@@ -12,14 +12,14 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
 from coordinator.protocol.messages.events import Event, EventData
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
-from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, source_topology
+from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, task_queue_topology
 from coordinator.registry.agents.agent_requests import AgentRequests, Terms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
@@ -36,7 +36,7 @@ from coordinator.registry.queries.registry import Registry
 
 __all__ = ["RegisteringSide", "registering_side"]
 
-SOURCE = Source("any", Priority.NORMAL)
+SOURCE = TaskQueue("any", Priority.NORMAL)
 SECRET = b"a secret of the tests"
 PATIENCE = timedelta(seconds=25)
 """With which a look waits for the log: longer than a service does, for machines that are busy, and
@@ -193,7 +193,7 @@ async def registering_side(
         )
         channel = await (await connection.opened_or_refused()).channel()
         await channel.declare(TOPOLOGY)
-        await channel.declare(source_topology(SOURCE))
+        await channel.declare(task_queue_topology(SOURCE))
         await channel.close()
         await publisher.ready()
         try:

@@ -16,11 +16,11 @@ from coordinator.broker.queue_drain import drain
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import TaskNotFound
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
 from coordinator.recovery.oversized_tasks import TooLargeTasks
 from coordinator.recovery.unrouted_tasks import UnroutedTasks
@@ -112,7 +112,7 @@ class SubmittingSide:
         await self.opener.restored()
         await self.looking.opened()
 
-    async def waiting(self, source: Source) -> int | None:
+    async def waiting(self, source: TaskQueue) -> int | None:
         """Messages on the queue of ``source``; None where there is no queue."""
         depth = (await self.depths.look([source.queue]))[source.queue]
         return None if depth is None else depth.ready

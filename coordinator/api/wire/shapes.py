@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from coordinator.domain.task import Task
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.queries.queue_sizes import SourceDepth
 from coordinator.registry.queries.queue_statistics import Line
 from coordinator.registry.queries.views import AgentView, Statistics, TaskView
@@ -127,7 +127,7 @@ def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
 
 
 def priority_shape(
-    depths: Iterable[SourceDepth], lines: Mapping[Source, Line], priority: Priority
+    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, Line], priority: Priority
 ) -> dict[str, Any]:
     """The totals of one priority over its queues."""
     ours = [found for found in depths if found.source.priority is priority]

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from coordinator.doctor.facts.facts import NO_ANSWER, Facts, ManagementFacts, Permissions
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import TOPOLOGY
 
 from .finding import Finding
@@ -22,7 +22,7 @@ _DEFAULT_EXCHANGE = "amq.default"
 """As permissions call the one without a name."""
 
 _EXCHANGES = tuple(one.name for one in TOPOLOGY.exchanges)
-_QUEUES = (*(one.name for one in TOPOLOGY.queues), Source("any", Priority.NORMAL).queue)
+_QUEUES = (*(one.name for one in TOPOLOGY.queues), TaskQueue("any", Priority.NORMAL).queue)
 _READ = (*_EXCHANGES, *_QUEUES)
 _WRITTEN = (*_READ, _DEFAULT_EXCHANGE)
 """A binding needs to write to what is bound, and to read what it is bound to."""

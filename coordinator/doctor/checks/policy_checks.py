@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from coordinator.doctor.facts.facts import Facts, Policy
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import DELIVERY_LIMIT, LOG, REQUESTS, UNROUTED
 from coordinator.rabbitmq_node.node_files import CONSUMER_TIMEOUT
 
@@ -19,7 +19,7 @@ from .spoken_amounts import span
 
 __all__ = ["applying", "check_consumer_timeout", "check_policies"]
 
-EXAMPLE = Source("any", Priority.NORMAL).queue
+EXAMPLE = TaskQueue("any", Priority.NORMAL).queue
 """Stands for the queues of tasks that are still to come."""
 
 HARMFUL = {

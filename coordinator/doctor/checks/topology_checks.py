@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from coordinator.doctor.facts.facts import Facts, Standing, Verdict
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.topology import TASKS, TOPOLOGY, source_topology
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import TASKS, TOPOLOGY, task_queue_topology
 
 from .event_log import waiting
 from .finding import Finding
@@ -26,7 +26,7 @@ __all__ = [
 TASK_QUEUE = "tasks."
 """How the name of each queue of tasks begins."""
 
-ARGUMENTS = source_topology(Source("any", Priority.NORMAL)).queues[0].arguments
+ARGUMENTS = task_queue_topology(TaskQueue("any", Priority.NORMAL)).queues[0].arguments
 """Of each queue of tasks."""
 
 _INEQUIVALENT = re.compile(r"inequivalent arg '(.+?)'")

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from coordinator.broker.channel import Channel, Depth
 from coordinator.broker.connection import Connection, Link
 from coordinator.errors import BrokerRefused, CoordinatorError, QueueMissing, TopologyConflict
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import (
     LOG,
     TOPOLOGY,
     ExchangeSpec,
     QueueSpec,
     Topology,
-    source_topology,
+    task_queue_topology,
 )
 
 from .facts import NO_ANSWER, BrokerFacts, Standing, Verdict
@@ -37,7 +37,7 @@ LOOKS = 3
 """At a queue that seems silent: a busy machine is that slow now and then."""
 
 
-async def ask_broker(url: str, sources: Sequence[Source]) -> BrokerFacts | str:
+async def ask_broker(url: str, sources: Sequence[TaskQueue]) -> BrokerFacts | str:
     """The facts, or one sentence that says why there are none."""
     try:
         async with asyncio.timeout(PATIENCE), Connection(url, name="coordinator doctor") as broker:
@@ -54,9 +54,9 @@ async def ask_broker(url: str, sources: Sequence[Source]) -> BrokerFacts | str:
         return NO_ANSWER if isinstance(exc.__cause__, TimeoutError) else str(exc)
 
 
-async def _look(link: Link, sources: Sequence[Source]) -> BrokerFacts:
+async def _look(link: Link, sources: Sequence[TaskQueue]) -> BrokerFacts:
     look = _Look(link)
-    wanted = [queue for source in sources for queue in source_topology(source).queues]
+    wanted = [queue for source in sources for queue in task_queue_topology(source).queues]
     return BrokerFacts(
         version=link.server_version,
         exchanges=tuple([await look.exchange(one) for one in TOPOLOGY.exchanges]),

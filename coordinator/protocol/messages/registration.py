@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.name_encoding import encode_word
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 from .events import AgentRegistered
 
@@ -56,7 +56,7 @@ class SourceOffer(BaseModel):
     """What its tasks ask of an agent; None where the coordinator is of a version that does not say."""
 
     @classmethod
-    def of(cls, source: Source, requirements: Requirements | None = None) -> SourceOffer:
+    def of(cls, source: TaskQueue, requirements: Requirements | None = None) -> SourceOffer:
         return cls(
             lane=source.lane,
             priority=source.priority,
@@ -71,8 +71,8 @@ class SourceOffer(BaseModel):
         )
 
     @property
-    def source(self) -> Source:
-        return Source(self.lane, self.priority)
+    def source(self) -> TaskQueue:
+        return TaskQueue(self.lane, self.priority)
 
 
 class RegisterReply(BaseModel):
@@ -134,7 +134,7 @@ def reply_allowed(agent_id: str, reply_to: str | None) -> bool:
     )
 
 
-def sources_hash(sources: Iterable[Source]) -> str:
+def sources_hash(sources: Iterable[TaskQueue]) -> str:
     """The same for the same set of queues, in any order."""
     text = "\n".join(sorted(source.queue for source in sources))
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,11 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.lanes import LONG_AFTER, Source, lane_name
+from coordinator.protocol.lanes import LONG_AFTER, lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.message_ttl import time_to_live
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "scheduling_id", "task_type_of"]
 
@@ -88,10 +89,10 @@ class TaskMessage(BaseModel):
         return Requirements.from_dict(self.requirements)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> TaskQueue:
         """The queue that this task belongs on."""
         long = (self.timeout_seconds or 0) > _LONG_AFTER
-        return Source(lane_name(self.wanted, long=long), self.priority)
+        return TaskQueue(lane_name(self.wanted, long=long), self.priority)
 
     @property
     def message_id(self) -> str:

@@ -24,7 +24,6 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.agent_commands import (
     Command,
     DrainAgent,
@@ -44,6 +43,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import SourceOffer
 from coordinator.protocol.requirements import Profile
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.end_waiters import EndWaiters
@@ -196,7 +196,7 @@ class LiveReader:
             return
         if isinstance(event.data, SourceRetired):
             # Heard here alone: here it comes in one order with what was opened again since.
-            self._book.discard(Source(event.data.lane, event.data.priority))
+            self._book.discard(TaskQueue(event.data.lane, event.data.priority))
             return
         if isinstance(event.data, LedgerCaughtUp):
             self._catching_up.caught_up(event.data.marks)

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.offered_capabilities import announced_types
@@ -96,7 +96,7 @@ class Ledger:
                 " back a backup of the table meta"
             ) from exc
 
-    async def sources(self) -> list[tuple[Source, Requirements]]:
+    async def sources(self) -> list[tuple[TaskQueue, Requirements]]:
         """Every queue of tasks that was ever opened, with what it asks of an agent."""
         return await self.read(sources)
 

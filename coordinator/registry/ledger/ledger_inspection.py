@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from coordinator.domain.agent_liveness import STALE_AFTER
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
-from coordinator.protocol.lanes import Source
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.stores.schedule_rows import schedules
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
@@ -90,7 +90,7 @@ class LedgerState:
     overdue_for: timedelta = timedelta(0)
     folded_until: datetime | None = None
     """When the latest event that was folded was stated."""
-    sources: tuple[Source, ...] | None = None
+    sources: tuple[TaskQueue, ...] | None = None
     wrong_clocks: tuple[WrongClock, ...] = ()
     """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
     unreadable_sources: int = 0

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from coordinator.broker.channel import Depth
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["LooksAtQueues", "QueueSizes", "SourceDepth", "by_priority"]
 
@@ -26,7 +26,7 @@ class LooksAtQueues(Protocol):
 class SourceDepth:
     """A source and what the broker says of its queue; None where it has none (deleted by hand)."""
 
-    source: Source
+    source: TaskQueue
     requirements: Requirements
     depth: Depth | None
 

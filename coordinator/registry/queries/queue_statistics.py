@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_index import AgentFilter
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.agents.live_reader import profile_of
@@ -58,12 +58,12 @@ class QueueStatistics:
         self._pending = pending
         self._now = now
 
-    async def lines(self) -> Mapping[Source, Line]:
+    async def lines(self) -> Mapping[TaskQueue, Line]:
         """Of every open queue. Raises `LedgerUnavailable`."""
         since = await self._ledger.read(partial(oldest_waiting, pending=self._pending()))
         now = self._now()
         serving: dict[Requirements, int] = {}
-        found: dict[Source, Line] = {}
+        found: dict[TaskQueue, Line] = {}
         for source in self._book.sources():
             wanted = self._book.requirements(source)
             if wanted not in serving:
@@ -94,7 +94,9 @@ class QueueStatistics:
         return self._agents.total(able) - self._agents.total(replace(able, listening=False))
 
 
-def oldest_waiting(connection: Connection, pending: Sequence[Event] = ()) -> dict[Source, datetime]:
+def oldest_waiting(
+    connection: Connection, pending: Sequence[Event] = ()
+) -> dict[TaskQueue, datetime]:
     """When the first of the tasks was submitted that wait on each queue; one look into an index for
     each. ``pending`` are events that this process has seen confirmed.
     """
@@ -118,5 +120,5 @@ def oldest_waiting(connection: Connection, pending: Sequence[Event] = ()) -> dic
     return found
 
 
-def _oldest_of(row: Row[Any]) -> tuple[Source, datetime]:
-    return Source(row.lane, Priority(row.priority)), from_micros(row.oldest)
+def _oldest_of(row: Row[Any]) -> tuple[TaskQueue, datetime]:
+    return TaskQueue(row.lane, Priority(row.priority)), from_micros(row.oldest)

@@ -19,9 +19,9 @@ from coordinator.domain.agent_matching import TAKES_WORK, lacks, not_now
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import ENDED, State
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.known_agent import KnownAgent
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.agents.live_reader import profile_of
@@ -253,7 +253,7 @@ class WhyWaiting:
     async def _ahead(self, task: TaskView) -> dict[str, int]:
         better = [
             source
-            for source in (Source(task.lane, priority) for priority in Priority)
+            for source in (TaskQueue(task.lane, priority) for priority in Priority)
             if source.priority.rank < task.priority.rank and source in self._book
         ]
         depths = await self._depths.look(source.queue for source in better)

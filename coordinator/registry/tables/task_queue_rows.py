@@ -10,10 +10,11 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.lanes import Source, lane_serves
+from coordinator.protocol.lanes import lane_serves
 from coordinator.protocol.messages.events import Event, SourceOpened, SourceRetired
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 from .bulk_statements import upsert
 from .schema import micros
@@ -23,7 +24,7 @@ from .unreadable_rows import readable
 __all__ = ["add_sources", "opened", "sources"]
 
 
-def opened(data: SourceOpened) -> tuple[Source, Requirements]:
+def opened(data: SourceOpened) -> tuple[TaskQueue, Requirements]:
     """The queue, with what it asks of an agent. Raises `MalformedMessage` where that is not what
     its lane stands for: its tasks would go to agents that must not do them.
     """
@@ -32,7 +33,7 @@ def opened(data: SourceOpened) -> tuple[Source, Requirements]:
         raise MalformedMessage(
             f"{data.TYPE}: the lane {data.lane!r} is not that of its requirements"
         )
-    return Source(data.lane, data.priority), wanted
+    return TaskQueue(data.lane, data.priority), wanted
 
 
 def add_sources(connection: Connection, events: Iterable[Event]) -> None:
@@ -59,11 +60,11 @@ def add_sources(connection: Connection, events: Iterable[Event]) -> None:
     upsert(connection, table, ["lane", "priority"], list(rows.values()))
 
 
-def sources(connection: Connection) -> list[tuple[Source, Requirements]]:
+def sources(connection: Connection) -> list[tuple[TaskQueue, Requirements]]:
     rows = connection.execute(sa.select(table)).all()
     return list(readable(rows, _source_of, table))
 
 
-def _source_of(row: Row[Any]) -> tuple[Source, Requirements]:
+def _source_of(row: Row[Any]) -> tuple[TaskQueue, Requirements]:
     requirements = from_json(row.requirements)
-    return Source(row.lane, Priority(row.priority)), Requirements.from_dict(requirements)
+    return TaskQueue(row.lane, Priority(row.priority)), Requirements.from_dict(requirements)

@@ -13,10 +13,11 @@ from pydantic_core import from_json
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import ENDED, State
-from coordinator.protocol.lanes import Source, lane_serves
+from coordinator.protocol.lanes import lane_serves
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
@@ -25,7 +26,7 @@ from coordinator.registry.tables.unreadable_rows import readable
 
 __all__ = ["IdleTaskQueues", "Opened", "Standing"]
 
-Opened = tuple[Source, Requirements]
+Opened = tuple[TaskQueue, Requirements]
 
 _UNFINISHED = [state.value for state in State if state not in ENDED]
 _ON_A_QUEUE = [State.QUEUED.value, State.RUNNING.value]
@@ -56,7 +57,7 @@ class IdleTaskQueues:
         """Opened before, and since then without any task that was submitted, waited or ended."""
         return await self._ledger.read(partial(_unused, micros(since)))
 
-    async def standing(self, source: Source) -> Standing:
+    async def standing(self, source: TaskQueue) -> Standing:
         return await self._ledger.read(partial(_standing, source))
 
     async def homeless(self) -> list[Opened]:
@@ -75,7 +76,7 @@ def _unused(since: int, connection: Connection) -> list[Opened]:
     return [one for one in sources(connection) if (one[0].lane, one[0].priority.value) in idle]
 
 
-def _standing(source: Source, connection: Connection) -> Standing:
+def _standing(source: TaskQueue, connection: Connection) -> Standing:
     opened, tasks = schema.sources.c, schema.tasks.c
     is_open = sa.exists().where(
         opened.lane == source.lane, opened.priority == source.priority.value
@@ -105,7 +106,7 @@ def _of(connection: Connection, row: Any) -> Opened:
     events = schema.events.c
     query = sa.select(events.data).where(events.id == row.submission, events.agent_id == "")
     found: Sequence[str] = connection.execute(query).scalars().all()
-    source = Source(row.lane, Priority(row.priority))
+    source = TaskQueue(row.lane, Priority(row.priority))
     if not found:
         return source, Requirements()
     task = TaskMessage.model_validate(from_json(found[0])["task"])

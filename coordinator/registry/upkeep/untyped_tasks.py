@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import TaskSubmitted
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.event_rows import chunks
@@ -26,7 +26,9 @@ class UntypedTasks:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
+    async def sources(
+        self, sources: Iterable[TaskQueue], task_types: Collection[str]
+    ) -> list[TaskQueue]:
         """Those of ``sources`` in which a task of one of these types stands, in the same order."""
         return await self._ledger.read(
             lambda connection: list(_having(connection, sources, task_types))
@@ -42,8 +44,8 @@ class UntypedTasks:
 
 
 def _having(
-    connection: Connection, sources: Iterable[Source], task_types: Collection[str]
-) -> Iterator[Source]:
+    connection: Connection, sources: Iterable[TaskQueue], task_types: Collection[str]
+) -> Iterator[TaskQueue]:
     columns = table.c
     for source in sources:
         here = (columns.lane == source.lane) & (columns.priority == source.priority.value)

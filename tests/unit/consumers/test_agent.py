@@ -13,9 +13,9 @@ from consumers.__main__ import CannotFind, find_agent, main
 from consumers._link.registration import ReplyCache
 from consumers._working.task_durations import TaskDurations
 from coordinator.errors import InvalidRequest
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 
 
 def test_the_public_names_are_these() -> None:
@@ -74,7 +74,7 @@ def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) 
 
     cache = cache_of("amqp://me:secret@there/v")
     assert cache.load() is None
-    reply = RegisterReply(sources=[SourceOffer.of(Source("any", Priority.LOW))])
+    reply = RegisterReply(sources=[SourceOffer.of(TaskQueue("any", Priority.LOW))])
     cache.save(reply)
     assert cache.load() == reply
     assert cache.path is not None
@@ -88,7 +88,7 @@ def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) 
 
 
 def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> None:
-    pace, source = TaskDurations(lambda: 0.0), Source("any", Priority.LOW)
+    pace, source = TaskDurations(lambda: 0.0), TaskQueue("any", Priority.LOW)
     assert pace.mean(source) >= 0.1
     for _ in range(30):
         pace.note(source, 0.0001)
@@ -103,8 +103,8 @@ def test_unknown_tasks_count_as_long_and_one_slow_task_is_soon_forgotten() -> No
 def test_where_tasks_came_from_lately_counts_for_more_than_where_they_came_from_before() -> None:
     pace, before, now = (
         TaskDurations(lambda: 0.0),
-        Source("any", Priority.LOW),
-        Source("any", Priority.HIGH),
+        TaskQueue("any", Priority.LOW),
+        TaskQueue("any", Priority.HIGH),
     )
     for _ in range(1000):
         pace.note(before, 0.0001)
@@ -116,7 +116,7 @@ def test_where_tasks_came_from_lately_counts_for_more_than_where_they_came_from_
 
 def test_a_queue_over_which_agents_may_die_counts_as_unknown_for_a_while() -> None:
     clock = [0.0]
-    pace, source = TaskDurations(lambda: clock[0]), Source("any", Priority.LOW)
+    pace, source = TaskDurations(lambda: clock[0]), TaskQueue("any", Priority.LOW)
     pace.note(source, 0.0001)
     quick = pace.mean(source)
     pace.distrust(source)

@@ -18,9 +18,9 @@ from coordinator.doctor.facts.facts import (
     Standing,
     Verdict,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.topology import TOPOLOGY, source_topology
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import TOPOLOGY, task_queue_topology
 from coordinator.registry.ledger.ledger_inspection import SCHEMA_VERSION, LedgerFacts, LedgerState
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GB = 10**9
-SOURCE = Source("any", Priority.NORMAL)
+SOURCE = TaskQueue("any", Priority.NORMAL)
 TIMEOUT_POLICY = Policy(
     name="timeouts",
     pattern=r"^tasks\.",
@@ -45,7 +45,7 @@ TIMEOUT_POLICY = Policy(
     definition={"consumer-timeout": 8 * 86_400_000},
 )
 
-_QUEUES = (*TOPOLOGY.queues, *source_topology(SOURCE).queues)
+_QUEUES = (*TOPOLOGY.queues, *task_queue_topology(SOURCE).queues)
 
 HEALTHY = Facts(
     at=NOW,
@@ -87,7 +87,7 @@ HEALTHY = Facts(
             ListedQueue(name=one.name, members=("rabbit@one",), online=("rabbit@one",))
             for one in _QUEUES
         ),
-        bindings=frozenset((*TOPOLOGY.bindings, *source_topology(SOURCE).bindings)),
+        bindings=frozenset((*TOPOLOGY.bindings, *task_queue_topology(SOURCE).bindings)),
     ),
     ledger=LedgerFacts(
         location="/data/ledger.sqlite3",

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.domain.task_queues import REMEMBERED_TRAITS, TaskQueues
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 WORDS = st.sampled_from(["a", "b", "c"])
 REQUIREMENTS = st.builds(
@@ -28,8 +29,8 @@ PROFILES = st.builds(
 )
 
 
-def source_of(requirements: Requirements, priority: Priority = Priority.NORMAL) -> Source:
-    return Source(lane_name(requirements), priority)
+def source_of(requirements: Requirements, priority: Priority = Priority.NORMAL) -> TaskQueue:
+    return TaskQueue(lane_name(requirements), priority)
 
 
 @given(
@@ -42,7 +43,7 @@ def test_an_offer_is_always_what_a_search_of_all_sources_finds(
     changes: list[tuple[bool, Requirements, Priority]], profiles: list[Profile]
 ) -> None:
     book = TaskQueues()
-    expected: dict[Source, Requirements] = {}
+    expected: dict[TaskQueue, Requirements] = {}
     for adding, requirements, priority in changes:
         source = source_of(requirements, priority)
         if adding:
@@ -100,5 +101,5 @@ def test_the_sources_of_one_priority_are_sorted_by_lane() -> None:
 
 def test_discarding_an_unknown_source_changes_nothing() -> None:
     book = TaskQueues()
-    book.discard(Source("any", Priority.LOW))
+    book.discard(TaskQueue("any", Priority.LOW))
     assert book.sources() == []

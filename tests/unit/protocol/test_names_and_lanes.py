@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.protocol.lanes import MAX_LANE, Source, lane_asks, lane_name
+from coordinator.protocol.lanes import MAX_LANE, lane_asks, lane_name
 from coordinator.protocol.name_encoding import MAX_WORD, encode_word
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 
 identifiers = st.text(min_size=1, max_size=128)
 short = st.text(min_size=1, max_size=8)
@@ -74,9 +75,9 @@ def test_a_lane_is_one_word_of_a_routing_key_and_short_enough_for_a_queue(
     lane = lane_name(requirements, long=True)
     assert set(lane) <= set(string.ascii_letters + string.digits + "-_:+")  # drivers check names
     assert len(lane) <= MAX_LANE + len(":long")
-    source = Source(lane, Priority.URGENT)
+    source = TaskQueue(lane, Priority.URGENT)
     assert len(source.queue.encode()) <= 255
-    assert Source.from_key(source.key) == source
+    assert TaskQueue.from_key(source.key) == source
 
 
 def test_order_and_repetition_do_not_matter() -> None:
@@ -110,13 +111,13 @@ def test_the_name_of_a_lane_tells_what_its_tasks_ask_for_unless_it_is_too_long(
 
 
 def test_no_requirements_mean_the_open_lane() -> None:
-    assert Source(lane_name(Requirements()), Priority.LOW).queue == "tasks.any.low"
+    assert TaskQueue(lane_name(Requirements()), Priority.LOW).queue == "tasks.any.low"
 
 
 @pytest.mark.parametrize("key", ["", "low", "any.", ".low", "any.sometimes", "any"])
 def test_what_is_not_a_tasks_routing_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Source.from_key(key)
+        TaskQueue.from_key(key)
 
 
 @given(wanted)

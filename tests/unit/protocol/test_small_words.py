@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from coordinator.errors import InvalidPriority, InvalidRequest, MalformedMessage
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import (
     CancelTask,
@@ -24,8 +23,9 @@ from coordinator.protocol.messages.agent_commands import (
 )
 from coordinator.protocol.messages.registration import SourceOffer, reply_allowed, sources_hash
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token, token_matches
-from coordinator.protocol.topology import TOPOLOGY, source_topology
+from coordinator.protocol.topology import TOPOLOGY, task_queue_topology
 
 
 def test_priorities_sort_from_urgent_to_low() -> None:
@@ -80,7 +80,7 @@ def test_any_other_text_is_no_token(text: str) -> None:
     "command",
     [
         CancelTask(task_id="t", generation=2, reason="cleared"),
-        ServeSources(sources=[SourceOffer.of(Source("any", Priority.LOW))]),
+        ServeSources(sources=[SourceOffer.of(TaskQueue("any", Priority.LOW))]),
         ServeSource(lane="any", priority=Priority.LOW),
         RegisterAgain(),
         DrainAgent(),
@@ -127,13 +127,15 @@ def test_a_reply_goes_only_to_the_one_who_asked(reply_to: str | None, allowed: b
     assert reply_allowed("a", reply_to) is allowed
 
 
-@given(st.lists(st.sampled_from([Source("any", priority) for priority in Priority]), unique=True))
-def test_the_hash_of_sources_does_not_depend_on_their_order(sources: list[Source]) -> None:
+@given(
+    st.lists(st.sampled_from([TaskQueue("any", priority) for priority in Priority]), unique=True)
+)
+def test_the_hash_of_sources_does_not_depend_on_their_order(sources: list[TaskQueue]) -> None:
     assert sources_hash(sources) == sources_hash(reversed(sources))
 
 
 def test_every_quorum_queue_has_an_explicit_delivery_limit_and_none_a_length_limit() -> None:
-    queues = TOPOLOGY.queues + source_topology(Source("any", Priority.LOW)).queues
+    queues = TOPOLOGY.queues + task_queue_topology(TaskQueue("any", Priority.LOW)).queues
     for queue in queues:
         assert queue.arguments["x-queue-type"] == "quorum"
         assert queue.arguments["x-delivery-limit"] > 0

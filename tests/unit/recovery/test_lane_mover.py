@@ -10,9 +10,9 @@ from coordinator.broker.connection import Link
 from coordinator.broker.publisher import Outgoing
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.lane_mover import LaneMover
 from tests.support.waiting import eventually
 
@@ -29,7 +29,9 @@ class World:
     async def announced(self) -> set[str]:
         return set()
 
-    async def sources(self, sources: Iterable[Source], task_types: Collection[str]) -> list[Source]:
+    async def sources(
+        self, sources: Iterable[TaskQueue], task_types: Collection[str]
+    ) -> list[TaskQueue]:
         del sources, task_types
         routed = self.types.routed(Requirements(), "sum")
         self.settled_at_look.append(routed.task_type == "sum")
@@ -44,7 +46,7 @@ class World:
     async def catch_up(self) -> None:
         return
 
-    async def ensure(self, source: Source, requirements: Requirements, *, again: bool) -> None:
+    async def ensure(self, source: TaskQueue, requirements: Requirements, *, again: bool) -> None:
         raise AssertionError
 
 
@@ -52,7 +54,7 @@ async def test_after_a_type_is_settled_stragglers_are_looked_for_some_times() ->
     """A submission may have chosen its lane before, and be published after that."""
     world = World()
     book = TaskQueues()
-    book.add(Source("any", Priority.NORMAL), Requirements())
+    book.add(TaskQueue("any", Priority.NORMAL), Requirements())
     mover = LaneMover(
         book=book,
         types=world.types,

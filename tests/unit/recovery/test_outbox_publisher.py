@@ -27,12 +27,12 @@ from coordinator.errors import (
     OutcomeUnknown,
     TooManyLanes,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.recovery import outbox_publisher
@@ -82,7 +82,7 @@ class World:
         self.faults: list[str] = []
         """For the next publishes: `refused`, `lost`, `unconfirmed`, `killed` or `none`."""
         self.killed_before_mark = False
-        self.sources: list[tuple[Source, bool]] = []
+        self.sources: list[tuple[TaskQueue, bool]] = []
         self.limit: int | None = None
         """Bytes that the broker takes in one message; None for any number."""
         self.noted: list[Event] = []
@@ -143,7 +143,7 @@ class World:
         await self.rows.put_off(unanswered)
 
     async def ensure(
-        self, source: Source, requirements: Requirements, *, again: bool = False
+        self, source: TaskQueue, requirements: Requirements, *, again: bool = False
     ) -> None:
         self.sources.append((source, again))
         if self.too_many_lanes and not again:
@@ -533,7 +533,7 @@ async def test_one_that_cannot_be_published_holds_up_no_other(
     ensure = world.ensure
     broken = ["a"]
 
-    async def fails_once(source: Source, wanted: Requirements, *, again: bool = False) -> None:
+    async def fails_once(source: TaskQueue, wanted: Requirements, *, again: bool = False) -> None:
         if broken:
             broken.clear()
             raise RuntimeError("a bug")

@@ -13,12 +13,12 @@ from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_transitions import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.recovery.oversized_tasks import TooLargeTasks
 from coordinator.recovery.reconciler import Reconciler
@@ -68,7 +68,7 @@ class World:
         if self.behind:
             raise LedgerBehind
 
-    async def ensure(self, source: Source, requirements: Requirements, *, again: bool) -> None:
+    async def ensure(self, source: TaskQueue, requirements: Requirements, *, again: bool) -> None:
         assert again
 
     async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]:

@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from coordinator.domain.cron.ticks import Missed
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.errors import OperatorError
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
@@ -119,7 +119,7 @@ class Readers:
         await idle.stored()
         await idle.unused(NOW)
         await idle.homeless()
-        await UntypedTasks(self.ledger).sources([Source("any", Priority.NORMAL)], {"train"})
+        await UntypedTasks(self.ledger).sources([TaskQueue("any", Priority.NORMAL)], {"train"})
         left = LeftBehindTasks(self.ledger)
         if await left.any_broker():
             last = None

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.queue_statistics import oldest_waiting
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
@@ -63,7 +63,7 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
     ),
     "the oldest that waits": (oldest_waiting, "tasks_queued"),
     "whether a queue is used": (
-        partial(_standing, Source("cap:gpu", Priority.LOW)),
+        partial(_standing, TaskQueue("cap:gpu", Priority.LOW)),
         "tasks_",
     ),
     "past their deadline": (partial(overdue, LONG_AGO, 100), "tasks_by_deadline"),

@@ -9,12 +9,12 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerUnavailable, QueuesFull
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.submission.admission_control import AdmissionControl, MayWait
 
-LOW, HIGH = (Source("any", priority) for priority in (Priority.LOW, Priority.HIGH))
+LOW, HIGH = (TaskQueue("any", priority) for priority in (Priority.LOW, Priority.HIGH))
 
 
 class Queues:

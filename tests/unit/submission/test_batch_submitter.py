@@ -22,10 +22,10 @@ from coordinator.errors import (
     TaskNotFound,
     TooManyLanes,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.submission.batch_submitter import BatchSubmitter, Verdict
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.task_maker import Accepted, SubmitTask, TaskMaker
@@ -39,7 +39,7 @@ class World:
 
     def __init__(self) -> None:
         self.published: list[Outgoing] = []
-        self.ensured: list[Source] = []
+        self.ensured: list[TaskQueue] = []
         self.tasks: dict[str, TaskMessage] = {}
         self.asked: list[tuple[set[str], bool]] = []
         self.ends: Callable[[TaskMessage], CoordinatorError | None] = lambda _: None
@@ -61,7 +61,7 @@ class World:
         self.published += messages
         return [self.ends(TaskMessage.from_message(one.message)) for one in messages]
 
-    async def ensure(self, source: Source, requirements: Requirements) -> None:
+    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None:
         self.ensured.append(source)
         if requirements == GPU:
             raise TooManyLanes

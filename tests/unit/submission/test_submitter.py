@@ -19,11 +19,11 @@ from coordinator.errors import (
     TaskNotFound,
     TooManyLanes,
 )
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, TASKS
 from coordinator.submission.per_id_lock import PerIdLock
@@ -45,7 +45,7 @@ class Broker:
         self.published: list[tuple[str, str, Message]] = []
         self.mandatory: list[bool] = []
         self.failures: list[Exception] = []
-        self.ensured: list[tuple[Source, Requirements]] = []
+        self.ensured: list[tuple[TaskQueue, Requirements]] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -62,7 +62,7 @@ class Broker:
         if self.failures:
             raise self.failures.pop(0)
 
-    async def ensure(self, source: Source, requirements: Requirements) -> None:
+    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None:
         self.ensured.append((source, requirements))
 
 
@@ -134,7 +134,7 @@ async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
 
     [(exchange, key, message)] = broker.published
     assert (exchange, key) == (TASKS, "cap:gpu.high")
-    assert broker.ensured == [(Source("cap:gpu", Priority.HIGH), wanted)]
+    assert broker.ensured == [(TaskQueue("cap:gpu", Priority.HIGH), wanted)]
     assert message.headers == {"traceparent": "00-trace"}
     task = TaskMessage.from_message(message)
     assert task == known.tasks[accepted.task_id]
@@ -202,7 +202,7 @@ async def test_a_refusal_followed_by_silence_is_an_unknown_outcome(
 
 
 async def test_a_task_whose_lane_cannot_be_opened_is_not_sent(broker: Broker, known: Known) -> None:
-    async def refuse(source: Source, requirements: Requirements) -> None:
+    async def refuse(source: TaskQueue, requirements: Requirements) -> None:
         raise TooManyLanes
 
     submitter = submitter_over(broker, known, ensure=refuse)
@@ -335,7 +335,7 @@ async def test_a_scheduled_task_goes_to_the_log_alone_and_must_arrive_there(
     assert message.expiration is None
     assert message.message_id == f"{accepted.task_id}.1.1.scheduled"
     assert accepted.not_before == NOW + timedelta(seconds=60)
-    assert broker.ensured == [(Source("cap:gpu", Priority.NORMAL), wanted)]
+    assert broker.ensured == [(TaskQueue("cap:gpu", Priority.NORMAL), wanted)]
     assert known.tasks[accepted.task_id] == TaskMessage.from_message(message)
 
 

@@ -30,21 +30,23 @@ from consumers._fetching.fetch_policy import (
     windows,
 )
 from coordinator.broker.channel import Depth
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 
-sources = st.builds(Source, st.sampled_from(["any", "cap:a", "cap:b"]), st.sampled_from(Priority))
+sources = st.builds(
+    TaskQueue, st.sampled_from(["any", "cap:a", "cap:b"]), st.sampled_from(Priority)
+)
 seconds = st.floats(min_value=0, max_value=1e6)
 rngs = st.integers().map(random.Random)
 
-LOW = Source("any", Priority.LOW)
-HIGH = Source("any", Priority.HIGH)
-OTHER_HIGH = Source("cap:a", Priority.HIGH)
+LOW = TaskQueue("any", Priority.LOW)
+HIGH = TaskQueue("any", Priority.HIGH)
+OTHER_HIGH = TaskQueue("cap:a", Priority.HIGH)
 
 
 @given(st.sets(sources), rngs)
 def test_levels_hold_every_source_once_and_the_most_urgent_first(
-    some: set[Source], rng: random.Random
+    some: set[TaskQueue], rng: random.Random
 ) -> None:
     levels = by_level(some, rng)
     assert {source for level in levels for source in level} == some
@@ -55,7 +57,7 @@ def test_levels_hold_every_source_once_and_the_most_urgent_first(
 
 
 @given(st.lists(st.lists(sources, min_size=1, max_size=9), max_size=6), st.integers(1, 12))
-def test_breaths_join_whole_levels_in_order(levels: list[list[Source]], most: int) -> None:
+def test_breaths_join_whole_levels_in_order(levels: list[list[TaskQueue]], most: int) -> None:
     joined = list(breaths(levels, most))
     assert [source for some in joined for source in some] == [s for level in levels for s in level]
     assert all(len(some) <= max(most, *map(len, levels)) for some in joined)
@@ -100,7 +102,7 @@ def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() ->
     st.dictionaries(sources, st.integers(0, 1000)),
 )
 def test_seats_take_a_task_each_and_together_no_more_than_there_are_slots_beyond_that(
-    doors: list[Source], free: int, lately: dict[Source, int]
+    doors: list[TaskQueue], free: int, lately: dict[TaskQueue, int]
 ) -> None:
     some = windows(doors, free, lately)
     assert len(some) == len(doors)
@@ -142,14 +144,14 @@ def test_a_look_is_fresh_for_milliseconds(cost: float) -> None:
 
 @given(
     st.dictionaries(
-        st.builds(Source, st.integers(0, 60).map("cap:{}".format), st.sampled_from(Priority)),
+        st.builds(TaskQueue, st.integers(0, 60).map("cap:{}".format), st.sampled_from(Priority)),
         st.builds(Depth, st.just(0), st.integers(0, 8)),
         max_size=80,
     ),
     rngs,
 )
 def test_an_agent_sits_where_nobody_does_and_at_few_other_doors(
-    depths: dict[Source, Depth], rng: random.Random
+    depths: dict[TaskQueue, Depth], rng: random.Random
 ) -> None:
     chosen = places(depths, set(), rng)
     assert len(chosen) == len(set(chosen)) <= MAX_SEATS
@@ -165,7 +167,7 @@ def test_an_agent_takes_no_second_seat_at_the_same_door() -> None:
 
 
 def focused(
-    *waiting: Source, brisk: bool = True, idle: bool = False, since: float = 0.1
+    *waiting: TaskQueue, brisk: bool = True, idle: bool = False, since: float = 0.1
 ) -> Verdict:
     sight = Sight(tuple(Waiting(source, 5) for source in waiting))
     return stay_focused(
@@ -174,7 +176,7 @@ def focused(
 
 
 def test_focus_ends_when_something_better_waits() -> None:
-    assert focused(HIGH, Source("any", Priority.URGENT)) is Verdict.BETTER_WAITS
+    assert focused(HIGH, TaskQueue("any", Priority.URGENT)) is Verdict.BETTER_WAITS
 
 
 def test_focus_does_not_end_for_something_worse_while_there_is_work() -> None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from consumers._fetching.served_queues import ServedQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 
-HIGH = Source("any", Priority.HIGH)
-LOW = Source("any", Priority.LOW)
+HIGH = TaskQueue("any", Priority.HIGH)
+LOW = TaskQueue("any", Priority.LOW)
 
 
 class Clock:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.domain.task_transitions import CancelOnAgent
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import (
     AgentRegistered,
     AgentRemoved,
@@ -25,6 +25,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.rebuild import rebuild
 from coordinator.registry.tables import schema
@@ -181,7 +182,7 @@ async def test_opened_queues_are_remembered(ledger: Ledger) -> None:
         lane=lane_name(wanted), priority=Priority.HIGH, requirements=wanted.as_dict()
     )
     await stored(ledger, Event(data=opened), Event(data=opened))
-    assert await ledger.sources() == [(Source(lane_name(wanted), Priority.HIGH), wanted)]
+    assert await ledger.sources() == [(TaskQueue(lane_name(wanted), Priority.HIGH), wanted)]
 
 
 async def test_a_batch_of_thousands_is_folded_whole(ledger: Ledger) -> None:

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.cron.ticks import Missed
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger import engines
 from coordinator.registry.ledger.engines import look_only
@@ -96,7 +96,7 @@ async def test_what_lies_in_it_is_counted(ledger: Ledger, ledger_url: str) -> No
         count=2, latest="WrongToken: second", latest_at=NOW + timedelta(seconds=1)
     )
     assert (state.overdue, state.overdue_for) == (2, timedelta(minutes=9))
-    assert state.sources == (Source("any", Priority.LOW),)
+    assert state.sources == (TaskQueue("any", Priority.LOW),)
     assert state.folded_until is not None
     assert state.size > 10_000
     assert (state.free is not None) == found.is_file

@@ -10,9 +10,9 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerUnavailable
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.queries.queue_sizes import QueueSizes, by_priority
 from tests.support.waiting import eventually
 
@@ -55,7 +55,7 @@ async def test_sizes_are_summed_over_lanes_in_the_contracts_order(
         ("any", Priority.URGENT, None),
         ("any", Priority.HIGH, 1),
     ):
-        source = Source(lane, priority)
+        source = TaskQueue(lane, priority)
         book.add(source, Requirements())
         queues.ready[source.queue] = ready
 
@@ -78,7 +78,7 @@ async def test_with_no_queue_open_every_priority_is_empty(queues: Queues, book: 
 async def test_an_answer_never_comes_from_before_its_question(
     queues: Queues, book: TaskQueues
 ) -> None:
-    source = Source("any", Priority.LOW)
+    source = TaskQueue("any", Priority.LOW)
     book.add(source, Requirements())
     sizes = QueueSizes(book=book, depths=queues)
     queues.ready[source.queue] = 1

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import OVER_HTTP, Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.queue_statistics import Line, QueueStatistics, oldest_waiting
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
@@ -44,20 +45,20 @@ class Process:
             now=lambda: self.now,
         )
 
-    async def open(self, wanted: Requirements, priority: Priority = Priority.NORMAL) -> Source:
-        source = Source(lane_name(wanted), priority)
+    async def open(self, wanted: Requirements, priority: Priority = Priority.NORMAL) -> TaskQueue:
+        source = TaskQueue(lane_name(wanted), priority)
         self.book.add(source, wanted)
         data = SourceOpened(lane=source.lane, priority=priority, requirements=wanted.as_dict())
         await stored(self.ledger, Event(data=data))
         return source
 
-    async def line(self, source: Source) -> Line:
+    async def line(self, source: TaskQueue) -> Line:
         return (await self._lines.lines())[source]
 
-    async def oldest(self, source: Source) -> timedelta | None:
+    async def oldest(self, source: TaskQueue) -> timedelta | None:
         return (await self.line(source)).oldest
 
-    async def listening(self, source: Source) -> int:
+    async def listening(self, source: TaskQueue) -> int:
         return (await self.line(source)).listening
 
 

@@ -8,10 +8,11 @@ import pytest
 
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, LedgerBehind, TaskNotFound
-from coordinator.protocol.lanes import Source, lane_name
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import Event, SourceOpened, TaskSubmitted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries import registry as module
 from coordinator.registry.queries.overlay import Overlay
@@ -187,7 +188,7 @@ async def test_an_agent_that_another_coordinator_registered_is_visible_at_once(
 async def test_an_opened_queue_is_in_the_book_once_it_is_folded(process: Process) -> None:
     opened = SourceOpened(lane="any", priority=Priority.LOW)
     await process.fold(Event(data=opened))
-    assert Source("any", Priority.LOW) in process.book
+    assert TaskQueue("any", Priority.LOW) in process.book
 
 
 # --- statistics -------------------------------------------------------------------------------

@@ -12,10 +12,10 @@ from coordinator.broker.channel import Depth
 from coordinator.domain.agent_matching import NOT_ON_THE_BROKER
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.protocol.lanes import Source
 from coordinator.protocol.messages.events import OVER_HTTP, Event, HeldTask
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.registry import Registry
 from coordinator.registry.queries.why_waiting import WARNING_SECONDS, WhyWaiting
@@ -79,7 +79,7 @@ async def test_a_waiting_task_is_told_with_what_is_ahead_and_with_every_agent(
     process: Process,
 ) -> None:
     for priority in Priority:
-        process.book.add(Source("cap:gpu", priority), Requirements.from_dict(GPU))
+        process.book.add(TaskQueue("cap:gpu", priority), Requirements.from_dict(GPU))
     process.depths = {"tasks.cap:gpu.urgent": 2, "tasks.cap:gpu.critical": 0}
     high: dict[str, Any] = {"requirements": GPU, "priority": Priority.HIGH}
     await process.fold(
