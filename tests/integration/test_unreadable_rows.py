@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from coordinator.bootstrap import running
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.stores.schedule_rows import schedules
 from coordinator.registry.tables import schema, unreadable_rows
 from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
@@ -22,9 +21,9 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.any_broker
 
 UPDATES: list[tuple[sa.Table, Any, dict[str, Any]]] = [
-    (schedules, schedules.c.schedule_id == "on mars", {"timezone": "Mars/Olympus"}),
-    (schedules, schedules.c.schedule_id == "of old", {"cron": "0 0 ? * 1"}),
-    (schedules, schedules.c.schedule_id == "of tomorrow", {"missed": "perhaps"}),
+    (schema.schedules, schema.schedules.c.schedule_id == "on mars", {"timezone": "Mars/Olympus"}),
+    (schema.schedules, schema.schedules.c.schedule_id == "of old", {"cron": "0 0 ? * 1"}),
+    (schema.schedules, schema.schedules.c.schedule_id == "of tomorrow", {"missed": "perhaps"}),
     (schema.sources, schema.sources.c.priority == "high", {"requirements": "{"}),
     (schema.agents, schema.agents.c.agent_id == "ada", {"registration": "[]"}),
     (schema.tasks, schema.tasks.c.task_id == "spoilt", {"backoff": "{"}),

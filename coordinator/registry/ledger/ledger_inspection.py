@@ -20,7 +20,6 @@ from coordinator.domain.agent_liveness import STALE_AFTER
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.stores.schedule_rows import schedules
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
 from coordinator.registry.tables.task_queue_rows import sources
@@ -178,7 +177,7 @@ def _rows(connection: Connection, table: sa.Table) -> int:
 
 
 def _failing(connection: Connection) -> Failing:
-    table = schedules
+    table = schema.schedules
     if not sa.inspect(connection).has_table(table.name):  # a version before it had schedules
         return Failing()
     failing = table.c.last_error.is_not(None)

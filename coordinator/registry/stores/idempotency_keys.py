@@ -22,7 +22,8 @@ from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.errors import LedgerUnavailable
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.bulk_statements import insert_new
-from coordinator.registry.tables.schema import from_micros, metadata, micros
+from coordinator.registry.tables.schema import from_micros, micros
+from coordinator.registry.tables.schema import idempotency_keys as table
 from coordinator.registry.tables.unreadable_rows import readable
 
 __all__ = ["IdempotencyKeys"]
@@ -34,19 +35,6 @@ PRUNE_EVERY = 60.0
 
 PRUNED_AT_ONCE = 500
 """Keys in one transaction, so that the projector never waits for long."""
-
-table = sa.Table(
-    "idempotency_keys",
-    metadata,
-    sa.Column("key", sa.String(255), primary_key=True),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("claimed_at", sa.BigInteger, nullable=False),
-    sa.Column("holder", sa.String(32), nullable=False),
-    sa.Column("held_until", sa.BigInteger, nullable=False),
-    sa.Column("answer", sa.Text),
-    sa.Index("idempotency_keys_by_claim", "claimed_at"),
-)
-"""`fingerprint` is of the request; `answer` is the JSON that it was answered with, once it was."""
 
 
 class IdempotencyKeys:

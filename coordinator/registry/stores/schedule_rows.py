@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.cron.ticks import Missed
 from coordinator.registry.tables.bulk_statements import insert_new
-from coordinator.registry.tables.schema import from_micros, metadata, micros
+from coordinator.registry.tables.schema import from_micros, micros, schedules
 from coordinator.registry.tables.storable_text import storable
 from coordinator.registry.tables.unreadable_rows import NOT_READ
 
@@ -46,25 +46,6 @@ __all__ = [
 
 LONGEST_CLAIM = timedelta(minutes=10)
 """A claim that seems to last longer was made before the clock was set back, and does not count."""
-
-schedules = sa.Table(
-    "schedules",
-    metadata,
-    sa.Column("schedule_id", sa.String(128), primary_key=True),
-    sa.Column("cron", sa.String(200), nullable=False),
-    sa.Column("timezone", sa.String(64), nullable=False),
-    sa.Column("missed", sa.String(16), nullable=False),
-    sa.Column("task", sa.Text, nullable=False),
-    sa.Column("created_at", sa.BigInteger, nullable=False),
-    sa.Column("paused", sa.Integer, nullable=False),
-    sa.Column("next_at", sa.BigInteger),
-    sa.Column("claimed_until", sa.BigInteger, nullable=False),
-    sa.Column("last_run_at", sa.BigInteger),
-    sa.Column("last_task_id", sa.String(128)),
-    sa.Column("last_error", sa.Text),
-    sa.Index("schedules_by_next", "next_at"),
-)
-"""`task` is the body of a submission; `next_at` is null for one that never comes again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,17 +16,9 @@ from coordinator.protocol.messages.events import AgentRegistered, Event
 from coordinator.protocol.requirements import Requirements
 
 from .bulk_statements import insert_new
-from .schema import metadata
+from .schema import offered
 
-__all__ = ["add_offered", "announced_types", "never_offered", "offered"]
-
-offered = sa.Table(
-    "offered",
-    metadata,
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("name", sa.String(128), primary_key=True),
-)
-"""Every agent id, type, capability, service and task type that was ever registered."""
+__all__ = ["add_offered", "announced_types", "never_offered"]
 
 _Offer = tuple[str, str]
 

@@ -1,7 +1,9 @@
-"""The ledger's tables. Written for SQLite and PostgreSQL alike.
+"""Defines every table of the ledger, for SQLite and PostgreSQL alike.
 
 Instants are integers, microseconds since 1970 in UTC: they sort, and come back exactly as they went.
 JSON is text, since the ledger never looks inside it.
+
+All of them are here and nowhere else: `migrations` makes what this module holds, whoever opens the ledger.
 """
 
 from __future__ import annotations
@@ -31,11 +33,14 @@ __all__ = [
     "checkpoint",
     "events",
     "from_micros",
+    "idempotency_keys",
     "meta",
     "metadata",
     "micros",
+    "offered",
     "outbox",
     "parked",
+    "schedules",
     "sources",
     "tasks",
     "totals",
@@ -177,6 +182,14 @@ sources = Table(
     Column("opened_at", BigInteger, nullable=False),
 )
 
+offered = Table(
+    "offered",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(128), primary_key=True),
+)
+"""Every agent id, type, capability, service and task type that was ever registered."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -188,8 +201,8 @@ outbox = Table(
     Index("outbox_by_due", "due_at"),
 )
 """Attempts to be put on their queue when they are due. The message is made of the task's submission.
-Any coordinator may claim a due row for a while; the row goes when the message was seen in the log, or
-the task has ended."""
+Any coordinator may lease a due row, and `claimed_until` is when its lease ends; the row goes when the
+message was seen in the log, or the task has ended."""
 
 turns = Table(
     "turns",
@@ -204,6 +217,39 @@ turns = Table(
 )
 """Whose turn it is to act on a task by request, and the id of the event that is published in it, see
 `turns`. `holder` is of one transaction."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("schedule_id", String(128), primary_key=True),
+    Column("cron", String(200), nullable=False),
+    Column("timezone", String(64), nullable=False),
+    Column("missed", String(16), nullable=False),
+    Column("task", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("paused", Integer, nullable=False),
+    Column("next_at", BigInteger),
+    Column("claimed_until", BigInteger, nullable=False),
+    Column("last_run_at", BigInteger),
+    Column("last_task_id", String(128)),
+    Column("last_error", Text),
+    Index("schedules_by_next", "next_at"),
+)
+"""`task` is the body of a submission; `next_at` is null for one that never comes again. `claimed_until`
+is when the lease of its due tick ends."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("claimed_at", BigInteger, nullable=False),
+    Column("holder", String(32), nullable=False),
+    Column("held_until", BigInteger, nullable=False),
+    Column("answer", Text),
+    Index("idempotency_keys_by_claim", "claimed_at"),
+)
+"""`fingerprint` is of the request; `answer` is the JSON that it was answered with, once it was."""
 
 parked = Table(
     "parked",

@@ -25,10 +25,10 @@ from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import page_of
 from coordinator.registry.queries.task_timeline import timeline_of
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
-from coordinator.registry.stores.idempotency_keys import table as keys
 from coordinator.registry.stores.outbox_rows import UNREADABLE, OutboxRows
 from coordinator.registry.stores.task_turns import TaskTurns
 from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.registry.tables.schema import idempotency_keys as keys
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.running_tasks import RunningTasks

@@ -24,8 +24,8 @@ from coordinator.errors import (
 from coordinator.recovery.schedule_runner import ScheduleRunner, tick_id
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.schedule_rows import Schedule, any_due
-from coordinator.registry.stores.schedule_rows import schedules as table
 from coordinator.registry.stores.schedules import CLAIM, Schedules
+from coordinator.registry.tables.schema import schedules as table
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
 from tests.unit.registry.answers import execute
