@@ -57,10 +57,10 @@ from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.end_broadcast import EndBroadcast
-from coordinator.registry.projection.projector import Projector, Told
+from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.queries.browsing import Browsing
 from coordinator.registry.queries.dead_tasks import DeadTasks
 from coordinator.registry.queries.queue_statistics import QueueStatistics
@@ -262,7 +262,7 @@ class _Graph:
         # events in → projection → queries out
         agents = LiveAgents(stale_after=settings.stale_after, now=clock.now)
         self.commands = CommandSender(publisher)
-        self.endings = EndBroadcast(publisher)
+        self.endings = TaskEndBroadcast(publisher)
         catching_up = ReadBarrier(publisher)
         self.registry = Registry(
             ledger=ledger,
@@ -329,7 +329,7 @@ class _Graph:
             fence=fence,
             secret=secret,
             commands=self.commands,
-            told=Told(
+            told=ProjectionListeners(
                 folded=self._folded,
                 due=self._outbox.nudge,
                 marked=catching_up.marked,

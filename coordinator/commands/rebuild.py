@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import kept_events, rebuild
+from coordinator.registry.ledger.ledger_rebuild import kept_events, rebuild
 from coordinator.settings.settings import Settings
 
 __all__ = ["run"]

@@ -26,7 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.projector import BATCH, Projector, Told
+from coordinator.registry.projection.projector import BATCH, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.postgres import own_postgres_server
@@ -122,7 +122,7 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
             fence=fence,
             secret=SECRET,
             commands=CommandSender(cast("Publisher", None)),
-            told=Told(folded=folded.extend),
+            told=ProjectionListeners(folded=folded.extend),
         )
         reading = storing = 0.0
         for start in range(0, len(log), BATCH):

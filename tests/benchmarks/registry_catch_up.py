@@ -15,7 +15,7 @@ from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import LOG, TOPOLOGY, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.projector import BATCH, SPACING, Projector, Told
+from coordinator.registry.projection.projector import BATCH, SPACING, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 
 from .registry_feed import feeding
@@ -118,7 +118,7 @@ class _Folding:
                     fence=ProjectorFence(ledger),
                     secret=SECRET.encode(),
                     commands=CommandSender(cast("Publisher", None)),
-                    told=Told(folded=tell),
+                    told=ProjectionListeners(folded=tell),
                 )
                 running = asyncio.create_task(projector.session(link))
                 await done.wait()

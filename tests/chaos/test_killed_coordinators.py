@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from coordinator.domain.task import ENDED
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.tables import schema
 from tests.e2e.processes import agent_process, client, service, spawned
 from tests.support.broker import Broker

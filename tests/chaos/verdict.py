@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.task import ENDED
 from coordinator.protocol.messages.events import CRASH_LOOP
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.tables import schema
 from tests.chaos.book import Book
 from tests.chaos.executions import Record, explained

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from tests.e2e.processes import Process, agent_process, client, get, ready, service
 from tests.support.broker import Broker
 from tests.support.postgres import PostgresServer

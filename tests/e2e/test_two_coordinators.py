@@ -15,7 +15,7 @@ import pytest
 
 from coordinator.domain.task import ENDED
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from coordinator.bootstrap import running
-from coordinator.registry.ledger import engines
+from coordinator.registry.ledger import database_engines
 from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
@@ -41,14 +41,14 @@ def room(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], N
 
 def _room_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     most = {"pages": 2**30}
-    begin = engines._begin_sqlite
+    begin = database_engines._begin_sqlite
 
     def limited(connection: Any) -> None:
         # Less than there are means: no page more.
         connection.exec_driver_sql(f"PRAGMA max_page_count={most['pages']}")
         begin(connection)
 
-    monkeypatch.setattr(engines, "_begin_sqlite", limited)
+    monkeypatch.setattr(database_engines, "_begin_sqlite", limited)
     return lambda there_is: most.update(pages=2**30 if there_is else 1)
 
 

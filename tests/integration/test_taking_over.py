@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from coordinator.protocol.topology import LOG
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from tests.support.broker import Broker
 from tests.support.registering import RegisteringSide, registering_side
 from tests.support.waiting import eventually

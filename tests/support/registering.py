@@ -28,10 +28,10 @@ from coordinator.registry.agents.live_reader import LiveReader, Watching
 from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.end_broadcast import EndBroadcast
-from coordinator.registry.projection.projector import Projector, Told
+from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.queries.registry import Registry
 
 __all__ = ["RegisteringSide", "registering_side"]
@@ -71,7 +71,7 @@ class RegisteringSide:
             hear=self.catching_up.live,
         )
         self.commands = CommandSender(publisher)
-        self.endings = EndBroadcast(publisher)
+        self.endings = TaskEndBroadcast(publisher)
         self.probe = ControlQueueProbe(
             agents=self.agents, publisher=publisher, ready=lambda: publisher.available
         )
@@ -90,7 +90,7 @@ class RegisteringSide:
             fence=ProjectorFence(ledger),
             secret=SECRET,
             commands=self.commands,
-            told=Told(folded=self._folded, marked=self.catching_up.marked),
+            told=ProjectionListeners(folded=self._folded, marked=self.catching_up.marked),
             skew_of=self.agents.skew_of,
         )
         self.live_reader = LiveReader(

@@ -46,8 +46,8 @@ from coordinator.protocol.requirements import Profile
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.end_waiters import EndWaiters
 from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .agent_snapshots import AgentSnapshots
@@ -77,7 +77,7 @@ class Watching:
     """Who is told what the ledger has done, whichever process did it."""
 
     catching_up: ReadBarrier
-    waiters: EndWaiters
+    waiters: TaskEndWaiters
 
 
 class LiveReader:

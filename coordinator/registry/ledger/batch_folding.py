@@ -24,27 +24,27 @@ from coordinator.registry.tables.task_queue_rows import add_sources
 from coordinator.registry.tables.task_rows import MOVING, has_content_of, load, row_of
 from coordinator.registry.tables.totals_rows import add_tally
 
-from .parking import Parked, park, parked_event
+from .parked_messages import ParkedMessage, park, parked_event
 
-__all__ = ["Stored", "fold_events", "store"]
+__all__ = ["FoldedBatch", "fold_events", "store"]
 
 
 @dataclass(slots=True)
-class Stored:
+class FoldedBatch:
     """What a batch came to."""
 
     events: list[Event] = field(default_factory=list)
     """Those that were new, in order."""
     effects: list[Effect] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
+    parked: list[ParkedMessage] = field(default_factory=list)
 
 
 def store(
     connection: Connection,
     events: Sequence[Event],
     rules: Rules,
-    parked: Sequence[Parked] = (),
-) -> Stored:
+    parked: Sequence[ParkedMessage] = (),
+) -> FoldedBatch:
     """Fold ``events`` into the ledger, each once, whatever was folded before."""
     new, repeated = _new(connection, events)
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
@@ -52,7 +52,7 @@ def store(
     park(connection, parked)
     effects = fold_events(connection, new, rules)
     _add_outbox(connection, effects)
-    return Stored(new, effects, parked)
+    return FoldedBatch(new, effects, parked)
 
 
 def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
@@ -78,7 +78,7 @@ def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], 
 
 def _clashing(
     connection: Connection, new: Sequence[Event], repeated: Sequence[Event], now: datetime
-) -> list[Parked]:
+) -> list[ParkedMessage]:
     """What an agent said under an id that it had used for something else: it counts for nothing, and is
     not to vanish. A copy of what was said before, as after a lost confirm, is no news.
     """

@@ -23,8 +23,8 @@ from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.offered_capabilities import announced_types
 from coordinator.registry.tables.task_queue_rows import sources
 
+from .database_engines import READERS, Engines, make_engines
 from .database_errors import misconfigured, translated
-from .engines import READERS, Engines, make_engines
 from .migrations import is_prepared, prepare
 
 __all__ = ["Ledger"]

@@ -25,8 +25,8 @@ from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micr
 from coordinator.registry.tables.task_queue_rows import sources
 from coordinator.registry.tables.unreadable_rows import NOT_READ
 
+from .database_engines import look_only
 from .database_url import SQLITE, is_a_file, parse
-from .engines import look_only
 from .undeliverable_queues import UndeliverableQueue, stuck_queues
 
 __all__ = [

@@ -21,7 +21,7 @@ from coordinator.errors import OperatorError
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import take_time, upsert
 
-from .rebuild import rebuild
+from .ledger_rebuild import rebuild
 
 __all__ = ["is_prepared", "prepare"]
 

@@ -31,15 +31,15 @@ from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.event_codec import Refused, is_batch, read
 from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
 from coordinator.protocol.topology import LOG
-from coordinator.registry.ledger.batch_folding import Stored, store
-from coordinator.registry.ledger.parking import Parked, parked_delivery, parked_event
+from coordinator.registry.ledger.batch_folding import FoldedBatch, store
+from coordinator.registry.ledger.parked_messages import ParkedMessage, parked_delivery, parked_event
 
 from .command_sender import CommandSender
 from .event_validation import check_event
 from .left_out_fields_log import LeftOutFieldsLog
 from .projector_fence import ProjectorFence
 
-__all__ = ["Projector", "Told"]
+__all__ = ["ProjectionListeners", "Projector"]
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class _Reading:
 
     delivery: Delivery
     events: list[Event] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
+    parked: list[ParkedMessage] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     """Ids of `LedgerMarked`, which are passed on and never stored."""
 
@@ -76,7 +76,7 @@ class _Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ProjectionListeners:
     """Who is told what, once a batch is committed."""
 
     folded: Callable[[Sequence[Event]], None]
@@ -98,7 +98,7 @@ class Projector:
         fence: ProjectorFence,
         secret: bytes,
         commands: CommandSender,
-        told: Told,
+        told: ProjectionListeners,
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen
         skew_of: Callable[[str], timedelta | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -218,10 +218,10 @@ class Projector:
             parked = parked_delivery(reading.delivery, why, self._now())
         await self._store([_Reading(reading.delivery, parked=[parked])])
 
-    async def _write(self, readings: list[_Reading]) -> Stored:
+    async def _write(self, readings: list[_Reading]) -> FoldedBatch:
         """One transaction. Once begun it is seen through, so that what it stored is told, too."""
         if not any(reading.events or reading.parked for reading in readings):
-            return Stored()
+            return FoldedBatch()
         writing = asyncio.ensure_future(self._fence.write(partial(self._transact, readings)))
         try:
             return await asyncio.shield(writing)
@@ -231,13 +231,13 @@ class Projector:
                 self._tell(writing.result(), readings)
             raise
 
-    def _transact(self, readings: list[_Reading], connection: Connection) -> Stored:
+    def _transact(self, readings: list[_Reading], connection: Connection) -> FoldedBatch:
         events = [event for reading in readings for event in reading.events]
         parked = [parked for reading in readings for parked in reading.parked]
         rules = Rules(now=self._now(), retry=self._retry)
         return store(connection, events, rules, parked)
 
-    def _tell(self, stored: Stored, readings: Sequence[_Reading]) -> None:
+    def _tell(self, stored: FoldedBatch, readings: Sequence[_Reading]) -> None:
         self.parked += len(stored.parked)
         if stored.parked:
             first = stored.parked[0]

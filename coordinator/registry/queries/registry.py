@@ -27,7 +27,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.projection.end_waiters import EndWaiters
+from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .ledger_queries import LedgerQueries
@@ -60,7 +60,7 @@ class Registry:
         self._catch_up = catch_up
         self._hear = hear
         self._overlay = Overlay()
-        self.waiters = EndWaiters()
+        self.waiters = TaskEndWaiters()
         """Who waits for the end of a task, see `Browsing.wait`."""
 
     async def run(self) -> NoReturn:

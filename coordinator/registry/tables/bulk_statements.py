@@ -157,7 +157,7 @@ def keep_writers_out(connection: Connection, *tables: sa.Table) -> None:
     """Wait for those who write to ``tables`` now, and let no other until this transaction ends. Who
     names several has them in the order in which the projector writes to them.
 
-    With SQLite that is so from the start: see `engines`.
+    With SQLite that is so from the start: see `database_engines`.
     """
     if connection.dialect.name == "postgresql":
         names = ", ".join(table.name for table in tables)

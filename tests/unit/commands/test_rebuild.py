@@ -14,8 +14,8 @@ from rich.console import Console
 from coordinator.commands import rebuild
 from coordinator.commands.cli import main
 from coordinator.errors import OperatorError
-from coordinator.registry.ledger import engines
-from coordinator.registry.ledger import rebuild as rebuild_module
+from coordinator.registry.ledger import database_engines
+from coordinator.registry.ledger import ledger_rebuild as rebuild_module
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.settings.settings import Settings
 from tests.unit.domain.histories import completed, started, submitted
@@ -81,7 +81,7 @@ def test_no_ledger_is_an_operators_mistake_and_none_is_made(tmp_path: Path) -> N
 def test_a_ledger_that_is_being_written_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     asyncio.run(written(tmp_path))
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -38,7 +38,7 @@ from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.recovery import outbox_publisher
 from coordinator.recovery.outbox_publisher import POLL, OutboxPublisher
 from coordinator.recovery.oversized_tasks import TooLargeTasks
-from coordinator.registry.ledger.batch_folding import Stored, store
+from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.outbox_rows import BATCH, CLAIM, UNANSWERED, OutboxRows
 from coordinator.registry.tables import schema
@@ -182,7 +182,7 @@ class World:
 
     # --- what tests do ------------------------------------------------------------------------
 
-    async def fold(self, *events: Event) -> Stored:
+    async def fold(self, *events: Event) -> FoldedBatch:
         """These, and what was published since."""
         waiting, self.log = [*events, *self.log], []
         rules = Rules(now=self.now, retry=RetryBackoff(first=PAUSE, spread=0))

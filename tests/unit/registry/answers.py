@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.task_totals import TaskTotals, measure
 from coordinator.domain.task_transitions import Rules
 from coordinator.protocol.messages.events import Event
-from coordinator.registry.ledger.batch_folding import Stored, store
+from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.task_rows import task_of
@@ -20,7 +20,7 @@ from tests.unit.domain.histories import START
 RULES = Rules(now=START)
 
 
-async def stored(ledger: Ledger, *events: Event) -> Stored:
+async def stored(ledger: Ledger, *events: Event) -> FoldedBatch:
     return await ledger.write(lambda connection: store(connection, events, RULES))
 
 

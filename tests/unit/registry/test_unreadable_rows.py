@@ -18,7 +18,7 @@ from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.queries.dead_tasks import DeadTasks
 from coordinator.registry.queries.parked_pages import parked_page
 from coordinator.registry.queries.task_filter import TaskFilter

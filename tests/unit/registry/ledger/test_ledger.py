@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry.ledger import engines
+from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import from_micros, micros
@@ -88,7 +88,7 @@ async def test_a_file_that_is_no_database_is_the_operators_to_mend(sqlite_url: s
 async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     async with Ledger(sqlite_url) as ledger:
         await stored(ledger, submitted())
         other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
@@ -105,7 +105,7 @@ async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
 async def test_a_ledger_is_opened_beside_somebody_who_writes_without_end(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     async with Ledger(sqlite_url) as ledger:
         secret = await ledger.secret()
         other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)

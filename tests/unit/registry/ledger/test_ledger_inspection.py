@@ -18,11 +18,11 @@ from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.ledger import engines
-from coordinator.registry.ledger.engines import look_only
+from coordinator.registry.ledger import database_engines
+from coordinator.registry.ledger.database_engines import look_only
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_inspection import Failing, Parking, WrongClock, examine
-from coordinator.registry.ledger.parking import Parked, park
+from coordinator.registry.ledger.parked_messages import ParkedMessage, park
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema
@@ -56,7 +56,7 @@ def fill(connection: Connection) -> None:
         park(
             connection,
             [
-                Parked(
+                ParkedMessage(
                     message=Message(body=body),
                     exchange="",
                     routing_key="k",
@@ -242,7 +242,7 @@ async def test_a_server_that_is_stopped_is_told_and_read_again_when_it_is_back(
 def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_by_the_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "CONNECT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(database_engines, "CONNECT_TIMEOUT_SECONDS", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = examine(f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/x", NOW)
     assert found.trouble is not None

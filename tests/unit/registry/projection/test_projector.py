@@ -23,13 +23,13 @@ from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_token import task_token
-from coordinator.registry.ledger import engines
+from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection import projector as module
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.event_validation import check_event
-from coordinator.registry.projection.projector import Projector, Told
+from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
@@ -78,7 +78,7 @@ class Projected:
             fence=self.fence,
             secret=SECRET,
             commands=self.commands,
-            told=Told(folded=self.folded.extend),
+            told=ProjectionListeners(folded=self.folded.extend),
             skew_of=lambda agent_id: timedelta(seconds=SKEWS.get(agent_id, 0)),
             now=lambda: at(60),
         )
@@ -321,7 +321,7 @@ async def test_agents_are_commanded_after_the_commit(projected: Projected) -> No
 async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.02)
+    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.02)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     async with Ledger(sqlite_url) as ledger:
         projected = Projected(ledger)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.errors import Superseded
 from coordinator.protocol.messages.events import Event
-from coordinator.registry.ledger.batch_folding import Stored, store
+from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.waiting import eventually
@@ -26,7 +26,7 @@ async def ledgers(ledger_url: str) -> AsyncIterator[tuple[Ledger, Ledger]]:
         yield first, second
 
 
-async def fold(fence: ProjectorFence, *events: Event) -> Stored:
+async def fold(fence: ProjectorFence, *events: Event) -> FoldedBatch:
     return await fence.write(lambda connection: store(connection, events, RULES))
 
 

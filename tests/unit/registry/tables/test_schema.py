@@ -7,7 +7,7 @@ import sys
 
 import sqlalchemy as sa
 
-from coordinator.registry.ledger.engines import look_only
+from coordinator.registry.ledger.database_engines import look_only
 
 OPEN_A_LEDGER = """
 import asyncio, sys

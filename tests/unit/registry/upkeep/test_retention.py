@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from coordinator.domain.task import ENDED
 from coordinator.protocol.messages.events import AgentRegistered, Event
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.tables import schema
 from coordinator.registry.upkeep import retention as retention_module
 from coordinator.registry.upkeep.retention import KEEP_STUBS_FOR, KeepFor, Retention

@@ -11,7 +11,7 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import LedgerBehind, TaskNotFound, WrongState
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.queries.registry import Registry
 from coordinator.registry.stores.task_turns import TaskTurns
 from coordinator.registry.tables import schema

@@ -23,7 +23,7 @@ from coordinator.protocol.messages.events import (
     TaskTooLarge,
 )
 
-__all__ = ["EndWaiters", "ends_of"]
+__all__ = ["TaskEndWaiters", "ends_of"]
 
 _ENDS = (
     TaskCompleted,
@@ -41,7 +41,7 @@ def ends_of(events: Iterable[Event]) -> Iterator[str]:
     return (event.data.subject for event in events if isinstance(event.data, _ENDS))
 
 
-class EndWaiters:
+class TaskEndWaiters:
     """Who waits for which task, in this process."""
 
     def __init__(self) -> None:

@@ -14,9 +14,9 @@ from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event, LedgerEnded
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.projection import end_broadcast as endings_module
-from coordinator.registry.projection.end_broadcast import EndBroadcast
-from coordinator.registry.projection.end_waiters import EndWaiters
+from coordinator.registry.projection import task_end_broadcast as endings_module
+from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
+from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.queries.browsing import Browsing
 from coordinator.registry.queries.registry import Registry
 from tests.support.waiting import eventually
@@ -158,7 +158,7 @@ async def test_what_another_process_folded_is_learned_from_its_hint_or_by_lookin
     here.registry.waiters.ended(["t"])
     assert await for_one == "completed"
 
-    waiters = EndWaiters()
+    waiters = TaskEndWaiters()
     with waiters.of("a") as a, waiters.of("b") as b:
         waiters.look_again()
         assert a.is_set()
@@ -191,7 +191,7 @@ class Slow:
 
 async def test_ends_are_said_at_once_and_those_that_come_meanwhile_together() -> None:
     publisher = Slow()
-    endings = EndBroadcast(publisher)
+    endings = TaskEndBroadcast(publisher)
     endings.folded([submitted("a"), started(task_id="a"), completed(task_id="a")])
     await asyncio.sleep(0)
     endings.folded([completed(task_id="b"), failed(task_id="b"), cancelled(task_id="c")])
@@ -210,7 +210,7 @@ async def test_ends_that_could_not_be_said_are_said_as_any_with_the_next(
     publisher = Slow()
     publisher.free.set()
     publisher.fails = True
-    endings = EndBroadcast(publisher)
+    endings = TaskEndBroadcast(publisher)
     endings.folded([completed(task_id="a")])
     await endings.told()
     publisher.fails = False

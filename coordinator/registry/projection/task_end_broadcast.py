@@ -1,6 +1,6 @@
 """Tells every coordinator process which tasks have ended, as the ledger has it.
 
-    projector ─▶ ledger.ended ─▶ live.<process> of every coordinator ─▶ `Waiters`
+    projector ─▶ ledger.ended ─▶ live.<process> of every coordinator ─▶ `TaskEndWaiters`
 
 Outcomes travel in batches, mixed with all else that agents say, and a copy of it all for each
 process would cost as much as the log. So the one process that folds the log names the tasks whose
@@ -19,15 +19,15 @@ from coordinator.protocol.messages.events import Event, LedgerEnded
 from coordinator.protocol.topology import EVENTS
 
 from .command_sender import Publishes
-from .end_waiters import ends_of
+from .task_end_waiters import ends_of
 
-__all__ = ["EndBroadcast"]
+__all__ = ["TaskEndBroadcast"]
 
 MOST = 20_000
 """Ids in one message; where more have come together, it says that any task may have ended."""
 
 
-class EndBroadcast:
+class TaskEndBroadcast:
     """Whoever uses it is never held up, whatever the broker does."""
 
     def __init__(self, publisher: Publishes) -> None:

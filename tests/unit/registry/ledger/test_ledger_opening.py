@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry.ledger import engines, ledger
+from coordinator.registry.ledger import database_engines, ledger
 from coordinator.registry.ledger.ledger import Ledger
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import eventually
@@ -46,7 +46,7 @@ async def test_what_waiting_does_not_mend_is_told_in_one_line(postgres: Postgres
 async def test_a_driver_that_is_missing_is_told_with_what_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    monkeypatch.setattr(database_engines, "find_spec", lambda name: None)
     assert "pip install 'agent-coordinator[service,postgres]'" in await refused(
         "postgresql://user:password@host/name"
     )
@@ -80,7 +80,7 @@ async def test_a_server_that_is_away_is_waited_for_by_the_patient_alone(
 async def test_a_file_that_is_locked_is_waited_for_by_the_patient(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(engines, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(ledger, "FIRST_PAUSE", 0.01)
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     file.parent.mkdir()

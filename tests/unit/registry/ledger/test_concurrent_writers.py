@@ -12,7 +12,7 @@ from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.messages.events import AgentRegistered, AgentStatusChanged, Event
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.rebuild import rebuild
+from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.upkeep.task_pruning import forget
 from tests.unit.domain.histories import at, completed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
