@@ -117,7 +117,7 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
     async with Ledger(url) as ledger:
         folded: list[Event] = []
         fence = ProjectorFence(ledger)
-        await fence.claim()
+        await fence.begin_epoch()
         projector = Projector(
             fence=fence,
             secret=SECRET,

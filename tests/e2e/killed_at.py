@@ -87,9 +87,9 @@ def names_it(*lists: Any) -> bool:
 
 
 STEPS: dict[str, Callable[[], None]] = {
-    "due": lambda: before(OutboxRows, "claim", lambda: True),
+    "due": lambda: before(OutboxRows, "lease", lambda: True),
     "folded": folded,
-    "claimed": lambda: after(OutboxRows, "claim", names_it),
+    "leased": lambda: after(OutboxRows, "lease", names_it),
     "sent": sent,
     "confirmed": lambda: before(OutboxRows, "done", names_it),
     "marked": lambda: after(OutboxRows, "done", names_it),

@@ -1,8 +1,8 @@
-"""The clock that all coordinators of one ledger go by: PostgreSQL's; with SQLite, which is on their own
-machine, their own.
+"""Gives all coordinators of one ledger the same time: PostgreSQL's clock, or this machine's with SQLite.
 
-What one coordinator writes another reads: who has claimed what until when, when something is due, when
-a task must have started. By clocks of their own, one that is ahead would take what is still another's.
+What one coordinator writes another reads: until when a lease or a claim lasts, when something is due,
+when a task must have started. By clocks of their own, one that is ahead would take what is still
+another's. (A file of SQLite is on the machine of all its coordinators.)
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class Projector:
             try:
                 async for batch in batches:
                     if not self._fence.held:
-                        await self._claim(batches)
+                        await self._begin_epoch(batches)
                     await self._store(await asyncio.to_thread(self._read, batch))
                     await batches.settle(batch)
             finally:
@@ -132,11 +132,11 @@ class Projector:
                 self.problem = None  # what it was is another's to tell now
         raise ChannelLost
 
-    async def _claim(self, batches: BatchReader) -> None:
-        """With the first batch of a session. The broker is asked after it: who read the log when it
-        claimed the ledger is superseded by whoever reads it later, and never the other way round.
+    async def _begin_epoch(self, batches: BatchReader) -> None:
+        """With the first batch of a session. The broker is asked after it: who read the log when its
+        epoch began is superseded by whoever reads it later, and never the other way round.
         """
-        await self._patiently(self._fence.claim)
+        await self._patiently(self._fence.begin_epoch)
         await batches.check()
 
     def _read(self, batch: Sequence[Delivery]) -> list[_Reading]:

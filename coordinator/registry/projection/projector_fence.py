@@ -1,13 +1,13 @@
-"""Who may write what the log says: one coordinator at a time, also when one wakes up late.
+"""Keeps all but the latest projector from writing the ledger, also one that wakes up late.
 
 The broker lets one projector read at a time, and gives the log to another when it believes the first
 one gone. But one that was only suspended (by a debugger, by a machine that is short of memory) knows
-nothing of that when it goes on. So each projector that takes the log over claims the ledger first: it
-raises a number, the epoch. Whoever writes for the log looks, in the same transaction and under a lock,
+nothing of that when it goes on. So each projector that takes the log over begins an epoch first: it
+raises a number in the ledger. Whoever writes for the log looks, in the same transaction and under a lock,
 whether the epoch is still its own.
 
-    A claims 7 ── writes ── suspended ............................ wakes, writes: Superseded
-    B              waits .......... reads, claims 8 ── writes ── writes
+    A begins 7 ── writes ── suspended ............................ wakes, writes: Superseded
+    B              waits .......... reads, begins 8 ── writes ── writes
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ NAME = "projector_epoch"
 
 
 class ProjectorFence:
-    """One for a process. `claim` is for the projector; whatever else must be done by one coordinator
-    alone is written through `write` while it is `held`.
+    """Lets this process write while its epoch is the latest: one fence for a process. `begin_epoch` is
+    for the projector; whatever else must be done by one coordinator alone is written through `write`
+    while it is `held`.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -42,20 +43,20 @@ class ProjectorFence:
 
     @property
     def held(self) -> bool:
-        """Whether this process has claimed the ledger and does not know of a later claim."""
+        """Whether this process has begun an epoch and does not know of a later one."""
         return self._epoch is not None
 
-    async def claim(self) -> None:
-        """From now on all others are superseded. Raises `LedgerUnavailable`."""
+    async def begin_epoch(self) -> None:
+        """Raise the number: from now on all others are superseded. Raises `LedgerUnavailable`."""
         self._epoch = await self._ledger.write(_raise)
 
     def release(self) -> None:
-        """Nothing more is written under this claim."""
+        """End this epoch here: nothing more is written in it."""
         self._epoch = None
 
     async def write(self, work: Callable[[Connection], T]) -> T:
-        """Like `Ledger.write`; raises `Superseded`, and writes nothing, where another has claimed
-        the ledger since.
+        """Run ``work`` as `Ledger.write` does. Raises `Superseded`, and writes nothing, where another has
+        begun an epoch since.
         """
         epoch = self._epoch  # of now, and not of when the writer has its turn
 

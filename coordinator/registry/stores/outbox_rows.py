@@ -1,11 +1,11 @@
 """The outbox in SQL: which attempts are due, whose they are to publish, and which are done with.
 
-    due ──claim──▶ claimed for a while ──publish, confirmed──▶ done (the row goes)
+    due ──lease──▶ leased for a while ──publish, confirmed──▶ done (the row goes)
      ▲                    └── refused: given back, at once due again
-     └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
+     └────────── lease ran out: whoever held it was killed, or never heard the broker's answer
 
 A row also goes when its message was seen in the log, or its task has ended (`folding`). So a row
-whose claim ran out is in doubt until the ledger has all that is in the log, and most often gone by
+whose lease ran out is in doubt until the ledger has all that is in the log, and most often gone by
 then; where it is not, its message is published again under the same id, and is folded once.
 """
 
@@ -29,10 +29,10 @@ from coordinator.registry.tables.task_messages import contents, times_republishe
 from coordinator.registry.tables.task_rows import load_readable
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["CLAIM", "UNANSWERED", "OutboxRows"]
+__all__ = ["LEASE", "UNANSWERED", "OutboxRows"]
 
-CLAIM = timedelta(seconds=5)
-"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
+LEASE = timedelta(seconds=5)
+"""How long a lease lasts unless it is renewed: what was leased by a process that died waits so long."""
 
 UNANSWERED = timedelta(seconds=30)
 """How long what was sent and not answered is left alone: it may be on its queue, and is known to be
@@ -41,11 +41,11 @@ once it was seen in the log."""
 UNREADABLE = timedelta(minutes=5)
 """How long a row is left alone whose task cannot be read: another coordinator may be able to."""
 
-LONGEST_CLAIM = timedelta(minutes=10)
-"""A claim that seems to last longer was made before the clock was set back, and does not count."""
+LONGEST_LEASE = timedelta(minutes=10)
+"""A lease that seems to last longer was made before the clock was set back, and does not count."""
 
 BATCH = 200
-"""Rows in one claim: what the broker confirms in some hundredths of a second."""
+"""Rows in one lease: what the broker confirms in some hundredths of a second."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -64,32 +64,32 @@ class OutboxRows:
         self._now = now
 
     async def next_due(self) -> datetime | None:
-        """When the first row that nobody has claimed is due; None where there is none."""
+        """When the first row that nobody has leased is due; None where there is none."""
         return await self._ledger.read(partial(_next_due, self._now()))
 
     async def any_in_doubt(self) -> bool:
         """Whether something is due that may have been published before."""
         return await self._ledger.read(partial(_any_in_doubt, self._now()))
 
-    async def claim(self, most: int = BATCH, *, in_doubt: bool = True) -> list[TaskMessage]:
+    async def lease(self, most: int = BATCH, *, in_doubt: bool = True) -> list[TaskMessage]:
         """The messages of due attempts, the first due first, now this caller's to publish; with those
         that are ``in_doubt`` or without.
 
         Rows that are no longer of use are taken away. ``task_token`` is as it was in the task's
         first message.
         """
-        return await self._ledger.write(partial(_claim, self._now(), most, in_doubt))
+        return await self._ledger.write(partial(_lease, self._now(), most, in_doubt))
 
-    async def renew(self, claimed: Sequence[TaskMessage]) -> None:
+    async def renew(self, leased: Sequence[TaskMessage]) -> None:
         """These are still being published by this caller."""
-        await self._ledger.write(partial(_until, self._now() + CLAIM, claimed))
+        await self._ledger.write(partial(_until, self._now() + LEASE, leased))
 
     async def done(self, published: Sequence[TaskMessage]) -> None:
         """The broker has these."""
         await self._ledger.write(partial(_done, published))
 
     async def give_back(self, refused: Sequence[TaskMessage]) -> None:
-        """The broker does not have these: anybody may claim them again."""
+        """The broker does not have these: anybody may lease them again."""
         await self._ledger.write(partial(_until, None, refused))
 
     async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
@@ -102,7 +102,7 @@ class OutboxRows:
 
 
 def _free(now: datetime) -> sa.ColumnElement[bool]:
-    return ~table.c.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
+    return ~table.c.claimed_until.between(micros(now), micros(now + LONGEST_LEASE))
 
 
 def _next_due(now: datetime, connection: Connection) -> datetime | None:
@@ -125,27 +125,27 @@ def _any_in_doubt(now: datetime, connection: Connection) -> bool:
     return connection.execute(sa.select(table.c.task_id).where(due).limit(1)).first() is not None
 
 
-def _claim(now: datetime, most: int, in_doubt: bool, connection: Connection) -> list[TaskMessage]:
+def _lease(now: datetime, most: int, in_doubt: bool, connection: Connection) -> list[TaskMessage]:
     due = sa.and_(table.c.due_at <= micros(now), _free(now))
     if not in_doubt:
         due &= table.c.claimed_until == 0
     first = sa.select(*_KEY).where(due).order_by(table.c.due_at).limit(most)
     # `due` twice: PostgreSQL looks at it again where another coordinator was faster.
-    claim = (
+    lease = (
         table.update()
         .where(sa.tuple_(*_KEY).in_(first), due)
-        .values(claimed_until=micros(now + CLAIM))
+        .values(claimed_until=micros(now + LEASE))
         .returning(*_KEY, table.c.due_at)
     )
-    claimed = connection.execute(claim).all()
-    rows = sorted(readable(claimed, _checked, table), key=lambda row: row.due_at)
+    leased = connection.execute(lease).all()
+    rows = sorted(readable(leased, _checked, table), key=lambda row: row.due_at)
     tasks, unreadable = load_readable(connection, {row.task_id for row in rows})
     wanted = [row for row in rows if _is_wanted(row, tasks.get(row.task_id))]
     messages = contents(connection, [tasks[row.task_id] for row in wanted])
     unreadable |= {row.task_id for row in wanted} - messages.keys()
     checked = set(rows)
-    left = [row for row in claimed if row not in checked or row.task_id in unreadable]
-    _set_claim(connection, [_key(row) for row in left], micros(now + UNREADABLE))
+    left = [row for row in leased if row not in checked or row.task_id in unreadable]
+    _set_lease(connection, [_key(row) for row in left], micros(now + UNREADABLE))
     _delete(connection, [_key(row) for row in rows if row not in wanted and row not in left])
     wanted = [row for row in wanted if row not in left]
     declined = [row.task_id for row in wanted if times_declined(tasks[row.task_id])[0]]
@@ -191,14 +191,12 @@ def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
     _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
 
 
-def _until(
-    instant: datetime | None, claimed: Sequence[TaskMessage], connection: Connection
-) -> None:
-    keys = [(one.task_id, one.generation, one.attempt) for one in claimed]
-    _set_claim(connection, keys, 0 if instant is None else micros(instant))
+def _until(instant: datetime | None, leased: Sequence[TaskMessage], connection: Connection) -> None:
+    keys = [(one.task_id, one.generation, one.attempt) for one in leased]
+    _set_lease(connection, keys, 0 if instant is None else micros(instant))
 
 
-def _set_claim(connection: Connection, keys: Sequence[tuple[str, int, int]], until: int) -> None:
+def _set_lease(connection: Connection, keys: Sequence[tuple[str, int, int]], until: int) -> None:
     if keys:
         connection.execute(table.update().where(_is_one_of(keys)).values(claimed_until=until))
 

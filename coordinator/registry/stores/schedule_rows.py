@@ -1,10 +1,10 @@
 """Recurring schedules in the ledger: their table, and who runs which tick.
 
-    due ──claim──▶ claimed for a while ──submitted──▶ advanced to its next tick
+    due ──lease──▶ leased for a while ──submitted──▶ advanced to its next tick
      ▲                    └── nothing was sent: given back, at once due again
-     └────────── claim ran out: whoever held it was killed, or never heard the broker's answer
+     └────────── lease ran out: whoever held it was killed, or never heard the broker's answer
 
-One whose claim ran out is in doubt: its tick may have been submitted, and is submitted again under
+One whose lease ran out is in doubt: its tick may have been submitted, and is submitted again under
 the same task id, which is the same task.
 
 One that can no longer be read, or run (its time zone is not known here), is set aside: it has no next
@@ -33,9 +33,9 @@ __all__ = [
     "add",
     "advance",
     "any_due",
-    "claim_due",
     "find",
     "keep_until",
+    "lease_due",
     "page",
     "remove",
     "set_aside",
@@ -44,8 +44,8 @@ __all__ = [
     "stopped",
 ]
 
-LONGEST_CLAIM = timedelta(minutes=10)
-"""A claim that seems to last longer was made before the clock was set back, and does not count."""
+LONGEST_LEASE = timedelta(minutes=10)
+"""A lease that seems to last longer was made before the clock was set back, and does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Schedule:
     last_error: str | None = None
     """Why the last tick could not be submitted; None where it was."""
     in_doubt: bool = False
-    """Of one that was claimed: its tick may have been submitted before."""
+    """Of one that was leased: its tick may have been submitted before."""
     unreadable: str | None = None
     """Why its row cannot be read; what could not be is empty then."""
 
@@ -127,42 +127,42 @@ def set_paused(
 
 
 def any_due(now: datetime, connection: Connection) -> bool:
-    """Whether a schedule is due that nobody has claimed; asked often, and writes nothing."""
+    """Whether a schedule is due that nobody has leased; asked often, and writes nothing."""
     due = sa.select(schedules.c.schedule_id).where(_due(now)).limit(1)
     return connection.execute(due).first() is not None
 
 
-def claim_due(
+def lease_due(
     now: datetime, until: datetime, limit: int, connection: Connection
 ) -> Sequence[Schedule]:
     """Take some schedules that are due, for this process alone ``until`` then."""
-    found = _claim(now, until, limit, connection, in_doubt=False)
-    return found + _claim(now, until, limit - len(found), connection, in_doubt=True)
+    found = _lease(now, until, limit, connection, in_doubt=False)
+    return found + _lease(now, until, limit - len(found), connection, in_doubt=True)
 
 
-def _claim(
+def _lease(
     now: datetime, until: datetime, limit: int, connection: Connection, *, in_doubt: bool
 ) -> list[Schedule]:
     table = schedules.c
     due = sa.and_(_due(now), table.claimed_until != 0 if in_doubt else table.claimed_until == 0)
     some = sa.select(table.schedule_id).where(due).order_by(table.next_at).limit(limit)
-    claimed = (
+    leased = (
         schedules.update()
         .where(table.schedule_id.in_(some), due)
         .values(claimed_until=micros(until))
         .returning(schedules)
     )
-    return [_schedule_of(row, in_doubt=in_doubt) for row in connection.execute(claimed)]
+    return [_schedule_of(row, in_doubt=in_doubt) for row in connection.execute(leased)]
 
 
 def keep_until(
-    instant: datetime | None, claimed: Sequence[Schedule], connection: Connection
+    instant: datetime | None, leased: Sequence[Schedule], connection: Connection
 ) -> None:
     """Nobody else takes these until then; None gives them back: nothing was submitted. Where somebody
     has moved one meanwhile, that stays.
     """
     table = schedules.c
-    for schedule in claimed:
+    for schedule in leased:
         same = table.next_at == _micros(schedule.next_at)
         connection.execute(
             schedules.update()
@@ -226,8 +226,8 @@ def set_going(schedule_id: str, next_at: datetime, connection: Connection) -> No
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     table = schedules.c
-    claimed = table.claimed_until.between(micros(now), micros(now + LONGEST_CLAIM))
-    return sa.and_(table.next_at <= micros(now), table.paused == 0, ~claimed)
+    leased = table.claimed_until.between(micros(now), micros(now + LONGEST_LEASE))
+    return sa.and_(table.next_at <= micros(now), table.paused == 0, ~leased)
 
 
 def _schedule_of(row: Row[Any], *, in_doubt: bool = False) -> Schedule:

@@ -15,12 +15,12 @@ from coordinator.registry.ledger.ledger import Ledger
 from . import schedule_rows as rows
 from .schedule_rows import Schedule
 
-__all__ = ["CLAIM", "Schedules"]
+__all__ = ["LEASE", "Schedules"]
 
-CLAIM = timedelta(seconds=5)
-"""How long a claim lasts unless it is renewed: what was claimed by a process that died waits so long."""
+LEASE = timedelta(seconds=5)
+"""How long a lease lasts unless it is renewed: what was leased by a process that died waits so long."""
 
-CLAIMED_AT_ONCE = 50
+LEASED_AT_ONCE = 50
 
 
 class Schedules:
@@ -79,21 +79,21 @@ class Schedules:
         if not await self._ledger.write(partial(rows.remove, schedule_id)):
             raise ScheduleNotFound(schedule_id)
 
-    async def claim_due(self) -> Sequence[Schedule]:
-        """Schedules that are due, for this process alone during `CLAIM`."""
+    async def lease_due(self) -> Sequence[Schedule]:
+        """Schedules that are due, for this process alone during `LEASE`."""
         now = self._now()
         if not await self._ledger.read(partial(rows.any_due, now)):
             return []
-        return await self._ledger.write(partial(rows.claim_due, now, now + CLAIM, CLAIMED_AT_ONCE))
+        return await self._ledger.write(partial(rows.lease_due, now, now + LEASE, LEASED_AT_ONCE))
 
-    async def renew(self, claimed: Sequence[Schedule]) -> None:
+    async def renew(self, leased: Sequence[Schedule]) -> None:
         """Their ticks are still being submitted by this process; or it is not known whether one was,
         and another try is to wait a little.
         """
-        await self._ledger.write(partial(rows.keep_until, self._now() + CLAIM, claimed))
+        await self._ledger.write(partial(rows.keep_until, self._now() + LEASE, leased))
 
     async def give_back(self, schedule: Schedule) -> None:
-        """Nothing was submitted: anybody may claim it again."""
+        """Nothing was submitted: anybody may lease it again."""
         await self._ledger.write(partial(rows.keep_until, None, [schedule]))
 
     async def set_aside(self, schedule: Schedule, why: str) -> None:

@@ -40,7 +40,7 @@ from coordinator.recovery.outbox_publisher import POLL, OutboxPublisher
 from coordinator.recovery.oversized_tasks import TooLargeTasks
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.stores.outbox_rows import BATCH, CLAIM, UNANSWERED, OutboxRows
+from coordinator.registry.stores.outbox_rows import BATCH, LEASE, UNANSWERED, OutboxRows
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_rows import task_of
@@ -118,8 +118,8 @@ class World:
     async def any_in_doubt(self) -> bool:
         return await self.rows.any_in_doubt()
 
-    async def claim(self, *, in_doubt: bool) -> list[TaskMessage]:
-        return await self.rows.claim(in_doubt=in_doubt)
+    async def lease(self, *, in_doubt: bool) -> list[TaskMessage]:
+        return await self.rows.lease(in_doubt=in_doubt)
 
     async def catch_up(self) -> None:
         if self.behind:
@@ -132,8 +132,8 @@ class World:
             raise Killed
         await self.rows.done(published)
 
-    async def renew(self, claimed: Sequence[TaskMessage]) -> None:
-        await self.rows.renew(claimed)
+    async def renew(self, leased: Sequence[TaskMessage]) -> None:
+        await self.rows.renew(leased)
         self.renewed += 1
 
     async def give_back(self, refused: Sequence[TaskMessage]) -> None:
@@ -315,7 +315,7 @@ async def test_what_is_due_soon_is_waited_for_exactly(world: World) -> None:
 
 @pytest.mark.parametrize("end", [cancelled(), completed(attempt=1), submitted(attempt=2)])
 async def test_what_has_ended_or_is_on_its_queue_is_not_published(world: World, end: Event) -> None:
-    """Even where its row is still there: another process folded the end after the claim."""
+    """Even where its row is still there: another process folded the end after the lease."""
     await world.fail()
     rows = await world.ledger.read(
         lambda connection: [
@@ -408,7 +408,7 @@ async def test_what_the_broker_refused_is_due_again_at_once(world: World) -> Non
     assert world.attempts() == [("t", 2)]
 
 
-@pytest.mark.parametrize(("fault", "pause"), [("lost", UNANSWERED), ("killed", CLAIM)])
+@pytest.mark.parametrize(("fault", "pause"), [("lost", UNANSWERED), ("killed", LEASE)])
 async def test_what_was_not_answered_is_published_again_after_a_while(
     world: World, fault: str, pause: timedelta
 ) -> None:
@@ -425,7 +425,7 @@ async def test_what_was_not_answered_is_published_again_after_a_while(
     assert world.attempts() == [("t", 2)]
 
 
-async def test_a_claim_lasts_for_as_long_as_its_publisher_lives(
+async def test_a_lease_lasts_for_as_long_as_its_publisher_lives(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox_publisher, "RENEWED_EVERY", timedelta(milliseconds=5))
@@ -435,10 +435,10 @@ async def test_a_claim_lasts_for_as_long_as_its_publisher_lives(
     publishing = asyncio.create_task(world.loop()._look())
     await eventually(lambda: world.in_flight)
     for _ in range(3):
-        world.now += CLAIM - timedelta(seconds=1)
+        world.now += LEASE - timedelta(seconds=1)
         world.renewed = 0
         await eventually(lambda: world.renewed > 1)
-        assert await world.rows.claim() == []
+        assert await world.rows.lease() == []
     world.answers.set()
     assert await publishing == timedelta()
     assert world.attempts() == [("t", 2)]
@@ -451,13 +451,13 @@ async def test_a_kill_between_confirm_and_mark_publishes_nothing_twice(world: Wo
     await world.look()
     assert await world.outbox() == [("t", 1, 2)]
     await world.fold()
-    world.now += CLAIM + timedelta(seconds=1)
+    world.now += LEASE + timedelta(seconds=1)
     await world.look()
     assert world.attempts() == [("t", 2)]
     assert await world.outbox() == []
 
 
-@pytest.mark.parametrize(("fault", "pause"), [("unconfirmed", UNANSWERED), ("killed", CLAIM)])
+@pytest.mark.parametrize(("fault", "pause"), [("unconfirmed", UNANSWERED), ("killed", LEASE)])
 async def test_what_may_have_been_published_waits_until_the_log_is_known(
     world: World, fault: str, pause: timedelta
 ) -> None:
@@ -489,18 +489,18 @@ async def test_two_coordinators_share_what_is_due(world: World) -> None:
     assert world.most_in_flight > BATCH / 2
 
 
-async def test_no_row_is_claimed_by_two(world: World, ledger_url: str) -> None:
+async def test_no_row_is_leased_by_two(world: World, ledger_url: str) -> None:
     count = 5 * BATCH
     await world.fold(*(submitted(f"t{n}", not_before=at(1)) for n in range(count)))
     world.now = at(1)
     async with Ledger(ledger_url) as other:
         theirs = OutboxRows(other, now=lambda: world.now)
-        claims = [rows.claim() for _ in range(10) for rows in (world.rows, theirs)]
-        claimed = [task.task_id for batch in await asyncio.gather(*claims) for task in batch]
-    assert len(claimed) == len(set(claimed)) == count
+        leases = [rows.lease() for _ in range(10) for rows in (world.rows, theirs)]
+        leased = [task.task_id for batch in await asyncio.gather(*leases) for task in batch]
+    assert len(leased) == len(set(leased)) == count
 
 
-async def test_a_clock_set_back_loses_no_claim(world: World) -> None:
+async def test_a_clock_set_back_loses_no_lease(world: World) -> None:
     await world.fold(submitted(not_before=at(-7200)))
     world.faults = ["killed"]
     await world.look()

@@ -131,10 +131,10 @@ class Readers:
         rows = OutboxRows(self.ledger, now=lambda: NOW)
         await rows.next_due()
         await rows.any_in_doubt()
-        claimed = await rows.claim()
-        for task in claimed:
+        leased = await rows.lease()
+        for task in leased:
             task.to_message()
-        await rows.give_back(claimed)
+        await rows.give_back(leased)
 
     async def _schedules(self) -> None:
         await self.ticks.take_up()
@@ -236,7 +236,7 @@ async def test_an_attempt_due_before_all_instants_holds_up_no_other(ledger: Ledg
     first = await rows.next_due()
     assert first is not None
     assert first < NOW
-    assert [task.task_id for task in await rows.claim()] == ["a", "b"]
+    assert [task.task_id for task in await rows.lease()] == ["a", "b"]
 
 
 async def test_a_doctor_says_that_a_value_cannot_be_read(ledger: Ledger, ledger_url: str) -> None:

@@ -127,14 +127,14 @@ async def test_an_attempt_whose_task_cannot_be_read_holds_up_no_other(
     await spoil_content(ledger, "b")
     now = at(3600)
     rows = OutboxRows(ledger, now=lambda: now)
-    assert [one.task_id for one in await rows.claim()] == ["c"]
+    assert [one.task_id for one in await rows.lease()] == ["c"]
     assert await rows.next_due() is None
     now += UNREADABLE + timedelta(seconds=1)
-    assert [one.task_id for one in await rows.claim()] == ["c"]
+    assert [one.task_id for one in await rows.lease()] == ["c"]
     assert len(told()) == 2
     await spoil(ledger, schema.tasks, schema.tasks.c.task_id == "a", state="waiting")
     now += UNREADABLE + timedelta(seconds=1)
-    assert {one.task_id for one in await rows.claim()} == {"a", "c"}
+    assert {one.task_id for one in await rows.lease()} == {"a", "c"}
 
 
 @pytest.mark.parametrize("wrong", [{"backoff": "{"}, {"priority": "soon"}])

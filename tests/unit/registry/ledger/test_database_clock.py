@@ -48,13 +48,13 @@ async def test_with_a_file_it_is_the_machines_own(sqlite_url: str) -> None:
         assert clock.now() > datetime.now(UTC) + timedelta(minutes=59)
 
 
-async def test_what_one_has_claimed_no_other_takes_whose_clock_is_ahead(ledger: Ledger) -> None:
+async def test_what_one_has_taken_no_other_takes_whose_clock_is_ahead(ledger: Ledger) -> None:
     right, wrong = ahead(ledger, 0), ahead(ledger, 20)
     await stored(ledger, submitted(), started(), failed())  # due long ago
     for clock in (right, wrong):
         await clock.compare()
-    assert len(await OutboxRows(ledger, now=right.now).claim()) == 1
-    assert await OutboxRows(ledger, now=wrong.now).claim() == []
+    assert len(await OutboxRows(ledger, now=right.now).lease()) == 1
+    assert await OutboxRows(ledger, now=wrong.now).lease() == []
     keys = [
         IdempotencyKeys(ledger, kept=timedelta(days=1), now=clock.now) for clock in (right, wrong)
     ]

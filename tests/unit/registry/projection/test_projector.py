@@ -85,7 +85,7 @@ class Projected:
 
     async def project(self, *deliveries: Delivery) -> None:
         if not self.fence.held:
-            await self.projector._patiently(self.fence.claim)
+            await self.projector._patiently(self.fence.begin_epoch)
         await self.projector._store(self.projector._read(deliveries))
         await self.commands.told()
 

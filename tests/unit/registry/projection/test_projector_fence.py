@@ -34,43 +34,43 @@ async def states(ledger: Ledger) -> dict[str, str]:
     return {row["task_id"]: row["state"] for row in (await answers(ledger))["tasks"]}
 
 
-async def test_whoever_claimed_last_writes_and_the_others_write_nothing(
+async def test_whoever_began_the_latest_epoch_writes_and_the_others_write_nothing(
     ledgers: tuple[Ledger, Ledger],
 ) -> None:
     first, second = (ProjectorFence(ledger) for ledger in ledgers)
-    await first.claim()
+    await first.begin_epoch()
     await fold(first, submitted("a"))
-    await second.claim()
+    await second.begin_epoch()
     with pytest.raises(Superseded):
         await fold(first, submitted("b"))
     assert (first.held, second.held) == (False, True)
     await fold(second, submitted("c"))
     assert await states(ledgers[1]) == {"a": "queued", "c": "queued"}
 
-    await first.claim()
+    await first.begin_epoch()
     await fold(first, started(task_id="a"))
     with pytest.raises(Superseded):
         await fold(second, completed(task_id="a"))
     assert await states(ledgers[0]) == {"a": "running", "c": "queued"}
 
 
-async def test_nothing_is_written_without_a_claim(ledger: Ledger) -> None:
+async def test_nothing_is_written_without_an_epoch(ledger: Ledger) -> None:
     fence = ProjectorFence(ledger)
     with pytest.raises(Superseded):
         await fold(fence, submitted("a"))
-    await fence.claim()
+    await fence.begin_epoch()
     fence.release()
     with pytest.raises(Superseded):
         await fold(fence, submitted("a"))
     assert await states(ledger) == {}
 
 
-async def test_a_claim_waits_for_the_transaction_that_is_under_way(
+async def test_a_new_epoch_waits_for_the_transaction_that_is_under_way(
     ledgers: tuple[Ledger, Ledger],
 ) -> None:
-    """What was begun under the older claim is there when the newer one begins to read."""
+    """What was begun under the older epoch is there when the newer one begins to read."""
     first, second = (ProjectorFence(ledger) for ledger in ledgers)
-    await first.claim()
+    await first.begin_epoch()
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(connection: Connection) -> None:
@@ -80,12 +80,12 @@ async def test_a_claim_waits_for_the_transaction_that_is_under_way(
 
     writing = asyncio.create_task(first.write(slowly))
     await eventually(begun.is_set)
-    claiming = asyncio.create_task(second.claim())
-    done, _ = await asyncio.wait([claiming], timeout=0.2)
+    beginning = asyncio.create_task(second.begin_epoch())
+    done, _ = await asyncio.wait([beginning], timeout=0.2)
     assert not done
     go_on.set()
     await writing
-    await claiming
+    await beginning
     assert await states(ledgers[1]) == {"a": "queued"}
     with pytest.raises(Superseded):
         await fold(first, submitted("b"))

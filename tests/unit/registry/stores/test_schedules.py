@@ -24,7 +24,7 @@ from coordinator.errors import (
 from coordinator.recovery.schedule_runner import ScheduleRunner, tick_id
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.schedule_rows import Schedule, any_due
-from coordinator.registry.stores.schedules import CLAIM, Schedules
+from coordinator.registry.stores.schedules import LEASE, Schedules
 from coordinator.registry.tables.schema import schedules as table
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
@@ -124,12 +124,12 @@ async def test_a_tick_whose_coordinator_died_is_run_by_another_under_the_same_id
 ) -> None:
     await process.schedules.create(a_schedule())
     process.time = FIRST
-    assert len(await process.schedules.claim_due()) == 1  # and dies
-    assert await other.at(FIRST + CLAIM) == []
-    assert await other.at(FIRST + CLAIM + timedelta(seconds=1)) == [run(FIRST)]
+    assert len(await process.schedules.lease_due()) == 1  # and dies
+    assert await other.at(FIRST + LEASE) == []
+    assert await other.at(FIRST + LEASE + timedelta(seconds=1)) == [run(FIRST)]
 
 
-async def test_while_the_broker_is_away_nothing_is_claimed_and_then_it_goes_on_at_once(
+async def test_while_the_broker_is_away_nothing_is_leased_and_then_it_goes_on_at_once(
     process: Process, other: Process
 ) -> None:
     await process.schedules.create(a_schedule())
@@ -150,18 +150,18 @@ async def test_a_tick_of_which_nothing_was_sent_is_anybodys_at_once(
     assert other.repeated == [False]
 
 
-async def test_a_tick_that_may_have_been_accepted_waits_a_claim_and_is_told_to_be_repeated(
+async def test_a_tick_that_may_have_been_accepted_waits_a_lease_and_is_told_to_be_repeated(
     process: Process, other: Process
 ) -> None:
     await process.schedules.create(a_schedule())
     process.fails = OutcomeUnknown()
     assert await process.at(FIRST) == []
-    assert await other.at(FIRST + CLAIM) == []
+    assert await other.at(FIRST + LEASE) == []
     other.fails = BrokerUnavailable()
-    assert await other.at(FIRST + CLAIM + SECOND) == []
-    assert await process.at(FIRST + 2 * CLAIM) == []
+    assert await other.at(FIRST + LEASE + SECOND) == []
+    assert await process.at(FIRST + 2 * LEASE) == []
     process.fails = None
-    assert await process.at(FIRST + 2 * CLAIM + 2 * SECOND) == [run(FIRST)]
+    assert await process.at(FIRST + 2 * LEASE + 2 * SECOND) == [run(FIRST)]
     assert (process.repeated, other.repeated) == ([False, True], [True])
 
 
@@ -178,7 +178,7 @@ async def test_ticks_that_were_accepted_before_the_broker_went_away_are_not_subm
     assert other.repeated == [False, False]
 
 
-async def test_a_claim_is_renewed_while_the_broker_takes_its_time(
+async def test_a_lease_is_renewed_while_the_broker_takes_its_time(
     process: Process, other: Process, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("coordinator.recovery.schedule_runner.RENEWED_EVERY", 0)
@@ -193,14 +193,14 @@ async def test_a_claim_is_renewed_while_the_broker_takes_its_time(
         schedules=process.schedules, submit=slow, ready=lambda: True, now=process.now
     )
 
-    async def is_claimed_at(instant: datetime) -> bool:
+    async def is_leased_at(instant: datetime) -> bool:
         return not await ledger.read(partial(any_due, instant))
 
     looking = asyncio.create_task(process.at(FIRST))
-    await eventually(lambda: is_claimed_at(FIRST))
-    process.time = FIRST + CLAIM
-    await eventually(lambda: is_claimed_at(FIRST + CLAIM + SECOND))
-    assert await other.at(FIRST + CLAIM + SECOND) == []
+    await eventually(lambda: is_leased_at(FIRST))
+    process.time = FIRST + LEASE
+    await eventually(lambda: is_leased_at(FIRST + LEASE + SECOND))
+    assert await other.at(FIRST + LEASE + SECOND) == []
     answered.set()
     assert await looking == [run(FIRST)]
 
@@ -208,7 +208,7 @@ async def test_a_claim_is_renewed_while_the_broker_takes_its_time(
 async def test_a_clock_that_was_set_back_holds_up_no_schedule(process: Process) -> None:
     await process.schedules.create(a_schedule())
     process.time = FIRST + timedelta(hours=2)
-    assert len(await process.schedules.claim_due()) == 1  # and dies, and then the clock is set
+    assert len(await process.schedules.lease_due()) == 1  # and dies, and then the clock is set
     assert await process.at(FIRST) == [run(FIRST)]
 
 
