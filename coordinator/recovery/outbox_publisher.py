@@ -1,15 +1,15 @@
 """The loop that puts attempts on their queue when they are due: retries, schedules, redrives.
 
-    fold ─▶ row in the outbox ─▶ leased ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
+    fold ─▶ row in the outbox ─▶ claimed ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
 
-Every coordinator runs one; a lease keeps them apart, and is renewed while the broker takes its time.
+Every coordinator runs one; a claim keeps them apart, and is renewed while the broker takes its time.
 Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
-its lease runs out some seconds later. And no attempt counts twice: one that is published again carries
+its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
 the same id, and the law takes each attempt once. What may have been published is left alone until the
 ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice. What
 the broker takes no more, because it is too large, is ended.
 
-After an outage everything that became due meanwhile is published a lease at a time, each confirmed
+After an outage everything that became due meanwhile is published a claim at a time, each confirmed
 before the next, so that submissions find room between.
 """
 
@@ -47,10 +47,10 @@ POLL = timedelta(seconds=0.5)
 what is due."""
 
 RENEWED_EVERY = timedelta(seconds=1.5)
-"""A lease lasts three times as long."""
+"""A claim lasts three times as long."""
 
 LAST_BATCH = timedelta(seconds=2)
-"""How long stopping waits for the broker's answers to what was leased."""
+"""How long stopping waits for the broker's answers to what was claimed."""
 
 
 class Rows(Protocol):
@@ -81,7 +81,7 @@ class _Sent(Enum):
 
 
 class OutboxPublisher:
-    """``ready`` tells whether the broker would take something now; until then nothing is leased.
+    """``ready`` tells whether the broker would take something now; until then nothing is claimed.
     ``catch_up`` is `read_barrier.ReadBarrier.ledger`.
     """
 
@@ -115,7 +115,7 @@ class OutboxPublisher:
             self._soon.set()
 
     async def run(self) -> NoReturn:
-        """Ends only by cancellation, and then sees through what it has leased."""
+        """Ends only by cancellation, and then sees through what it has claimed."""
         while True:
             self._soon.clear()
             pause = await self._look()
@@ -135,8 +135,8 @@ class OutboxPublisher:
             wait = due - self._now()
             if wait > timedelta():
                 return min(wait, POLL)
-            leased = await self._rows.lease(in_doubt=await self._sure())
-            batch = asyncio.create_task(self._publish_all(leased))
+            claimed = await self._rows.lease(in_doubt=await self._sure())
+            batch = asyncio.create_task(self._publish_all(claimed))
             try:
                 all_went = await asyncio.shield(batch)
             except asyncio.CancelledError:
@@ -148,7 +148,7 @@ class OutboxPublisher:
                 logger.error("the outbox waits for the ledger: %s", exc)
             self.problem = str(exc)
             return POLL
-        return timedelta() if leased and all_went else POLL
+        return timedelta() if claimed and all_went else POLL
 
     async def _sure(self) -> bool:
         """Whether all that was published is known, or nothing is due that may have been."""

@@ -1,10 +1,10 @@
 """Submits the tasks of recurring schedules when they are due.
 
-    lease ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
+    claim ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
 
 The id makes it one run for each tick, however many coordinators there are and wherever one of them
-dies: submitting the same id again is the same task. A lease is renewed while the broker takes its
-time. While the broker takes nothing, nothing is leased: once it is back, what is due goes on at once.
+dies: submitting the same id again is the same task. A claim is renewed while the broker takes its
+time. While the broker takes nothing, nothing is claimed: once it is back, what is due goes on at once.
 
 A schedule that can no longer be run is set aside and tells why; all others go on. A coordinator that can
 run it, one with newer zone data, say, takes it up.
@@ -38,7 +38,7 @@ LOOK_SECONDS = 0.5
 """Between two looks for what is due."""
 
 RENEWED_EVERY = 1.5
-"""Seconds; a lease lasts three times as long."""
+"""Seconds; a claim lasts three times as long."""
 
 TAKE_UP_EVERY = 60.0
 """Seconds between two looks for what was set aside and can be run after all."""
@@ -185,7 +185,7 @@ class ScheduleRunner:
                     "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
                 )
                 if schedule.in_doubt or isinstance(exc, OutcomeUnknown):
-                    return  # the lease runs out, and whoever takes it then submits the same ids
+                    return  # the claim runs out, and whoever takes it then submits the same ids
                 if seen_to is None:
                     await self._schedules.give_back(schedule)
                     return
