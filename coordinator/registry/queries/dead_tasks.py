@@ -12,15 +12,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.dead_filter import DeadFilter
-from coordinator.domain.task import State, Task
+from coordinator.domain.task import Task
 from coordinator.errors import InvalidRequest
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
+from coordinator.registry.tables.dead_task_rows import DEATH_ORDER, matches
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.storable_text import storable
 from coordinator.registry.tables.task_rows import tasks_of
 
-__all__ = ["DeadGroup", "DeadPage", "DeadTasks", "dead_after", "still_dead"]
+__all__ = ["DeadGroup", "DeadPage", "DeadTasks"]
 
 MOST_GROUPS = 100
 """Different errors that are told of, those of most tasks first."""
@@ -30,8 +31,6 @@ _ENDED_AT_AN_INSTANT = _table.ended_at.between(
     micros(datetime.min.replace(tzinfo=UTC)), micros(datetime.max.replace(tzinfo=UTC))
 )
 """Others cannot be read, and are in no group."""
-
-_ORDER = (_table.ended_at, _table.task_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +76,10 @@ def _page(
     wanted: DeadFilter, limit: int, start: tuple[int, str] | None, connection: Connection
 ) -> DeadPage:
     groups = _groups(wanted, connection)
-    query = sa.select(schema.tasks).where(_matches(wanted))
+    query = sa.select(schema.tasks).where(matches(wanted))
     if start is not None:
-        query = query.where(sa.tuple_(*_ORDER) < start)
-    newest_first = [column.desc() for column in _ORDER]
+        query = query.where(sa.tuple_(*DEATH_ORDER) < start)
+    newest_first = [column.desc() for column in DEATH_ORDER]
     rows = connection.execute(query.order_by(*newest_first).limit(limit + 1)).all()
     more = len(rows) > limit
     return DeadPage(
@@ -100,7 +99,7 @@ def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
             sa.func.min(_table.ended_at).label("first_at"),
             sa.func.max(_table.ended_at).label("last_at"),
         )
-        .where(_matches(wanted), _ENDED_AT_AN_INSTANT)
+        .where(matches(wanted), _ENDED_AT_AN_INSTANT)
         .group_by(_table.error_type)
         .order_by(count.desc(), _table.error_type)
         .limit(MOST_GROUPS)
@@ -117,41 +116,8 @@ def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
 
 
 def _count(wanted: DeadFilter, connection: Connection) -> int:
-    query = sa.select(sa.func.count()).select_from(schema.tasks).where(_matches(wanted))
+    query = sa.select(sa.func.count()).select_from(schema.tasks).where(matches(wanted))
     return int(connection.execute(query).scalar_one())
-
-
-def dead_after(
-    connection: Connection, wanted: DeadFilter, after: Task | None, most: int
-) -> list[Task]:
-    """Those that match and died after ``after``, the first that died first."""
-    query = sa.select(schema.tasks).where(_matches(wanted))
-    if after is not None and after.ended_at is not None:
-        query = query.where(sa.tuple_(*_ORDER) > (micros(after.ended_at), after.task_id))
-    rows = connection.execute(query.order_by(*_ORDER).limit(most)).all()
-    return tasks_of(rows)
-
-
-def still_dead(connection: Connection, wanted: DeadFilter, task_ids: Sequence[str]) -> list[Task]:
-    """Those of the tasks that match now, the first that died first."""
-    query = sa.select(schema.tasks).where(_matches(wanted), _table.task_id.in_(task_ids))
-    return tasks_of(connection.execute(query.order_by(*_ORDER)).all())
-
-
-def _matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:
-    given: list[sa.ColumnElement[bool]] = [_table.state == State.DEAD.value, _table.content > 0]
-    for column, value in (
-        (_table.error_type, wanted.error_type),
-        (_table.lane, wanted.lane),
-        (_table.task_type, wanted.task_type),
-    ):
-        if value is not None:
-            given.append(column == storable(value))
-    if wanted.submitted_from is not None:
-        given.append(_table.submitted_at >= micros(wanted.submitted_from))
-    if wanted.submitted_before is not None:
-        given.append(_table.submitted_at < micros(wanted.submitted_before))
-    return sa.and_(*given)
 
 
 def _position(cursor: str) -> tuple[Any, str]:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-from pydantic_core import from_json
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State, Task
@@ -18,19 +16,18 @@ from coordinator.errors import TaskNotFound
 from coordinator.protocol.messages.events import (
     Event,
     TaskCompleted,
-    TaskDeadLettered,
     TaskSubmitted,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
-from coordinator.registry.tables.event_rows import identity
-from coordinator.registry.tables.task_rows import task_of
+from coordinator.registry.tables.current_task import current_task
+from coordinator.registry.tables.event_rows import data_of, identity
 from coordinator.registry.tables.totals_rows import tally_in
 
 from .views import TaskView
 
-__all__ = ["LedgerQueries", "standing"]
+__all__ = ["LedgerQueries"]
 
 
 class LedgerQueries:
@@ -62,7 +59,7 @@ class LedgerQueries:
         """How the task stands in the law, and the message that its content is from. Raises
         `TaskNotFound` or `LedgerUnavailable`.
         """
-        return await self._ledger.read(partial(standing, task_id, pending))
+        return await self._ledger.read(partial(current_task, task_id, pending))
 
     async def totals(
         self, pending: Sequence[Event] = ()
@@ -72,7 +69,7 @@ class LedgerQueries:
 
 
 def _task(task_id: str, pending: Sequence[Event], connection: Connection) -> TaskView:
-    return _view(connection, *standing(task_id, pending, connection))
+    return _view(connection, *current_task(task_id, pending, connection))
 
 
 def _submissions(
@@ -81,26 +78,8 @@ def _submissions(
     found: dict[str, TaskMessage] = {}
     for task_id, events in pending.items():
         with contextlib.suppress(TaskNotFound):
-            found[task_id] = standing(task_id, events, connection)[1]
+            found[task_id] = current_task(task_id, events, connection)[1]
     return found
-
-
-def standing(
-    task_id: str, pending: Sequence[Event], connection: Connection
-) -> tuple[Task, TaskMessage]:
-    """How the task stands in the law with the ``pending`` events, and the message that its content is
-    from. Raises `TaskNotFound`.
-    """
-    query = sa.select(schema.tasks).where(schema.tasks.c.task_id == task_id)
-    row = connection.execute(query).one_or_none()
-    task = None if row is None else task_of(row)
-    known = event_rows.known(connection, pending)
-    unfolded = [event for event in pending if identity(event) not in known]
-    for event in unfolded:
-        task = fold(task, event).task
-    if task is None or not task.known:
-        raise TaskNotFound(task_id)
-    return task, _content(connection, task, unfolded)
 
 
 def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
@@ -128,29 +107,13 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
     )
 
 
-def _content(connection: Connection, task: Task, unfolded: Sequence[Event]) -> TaskMessage:
-    for event in unfolded:
-        data = event.data
-        if event.id == task.submission and isinstance(data, TaskSubmitted | TaskDeadLettered):
-            return data.task
-    stored = _data(connection, task.submission, author="")
-    return TaskMessage.model_validate(stored["task"])
-
-
 def _result(connection: Connection, task: Task) -> Any:
     """Outcomes are never published by a coordinator, so they are in the ledger or not known."""
     if task.state is not State.COMPLETED:
         return None
     return TaskCompleted.model_validate(
-        _data(connection, task.outcome, author=task.agent_id or "")
+        data_of(connection, task.outcome, author=task.agent_id or "")
     ).result
-
-
-def _data(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:
-    table = schema.events
-    query = sa.select(table.c.data).where(table.c.id == event_id, table.c.agent_id == author)
-    data: dict[str, Any] = from_json(connection.execute(query).scalar_one())
-    return data
 
 
 def _known(pending: Sequence[Event], connection: Connection) -> set[event_rows.Identity]:

@@ -31,10 +31,10 @@ from coordinator.errors import LedgerBehind, LedgerUnavailable, OutcomeUnknown, 
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.queries.dead_tasks import dead_after, still_dead
-from coordinator.registry.queries.ledger_queries import standing
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import insert_new
+from coordinator.registry.tables.current_task import current_task
+from coordinator.registry.tables.dead_task_rows import dead_after, still_dead
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.schema import turns as table
 from coordinator.registry.tables.task_messages import contents
@@ -178,7 +178,7 @@ def _take(
     holder = _enter_one(connection, task_id, look)
     if not look.settled and not load(connection, [task_id]):
         raise TaskNotFound(task_id)  # what is pending may be of one that was deleted elsewhere
-    event_id, decided = decide(*standing(task_id, pending, connection))
+    event_id, decided = decide(*current_task(task_id, pending, connection))
     _name(connection, holder, [(task_id, event_id)])
     return decided
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+from pydantic_core import from_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.protocol.messages.events import (
@@ -19,7 +21,17 @@ from .bulk_statements import find, insert
 from .schema import events as table
 from .schema import from_micros, micros
 
-__all__ = ["Identity", "add", "chunks", "event_of", "identity", "is_copy", "known", "known_of"]
+__all__ = [
+    "Identity",
+    "add",
+    "chunks",
+    "data_of",
+    "event_of",
+    "identity",
+    "is_copy",
+    "known",
+    "known_of",
+]
 
 Identity = tuple[str, str]
 """An event's id and its author, which is empty for a coordinator or the broker."""
@@ -72,6 +84,15 @@ def add(connection: Connection, events: Sequence[Event]) -> None:
 def event_of(row: Row[Any]) -> Event:
     data = _STORED[row.type].model_validate_json(row.data)
     return Event(id=row.id, time=from_micros(row.time), data=data)
+
+
+def data_of(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:
+    """The data of this event as JSON has it; ``author`` is empty for a coordinator or the broker.
+    Raises `NoResultFound` where the ledger does not have it.
+    """
+    query = sa.select(table.c.data).where(table.c.id == event_id, table.c.agent_id == author)
+    data: dict[str, Any] = from_json(connection.execute(query).scalar_one())
+    return data
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
