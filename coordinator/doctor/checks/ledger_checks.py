@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from coordinator.domain.clock_skew import SKEW_BOUND
-from coordinator.registry.ledger.ledger_inspection import (
-    SCHEMA_VERSION,
-    Failing,
+from coordinator.registry.ledger.ledger_facts import (
+    FailingSchedules,
     LedgerFacts,
     LedgerState,
-    Parking,
+    ParkingSummary,
     WrongClock,
 )
+from coordinator.registry.tables.schema import SCHEMA_VERSION
 
 from .finding import Finding
 from .spoken_amounts import count, names, size, span
@@ -82,7 +82,7 @@ def _disk(ledger: LedgerFacts, state: LedgerState) -> Iterator[Finding]:
     )
 
 
-def _parked(parking: Parking) -> Iterator[Finding]:
+def _parked(parking: ParkingSummary) -> Iterator[Finding]:
     if not parking.count:
         yield Finding.ok("parked", "Every message of the log could be read")
         return
@@ -143,7 +143,7 @@ def _sources(state: LedgerState) -> Iterator[Finding]:
         )
 
 
-def _schedules(failing: Failing) -> Iterator[Finding]:
+def _schedules(failing: FailingSchedules) -> Iterator[Finding]:
     if not failing.count:
         yield Finding.ok("schedules", "Every schedule could run at its last tick")
         return

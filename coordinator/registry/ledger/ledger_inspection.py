@@ -1,4 +1,4 @@
-"""How the ledger is, read from outside: for `coordinator doctor`.
+"""Inspects a ledger from outside, for `coordinator doctor`.
 
 It changes nothing: it makes no file and no table, and migrates nothing, so that it may look at a
 ledger that another version is working on.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from coordinator.domain.agent_liveness import STALE_AFTER
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
-from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
 from coordinator.registry.tables.task_queue_rows import sources
@@ -27,87 +25,13 @@ from coordinator.registry.tables.unreadable_rows import NOT_READ
 
 from .database_engines import look_only
 from .database_url import SQLITE, is_a_file, parse
-from .undeliverable_queues import UndeliverableQueue, stuck_queues
+from .ledger_facts import FailingSchedules, LedgerFacts, LedgerState, ParkingSummary, WrongClock
+from .undeliverable_queues import stuck_queues
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "Failing",
-    "LedgerFacts",
-    "LedgerState",
-    "Parking",
-    "UndeliverableQueue",
-    "WrongClock",
-    "examine",
-]
+__all__ = ["examine"]
 
 OVERDUE_AFTER = timedelta(minutes=1)
 """An attempt of the outbox that is due for longer should have been published."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parking:
-    """Messages that could not be taken as events."""
-
-    count: int = 0
-    latest: str = ""
-    """The reason of the latest."""
-    latest_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrongClock:
-    """An agent whose clock is not its coordinator's."""
-
-    agent_id: str
-    ahead: timedelta
-    """Negative where it is behind."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failing:
-    """Recurring schedules whose last tick was not run."""
-
-    count: int = 0
-    first: str = ""
-    """The id of one of them."""
-    why: str = ""
-    """What it says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerState:
-    """What a ledger holds; only the version and the sizes where its version is another."""
-
-    schema_version: int
-    size: int
-    """Bytes, with the write-ahead log."""
-    free: int | None = None
-    """Bytes left on the disk of an SQLite file."""
-    parking: Parking = Parking()
-    overdue: int = 0
-    """Attempts that should have been published."""
-    overdue_for: timedelta = timedelta(0)
-    folded_until: datetime | None = None
-    """When the latest event that was folded was stated."""
-    sources: tuple[TaskQueue, ...] | None = None
-    wrong_clocks: tuple[WrongClock, ...] = ()
-    """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
-    unreadable_sources: int = 0
-    """Rows of queues that nobody can read, and that are left out."""
-    failing: Failing = Failing()
-    stuck: tuple[UndeliverableQueue, ...] = ()
-    """Queues that the latest coordinator to read them could not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerFacts:
-    location: str
-    """A file, or a database's address without its password."""
-    is_file: bool = True
-    state: LedgerState | None = None
-    """None where there is no ledger yet, or there is trouble."""
-    trouble: str | None = None
-    """Why it could not be read."""
 
 
 def examine(place: str | Path, now: datetime) -> LedgerFacts:
@@ -176,17 +100,17 @@ def _rows(connection: Connection, table: sa.Table) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
-def _failing(connection: Connection) -> Failing:
+def _failing(connection: Connection) -> FailingSchedules:
     table = schema.schedules
     if not sa.inspect(connection).has_table(table.name):  # a version before it had schedules
-        return Failing()
+        return FailingSchedules()
     failing = table.c.last_error.is_not(None)
     count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(failing)) or 0
     query = sa.select(table.c.schedule_id, table.c.last_error).where(failing)
     first = connection.execute(query.order_by(table.c.schedule_id).limit(1)).first()
     if first is None:
-        return Failing()
-    return Failing(count=count, first=first.schedule_id, why=first.last_error)
+        return FailingSchedules()
+    return FailingSchedules(count=count, first=first.schedule_id, why=first.last_error)
 
 
 def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
@@ -197,16 +121,16 @@ def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:
     return size, shutil.disk_usage(file.parent).free
 
 
-def _parking(connection: Connection) -> Parking:
+def _parking(connection: Connection) -> ParkingSummary:
     table = schema.parked
     amount = _rows(connection, table)
     latest = connection.execute(
         sa.select(table.c.reason, table.c.received_at).order_by(table.c.position.desc()).limit(1)
     ).first()
     if latest is None:
-        return Parking()
+        return ParkingSummary()
     at = from_micros(latest.received_at)
-    return Parking(count=amount, latest=latest.reason, latest_at=at)
+    return ParkingSummary(count=amount, latest=latest.reason, latest_at=at)
 
 
 def _overdue(connection: Connection, now: datetime) -> tuple[int, datetime | None]:

@@ -21,7 +21,8 @@ from coordinator.doctor.facts.facts import (
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import TOPOLOGY, task_queue_topology
-from coordinator.registry.ledger.ledger_inspection import SCHEMA_VERSION, LedgerFacts, LedgerState
+from coordinator.registry.ledger.ledger_facts import LedgerFacts, LedgerState
+from coordinator.registry.tables.schema import SCHEMA_VERSION
 
 __all__ = [
     "HEALTHY",

@@ -25,10 +25,10 @@ from coordinator.doctor.facts.facts import (
     Verdict,
 )
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.ledger.ledger_inspection import (
-    Failing,
+from coordinator.registry.ledger.ledger_facts import (
+    FailingSchedules,
     LedgerFacts,
-    Parking,
+    ParkingSummary,
     UndeliverableQueue,
     WrongClock,
 )
@@ -609,7 +609,9 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "parked",
-        with_state(parking=Parking(count=3, latest="MalformedMessage: not\nJSON", latest_at=NOW)),
+        with_state(
+            parking=ParkingSummary(count=3, latest="MalformedMessage: not\nJSON", latest_at=NOW)
+        ),
         Level.WARNING,
         "parked",
         "3 messages could not be read and are parked; the latest: MalformedMessage: not JSON",
@@ -617,7 +619,9 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "schedules that cannot run",
-        with_state(failing=Failing(count=2, first="nightly", why="timezone 'X'\nis not known")),
+        with_state(
+            failing=FailingSchedules(count=2, first="nightly", why="timezone 'X'\nis not known")
+        ),
         Level.WARNING,
         "schedules",
         "2 schedules could not run at the last tick; the first, 'nightly': timezone 'X' is not known",

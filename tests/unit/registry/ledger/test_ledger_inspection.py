@@ -21,7 +21,8 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.database_engines import look_only
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_inspection import Failing, Parking, WrongClock, examine
+from coordinator.registry.ledger.ledger_facts import FailingSchedules, ParkingSummary, WrongClock
+from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.parked_messages import ParkedMessage, park
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.registry.stores.schedules import Schedules
@@ -92,7 +93,7 @@ async def test_what_lies_in_it_is_counted(ledger: Ledger, ledger_url: str) -> No
     state = found.state
     assert state is not None
     assert state.schema_version == schema.SCHEMA_VERSION
-    assert state.parking == Parking(
+    assert state.parking == ParkingSummary(
         count=2, latest="WrongToken: second", latest_at=NOW + timedelta(seconds=1)
     )
     assert (state.overdue, state.overdue_for) == (2, timedelta(minutes=9))
@@ -150,7 +151,7 @@ async def test_what_cannot_be_read_and_schedules_that_cannot_run_are_counted(
     state = examine(ledger_url, NOW).state
     assert state is not None
     assert (state.sources, state.unreadable_sources) == ((), 1)
-    assert state.failing == Failing(count=2, first="b", why="No more b.")
+    assert state.failing == FailingSchedules(count=2, first="b", why="No more b.")
 
 
 async def test_a_version_that_is_none_is_told(ledger: Ledger, ledger_url: str) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_inspection import UndeliverableQueue, examine
+from coordinator.registry.ledger.ledger_facts import UndeliverableQueue
+from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -1,0 +1,87 @@
+"""Holds what an inspection found in a ledger: its size, what is overdue, parked, wrong or stuck in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coordinator.protocol.task_queue import TaskQueue
+
+from .undeliverable_queues import UndeliverableQueue
+
+__all__ = [
+    "FailingSchedules",
+    "LedgerFacts",
+    "LedgerState",
+    "ParkingSummary",
+    "UndeliverableQueue",
+    "WrongClock",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkingSummary:
+    """Messages that could not be taken as events."""
+
+    count: int = 0
+    latest: str = ""
+    """The reason of the latest."""
+    latest_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongClock:
+    """An agent whose clock is not its coordinator's."""
+
+    agent_id: str
+    ahead: timedelta
+    """Negative where it is behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingSchedules:
+    """Recurring schedules whose last tick was not run."""
+
+    count: int = 0
+    first: str = ""
+    """The id of one of them."""
+    why: str = ""
+    """What it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """What a ledger holds; only the version and the sizes where its version is another."""
+
+    schema_version: int
+    size: int
+    """Bytes, with the write-ahead log."""
+    free: int | None = None
+    """Bytes left on the disk of an SQLite file."""
+    parking: ParkingSummary = ParkingSummary()
+    overdue: int = 0
+    """Attempts that should have been published."""
+    overdue_for: timedelta = timedelta(0)
+    folded_until: datetime | None = None
+    """When the latest event that was folded was stated."""
+    sources: tuple[TaskQueue, ...] | None = None
+    wrong_clocks: tuple[WrongClock, ...] = ()
+    """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
+    unreadable_sources: int = 0
+    """Rows of queues that nobody can read, and that are left out."""
+    failing: FailingSchedules = FailingSchedules()
+    stuck: tuple[UndeliverableQueue, ...] = ()
+    """Queues that the latest coordinator to read them could not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFacts:
+    """One ledger, whether it can be read or not."""
+
+    location: str
+    """A file, or a database's address without its password."""
+    is_file: bool = True
+    state: LedgerState | None = None
+    """None where there is no ledger yet, or there is trouble."""
+    trouble: str | None = None
+    """Why it could not be read."""
