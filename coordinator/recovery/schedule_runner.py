@@ -50,7 +50,7 @@ _NAMESPACE = uuid.UUID("6f1c8a52-5b0e-4c56-9e0b-0a7c1f1f2a11")
 
 
 class DueSchedule(Protocol):
-    """`registry.stores.schedule_rows.Schedule`."""
+    """`registry.stores.recurring_schedule.RecurringSchedule`."""
 
     @property
     def schedule_id(self) -> str: ...

@@ -26,7 +26,7 @@ from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.queries.queue_statistics import Line
 from coordinator.registry.queries.views import AgentView, Statistics, TaskView
 from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
-from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.task_maker import Accepted, SubmitTask
@@ -132,9 +132,9 @@ class FakeSchedules:
 
     def __init__(self, fakes: Fakes) -> None:
         self._fakes = fakes
-        self._kept: dict[str, Schedule] = {}
+        self._kept: dict[str, RecurringSchedule] = {}
 
-    async def create(self, schedule: Schedule) -> Schedule:
+    async def create(self, schedule: RecurringSchedule) -> RecurringSchedule:
         self._fakes.fail()
         if schedule.schedule_id in self._kept:
             raise Conflict("A schedule 'nightly' exists: delete it first, or choose another id")
@@ -142,20 +142,20 @@ class FakeSchedules:
         self._kept[schedule.schedule_id] = kept
         return kept
 
-    async def get(self, schedule_id: str) -> Schedule:
+    async def get(self, schedule_id: str) -> RecurringSchedule:
         self._fakes.fail()
         if schedule_id not in self._kept:
             raise ScheduleNotFound(schedule_id)
         return self._kept[schedule_id]
 
-    async def page(self, after: str, limit: int) -> list[Schedule]:
+    async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
         self._fakes.fail()
         return [self._kept[name] for name in sorted(self._kept) if name > after][:limit]
 
-    async def pause(self, schedule_id: str) -> Schedule:
+    async def pause(self, schedule_id: str) -> RecurringSchedule:
         return replace(await self.get(schedule_id), paused=True)
 
-    async def resume(self, schedule_id: str) -> Schedule:
+    async def resume(self, schedule_id: str) -> RecurringSchedule:
         return await self.get(schedule_id)
 
     async def delete(self, schedule_id: str) -> None:

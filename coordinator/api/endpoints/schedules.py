@@ -23,7 +23,7 @@ from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidPriority, InvalidRequest
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.task_message import describe
-from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.task_maker import SubmitTask
 
 __all__ = ["router", "run_of"]
@@ -131,7 +131,7 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
         raise InvalidRequest(
             f"missed {body.missed!r} is not one of: {', '.join(Missed)}", field="missed"
         ) from None
-    schedule = Schedule(
+    schedule = RecurringSchedule(
         schedule_id=body.schedule_id or new_id(),
         cron=body.cron,
         timezone=_UTC if body.timezone is None else body.timezone,
@@ -254,7 +254,7 @@ async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
         raise InvalidRequest(message, field=field) from exc
 
 
-def _answer(schedule: Schedule, warning: str | None = None) -> Answer:
+def _answer(schedule: RecurringSchedule, warning: str | None = None) -> Answer:
     return Answer(
         {
             "status": "success",
@@ -265,7 +265,7 @@ def _answer(schedule: Schedule, warning: str | None = None) -> Answer:
     )
 
 
-def _shape(schedule: Schedule) -> dict[str, Any]:
+def _shape(schedule: RecurringSchedule) -> dict[str, Any]:
     return {
         "schedule_id": schedule.schedule_id,
         "cron": schedule.cron,

@@ -12,8 +12,9 @@ from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, Wrong
 from coordinator.protocol.id_limits import check_path_id
 from coordinator.registry.ledger.ledger import Ledger
 
+from . import schedule_leases as leases
 from . import schedule_rows as rows
-from .schedule_rows import Schedule
+from .recurring_schedule import RecurringSchedule
 
 __all__ = ["LEASE", "Schedules"]
 
@@ -32,7 +33,7 @@ class Schedules:
         self._ledger = ledger
         self._now = now
 
-    async def create(self, schedule: Schedule) -> Schedule:
+    async def create(self, schedule: RecurringSchedule) -> RecurringSchedule:
         """Raises `InvalidRequest`, or `Conflict` where the id is taken."""
         check_path_id(schedule.schedule_id, "schedule_id", field="schedule_id")
         check_cron(schedule.cron, schedule.timezone)
@@ -44,23 +45,23 @@ class Schedules:
             )
         return schedule
 
-    async def get(self, schedule_id: str) -> Schedule:
+    async def get(self, schedule_id: str) -> RecurringSchedule:
         """Raises `ScheduleNotFound`."""
         found = await self._ledger.read(partial(rows.find, schedule_id))
         if found is None:
             raise ScheduleNotFound(schedule_id)
         return found
 
-    async def page(self, after: str, limit: int) -> list[Schedule]:
+    async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
         return await self._ledger.read(partial(rows.page, after, limit))
 
-    async def pause(self, schedule_id: str) -> Schedule:
+    async def pause(self, schedule_id: str) -> RecurringSchedule:
         """Raises `ScheduleNotFound`."""
         found = await self.get(schedule_id)
         await self._ledger.write(partial(rows.set_paused, schedule_id, True, found.next_at))
         return replace(found, paused=True)
 
-    async def resume(self, schedule_id: str) -> Schedule:
+    async def resume(self, schedule_id: str) -> RecurringSchedule:
         """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`, or
         `WrongState` for one that cannot be read any more.
         """
@@ -79,26 +80,26 @@ class Schedules:
         if not await self._ledger.write(partial(rows.remove, schedule_id)):
             raise ScheduleNotFound(schedule_id)
 
-    async def lease_due(self) -> Sequence[Schedule]:
+    async def lease_due(self) -> Sequence[RecurringSchedule]:
         """Schedules that are due, for this process alone during `LEASE`."""
         now = self._now()
-        if not await self._ledger.read(partial(rows.any_due, now)):
+        if not await self._ledger.read(partial(leases.any_due, now)):
             return []
-        return await self._ledger.write(partial(rows.lease_due, now, now + LEASE, LEASED_AT_ONCE))
+        return await self._ledger.write(partial(leases.lease_due, now, now + LEASE, LEASED_AT_ONCE))
 
-    async def renew(self, leased: Sequence[Schedule]) -> None:
+    async def renew(self, leased: Sequence[RecurringSchedule]) -> None:
         """Their ticks are still being submitted by this process; or it is not known whether one was,
         and another try is to wait a little.
         """
-        await self._ledger.write(partial(rows.keep_until, self._now() + LEASE, leased))
+        await self._ledger.write(partial(leases.keep_until, self._now() + LEASE, leased))
 
-    async def give_back(self, schedule: Schedule) -> None:
+    async def give_back(self, schedule: RecurringSchedule) -> None:
         """Nothing was submitted: anybody may lease it again."""
-        await self._ledger.write(partial(rows.keep_until, None, [schedule]))
+        await self._ledger.write(partial(leases.keep_until, None, [schedule]))
 
-    async def set_aside(self, schedule: Schedule, why: str) -> None:
+    async def set_aside(self, schedule: RecurringSchedule, why: str) -> None:
         """It cannot be run any more, by this coordinator at least: it is not due, and tells why."""
-        await self._ledger.write(partial(rows.set_aside, schedule, why))
+        await self._ledger.write(partial(leases.set_aside, schedule, why))
 
     async def take_up(self) -> list[str]:
         """Set going what was set aside and can be run here, from its next tick on; the ids."""
@@ -115,17 +116,17 @@ class Schedules:
 
     async def advance(
         self,
-        schedule: Schedule,
+        schedule: RecurringSchedule,
         seen_to: datetime,
         ran: tuple[datetime, str] | None,
         error: str | None,
     ) -> None:
         """Its ticks up to ``seen_to`` were seen to: on to the next."""
         coming = next_tick(schedule.cron, schedule.timezone, seen_to)
-        await self._ledger.write(partial(rows.advance, schedule, coming, ran, error))
+        await self._ledger.write(partial(leases.advance, schedule, coming, ran, error))
 
 
-def _next(schedule: Schedule, after: datetime) -> datetime | None:
+def _next(schedule: RecurringSchedule, after: datetime) -> datetime | None:
     """Raises `InvalidRequest` where it cannot be read."""
     if schedule.unreadable is not None:
         raise InvalidRequest(schedule.unreadable)

@@ -30,7 +30,7 @@ from coordinator.registry.queries.task_pages import page_of
 from coordinator.registry.queries.task_timeline import timeline_of
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import OutboxRows
-from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema, unreadable_rows
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
@@ -177,7 +177,7 @@ async def fill(ledger: Ledger) -> None:
     created = Schedules(ledger, now=lambda: at(0))
     for name in ("a", "b"):
         await created.create(
-            Schedule(
+            RecurringSchedule(
                 schedule_id=name,
                 cron="* * * * *",
                 timezone="UTC",

@@ -24,7 +24,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_facts import FailingSchedules, ParkingSummary, WrongClock
 from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.parked_messages import ParkedMessage, park
-from coordinator.registry.stores.schedule_rows import Schedule
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
@@ -136,7 +136,7 @@ async def test_what_cannot_be_read_and_schedules_that_cannot_run_are_counted(
     await ledger.write(spoil)
     made = Schedules(ledger)
     for name in ("a", "b", "c"):
-        schedule = Schedule(
+        schedule = RecurringSchedule(
             schedule_id=name,
             cron="* * * * *",
             timezone="UTC",

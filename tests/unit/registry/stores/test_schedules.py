@@ -23,7 +23,8 @@ from coordinator.errors import (
 )
 from coordinator.recovery.schedule_runner import ScheduleRunner, tick_id
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.stores.schedule_rows import Schedule, any_due
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedule_leases import any_due
 from coordinator.registry.stores.schedules import LEASE, Schedules
 from coordinator.registry.tables.schema import schedules as table
 from tests.support.waiting import eventually
@@ -35,7 +36,7 @@ MINUTE = timedelta(minutes=1)
 FIRST = START.replace(second=0, microsecond=0) + MINUTE
 
 
-def a_schedule(schedule_id: str = "s", **more: Any) -> Schedule:
+def a_schedule(schedule_id: str = "s", **more: Any) -> RecurringSchedule:
     given: dict[str, Any] = {
         "schedule_id": schedule_id,
         "cron": "* * * * *",
@@ -45,7 +46,7 @@ def a_schedule(schedule_id: str = "s", **more: Any) -> Schedule:
         "created_at": START,
         "next_at": None,
     }
-    return Schedule(**(given | more))
+    return RecurringSchedule(**(given | more))
 
 
 class Process:

@@ -21,8 +21,8 @@ from coordinator.errors import (
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage, scheduling_id
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.stores import task_turns
-from coordinator.registry.stores.task_turns import LASTS, TaskTurns
+from coordinator.registry.stores.task_turns import PATIENCE, TaskTurns
+from coordinator.registry.stores.turn_rows import KEPT, LASTS
 from coordinator.registry.tables import schema
 from coordinator.registry.upkeep.task_pruning import forget
 from tests.unit.domain.histories import at, failed, started, submitted
@@ -35,7 +35,7 @@ AGAIN = Event(id=scheduling_id("t", 2), data=submitted(generation=2, not_before=
 class Side:
     """A coordinator; it catches up by folding what is ``in_the_log``."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, patience: float) -> None:
         self.ledger = ledger
         self.ahead = timedelta()
         self.noted: list[Event] = []
@@ -46,6 +46,7 @@ class Side:
             pending=lambda _: list(self.noted),
             settle=self._catch_up,
             now=lambda: datetime.now(UTC) + self.ahead,
+            patience=patience,
         )
 
     async def _catch_up(self) -> None:
@@ -70,14 +71,18 @@ def decide(task: Task, _: TaskMessage) -> tuple[str, int]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_turns, "PATIENCE", 0)
+def patience() -> float:
+    """Seconds that a side waits for its turn."""
+    return PATIENCE
+
+
+impatient = pytest.mark.parametrize("patience", [0.0])
 
 
 @pytest.fixture
-async def sides(ledger: Ledger) -> list[Side]:
+async def sides(ledger: Ledger, patience: float) -> list[Side]:
     await stored(ledger, *DEAD)
-    return [Side(ledger), Side(ledger)]
+    return [Side(ledger, patience), Side(ledger, patience)]
 
 
 async def rows(ledger: Ledger) -> list[Any]:
@@ -106,7 +111,7 @@ async def test_what_a_coordinator_published_itself_it_need_not_wait_for(sides: l
         await ours.retry()
 
 
-@pytest.mark.usefixtures("impatient")
+@impatient
 async def test_a_turn_that_does_not_end_is_told(sides: list[Side]) -> None:
     ours, theirs = sides
     await ours.retry()
@@ -125,8 +130,9 @@ def fails(*_: object) -> tuple[str, int]:
     raise RuntimeError("boom")
 
 
+@impatient
 async def test_what_was_refused_is_in_nobodys_way_and_what_was_not_answered_is(
-    sides: list[Side], impatient: None
+    sides: list[Side],
 ) -> None:
     ours, theirs = sides
     await ours.retry()
@@ -206,8 +212,9 @@ async def test_a_task_that_died_again_is_redriven_again(sides: list[Side]) -> No
     assert await theirs.redrive() == ["t"]
 
 
+@impatient
 async def test_nobody_is_alone_with_a_task_while_something_about_it_is_under_way(
-    sides: list[Side], impatient: None
+    sides: list[Side],
 ) -> None:
     """Not even where it is known in the own process: what it works on is the ledger."""
     ours, _ = sides
@@ -231,7 +238,7 @@ async def test_the_turns_of_a_task_that_is_forgotten_are_forgotten(sides: list[S
 async def test_old_rows_are_taken_away(sides: list[Side]) -> None:
     ours, theirs = sides
     await ours.retry()
-    theirs.ahead = task_turns.KEPT + timedelta(seconds=1)
+    theirs.ahead = KEPT + timedelta(seconds=1)
     with pytest.raises(TaskNotFound):
         await theirs.turns.take("another", decide)
     await theirs.redrive()

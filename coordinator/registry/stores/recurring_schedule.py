@@ -1,0 +1,38 @@
+"""Describes one recurring schedule as the ledger has it: its task, its cron expression, its next tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from coordinator.domain.cron.ticks import Missed
+
+__all__ = ["RecurringSchedule"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurringSchedule:
+    """Submits the same task at each tick of a cron expression."""
+
+    schedule_id: str
+    cron: str
+    timezone: str
+    missed: Missed
+    """What becomes of ticks that passed while no coordinator ran."""
+    task: dict[str, Any]
+    """The body of a submission."""
+    created_at: datetime
+    paused: bool = False
+    next_at: datetime | None
+    """The next tick, whether it is paused or not."""
+    last_run_at: datetime | None = None
+    """When the last tick was submitted; None where none was."""
+    last_task_id: str | None = None
+    """As which task."""
+    last_error: str | None = None
+    """Why the last tick could not be submitted; None where it was."""
+    in_doubt: bool = False
+    """Of one that was leased: its tick may have been submitted before."""
+    unreadable: str | None = None
+    """Why its row cannot be read; what could not be is empty then."""
