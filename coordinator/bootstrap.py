@@ -57,6 +57,7 @@ from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.log_reader import LogReader
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
@@ -327,14 +328,13 @@ class _Graph:
         fence = ProjectorFence(ledger)
         self._projector = Projector(
             fence=fence,
-            secret=secret,
+            reader=LogReader(secret=secret, skew_of=agents.skew_of, now=clock.now),
             commands=self.commands,
             told=ProjectionListeners(
                 folded=self._folded,
                 due=self._outbox.nudge,
                 marked=catching_up.marked,
             ),
-            skew_of=agents.skew_of,
             now=clock.now,
         )
         self._retention = Retention(

@@ -26,6 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.log_reader import LogReader
 from coordinator.registry.projection.projector import BATCH, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.interrupting import end_as_by_ctrl_c
@@ -118,16 +119,17 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
         folded: list[Event] = []
         fence = ProjectorFence(ledger)
         await fence.begin_epoch()
+        reader = LogReader(secret=SECRET)
         projector = Projector(
             fence=fence,
-            secret=SECRET,
+            reader=reader,
             commands=CommandSender(cast("Publisher", None)),
             told=ProjectionListeners(folded=folded.extend),
         )
         reading = storing = 0.0
         for start in range(0, len(log), BATCH):
             began = time.perf_counter()
-            readings = await asyncio.to_thread(projector._read, log[start : start + BATCH])
+            readings = await asyncio.to_thread(reader.read, log[start : start + BATCH])
             read = time.perf_counter()
             await projector._store(readings)
             reading += read - began

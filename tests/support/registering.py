@@ -28,6 +28,7 @@ from coordinator.registry.agents.live_reader import LiveReader, Watching
 from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.log_reader import LogReader
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
@@ -88,10 +89,9 @@ class RegisteringSide:
         self.folded: list[Event] = []
         self.projector = Projector(
             fence=ProjectorFence(ledger),
-            secret=SECRET,
+            reader=LogReader(secret=SECRET, skew_of=self.agents.skew_of),
             commands=self.commands,
             told=ProjectionListeners(folded=self._folded, marked=self.catching_up.marked),
-            skew_of=self.agents.skew_of,
         )
         self.live_reader = LiveReader(
             process=name,

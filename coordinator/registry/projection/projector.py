@@ -1,4 +1,4 @@
-"""Reads the log and folds it into the ledger, a batch at a time.
+"""Folds the log into the ledger, a batch at a time.
 
     log ─▶ read and check ─▶ one transaction ─▶ tell this process, command agents ─▶ acknowledge
 
@@ -13,30 +13,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn, TypeVar
 
 from sqlalchemy.engine import Connection
 
 from coordinator.broker.batch_reader import BatchReader
-from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
-from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.task_transitions import Effect, PublishAt, Rules
-from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded, Unreadable
+from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
-from coordinator.protocol.messages.event_codec import Refused, is_batch, read
-from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
+from coordinator.protocol.messages.event_codec import is_batch
+from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
-from coordinator.registry.ledger.parked_messages import ParkedMessage, parked_delivery, parked_event
+from coordinator.registry.ledger.parked_messages import parked_delivery, parked_event
 
 from .command_sender import CommandSender
-from .event_validation import check_event
-from .left_out_fields_log import LeftOutFieldsLog
+from .log_reader import LogReader, LogReading
 from .projector_fence import ProjectorFence
 
 __all__ = ["ProjectionListeners", "Projector"]
@@ -54,63 +51,43 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries while the ledger cannot be written; doubled each time."""
 
 
-@dataclass(slots=True)
-class _Reading:
-    """What one message of the log came to."""
-
-    delivery: Delivery
-    events: list[Event] = field(default_factory=list)
-    parked: list[ParkedMessage] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)
-    """Ids of `LedgerMarked`, which are passed on and never stored."""
-
-    @property
-    def mixed(self) -> bool:
-        """Whether there is more in it than one event."""
-        return len(self.events) > 1 or bool(self.parked or self.marks)
-
-    def apart(self) -> list[_Reading]:
-        """Each event alone, in order, and then what else there is."""
-        alone = [_Reading(self.delivery, events=[event]) for event in self.events]
-        return [*alone, _Reading(self.delivery, parked=self.parked, marks=self.marks)]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionListeners:
-    """Who is told what, once a batch is committed."""
+    """Are called on the event loop once a batch is committed, in this order; none may raise."""
 
     folded: Callable[[Sequence[Event]], None]
-    """The events that are new, in order."""
+    """Once for each batch, with the events that are new, in the order of the log."""
     due: Callable[[datetime], None] = lambda _: None
-    """When each new row of the outbox is."""
+    """Once for each new row of the outbox, with the instant at which it is due."""
     marked: Callable[[Sequence[str]], None] = lambda _: None
-    """Which marks the ledger has passed: told last."""
+    """With the ids of the marks that the ledger has passed, where there are some."""
 
 
 class Projector:
-    """Run `session` with `Connection.keep`. ``skew_of`` tells how far an agent's clock is ahead, where
-    that is known, and is asked in a thread.
+    """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
+
+    ``reader`` is called in a thread. ``first_pause``: seconds until the second try while the ledger
+    cannot be written; doubled for each further one.
     """
 
     def __init__(
         self,
         *,
         fence: ProjectorFence,
-        secret: bytes,
+        reader: LogReader,
         commands: CommandSender,
         told: ProjectionListeners,
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen
-        skew_of: Callable[[str], timedelta | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        first_pause: float = FIRST_PAUSE,
     ) -> None:
         self._fence = fence
-        self._secret = secret
+        self._reader = reader
         self._commands = commands
         self._told = told
         self._retry = retry
-        self._skew_of = skew_of
         self._now = now
-        self._left_out = LeftOutFieldsLog()
+        self._first_pause = first_pause
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
         self.parked = 0
@@ -125,7 +102,7 @@ class Projector:
                 async for batch in batches:
                     if not self._fence.held:
                         await self._begin_epoch(batches)
-                    await self._store(await asyncio.to_thread(self._read, batch))
+                    await self._store(await asyncio.to_thread(self._reader.read, batch))
                     await batches.settle(batch)
             finally:
                 self._fence.release()
@@ -139,38 +116,7 @@ class Projector:
         await self._patiently(self._fence.begin_epoch)
         await batches.check()
 
-    def _read(self, batch: Sequence[Delivery]) -> list[_Reading]:
-        return [self._read_one(delivery) for delivery in batch]
-
-    def _read_one(self, delivery: Delivery) -> _Reading:
-        """Every event of a message; what is wrong with one of them parks that one alone."""
-        reading = _Reading(delivery)
-        for one in read(delivery.message, delivery.routing_key):
-            if isinstance(one, Refused):
-                reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
-            elif isinstance(one.data, LedgerMarked):
-                reading.marks.append(one.id)
-            else:
-                self._check(one, reading)
-        return reading
-
-    def _check(self, event: Event, reading: _Reading) -> None:
-        try:
-            check_event(event, self._secret)
-        except Unreadable as exc:
-            reading.parked.append(parked_event(event, exc, self._now()))
-        else:
-            self._left_out.tell(event.data.author or "", event.left_out)
-            reading.events.append(self._by_our_clock(event))
-
-    def _by_our_clock(self, event: Event) -> Event:
-        """What an agent says of a task, with its instant by this process's clock: so it is kept."""
-        if event.data.author is None or not isinstance(event.data, TaskEvent):
-            return event
-        skew = self._skew_of(event.data.author)
-        return replace(event, time=told_by_our_clock(event.time, skew, self._now()))
-
-    async def _store(self, readings: list[_Reading]) -> None:
+    async def _store(self, readings: list[LogReading]) -> None:
         """Returns once all of it is stored, however long that takes."""
         try:
             stored = await self._patiently(partial(self._write, readings))
@@ -184,7 +130,7 @@ class Projector:
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Try until the ledger can be written."""
-        pause = FIRST_PAUSE
+        pause = self._first_pause
         while True:
             try:
                 done = await work()
@@ -198,7 +144,7 @@ class Projector:
                 self.problem = None
                 return done
 
-    async def _store_apart(self, readings: list[_Reading], why: Exception) -> None:
+    async def _store_apart(self, readings: list[LogReading], why: Exception) -> None:
         if len(readings) > 1:
             middle = len(readings) // 2
             await self._store(readings[:middle])
@@ -216,9 +162,9 @@ class Projector:
             parked = parked_event(reading.events[0], why, self._now())
         else:
             parked = parked_delivery(reading.delivery, why, self._now())
-        await self._store([_Reading(reading.delivery, parked=[parked])])
+        await self._store([LogReading(reading.delivery, parked=[parked])])
 
-    async def _write(self, readings: list[_Reading]) -> FoldedBatch:
+    async def _write(self, readings: list[LogReading]) -> FoldedBatch:
         """One transaction. Once begun it is seen through, so that what it stored is told, too."""
         if not any(reading.events or reading.parked for reading in readings):
             return FoldedBatch()
@@ -231,13 +177,13 @@ class Projector:
                 self._tell(writing.result(), readings)
             raise
 
-    def _transact(self, readings: list[_Reading], connection: Connection) -> FoldedBatch:
+    def _transact(self, readings: list[LogReading], connection: Connection) -> FoldedBatch:
         events = [event for reading in readings for event in reading.events]
         parked = [parked for reading in readings for parked in reading.parked]
         rules = Rules(now=self._now(), retry=self._retry)
         return store(connection, events, rules, parked)
 
-    def _tell(self, stored: FoldedBatch, readings: Sequence[_Reading]) -> None:
+    def _tell(self, stored: FoldedBatch, readings: Sequence[LogReading]) -> None:
         self.parked += len(stored.parked)
         if stored.parked:
             first = stored.parked[0]

@@ -26,10 +26,10 @@ from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.projection import projector as module
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.event_validation import check_event
-from coordinator.registry.projection.projector import ProjectionListeners, Projector
+from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.projector import FIRST_PAUSE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
@@ -68,25 +68,30 @@ def done(task_id: str = "t", **more: Any) -> Event:
 
 
 class Projected:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, first_pause: float = FIRST_PAUSE) -> None:
         self.ledger = ledger
         self.folded: list[Event] = []
         self.published = Published()
         self.commands = CommandSender(self.published)
         self.fence = ProjectorFence(ledger)
-        self.projector = Projector(
-            fence=self.fence,
+        self.reader = LogReader(
             secret=SECRET,
-            commands=self.commands,
-            told=ProjectionListeners(folded=self.folded.extend),
             skew_of=lambda agent_id: timedelta(seconds=SKEWS.get(agent_id, 0)),
             now=lambda: at(60),
+        )
+        self.projector = Projector(
+            fence=self.fence,
+            reader=self.reader,
+            commands=self.commands,
+            told=ProjectionListeners(folded=self.folded.extend),
+            now=lambda: at(60),
+            first_pause=first_pause,
         )
 
     async def project(self, *deliveries: Delivery) -> None:
         if not self.fence.held:
             await self.projector._patiently(self.fence.begin_epoch)
-        await self.projector._store(self.projector._read(deliveries))
+        await self.projector._store(self.reader.read(deliveries))
         await self.commands.told()
 
     async def states(self) -> dict[str, str]:
@@ -322,9 +327,8 @@ async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.02)
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
     async with Ledger(sqlite_url) as ledger:
-        projected = Projected(ledger)
+        projected = Projected(ledger, first_pause=0.01)
         other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         projecting = asyncio.create_task(projected.project(task(), said(done())))
@@ -338,16 +342,12 @@ async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
         assert await projected.states() == {"t": "completed"}
 
 
-async def test_a_full_disk_is_waited_for_and_nothing_is_lost(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE", 0.01)
-
+async def test_a_full_disk_is_waited_for_and_nothing_is_lost(sqlite_url: str) -> None:
     def pages(most: str) -> Any:
         return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
 
     async with Ledger(sqlite_url) as ledger:
-        projected = Projected(ledger)
+        projected = Projected(ledger, first_pause=0.01)
         await projected.project(task())
         await ledger.write(pages("1"))  # no page more than there are
         tasks = [task(f"{number}" * 100) for number in range(9)]

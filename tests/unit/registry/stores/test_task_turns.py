@@ -35,7 +35,7 @@ AGAIN = Event(id=scheduling_id("t", 2), data=submitted(generation=2, not_before=
 class Side:
     """A coordinator; it catches up by folding what is ``in_the_log``."""
 
-    def __init__(self, ledger: Ledger, patience: float) -> None:
+    def __init__(self, ledger: Ledger, patience: float = PATIENCE) -> None:
         self.ledger = ledger
         self.ahead = timedelta()
         self.noted: list[Event] = []

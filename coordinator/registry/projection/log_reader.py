@@ -1,0 +1,96 @@
+"""Reads the events out of messages of the log and checks each; parks what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from coordinator.broker.channel import Delivery
+from coordinator.domain.clock_skew import told_by_our_clock
+from coordinator.errors import Unreadable
+from coordinator.protocol.messages.event_codec import Refused, read
+from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
+from coordinator.registry.ledger.parked_messages import (
+    ParkedMessage,
+    parked_delivery,
+    parked_event,
+)
+
+from .event_validation import check_event
+from .left_out_fields_log import LeftOutFieldsLog
+
+__all__ = ["LogReader", "LogReading"]
+
+
+@dataclass(slots=True)
+class LogReading:
+    """Holds what one message of the log came to: events, parked ones, and marks."""
+
+    delivery: Delivery
+    events: list[Event] = field(default_factory=list)
+    parked: list[ParkedMessage] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
+    """Ids of `LedgerMarked`, which are passed on and never stored."""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there is more in it than one event."""
+        return len(self.events) > 1 or bool(self.parked or self.marks)
+
+    def apart(self) -> list[LogReading]:
+        """Each event alone, in order, and then what else there is."""
+        alone = [LogReading(self.delivery, events=[event]) for event in self.events]
+        return [*alone, LogReading(self.delivery, parked=self.parked, marks=self.marks)]
+
+
+class LogReader:
+    """Reads for one projector, from one thread at a time.
+
+    ``secret`` is the key of the task tokens. ``skew_of`` tells how far an agent's clock is ahead of this
+    process's, None where that is not known; it is called with the agent's id, in the reading thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: bytes,
+        skew_of: Callable[[str], timedelta | None] = lambda _: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._secret = secret
+        self._skew_of = skew_of
+        self._now = now
+        self._left_out = LeftOutFieldsLog()
+
+    def read(self, batch: Sequence[Delivery]) -> list[LogReading]:
+        """One reading for each delivery, in order. Raises nothing for what is in them."""
+        return [self._read_one(delivery) for delivery in batch]
+
+    def _read_one(self, delivery: Delivery) -> LogReading:
+        """Every event of a message; what is wrong with one of them parks that one alone."""
+        reading = LogReading(delivery)
+        for one in read(delivery.message, delivery.routing_key):
+            if isinstance(one, Refused):
+                reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
+            elif isinstance(one.data, LedgerMarked):
+                reading.marks.append(one.id)
+            else:
+                self._check(one, reading)
+        return reading
+
+    def _check(self, event: Event, reading: LogReading) -> None:
+        try:
+            check_event(event, self._secret)
+        except Unreadable as exc:
+            reading.parked.append(parked_event(event, exc, self._now()))
+        else:
+            self._left_out.tell(event.data.author or "", event.left_out)
+            reading.events.append(self._by_our_clock(event))
+
+    def _by_our_clock(self, event: Event) -> Event:
+        """What an agent says of a task, with its instant by this process's clock: so it is kept."""
+        if event.data.author is None or not isinstance(event.data, TaskEvent):
+            return event
+        skew = self._skew_of(event.data.author)
+        return replace(event, time=told_by_our_clock(event.time, skew, self._now()))
