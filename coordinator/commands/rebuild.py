@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import kept_events, rebuild
 from coordinator.settings.settings import Settings
@@ -23,7 +24,11 @@ LINE_EVERY = 5.0
 """Seconds between two lines where the output is no terminal."""
 
 
-def run(settings: Settings, console: Console | None = None) -> None:
+def run(
+    settings: Settings,
+    console: Console | None = None,
+    timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
+) -> None:
     """Raises `OperatorError` where there is no ledger, or it cannot be used."""
     place = settings.ledger_place
     if isinstance(place, Path) and not _is_there(place):
@@ -31,7 +36,7 @@ def run(settings: Settings, console: Console | None = None) -> None:
             f"There is no ledger {place}: name its folder with --data-dir, or the database with"
             " COORDINATOR_DATABASE_URL"
         )
-    asyncio.run(_rebuild(place, console or Console()))
+    asyncio.run(_rebuild(place, console or Console(), timeouts))
 
 
 def _is_there(file: Path) -> bool:
@@ -43,8 +48,8 @@ def _is_there(file: Path) -> bool:
         ) from exc
 
 
-async def _rebuild(place: str | Path, console: Console) -> None:
-    async with Ledger(place) as ledger:
+async def _rebuild(place: str | Path, console: Console, timeouts: DatabaseTimeouts) -> None:
+    async with Ledger(place, timeouts=timeouts) as ledger:
         shown = _Shown(console, await ledger.read(kept_events))
         try:
             began = time.monotonic()

@@ -34,7 +34,7 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry.ledger import database_engines
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection import projector as projector_module
 from coordinator.registry.queries.browsing import Browsing
@@ -378,11 +378,10 @@ async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
                 assert (await waiting).result == {"of": task_id}
 
 
-async def test_a_locked_database_is_waited_for(
-    broker: Broker, ledger_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
-    async with registering_side(broker.url, name=broker.name, ledger_url=ledger_url) as side:
+async def test_a_locked_database_is_waited_for(broker: Broker, ledger_url: str) -> None:
+    async with registering_side(
+        broker.url, name=broker.name, ledger_url=ledger_url, timeouts=DatabaseTimeouts(lock=0.05)
+    ) as side:
         other = sqlite3.connect(ledger_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         side.start("projector")

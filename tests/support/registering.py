@@ -26,6 +26,7 @@ from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.agents.live_reader import LiveReader, Watching
 from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_reader import LogReader
@@ -176,9 +177,10 @@ async def registering_side(
     ledger_url: str,
     patience: timedelta = PATIENCE,
     terms: Terms = USUAL,
+    timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
 ) -> AsyncIterator[RegisteringSide]:
     async with (
-        Ledger(ledger_url) as ledger,
+        Ledger(ledger_url, timeouts=timeouts) as ledger,
         Connection(url, name=name) as connection,
         Connection(url, name=f"{name} publish") as publishing,
         Publisher(publishing) as publisher,

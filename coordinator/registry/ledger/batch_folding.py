@@ -1,4 +1,4 @@
-"""One batch of the log into the ledger: inside one transaction, with few statements."""
+"""Folds one batch of the log into the ledger: inside one transaction, with few statements."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ __all__ = ["FoldedBatch", "fold_events", "store"]
 
 @dataclass(slots=True)
 class FoldedBatch:
-    """What a batch came to."""
+    """Tells what one batch came to."""
 
     events: list[Event] = field(default_factory=list)
     """Those that were new, in order."""
     effects: list[Effect] = field(default_factory=list)
+    """What is to be done about them, but for what a later event of the batch has seen to."""
     parked: list[ParkedMessage] = field(default_factory=list)
 
 
@@ -56,7 +57,7 @@ def store(
 
 
 def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
-    """Bring tasks, totals, agents and sources up to date with ``events``, all of them new."""
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new."""
     effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)

@@ -27,17 +27,28 @@ COMPARED_EVERY = 10.0
 
 
 class DatabaseClock:
-    """`compare` first, `run` meanwhile; ``own`` is this process's."""
+    """Follows the database's clock: `compare` first, `run` meanwhile.
 
-    def __init__(self, ledger: Ledger, own: ReferenceClock | None = None) -> None:
+    ``own`` is this process's clock; ``compared_every``: seconds between two comparisons.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        own: ReferenceClock | None = None,
+        *,
+        compared_every: float = COMPARED_EVERY,
+    ) -> None:
         self._ledger = ledger
+        self._compared_every = compared_every
         self._clock = own or ReferenceClock()
 
     def now(self) -> datetime:
+        """In UTC, by the comparison that was made last."""
         return self._clock.now()
 
     async def compare(self) -> None:
-        """Raises `LedgerUnavailable`."""
+        """Ask the database for its time. Raises `LedgerUnavailable`."""
         asked_at = self._clock.own()
         told = await self._ledger.read(_its_time)
         if told is not None:
@@ -46,7 +57,7 @@ class DatabaseClock:
     async def run(self) -> NoReturn:
         """Ends only by cancellation; while the ledger is away, what was told last counts."""
         while True:
-            await asyncio.sleep(COMPARED_EVERY)
+            await asyncio.sleep(self._compared_every)
             with suppress(LedgerUnavailable):
                 await self.compare()
 

@@ -1,4 +1,4 @@
-"""Which errors of a database mean that waiting may help, and which that an operator must."""
+"""Translates a database's errors: into those that waiting may mend, and those that an operator must."""
 
 from __future__ import annotations
 

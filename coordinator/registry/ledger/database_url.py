@@ -1,6 +1,4 @@
-"""Reads where the ledger is: a file, or the address of a database. What an operator may have written
-wrongly there is one line.
-"""
+"""Parses the address of a ledger's database, a file or a URL; what is wrong with it is one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger: what was folded from the log, in SQL. Opens it, and runs transactions in threads."""
+"""Opens the ledger, the SQL database of what was folded from the log, and runs transactions in threads."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from coordinator.registry.tables.task_queue_rows import sources
 
 from .database_engines import READERS, Engines, make_engines
 from .database_errors import misconfigured, translated
+from .database_timeouts import DatabaseTimeouts
 from .migrations import is_prepared, prepare
 
 __all__ = ["Ledger"]
@@ -38,16 +39,27 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 class Ledger:
-    """An async context manager. One thread writes, some others read; the event loop never waits.
+    """Runs transactions on one database: one thread writes, some others read; the event loop never waits.
+    An async context manager.
 
     ``place`` is a file, or ``postgresql://user:password@host/name``, or ``sqlite:////folder/file``.
     A database that is away when the ledger is opened is waited for where ``patient``; what waiting
-    does not mend, such as a wrong password, raises `OperatorError` in any case.
+    does not mend, such as a wrong password, raises `OperatorError` in any case. ``first_pause``: seconds
+    until the second try, doubled for each further one.
     """
 
-    def __init__(self, place: str | Path, *, patient: bool = False) -> None:
+    def __init__(
+        self,
+        place: str | Path,
+        *,
+        patient: bool = False,
+        timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
         self._place = place
         self._patient = patient
+        self._timeouts = timeouts
+        self._first_pause = first_pause
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger reader")
         self._engines: Engines | None = None
@@ -55,7 +67,7 @@ class Ledger:
 
     async def __aenter__(self) -> Self:
         try:
-            self._engines = make_engines(self._place)
+            self._engines = make_engines(self._place, self._timeouts)
             await self._open()
         except BaseException:
             await self.__aexit__()
@@ -97,15 +109,15 @@ class Ledger:
             ) from exc
 
     async def sources(self) -> list[tuple[TaskQueue, Requirements]]:
-        """Every queue of tasks that was ever opened, with what it asks of an agent."""
+        """The open task queues, with what each asks of an agent. Raises `LedgerUnavailable`."""
         return await self.read(sources)
 
     async def announced_types(self) -> set[str]:
-        """The types of tasks that any agent ever announced."""
+        """The types of tasks that any agent ever announced. Raises `LedgerUnavailable`."""
         return await self.read(announced_types)
 
     async def _open(self) -> None:
-        pause, told = FIRST_PAUSE, ""
+        pause, told = self._first_pause, ""
         while True:
             try:
                 if not await self.read(is_prepared):

@@ -21,7 +21,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkingSummary:
-    """Messages that could not be taken as events."""
+    """Sums up the messages that could not be taken as events."""
 
     count: int = 0
     latest: str = ""
@@ -31,7 +31,7 @@ class ParkingSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongClock:
-    """An agent whose clock is not its coordinator's."""
+    """Names an agent whose clock is not its coordinator's."""
 
     agent_id: str
     ahead: timedelta
@@ -40,7 +40,7 @@ class WrongClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingSchedules:
-    """Recurring schedules whose last tick was not run."""
+    """Counts recurring schedules whose last tick was not run."""
 
     count: int = 0
     first: str = ""
@@ -51,7 +51,7 @@ class FailingSchedules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
-    """What a ledger holds; only the version and the sizes where its version is another."""
+    """Tells what a ledger holds; only the version and the sizes where its version is another."""
 
     schema_version: int
     size: int
@@ -76,7 +76,7 @@ class LedgerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFacts:
-    """One ledger, whether it can be read or not."""
+    """Describes a ledger, whether it can be read or not."""
 
     location: str
     """A file, or a database's address without its password."""

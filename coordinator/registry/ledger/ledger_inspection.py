@@ -24,6 +24,7 @@ from coordinator.registry.tables.task_queue_rows import sources
 from coordinator.registry.tables.unreadable_rows import NOT_READ
 
 from .database_engines import look_only
+from .database_timeouts import DatabaseTimeouts
 from .database_url import SQLITE, is_a_file, parse
 from .ledger_facts import FailingSchedules, LedgerFacts, LedgerState, ParkingSummary, WrongClock
 from .undeliverable_queues import stuck_queues
@@ -34,7 +35,11 @@ OVERDUE_AFTER = timedelta(minutes=1)
 """An attempt of the outbox that is due for longer should have been published."""
 
 
-def examine(place: str | Path, now: datetime) -> LedgerFacts:
+def examine(
+    place: str | Path,
+    now: datetime,
+    timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
+) -> LedgerFacts:
     """Read the ledger in this file or at this address; blocks, for seconds where the database is locked
     or away.
     """
@@ -50,7 +55,7 @@ def examine(place: str | Path, now: datetime) -> LedgerFacts:
     try:
         if file is not None and not file.exists():
             return LedgerFacts(location=location)
-        engine = look_only(place)
+        engine = look_only(place, timeouts)
         with engine.connect() as connection:
             state = _state(connection, file, now)
     except NOT_READ as exc:

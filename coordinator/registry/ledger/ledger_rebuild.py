@@ -35,14 +35,15 @@ _HEARD = ("heartbeat", "load_metrics", "heard_at", "silence", "clock_skew")
 
 
 def kept_events(connection: Connection) -> int:
-    """How many there are to fold."""
+    """How many events there are to fold."""
     query = sa.select(sa.func.count()).select_from(schema.events)
     return int(connection.execute(query).scalar_one())
 
 
 def rebuild(connection: Connection, told: Callable[[int], object] | None = None) -> int:
-    """Make tasks, totals, agents and sources anew; return how many events were folded: those
-    that can be read. ``told`` hears of each page.
+    """Make tasks, totals, agents and task queues anew; return how many events were folded: those that
+    can be read. ``told`` is called in this thread with the number of events of each page, and whatever
+    it raises undoes everything.
 
     What heartbeats told of the agents stays, since no event tells of it; so does the outbox.
     """

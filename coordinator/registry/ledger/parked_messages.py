@@ -1,4 +1,4 @@
-"""What came through the log and could not be taken as an event: kept, with the reason."""
+"""Parks messages of the log that could not be taken as events: keeps them with the reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_REASON = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedMessage:
-    """A message of the log, or one event of it, beside why it was not taken."""
+    """Holds a message of the log, or one event of it, beside why it was not taken."""
 
     message: Message
     exchange: str

@@ -32,35 +32,41 @@ INTERVAL = 2.0
 """Seconds between two looks."""
 
 
-class Head(Protocol):
-    """`broker.undeliverable_head.HeadOfQueue`."""
+class QueueHead(Protocol):
+    """Tells whether the broker delivers what is first in a queue: `broker.undeliverable_head.HeadOfQueue`."""
 
     queue: str
 
     @property
-    def stuck(self) -> bool: ...
+    def stuck(self) -> bool:
+        """Whether connections ended, several in a row, as soon as this queue was read."""
+        ...
+
     @property
-    def readable(self) -> bool: ...
+    def readable(self) -> bool:
+        """Whether something was read, and nothing has gone wrong since."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeliverableQueue:
-    """One that a coordinator could not read."""
+    """Names a queue that a coordinator could not read."""
 
     queue: str
     since: datetime
 
 
 class UndeliverableQueues:
-    """``heads`` tells of the queues that this process reads. A note stays until some coordinator has
-    read the queue again.
+    """Keeps a note for each queue that cannot be read, until some coordinator has read it again.
+
+    ``heads`` is called at each look, for the queues that this process reads.
     """
 
     def __init__(
         self,
         ledger: Ledger,
         *,
-        heads: Callable[[], Iterable[Head]],
+        heads: Callable[[], Iterable[QueueHead]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger = ledger
@@ -69,13 +75,14 @@ class UndeliverableQueues:
         self._noted: dict[str, bool] = {}
 
     async def run(self) -> NoReturn:
+        """Look now and then; ends only by cancellation."""
         while True:
             with contextlib.suppress(LedgerUnavailable):  # the next look tries again
                 await self.look()
             await asyncio.sleep(INTERVAL)
 
     async def look(self) -> None:
-        """Write down what has changed."""
+        """Write down what has changed. Raises `LedgerUnavailable`."""
         for head in self._heads():
             if not (head.stuck or head.readable) or self._noted.get(head.queue) is head.stuck:
                 continue
@@ -87,6 +94,7 @@ class UndeliverableQueues:
 
 
 def stuck_queues(connection: Connection) -> tuple[UndeliverableQueue, ...]:
+    """Those that are noted, by name."""
     query = sa.select(meta).where(meta.c.name.startswith(PREFIX, autoescape=True))
     return tuple(readable(connection.execute(query.order_by(meta.c.name)), _stuck_of, meta))
 

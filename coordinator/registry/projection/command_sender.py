@@ -1,4 +1,4 @@
-"""Tells agents things, in the background and without a promise.
+"""Sends commands to agents, in the background and without a promise.
 
 A command that is lost is told again when its cause shows again: an agent reports more of its ended
 task, or beats with the same difference.
@@ -32,13 +32,16 @@ class Publishes(Protocol):
 
 
 class CommandSender:
-    """Whoever uses it is never held up, whatever the broker does."""
+    """Publishes each command on the agent's control queue. Its user is never held up, whatever the broker
+    does.
+    """
 
     def __init__(self, publisher: Publishes) -> None:
         self._publisher = publisher
         self._under_way: set[asyncio.Task[None]] = set()
 
     def tell(self, agent_id: str, command: Command) -> None:
+        """Send it soon; it is dropped, and that logged, where the broker does not take it."""
         if len(self._under_way) >= MOST:
             logger.warning("a command was dropped", extra={"agent": agent_id})
             return

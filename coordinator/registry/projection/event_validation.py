@@ -1,4 +1,4 @@
-"""What is asked of an event beyond its shape before it is folded. Pure."""
+"""Checks an event before it is folded, beyond its shape: ids, numbers, token, JSON. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells the log, once per agent and field, what of its events could not be read and was left out."""
+"""Logs fields of events that could not be read and were left out, once per agent and field."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ MOST = 10_000
 
 
 class LeftOutFieldsLog:
-    """Of one reader. To be used from one thread at a time."""
+    """Remembers what it has logged, for one reader, from one thread at a time."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str]] = set()
 
     def tell(self, agent_id: str, left_out: Iterable[LeftOut]) -> None:
+        """Log those of ``left_out`` that were not logged for this agent before."""
         for one in left_out:
             key = (agent_id, _shape(one.field))
             if key in self._told:

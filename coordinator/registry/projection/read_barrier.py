@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from coordinator.errors import LedgerBehind, OutcomeUnknown, Unavailable
@@ -28,8 +29,7 @@ PATIENCE = timedelta(seconds=2)
 """How long a reader waits."""
 
 SENT_AGAIN = 2.0
-"""Seconds after which another mark is sent beside one that did not come out, doubled each time: what tells
-of it may have been lost."""
+"""Seconds until a second mark is sent: what tells of the first may have been lost."""
 
 MARK_LASTS = timedelta(seconds=30)
 """After which marks that did not come out are given up. Until then few are sent, so that a projector that
@@ -37,18 +37,25 @@ is down finds few in the log."""
 
 
 class ReadBarrier:
-    """`marked` and `caught_up` are told which marks came out, of this process or another."""
+    """Sends marks, and lets readers wait for them. `marked` and `caught_up` are told which came out, of this
+    process or another.
+
+    ``patience``: how long a reader waits. ``sent_again``: seconds after which another mark is sent beside
+    one that did not come out, doubled each time.
+    """
 
     def __init__(
         self,
         publisher: Publishes,
         *,
         patience: timedelta = PATIENCE,
+        sent_again: float = SENT_AGAIN,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publisher = publisher
-        self._ledger = _Marks(publisher, LedgerMarked, patience, monotonic)
-        self._live = _Marks(publisher, LiveMarked, patience, monotonic)
+        waits = _Waits(patience.total_seconds(), sent_again, monotonic)
+        self._ledger = _Marks(publisher, LedgerMarked, waits)
+        self._live = _Marks(publisher, LiveMarked, waits)
         self._telling: set[asyncio.Task[None]] = set()
 
     async def ledger(self) -> None:
@@ -77,7 +84,7 @@ class ReadBarrier:
             self._live.came_out(mark)
 
     def listening(self) -> None:
-        """From now on this process hears; what was told before may have been lost."""
+        """From now on this process hears the live exchange; what was told before may have been lost."""
         self._ledger.again()
         self._live.again()
 
@@ -90,6 +97,15 @@ class ReadBarrier:
             return  # whoever waits is told that the ledger is behind
 
 
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Tells how long is waited for what, in seconds by ``monotonic``."""
+
+    patience: float
+    sent_again: float
+    monotonic: Callable[[], float]
+
+
 class _Marks:
     """Whoever asks while a mark is under way shares the next one, which begins after the question."""
 
@@ -97,13 +113,11 @@ class _Marks:
         self,
         publisher: Publishes,
         kind: type[LedgerMarked | LiveMarked],
-        patience: timedelta,
-        monotonic: Callable[[], float],
+        waits: _Waits,
     ) -> None:
         self._publisher = publisher
         self._kind = kind
-        self._patience = patience.total_seconds()
-        self._monotonic = monotonic
+        self._waits = waits
         self._one_at_a_time = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
         self._under_way: dict[str, asyncio.Future[bool]] = {}
@@ -114,7 +128,7 @@ class _Marks:
             self._next = asyncio.create_task(self._mark())
             self._next.add_done_callback(_seen)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._waits.patience):
                 await asyncio.shield(self._next)
         except TimeoutError:
             raise LedgerBehind(self._how_far()) from None
@@ -136,7 +150,7 @@ class _Marks:
     async def _mark(self) -> None:
         async with self._one_at_a_time:
             self._next = None
-            self._sent_at = self._monotonic()
+            self._sent_at = self._waits.monotonic()
             try:
                 async with asyncio.timeout(MARK_LASTS.total_seconds()):
                     while not await self._sent_came_out():
@@ -150,7 +164,7 @@ class _Marks:
         """Send a mark, and others while none comes out; False where it may have come out unheard."""
         came_out: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         sent: list[str] = []
-        pause = SENT_AGAIN
+        pause = self._waits.sent_again
         try:
             while not came_out.done():
                 mark = Event(data=self._kind())
@@ -169,7 +183,8 @@ class _Marks:
         await self._publisher.publish(message, exchange=EVENTS, key=routing_key(mark.data))
 
     def _how_far(self) -> str:
-        lag = self._patience if self._sent_at is None else self._monotonic() - self._sent_at
+        waits, sent_at = self._waits, self._sent_at
+        lag = waits.patience if sent_at is None else waits.monotonic() - sent_at
         return (
             f"What is known here is {lag:.1f} s or more behind what was accepted, so it cannot be"
             " told yet whether there is such a thing: ask again shortly"

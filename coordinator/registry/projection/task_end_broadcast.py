@@ -24,14 +24,19 @@ from .task_end_waiters import ends_of
 __all__ = ["TaskEndBroadcast"]
 
 MOST = 20_000
-"""Ids in one message; where more have come together, it says that any task may have ended."""
+"""Ids in one message."""
 
 
 class TaskEndBroadcast:
-    """Whoever uses it is never held up, whatever the broker does."""
+    """Publishes the ids of ended tasks, one message at a time. Its user is never held up, whatever the broker
+    does.
 
-    def __init__(self, publisher: Publishes) -> None:
+    ``most``: ids in one message; where more have come together, it says that any task may have ended.
+    """
+
+    def __init__(self, publisher: Publishes, *, most: int = MOST) -> None:
         self._publisher = publisher
+        self._most = most
         self._ids: dict[str, None] = {}
         self._untold = False
         """Whether ids were given up, so that the next message must stand for any."""
@@ -40,7 +45,7 @@ class TaskEndBroadcast:
     def folded(self, events: Iterable[Event]) -> None:
         """This process has committed these."""
         self._ids.update(dict.fromkeys(ends_of(events)))
-        if len(self._ids) > MOST:
+        if len(self._ids) > self._most:
             self._give_up()
         if (self._ids or self._untold) and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell())

@@ -1,4 +1,4 @@
-"""Waiting for the end of a task without asking again and again.
+"""Wakes those who wait for the end of a task, so that nobody asks again and again.
 
     subscribe ─▶ look in the ledger ─▶ sleep until woken ─▶ look again …
 
@@ -42,7 +42,7 @@ def ends_of(events: Iterable[Event]) -> Iterator[str]:
 
 
 class TaskEndWaiters:
-    """Who waits for which task, in this process."""
+    """Knows who waits for which task, in this process."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}

@@ -1,4 +1,4 @@
-"""Idempotency-Keys in the ledger: who answers one, and what it was answered with.
+"""Claims Idempotency-Keys in the ledger and keeps their answers, for `submission.idempotent_submission`.
 
 The row is made before anything is published, and its primary key lets one request in. `holder` is
 a random word for each claim: who was overtaken by another, after `held_until`, changes nothing more.
@@ -38,7 +38,7 @@ PRUNED_AT_ONCE = 500
 
 
 class IdempotencyKeys:
-    """``kept`` is how long a key is remembered, from its first use."""
+    """Lets one request at a time answer a key. ``kept``: how long a key is remembered, from its first use."""
 
     def __init__(
         self,
@@ -54,7 +54,9 @@ class IdempotencyKeys:
     async def claim(
         self, key: str, fingerprint: str, lasts: timedelta
     ) -> IdempotencyClaim | Answered:
-        """A claim, or what is known of the key. Raises `LedgerUnavailable`."""
+        """A claim that ``lasts`` so long, or what is known of the key where another has it. Raises
+        `LedgerUnavailable`.
+        """
         now = self._now()
         mine = {
             "key": key,
@@ -66,12 +68,17 @@ class IdempotencyKeys:
         return await self._ledger.write(partial(_claim, mine))
 
     async def finish(self, claim: IdempotencyClaim, body: dict[str, Any]) -> None:
+        """Keep the answer. Changes nothing where another has claimed the key since. Raises
+        `LedgerUnavailable`.
+        """
         await self._update(claim, answer=to_json(body).decode())
 
     async def release(self, claim: IdempotencyClaim) -> None:
+        """End the claim: another request may finish the work. Raises `LedgerUnavailable`."""
         await self._update(claim, held_until=0)
 
     async def forget(self, claim: IdempotencyClaim) -> None:
+        """As if the key had never been used: nothing was accepted. Raises `LedgerUnavailable`."""
         statement = table.delete().where(_of(claim))
         await self._ledger.write(lambda connection: _run(connection, statement))
 

@@ -1,4 +1,4 @@
-"""The outbox in SQL: which attempts are due, whose they are to publish, and which are done with.
+"""Leases due rows of the outbox table to a publisher, for `recovery.outbox_publisher`.
 
     due ──lease──▶ leased for a while ──publish, confirmed──▶ done (the row goes)
      ▲                    └── refused: given back, at once due again
@@ -53,8 +53,9 @@ _KEY = (table.c.task_id, table.c.generation, table.c.attempt)
 
 
 class OutboxRows:
-    """Each method is one transaction and raises `LedgerUnavailable`. An attempt is named by the
-    message that carries it: the row's key is (task, generation, attempt).
+    """Tells what is due, and keeps who publishes it. Each method is one transaction and raises
+    `LedgerUnavailable`. An attempt is named by the message that carries it: the row's key is (task,
+    generation, attempt).
     """
 
     def __init__(

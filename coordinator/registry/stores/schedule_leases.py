@@ -1,4 +1,4 @@
-"""Leases due ticks of schedules to one coordinator, and moves schedules on, for `recovery`.SchedulePort.
+"""Leases due ticks of schedules to one coordinator, and moves schedules on, for `recovery.schedule_runner`.
 
     due ──lease──▶ leased for a while ──submitted──▶ advanced to its next tick
      ▲                    └── nothing was sent: given back, at once due again

@@ -51,6 +51,7 @@ def add(schedule: RecurringSchedule, connection: Connection) -> bool:
 
 
 def find(schedule_id: str, connection: Connection) -> RecurringSchedule | None:
+    """None where there is none of this id."""
     query = sa.select(schedules).where(schedules.c.schedule_id == schedule_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else schedule_of(row)
@@ -76,6 +77,7 @@ def remove(schedule_id: str, connection: Connection) -> bool:
 def set_paused(
     schedule_id: str, paused: bool, next_at: datetime | None, connection: Connection
 ) -> None:
+    """Pause it or let it go on; its next tick is ``next_at``."""
     connection.execute(
         schedules.update()
         .where(schedules.c.schedule_id == schedule_id)
@@ -153,6 +155,7 @@ def _task(text: str) -> dict[str, Any]:
 
 
 def micros_or_null(value: datetime | None) -> int | None:
+    """An instant as a column that may be null has it."""
     return None if value is None else micros(value)
 
 

@@ -1,4 +1,4 @@
-"""Recurring schedules, as people and the loop that runs them ask for them."""
+"""Keeps recurring schedules, for `api.ports.KeepsSchedules` and `recovery.schedule_runner`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ LEASED_AT_ONCE = 50
 
 
 class Schedules:
-    """Every method raises `LedgerUnavailable` where the ledger is away."""
+    """Makes, shows, pauses and leases schedules. Every method raises `LedgerUnavailable` where the ledger is
+    away.
+    """
 
     def __init__(
         self, ledger: Ledger, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -53,6 +55,7 @@ class Schedules:
         return found
 
     async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
+        """At most ``limit`` of them by id, after the id ``after``; empty begins with the first."""
         return await self._ledger.read(partial(rows.page, after, limit))
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:

@@ -1,4 +1,4 @@
-"""Gives requests turns to act on a task: retry, cancel, redrive, delete. Behind `recovery.ports.TakesTurns`.
+"""Gives requests turns to act on a task: retry, cancel, redrive, delete. For `recovery.ports.TakesTurns`.
 
     take: one transaction ── look at the task, decide, write the row ──▶ publish ──▶ folded: the turn is over
                 └── the row of another is there: wait, and look again

@@ -1,4 +1,4 @@
-"""The durable part of agents, between the domain's form and the ledger's rows."""
+"""Converts agents to rows of the table `agents` and back, and folds what was said of them into it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def fold_agents(connection: Connection, events: Sequence[Event]) -> None:
         after[event.data.subject] = fold_agent(after.get(event.data.subject), event)
     kept = [
         agent
-        for _, agent in sorted(after.items())  # see `Snapshots.write`
+        for _, agent in sorted(
+            after.items()
+        )  # in one order, so that no two writers wait for each other
         if agent is not None and agent is not before.get(agent.registration.agent_id)
     ]
     rows = [_row_of(agent) | _unheard(agent) for agent in kept]
@@ -38,6 +40,7 @@ def fold_agents(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def agent_of(row: Row[Any]) -> Agent:
+    """Without what heartbeats told. Raises one of `unreadable_rows.NOT_READ`."""
     return Agent(
         registration=AgentRegistered.model_validate_json(row.registration),
         stated_at=from_micros(row.stated_at),

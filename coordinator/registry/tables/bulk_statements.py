@@ -1,4 +1,4 @@
-"""Statements for many rows: the few that SQL has no common word for, and all of them compiled once.
+"""Runs statements over many rows at once, compiled once for each database: insert, upsert, find, add.
 
 SQLAlchemy writes the SQL; the rows go to the driver as they are, because its care for each value of
 each row costs more than the database does. All rows have the same columns, and hold only what every
@@ -43,6 +43,7 @@ def find(
 
 
 def insert(connection: Connection, table: sa.Table, rows: Rows) -> None:
+    """Insert ``rows``. Raises `IntegrityError` where the key of one is there already."""
     _run(connection, table, rows, _Conflict.FORBIDDEN)
 
 

@@ -1,4 +1,4 @@
-"""Events between their models and the ledger's rows, and which of them the ledger has."""
+"""Converts events to rows of the table `events` and back, and finds those that the ledger has."""
 
 from __future__ import annotations
 
@@ -45,11 +45,12 @@ _STORED: dict[str, type[EventData]] = EVENT_TYPES | {
 
 
 def identity(event: Event) -> Identity:
+    """What no two events share: the id alone is not enough, since agents choose theirs."""
     return event.id, event.data.author or ""
 
 
 def known(connection: Connection, events: Iterable[Event]) -> set[Identity]:
-    """Which of ``events`` the ledger has."""
+    """The identities of those of ``events`` that the ledger has."""
     ids = {event.id for event in events}
     rows = find(connection, (table.c.id, table.c.agent_id), table.c.id, ids)
     return {(row.id, row.agent_id) for row in rows}
@@ -82,6 +83,7 @@ def add(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def event_of(row: Row[Any]) -> Event:
+    """Raises one of `unreadable_rows.NOT_READ`."""
     data = _STORED[row.type].model_validate_json(row.data)
     return Event(id=row.id, time=from_micros(row.time), data=data)
 

@@ -1,4 +1,4 @@
-"""What any agent ever offered: so that a task that asks for what nobody has is told so.
+"""Remembers what agents ever offered, so that a task that asks for what nobody ever had is told so.
 
 An agent that goes away leaves the registry, and what it could do is remembered here: "nobody has this
 now" and "nobody ever had it" are different things to a producer, for the second is most often a typing

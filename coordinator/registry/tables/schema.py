@@ -216,7 +216,7 @@ turns = Table(
     Index("turns_by_time", "taken_at"),
 )
 """Whose turn it is to act on a task by request, and the id of the event that is published in it, see
-`turns`. `holder` is of one transaction."""
+`stores.task_turns`. `holder` is of one transaction."""
 
 schedules = Table(
     "schedules",
@@ -287,9 +287,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(instant: datetime) -> int:
-    """Exact, and within the 64 bits of a column for every instant that Python knows."""
+    """Microseconds since 1970: exact, and within a column's 64 bits for every instant that Python knows."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def from_micros(value: int) -> datetime:
+    """In UTC. Raises `OverflowError` for what is no instant that Python knows."""
     return _EPOCH + timedelta(microseconds=value)

@@ -1,4 +1,4 @@
-"""Text that every database takes.
+"""Replaces the characters of a text that some database does not take.
 
 PostgreSQL takes no NUL and no database takes half a surrogate pair. JSON has its own way of writing
 them and comes back as it went; only words that stand in a column by themselves are concerned.
@@ -10,6 +10,7 @@ __all__ = ["is_storable", "storable"]
 
 
 def is_storable(value: str) -> bool:
+    """Whether every database takes it as it is."""
     return storable(value) == value
 
 

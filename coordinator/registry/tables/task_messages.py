@@ -1,4 +1,4 @@
-"""What tasks hold: it is kept once, in the event that each task's `submission` names."""
+"""Reads the messages that tasks were submitted as, each kept in the event that its `submission` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The open queues of tasks in the ledger."""
+"""Keeps the open task queues in the table `sources`, each with its requirements."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def add_sources(connection: Connection, events: Iterable[Event]) -> None:
 
 
 def sources(connection: Connection) -> list[tuple[TaskQueue, Requirements]]:
+    """The open task queues that can be read, with what each asks of an agent."""
     rows = connection.execute(sa.select(table)).all()
     return list(readable(rows, _source_of, table))
 

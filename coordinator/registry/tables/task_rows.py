@@ -1,4 +1,4 @@
-"""Tasks between the law's form and the ledger's rows."""
+"""Converts tasks to rows of the table `tasks` and back."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def tasks_of(rows: Iterable[Row[Any]]) -> list[Task]:
 
 
 def row_of(task: Task) -> dict[str, Any]:
+    """The columns of its row, by name."""
     return {
         "task_id": task.task_id,
         "state": task.state.value,
@@ -90,7 +91,7 @@ def row_of(task: Task) -> dict[str, Any]:
 
 
 def task_of(row: Row[Any]) -> Task:
-    """Raises one of `unreadable.NOT_READ`."""
+    """Raises one of `unreadable_rows.NOT_READ`."""
     if not _COUNTS.issuperset(map(type, _counts_of(row))):
         raise TypeError("a count of it is no number")
     return Task(

@@ -1,4 +1,4 @@
-"""Rows of the ledger that cannot be read: each is told of once, and left out.
+"""Leaves out rows of the ledger that cannot be read, and logs each once.
 
 Another version may have written it, or somebody by hand. Whoever reads many rows, at the start or in a
 loop, goes on with the others, since one that ended the process would end it at each start.
@@ -28,7 +28,9 @@ _told: set[tuple[str, ...]] = set()
 
 
 def readable(rows: Iterable[Any], read: Callable[[Any], T], table: sa.Table) -> Iterator[T]:
-    """What each row says; ``rows`` have the primary key of ``table``."""
+    """What ``read`` makes of each row, where it raises none of `NOT_READ`; ``rows`` have the primary key of
+    ``table``.
+    """
     for row in rows:
         try:
             value = read(row)

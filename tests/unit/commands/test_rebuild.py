@@ -14,8 +14,8 @@ from rich.console import Console
 from coordinator.commands import rebuild
 from coordinator.commands.cli import main
 from coordinator.errors import OperatorError
-from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger import ledger_rebuild as rebuild_module
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.settings.settings import Settings
 from tests.unit.domain.histories import completed, started, submitted
@@ -79,14 +79,13 @@ def test_no_ledger_is_an_operators_mistake_and_none_is_made(tmp_path: Path) -> N
 
 
 def test_a_ledger_that_is_being_written_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
     asyncio.run(written(tmp_path))
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(OperatorError, match="locked"):
-        rebuild.run(settings(tmp_path))
+        rebuild.run(settings(tmp_path), timeouts=DatabaseTimeouts(lock=0.05))
     other.close()
 
 
@@ -104,7 +103,8 @@ async def test_a_rebuild_that_is_interrupted_has_changed_nothing(
     monkeypatch.setattr(rebuild._Shown, "_line", held)
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
         connection.execute("DELETE FROM tasks")
-    working = asyncio.create_task(rebuild._rebuild(url(tmp_path), Console(file=io.StringIO())))
+    console = Console(file=io.StringIO())
+    working = asyncio.create_task(rebuild._rebuild(url(tmp_path), console, DatabaseTimeouts()))
     await asyncio.to_thread(folding.wait)
     working.cancel()
     await asyncio.sleep(0)

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coordinator.protocol.reference_clock import ReferenceClock
-from coordinator.registry.ledger import database_clock
-from coordinator.registry.ledger.database_clock import DatabaseClock
+from coordinator.registry.ledger.database_clock import COMPARED_EVERY, DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import OutboxRows
@@ -26,9 +25,9 @@ def ledger_url(postgres: PostgresServer, postgres_url: str) -> str:
     return postgres_url
 
 
-def ahead(ledger: Ledger, seconds: float) -> DatabaseClock:
+def ahead(ledger: Ledger, seconds: float, compared_every: float = COMPARED_EVERY) -> DatabaseClock:
     own = ReferenceClock(wall=lambda: datetime.now(UTC) + timedelta(seconds=seconds))
-    return DatabaseClock(ledger, own)
+    return DatabaseClock(ledger, own, compared_every=compared_every)
 
 
 @pytest.mark.parametrize("seconds", [-3600, -20, 20, 3600])
@@ -62,11 +61,8 @@ async def test_what_one_has_taken_no_other_takes_whose_clock_is_ahead(ledger: Le
     assert type(first) is not type(second)
 
 
-async def test_it_is_compared_again_and_again(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_clock, "COMPARED_EVERY", 0.01)
-    clock = ahead(ledger, 3600)
+async def test_it_is_compared_again_and_again(ledger: Ledger) -> None:
+    clock = ahead(ledger, 3600, compared_every=0.01)
     running = asyncio.create_task(clock.run())
     await eventually(lambda: clock.now() < datetime.now(UTC) + NEAR)
     running.cancel()

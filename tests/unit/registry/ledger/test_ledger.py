@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry.ledger import database_engines
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import from_micros, micros
 from tests.unit.domain.histories import submitted
 from tests.unit.registry.answers import answers, stored
+
+HASTY = DatabaseTimeouts(lock=0.05)
 
 
 def file_of(url: str) -> Path:
@@ -86,10 +88,9 @@ async def test_a_file_that_is_no_database_is_the_operators_to_mend(sqlite_url: s
 
 
 async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str,
 ) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
-    async with Ledger(sqlite_url) as ledger:
+    async with Ledger(sqlite_url, timeouts=HASTY) as ledger:
         await stored(ledger, submitted())
         other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -103,14 +104,13 @@ async def test_a_locked_database_is_unavailable_to_writers_and_open_to_readers(
 
 
 async def test_a_ledger_is_opened_beside_somebody_who_writes_without_end(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str,
 ) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
-    async with Ledger(sqlite_url) as ledger:
+    async with Ledger(sqlite_url, timeouts=HASTY) as ledger:
         secret = await ledger.secret()
         other = sqlite3.connect(file_of(sqlite_url), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        async with Ledger(sqlite_url) as later:
+        async with Ledger(sqlite_url, timeouts=HASTY) as later:
             assert await later.secret() == secret
         other.rollback()
         other.close()

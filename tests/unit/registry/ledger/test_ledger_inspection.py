@@ -18,8 +18,8 @@ from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.database_engines import look_only
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_facts import FailingSchedules, ParkingSummary, WrongClock
 from coordinator.registry.ledger.ledger_inspection import examine
@@ -240,12 +240,10 @@ async def test_a_server_that_is_stopped_is_told_and_read_again_when_it_is_back(
     assert examine(url, NOW).state is not None
 
 
-def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_by_the_ledger(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(database_engines, "CONNECT_TIMEOUT_SECONDS", 2)
+def test_a_server_that_does_not_answer_is_not_waited_for_longer_than_by_the_ledger() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        found = examine(f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/x", NOW)
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/x"
+        found = examine(url, NOW, DatabaseTimeouts(connect=2))
     assert found.trouble is not None
     assert "timeout" in found.trouble
 

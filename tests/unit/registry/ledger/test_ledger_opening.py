@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import LedgerUnavailable, OperatorError
-from coordinator.registry.ledger import database_engines, ledger
+from coordinator.registry.ledger import database_engines
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import eventually
@@ -78,17 +79,16 @@ async def test_a_server_that_is_away_is_waited_for_by_the_patient_alone(
 
 
 async def test_a_file_that_is_locked_is_waited_for_by_the_patient(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(ledger, "FIRST_PAUSE", 0.01)
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     file.parent.mkdir()
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
     async def opened() -> int:
-        async with Ledger(sqlite_url, patient=True) as ledger:
+        hasty = DatabaseTimeouts(lock=0.05)
+        async with Ledger(sqlite_url, patient=True, timeouts=hasty, first_pause=0.01) as ledger:
             return len((await answers(ledger))["tasks"])
 
     opening = asyncio.create_task(opened())

@@ -23,8 +23,8 @@ from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_token import task_token
-from coordinator.registry.ledger import database_engines
 from coordinator.registry.ledger.batch_folding import store
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.event_validation import check_event
@@ -323,11 +323,8 @@ async def test_agents_are_commanded_after_the_commit(projected: Projected) -> No
     assert (exchange, key, command.type) == ("coordinator.control", "agent.bob", "cancel")
 
 
-async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(
-    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_engines, "LOCK_TIMEOUT_SECONDS", 0.02)
-    async with Ledger(sqlite_url) as ledger:
+async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(sqlite_url: str) -> None:
+    async with Ledger(sqlite_url, timeouts=DatabaseTimeouts(lock=0.02)) as ledger:
         projected = Projected(ledger, first_pause=0.01)
         other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

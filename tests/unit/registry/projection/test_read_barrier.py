@@ -11,7 +11,6 @@ from coordinator.errors import BrokerUnavailable, LedgerBehind
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import LedgerCaughtUp, LedgerMarked, LiveMarked
-from coordinator.registry.projection import read_barrier as module
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from tests.support.waiting import eventually
 
@@ -58,12 +57,9 @@ async def test_a_flood_of_questions_shares_a_mark_that_begins_after_each() -> No
     assert log.told == []
 
 
-async def test_where_what_tells_of_a_mark_was_lost_another_is_sent_soon(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "SENT_AGAIN", 0.01)
+async def test_where_what_tells_of_a_mark_was_lost_another_is_sent_soon() -> None:
     log = Log()
-    catching_up = ReadBarrier(log)
+    catching_up = ReadBarrier(log, sent_again=0.01)
     asked = asyncio.create_task(catching_up.ledger())
     await eventually(lambda: len(log.marks) == 2)
     assert not asked.done()

@@ -14,7 +14,6 @@ from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event, LedgerEnded
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.projection import task_end_broadcast as endings_module
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.queries.browsing import Browsing
@@ -204,20 +203,17 @@ async def test_ends_are_said_at_once_and_those_that_come_meanwhile_together() ->
     assert len(publisher.said) == 2
 
 
-async def test_ends_that_could_not_be_said_are_said_as_any_with_the_next(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_ends_that_could_not_be_said_are_said_as_any_with_the_next() -> None:
     publisher = Slow()
     publisher.free.set()
     publisher.fails = True
-    endings = TaskEndBroadcast(publisher)
+    endings = TaskEndBroadcast(publisher, most=2)
     endings.folded([completed(task_id="a")])
     await endings.told()
     publisher.fails = False
     endings.folded([completed(task_id="b")])
     await endings.told()
     assert publisher.said == [[]]
-    monkeypatch.setattr(endings_module, "MOST", 2)
     endings.folded([completed(task_id=one) for one in "cde"])
     await endings.told()
     assert publisher.said == [[], []]
