@@ -1,0 +1,13 @@
+"""Keeps in SQL what submission and recovery ask for by their ports: keys, leases, turns and schedules.
+
+idempotency_keys ..... claims Idempotency-Keys and keeps their answers: for submission
+outbox_rows .......... leases due attempts to a publisher: for recovery's outbox publisher
+recurring_schedule ... one schedule as the ledger has it
+schedule_rows ........ makes, finds, pauses and deletes schedules, a row each
+schedule_leases ...... leases due ticks to a coordinator, and moves schedules on
+schedules ............ both together: for the API and for recovery's schedule runner
+turn_rows ............ begins and ends turns, a row for each task that is acted on
+task_turns ........... gives one request at a time a turn to act on a task: for recovery
+
+A module imports those above it. The room imports `ledger` and `tables`.
+"""
