@@ -185,7 +185,7 @@ async def running(settings: Settings) -> AsyncIterator[Coordinator]:
             Publisher(publishing, timeout=settings.publish_timeout)
         )
         book = TaskQueues()
-        for source, requirements in await ledger.sources():
+        for source, requirements in await ledger.task_queues():
             book.add(source, requirements)
         types = AnnouncedTypes(await ledger.announced_types())
         clock = DatabaseClock(ledger)

@@ -47,7 +47,7 @@ async def examined(settings: Settings) -> list[Finding]:
         address = find_address(settings)
     except OperatorError as exc:
         return [no_broker_named(str(exc)), *check_ledger(ledger)]
-    known = ledger.state.sources if ledger.state else None
+    known = ledger.state.task_queues if ledger.state else None
     broker, management = await asyncio.gather(
         ask_broker(address.amqp_url, known or ()), ask_management(address)
     )

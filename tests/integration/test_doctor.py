@@ -26,7 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.task_queue_rows import add_sources
+from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from coordinator.settings.settings import Settings, load
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
@@ -89,7 +89,7 @@ async def opened(data_dir: Path, *sources: TaskQueue) -> None:
         for one in sources
     ]
     async with Ledger(Settings(data_dir=data_dir).ledger_place) as ledger:
-        await ledger.write(lambda connection: add_sources(connection, events))
+        await ledger.write(lambda connection: fold_task_queues(connection, events))
 
 
 def inside(folder: Path) -> list[Path]:

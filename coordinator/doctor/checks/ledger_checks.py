@@ -134,11 +134,11 @@ _NONE = timedelta()
 
 
 def _sources(state: LedgerState) -> Iterator[Finding]:
-    if state.unreadable_sources:
+    if state.unreadable_task_queues:
         yield Finding.warning(
             "ledger",
-            f"{count(state.unreadable_sources, 'row')} of its table sources cannot be read and"
-            f" {'is' if state.unreadable_sources == 1 else 'are'} left out",
+            f"{count(state.unreadable_task_queues, 'row')} of its table sources cannot be read and"
+            f" {'is' if state.unreadable_task_queues == 1 else 'are'} left out",
             "make the table anew from the events: coordinator rebuild",
         )
 

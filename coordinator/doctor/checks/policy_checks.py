@@ -64,7 +64,7 @@ def check_policies(facts: Facts) -> Iterator[Finding]:
         return
     policies = facts.management.policies
     state = facts.ledger.state
-    known = {one.queue for one in (state.sources if state else None) or ()}
+    known = {one.queue for one in (state.task_queues if state else None) or ()}
     hurt: dict[tuple[str, bool, str], tuple[Policy, list[str]]] = {}
     for queue in [LOG, UNROUTED, REQUESTS, *sorted(known | {EXAMPLE})]:
         for policy in applying(policies, queue):

@@ -133,9 +133,9 @@ def check_unknown_queues(facts: Facts) -> Iterator[Finding]:
     broker, management, state = facts.broker, facts.management, facts.ledger.state
     if isinstance(broker, str) or isinstance(management, str) or state is None:
         return
-    if state.sources is None:
+    if state.task_queues is None:
         return
-    known = {one.queue for one in state.sources}
+    known = {one.queue for one in state.task_queues}
     remedy = RemedyCommands.of(facts)
     for queue in management.queues or ():
         if not queue.name.startswith(TASK_QUEUE) or queue.name in known:

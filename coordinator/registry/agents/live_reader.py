@@ -48,7 +48,7 @@ from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, To
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
-from coordinator.registry.tables.task_queue_rows import opened
+from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
 from .agent_snapshots import AgentSnapshots
 from .live_agents import LiveAgents
@@ -192,7 +192,7 @@ class LiveReader:
 
     def _apply(self, event: Event) -> None:
         if isinstance(event.data, SourceOpened):
-            self._book.add(*opened(event.data))
+            self._book.add(*opened_task_queue(event.data))
             return
         if isinstance(event.data, SourceRetired):
             # Heard here alone: here it comes in one order with what was opened again since.

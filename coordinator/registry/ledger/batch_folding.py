@@ -20,7 +20,7 @@ from coordinator.registry.tables.bulk_statements import insert_new, upsert
 from coordinator.registry.tables.event_rows import identity, is_copy
 from coordinator.registry.tables.offered_capabilities import add_offered
 from coordinator.registry.tables.schema import micros
-from coordinator.registry.tables.task_queue_rows import add_sources
+from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from coordinator.registry.tables.task_rows import MOVING, has_content_of, load, row_of
 from coordinator.registry.tables.totals_rows import add_tally
 
@@ -61,7 +61,7 @@ def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -
     effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
-    add_sources(connection, events)
+    fold_task_queues(connection, events)
     return effects
 
 

@@ -21,7 +21,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.offered_capabilities import announced_types
-from coordinator.registry.tables.task_queue_rows import sources
+from coordinator.registry.tables.task_queue_rows import open_task_queues
 
 from .database_engines import READERS, Engines, make_engines
 from .database_errors import misconfigured, translated
@@ -108,9 +108,9 @@ class Ledger:
                 " back a backup of the table meta"
             ) from exc
 
-    async def sources(self) -> list[tuple[TaskQueue, Requirements]]:
+    async def task_queues(self) -> list[tuple[TaskQueue, Requirements]]:
         """The open task queues, with what each asks of an agent. Raises `LedgerUnavailable`."""
-        return await self.read(sources)
+        return await self.read(open_task_queues)
 
     async def announced_types(self) -> set[str]:
         """The types of tasks that any agent ever announced. Raises `LedgerUnavailable`."""

@@ -64,10 +64,11 @@ class LedgerState:
     overdue_for: timedelta = timedelta(0)
     folded_until: datetime | None = None
     """When the latest event that was folded was stated."""
-    sources: tuple[TaskQueue, ...] | None = None
+    task_queues: tuple[TaskQueue, ...] | None = None
+    """Those that are open; None where the version is another."""
     wrong_clocks: tuple[WrongClock, ...] = ()
     """Of agents that were heard lately, by more than `SKEW_BOUND`; the most wrong first."""
-    unreadable_sources: int = 0
+    unreadable_task_queues: int = 0
     """Rows of queues that nobody can read, and that are left out."""
     failing: FailingSchedules = FailingSchedules()
     stuck: tuple[UndeliverableQueue, ...] = ()

@@ -20,7 +20,7 @@ from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
-from coordinator.registry.tables.task_queue_rows import sources
+from coordinator.registry.tables.task_queue_rows import open_task_queues
 from coordinator.registry.tables.unreadable_rows import NOT_READ
 
 from .database_engines import look_only
@@ -84,7 +84,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
     if int(version) != SCHEMA_VERSION:
         return LedgerState(schema_version=int(version), size=size, free=free)
     overdue, first_due = _overdue(connection, now)
-    known = tuple(source for source, _ in sources(connection))
+    known = tuple(source for source, _ in open_task_queues(connection))
     return LedgerState(
         schema_version=int(version),
         size=size,
@@ -93,8 +93,8 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         overdue=overdue,
         overdue_for=timedelta(0) if first_due is None else now - first_due,
         folded_until=_folded_until(connection),
-        sources=known,
-        unreadable_sources=_rows(connection, schema.sources) - len(known),
+        task_queues=known,
+        unreadable_task_queues=_rows(connection, schema.sources) - len(known),
         failing=_failing(connection),
         wrong_clocks=_wrong_clocks(connection),
         stuck=stuck_queues(connection),

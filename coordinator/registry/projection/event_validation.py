@@ -18,7 +18,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
 from coordinator.registry.tables.storable_text import is_storable
-from coordinator.registry.tables.task_queue_rows import opened
+from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
 __all__ = ["check_event"]
 
@@ -40,7 +40,7 @@ def check_event(event: Event, secret: bytes) -> None:
     elif isinstance(data, AgentRegistered):
         _check_json(data, "the metadata", data.metadata)
     elif isinstance(data, SourceOpened):
-        opened(data)
+        opened_task_queue(data)
 
 
 def _check_json(data: TaskCompleted | AgentRegistered, what: str, value: Any) -> None:

@@ -28,7 +28,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.agents.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
-from coordinator.registry.tables.task_queue_rows import opened
+from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
 from .ledger_queries import LedgerQueries
 from .overlay import Overlay
@@ -225,7 +225,7 @@ class Registry:
         if isinstance(event.data, AgentEvent):
             self._agents.apply(event)
         elif isinstance(event.data, SourceOpened):
-            self._book.add(*opened(event.data))
+            self._book.add(*opened_task_queue(event.data))
 
 
 def _statistics(totals: TaskTotals, agents: LiveAgents) -> Statistics:

@@ -21,10 +21,10 @@ from .schema import micros
 from .schema import sources as table
 from .unreadable_rows import readable
 
-__all__ = ["add_sources", "opened", "sources"]
+__all__ = ["fold_task_queues", "open_task_queues", "opened_task_queue"]
 
 
-def opened(data: SourceOpened) -> tuple[TaskQueue, Requirements]:
+def opened_task_queue(data: SourceOpened) -> tuple[TaskQueue, Requirements]:
     """The queue, with what it asks of an agent. Raises `MalformedMessage` where that is not what
     its lane stands for: its tasks would go to agents that must not do them.
     """
@@ -36,7 +36,7 @@ def opened(data: SourceOpened) -> tuple[TaskQueue, Requirements]:
     return TaskQueue(data.lane, data.priority), wanted
 
 
-def add_sources(connection: Connection, events: Iterable[Event]) -> None:
+def fold_task_queues(connection: Connection, events: Iterable[Event]) -> None:
     """Store what the events among these say that was opened, and forget what was retired."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     retired: set[tuple[str, str]] = set()
@@ -60,7 +60,7 @@ def add_sources(connection: Connection, events: Iterable[Event]) -> None:
     upsert(connection, table, ["lane", "priority"], list(rows.values()))
 
 
-def sources(connection: Connection) -> list[tuple[TaskQueue, Requirements]]:
+def open_task_queues(connection: Connection) -> list[tuple[TaskQueue, Requirements]]:
     """The open task queues that can be read, with what each asks of an agent."""
     rows = connection.execute(sa.select(table)).all()
     return list(readable(rows, _source_of, table))

@@ -21,7 +21,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
-from coordinator.registry.tables.task_queue_rows import sources
+from coordinator.registry.tables.task_queue_rows import open_task_queues
 from coordinator.registry.tables.unreadable_rows import readable
 
 __all__ = ["IdleTaskQueues", "Opened", "Standing"]
@@ -51,7 +51,7 @@ class IdleTaskQueues:
 
     async def stored(self) -> list[Opened]:
         """Every source that is open, says the ledger."""
-        return await self._ledger.read(sources)
+        return await self._ledger.read(open_task_queues)
 
     async def unused(self, since: datetime) -> list[Opened]:
         """Opened before, and since then without any task that was submitted, waited or ended."""
@@ -73,7 +73,9 @@ def _unused(since: int, connection: Connection) -> list[Opened]:
     busy = {(row.lane, row.priority) for row in connection.execute(used.distinct())}
     old = sa.select(table.lane, table.priority).where(table.opened_at < since)
     idle = {(row.lane, row.priority) for row in connection.execute(old)} - busy
-    return [one for one in sources(connection) if (one[0].lane, one[0].priority.value) in idle]
+    return [
+        one for one in open_task_queues(connection) if (one[0].lane, one[0].priority.value) in idle
+    ]
 
 
 def _standing(source: TaskQueue, connection: Connection) -> Standing:

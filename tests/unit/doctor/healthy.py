@@ -97,7 +97,7 @@ HEALTHY = Facts(
             size=5_000_000,
             free=100 * GB,
             folded_until=NOW - timedelta(minutes=5),
-            sources=(SOURCE,),
+            task_queues=(SOURCE,),
         ),
     ),
     default_timeout=timedelta(hours=1),

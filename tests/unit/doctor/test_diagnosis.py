@@ -632,7 +632,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "rows of queues that nobody can read",
-        with_state(unreadable_sources=1),
+        with_state(unreadable_task_queues=1),
         Level.WARNING,
         "ledger",
         "1 row of its table sources cannot be read and is left out",
@@ -827,7 +827,7 @@ def test_without_the_management_api_the_rest_is_looked_at_all_the_same() -> None
 def test_a_ledger_of_another_version_is_not_read_any_further(version: int, level: Level) -> None:
     state = HEALTHY.ledger.state
     assert state is not None
-    facts = with_state(schema_version=state.schema_version + version, sources=None)
+    facts = with_state(schema_version=state.schema_version + version, task_queues=None)
     found = [one for one in diagnose(facts) if one.check in {"ledger", "parked", "outbox"}]
     assert [(one.check, one.level) for one in found] == [("ledger", level)]
 

@@ -96,7 +96,7 @@ class Readers:
         }
 
     async def _start(self) -> None:
-        await self.ledger.sources()
+        await self.ledger.task_queues()
         await self.ledger.announced_types()
         fleet = Fleet()
         snapshots = AgentSnapshots(ledger=self.ledger, agents=fleet)

@@ -75,7 +75,7 @@ async def test_a_queue_that_cannot_be_read_leaves_the_others(
     await stored(ledger, *opened)
     await spoil(ledger, schema.sources, schema.sources.c.lane == "any", **wrong)
     for _ in range(2):
-        assert [source.lane for source, _ in await ledger.sources()] == ["type:worker"]
+        assert [source.lane for source, _ in await ledger.task_queues()] == ["type:worker"]
     assert told() == [["any", wrong.get("priority", "low")]]
 
 

@@ -182,7 +182,7 @@ async def test_opened_queues_are_remembered(ledger: Ledger) -> None:
         lane=lane_name(wanted), priority=Priority.HIGH, requirements=wanted.as_dict()
     )
     await stored(ledger, Event(data=opened), Event(data=opened))
-    assert await ledger.sources() == [(TaskQueue(lane_name(wanted), Priority.HIGH), wanted)]
+    assert await ledger.task_queues() == [(TaskQueue(lane_name(wanted), Priority.HIGH), wanted)]
 
 
 async def test_a_batch_of_thousands_is_folded_whole(ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
-from coordinator.registry.tables.task_queue_rows import add_sources
+from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from tests.support.postgres import PostgresServer
 from tests.unit.domain.histories import START, submitted
 from tests.unit.registry.answers import execute, stored
@@ -67,7 +67,7 @@ def fill(connection: Connection) -> None:
             ],
         )
     opened = SourceOpened(lane="any", priority=Priority.LOW, requirements={})
-    add_sources(connection, [Event(data=opened)])
+    fold_task_queues(connection, [Event(data=opened)])
     connection.execute(
         sa.insert(schema.outbox),
         [
@@ -97,7 +97,7 @@ async def test_what_lies_in_it_is_counted(ledger: Ledger, ledger_url: str) -> No
         count=2, latest="WrongToken: second", latest_at=NOW + timedelta(seconds=1)
     )
     assert (state.overdue, state.overdue_for) == (2, timedelta(minutes=9))
-    assert state.sources == (TaskQueue("any", Priority.LOW),)
+    assert state.task_queues == (TaskQueue("any", Priority.LOW),)
     assert state.folded_until is not None
     assert state.size > 10_000
     assert (state.free is not None) == found.is_file
@@ -150,7 +150,7 @@ async def test_what_cannot_be_read_and_schedules_that_cannot_run_are_counted(
             await made.set_aside(schedule, f"No more {name}.")
     state = examine(ledger_url, NOW).state
     assert state is not None
-    assert (state.sources, state.unreadable_sources) == ((), 1)
+    assert (state.task_queues, state.unreadable_task_queues) == ((), 1)
     assert state.failing == FailingSchedules(count=2, first="b", why="No more b.")
 
 
@@ -193,7 +193,7 @@ async def test_one_of_another_version_is_left_alone(ledger: Ledger, ledger_url: 
     await ledger.write(older)
     state = examine(ledger_url, NOW).state
     assert state is not None
-    assert (state.schema_version, state.sources) == (0, None)
+    assert (state.schema_version, state.task_queues) == (0, None)
     assert not (await ledger.read(lambda one: sa.inspect(one).has_table("outbox")))
 
 
