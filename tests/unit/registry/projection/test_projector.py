@@ -14,32 +14,26 @@ import pytest
 import sqlalchemy as sa
 
 from coordinator.broker.channel import Channel, Delivery
-from coordinator.errors import MalformedMessage, WrongToken
 from coordinator.protocol.json_values.array_items import items_of
-from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
-from coordinator.protocol.messages.events import Event, SourceOpened
-from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.messages.events import Event
 from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.event_validation import check_event
 from coordinator.registry.projection.log_reader import LogReader
 from coordinator.registry.projection.projector import FIRST_PAUSE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 from tests.support.waiting import eventually
-from tests.unit.domain.histories import at, completed, expired, failed, message, started
+from tests.unit.domain.histories import at, completed, expired, message, started
 from tests.unit.registry.answers import answers
 from tests.unit.registry.fleet import Published
 
 SECRET = b"s" * 32
-GPU = Requirements(capabilities=("gpu",))
 SKEWS = {"fast": 20, "slow": -20, "near": 1.5}
 
 
@@ -378,34 +372,3 @@ async def test_a_projector_that_is_stopped_while_it_writes_tells_what_it_stored(
         await projecting
     assert [event.type for event in projected.folded] == ["task.submitted"]
     assert await projected.states() == {"t": "queued"}
-
-
-# --- checks -----------------------------------------------------------------------------------
-
-
-def test_a_token_of_the_message_vouches_for_attempts_after_crashes_within_the_limit() -> None:
-    token = task_token(SECRET, "t", 1, 2)
-    for attempt in (2, 3, 22):
-        check_event(completed(attempt=attempt, task_token=token), SECRET)
-    for attempt in (1, 23):
-        with pytest.raises(WrongToken):
-            check_event(completed(attempt=attempt, task_token=token), SECRET)
-    with pytest.raises(WrongToken):
-        check_event(failed(generation=2, attempt=2, task_token=token), SECRET)
-
-
-def test_a_number_that_no_column_holds_is_malformed() -> None:
-    with pytest.raises(MalformedMessage, match="out of range"):
-        check_event(started(attempt=10**30), SECRET)
-
-
-def test_a_queue_with_requirements_that_are_not_its_lanes_is_malformed() -> None:
-    """Its tasks would go to agents that must not do them."""
-    check_event(Event(data=_opened(lane_name(GPU, long=True), ["gpu"])), SECRET)
-    with pytest.raises(MalformedMessage, match="lane"):
-        check_event(Event(data=_opened(lane_name(GPU), [])), SECRET)
-
-
-def _opened(lane: str, capabilities: list[str]) -> SourceOpened:
-    wanted = {"capabilities": capabilities} if capabilities else {}
-    return SourceOpened(lane=lane, priority=Priority.LOW, requirements=wanted)
