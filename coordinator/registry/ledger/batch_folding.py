@@ -24,7 +24,7 @@ from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from coordinator.registry.tables.task_rows import MOVING, has_content_of, load, row_of
 from coordinator.registry.tables.totals_rows import add_tally
 
-from .parked_messages import ParkedMessage, park, parked_event
+from .parked_messages import MessageToPark, park, parked_event
 
 __all__ = ["FoldedBatch", "fold_events", "store"]
 
@@ -37,14 +37,14 @@ class FoldedBatch:
     """Those that were new, in order."""
     effects: list[Effect] = field(default_factory=list)
     """What is to be done about them, but for what a later event of the batch has seen to."""
-    parked: list[ParkedMessage] = field(default_factory=list)
+    parked: list[MessageToPark] = field(default_factory=list)
 
 
 def store(
     connection: Connection,
     events: Sequence[Event],
     rules: Rules,
-    parked: Sequence[ParkedMessage] = (),
+    parked: Sequence[MessageToPark] = (),
 ) -> FoldedBatch:
     """Fold ``events`` into the ledger, each once, whatever was folded before."""
     new, repeated = _new(connection, events)
@@ -79,7 +79,7 @@ def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], 
 
 def _clashing(
     connection: Connection, new: Sequence[Event], repeated: Sequence[Event], now: datetime
-) -> list[ParkedMessage]:
+) -> list[MessageToPark]:
     """What an agent said under an id that it had used for something else: it counts for nothing, and is
     not to vanish. A copy of what was said before, as after a lost confirm, is no news.
     """

@@ -20,7 +20,7 @@ from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.storable_text import storable
 
-__all__ = ["ParkedMessage", "park", "parked_delivery", "parked_event"]
+__all__ = ["MessageToPark", "park", "parked_delivery", "parked_event"]
 
 LONGEST_NAME = 300
 LONGEST_REASON = 1000
@@ -28,7 +28,7 @@ LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParkedMessage:
+class MessageToPark:
     """Holds a message of the log, or one event of it, beside why it was not taken."""
 
     message: Message
@@ -40,9 +40,9 @@ class ParkedMessage:
 
 def parked_delivery(
     delivery: Delivery, why: Exception, at: datetime, alone: Message | None = None
-) -> ParkedMessage:
+) -> MessageToPark:
     """A message, or what it says of one event ``alone``, where that is all that is wrong with it."""
-    return ParkedMessage(
+    return MessageToPark(
         message=delivery.message if alone is None else alone,
         exchange=delivery.exchange,
         routing_key=delivery.routing_key,
@@ -51,12 +51,12 @@ def parked_delivery(
     )
 
 
-def parked_event(event: Event, why: Exception, at: datetime) -> ParkedMessage:
+def parked_event(event: Event, why: Exception, at: datetime) -> MessageToPark:
     """One event alone, where the others of its message are good. Numbers that JSON lacks stay as they
     are in its body.
     """
     data = event.data.model_dump(exclude_none=True)
-    return ParkedMessage(
+    return MessageToPark(
         message=replace(encode(event), body=to_json(data)),
         exchange="",
         routing_key=routing_key(event.data),
@@ -70,13 +70,13 @@ def _reason(why: Exception) -> str:
     return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]} ..."
 
 
-def park(connection: Connection, messages: Sequence[ParkedMessage]) -> None:
+def park(connection: Connection, messages: Sequence[MessageToPark]) -> None:
     """Store ``messages``, each once however often it is delivered."""
     rows = {row["digest"]: row for row in map(_row_of, messages)}
     insert_new(connection, schema.parked, ["digest"], list(rows.values()))
 
 
-def _row_of(one: ParkedMessage) -> dict[str, Any]:
+def _row_of(one: MessageToPark) -> dict[str, Any]:
     message = one.message
     properties = to_json(
         {

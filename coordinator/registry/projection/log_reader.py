@@ -11,11 +11,7 @@ from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.errors import Unreadable
 from coordinator.protocol.messages.event_codec import Refused, read
 from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
-from coordinator.registry.ledger.parked_messages import (
-    ParkedMessage,
-    parked_delivery,
-    parked_event,
-)
+from coordinator.registry.ledger.parked_messages import MessageToPark, parked_delivery, parked_event
 
 from .event_validation import check_event
 from .left_out_fields_log import LeftOutFieldsLog
@@ -29,7 +25,7 @@ class LogReading:
 
     delivery: Delivery
     events: list[Event] = field(default_factory=list)
-    parked: list[ParkedMessage] = field(default_factory=list)
+    parked: list[MessageToPark] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
     """Ids of `LedgerMarked`, which are passed on and never stored."""
 

@@ -23,7 +23,7 @@ from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_facts import FailingSchedules, ParkingSummary, WrongClock
 from coordinator.registry.ledger.ledger_inspection import examine
-from coordinator.registry.ledger.parked_messages import ParkedMessage, park
+from coordinator.registry.ledger.parked_messages import MessageToPark, park
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema
@@ -57,7 +57,7 @@ def fill(connection: Connection) -> None:
         park(
             connection,
             [
-                ParkedMessage(
+                MessageToPark(
                     message=Message(body=body),
                     exchange="",
                     routing_key="k",

@@ -9,7 +9,7 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, MalformedMessage, ParkedNotFound, TaskNotFound
 from coordinator.protocol.message import Message
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.parked_messages import ParkedMessage, park
+from coordinator.registry.ledger.parked_messages import MessageToPark, park
 from coordinator.registry.queries.browsing import Browsing
 from coordinator.registry.queries.registry import Registry
 from coordinator.registry.queries.task_pages import Place
@@ -172,7 +172,7 @@ async def test_parked_messages_come_latest_first_with_their_beginning_and_each_w
     bodies = [b"x" * 1000, b"\xff\x00 garbage", "é".encode() * 300, b""]
     why = MalformedMessage("not a task")
     parked = [
-        ParkedMessage(
+        MessageToPark(
             message=Message(body=body, headers={"n": number}),
             exchange="coordinator.events",
             routing_key="task.ada.started",
