@@ -4,7 +4,7 @@
      ▲                    └── refused: given back, at once due again
      └────────── lease ran out: whoever held it was killed, or never heard the broker's answer
 
-A row also goes when its message was seen in the log, or its task has ended (`folding`). So a row
+A row also goes when its message was seen in the log, or its task has ended (`batch_folding`). So a row
 whose lease ran out is in doubt until the ledger has all that is in the log, and most often gone by
 then; where it is not, its message is published again under the same id, and is folded once.
 """
