@@ -8,28 +8,28 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.api.endpoints import (
-    agent_pages,
-    agents,
-    batches,
-    docs_page,
-    explain,
-    health,
-    parked,
-    queues,
-    root,
-    schedules,
-    task_pages,
-    task_recovery,
-    tasks,
-)
 from coordinator.api.endpoints.lean_submit import LeanSubmit
-from coordinator.api.wire.json_answers import Answer
 
 from .body_limit import BodyLimit
 from .endpoint_services import EndpointServices
+from .endpoints import (
+    agent_pages,
+    agents,
+    dead_tasks,
+    docs_page,
+    health,
+    parked_messages,
+    queues,
+    root,
+    schedules,
+    task_batches,
+    task_explanations,
+    task_pages,
+    task_submission,
+)
 from .error_table import answer_error
 from .head_requests import HeadRequests
+from .json_answer import JsonAnswer
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments
 
@@ -41,17 +41,17 @@ BATCH = "/tasks/submit/batch"
 """Has a limit of its own on its body."""
 
 _ROUTERS = (
-    tasks.router,
-    batches.router,
+    task_submission.router,
+    task_batches.router,
     queues.router,
-    explain.router,
-    task_recovery.router,
+    task_explanations.router,
+    dead_tasks.router,
     task_pages.router,
-    tasks.lookup,
+    task_submission.lookup,
     schedules.router,
     agents.router,
     agent_pages.router,
-    parked.router,
+    parked_messages.router,
     health.router,
     root.router,
     docs_page.router,
@@ -136,7 +136,7 @@ class _Application(OpenApiDocument):
         await super().__call__(scope, receive, send)
 
 
-async def _outside_endpoints(request: Request, exc: Exception) -> Answer:
+async def _outside_endpoints(request: Request, exc: Exception) -> JsonAnswer:
     """What happens before an endpoint is reached: no such path, or not with this method."""
     path = request.scope["path"]
     if isinstance(exc, HTTPException) and exc.status_code == 404:

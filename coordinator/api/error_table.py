@@ -18,7 +18,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from coordinator.api.wire.json_answers import Answer, timestamp
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -34,6 +33,8 @@ from coordinator.errors import (
     Unavailable,
     WrongState,
 )
+
+from .json_answer import JsonAnswer, timestamp
 
 __all__ = [
     "DISTRIBUTING",
@@ -128,7 +129,7 @@ def status_of(exc: Exception) -> int:
     return next((STATUSES[kind] for kind in type(exc).__mro__ if kind in STATUSES), 500)
 
 
-def answer_error(exc: Exception, endpoint: str) -> Answer:
+def answer_error(exc: Exception, endpoint: str) -> JsonAnswer:
     """The answer to a request that ended in ``exc``; what nobody expected is logged, with its
     traceback, which stays here.
     """
@@ -141,7 +142,7 @@ def answer_error(exc: Exception, endpoint: str) -> Answer:
         headers["Retry-After"] = str(RETRY_AFTER)
     elif isinstance(exc, KeyInUse):
         headers["Retry-After"] = "1"
-    return Answer(body, status_code=status, headers=headers)
+    return JsonAnswer(body, status_code=status, headers=headers)
 
 
 def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request
 
-from coordinator.api.wire.json_answers import Answer
-from coordinator.api.wire.word_patterns import IdempotencyWord
+from coordinator.api.wire.fields.word_patterns import IdempotencyWord
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import printable
 from coordinator.submission.idempotent_submission import Worked
 
 from .endpoint_services import EndpointServices
+from .json_answer import JsonAnswer
 
 __all__ = ["REPLAYED", "IdempotencyKey", "once"]
 
@@ -42,8 +42,8 @@ async def once(
     *,
     operation: str,
     work: Callable[[IdempotencyClaim], Awaitable[Worked]],
-) -> Answer:
-    """Answer with what ``work`` gives, or what it gave before. Raises what `Once.run` does, and
+) -> JsonAnswer:
+    """JsonAnswer with what ``work`` gives, or what it gave before. Raises what `Once.run` does, and
     `InvalidRequest`.
     """
     if not (1 <= len(key) <= MAX_KEY and printable(key)) or key.isspace():
@@ -53,7 +53,7 @@ async def once(
         )
     fingerprint = _fingerprint(operation, await request.json())
     found = await wired.once.run(key, fingerprint, work)
-    return Answer(found.body, headers={REPLAYED: "true"} if found.replayed else {})
+    return JsonAnswer(found.body, headers={REPLAYED: "true"} if found.replayed else {})
 
 
 def _fingerprint(operation: str, body: Any) -> str:

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
-from coordinator.api.wire import cursors
-from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.fields import cursors
 from coordinator.api.wire.page_answers import AgentPageAnswer
 from coordinator.api.wire.page_queries import AgentQuery
 from coordinator.api.wire.shapes import agent_shape
@@ -25,12 +25,12 @@ router = APIRouter(tags=["Agents"], route_class=Endpoint)
     summary="List agents",
     responses=responses("list_agents", AgentPageAnswer, 422),
 )
-async def list_agents(query: Annotated[AgentQuery, Query()], wired: Wired) -> Answer:
+async def list_agents(query: Annotated[AgentQuery, Query()], wired: Wired) -> JsonAnswer:
     """By id, in pages; `total` is how many match. A value that nobody has matches nobody."""
     page = wired.browsing.agents(
         query.filter(), after=cursors.AGENTS.read(query.cursor), limit=query.limit
     )
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "agents": [agent_shape(agent) for agent in page.agents],

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Path, Request
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, iso, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import AGENT, SEGMENT
-from coordinator.api.registration_limits import check_registration
 from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.wire.agent_registration import check_registration
 from coordinator.api.wire.answers import (
     AgentAnswer,
     AgentRemovedAnswer,
@@ -22,7 +23,6 @@ from coordinator.api.wire.answers import (
     Registered,
     StatusUpdated,
 )
-from coordinator.api.wire.json_answers import Answer, iso, timestamp
 from coordinator.api.wire.schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
 from coordinator.api.wire.shapes import agent_shape
 from coordinator.domain.agent_statuses import check_status
@@ -49,7 +49,7 @@ AgentId = Annotated[
     summary="Register an agent",
     responses=responses("register_agent", Registered, 413, 422, 503),
 )
-async def register_agent(body: RegisterAgent, request: Request, wired: Wired) -> Answer:
+async def register_agent(body: RegisterAgent, request: Request, wired: Wired) -> JsonAnswer:
     """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
     broker and need not call this. One that has no control queue on the broker takes no tasks: a
     `warning` says so, and names keys of the request that are unknown and were ignored.
@@ -57,7 +57,7 @@ async def register_agent(body: RegisterAgent, request: Request, wired: Wired) ->
     check_registration(body, wired.limits)
     registered_at, has_queue = await wired.registrar.register_over_http(_request(body))
     unknown = await unknown_keys_of(request, RegisterAgent)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Agent {body.agent_id} registered successfully",
@@ -75,7 +75,7 @@ async def register_agent(body: RegisterAgent, request: Request, wired: Wired) ->
 )
 async def discover_agents(
     request: Request, wired: Wired, body: DiscoverAgents | None = None
-) -> Answer:
+) -> JsonAnswer:
     """The agents that match every filter given; all agents where none is. The best health first, then
     by id; `total` says how many there are where `limit` leaves some out. A value that nobody has
     matches nobody, which is no error.
@@ -90,7 +90,7 @@ async def discover_agents(
         min_health_score=query.min_health_score or 0,
     )
     shown = found[: query.limit]
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "query": query.model_dump(exclude_none=True),
@@ -110,13 +110,13 @@ async def discover_agents(
 )
 async def update_agent_status(
     agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired
-) -> Answer:
+) -> JsonAnswer:
     """A declared status is one thing and silence another: an agent that is not heard of becomes
     `stale` whatever was declared.
     """
     status = check_status(body.status)
     updated_at = await wired.registrar.set_status(agent_id, status, body.load_metrics)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Agent {agent_id} status updated",
@@ -135,7 +135,7 @@ async def update_agent_status(
 )
 async def agent_heartbeat(
     agent_id: AgentId, request: Request, wired: Wired, body: Heartbeat | None = None
-) -> Answer:
+) -> JsonAnswer:
     """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
     heartbeats over the broker.
     """
@@ -143,7 +143,7 @@ async def agent_heartbeat(
     heard_at = await wired.registrar.heartbeat(
         agent_id, status=beat.status, load_metrics=beat.load_metrics
     )
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Heartbeat received from {agent_id}",
@@ -160,13 +160,13 @@ async def agent_heartbeat(
     dependencies=[acts_alone],
     responses=responses("drain_agent", DrainAnswer, 404, 413, 422, 503),
 )
-async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
+async def drain_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
     """The agent takes nothing more, finishes what it has, says goodbye and stops, as on SIGTERM. It is
     `draining` from now on. `told` is false where it has no connection to the broker: an agent that
     speaks HTTP alone reads its status and stops itself.
     """
     drained_at, told = await wired.registrar.drain(agent_id)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Agent {agent_id} is draining",
@@ -182,10 +182,10 @@ async def drain_agent(agent_id: AgentId, wired: Wired) -> Answer:
     summary="Look up an agent",
     responses=responses("get_agent", AgentAnswer, 404),
 )
-async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
+async def get_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
     """All that is known of one agent."""
     agent = await wired.registry.agent(agent_id)
-    return Answer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
+    return JsonAnswer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
 
 
 @router.delete(
@@ -194,12 +194,12 @@ async def get_agent(agent_id: AgentId, wired: Wired) -> Answer:
     dependencies=[acts_alone],
     responses=responses("remove_agent", AgentRemovedAnswer, 404, 413, 422, 503),
 )
-async def remove_agent(agent_id: AgentId, wired: Wired) -> Answer:
+async def remove_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
     """Takes an agent out of the registry. One that still runs registers again with its next
     heartbeat.
     """
     await wired.registrar.remove(agent_id)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Agent {agent_id} removed",

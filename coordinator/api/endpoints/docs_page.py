@@ -7,7 +7,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
-from coordinator.api.wire.json_answers import Answer
+from coordinator.api.json_answer import JsonAnswer
 
 __all__ = ["mount_assets", "router"]
 
@@ -24,8 +24,8 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/openapi.json")
-async def openapi(request: Request) -> Answer:
-    return Answer(request.app.openapi())
+async def openapi(request: Request) -> JsonAnswer:
+    return JsonAnswer(request.app.openapi())
 
 
 @router.get("/docs")

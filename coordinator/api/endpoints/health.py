@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import error, success
 from coordinator.api.wire.answers import Health, Live, Ready
-from coordinator.api.wire.json_answers import Answer, timestamp
 
 __all__ = ["SERVICE", "router"]
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/health", tags=["Health"], route_class=Endpoint)
 
 
 @router.get("", summary="How the service is", responses=success(Health))
-async def health(wired: Wired) -> Answer:
+async def health(wired: Wired) -> JsonAnswer:
     """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
     problems = list(wired.problems())
     body = {
@@ -27,13 +27,13 @@ async def health(wired: Wired) -> Answer:
         "version": wired.version,
         "timestamp": timestamp(),
     }
-    return Answer(body | {"problems": problems} if problems else body)
+    return JsonAnswer(body | {"problems": problems} if problems else body)
 
 
 @router.get("/live", summary="Whether the process answers", responses=success(Live))
-async def live() -> Answer:
+async def live() -> JsonAnswer:
     """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
-    return Answer({"status": "alive", "timestamp": timestamp()})
+    return JsonAnswer({"status": "alive", "timestamp": timestamp()})
 
 
 @router.get(
@@ -42,12 +42,12 @@ async def live() -> Answer:
     responses=success(Ready)
     | {503: error("Not ready: `detail` says why", {"detail": "The broker is away."})},
 )
-async def ready(wired: Wired) -> Answer:
+async def ready(wired: Wired) -> JsonAnswer:
     """For whoever sends requests here only while they can be served. While the database alone is
     away, tasks are still taken, so that this says yes; `/health` tells.
     """
     obstacles = list(wired.obstacles())
     if obstacles:
         body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
-        return Answer(body, status_code=503)
-    return Answer({"status": "ready", "timestamp": timestamp()})
+        return JsonAnswer(body, status_code=503)
+    return JsonAnswer({"status": "ready", "timestamp": timestamp()})

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Path
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
-from coordinator.api.wire.json_answers import Answer, timestamp
 from coordinator.api.wire.shapes import priority_shape, queue_shape, totals_shape
 from coordinator.protocol.priority import Priority
 from coordinator.registry.queries.queue_sizes import by_priority
@@ -27,12 +27,12 @@ router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=Endpoint
     summary="Tasks that wait, by priority",
     responses=responses("get_queue_sizes", QueueSizesAnswer, 503),
 )
-async def get_queue_sizes(wired: Wired) -> Answer:
+async def get_queue_sizes(wired: Wired) -> JsonAnswer:
     """From the broker at this moment, over all queues of each priority. Tasks in the hands of
     agents are not counted.
     """
     depths = await wired.queue_sizes.look()
-    return Answer(
+    return JsonAnswer(
         {"status": "success", "queue_sizes": by_priority(depths), "timestamp": timestamp()}
     )
 
@@ -42,7 +42,7 @@ async def get_queue_sizes(wired: Wired) -> Answer:
     summary="Every queue in detail",
     responses=responses("get_queue_stats", QueueStatsAnswer, 503),
 )
-async def get_queue_stats(wired: Wired) -> Answer:
+async def get_queue_stats(wired: Wired) -> JsonAnswer:
     """Each queue with the requirements of its tasks, how long they wait and how many agents listen;
     the totals of each priority, and the statistics of all tasks.
     """
@@ -50,7 +50,7 @@ async def get_queue_stats(wired: Wired) -> Answer:
     lines = await wired.queue_lines.lines()
     totals = await wired.registry.statistics()
     sizes = by_priority(depths)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "queue_sizes": sizes,
@@ -79,14 +79,14 @@ async def clear_queue(
         ),
     ],
     wired: Wired,
-) -> Answer:
+) -> JsonAnswer:
     """Ends every task that waits at this priority: each is recorded as cancelled, with the reason
     `cleared`, before it leaves its queue. The count is exact. Tasks in the hands of agents go on.
     There is nothing to choose: a key in a body, or a query, is a 422.
     """
     wanted = Priority.parse(priority)
     count = await wired.clearer.clear(wanted)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Cleared {count} tasks from {wanted} queue",

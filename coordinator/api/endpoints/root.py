@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import success
 from coordinator.api.wire.answers import Root
-from coordinator.api.wire.json_answers import Answer
 
 __all__ = ["DESCRIPTION", "TITLE", "router"]
 
@@ -20,10 +20,10 @@ router = APIRouter(tags=["Health"], route_class=Endpoint)
 
 
 @router.get("/", summary="What this service is", responses=success(Root))
-async def root(request: Request, wired: Wired) -> Answer:
+async def root(request: Request, wired: Wired) -> JsonAnswer:
     """The service's name and version, and its endpoints; `/docs` is for people."""
     endpoints = sorted(request.app.openapi()["paths"])
-    return Answer(
+    return JsonAnswer(
         {
             "service": TITLE,
             "description": DESCRIPTION,

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import EndpointServices, Wired
+from coordinator.api.json_answer import JsonAnswer, iso, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
 from coordinator.api.wire.answers import Described, Instant, Success, TaskId, Warned
-from coordinator.api.wire.json_answers import Answer, iso, timestamp
+from coordinator.api.wire.fields.word_patterns import ScheduleIdWord
 from coordinator.api.wire.schemas import OBJECT, SubmitTaskBody
 from coordinator.api.wire.submissions import command
-from coordinator.api.wire.word_patterns import ScheduleIdWord
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidPriority, InvalidRequest
 from coordinator.protocol.ids import new_id
@@ -119,7 +119,7 @@ class ScheduleDeleted(Described):
     summary="Create a schedule",
     responses=responses("create_schedule", ScheduleAnswer, 400, 409, 413, 422, 503),
 )
-async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> Answer:
+async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> JsonAnswer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On
     time to a second and a half. A `warning` names keys of the request that are unknown and were
     ignored.
@@ -156,11 +156,11 @@ async def list_schedules(
         str,
         Query(max_length=128, pattern=r"^[^\x00]*$", description="`next_cursor` of a page."),
     ] = "",
-) -> Answer:
+) -> JsonAnswer:
     """By id, a page at a time."""
     found = await wired.schedules.page(cursor, limit + 1)
     shown = found[:limit]
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "schedules": [_shape(one) for one in shown],
@@ -176,7 +176,7 @@ async def list_schedules(
     summary="Look up a schedule",
     responses=responses("get_schedule", ScheduleAnswer, 404, 503),
 )
-async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     """When it runs next, and how its last run went."""
     return _answer(await wired.schedules.get(schedule_id))
 
@@ -187,7 +187,7 @@ async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     dependencies=[acts_alone],
     responses=responses("pause_schedule", ScheduleAnswer, 404, 413, 422, 503),
 )
-async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     """Its ticks pass without a run until it is resumed; they do not count as missed."""
     return _answer(await wired.schedules.pause(schedule_id))
 
@@ -198,7 +198,7 @@ async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     dependencies=[acts_alone],
     responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 413, 422, 503),
 )
-async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     """From the next tick on it runs again."""
     return _answer(await wired.schedules.resume(schedule_id))
 
@@ -209,10 +209,10 @@ async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
     dependencies=[acts_alone],
     responses=responses("delete_schedule", ScheduleDeleted, 404, 413, 422, 503),
 )
-async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> Answer:
+async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     """Tasks that it has submitted stay."""
     await wired.schedules.delete(schedule_id)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Schedule {schedule_id} deleted",
@@ -254,8 +254,8 @@ async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
         raise InvalidRequest(message, field=field) from exc
 
 
-def _answer(schedule: RecurringSchedule, warning: str | None = None) -> Answer:
-    return Answer(
+def _answer(schedule: RecurringSchedule, warning: str | None = None) -> JsonAnswer:
+    return JsonAnswer(
         {
             "status": "success",
             "schedule": _shape(schedule),

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Path, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
-from coordinator.api.wire import cursors
-from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.fields import cursors
 from coordinator.api.wire.page_answers import (
     TaskPageAnswer,
     TimelineAnswer,
@@ -34,7 +34,7 @@ router = APIRouter(tags=["Tasks"], route_class=Endpoint)
     summary="List tasks",
     responses=responses("list_tasks", TaskPageAnswer, 422, 503),
 )
-async def list_tasks(query: Annotated[TaskQuery, Query()], wired: Wired) -> Answer:
+async def list_tasks(query: Annotated[TaskQuery, Query()], wired: Wired) -> JsonAnswer:
     """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
     first however many tasks there are. What each task holds and what came of it is at
     `GET /tasks/{task_id}`.
@@ -55,7 +55,7 @@ async def list_agent_tasks(
     agent_id: Annotated[str, Path(description="The agent's id, URL-encoded.")],
     query: Annotated[AgentsTaskQuery, Query()],
     wired: Wired,
-) -> Answer:
+) -> JsonAnswer:
     """The tasks that the agent works on or was the last to work on: those that run first, then the
     others, each the newest first. Also of an agent that is no longer registered.
     """
@@ -77,14 +77,14 @@ async def list_task_events(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
     query: Annotated[PageQuery, Query()],
     wired: Wired,
-) -> Answer:
+) -> JsonAnswer:
     """Everything that happened to a task in the order of the log, with every attempt: the oldest
     first.
     """
     found = await wired.browsing.timeline(
         task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
     )
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "task_id": task_id,
@@ -105,12 +105,12 @@ async def wait_for_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
     query: Annotated[WaitQuery, Query()],
     wired: Wired,
-) -> Answer:
+) -> JsonAnswer:
     """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
     `ended` tells which. A client's own time-out must be longer.
     """
     task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "ended": task.ended,
@@ -128,8 +128,8 @@ def _place(cursor: str | None) -> tuple[bool, Place | None] | None:
     return running, None if place is None else Place(*place)
 
 
-def _page(tasks: list[dict[str, Any]], next_cursor: str | None) -> Answer:
-    return Answer(
+def _page(tasks: list[dict[str, Any]], next_cursor: str | None) -> JsonAnswer:
+    return JsonAnswer(
         {
             "status": "success",
             "tasks": tasks,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from coordinator.api.json_answer import iso
 from coordinator.registry.queries.parked_pages import ParkedMessage
 from coordinator.registry.queries.task_timeline import Happening
 from coordinator.registry.queries.views import TaskSummary
@@ -24,7 +25,6 @@ from .answers import (
     TaskShape,
     TaskState,
 )
-from .json_answers import iso
 
 __all__ = [
     "AgentPageAnswer",

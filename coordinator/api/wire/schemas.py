@@ -17,10 +17,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from coordinator.api.wire.fields.word_patterns import (
+    AgentIdWord,
+    Names,
+    Urls,
+    Word,
+    task_data_schema,
+)
 from coordinator.domain.agent_statuses import AGENT_TYPES, AgentStatus
 from coordinator.protocol.priority import Priority
-
-from .word_patterns import AgentIdWord, Names, Urls, Word, task_data_schema
 
 __all__ = [
     "BackoffBody",

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from coordinator.api.json_answer import iso
 from coordinator.domain.task import Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.queries.queue_sizes import SourceDepth
 from coordinator.registry.queries.queue_statistics import Line
 from coordinator.registry.queries.views import AgentView, Statistics, TaskView
-
-from .json_answers import iso
 
 __all__ = [
     "STRATEGY",

@@ -6,15 +6,15 @@ import re
 from typing import Any
 
 from coordinator.api.endpoint_services import EndpointServices
+from coordinator.api.json_answer import iso
 from coordinator.api.unknown_keys import with_warnings
+from coordinator.api.wire.fields.instants import instant
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from coordinator.submission.task_options import TaskOptions
 
-from .instants import instant
-from .json_answers import iso
 from .schemas import SubmitTaskBody, TaskRequirements
 
 __all__ = ["accepted_shape", "command", "submitted", "trace"]

@@ -15,10 +15,10 @@ from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_table import error_body, status_of
 from coordinator.api.idempotent_requests import IdempotencyKey, once
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.unknown_keys import unknown_keys, unknown_keys_of, with_warnings
 from coordinator.api.wire.answers import BatchSubmitted
-from coordinator.api.wire.json_answers import Answer, timestamp
 from coordinator.api.wire.schemas import BatchBody, SubmitTaskBody
 from coordinator.api.wire.submissions import accepted_shape, command, trace
 from coordinator.domain.idempotency_claim import IdempotencyClaim
@@ -58,7 +58,7 @@ class Ignored:
 )
 async def submit_batch(
     body: BatchBody, request: Request, wired: Wired, key: IdempotencyKey = None
-) -> Answer:
+) -> JsonAnswer:
     """Up to 1000 tasks, each as in `POST /tasks/submit`, and each with its own verdict, in order.
     Nothing is all or nothing: 200 says that every task was looked at, and `results` what came of it.
 
@@ -82,7 +82,7 @@ async def submit_batch(
         each=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
     )
     if key is None:
-        return Answer((await _submitted(read, wired, ignored)).body)
+        return JsonAnswer((await _submitted(read, wired, ignored)).body)
 
     async def work(claim: IdempotencyClaim) -> Worked:
         ours = [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from coordinator.api.wire.schemas import RegisterAgent
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.submission.request_limits import RequestLimits, check_data, check_names
+
+from .schemas import RegisterAgent
 
 __all__ = ["MAX_ENDPOINT", "check_registration"]
 

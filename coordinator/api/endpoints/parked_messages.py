@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
-from coordinator.api.wire import cursors
-from coordinator.api.wire.json_answers import Answer, timestamp
+from coordinator.api.wire.fields import cursors
 from coordinator.api.wire.page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
 from coordinator.api.wire.page_queries import PageQuery
 from coordinator.errors import ParkedNotFound
@@ -26,13 +26,13 @@ router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
     summary="List parked messages",
     responses=responses("list_parked", ParkedPageAnswer, 422, 503),
 )
-async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> Answer:
+async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> JsonAnswer:
     """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
     not of a known shape, in the name of another agent, with a token that is not the task's. They
     changed nothing.
     """
     page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "parked": [parked_shape(one, whole=False) for one in page.messages],
@@ -52,12 +52,12 @@ async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> Ans
 async def get_parked(
     position: Annotated[str, Path(description="Its `position` in the list.", examples=["1"])],
     wired: Wired,
-) -> Answer:
+) -> JsonAnswer:
     """The whole message with its properties."""
     if not (position.isascii() and position.isdecimal() and len(position) < LONGEST_POSITION):
         raise ParkedNotFound
     found = await wired.browsing.parked_message(int(position))
-    return Answer(
+    return JsonAnswer(
         {"status": "success", "parked": parked_shape(found, whole=True), "timestamp": timestamp()}
     )
 

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-__all__ = ["Answer", "iso", "timestamp"]
+__all__ = ["JsonAnswer", "iso", "timestamp"]
 
 
-class Answer(JSONResponse):
+class JsonAnswer(JSONResponse):
     """A dictionary as JSON, written by pydantic's core: several times faster than `json`."""
 
     def render(self, content: Any) -> bytes:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from coordinator.api.acting_calls import acts_alone, acts_by
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, iso, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT, TASK
 from coordinator.api.wire.answers import (
@@ -19,7 +20,6 @@ from coordinator.api.wire.answers import (
     RedrivenManyAnswer,
     TaskDeletedAnswer,
 )
-from coordinator.api.wire.json_answers import Answer, iso, timestamp
 from coordinator.api.wire.schemas import (
     CancelTaskBody,
     DeadTasksFilter,
@@ -43,14 +43,14 @@ TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
     summary="Dead tasks, by error",
     responses=responses("get_dead_tasks", DeadTasksAnswer, 422, 503),
 )
-async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> Answer:
+async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> JsonAnswer:
     """The tasks whose attempts are spent, or that no attempt would do: how many died of what, and
     each, the last that died first. They stay until somebody tries them again or deletes them.
     """
     page = await wired.dead_tasks.page(
         _filter(query), limit=query.limit, cursor=query.cursor or None
     )
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "total": page.total,
@@ -76,7 +76,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
     dependencies=[acts_by(RedriveDeadBody)],
     responses=responses("redrive_dead_tasks", RedrivenManyAnswer, 413, 422, 503),
 )
-async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> Answer:
+async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> JsonAnswer:
     """Sends the dead tasks that match every filter round again, the first that died first; all of
     them where no filter is given. With `dry_run` it only counts them. An unknown key, or a query, is a
     422: a filter that is misspelt would match every task.
@@ -89,7 +89,7 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
     )
     verb = "would be redriven" if dry_run else "redriven"
     count = min(done.matched, limit) if dry_run else done.redriven
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"{count} of {done.matched} dead tasks {verb}{_left(done.too_large)}",
@@ -117,13 +117,15 @@ def _left(too_large: int) -> str:
     dependencies=[acts_by(CancelTaskBody)],
     responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
 )
-async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None) -> Answer:
+async def cancel_task(
+    task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None
+) -> JsonAnswer:
     """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
     never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
     its state.
     """
     done = await wired.canceller.cancel(task_id, None if body is None else body.reason)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Task {task_id} cancelled",
@@ -140,7 +142,9 @@ async def cancel_task(task_id: TaskId, wired: Wired, body: CancelTaskBody | None
     dependencies=[acts_by(RetryTaskBody)],
     responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
 )
-async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None) -> Answer:
+async def retry_task(
+    task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None
+) -> JsonAnswer:
     """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
     attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
     """
@@ -152,7 +156,7 @@ async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None =
         task_data=asked.task_data,
         delay=timedelta(seconds=asked.delay_seconds or 0),
     )
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Task {task_id} will be tried again",
@@ -170,12 +174,12 @@ async def retry_task(task_id: TaskId, wired: Wired, body: RetryTaskBody | None =
     dependencies=[acts_alone],
     responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),
 )
-async def delete_task(task_id: TaskId, wired: Wired) -> Answer:
+async def delete_task(task_id: TaskId, wired: Wired) -> JsonAnswer:
     """Takes a task that has ended out of the ledger, with its content, its result and its timeline;
     the statistics keep counting it. One that goes on is a 409: cancel it first.
     """
     await wired.deletion.delete(task_id)
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "message": f"Task {task_id} deleted",

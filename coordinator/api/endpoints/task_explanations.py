@@ -9,10 +9,10 @@ from pydantic import Field
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer, iso, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.answers import AgentId, AgentStatus, Described, Instant, Success, TaskId
-from coordinator.api.wire.json_answers import Answer, iso, timestamp
 from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
 
 __all__ = ["router"]
@@ -72,12 +72,12 @@ class ExplainAnswer(Described):
 )
 async def explain_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")], wired: Wired
-) -> Answer:
+) -> JsonAnswer:
     """What is ahead of it, which agents may do it, and for every other what it lacks. Tasks of other
     lanes that the same agents serve compete with it, too: they are not counted here.
     """
     found = await wired.explainer.explain(task_id)
-    return Answer({"status": "success", "explanation": _shape(found), "timestamp": timestamp()})
+    return JsonAnswer({"status": "success", "explanation": _shape(found), "timestamp": timestamp()})
 
 
 def _shape(found: Explanation) -> dict[str, Any]:

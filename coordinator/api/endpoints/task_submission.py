@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Request
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.idempotent_requests import IdempotencyKey, once
+from coordinator.api.json_answer import JsonAnswer, timestamp
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import TASK
 from coordinator.api.unknown_keys import unknown_keys_of
 from coordinator.api.wire.answers import Submitted, TaskAnswer, TaskStatusAnswer
-from coordinator.api.wire.json_answers import Answer, timestamp
 from coordinator.api.wire.schemas import SubmitTaskBody
 from coordinator.api.wire.shapes import task_shape, totals_shape
 from coordinator.api.wire.submissions import command, submitted, trace
@@ -37,7 +37,7 @@ lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
 )
 async def submit_task(
     body: SubmitTaskBody, request: Request, wired: Wired, key: IdempotencyKey = None
-) -> Answer:
+) -> JsonAnswer:
     """Answered once the broker has the task on disk: from then on it is not lost. It goes to the
     queue of its priority, its `task_type` and its requirements, and to the next agent with a free slot
     that has a handler for the type and meets the requirements.
@@ -56,7 +56,7 @@ async def submit_task(
     wish = command(body, trace(request.headers.get("traceparent", "")))
     unknown = await unknown_keys_of(request, SubmitTaskBody)
     if key is None:
-        return Answer(await submitted(wish, wired, unknown))
+        return JsonAnswer(await submitted(wish, wired, unknown))
 
     async def work(claim: IdempotencyClaim) -> Worked:
         ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
@@ -70,13 +70,13 @@ async def submit_task(
     summary="Statistics of all tasks",
     responses=responses("get_task_status", TaskStatusAnswer, 503),
 )
-async def get_task_status(wired: Wired) -> Answer:
+async def get_task_status(wired: Wired) -> JsonAnswer:
     """How many tasks went out and how they ended, how the fleet is loaded, and how many tasks wait
     at each priority.
     """
     depths = await wired.queue_sizes.look()
     totals = await wired.registry.statistics()
-    return Answer(
+    return JsonAnswer(
         {
             "status": "success",
             "stats": totals_shape(totals, by_priority(depths)),
@@ -92,7 +92,7 @@ async def get_task_status(wired: Wired) -> Answer:
 )
 async def get_task(
     task_id: Annotated[str, Path(description="The task's id, URL-encoded.")], wired: Wired
-) -> Answer:
+) -> JsonAnswer:
     """Where a task stands: its state, attempts, times and agent, and its result or error."""
     task = await wired.registry.task(task_id)
-    return Answer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})
+    return JsonAnswer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})
