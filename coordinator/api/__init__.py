@@ -1,6 +1,6 @@
 """HTTP: the only package that knows the web framework. `create_app` puts it together."""
 
-from coordinator.api.endpoints.schedules import run_of
+from coordinator.api.wire.schedules import run_of
 from coordinator.registry.queries.queue_sizes import QueueSizes
 
 from .app import create_app

@@ -20,12 +20,13 @@ from .endpoints import (
     health,
     parked_messages,
     queues,
-    root,
     schedules,
     task_batches,
     task_explanations,
     task_pages,
+    task_statistics,
     task_submission,
+    tasks,
 )
 from .error_table import answer_error
 from .head_requests import HeadRequests
@@ -42,20 +43,25 @@ BATCH = "/tasks/submit/batch"
 
 _ROUTERS = (
     task_submission.router,
+    task_statistics.router,
     task_batches.router,
     queues.router,
     task_explanations.router,
     dead_tasks.router,
+    tasks.router,
     task_pages.router,
-    task_submission.lookup,
+    tasks.lookup,
     schedules.router,
     agents.router,
     agent_pages.router,
     parked_messages.router,
     health.router,
-    root.router,
     docs_page.router,
 )
+
+_TITLE = "Agent Coordinator"
+
+_SUMMARY = "Hands tasks to a fleet of agents over RabbitMQ, and knows how each of them stands."
 
 _ABOUT = """
 Producers submit tasks here; agents take them straight from RabbitMQ and report over it; what they
@@ -88,8 +94,8 @@ _TAGS = [
 def create_app(services: EndpointServices) -> FastAPI:
     """Opens nothing: ``services`` have lives of their own."""
     app = _Application(
-        title=root.TITLE,
-        summary=root.DESCRIPTION,
+        title=_TITLE,
+        summary=_SUMMARY,
         description=_ABOUT,
         version=services.version,
         contact={"name": "Agent Coordinator contributors"},

@@ -18,6 +18,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.wire.fields.instants import timestamp
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -33,8 +35,6 @@ from coordinator.errors import (
     Unavailable,
     WrongState,
 )
-
-from .json_answer import JsonAnswer, timestamp
 
 __all__ = [
     "DISTRIBUTING",

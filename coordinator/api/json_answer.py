@@ -1,14 +1,13 @@
-"""How answers are written: JSON in one pass, instants with their offset."""
+"""Writes answers as JSON in one pass."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
 
-__all__ = ["JsonAnswer", "iso", "timestamp"]
+__all__ = ["JsonAnswer"]
 
 
 class JsonAnswer(JSONResponse):
@@ -16,13 +15,3 @@ class JsonAnswer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         return to_json(content, inf_nan_mode="null")
-
-
-def iso(instant: datetime) -> str:
-    """ISO 8601 in UTC with its offset: `2026-01-31T12:00:00.123456+00:00`."""
-    return instant.astimezone(UTC).isoformat()
-
-
-def timestamp() -> str:
-    """The present, for the `timestamp` of an answer."""
-    return iso(datetime.now(UTC))

@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.models import Schema
 from pydantic.json_schema import models_json_schema
 
-from coordinator.api.wire.answers import Described, Error
+from coordinator.api.wire.errors import Error
+from coordinator.api.wire.fields.answer_fields import Described
 from coordinator.errors import BrokerUnavailable, LedgerUnavailable
 
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED

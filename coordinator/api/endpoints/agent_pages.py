@@ -8,12 +8,12 @@ from fastapi import APIRouter, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
+from coordinator.api.wire.agent_pages import AgentPageAnswer, AgentQuery
+from coordinator.api.wire.agents import agent_shape
 from coordinator.api.wire.fields import cursors
-from coordinator.api.wire.page_answers import AgentPageAnswer
-from coordinator.api.wire.page_queries import AgentQuery
-from coordinator.api.wire.shapes import agent_shape
+from coordinator.api.wire.fields.instants import timestamp
 
 __all__ = ["router"]
 

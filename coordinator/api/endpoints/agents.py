@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, iso, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import AGENT, SEGMENT
 from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
-from coordinator.api.wire.agent_registration import check_registration
-from coordinator.api.wire.answers import (
+from coordinator.api.wire.agent_registration import (
+    RegisterAgent,
+    Registered,
+    check_registration,
+    register_request,
+)
+from coordinator.api.wire.agents import (
     AgentAnswer,
     AgentRemovedAnswer,
+    DiscoverAgents,
     Discovered,
     DrainAnswer,
+    Heartbeat,
     HeartbeatAnswer,
-    Registered,
     StatusUpdated,
+    UpdateStatus,
+    agent_shape,
 )
-from coordinator.api.wire.schemas import DiscoverAgents, Heartbeat, RegisterAgent, UpdateStatus
-from coordinator.api.wire.shapes import agent_shape
+from coordinator.api.wire.fields.instants import iso, timestamp
 from coordinator.domain.agent_statuses import check_status
-from coordinator.protocol.messages.registration import RegisterRequest
 
 __all__ = ["router"]
 
@@ -55,7 +61,7 @@ async def register_agent(body: RegisterAgent, request: Request, wired: Wired) ->
     `warning` says so, and names keys of the request that are unknown and were ignored.
     """
     check_registration(body, wired.limits)
-    registered_at, has_queue = await wired.registrar.register_over_http(_request(body))
+    registered_at, has_queue = await wired.registrar.register_over_http(register_request(body))
     unknown = await unknown_keys_of(request, RegisterAgent)
     return JsonAnswer(
         {
@@ -207,8 +213,3 @@ async def remove_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
             "timestamp": timestamp(),
         }
     )
-
-
-def _request(body: RegisterAgent) -> RegisterRequest:
-    given: dict[str, Any] = body.model_dump(exclude_none=True)
-    return RegisterRequest(**given)

@@ -1,41 +1,29 @@
-"""What is done about tasks over HTTP when things go wrong: cancel one, see what died, try again."""
+"""Lists dead tasks by error, and redrives them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
-from coordinator.api.acting_calls import acts_alone, acts_by
+from coordinator.api.acting_calls import acts_by
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, iso, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
-from coordinator.api.path_segments import SEGMENT, TASK
-from coordinator.api.wire.answers import (
-    CancelledAnswer,
+from coordinator.api.wire.dead_tasks import (
     DeadTasksAnswer,
-    RedrivenAnswer,
-    RedrivenManyAnswer,
-    TaskDeletedAnswer,
-)
-from coordinator.api.wire.schemas import (
-    CancelTaskBody,
-    DeadTasksFilter,
     DeadTasksQuery,
     RedriveDeadBody,
-    RetryTaskBody,
+    RedrivenManyAnswer,
+    dead_filter,
+    dead_task_shape,
 )
-from coordinator.api.wire.shapes import dead_shape
-from coordinator.domain.dead_filter import DeadFilter
-from coordinator.submission.request_limits import check_data
+from coordinator.api.wire.fields.instants import iso, timestamp
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=Endpoint)
-
-TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
 
 
 @router.get(
@@ -48,7 +36,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
     each, the last that died first. They stay until somebody tries them again or deletes them.
     """
     page = await wired.dead_tasks.page(
-        _filter(query), limit=query.limit, cursor=query.cursor or None
+        dead_filter(query), limit=query.limit, cursor=query.cursor or None
     )
     return JsonAnswer(
         {
@@ -63,7 +51,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
                 }
                 for group in page.groups
             ],
-            "tasks": [dead_shape(task) for task in page.tasks],
+            "tasks": [dead_task_shape(task) for task in page.tasks],
             "next_cursor": page.next_cursor,
             "timestamp": timestamp(),
         }
@@ -85,7 +73,7 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
     dry_run = bool(asked.dry_run)
     limit = RedriveDeadBody.DEFAULT_LIMIT if asked.limit is None else asked.limit
     done = await wired.redriver.redrive_dead(
-        _filter(asked), rate=asked.rate_per_second, limit=limit, dry_run=dry_run
+        dead_filter(asked), rate=asked.rate_per_second, limit=limit, dry_run=dry_run
     )
     verb = "would be redriven" if dry_run else "redriven"
     count = min(done.matched, limit) if dry_run else done.redriven
@@ -109,98 +97,3 @@ def _left(too_large: int) -> str:
     return (
         f"; {are} larger than the broker takes: raise max_message_size, or redrive with other data"
     )
-
-
-@router.post(
-    f"/{{task_id:{SEGMENT}}}/cancel",
-    summary="Cancel a task",
-    dependencies=[acts_by(CancelTaskBody)],
-    responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
-)
-async def cancel_task(
-    task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None
-) -> JsonAnswer:
-    """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
-    never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
-    its state.
-    """
-    done = await wired.canceller.cancel(task_id, None if body is None else body.reason)
-    return JsonAnswer(
-        {
-            "status": "success",
-            "message": f"Task {task_id} cancelled",
-            "task_id": task_id,
-            "was": done.was.value,
-            "cancelled_at": iso(done.cancelled_at),
-        }
-    )
-
-
-@router.post(
-    f"/{{task_id:{SEGMENT}}}/retry",
-    summary="Try an ended task again",
-    dependencies=[acts_by(RetryTaskBody)],
-    responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
-)
-async def retry_task(
-    task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None
-) -> JsonAnswer:
-    """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
-    attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
-    """
-    asked = body or RetryTaskBody()
-    if asked.task_data is not None:
-        check_data(asked.task_data, "task_data", wired.limits)
-    done = await wired.redriver.redrive(
-        task_id,
-        task_data=asked.task_data,
-        delay=timedelta(seconds=asked.delay_seconds or 0),
-    )
-    return JsonAnswer(
-        {
-            "status": "success",
-            "message": f"Task {task_id} will be tried again",
-            "task_id": task_id,
-            "was": done.was.value,
-            "generation": done.generation,
-            "due_at": iso(done.due),
-        }
-    )
-
-
-@router.delete(
-    f"/{{task_id:{TASK}}}",
-    summary="Delete an ended task",
-    dependencies=[acts_alone],
-    responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),
-)
-async def delete_task(task_id: TaskId, wired: Wired) -> JsonAnswer:
-    """Takes a task that has ended out of the ledger, with its content, its result and its timeline;
-    the statistics keep counting it. One that goes on is a 409: cancel it first.
-    """
-    await wired.deletion.delete(task_id)
-    return JsonAnswer(
-        {
-            "status": "success",
-            "message": f"Task {task_id} deleted",
-            "task_id": task_id,
-            "timestamp": timestamp(),
-        }
-    )
-
-
-def _filter(asked: DeadTasksFilter) -> DeadFilter:
-    return DeadFilter(
-        error_type=asked.error_type,
-        lane=asked.lane,
-        task_type=asked.task_type,
-        submitted_from=_aware(asked.submitted_from),
-        submitted_before=_aware(asked.submitted_before),
-    )
-
-
-def _aware(instant: datetime | None) -> datetime | None:
-    """An instant without an offset is in UTC."""
-    if instant is None or instant.tzinfo is not None:
-        return instant
-    return instant.replace(tzinfo=UTC)

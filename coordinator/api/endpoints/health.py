@@ -1,23 +1,24 @@
-"""Whether the service is well, for people, for restarts and for load balancers."""
+"""Tells how the service is, for people, restarts and load balancers; and what it is, at `/`."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import error, success
-from coordinator.api.wire.answers import Health, Live, Ready
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.health import Health, Live, Ready, Root
 
 __all__ = ["SERVICE", "router"]
 
 SERVICE = "agent-coordinator"
 
-router = APIRouter(prefix="/health", tags=["Health"], route_class=Endpoint)
+router = APIRouter(tags=["Health"], route_class=Endpoint)
 
 
-@router.get("", summary="How the service is", responses=success(Health))
+@router.get("/health", summary="How the service is", responses=success(Health))
 async def health(wired: Wired) -> JsonAnswer:
     """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
     problems = list(wired.problems())
@@ -30,14 +31,14 @@ async def health(wired: Wired) -> JsonAnswer:
     return JsonAnswer(body | {"problems": problems} if problems else body)
 
 
-@router.get("/live", summary="Whether the process answers", responses=success(Live))
+@router.get("/health/live", summary="Whether the process answers", responses=success(Live))
 async def live() -> JsonAnswer:
     """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
     return JsonAnswer({"status": "alive", "timestamp": timestamp()})
 
 
 @router.get(
-    "/ready",
+    "/health/ready",
     summary="Whether tasks can be submitted now",
     responses=success(Ready)
     | {503: error("Not ready: `detail` says why", {"detail": "The broker is away."})},
@@ -51,3 +52,17 @@ async def ready(wired: Wired) -> JsonAnswer:
         body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
         return JsonAnswer(body, status_code=503)
     return JsonAnswer({"status": "ready", "timestamp": timestamp()})
+
+
+@router.get("/", summary="What this service is", responses=success(Root))
+async def root(request: Request, wired: Wired) -> JsonAnswer:
+    """The service's name and version, and its endpoints; `/docs` is for people."""
+    endpoints = sorted(request.app.openapi()["paths"])
+    return JsonAnswer(
+        {
+            "service": request.app.title,
+            "description": request.app.summary,
+            "version": wired.version,
+            "endpoints": [*endpoints, "/docs", "/openapi.json"],
+        }
+    )

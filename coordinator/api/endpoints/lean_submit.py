@@ -2,7 +2,7 @@
 
 The framework matches routes, keeps exit stacks, solves dependencies and builds request and response
 objects for each request: about half of the CPU of a submission. Here a plain submission is read by the
-same models, submitted by the same function and answered with the same body. Whatever is not plain, or
+same models, submit_and_answer by the same function and answered with the same body. Whatever is not plain, or
 not valid, is handed to the ordinary endpoint untouched, which answers it or says what is wrong.
 """
 
@@ -17,8 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
 from coordinator.api.unknown_keys import unknown_keys
-from coordinator.api.wire.schemas import SubmitTaskBody
-from coordinator.api.wire.submissions import command, submitted, trace
+from coordinator.api.wire.task_submission import (
+    SubmitTaskBody,
+    submit_command,
+    trace_context,
+)
+
+from .task_submission import submit_and_answer
 
 __all__ = ["LeanSubmit"]
 
@@ -49,13 +54,13 @@ class LeanSubmit:
             content = await self._content(messages, receive, plain.length)
             raw = from_json(content, allow_inf_nan=False)
             body = SubmitTaskBody.model_validate(raw)
-            wish = command(body, trace(plain.traceparent))
+            wish = submit_command(body, trace_context(plain.traceparent))
             unknown = unknown_keys(raw, SubmitTaskBody)
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
             await self._ordinary(scope, _again(messages, receive), send)
             return
         try:
-            answer = await submitted(wish, self._services, unknown)
+            answer = await submit_and_answer(wish, self._services, unknown)
         except Exception as exc:  # noqa: BLE001 - as every endpoint answers its errors
             await answer_error(exc, ENDPOINT)(scope, receive, send)
             return

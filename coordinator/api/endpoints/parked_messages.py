@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.fields import cursors
-from coordinator.api.wire.page_answers import ParkedAnswer, ParkedPageAnswer, parked_shape
-from coordinator.api.wire.page_queries import PageQuery
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.fields.page_fields import PageQuery
+from coordinator.api.wire.parked_messages import ParkedAnswer, ParkedPageAnswer, parked_shape
 from coordinator.errors import ParkedNotFound
 
 __all__ = ["router"]

@@ -9,11 +9,18 @@ from fastapi import APIRouter, Path
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
-from coordinator.api.wire.answers import ClearedAnswer, QueueSizesAnswer, QueueStatsAnswer
-from coordinator.api.wire.shapes import priority_shape, queue_shape, totals_shape
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.queues import (
+    ClearedAnswer,
+    QueueSizesAnswer,
+    QueueStatsAnswer,
+    priority_shape,
+    queue_shape,
+)
+from coordinator.api.wire.task_statistics import totals_shape
 from coordinator.protocol.priority import Priority
 from coordinator.registry.queries.queue_sizes import by_priority
 

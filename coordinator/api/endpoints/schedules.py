@@ -3,115 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.api.acting_calls import acts_alone
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import EndpointServices, Wired
-from coordinator.api.json_answer import JsonAnswer, iso, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
-from coordinator.api.wire.answers import Described, Instant, Success, TaskId, Warned
-from coordinator.api.wire.fields.word_patterns import ScheduleIdWord
-from coordinator.api.wire.schemas import OBJECT, SubmitTaskBody
-from coordinator.api.wire.submissions import command
+from coordinator.api.wire.fields.instants import iso, timestamp
+from coordinator.api.wire.schedules import (
+    _UTC,
+    CreateSchedule,
+    ScheduleAnswer,
+    ScheduleDeleted,
+    SchedulesAnswer,
+    run_of,
+    schedule_shape,
+)
+from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidPriority, InvalidRequest
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.task_message import describe
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
-from coordinator.submission.task_maker import SubmitTask
 
 __all__ = ["router", "run_of"]
 
 router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=Endpoint)
 
 ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
-
-_UTC = "UTC"
-
-_MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run for all) or all."
-
-
-class CreateSchedule(BaseModel):
-    """A task, and when it is submitted."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        json_schema_extra={
-            "examples": [
-                {
-                    "schedule_id": "nightly-summary",
-                    "cron": "30 3 * * *",
-                    "timezone": "Europe/Vienna",
-                    "task": {"task_data": {"task_type": "summary"}, "priority": "low"},
-                }
-            ]
-        },
-    )
-
-    schedule_id: ScheduleIdWord | None = Field(
-        default=None, description="By default one is made up."
-    )
-    cron: str = Field(
-        max_length=200,
-        description="Minute, hour, day of month, month and day of week; or six fields, seconds first."
-        " An expression that names hours runs once for each time of the day, also where clocks are"
-        " changed.",
-    )
-    timezone: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description=f"Such as `Europe/Vienna`. By default `{_UTC}`."
-    )
-    missed: Annotated[str, Field(json_schema_extra={"enum": [*Missed]})] | None = Field(
-        default=None, description=f"{_MISSED} By default `{Missed.SKIP.value}`."
-    )
-    task: Annotated[SubmitTaskBody, OBJECT] = Field(
-        description="What `POST /tasks/submit` takes, but for `task_data.task_id`: each run has its own."
-    )
-
-
-class ScheduleShape(Described):
-    schedule_id: str = Field(examples=["nightly-summary"])
-    cron: str = Field(examples=["30 3 * * *"])
-    timezone: str = Field(examples=["Europe/Vienna"])
-    missed: str = Field(examples=["skip"], description=_MISSED)
-    task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
-    created_at: Instant
-    paused: bool
-    next_at: Instant | None = Field(
-        description="The next tick; null where there is none, or where `last_error` says that it"
-        " cannot run any more."
-    )
-    last_run_at: Instant | None = Field(description="The last tick that was run.")
-    last_task_id: TaskId | None = Field(description="The task of that run.")
-    last_error: str | None = Field(description="Why the last tick could not be submitted.")
-
-
-class ScheduleAnswer(Described):
-    status: Success
-    schedule: ScheduleShape
-    warning: Warned
-    timestamp: Instant
-
-
-class SchedulesAnswer(Described):
-    status: Success
-    schedules: list[ScheduleShape]
-    count: int
-    next_cursor: str | None = Field(description="For the next page; null on the last one.")
-    timestamp: Instant
-
-
-class ScheduleDeleted(Described):
-    status: Success
-    message: str = Field(examples=["Schedule nightly-summary deleted"])
-    schedule_id: str = Field(examples=["nightly-summary"])
-    timestamp: Instant
 
 
 @router.post(
@@ -163,7 +86,7 @@ async def list_schedules(
     return JsonAnswer(
         {
             "status": "success",
-            "schedules": [_shape(one) for one in shown],
+            "schedules": [schedule_shape(one) for one in shown],
             "count": len(shown),
             "next_cursor": shown[-1].schedule_id if len(found) > limit else None,
             "timestamp": timestamp(),
@@ -222,14 +145,6 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     )
 
 
-def run_of(task: dict[str, Any]) -> SubmitTask:
-    """What is submitted at a tick. Raises `InvalidRequest` where it can no longer be read."""
-    try:
-        return command(SubmitTaskBody.model_validate(task), None)
-    except ValidationError as exc:
-        raise InvalidRequest(f"The task cannot be read: {describe(exc)}") from exc
-
-
 async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
     """What would be refused at every tick is refused now, by what would refuse it then."""
     if "task_id" in body.task_data:
@@ -245,7 +160,7 @@ async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
                 field=f"task.{name}",
             )
     try:
-        await wired.submitter.check(command(body, None))
+        await wired.submitter.check(submit_command(body, None))
     except InvalidPriority:
         raise
     except InvalidRequest as exc:
@@ -258,27 +173,11 @@ def _answer(schedule: RecurringSchedule, warning: str | None = None) -> JsonAnsw
     return JsonAnswer(
         {
             "status": "success",
-            "schedule": _shape(schedule),
+            "schedule": schedule_shape(schedule),
             **with_warnings(warning),
             "timestamp": timestamp(),
         }
     )
-
-
-def _shape(schedule: RecurringSchedule) -> dict[str, Any]:
-    return {
-        "schedule_id": schedule.schedule_id,
-        "cron": schedule.cron,
-        "timezone": schedule.timezone,
-        "missed": schedule.missed.value,
-        "task": schedule.task,
-        "created_at": iso(schedule.created_at),
-        "paused": schedule.paused,
-        "next_at": _maybe(schedule.next_at),
-        "last_run_at": _maybe(schedule.last_run_at),
-        "last_task_id": schedule.last_task_id,
-        "last_error": schedule.last_error,
-    }
 
 
 def _maybe(instant: datetime | None) -> str | None:

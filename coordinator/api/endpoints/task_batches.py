@@ -15,12 +15,17 @@ from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_table import error_body, status_of
 from coordinator.api.idempotent_requests import IdempotencyKey, once
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.unknown_keys import unknown_keys, unknown_keys_of, with_warnings
-from coordinator.api.wire.answers import BatchSubmitted
-from coordinator.api.wire.schemas import BatchBody, SubmitTaskBody
-from coordinator.api.wire.submissions import accepted_shape, command, trace
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.task_batches import BatchBody, BatchSubmitted
+from coordinator.api.wire.task_submission import (
+    SubmitTaskBody,
+    accepted_shape,
+    submit_command,
+    trace_context,
+)
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import (
     BrokerUnavailable,
@@ -75,7 +80,7 @@ async def submit_batch(
             f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
             field="tasks",
         )
-    traceparent = trace(request.headers.get("traceparent", ""))
+    traceparent = trace_context(request.headers.get("traceparent", ""))
     read = [_read(raw, traceparent, wired.max_body_bytes) for raw in body.tasks]
     ignored = Ignored(
         whole=await unknown_keys_of(request, BatchBody),
@@ -139,7 +144,7 @@ def _read(raw: Any, traceparent: str | None, most: int) -> SubmitTask | Exceptio
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = command(SubmitTaskBody.model_validate(raw), traceparent)
+        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent)
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]

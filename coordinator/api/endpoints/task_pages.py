@@ -1,27 +1,24 @@
-"""Many tasks over HTTP, a page at a time; the timeline of one; and waiting for its end."""
+"""Lists tasks by filters, or those of one agent, a page at a time."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
 from coordinator.api.endpoint import Endpoint
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.fields import cursors
-from coordinator.api.wire.page_answers import (
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.task_pages import (
+    AgentsTaskQuery,
     TaskPageAnswer,
-    TimelineAnswer,
-    WaitAnswer,
-    happening_shape,
+    TaskQuery,
     summary_shape,
 )
-from coordinator.api.wire.page_queries import AgentsTaskQuery, PageQuery, TaskQuery, WaitQuery
-from coordinator.api.wire.shapes import task_shape
 from coordinator.registry.queries.task_pages import Place
 
 __all__ = ["router"]
@@ -65,58 +62,6 @@ async def list_agent_tasks(
     return _page(
         [summary_shape(task) for task in found.page.tasks],
         cursors.AGENTS_TASKS.write(found.following),
-    )
-
-
-@router.get(
-    f"/tasks/{{task_id:{SEGMENT}}}/events",
-    summary="The timeline of a task",
-    responses=responses("list_task_events", TimelineAnswer, 404, 422, 503),
-)
-async def list_task_events(
-    task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
-    query: Annotated[PageQuery, Query()],
-    wired: Wired,
-) -> JsonAnswer:
-    """Everything that happened to a task in the order of the log, with every attempt: the oldest
-    first.
-    """
-    found = await wired.browsing.timeline(
-        task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
-    )
-    return JsonAnswer(
-        {
-            "status": "success",
-            "task_id": task_id,
-            "events": [happening_shape(one) for one in found.events],
-            "count": len(found.events),
-            "next_cursor": cursors.EVENTS.write(found.following),
-            "timestamp": timestamp(),
-        }
-    )
-
-
-@router.get(
-    f"/tasks/{{task_id:{SEGMENT}}}/wait",
-    summary="Wait for the end of a task",
-    responses=responses("wait_for_task", WaitAnswer, 404, 422, 503),
-)
-async def wait_for_task(
-    task_id: Annotated[str, Path(description="The task's id, URL-encoded.")],
-    query: Annotated[WaitQuery, Query()],
-    wired: Wired,
-) -> JsonAnswer:
-    """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
-    `ended` tells which. A client's own time-out must be longer.
-    """
-    task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
-    return JsonAnswer(
-        {
-            "status": "success",
-            "ended": task.ended,
-            "task": task_shape(task),
-            "timestamp": timestamp(),
-        }
     )
 
 

@@ -1,33 +1,32 @@
-"""Tasks over HTTP: submit one, look one up, and the statistics of all."""
+"""Submits one task: `POST /tasks/submit`."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 
 from coordinator.api.endpoint import Endpoint
-from coordinator.api.endpoint_services import Wired
+from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.idempotent_requests import IdempotencyKey, once
-from coordinator.api.json_answer import JsonAnswer, timestamp
+from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
-from coordinator.api.path_segments import TASK
-from coordinator.api.unknown_keys import unknown_keys_of
-from coordinator.api.wire.answers import Submitted, TaskAnswer, TaskStatusAnswer
-from coordinator.api.wire.schemas import SubmitTaskBody
-from coordinator.api.wire.shapes import task_shape, totals_shape
-from coordinator.api.wire.submissions import command, submitted, trace
+from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.wire.task_submission import (
+    SubmitTaskBody,
+    Submitted,
+    accepted_shape,
+    submit_command,
+    trace_context,
+)
 from coordinator.domain.idempotency_claim import IdempotencyClaim
-from coordinator.registry.queries.queue_sizes import by_priority
 from coordinator.submission.idempotent_submission import Worked
+from coordinator.submission.task_maker import SubmitTask
 
-__all__ = ["lookup", "router"]
+__all__ = ["router", "submit_and_answer"]
 
 router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
-
-lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
-"""Included last: its path has room for any word, such as `status` and `queues`."""
 
 
 @router.post(
@@ -53,46 +52,29 @@ async def submit_task(
 
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
-    wish = command(body, trace(request.headers.get("traceparent", "")))
+    wish = submit_command(body, trace_context(request.headers.get("traceparent", "")))
     unknown = await unknown_keys_of(request, SubmitTaskBody)
     if key is None:
-        return JsonAnswer(await submitted(wish, wired, unknown))
+        return JsonAnswer(await submit_and_answer(wish, wired, unknown))
 
     async def work(claim: IdempotencyClaim) -> Worked:
         ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
-        return Worked(body=await submitted(ours, wired, unknown))
+        return Worked(body=await submit_and_answer(ours, wired, unknown))
 
     return await once(key, request, wired, operation="submit", work=work)
 
 
-@router.get(
-    "/status",
-    summary="Statistics of all tasks",
-    responses=responses("get_task_status", TaskStatusAnswer, 503),
-)
-async def get_task_status(wired: Wired) -> JsonAnswer:
-    """How many tasks went out and how they ended, how the fleet is loaded, and how many tasks wait
-    at each priority.
+async def submit_and_answer(
+    wish: SubmitTask, wired: EndpointServices, unknown: str | None
+) -> dict[str, Any]:
+    """Submits ``wish`` and gives the body of the answer; ``unknown`` is the warning of its unknown keys.
+    Raises what `Submitter.submit` does.
     """
-    depths = await wired.queue_sizes.look()
-    totals = await wired.registry.statistics()
-    return JsonAnswer(
-        {
-            "status": "success",
-            "stats": totals_shape(totals, by_priority(depths)),
-            "timestamp": timestamp(),
-        }
-    )
-
-
-@lookup.get(
-    f"/{{task_id:{TASK}}}",
-    summary="Look up a task",
-    responses=responses("get_task", TaskAnswer, 404, 503),
-)
-async def get_task(
-    task_id: Annotated[str, Path(description="The task's id, URL-encoded.")], wired: Wired
-) -> JsonAnswer:
-    """Where a task stands: its state, attempts, times and agent, and its result or error."""
-    task = await wired.registry.task(task_id)
-    return JsonAnswer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})
+    accepted = await wired.submitter.submit(wish)
+    answer = {
+        "status": "success",
+        "message": "Task submitted successfully",
+        **accepted_shape(accepted),
+    }
+    warning = await wired.explainer.warning(wish.requirements, wish.task_type)
+    return answer | with_warnings(warning, unknown)

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coordinator.api.endpoints.schedules import CreateSchedule
 from coordinator.api.unknown_keys import MOST_NAMED, unknown_keys, with_warnings
-from coordinator.api.wire.schemas import DiscoverAgents, RegisterAgent, SubmitTaskBody
+from coordinator.api.wire.agent_registration import RegisterAgent
+from coordinator.api.wire.agents import DiscoverAgents
+from coordinator.api.wire.schedules import CreateSchedule
+from coordinator.api.wire.task_submission import SubmitTaskBody
 from coordinator.near_names import LONGEST
 
 JSON = st.recursive(

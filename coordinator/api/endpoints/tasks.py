@@ -1,0 +1,182 @@
+"""Looks up one task, with its timeline, waits for its end; cancels, retries and deletes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from coordinator.api.acting_calls import acts_alone, acts_by
+from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_services import Wired
+from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.openapi_document import responses
+from coordinator.api.path_segments import SEGMENT, TASK
+from coordinator.api.wire.fields import cursors
+from coordinator.api.wire.fields.instants import iso, timestamp
+from coordinator.api.wire.fields.page_fields import PageQuery
+from coordinator.api.wire.tasks import (
+    CancelledAnswer,
+    CancelTaskBody,
+    RedrivenAnswer,
+    RetryTaskBody,
+    TaskAnswer,
+    TaskDeletedAnswer,
+    TimelineAnswer,
+    WaitAnswer,
+    WaitQuery,
+    happening_shape,
+    task_shape,
+)
+from coordinator.submission.request_limits import check_data
+
+__all__ = ["lookup", "router"]
+
+router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=Endpoint)
+
+lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+"""Included after all others below `/tasks`: its path has room for any word, such as `status`."""
+
+TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
+
+
+@router.post(
+    f"/{{task_id:{SEGMENT}}}/cancel",
+    summary="Cancel a task",
+    dependencies=[acts_by(CancelTaskBody)],
+    responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
+)
+async def cancel_task(
+    task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None
+) -> JsonAnswer:
+    """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
+    never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
+    its state.
+    """
+    done = await wired.canceller.cancel(task_id, None if body is None else body.reason)
+    return JsonAnswer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} cancelled",
+            "task_id": task_id,
+            "was": done.was.value,
+            "cancelled_at": iso(done.cancelled_at),
+        }
+    )
+
+
+@router.post(
+    f"/{{task_id:{SEGMENT}}}/retry",
+    summary="Try an ended task again",
+    dependencies=[acts_by(RetryTaskBody)],
+    responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
+)
+async def retry_task(
+    task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None
+) -> JsonAnswer:
+    """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
+    attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
+    """
+    asked = body or RetryTaskBody()
+    if asked.task_data is not None:
+        check_data(asked.task_data, "task_data", wired.limits)
+    done = await wired.redriver.redrive(
+        task_id,
+        task_data=asked.task_data,
+        delay=timedelta(seconds=asked.delay_seconds or 0),
+    )
+    return JsonAnswer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} will be tried again",
+            "task_id": task_id,
+            "was": done.was.value,
+            "generation": done.generation,
+            "due_at": iso(done.due),
+        }
+    )
+
+
+@router.delete(
+    f"/{{task_id:{TASK}}}",
+    summary="Delete an ended task",
+    dependencies=[acts_alone],
+    responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),
+)
+async def delete_task(task_id: TaskId, wired: Wired) -> JsonAnswer:
+    """Takes a task that has ended out of the ledger, with its content, its result and its timeline;
+    the statistics keep counting it. One that goes on is a 409: cancel it first.
+    """
+    await wired.deletion.delete(task_id)
+    return JsonAnswer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} deleted",
+            "task_id": task_id,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@lookup.get(
+    f"/{{task_id:{SEGMENT}}}/events",
+    summary="The timeline of a task",
+    responses=responses("list_task_events", TimelineAnswer, 404, 422, 503),
+)
+async def list_task_events(
+    task_id: TaskId,
+    query: Annotated[PageQuery, Query()],
+    wired: Wired,
+) -> JsonAnswer:
+    """Everything that happened to a task in the order of the log, with every attempt: the oldest
+    first.
+    """
+    found = await wired.browsing.timeline(
+        task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
+    )
+    return JsonAnswer(
+        {
+            "status": "success",
+            "task_id": task_id,
+            "events": [happening_shape(one) for one in found.events],
+            "count": len(found.events),
+            "next_cursor": cursors.EVENTS.write(found.following),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@lookup.get(
+    f"/{{task_id:{SEGMENT}}}/wait",
+    summary="Wait for the end of a task",
+    responses=responses("wait_for_task", WaitAnswer, 404, 422, 503),
+)
+async def wait_for_task(
+    task_id: TaskId,
+    query: Annotated[WaitQuery, Query()],
+    wired: Wired,
+) -> JsonAnswer:
+    """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
+    `ended` tells which. A client's own time-out must be longer.
+    """
+    task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
+    return JsonAnswer(
+        {
+            "status": "success",
+            "ended": task.ended,
+            "task": task_shape(task),
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@lookup.get(
+    f"/{{task_id:{TASK}}}",
+    summary="Look up a task",
+    responses=responses("get_task", TaskAnswer, 404, 503),
+)
+async def get_task(task_id: TaskId, wired: Wired) -> JsonAnswer:
+    """Where a task stands: its state, attempts, times and agent, and its result or error."""
+    task = await wired.registry.task(task_id)
+    return JsonAnswer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})

@@ -1,0 +1,65 @@
+"""Defines the fields that answers share, for the OpenAPI document: ids, instants, states, warnings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.task import State
+
+__all__ = [
+    "AgentId",
+    "AgentStatusName",
+    "Described",
+    "Instant",
+    "PriorityName",
+    "Success",
+    "TaskId",
+    "TaskStateName",
+    "Warned",
+]
+
+
+class Described(BaseModel):
+    """Of use to the document alone, so that nothing is made of it until somebody asks for that."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+Success = Literal["success"]
+
+PriorityName = Annotated[
+    Literal["urgent", "critical", "high", "normal", "low"], Field(examples=["normal"])
+]
+
+AgentId = Annotated[str, Field(examples=["hermes-agent"])]
+
+TaskId = Annotated[str, Field(examples=["0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10"])]
+
+Instant = Annotated[
+    datetime,
+    Field(examples=["2026-01-31T12:00:00.123456+00:00"], description="ISO 8601, in UTC."),
+]
+
+AgentStatusName = Annotated[
+    str,
+    Field(
+        examples=["active"], json_schema_extra={"enum": [status.value for status in AgentStatus]}
+    ),
+]
+
+TaskStateName = Annotated[
+    str, Field(examples=["completed"], json_schema_extra={"enum": [state.value for state in State]})
+]
+
+Warned = Annotated[
+    str | None,
+    Field(
+        default=None,
+        description="Which keys of the request are unknown and were ignored.",
+        examples=["These unknown keys were ignored: 'priorty' (did you mean 'priority'?)."],
+    ),
+]

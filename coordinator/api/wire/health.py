@@ -1,0 +1,36 @@
+"""Describes how the service itself is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .fields.answer_fields import Described, Instant
+
+__all__ = ["Health", "Live", "Ready", "Root"]
+
+
+class Root(Described):
+    service: str
+    description: str
+    version: str
+    endpoints: list[str]
+
+
+class Health(Described):
+    status: Literal["healthy", "degraded"]
+    service: Literal["agent-coordinator"]
+    version: str
+    timestamp: Instant
+    problems: list[str] | None = Field(default=None, description="Where degraded: what is wrong.")
+
+
+class Live(Described):
+    status: Literal["alive"]
+    timestamp: Instant
+
+
+class Ready(Described):
+    status: Literal["ready"]
+    timestamp: Instant

@@ -1,0 +1,71 @@
+"""Writes parked messages: those from the events stream that could not be read."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Literal
+
+from pydantic import Field
+
+from coordinator.registry.queries.parked_pages import ParkedMessage
+
+from .fields.answer_fields import Described, Instant, Success
+from .fields.instants import iso
+from .fields.page_fields import Count, NextCursor, Total
+
+__all__ = ["ParkedAnswer", "ParkedPageAnswer", "ParkedShape", "ParkedWholeShape", "parked_shape"]
+
+
+class ParkedShape(Described):
+    position: int
+    received_at: Instant
+    reason: str = Field(examples=["ForgedIdentity: task.started of 'a' was published as …"])
+    exchange: str
+    routing_key: str
+    size: int = Field(description="Of the whole body, in bytes.")
+    body: str = Field(description="In a list, its beginning; in base64 where it is no text.")
+    encoding: Literal["utf-8", "base64"]
+
+
+class ParkedWholeShape(ParkedShape):
+    properties: dict[str, Any] = Field(description="The message's properties and headers.")
+
+
+class ParkedPageAnswer(Described):
+    status: Success
+    parked: list[ParkedShape]
+    count: Count
+    total: Total
+    next_cursor: NextCursor
+    timestamp: Instant
+
+
+class ParkedAnswer(Described):
+    status: Success
+    parked: ParkedWholeShape
+    timestamp: Instant
+
+
+def parked_shape(one: ParkedMessage, *, whole: bool) -> dict[str, Any]:
+    text = _text(one.body, cut=not whole)
+    shape = {
+        "position": one.position,
+        "received_at": iso(one.received_at),
+        "reason": one.reason,
+        "exchange": one.exchange,
+        "routing_key": one.routing_key,
+        "size": one.size,
+        "body": base64.b64encode(one.body).decode() if text is None else text,
+        "encoding": "base64" if text is None else "utf-8",
+    }
+    return shape | {"properties": one.properties} if whole else shape
+
+
+def _text(body: bytes, *, cut: bool) -> str | None:
+    """None where it is no text; where it was ``cut``, its last character may be broken."""
+    for length in range(len(body), max(len(body) - 4, 0) if cut else len(body) - 1, -1):
+        try:
+            return body[:length].decode()
+        except UnicodeDecodeError:
+            continue
+    return None if body else ""

@@ -1,0 +1,115 @@
+"""Writes task queues: their sizes, their statistics, and how many tasks were cleared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field
+
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.registry.queries.queue_sizes import SourceDepth
+from coordinator.registry.queries.queue_statistics import Line
+
+from .fields.answer_fields import Described, Instant, PriorityName, Success
+from .task_statistics import QueueSizesShape, TotalsShape
+
+__all__ = [
+    "ClearedAnswer",
+    "PriorityTotals",
+    "QueueShape",
+    "QueueSizesAnswer",
+    "QueueStatsAnswer",
+    "priority_shape",
+    "queue_shape",
+]
+
+
+class QueueSizesAnswer(Described):
+    status: Success
+    queue_sizes: QueueSizesShape
+    timestamp: Instant
+
+
+_OLDEST = Field(
+    description="Since the first of the tasks that wait was submitted; null where none waits.",
+    examples=[1.25],
+)
+
+
+class QueueShape(Described):
+    queue: str = Field(
+        description="Its name in RabbitMQ's management UI.", examples=["tasks.cap:analysis.normal"]
+    )
+    lane: str = Field(examples=["cap:analysis"])
+    priority: PriorityName
+    requirements: dict[str, Any] = Field(examples=[{"capabilities": ["analysis"]}])
+    exists: bool = Field(description="False where it was deleted; the next task opens it again.")
+    ready: int = Field(description="Tasks that wait.")
+    oldest_waiting_seconds: float | None = _OLDEST
+    listening: int = Field(
+        description="Agents that may do its tasks, have a control queue on the broker and take work,"
+        " now or when a slot is free."
+    )
+    consumers: int = Field(description="Of the queue itself, as the broker counts them.")
+
+
+class PriorityTotals(Described):
+    queues: int
+    ready: int
+    oldest_waiting_seconds: float | None = _OLDEST
+    consumers: int
+
+
+class QueueStatsAnswer(Described):
+    status: Success
+    queue_sizes: QueueSizesShape
+    priorities: dict[PriorityName, PriorityTotals]
+    queues: list[QueueShape]
+    distribution_stats: TotalsShape
+    timestamp: Instant
+
+
+class ClearedAnswer(Described):
+    status: Success
+    message: str = Field(examples=["Cleared 12 tasks from low queue"])
+    priority: PriorityName
+    cleared_count: int = Field(examples=[12])
+    timestamp: Instant
+
+
+def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
+    """``line`` is None for a queue that was opened just now."""
+    return {
+        "queue": found.source.queue,
+        "lane": found.source.lane,
+        "priority": found.source.priority.value,
+        "requirements": found.requirements.as_dict(),
+        "exists": found.depth is not None,
+        "ready": found.ready,
+        "oldest_waiting_seconds": None if line is None else _seconds(line.oldest),
+        "listening": 0 if line is None else line.listening,
+        "consumers": found.consumers,
+    }
+
+
+def priority_shape(
+    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, Line], priority: Priority
+) -> dict[str, Any]:
+    """The totals of one priority over its queues."""
+    ours = [found for found in depths if found.source.priority is priority]
+    ages = (line.oldest for source, line in lines.items() if source.priority is priority)
+    return {
+        "queues": len(ours),
+        "ready": sum(found.ready for found in ours),
+        "oldest_waiting_seconds": _seconds(
+            max((age for age in ages if age is not None), default=None)
+        ),
+        "consumers": sum(found.consumers for found in ours),
+    }
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return None if duration is None else round(duration.total_seconds(), 3)

@@ -1,0 +1,73 @@
+"""Describes a batch of submissions, and the verdicts on its tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from .errors import FieldError
+from .fields.answer_fields import (
+    Described,
+    Instant,
+    PriorityName,
+    Success,
+    TaskId,
+    Warned,
+)
+from .fields.body_configs import ignoring_unknown_keys
+from .fields.lenient_json import LIST
+
+__all__ = ["BatchBody", "BatchSubmitted", "VerdictError", "VerdictShape"]
+
+
+class BatchBody(BaseModel):
+    """Many pieces of work."""
+
+    model_config = ignoring_unknown_keys(
+        tasks=[{"task_data": {"prompt": "one"}}, {"task_data": {"prompt": "two"}}]
+    )
+
+    tasks: Annotated[
+        list[Any],
+        LIST,
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/SubmitTaskBody"},
+                "maxItems": 1000,
+            }
+        ),
+    ] = Field(description="Each as in `POST /tasks/submit`.")
+    """Anything at all, because each is answered with a verdict of its own."""
+
+
+class VerdictError(Described):
+    """The error that the task alone would have been answered with."""
+
+    status_code: int = Field(examples=[422])
+    detail: str
+    errors: list[FieldError] | None = None
+    reason: str | None = None
+
+
+class VerdictShape(Described):
+    index: int = Field(description="Its place in the request, from 0.")
+    status: Literal["accepted", "rejected", "unknown"]
+    task_id: TaskId | None = None
+    priority: PriorityName | None = None
+    submitted_at: Instant | None = None
+    state: Literal["scheduled"] | None = None
+    not_before: Instant | None = None
+    warning: str | None = None
+    error: VerdictError | None = None
+
+
+class BatchSubmitted(Described):
+    status: Success
+    accepted: int = Field(examples=[2])
+    rejected: int = Field(examples=[0])
+    unknown: int = Field(examples=[0])
+    results: list[VerdictShape] = Field(description="In the order of the request.")
+    warning: Warned
+    timestamp: Instant

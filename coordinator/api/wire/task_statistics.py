@@ -1,0 +1,82 @@
+"""Writes the statistics of all tasks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from coordinator.registry.queries.views import Statistics
+
+from .fields.answer_fields import Described, Instant, Success
+
+__all__ = [
+    "STRATEGY",
+    "LoadBalancerStats",
+    "QueueSizesShape",
+    "TaskStatusAnswer",
+    "TotalsShape",
+    "totals_shape",
+]
+
+
+class QueueSizesShape(Described):
+    urgent: int
+    critical: int
+    high: int
+    normal: int
+    low: int
+
+
+class LoadBalancerStats(Described):
+    strategy: Literal["least_connections"]
+    total_assignments: int = Field(description="Attempts started.")
+    successful_assignments: int
+    failed_assignments: int
+    success_rate: float
+    active_agents: int = Field(description="Agents that are active or busy.")
+    listening_agents: int = Field(
+        description="Agents that take tasks from the broker, now or when a slot is free."
+    )
+    agent_weights: int = Field(description="Agents with a weight set.")
+    avg_agent_load: float = Field(description="Running tasks per live agent.")
+
+
+class TotalsShape(Described):
+    tasks_distributed: int = Field(description="Tasks confirmed onto their queue.")
+    tasks_completed: int
+    tasks_failed: int
+    avg_distribution_time: float = Field(description="Mean seconds from acceptance to start.")
+    load_balancer_stats: LoadBalancerStats
+    queue_sizes: QueueSizesShape = Field(description="Tasks that wait, from the broker.")
+
+
+class TaskStatusAnswer(Described):
+    status: Success
+    stats: TotalsShape
+    timestamp: Instant
+
+
+STRATEGY = "least_connections"
+"""What late binding is: the next task goes to an agent with a free slot."""
+
+
+def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, Any]:
+    return {
+        "tasks_distributed": totals.tasks_distributed,
+        "tasks_completed": totals.tasks_completed,
+        "tasks_failed": totals.tasks_failed,
+        "avg_distribution_time": totals.avg_distribution_time,
+        "load_balancer_stats": {
+            "strategy": STRATEGY,
+            "total_assignments": totals.total_assignments,
+            "successful_assignments": totals.successful_assignments,
+            "failed_assignments": totals.failed_assignments,
+            "success_rate": totals.success_rate,
+            "active_agents": totals.active_agents,
+            "listening_agents": totals.listening_agents,
+            "agent_weights": totals.agent_weights,
+            "avg_agent_load": totals.avg_agent_load,
+        },
+        "queue_sizes": queue_sizes,
+    }

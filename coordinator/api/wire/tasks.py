@@ -1,0 +1,213 @@
+"""Writes one task as it stands, its timeline, and what came of cancelling, retrying or deleting it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from coordinator.registry.queries.task_timeline import Happening
+from coordinator.registry.queries.views import TaskView
+
+from .fields.answer_fields import (
+    AgentId,
+    Described,
+    Instant,
+    PriorityName,
+    Success,
+    TaskId,
+    TaskStateName,
+)
+from .fields.body_configs import refusing_unknown_keys
+from .fields.instants import iso, iso_or_none
+from .fields.lenient_json import NO_BOOLEAN, OBJECT
+from .fields.page_fields import Count, NextCursor
+
+__all__ = [
+    "LONGEST_WAIT",
+    "CancelTaskBody",
+    "CancelledAnswer",
+    "HappeningShape",
+    "Progress",
+    "RedrivenAnswer",
+    "RetryTaskBody",
+    "TaskAnswer",
+    "TaskDeletedAnswer",
+    "TaskError",
+    "TaskShape",
+    "TimelineAnswer",
+    "WaitAnswer",
+    "WaitQuery",
+    "happening_shape",
+    "task_shape",
+]
+
+
+class CancelTaskBody(BaseModel):
+    """Why a task is cancelled."""
+
+    model_config = refusing_unknown_keys(reason="submitted by mistake")
+
+    reason: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="For people; kept as the message of the task's error."
+    )
+
+
+class RetryTaskBody(BaseModel):
+    """How an ended task is tried again."""
+
+    model_config = refusing_unknown_keys(delay_seconds=60)
+
+    task_data: Annotated[dict[str, Any] | None, OBJECT] = Field(
+        default=None, description="In place of the task's own."
+    )
+    delay_seconds: Annotated[float, Field(ge=0, le=366 * 86400), NO_BOOLEAN] | None = Field(
+        default=None, description="Seconds until it goes to its queue; at most a year."
+    )
+
+
+LONGEST_WAIT = 60
+
+
+class WaitQuery(BaseModel):
+    """How long to wait."""
+
+    model_config = ConfigDict(frozen=True)
+
+    timeout: float = Field(
+        default=30, ge=0, le=LONGEST_WAIT, allow_inf_nan=False, description="Seconds."
+    )
+
+
+class Progress(Described):
+    fraction: float | None = Field(description="0 to 1.", examples=[0.4])
+    message: str | None = Field(examples=["page 12 of 30"])
+    at: str | None = Field(default=None, examples=["2026-01-31T12:00:00.123456+00:00"])
+
+
+class TaskError(Described):
+    type: str = Field(description="The exception's class, or a word such as `Cancelled`.")
+    message: str
+    retryable: bool | None = None
+    retry_after_seconds: float | None = None
+    traceback: str | None = None
+
+
+class TaskShape(Described):
+    task_id: TaskId
+    state: TaskStateName
+    priority: PriorityName
+    requirements: dict[str, Any]
+    lane: str = Field(description="The queues that it goes through: tasks.<lane>.<priority>.")
+    task_data: dict[str, Any]
+    metadata: dict[str, Any] | None = Field(examples=[None])
+    generation: int
+    attempt: int
+    max_attempts: int
+    submitted_at: Instant
+    not_before: Instant | None = Field(description="When it goes, or went, on its queue.")
+    expires_at: Instant | None = Field(description="Until when it must start.")
+    started_at: Instant | None
+    ended_at: Instant | None
+    agent_id: AgentId | None = Field(description="Who works on it, or did last.")
+    progress: Progress | None = Field(description="As the agent last told it.")
+    result: Any = Field(description="What the agent returned.", examples=[{"words": 2}])
+    error: TaskError | None = Field(
+        description="Why the last attempt failed, or why the task was ended.", examples=[None]
+    )
+
+
+class TaskAnswer(Described):
+    status: Success
+    task: TaskShape
+    timestamp: Instant
+
+
+class CancelledAnswer(Described):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 cancelled"])
+    task_id: TaskId
+    was: TaskStateName = Field(description="The state that it was in.", examples=["queued"])
+    cancelled_at: Instant
+
+
+class TaskDeletedAnswer(Described):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 deleted"])
+    task_id: TaskId
+    timestamp: Instant
+
+
+class RedrivenAnswer(Described):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 will be tried again"])
+    task_id: TaskId
+    was: TaskStateName = Field(description="The state that it was in.", examples=["dead"])
+    generation: int = Field(examples=[2])
+    due_at: Instant
+
+
+class WaitAnswer(Described):
+    status: Success
+    ended: bool = Field(description="False where the time was over first.")
+    task: TaskShape
+    timestamp: Instant
+
+
+class HappeningShape(Described):
+    event_id: str
+    type: str = Field(examples=["task.started"])
+    time: Instant = Field(description="By the clock of who tells; the order is that of the log.")
+    generation: int
+    attempt: int
+    agent_id: AgentId | None = Field(description="Null where a coordinator or the broker tells.")
+    details: dict[str, Any] = Field(
+        description="What this type of event says beyond that: `error`, `reason`, `fraction`,"
+        " `result_bytes`, …",
+        examples=[{"instance": "a1b2"}],
+    )
+
+
+class TimelineAnswer(Described):
+    status: Success
+    task_id: TaskId
+    events: list[HappeningShape]
+    count: Count
+    next_cursor: NextCursor
+    timestamp: Instant
+
+
+def task_shape(task: TaskView) -> dict[str, Any]:
+    return {
+        "task_id": task.task_id,
+        "state": task.state,
+        "priority": task.priority.value,
+        "requirements": task.requirements,
+        "lane": task.lane,
+        "task_data": task.task_data,
+        "metadata": task.metadata,
+        "generation": task.generation,
+        "attempt": task.attempt,
+        "max_attempts": task.max_attempts,
+        "submitted_at": iso(task.submitted_at),
+        "not_before": iso_or_none(task.not_before),
+        "expires_at": iso_or_none(task.expires_at),
+        "started_at": iso_or_none(task.started_at),
+        "ended_at": iso_or_none(task.ended_at),
+        "agent_id": task.agent_id,
+        "progress": task.progress,
+        "result": task.result,
+        "error": task.error,
+    }
+
+
+def happening_shape(one: Happening) -> dict[str, Any]:
+    return {
+        "event_id": one.event_id,
+        "type": one.type,
+        "time": iso(one.time),
+        "generation": one.generation,
+        "attempt": one.attempt,
+        "agent_id": one.agent_id,
+        "details": one.details,
+    }
