@@ -12,20 +12,20 @@ from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.submission.request_limits import RequestLimits
 
 from .ports import (
-    Browses,
-    Cancels,
-    Clears,
+    CancelsTasks,
+    ClearsQueues,
     CommandsAgents,
     DeletesTasks,
-    DoesOnce,
-    Explains,
+    ExplainsWaiting,
     KeepsSchedules,
-    ListsDead,
-    Queries,
-    Redrives,
-    Submits,
-    SubmitsMany,
-    TellsLines,
+    ListsDeadTasks,
+    LooksUpRecords,
+    ReadsPages,
+    ReadsQueueStatistics,
+    RedrivesTasks,
+    SubmitsBatches,
+    SubmitsOnce,
+    SubmitsTasks,
 )
 
 __all__ = ["EndpointServices", "Wired"]
@@ -35,21 +35,21 @@ __all__ = ["EndpointServices", "Wired"]
 class EndpointServices:
     """All that the API needs; made by bootstrap."""
 
-    submitter: Submits
-    batches: SubmitsMany
-    once: DoesOnce
-    clearer: Clears
-    canceller: Cancels
-    redriver: Redrives
-    dead_tasks: ListsDead
+    submitter: SubmitsTasks
+    batches: SubmitsBatches
+    once: SubmitsOnce
+    clearer: ClearsQueues
+    canceller: CancelsTasks
+    redriver: RedrivesTasks
+    dead_tasks: ListsDeadTasks
     deletion: DeletesTasks
-    registry: Queries
+    registry: LooksUpRecords
     registrar: CommandsAgents
-    explainer: Explains
+    explainer: ExplainsWaiting
     schedules: KeepsSchedules
-    browsing: Browses
+    browsing: ReadsPages
     queue_sizes: QueueSizes
-    queue_lines: TellsLines
+    queue_lines: ReadsQueueStatistics
     version: str
     problems: Callable[[], Sequence[str]] = tuple
     """What keeps the service from its work at this moment, one sentence each; empty when well."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request
 
-from coordinator.api.wire.fields.word_patterns import IdempotencyWord
+from coordinator.api.wire.fields.text_patterns import IdempotencyWord
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import printable

@@ -31,24 +31,24 @@ from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
 
 __all__ = [
-    "Browses",
-    "Cancels",
-    "Clears",
+    "CancelsTasks",
+    "ClearsQueues",
     "CommandsAgents",
     "DeletesTasks",
-    "DoesOnce",
-    "Explains",
+    "ExplainsWaiting",
     "KeepsSchedules",
-    "ListsDead",
-    "Queries",
-    "Redrives",
-    "Submits",
-    "SubmitsMany",
-    "TellsLines",
+    "ListsDeadTasks",
+    "LooksUpRecords",
+    "ReadsPages",
+    "ReadsQueueStatistics",
+    "RedrivesTasks",
+    "SubmitsBatches",
+    "SubmitsOnce",
+    "SubmitsTasks",
 ]
 
 
-class Submits(Protocol):
+class SubmitsTasks(Protocol):
     """`submission.submitter.Submitter`."""
 
     async def submit(self, command: SubmitTask) -> Accepted: ...
@@ -58,13 +58,13 @@ class Submits(Protocol):
         ...
 
 
-class SubmitsMany(Protocol):
+class SubmitsBatches(Protocol):
     """`submission.batch_submitter.BatchSubmitter`."""
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> Sequence[Verdict]: ...
 
 
-class DoesOnce(Protocol):
+class SubmitsOnce(Protocol):
     """`submission.idempotent_submission.IdempotentSubmission`."""
 
     async def run(
@@ -72,13 +72,13 @@ class DoesOnce(Protocol):
     ) -> Answered: ...
 
 
-class Clears(Protocol):
+class ClearsQueues(Protocol):
     """`submission.queue_clearer.QueueClearer`."""
 
     async def clear(self, priority: Priority) -> int: ...
 
 
-class Cancels(Protocol):
+class CancelsTasks(Protocol):
     """`recovery.task_cancellation.Canceller`."""
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled: ...
@@ -90,13 +90,13 @@ class DeletesTasks(Protocol):
     async def delete(self, task_id: str) -> None: ...
 
 
-class ListsDead(Protocol):
+class ListsDeadTasks(Protocol):
     """`registry.queries.dead_tasks.DeadTasks`."""
 
     async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage: ...
 
 
-class Redrives(Protocol):
+class RedrivesTasks(Protocol):
     """`recovery.redrive.Redriver`."""
 
     async def redrive(
@@ -112,13 +112,13 @@ class Redrives(Protocol):
     ) -> RedrivenMany: ...
 
 
-class TellsLines(Protocol):
+class ReadsQueueStatistics(Protocol):
     """`registry.queries.queue_statistics.QueueStatistics`."""
 
     async def lines(self) -> Mapping[TaskQueue, Line]: ...
 
 
-class Queries(Protocol):
+class LooksUpRecords(Protocol):
     """`registry`: everything that answers a question."""
 
     async def agent(self, agent_id: str) -> AgentView: ...
@@ -139,7 +139,7 @@ class Queries(Protocol):
     async def statistics(self) -> Statistics: ...
 
 
-class Browses(Protocol):
+class ReadsPages(Protocol):
     """`registry.queries.browsing.Browsing`."""
 
     async def tasks(self, wanted: TaskFilter, *, after: Place | None, limit: int) -> TaskPage: ...
@@ -164,7 +164,7 @@ class Browses(Protocol):
     async def parked_message(self, position: int) -> ParkedMessage: ...
 
 
-class Explains(Protocol):
+class ExplainsWaiting(Protocol):
     """`registry.queries.why_waiting.WhyWaiting`."""
 
     async def explain(self, task_id: str) -> Explanation: ...

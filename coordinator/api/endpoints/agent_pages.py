@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
@@ -17,7 +17,7 @@ from coordinator.api.wire.fields.instants import timestamp
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["Agents"], route_class=Endpoint)
+router = APIRouter(tags=["Agents"], route_class=EndpointRoute)
 
 
 @router.get(

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from coordinator.api.acting_calls import acts_alone
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import AGENT, SEGMENT
-from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.strict_requests import strict_request_without_body
+from coordinator.api.unknown_body_keys import unknown_keys_of, with_warnings
 from coordinator.api.wire.agent_registration import (
     RegisterAgent,
     Registered,
@@ -36,7 +36,7 @@ from coordinator.domain.agent_statuses import check_status
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/agents", tags=["Agents"], route_class=Endpoint)
+router = APIRouter(prefix="/agents", tags=["Agents"], route_class=EndpointRoute)
 
 TAKES_NOTHING = (
     "The agent is known and takes no tasks: it has no control queue on the broker, and speaking HTTP"
@@ -163,7 +163,7 @@ async def agent_heartbeat(
 @router.post(
     f"/{{agent_id:{SEGMENT}}}/drain",
     summary="Drain an agent",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("drain_agent", DrainAnswer, 404, 413, 422, 503),
 )
 async def drain_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
@@ -197,7 +197,7 @@ async def get_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
 @router.delete(
     f"/{{agent_id:{AGENT}}}",
     summary="Remove an agent",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("remove_agent", AgentRemovedAnswer, 404, 413, 422, 503),
 )
 async def remove_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from coordinator.api.acting_calls import acts_by
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
+from coordinator.api.strict_requests import strict_request
 from coordinator.api.wire.dead_tasks import (
     DeadTasksAnswer,
     DeadTasksQuery,
@@ -23,7 +23,7 @@ from coordinator.api.wire.fields.instants import iso, timestamp
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=EndpointRoute)
 
 
 @router.get(
@@ -61,7 +61,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
 @router.post(
     "/dead/redrive",
     summary="Try dead tasks again",
-    dependencies=[acts_by(RedriveDeadBody)],
+    dependencies=[strict_request(RedriveDeadBody)],
     responses=responses("redrive_dead_tasks", RedrivenManyAnswer, 413, 422, 503),
 )
 async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> JsonAnswer:

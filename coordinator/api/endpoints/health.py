@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import error, success
@@ -15,7 +15,7 @@ __all__ = ["SERVICE", "router"]
 
 SERVICE = "agent-coordinator"
 
-router = APIRouter(tags=["Health"], route_class=Endpoint)
+router = APIRouter(tags=["Health"], route_class=EndpointRoute)
 
 
 @router.get("/health", summary="How the service is", responses=success(Health))

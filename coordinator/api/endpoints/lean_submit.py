@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
-from coordinator.api.unknown_keys import unknown_keys
+from coordinator.api.unknown_body_keys import unknown_keys
 from coordinator.api.wire.task_submission import (
     SubmitTaskBody,
     submit_command,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
@@ -19,7 +19,7 @@ from coordinator.errors import ParkedNotFound
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/parked", tags=["Parked"], route_class=Endpoint)
+router = APIRouter(prefix="/parked", tags=["Parked"], route_class=EndpointRoute)
 
 
 @router.get(

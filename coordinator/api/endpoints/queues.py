@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from coordinator.api.acting_calls import acts_alone
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
+from coordinator.api.strict_requests import strict_request_without_body
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.queues import (
     ClearedAnswer,
@@ -26,7 +26,7 @@ from coordinator.registry.queries.queue_sizes import by_priority
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=EndpointRoute)
 
 
 @router.get(
@@ -74,7 +74,7 @@ async def get_queue_stats(wired: Wired) -> JsonAnswer:
 @router.post(
     f"/{{priority:{SEGMENT}}}/clear",
     summary="Clear a priority",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("clear_queue", ClearedAnswer, 400, 413, 422, 503),
 )
 async def clear_queue(

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
-from coordinator.api.acting_calls import acts_alone
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
-from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.strict_requests import strict_request_without_body
+from coordinator.api.unknown_body_keys import unknown_keys_of, with_warnings
 from coordinator.api.wire.fields.instants import iso, timestamp
 from coordinator.api.wire.schedules import (
     _UTC,
@@ -32,7 +32,7 @@ from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 
 __all__ = ["router", "run_of"]
 
-router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=Endpoint)
+router = APIRouter(prefix="/schedules", tags=["Schedules"], route_class=EndpointRoute)
 
 ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
 
@@ -107,7 +107,7 @@ async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/pause",
     summary="Pause a schedule",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("pause_schedule", ScheduleAnswer, 404, 413, 422, 503),
 )
 async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
@@ -118,7 +118,7 @@ async def pause_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/resume",
     summary="Resume a schedule",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("resume_schedule", ScheduleAnswer, 404, 409, 413, 422, 503),
 )
 async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
@@ -129,7 +129,7 @@ async def resume_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
 @router.delete(
     f"/{{schedule_id:{SEGMENT}}}",
     summary="Delete a schedule",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("delete_schedule", ScheduleDeleted, 404, 413, 422, 503),
 )
 async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:

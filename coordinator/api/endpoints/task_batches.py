@@ -11,13 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_table import error_body, status_of
 from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
-from coordinator.api.unknown_keys import unknown_keys, unknown_keys_of, with_warnings
+from coordinator.api.unknown_body_keys import unknown_keys, unknown_keys_of, with_warnings
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.task_batches import BatchBody, BatchSubmitted
 from coordinator.api.wire.task_submission import (
@@ -44,7 +44,7 @@ __all__ = ["MOST_TASKS", "router"]
 MOST_TASKS = 1000
 """Tasks in one request."""
 
-router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
@@ -16,7 +16,7 @@ from coordinator.api.wire.task_explanations import ExplainAnswer, explanation_sh
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 
 @router.get(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
@@ -23,7 +23,7 @@ from coordinator.registry.queries.task_pages import Place
 
 __all__ = ["router"]
 
-router = APIRouter(tags=["Tasks"], route_class=Endpoint)
+router = APIRouter(tags=["Tasks"], route_class=EndpointRoute)
 
 
 @router.get(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
@@ -14,7 +14,7 @@ from coordinator.registry.queries.queue_sizes import by_priority
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 
 @router.get(

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
-from coordinator.api.unknown_keys import unknown_keys_of, with_warnings
+from coordinator.api.unknown_body_keys import unknown_keys_of, with_warnings
 from coordinator.api.wire.task_submission import (
     SubmitTaskBody,
     Submitted,
@@ -26,7 +26,7 @@ from coordinator.submission.task_maker import SubmitTask
 
 __all__ = ["router", "submit_and_answer"]
 
-router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 
 @router.post(

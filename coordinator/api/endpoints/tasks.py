@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from coordinator.api.acting_calls import acts_alone, acts_by
-from coordinator.api.endpoint import Endpoint
+from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT, TASK
+from coordinator.api.strict_requests import strict_request, strict_request_without_body
 from coordinator.api.wire.fields import cursors
 from coordinator.api.wire.fields.instants import iso, timestamp
 from coordinator.api.wire.fields.page_fields import PageQuery
@@ -33,9 +33,9 @@ from coordinator.submission.request_limits import check_data
 
 __all__ = ["lookup", "router"]
 
-router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=Endpoint)
+router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=EndpointRoute)
 
-lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=Endpoint)
+lookup = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 """Included after all others below `/tasks`: its path has room for any word, such as `status`."""
 
 TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
@@ -44,7 +44,7 @@ TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
 @router.post(
     f"/{{task_id:{SEGMENT}}}/cancel",
     summary="Cancel a task",
-    dependencies=[acts_by(CancelTaskBody)],
+    dependencies=[strict_request(CancelTaskBody)],
     responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
 )
 async def cancel_task(
@@ -69,7 +69,7 @@ async def cancel_task(
 @router.post(
     f"/{{task_id:{SEGMENT}}}/retry",
     summary="Try an ended task again",
-    dependencies=[acts_by(RetryTaskBody)],
+    dependencies=[strict_request(RetryTaskBody)],
     responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
 )
 async def retry_task(
@@ -101,7 +101,7 @@ async def retry_task(
 @router.delete(
     f"/{{task_id:{TASK}}}",
     summary="Delete an ended task",
-    dependencies=[acts_alone],
+    dependencies=[strict_request_without_body],
     responses=responses("delete_task", TaskDeletedAnswer, 404, 409, 413, 422, 503),
 )
 async def delete_task(task_id: TaskId, wired: Wired) -> JsonAnswer:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from coordinator.api.wire.fields.text_patterns import AgentIdWord, Names, Urls, Word
 from coordinator.domain.agent_statuses import AGENT_TYPES
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
@@ -15,7 +16,6 @@ from coordinator.submission.request_limits import RequestLimits, check_data, che
 from .fields.answer_fields import AgentId, Described, Instant, Success
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.lenient_json import LIST, NO_BOOLEAN, OBJECT, WITHOUT_NULLS
-from .fields.word_patterns import AgentIdWord, Names, Urls, Word
 
 __all__ = ["MAX_ENDPOINT", "RegisterAgent", "Registered", "check_registration", "register_request"]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from coordinator.api.wire.fields.text_patterns import ScheduleIdWord
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.messages.task_message import describe
@@ -16,7 +17,6 @@ from .fields.answer_fields import Described, Instant, Success, TaskId, Warned
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import OBJECT
-from .fields.word_patterns import ScheduleIdWord
 from .task_submission import SubmitTaskBody, submit_command
 
 __all__ = [

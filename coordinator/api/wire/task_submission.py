@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from coordinator.api.wire.fields.text_patterns import Names, Word, task_data_schema
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -23,7 +24,6 @@ from .fields.answer_fields import (
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import InstantText, instant, iso
 from .fields.lenient_json import LIST, OBJECT, Number, Whole
-from .fields.word_patterns import Names, Word, task_data_schema
 
 __all__ = [
     "BackoffBody",

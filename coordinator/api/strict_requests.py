@@ -12,17 +12,17 @@ from pydantic import BaseModel
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import LONGEST, quoted
 
-from .unknown_keys import refuse_unknown_keys
-from .unknown_query_names import CREDENTIAL
+from .unknown_body_keys import refuse_unknown_keys
+from .unknown_query_parameters import CREDENTIAL
 
-__all__ = ["acts_alone", "acts_by"]
+__all__ = ["strict_request", "strict_request_without_body"]
 
 
 class _Nothing(BaseModel):
     """The body of a call that has none."""
 
 
-def acts_by(model: type[BaseModel]) -> Any:
+def strict_request(model: type[BaseModel]) -> Any:
     """The dependency of an endpoint that acts by a body, which may have the keys of ``model``; its query may
     have nothing.
     """
@@ -40,5 +40,5 @@ def acts_by(model: type[BaseModel]) -> Any:
     return Depends(refuse_unknown_words)
 
 
-acts_alone = acts_by(_Nothing)
+strict_request_without_body = strict_request(_Nothing)
 """Of one that acts by its path alone. A body without keys is as good as none."""

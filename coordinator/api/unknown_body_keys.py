@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import LONGEST, nearest, quoted
 
-from .unknown_query_names import CREDENTIAL
+from .unknown_query_parameters import CREDENTIAL
 
 __all__ = ["MOST_NAMED", "refuse_unknown_keys", "unknown_keys", "unknown_keys_of", "with_warnings"]
 

@@ -14,14 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from .error_table import answer_error
-from .unknown_query_names import check_query_names, query_names
+from .unknown_query_parameters import check_query_parameters, query_parameters
 
-__all__ = ["Endpoint"]
+__all__ = ["EndpointRoute"]
 
 _GONE = "Nothing was done: the client was gone before its request had come"
 
 
-class StrictRequest(Request):
+class StrictJsonRequest(Request):
     """Reads JSON as the RFC has it: no `NaN`, no halves of surrogate pairs, no endless nesting,
     all of which Python's own reader lets through to places where they cannot be written again.
     """
@@ -47,21 +47,21 @@ def _encoding(body: bytes) -> str | None:
     return None
 
 
-class Endpoint(APIRoute):
+class EndpointRoute(APIRoute):
     """A route whose errors, expected or not, become answers by `error_table`, under its name. One that
     answers a GET and knows query parameters refuses others.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        known = query_names(self.dependant) if "GET" in (self.methods or ()) else {}
+        known = query_parameters(self.dependant) if "GET" in (self.methods or ()) else {}
 
         async def answer(request: Request) -> Response:
             try:
                 if known:
                     names = (name for name, _ in request.query_params.multi_items())
-                    check_query_names(names, known)
-                return await handle(StrictRequest(request.scope, request.receive))
+                    check_query_parameters(names, known)
+                return await handle(StrictJsonRequest(request.scope, request.receive))
             except ClientDisconnect:
                 return answer_error(HTTPException(400, _GONE), self.name)
             except Exception as exc:  # noqa: BLE001 - answered, and logged where nobody expected it

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import LONGEST, nearest
 
-__all__ = ["CREDENTIAL", "check_query_names", "query_names"]
+__all__ = ["CREDENTIAL", "check_query_parameters", "query_parameters"]
 
 CREDENTIAL = "token"
 """The query parameter in which clients of other services carry a credential; it means nothing here."""
 
 
-def query_names(dependant: Dependant) -> dict[str, bool]:
+def query_parameters(dependant: Dependant) -> dict[str, bool]:
     """The parameters that an endpoint, which needs what ``dependant`` says, reads from the query; and of
     each, whether it may come more than once.
     """
@@ -37,7 +37,7 @@ def query_names(dependant: Dependant) -> dict[str, bool]:
     return names
 
 
-def check_query_names(given: Iterable[str], known: Mapping[str, bool]) -> None:
+def check_query_parameters(given: Iterable[str], known: Mapping[str, bool]) -> None:
     """Raises `InvalidRequest` for the first of ``given`` that is not ``known``, or comes once too often."""
     seen: set[str] = set()
     for name in given:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from coordinator.api.unknown_keys import MOST_NAMED, unknown_keys, with_warnings
+from coordinator.api.unknown_body_keys import MOST_NAMED, unknown_keys, with_warnings
 from coordinator.api.wire.agent_registration import RegisterAgent
 from coordinator.api.wire.agents import DiscoverAgents
 from coordinator.api.wire.schedules import CreateSchedule
