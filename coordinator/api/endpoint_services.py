@@ -11,21 +11,23 @@ from fastapi import Depends, Request
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.submission.request_limits import RequestLimits
 
-from .ports import (
+from .ports.command_ports import (
     CancelsTasks,
     ClearsQueues,
     CommandsAgents,
     DeletesTasks,
-    ExplainsWaiting,
     KeepsSchedules,
-    ListsDeadTasks,
-    LooksUpRecords,
-    ReadsPages,
-    ReadsQueueStatistics,
     RedrivesTasks,
     SubmitsBatches,
     SubmitsOnce,
     SubmitsTasks,
+)
+from .ports.query_ports import (
+    ExplainsWaiting,
+    ListsDeadTasks,
+    LooksUpRecords,
+    ReadsPages,
+    ReadsQueueStatistics,
 )
 
 __all__ = ["EndpointServices", "Wired"]

@@ -1,0 +1,135 @@
+"""Declares the ports through which endpoints look things up: agents, tasks, pages, dead tasks, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import State
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.queries.dead_tasks import DeadPage
+from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
+from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.task_pages import Place, TaskPage
+from coordinator.registry.queries.task_timeline import TaskTimeline
+from coordinator.registry.queries.views import AgentView, Statistics, TaskView
+from coordinator.registry.queries.why_waiting import Explanation
+
+__all__ = [
+    "ExplainsWaiting",
+    "ListsDeadTasks",
+    "LooksUpRecords",
+    "ReadsPages",
+    "ReadsQueueStatistics",
+]
+
+
+class LooksUpRecords(Protocol):
+    """Looks up agents, tasks and totals. `coordinator.registry.queries.registry.Registry` fits."""
+
+    async def agent(self, agent_id: str) -> AgentView:
+        """Raises `AgentNotFound` or `Unavailable`."""
+        ...
+
+    def discover(
+        self,
+        *,
+        status: str | None = None,
+        agent_type: str | None = None,
+        capabilities: Iterable[str] = (),
+        services: Iterable[str] = (),
+        tags: Iterable[str] = (),
+        min_health_score: float = 0,
+    ) -> Sequence[AgentView]:
+        """The agents that match every filter, the best health first, then by id; all without a filter."""
+        ...
+
+    async def task(self, task_id: str) -> TaskView:
+        """Raises `TaskNotFound` or `Unavailable`."""
+        ...
+
+    async def statistics(self) -> Statistics:
+        """Of all tasks. Raises `LedgerUnavailable`."""
+        ...
+
+
+class ReadsPages(Protocol):
+    """Reads lists by pages, and waits for ends. `coordinator.registry.queries.browsing.Browsing` fits.
+
+    A page begins after ``after``, None for the first. All but `agents` raise `LedgerUnavailable`.
+    """
+
+    async def tasks(self, wanted: TaskFilter, *, after: Place | None, limit: int) -> TaskPage:
+        """The newest first."""
+        ...
+
+    async def agents_tasks(
+        self,
+        agent_id: str,
+        states: frozenset[State],
+        *,
+        after: tuple[bool, Place | None] | None,
+        limit: int,
+    ) -> AgentsTaskPage:
+        """Tasks of one agent, those that run first; ``after`` says whether among these, and where. Raises
+        `AgentNotFound` where there is neither the agent nor a task.
+        """
+        ...
+
+    async def wait(self, task_id: str, timeout: timedelta) -> TaskView:
+        """The task the moment it ends, or as it stands after ``timeout``. Raises as `LooksUpRecords.task`."""
+        ...
+
+    async def timeline(self, task_id: str, *, after: int | None, limit: int) -> TaskTimeline:
+        """The oldest first; ``after`` is a position in the log. Raises as `LooksUpRecords.task`."""
+        ...
+
+    def agents(self, wanted: AgentFilter, *, after: str | None, limit: int) -> AgentPage:
+        """By id."""
+        ...
+
+    async def parked(self, *, after: int | None, limit: int) -> ParkedPage:
+        """The latest first."""
+        ...
+
+    async def parked_message(self, position: int) -> ParkedMessage:
+        """Raises `ParkedNotFound`."""
+        ...
+
+
+class ListsDeadTasks(Protocol):
+    """Lists dead tasks by error. `coordinator.registry.queries.dead_tasks.DeadTasks` fits."""
+
+    async def page(self, wanted: DeadFilter, *, limit: int, cursor: str | None) -> DeadPage:
+        """The last that died first; ``cursor`` is the `next_cursor` of the page before, None for the
+        first. Raises `InvalidRequest` for another cursor, or `LedgerUnavailable`.
+        """
+        ...
+
+
+class ReadsQueueStatistics(Protocol):
+    """Reads the ages and listeners of queues.
+    `coordinator.registry.queries.queue_statistics.QueueStatistics` fits.
+    """
+
+    async def lines(self) -> Mapping[TaskQueue, Line]:
+        """Of every open queue. Raises `LedgerUnavailable`."""
+        ...
+
+
+class ExplainsWaiting(Protocol):
+    """Explains why tasks wait. `coordinator.registry.queries.why_waiting.WhyWaiting` fits."""
+
+    async def explain(self, task_id: str) -> Explanation:
+        """Raises `TaskNotFound` or `Unavailable`."""
+        ...
+
+    async def warning(self, asked: Requirements, task_type: str | None) -> str | None:
+        """A sentence where no agent is there that could do such a task; at most a second old."""
+        ...
