@@ -22,8 +22,8 @@ from tests.support.broker import Broker, OwnBroker
 from tests.support.control_queue import control_queue_of
 from tests.support.waiting import eventually
 
-from .exploring import explore
 from .fakes import over
+from .openapi_document.exploring import explore
 
 PRIORITIES = ["urgent", "critical", "high", "normal", "low"]
 

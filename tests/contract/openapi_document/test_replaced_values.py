@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coordinator.bootstrap import Coordinator
+from tests.contract.fakes import over
+from tests.contract.submission.test_every_way_to_submit import doors
 
-from .fakes import over
 from .test_any_request import VALUES
-from .test_both_doors import doors
 
 Path = tuple[str | int, ...]
 

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from coordinator.errors import BrokerUnavailable, Conflict, LedgerUnavailable, OutcomeUnknown
-
-from .fakes import Fakes, over
+from tests.contract.fakes import Fakes, over
 
 TASK: dict[str, Any] = {"task_data": {"prompt": "test prompt", "n": 1}}
 SUBMIT = "/tasks/submit"

@@ -13,9 +13,10 @@ import pytest
 from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
+from tests.contract.fakes import over
+from tests.contract.submission.test_every_way_to_submit import doors
+
 from .exploring import answered
-from .fakes import over
-from .test_both_doors import doors
 
 CRON = {"cron": "* * * * *"}
 

@@ -23,8 +23,7 @@ from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import TaskMaker
-
-from .fakes import Fakes, over
+from tests.contract.fakes import Fakes, over
 
 
 class Broker:

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from .fakes import over
+from tests.contract.fakes import over
 
 __all__ = ["answered", "explore"]
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from coordinator.bootstrap import Coordinator
+from tests.contract.fakes import Fakes
 
 from .exploring import explore
-from .fakes import Fakes
 
 
 @pytest.mark.slow

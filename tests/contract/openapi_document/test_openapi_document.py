@@ -15,8 +15,7 @@ from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task import State
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS, check_path_id
-
-from .fakes import Fakes, over
+from tests.contract.fakes import Fakes, over
 
 PREFIXES = pytest.mark.parametrize("prefix", ["", "/v1"])
 

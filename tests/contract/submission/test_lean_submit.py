@@ -14,8 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from coordinator.api.app import _Application
 from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown
-
-from .fakes import Fakes, over
+from tests.contract.fakes import Fakes, over
 
 JSON = {"content-type": "application/json"}
 

@@ -15,8 +15,7 @@ from coordinator.errors import (
     LedgerUnavailable,
     OutcomeUnknown,
 )
-
-from .fakes import NOW, Fakes, over
+from tests.contract.fakes import NOW, Fakes, over
 
 TASK: dict[str, Any] = {"task_data": {"prompt": "test prompt"}}
 MAYBE = (
