@@ -1,4 +1,27 @@
-"""HTTP: the only package that knows the web framework. `create_app` puts it together."""
+"""The HTTP API: the one package that answers requests, by the web framework.
+
+request ─▶ app ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route ─▶ endpoints ─▶ ports
+
+app ........................ builds the application; `lean_submit` of `endpoints` sees each request first
+head_requests .............. middleware: HEAD as GET
+body_limit ................. middleware: bodies that are too large, compressed or cut short
+path_segments .............. middleware: ids in paths, with whatever characters
+endpoints .................. one module for each resource
+endpoint_route ............. the route of each endpoint: strict JSON in, errors by `error_table` out
+strict_requests ............ endpoints that act refuse unknown keys and queries
+unknown_query_parameters ... endpoints that list refuse unknown filters
+unknown_body_keys .......... the others name unknown keys in a `warning`
+idempotent_requests ........ the header Idempotency-Key
+endpoint_services .......... the objects that endpoints call
+ports ...................... a Protocol for each of these
+openapi_document ........... /openapi.json
+error_table ................ errors to statuses and sentences
+json_answer ................ JSON in one pass
+wire ....................... requests and answers of each resource: models and serializers
+
+Arrows run down: app, endpoints, the routes and services, the errors, `wire`, which imports nothing of the
+others.
+"""
 
 from coordinator.api.wire.schedules import run_of
 from coordinator.registry.queries.queue_sizes import QueueSizes

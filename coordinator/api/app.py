@@ -1,4 +1,4 @@
-"""The HTTP application: every endpoint at `/x` and at `/v1/x`."""
+"""Builds the HTTP application: every endpoint at `/x` and at `/v1/x`, behind the middleware."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _TAGS = [
 
 
 def create_app(services: EndpointServices) -> FastAPI:
-    """Opens nothing: ``services`` have lives of their own."""
+    """The application, which answers by ``services``. Opens nothing: they have lives of their own."""
     app = _Application(
         title=_TITLE,
         summary=_SUMMARY,
@@ -125,17 +125,17 @@ def create_app(services: EndpointServices) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    app.hot = LeanSubmit(services, HeadRequests(app.ordinary))
+    app.lean_submit = LeanSubmit(services, HeadRequests(app.ordinary))
     return app
 
 
 class _Application(OpenApiDocument):
     """Asks `LeanSubmit` before anything else looks at a request."""
 
-    hot: ASGIApp | None = None
+    lean_submit: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.hot or self.ordinary)(scope, receive, send)
+        await (self.lean_submit or self.ordinary)(scope, receive, send)
 
     async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything, as the framework does it."""
@@ -143,7 +143,7 @@ class _Application(OpenApiDocument):
 
 
 async def _outside_endpoints(request: Request, exc: Exception) -> JsonAnswer:
-    """What happens before an endpoint is reached: no such path, or not with this method."""
+    """Answers errors from before an endpoint is reached: no such path, or not with this method."""
     path = request.scope["path"]
     if isinstance(exc, HTTPException) and exc.status_code == 404:
         exc = HTTPException(404, f"Path not found: there is nothing at {path}, see /docs")

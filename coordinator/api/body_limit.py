@@ -1,5 +1,6 @@
-"""Refuses request bodies that are too large, before they are in memory, that are compressed, or that are
-not as long as announced: what was lost on the way must not be taken for a request without a body.
+"""Refuses request bodies that are too large, before they are in memory, compressed, or cut short.
+
+A body that is not as long as announced lost something on the way, and must not be taken for a whole one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ __all__ = ["BodyLimit"]
 
 
 class BodyLimit:
-    """Counts what arrives, whatever the sender announced; a body that is sent in chunks too."""
+    """Limits the bytes of a body: counts what arrives, whatever was announced, in chunks too."""
 
     def __init__(
         self, app: ASGIApp, *, max_bytes: int, larger: Mapping[str, int] = MappingProxyType({})
     ) -> None:
-        """``larger`` are the limits of single paths."""
+        """``max_bytes`` of a body; ``larger`` are the limits of single paths, in bytes."""
         self._app = app
         self._max_bytes = max_bytes
         self._larger = larger

@@ -1,4 +1,4 @@
-"""How every endpoint reads its request and answers its errors."""
+"""Reads the request of every endpoint as strict JSON, and answers its errors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _GONE = "Nothing was done: the client was gone before its request had come"
 
 
 class StrictJsonRequest(Request):
-    """Reads JSON as the RFC has it: no `NaN`, no halves of surrogate pairs, no endless nesting,
-    all of which Python's own reader lets through to places where they cannot be written again.
+    """Reads JSON as RFC 8259 has it: no `NaN`, no halves of surrogate pairs, no endless nesting.
+
+    Python's own reader lets all of these through to places where they cannot be written again.
     """
 
     _read: tuple[Any] | None = None
@@ -48,8 +49,9 @@ def _encoding(body: bytes) -> str | None:
 
 
 class EndpointRoute(APIRoute):
-    """A route whose errors, expected or not, become answers by `error_table`, under its name. One that
-    answers a GET and knows query parameters refuses others.
+    """Answers the errors of an endpoint, expected or not, by `error_table`, under its name.
+
+    A route of a GET that knows query parameters refuses others.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

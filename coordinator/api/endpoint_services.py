@@ -1,4 +1,4 @@
-"""The objects that the endpoints use, as one value, and how an endpoint gets at them."""
+"""Holds the objects that the endpoints call, and hands them to an endpoint as its parameter `wired`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["EndpointServices", "Wired"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointServices:
-    """All that the API needs; made by bootstrap."""
+    """Holds all that the endpoints call; bootstrap makes it."""
 
     submitter: SubmitsTasks
     batches: SubmitsBatches
@@ -58,7 +58,9 @@ class EndpointServices:
     obstacles: Callable[[], Sequence[str]] = tuple
     """Those of the problems that keep tasks from being submitted."""
     limits: RequestLimits = field(default_factory=RequestLimits)
+    """Of the names and the data in a request."""
     max_body_bytes: int = 1024 * 1024
+    """Of every request but a batch."""
     max_batch_bytes: int = 16 * 1024 * 1024
 
 

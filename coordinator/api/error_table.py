@@ -1,4 +1,4 @@
-"""Errors to statuses, in one table, and the sentences that the contract prescribes.
+"""Maps errors to statuses, in one table, and writes the sentences that the contract prescribes.
 
 Every error's body has `detail`, one sentence. What else is in it depends on the kind:
 
@@ -124,6 +124,7 @@ DISTRIBUTING = frozenset(
 
 
 def status_of(exc: Exception) -> int:
+    """The status that a request ends with where it raises ``exc``; 500 for what nobody expected."""
     if isinstance(exc, HTTPException):
         return exc.status_code
     return next((STATUSES[kind] for kind in type(exc).__mro__ if kind in STATUSES), 500)

@@ -1,4 +1,4 @@
-"""Answers HEAD as GET is answered, without the body: on every path that has a GET."""
+"""Answers HEAD requests as GET, without the body, on every path that has a GET."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["HeadRequests"]
 
 
 class HeadRequests:
-    """What is inside sees a GET."""
+    """Shows a HEAD to the application as a GET, and drops the body of its answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

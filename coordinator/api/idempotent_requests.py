@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: a request that carries it is done once and answered the same."""
+"""Answers a request with an Idempotency-Key once, and its repetitions the same."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ async def once(
     operation: str,
     work: Callable[[IdempotencyClaim], Awaitable[Worked]],
 ) -> JsonAnswer:
-    """JsonAnswer with what ``work`` gives, or what it gave before. Raises what `Once.run` does, and
-    `InvalidRequest`.
+    """JsonAnswer with what ``work`` gives, or what it gave before. ``operation`` names the endpoint, so
+    that a key of one is not taken for a key of another. Raises what `SubmitsOnce.run` does, and
+    `InvalidRequest` for a key that is too long or not printable.
     """
     if not (1 <= len(key) <= MAX_KEY and printable(key)) or key.isspace():
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""The OpenAPI document: the errors of each endpoint, and nothing that cannot happen."""
+"""Writes the OpenAPI document: the answers and errors of each endpoint, and nothing that cannot happen."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _NOUNS = {
 
 
 def _noun(endpoint: str) -> str:
-    """What an endpoint looks up."""
+    """The noun of what an endpoint looks up."""
     words = endpoint.split("_")
     return next((noun for word, noun in _NOUNS.items() if word in words[1:]), "Agent")
 
@@ -107,10 +107,12 @@ def responses(endpoint: str, answer: type[Described], *statuses: int) -> Respons
 
 
 def success(answer: type[Described]) -> Responses:
+    """``answer`` as the 200 of an endpoint, for its `responses`."""
     return {200: {"content": {"application/json": {"schema": _reference(answer)}}}}
 
 
 def error(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    """An error as one of the `responses` of an endpoint, with ``example`` as its body."""
     content = {"application/json": {"schema": _reference(Error), "example": example}}
     return {"description": description, "content": content}
 
@@ -157,8 +159,9 @@ def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
 
 
 class OpenApiDocument(FastAPI):
-    """Whose document leaves out the 422 that FastAPI adds to every path with an id in it: any id
-    is valid there, and what is unknown is a 404.
+    """Leaves out of the document the 422 that FastAPI adds to every path with an id in it.
+
+    Any id is valid there, and what is unknown is a 404.
     """
 
     def openapi(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ids in paths: one segment each, whatever characters they have.
+"""Routes ids in paths as one segment each, whatever characters they have.
 
 Servers decode a path before it is routed, so that the agent `a/b` in `/agents/a%2Fb/status` would
 be taken for two segments. Here the slash of an id stays encoded until its segment was found.
@@ -54,7 +54,7 @@ register_url_convertor(AGENT, _Agent())
 
 
 class PathSegments:
-    """Gives the router the path with the slashes and percent signs of its segments encoded."""
+    """Gives the router a path in which slashes and percent signs within segments are encoded."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,5 +1,5 @@
-"""Calls that act refuse the words that they do not know: one that is left out means *all*, or *at once*, and
-one that is misspelt would, too. `{"dryRun": true}` must not redrive every task.
+"""Refuses requests to act that hold an unknown key or a query: a word that is left out means *all*, or *at
+once*, and one that is misspelt would, too. `{"dryRun": true}` must not redrive every task.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["strict_request", "strict_request_without_body"]
 
 
 class _Nothing(BaseModel):
-    """The body of a call that has none."""
+    """Describes the body of a call that has none."""
 
 
 def strict_request(model: type[BaseModel]) -> Any:
-    """The dependency of an endpoint that acts by a body, which may have the keys of ``model``; its query may
-    have nothing.
+    """Makes the dependency of an endpoint whose body may have the keys of ``model``, and its query nothing.
+    It raises `InvalidRequest`.
     """
 
     async def refuse_unknown_words(request: Request) -> None:
@@ -41,4 +41,4 @@ def strict_request(model: type[BaseModel]) -> Any:
 
 
 strict_request_without_body = strict_request(_Nothing)
-"""Of one that acts by its path alone. A body without keys is as good as none."""
+"""Of an endpoint that acts by its path alone. A body without keys is as good as none."""

@@ -1,4 +1,4 @@
-"""Names the keys of a request that nobody reads: they are ignored, and a typing error would go unseen.
+"""Names the unknown keys of a request body: they are ignored, and a typing error would go unseen.
 
 Clients of other services send words that mean nothing here, so that it is a warning and no error.
 """
@@ -28,7 +28,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """What a model reads."""
+    """The keys that a model reads."""
 
     names: frozenset[str]
     inside: dict[str, _Known]

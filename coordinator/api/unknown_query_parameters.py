@@ -1,8 +1,8 @@
-"""Refuses query parameters that an endpoint does not know: a filter that is misspelt would match all. One
-that comes twice where a single value is meant is refused, too: one of both would not count.
+"""Refuses query parameters that an endpoint does not know: a filter that is misspelt would match all.
 
-That is for endpoints that have parameters. Those that have none ignore the query: nothing in their
-answers could have been chosen, and some clients add a parameter so that no cache answers.
+One that comes twice where a single value is meant is refused, too: one of both would not count. That is
+for endpoints that have parameters. Those that have none ignore the query: nothing in their answers could
+have been chosen, and some clients add a parameter so that no cache answers.
 """
 
 from __future__ import annotations

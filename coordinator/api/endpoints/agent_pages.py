@@ -1,4 +1,4 @@
-"""Many agents over HTTP, a page at a time."""
+"""Lists agents by filters, a page at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Agents over HTTP: register, discover, look up, declare a status, give a sign of life, remove."""
+"""Registers, finds, looks up, drains and removes agents; takes their statuses and heartbeats over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/docs` and `/openapi.json`. Everything that the page loads is served from here."""
+"""Serves the documentation page `/docs`, all that it loads, and `/openapi.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /tasks/submit` without the framework around it, for the one endpoint whose cost is the product's.
+"""Answers `POST /tasks/submit` without the framework around it: its cost is the cost of a submission.
 
 The framework matches routes, keeps exit stacks, solves dependencies and builds request and response
 objects for each request: about half of the CPU of a submission. Here a plain submission is read by the
@@ -38,7 +38,7 @@ _NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"content-enco
 
 
 class LeanSubmit:
-    """``ordinary`` is the whole application."""
+    """Answers plain submissions, and hands all other requests to ``ordinary``, the whole application."""
 
     def __init__(self, services: EndpointServices, ordinary: ASGIApp) -> None:
         self._services = services
@@ -99,7 +99,7 @@ class LeanSubmit:
 
 
 class _Plain(NamedTuple):
-    """What the head of a request says that is answered here."""
+    """Keeps the head of a request that is answered here."""
 
     length: int
     """Of the body, in bytes; not too large."""

@@ -1,4 +1,4 @@
-"""What came through the log and could not be understood, over HTTP."""
+"""Lists parked messages, which came through the log and could not be read, and shows one whole."""
 
 from __future__ import annotations
 

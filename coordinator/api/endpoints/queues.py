@@ -1,4 +1,4 @@
-"""The queues of tasks over HTTP: how deep they are, in short and in full, and clearing a priority."""
+"""Tells the sizes and statistics of task queues, and clears a priority."""
 
 from __future__ import annotations
 

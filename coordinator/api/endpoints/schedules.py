@@ -1,4 +1,4 @@
-"""Recurring schedules over HTTP: a task that is submitted at each tick of a cron expression."""
+"""Creates, lists, pauses, resumes and deletes recurring schedules of tasks."""
 
 from __future__ import annotations
 

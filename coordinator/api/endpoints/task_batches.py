@@ -1,4 +1,4 @@
-"""Many tasks in one request, each with its own verdict."""
+"""Submits many tasks in one request, and answers each with a verdict of its own."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ignored:
-    """What `unknown_keys` has to say of a batch."""
+    """Keeps the warnings of `unknown_keys` about a batch."""
 
     whole: str | None
     each: Sequence[str | None]

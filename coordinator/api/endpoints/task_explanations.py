@@ -1,4 +1,4 @@
-"""Why a task waits, over HTTP."""
+"""Explains why a task waits: what is ahead of it, and which agents may do it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ __all__ = ["AgentPageAnswer", "AgentQuery"]
 
 
 class AgentQuery(PageQuery):
-    """Which agents: they must match all filters."""
+    """Selects the agents that match all filters."""
 
     status: list[AgentStatus] = Field(default=[], description="One of these statuses.")
     agent_type: list[FilterText] = Field(default=[], description="One of these types.")
@@ -26,6 +26,7 @@ class AgentQuery(PageQuery):
     )
 
     def filter(self) -> AgentFilter:
+        """The filter that the query asks for."""
         return AgentFilter(
             statuses=frozenset(status.value for status in self.status),
             agent_types=frozenset(self.agent_type),

@@ -1,4 +1,4 @@
-"""What a registration over HTTP may hold, checked with a sentence for each refusal."""
+"""Reads and checks the body of a registration over HTTP, and describes its answer."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ MAX_ENDPOINT = 2048
 
 
 def check_registration(body: RegisterAgent, limits: RequestLimits) -> None:
-    """Raises `InvalidRequest`. The type, and the lists of names, are the registrar's to check,
-    since agents also register over the broker.
+    """Raises `InvalidRequest` with a sentence for each refusal. The type, and the lists of names,
+    are the registrar's to check, since agents also register over the broker.
     """
     check_path_id(body.agent_id, "agent_id", field="agent_id", words=AGENT_WORDS)
     if body.version is not None:
@@ -90,5 +90,6 @@ def check_registration(body: RegisterAgent, limits: RequestLimits) -> None:
 
 
 def register_request(body: RegisterAgent) -> RegisterRequest:
+    """The same registration as agents send it over the broker."""
     given: dict[str, Any] = body.model_dump(exclude_none=True)
     return RegisterRequest(**given)

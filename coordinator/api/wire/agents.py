@@ -175,6 +175,7 @@ class AgentRemovedAnswer(Described):
 
 
 def agent_shape(agent: AgentView) -> dict[str, Any]:
+    """An agent as `AgentShape` describes it."""
     return {
         "agent_id": agent.agent_id,
         "agent_type": agent.agent_type,

@@ -37,7 +37,7 @@ __all__ = [
 
 
 class DeadTasksFilter(BaseModel):
-    """Which dead tasks are meant: all that is given must match."""
+    """Selects the dead tasks that match all that is given."""
 
     error_type: str | None = Field(default=None, description="What they died of.")
     lane: str | None = Field(default=None, description="The lane that they are of.")
@@ -47,19 +47,22 @@ class DeadTasksFilter(BaseModel):
 
 
 class DeadTasksQuery(DeadTasksFilter):
-    """Which of them, and which page."""
+    """Selects a page of the dead tasks that match."""
 
     limit: int = Field(default=100, ge=1, le=1000, description="Tasks on one page.")
     cursor: str | None = Field(default=None, description="The `next_cursor` of the page before.")
 
 
 class RedriveDeadBody(DeadTasksFilter):
-    """Which dead tasks are tried again, and how fast."""
+    """Selects the dead tasks to redrive, and sets the rate."""
 
     DEFAULT_LIMIT: ClassVar[int] = 1000
 
     model_config = refusing_unknown_keys(
-        error_type="ConnectionError", rate_per_second=50, dry_run=True
+        "Which dead tasks are tried again, and how fast.",
+        error_type="ConnectionError",
+        rate_per_second=50,
+        dry_run=True,
     )
 
     rate_per_second: Annotated[float, Field(ge=0.01, le=10_000), NO_BOOLEAN] | None = Field(
@@ -113,6 +116,7 @@ class DeadTasksAnswer(Described):
 
 
 def dead_filter(asked: DeadTasksFilter) -> DeadFilter:
+    """The filter that a query or a body asks for."""
     return DeadFilter(
         error_type=asked.error_type,
         lane=asked.lane,
@@ -130,7 +134,7 @@ def _aware(instant: datetime | None) -> datetime | None:
 
 
 def dead_task_shape(task: Task) -> dict[str, Any]:
-    """A dead task in a list: all but its content."""
+    """A dead task in a list, without its content."""
     return {
         "task_id": task.task_id,
         "task_type": task.task_type,

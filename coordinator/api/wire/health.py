@@ -1,4 +1,4 @@
-"""Describes how the service itself is."""
+"""Describes the answers about the service itself: its name, health and readiness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes parked messages: those from the events stream that could not be read."""
+"""Writes parked messages, which came through the log and could not be read."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ class ParkedAnswer(Described):
 
 
 def parked_shape(one: ParkedMessage, *, whole: bool) -> dict[str, Any]:
+    """A parked message as `ParkedShape` describes it, or ``whole`` as `ParkedWholeShape` does; then its body
+    must not have been cut.
+    """
     text = _text(one.body, cut=not whole)
     shape = {
         "position": one.position,

@@ -81,7 +81,7 @@ class ClearedAnswer(Described):
 
 
 def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
-    """``line`` is None for a queue that was opened just now."""
+    """A queue as `QueueShape` describes it; ``line`` is None for one that was opened just now."""
     return {
         "queue": found.source.queue,
         "lane": found.source.lane,
@@ -98,7 +98,7 @@ def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
 def priority_shape(
     depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, Line], priority: Priority
 ) -> dict[str, Any]:
-    """The totals of one priority over its queues."""
+    """The totals of ``priority`` over its queues, as `PriorityTotals` describes them."""
     ours = [found for found in depths if found.source.priority is priority]
     ages = (line.oldest for source, line in lines.items() if source.priority is priority)
     return {

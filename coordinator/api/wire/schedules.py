@@ -104,7 +104,9 @@ class ScheduleDeleted(Described):
 
 
 def run_of(task: dict[str, Any]) -> SubmitTask:
-    """What is submitted at a tick. Raises `InvalidRequest` where it can no longer be read."""
+    """The command that is submitted at a tick of a schedule with this ``task``. Raises `InvalidRequest`
+    where it can no longer be read.
+    """
     try:
         return submit_command(SubmitTaskBody.model_validate(task), None)
     except ValidationError as exc:
@@ -112,6 +114,7 @@ def run_of(task: dict[str, Any]) -> SubmitTask:
 
 
 def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
+    """A schedule as `ScheduleShape` describes it."""
     return {
         "schedule_id": schedule.schedule_id,
         "cron": schedule.cron,

@@ -67,6 +67,7 @@ class ExplainAnswer(Described):
 
 
 def explanation_shape(found: Explanation) -> dict[str, Any]:
+    """An explanation as `ExplanationShape` describes it."""
     task = found.task
     return {
         "task_id": task.task_id,

@@ -48,7 +48,7 @@ FilterInstant = Annotated[
 
 
 class TaskQuery(PageQuery):
-    """Which tasks: they must match all filters."""
+    """Selects the tasks that match all filters."""
 
     state: list[State] = Field(default=[], description="One of these states.")
     priority: list[Priority] = Field(default=[], description="One of these priorities.")
@@ -69,6 +69,7 @@ class TaskQuery(PageQuery):
     )
 
     def filter(self) -> TaskFilter:
+        """The filter that the query asks for."""
         return TaskFilter(
             states=frozenset(self.state),
             priorities=frozenset(self.priority),
@@ -83,7 +84,7 @@ class TaskQuery(PageQuery):
 
 
 class AgentsTaskQuery(PageQuery):
-    """Which tasks of one agent."""
+    """Selects tasks of one agent."""
 
     state: list[State] = Field(default=[], description="One of these states.")
 
@@ -116,6 +117,7 @@ class TaskPageAnswer(Described):
 
 
 def summary_shape(task: TaskSummary) -> dict[str, Any]:
+    """A task in a list as `TaskSummaryShape` describes it."""
     return {
         "task_id": task.task_id,
         "state": task.state,

@@ -58,10 +58,11 @@ class TaskStatusAnswer(Described):
 
 
 STRATEGY = "least_connections"
-"""What late binding is: the next task goes to an agent with a free slot."""
+"""The name of late binding in the contract: the next task goes to an agent with a free slot."""
 
 
 def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, Any]:
+    """The totals as `TotalsShape` describes them; ``queue_sizes`` are ready tasks by priority."""
     return {
         "tasks_distributed": totals.tasks_distributed,
         "tasks_completed": totals.tasks_completed,

@@ -49,9 +49,13 @@ PriorityWord = Annotated[
 
 
 class TaskRequirements(BaseModel):
-    """What an agent must have to do the task; what is not named is not required."""
+    """Requires properties of the agent that does the task."""
 
-    model_config = ignoring_unknown_keys(capabilities=["analysis"], agent_type="worker")
+    model_config = ignoring_unknown_keys(
+        "What an agent must have to do the task; what is not named is not required.",
+        capabilities=["analysis"],
+        agent_type="worker",
+    )
 
     capabilities: Annotated[Names | None, LIST] = Field(
         default=None, description="All of them are needed."
@@ -64,9 +68,14 @@ class TaskRequirements(BaseModel):
 
 
 class BackoffBody(BaseModel):
-    """How long to wait before another attempt; what is not given is as the service has it."""
+    """Sets the pauses before further attempts."""
 
-    model_config = ignoring_unknown_keys(first_seconds=5, factor=2, longest_seconds=600)
+    model_config = ignoring_unknown_keys(
+        "How long to wait before another attempt; what is not given is as the service has it.",
+        first_seconds=5,
+        factor=2,
+        longest_seconds=600,
+    )
 
     first_seconds: Number | None = Field(
         default=None,
@@ -160,7 +169,9 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def submit_command(body: SubmitTaskBody, traceparent: str | None) -> SubmitTask:
-    """Raises `InvalidRequest`."""
+    """The command that ``body`` asks for. ``traceparent`` is a trace context for the task to carry on, see
+    `trace_context`. Raises `InvalidPriority` or `InvalidRequest`.
+    """
     return SubmitTask(
         task_data=body.task_data,
         priority=Priority.parse(body.priority),
@@ -173,7 +184,7 @@ def submit_command(body: SubmitTaskBody, traceparent: str | None) -> SubmitTask:
 
 
 def accepted_shape(accepted: Accepted) -> dict[str, Any]:
-    """What the answer tells of a task that was accepted."""
+    """The fields of an answer about a task that was accepted."""
     shape = {
         "task_id": accepted.task_id,
         "priority": accepted.priority.value,
@@ -185,7 +196,7 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
 
 
 def trace_context(traceparent: str) -> str | None:
-    """The W3C trace context in this header of a request, for the task to carry on."""
+    """The W3C trace context in the header `traceparent` of a request; None where it is not one."""
     return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
 
 

@@ -1,4 +1,4 @@
-"""Writes one task as it stands, its timeline, and what came of cancelling, retrying or deleting it."""
+"""Writes one task and its timeline; reads and writes cancellations, retries and deletions of it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ __all__ = [
 
 
 class CancelTaskBody(BaseModel):
-    """Why a task is cancelled."""
+    """Carries the reason of a cancellation."""
 
-    model_config = refusing_unknown_keys(reason="submitted by mistake")
+    model_config = refusing_unknown_keys("Why a task is cancelled.", reason="submitted by mistake")
 
     reason: Annotated[str, Field(max_length=1000)] | None = Field(
         default=None, description="For people; kept as the message of the task's error."
@@ -54,9 +54,9 @@ class CancelTaskBody(BaseModel):
 
 
 class RetryTaskBody(BaseModel):
-    """How an ended task is tried again."""
+    """Carries other data and a delay for another try of an ended task."""
 
-    model_config = refusing_unknown_keys(delay_seconds=60)
+    model_config = refusing_unknown_keys("How an ended task is tried again.", delay_seconds=60)
 
     task_data: Annotated[dict[str, Any] | None, OBJECT] = Field(
         default=None, description="In place of the task's own."
@@ -67,10 +67,11 @@ class RetryTaskBody(BaseModel):
 
 
 LONGEST_WAIT = 60
+"""Seconds."""
 
 
 class WaitQuery(BaseModel):
-    """How long to wait."""
+    """Bounds how long a request waits for the end of a task."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -178,6 +179,7 @@ class TimelineAnswer(Described):
 
 
 def task_shape(task: TaskView) -> dict[str, Any]:
+    """A task as `TaskShape` describes it."""
     return {
         "task_id": task.task_id,
         "state": task.state,
@@ -202,6 +204,7 @@ def task_shape(task: TaskView) -> dict[str, Any]:
 
 
 def happening_shape(one: Happening) -> dict[str, Any]:
+    """An event of a timeline as `HappeningShape` describes it."""
     return {
         "event_id": one.event_id,
         "type": one.type,

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Described(BaseModel):
-    """Of use to the document alone, so that nothing is made of it until somebody asks for that."""
+    """Describes an answer in the OpenAPI document alone: no validator is made of it when it is imported."""
 
     model_config = ConfigDict(defer_build=True)
 

@@ -1,4 +1,4 @@
-"""Where the next page of an answer begins, as text that clients hand back unread."""
+"""Writes and reads cursors: the place where the next page begins, as text that clients hand back unread."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ _BAD = (
 
 
 class Cursor(Generic[T]):
-    """Of one kind of page: one of another kind is refused."""
+    """Writes and reads the cursors of one kind of page, and refuses those of another."""
 
     def __init__(self, kind: str, place: type[T]) -> None:
         self._kind = kind
         self._reader = TypeAdapter[T](place)
 
     def write(self, place: T | None) -> str | None:
-        """None where there is no next page."""
+        """The text of ``place``; None where there is no next page."""
         if place is None:
             return None
         return base64.urlsafe_b64encode(to_json([self._kind, place])).rstrip(b"=").decode()
 
     def read(self, cursor: str | None) -> T | None:
-        """None where there is no cursor, or an empty one. Raises `InvalidRequest`."""
+        """The place that ``cursor`` was written of; None for none, or an empty one. Raises
+        `InvalidRequest`.
+        """
         if not cursor:
             return None
         try:

@@ -1,4 +1,4 @@
-"""Instants in requests: RFC 3339, always with an offset."""
+"""Reads and writes instants: RFC 3339, always with an offset."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _RFC_3339 = re.compile(
 InstantText = Annotated[
     str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-31T12:00:00Z"])
 ]
-"""RFC 3339 with an offset; read by `instants`, which says so where it is anything else."""
+"""RFC 3339 with an offset; read by `instant`, which says so where it is anything else."""
 
 
 def instant(text: str | None, field: str) -> datetime | None:
-    """Raises `InvalidRequest`."""
+    """The instant that ``text``, the value of ``field``, is; None for None. Raises `InvalidRequest`."""
     if text is None:
         return None
     if _RFC_3339.fullmatch(text):
@@ -42,6 +42,7 @@ def iso(instant: datetime) -> str:
 
 
 def iso_or_none(instant: datetime | None) -> str | None:
+    """As `iso`; None for None."""
     return None if instant is None else iso(instant)
 
 

@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["LARGEST_PAGE", "Count", "FilterText", "NextCursor", "PageQuery", "Total"]
 
 LARGEST_PAGE = 200
+"""Entries on one page."""
 
 FilterText = Annotated[str, Field(max_length=300, pattern=r"^[^\x00]*$")]
+"""A value that records are compared with: no record has a NUL, and a database refuses to look for it."""
 
 
 class PageQuery(BaseModel):
-    """Which page."""
+    """Selects a page of a list."""
 
     model_config = ConfigDict(frozen=True)
 

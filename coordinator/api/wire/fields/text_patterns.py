@@ -1,5 +1,6 @@
-"""What words of requests must be, for the OpenAPI document: the code refuses others with its own sentences,
-so that nothing is checked twice.
+"""Describes the length and pattern of ids and names in requests, for the OpenAPI document alone.
+
+The code refuses others with its own sentences, so that nothing is checked twice.
 """
 
 from __future__ import annotations
