@@ -64,6 +64,7 @@ from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.queries.browsing import Browsing
 from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
 from coordinator.registry.queries.registry import Registry
 from coordinator.registry.queries.why_waiting import WhyWaiting
@@ -90,7 +91,7 @@ from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import TaskMaker
 
-from .api import EndpointServices, QueueSizes, create_app, run_of
+from .api import EndpointServices, create_app, run_of
 
 __all__ = ["ANSWERS_WITHIN", "Coordinator", "prepare", "running"]
 

@@ -23,10 +23,8 @@ Arrows run down: app, endpoints, the routes and services, the errors, `wire`, wh
 others.
 """
 
-from coordinator.api.wire.schedules import run_of
-from coordinator.registry.queries.queue_sizes import QueueSizes
-
 from .app import create_app
 from .endpoint_services import EndpointServices
+from .wire.schedules import run_of
 
-__all__ = ["EndpointServices", "QueueSizes", "create_app", "run_of"]
+__all__ = ["EndpointServices", "create_app", "run_of"]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from coordinator.api import EndpointServices, QueueSizes, create_app
+from coordinator.api import EndpointServices, create_app
 from coordinator.broker.channel import Depth
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
@@ -23,6 +23,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
+from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import Line
 from coordinator.registry.queries.views import AgentView, Statistics, TaskView
 from coordinator.registry.queries.why_waiting import AgentSaid, Explanation

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from coordinator.bootstrap import Coordinator
 from tests.contract.fakes import over
-from tests.contract.submission.test_every_way_to_submit import doors
+from tests.contract.submission.submitting_app import submitting_app
 
 from .test_any_request import VALUES
 
@@ -161,7 +161,7 @@ async def test_a_value_that_is_replaced_by_any_other_is_no_failure_and_is_named_
 ) -> None:
     at = data.draw(st.sampled_from(list(places(body))), label="place")
     new = data.draw(values, label="value")
-    async with over(doors()) as client:
+    async with over(submitting_app()) as client:
         await answer_to(client, method, path, replaced(body, at, new), at)
 
 

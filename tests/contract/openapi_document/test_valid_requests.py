@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from jsonschema import Draft202012Validator
 
 from tests.contract.fakes import over
-from tests.contract.submission.test_every_way_to_submit import doors
+from tests.contract.submission.submitting_app import submitting_app
 
 from .exploring import answered
 
@@ -137,8 +137,7 @@ ONE_BY_ONE = [(operation, one) for operation, many in UNSAID.items() for one in 
 
 @pytest.fixture
 def app() -> FastAPI:
-    found: FastAPI = doors()
-    return found
+    return submitting_app()
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
-"""What a task may be is the same at every door: submitted alone, in a batch, and by a schedule."""
+"""A task is refused by the same rules however it is submitted: alone, in a batch, and by a schedule."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Collection
-from functools import cache
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -13,68 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.errors import TaskNotFound
-from coordinator.protocol.message import Message
-from coordinator.protocol.messages.task_message import TaskMessage
-from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task_queue import TaskQueue
-from coordinator.submission.batch_submitter import BatchSubmitter
-from coordinator.submission.per_id_lock import PerIdLock
-from coordinator.submission.submitter import Submitter
-from coordinator.submission.task_maker import TaskMaker
-from tests.contract.fakes import Fakes, over
+from tests.contract.fakes import over
 
-
-class Broker:
-    """Takes everything, and knows no task."""
-
-    def deadline(self) -> float:
-        return math.inf
-
-    async def check_size(self, size: int) -> None: ...
-
-    async def publish(
-        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
-    ) -> None:
-        TaskMessage.from_message(message)
-
-    async def publish_all(self, messages: Collection[Any], *, deadline: float) -> list[None]:
-        return [None] * len(messages)
-
-    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None: ...
-
-    async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
-        raise TaskNotFound(task_id)
-
-    async def submissions(self, task_ids: object, *, certain: bool = False) -> dict[str, Any]:
-        return {}
-
-    def note_submitted(self, task: TaskMessage) -> None: ...
-
-
-@cache
-def doors() -> Any:
-    broker = Broker()
-    given: dict[str, Any] = {
-        "publisher": broker,
-        "ensure": broker.ensure,
-        "tasks": broker,
-        "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
-        "one_at_a_time": PerIdLock(),
-    }
-    submitter = Submitter(**given)
-    return Fakes().app(submitter=submitter, batches=BatchSubmitter(**given))
+from .submitting_app import submitting_app
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with over(doors()) as client:
+    async with over(submitting_app()) as client:
         yield client
 
 
-async def knock(client: httpx.AsyncClient, task: dict[str, Any]) -> list[tuple[int, Any, str]]:
-    """Status, first field and sentence at each door, in the words of the task."""
+async def submit_all_ways(
+    client: httpx.AsyncClient, task: dict[str, Any]
+) -> list[tuple[int, Any, str]]:
+    """Status, first field and sentence of each way to submit, in the words of the task."""
     alone = await client.post("/tasks/submit", json=task)
     batch = await client.post("/tasks/submit/batch", json={"tasks": [task]})
     (told,) = batch.json()["results"]
@@ -133,10 +84,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("change", "field", "sentence"), REFUSED)
-async def test_every_door_refuses_it_with_its_path_and_the_same_sentence(
+async def test_every_way_refuses_it_with_its_path_and_the_same_sentence(
     client: httpx.AsyncClient, change: dict[str, Any], field: str, sentence: str
 ) -> None:
-    alone, batch, schedule = await knock(client, {"task_data": {"task_type": "no-op"}} | change)
+    alone, batch, schedule = await submit_all_ways(
+        client, {"task_data": {"task_type": "no-op"}} | change
+    )
     assert alone[:2] == (422, field)
     assert sentence in alone[2]
     assert batch == alone
@@ -195,13 +148,13 @@ tasks = st.fixed_dictionaries(
 
 
 @given(tasks)
-def test_whatever_is_asked_every_door_says_the_same_and_none_is_surprised(
+def test_whatever_is_asked_every_way_says_the_same_and_none_is_surprised(
     task: dict[str, Any],
 ) -> None:
-    async def all_doors() -> list[tuple[int, Any, str]]:
-        async with over(doors()) as client:
-            return await knock(client, task)
+    async def all_ways() -> list[tuple[int, Any, str]]:
+        async with over(submitting_app()) as client:
+            return await submit_all_ways(client, task)
 
-    alone, batch, schedule = asyncio.run(all_doors())
+    alone, batch, schedule = asyncio.run(all_ways())
     assert alone[0] in (200, 400, 422)
     assert (batch[0], schedule[0]) == (alone[0], alone[0])
