@@ -30,6 +30,7 @@ class StrictJsonRequest(Request):
     _read: tuple[Any] | None = None
 
     async def json(self) -> Any:
+        """The body as JSON. Raises `json.JSONDecodeError` with the reason, as the framework does."""
         if self._read is None:
             body = await self.body()
             try:

@@ -9,7 +9,7 @@ from fastapi.openapi.models import Schema
 from pydantic.json_schema import models_json_schema
 
 from coordinator.api.wire.errors import Error
-from coordinator.api.wire.fields.answer_fields import Described
+from coordinator.api.wire.fields.answer_fields import AnswerModel
 from coordinator.errors import BrokerUnavailable, LedgerUnavailable
 
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
@@ -91,11 +91,11 @@ _CONFLICTS = {
 
 _REFERENCE = "#/components/schemas/{model}"
 
-_described: dict[str, type[Described]] = {}
+_described: dict[str, type[AnswerModel]] = {}
 """Every answer that some endpoint has, by name."""
 
 
-def responses(endpoint: str, answer: type[Described], *statuses: int) -> Responses:
+def responses(endpoint: str, answer: type[AnswerModel], *statuses: int) -> Responses:
     """``answer``, and the errors of ``endpoint`` with these statuses and with 500.
 
     The framework would make a validator of each answer of each endpoint when it is imported, and
@@ -106,7 +106,7 @@ def responses(endpoint: str, answer: type[Described], *statuses: int) -> Respons
     return success(answer) | errors
 
 
-def success(answer: type[Described]) -> Responses:
+def success(answer: type[AnswerModel]) -> Responses:
     """``answer`` as the 200 of an endpoint, for its `responses`."""
     return {200: {"content": {"application/json": {"schema": _reference(answer)}}}}
 
@@ -117,7 +117,7 @@ def error(description: str, example: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-def _reference(answer: type[Described]) -> dict[str, str]:
+def _reference(answer: type[AnswerModel]) -> dict[str, str]:
     if _described.setdefault(answer.__name__, answer) is not answer:
         raise TypeError(f"two answers are named {answer.__name__}")
     return {"$ref": _REFERENCE.format(model=answer.__name__)}
@@ -125,7 +125,7 @@ def _reference(answer: type[Described]) -> dict[str, str]:
 
 def _schemas() -> dict[str, Any]:
     """Of all answers, and of what is in them; written as the framework writes its own."""
-    wanted: list[tuple[type[Described], Literal["serialization"]]]
+    wanted: list[tuple[type[AnswerModel], Literal["serialization"]]]
     wanted = [(answer, "serialization") for answer in _described.values()]
     found = models_json_schema(wanted, ref_template=_REFERENCE)[1]["$defs"]
     return {

@@ -17,9 +17,10 @@ from coordinator.api.wire.dead_tasks import (
     RedriveDeadBody,
     RedrivenManyAnswer,
     dead_filter,
+    dead_group_shape,
     dead_task_shape,
 )
-from coordinator.api.wire.fields.instants import iso, timestamp
+from coordinator.api.wire.fields.instants import iso_or_none, timestamp
 
 __all__ = ["router"]
 
@@ -42,15 +43,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
         {
             "status": "success",
             "total": page.total,
-            "groups": [
-                {
-                    "error_type": group.error_type,
-                    "count": group.count,
-                    "first_at": iso(group.first_at),
-                    "last_at": iso(group.last_at),
-                }
-                for group in page.groups
-            ],
+            "groups": [dead_group_shape(group) for group in page.groups],
             "tasks": [dead_task_shape(task) for task in page.tasks],
             "next_cursor": page.next_cursor,
             "timestamp": timestamp(),
@@ -84,7 +77,7 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
             "dry_run": dry_run,
             "matched": done.matched,
             "redriven": done.redriven,
-            "last_due_at": None if done.last_due is None else iso(done.last_due),
+            "last_due_at": iso_or_none(done.last_due),
             "timestamp": timestamp(),
         }
     )

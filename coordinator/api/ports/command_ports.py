@@ -132,13 +132,17 @@ class KeepsSchedules(Protocol):
         """With its first tick. Raises `InvalidRequest`, or `Conflict` where the id is taken."""
         ...
 
-    async def get(self, schedule_id: str) -> RecurringSchedule: ...
+    async def get(self, schedule_id: str) -> RecurringSchedule:
+        """With its next tick and its last run."""
+        ...
 
     async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
         """By id, those after the id ``after``; the empty string for the first page."""
         ...
 
-    async def pause(self, schedule_id: str) -> RecurringSchedule: ...
+    async def pause(self, schedule_id: str) -> RecurringSchedule:
+        """The schedule as it is then; its ticks pass without a run."""
+        ...
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
         """Raises `WrongState` for one that cannot run any more."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.registry.agents.agent_index import AgentFilter
 
 from .agents import AgentShape
-from .fields.answer_fields import Described, Instant, Success
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery, Total
 
 __all__ = ["AgentPageAnswer", "AgentQuery"]
@@ -36,7 +36,7 @@ class AgentQuery(PageQuery):
         )
 
 
-class AgentPageAnswer(Described):
+class AgentPageAnswer(AnswerModel):
     status: Success
     agents: list[AgentShape]
     count: Count

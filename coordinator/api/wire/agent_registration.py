@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from coordinator.api.wire.fields.answer_fields import AgentId, AnswerModel, Instant, Success
 from coordinator.api.wire.fields.text_patterns import AgentIdWord, Names, Urls, Word
 from coordinator.domain.agent_statuses import AGENT_TYPES
 from coordinator.errors import InvalidRequest
@@ -13,7 +14,6 @@ from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.submission.request_limits import RequestLimits, check_data, check_names
 
-from .fields.answer_fields import AgentId, Described, Instant, Success
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.lenient_json import LIST, NO_BOOLEAN, OBJECT, WITHOUT_NULLS
 
@@ -57,7 +57,7 @@ class RegisterAgent(BaseModel):
     )
 
 
-class Registered(Described):
+class Registered(AnswerModel):
     status: Success
     message: str = Field(examples=["Agent hermes-agent registered successfully"])
     agent_id: AgentId

@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, FiniteFloat
 
+from coordinator.api.wire.fields.answer_fields import (
+    AgentId,
+    AgentStatusName,
+    AnswerModel,
+    Instant,
+    Success,
+    UnknownKeysWarning,
+)
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.registry.queries.views import AgentView
 
-from .fields.answer_fields import (
-    AgentId,
-    AgentStatusName,
-    Described,
-    Instant,
-    Success,
-    Warned,
-)
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import iso
 from .fields.lenient_json import LIST, NO_BOOLEAN, WITHOUT_NULLS, Finite
@@ -89,7 +89,7 @@ class Heartbeat(BaseModel):
     load_metrics: LoadMetrics = None
 
 
-class AgentShape(Described):
+class AgentShape(AnswerModel):
     agent_id: AgentId
     agent_type: str = Field(examples=["worker"])
     status: AgentStatusName
@@ -121,7 +121,7 @@ class AgentShape(Described):
     tags: list[str] = Field(examples=[[]])
 
 
-class Discovered(Described):
+class Discovered(AnswerModel):
     status: Success
     query: dict[str, Any] = Field(
         description="The filters that were given.",
@@ -132,34 +132,34 @@ class Discovered(Described):
     total: int | None = Field(
         default=None, description="How many match, where `limit` left some of them out."
     )
-    warning: Warned
+    warning: UnknownKeysWarning
     timestamp: Instant
 
 
-class AgentAnswer(Described):
+class AgentAnswer(AnswerModel):
     status: Success
     agent: AgentShape
     timestamp: Instant
 
 
-class StatusUpdated(Described):
+class StatusUpdated(AnswerModel):
     status: Success
     message: str = Field(examples=["Agent hermes-agent status updated"])
     agent_id: AgentId
     new_status: AgentStatusName
     updated_at: Instant
-    warning: Warned
+    warning: UnknownKeysWarning
 
 
-class HeartbeatAnswer(Described):
+class HeartbeatAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Heartbeat received from hermes-agent"])
     agent_id: AgentId
     heartbeat_at: Instant
-    warning: Warned
+    warning: UnknownKeysWarning
 
 
-class DrainAnswer(Described):
+class DrainAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Agent hermes-agent is draining"])
     agent_id: AgentId
@@ -167,7 +167,7 @@ class DrainAnswer(Described):
     drained_at: Instant
 
 
-class AgentRemovedAnswer(Described):
+class AgentRemovedAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Agent hermes-agent removed"])
     agent_id: AgentId

@@ -7,19 +7,20 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from coordinator.domain.dead_filter import DeadFilter
-from coordinator.domain.task import Task
-
-from .fields.answer_fields import (
+from coordinator.api.wire.fields.answer_fields import (
     AgentId,
-    Described,
+    AnswerModel,
     Instant,
     PriorityName,
     Success,
     TaskId,
 )
+from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.task import Task
+from coordinator.registry.queries.dead_tasks import DeadGroup
+
 from .fields.body_configs import refusing_unknown_keys
-from .fields.instants import iso_or_none
+from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import NO_BOOLEAN
 from .tasks import TaskError
 
@@ -32,6 +33,7 @@ __all__ = [
     "RedriveDeadBody",
     "RedrivenManyAnswer",
     "dead_filter",
+    "dead_group_shape",
     "dead_task_shape",
 ]
 
@@ -75,7 +77,7 @@ class RedriveDeadBody(DeadTasksFilter):
     dry_run: bool | None = Field(default=None, description="Only count them.")
 
 
-class RedrivenManyAnswer(Described):
+class RedrivenManyAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["12 of 12 dead tasks redriven"])
     dry_run: bool
@@ -85,14 +87,14 @@ class RedrivenManyAnswer(Described):
     timestamp: Instant
 
 
-class DeadGroupShape(Described):
+class DeadGroupShape(AnswerModel):
     error_type: str = Field(examples=["ValueError"])
     count: int
     first_at: Instant = Field(description="When the first of them died.")
     last_at: Instant
 
 
-class DeadTaskShape(Described):
+class DeadTaskShape(AnswerModel):
     task_id: TaskId
     task_type: str | None
     priority: PriorityName
@@ -106,7 +108,7 @@ class DeadTaskShape(Described):
     error: TaskError | None
 
 
-class DeadTasksAnswer(Described):
+class DeadTasksAnswer(AnswerModel):
     status: Success
     total: int = Field(description="Dead tasks that match the filters, on all pages.")
     groups: list[DeadGroupShape] = Field(description="All of these by error, most tasks first.")
@@ -131,6 +133,16 @@ def _aware(instant: datetime | None) -> datetime | None:
     if instant is None or instant.tzinfo is not None:
         return instant
     return instant.replace(tzinfo=UTC)
+
+
+def dead_group_shape(group: DeadGroup) -> dict[str, Any]:
+    """The tasks that died of one type of error, as `DeadGroupShape` describes them."""
+    return {
+        "error_type": group.error_type,
+        "count": group.count,
+        "first_at": iso(group.first_at),
+        "last_at": iso(group.last_at),
+    }
 
 
 def dead_task_shape(task: Task) -> dict[str, Any]:

@@ -7,17 +7,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from .fields.answer_fields import Described
+from coordinator.api.wire.fields.answer_fields import AnswerModel
 
 __all__ = ["Error", "FieldError"]
 
 
-class FieldError(Described):
+class FieldError(AnswerModel):
     field: str = Field(description="Which field; `body` for the whole.")
     message: str
 
 
-class Error(Described):
+class Error(AnswerModel):
     """Every error: `detail` is a sentence that says what to do."""
 
     detail: str

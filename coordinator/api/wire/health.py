@@ -6,19 +6,19 @@ from typing import Literal
 
 from pydantic import Field
 
-from .fields.answer_fields import Described, Instant
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant
 
 __all__ = ["Health", "Live", "Ready", "Root"]
 
 
-class Root(Described):
+class Root(AnswerModel):
     service: str
     description: str
     version: str
     endpoints: list[str]
 
 
-class Health(Described):
+class Health(AnswerModel):
     status: Literal["healthy", "degraded"]
     service: Literal["agent-coordinator"]
     version: str
@@ -26,11 +26,11 @@ class Health(Described):
     problems: list[str] | None = Field(default=None, description="Where degraded: what is wrong.")
 
 
-class Live(Described):
+class Live(AnswerModel):
     status: Literal["alive"]
     timestamp: Instant
 
 
-class Ready(Described):
+class Ready(AnswerModel):
     status: Literal["ready"]
     timestamp: Instant

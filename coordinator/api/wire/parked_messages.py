@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
 from coordinator.registry.queries.parked_pages import ParkedMessage
 
-from .fields.answer_fields import Described, Instant, Success
 from .fields.instants import iso
 from .fields.page_fields import Count, NextCursor, Total
 
 __all__ = ["ParkedAnswer", "ParkedPageAnswer", "ParkedShape", "ParkedWholeShape", "parked_shape"]
 
 
-class ParkedShape(Described):
+class ParkedShape(AnswerModel):
     position: int
     received_at: Instant
     reason: str = Field(examples=["ForgedIdentity: task.started of 'a' was published as …"])
@@ -31,7 +31,7 @@ class ParkedWholeShape(ParkedShape):
     properties: dict[str, Any] = Field(description="The message's properties and headers.")
 
 
-class ParkedPageAnswer(Described):
+class ParkedPageAnswer(AnswerModel):
     status: Success
     parked: list[ParkedShape]
     count: Count
@@ -40,7 +40,7 @@ class ParkedPageAnswer(Described):
     timestamp: Instant
 
 
-class ParkedAnswer(Described):
+class ParkedAnswer(AnswerModel):
     status: Success
     parked: ParkedWholeShape
     timestamp: Instant

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import Field
 
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, PriorityName, Success
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.queries.queue_sizes import SourceDepth
 from coordinator.registry.queries.queue_statistics import Line
 
-from .fields.answer_fields import Described, Instant, PriorityName, Success
 from .task_statistics import QueueSizesShape, TotalsShape
 
 __all__ = [
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-class QueueSizesAnswer(Described):
+class QueueSizesAnswer(AnswerModel):
     status: Success
     queue_sizes: QueueSizesShape
     timestamp: Instant
@@ -39,7 +39,7 @@ _OLDEST = Field(
 )
 
 
-class QueueShape(Described):
+class QueueShape(AnswerModel):
     queue: str = Field(
         description="Its name in RabbitMQ's management UI.", examples=["tasks.cap:analysis.normal"]
     )
@@ -56,14 +56,14 @@ class QueueShape(Described):
     consumers: int = Field(description="Of the queue itself, as the broker counts them.")
 
 
-class PriorityTotals(Described):
+class PriorityTotals(AnswerModel):
     queues: int
     ready: int
     oldest_waiting_seconds: float | None = _OLDEST
     consumers: int
 
 
-class QueueStatsAnswer(Described):
+class QueueStatsAnswer(AnswerModel):
     status: Success
     queue_sizes: QueueSizesShape
     priorities: dict[PriorityName, PriorityTotals]
@@ -72,7 +72,7 @@ class QueueStatsAnswer(Described):
     timestamp: Instant
 
 
-class ClearedAnswer(Described):
+class ClearedAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Cleared 12 tasks from low queue"])
     priority: PriorityName

@@ -6,6 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from coordinator.api.wire.fields.answer_fields import (
+    AnswerModel,
+    Instant,
+    Success,
+    TaskId,
+    UnknownKeysWarning,
+)
 from coordinator.api.wire.fields.text_patterns import ScheduleIdWord
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidRequest
@@ -13,7 +20,6 @@ from coordinator.protocol.messages.task_message import describe
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.task_maker import SubmitTask
 
-from .fields.answer_fields import Described, Instant, Success, TaskId, Warned
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import OBJECT
@@ -64,7 +70,7 @@ class CreateSchedule(BaseModel):
     )
 
 
-class ScheduleShape(Described):
+class ScheduleShape(AnswerModel):
     schedule_id: str = Field(examples=["nightly-summary"])
     cron: str = Field(examples=["30 3 * * *"])
     timezone: str = Field(examples=["Europe/Vienna"])
@@ -81,14 +87,14 @@ class ScheduleShape(Described):
     last_error: str | None = Field(description="Why the last tick could not be submitted.")
 
 
-class ScheduleAnswer(Described):
+class ScheduleAnswer(AnswerModel):
     status: Success
     schedule: ScheduleShape
-    warning: Warned
+    warning: UnknownKeysWarning
     timestamp: Instant
 
 
-class SchedulesAnswer(Described):
+class SchedulesAnswer(AnswerModel):
     status: Success
     schedules: list[ScheduleShape]
     count: int
@@ -96,7 +102,7 @@ class SchedulesAnswer(Described):
     timestamp: Instant
 
 
-class ScheduleDeleted(Described):
+class ScheduleDeleted(AnswerModel):
     status: Success
     message: str = Field(examples=["Schedule nightly-summary deleted"])
     schedule_id: str = Field(examples=["nightly-summary"])

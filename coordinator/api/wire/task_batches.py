@@ -6,15 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from .errors import FieldError
-from .fields.answer_fields import (
-    Described,
+from coordinator.api.wire.fields.answer_fields import (
+    AnswerModel,
     Instant,
     PriorityName,
     Success,
     TaskId,
-    Warned,
+    UnknownKeysWarning,
 )
+
+from .errors import FieldError
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.lenient_json import LIST
 
@@ -42,7 +43,7 @@ class BatchBody(BaseModel):
     """Anything at all, because each is answered with a verdict of its own."""
 
 
-class VerdictError(Described):
+class VerdictError(AnswerModel):
     """The error that the task alone would have been answered with."""
 
     status_code: int = Field(examples=[422])
@@ -51,7 +52,7 @@ class VerdictError(Described):
     reason: str | None = None
 
 
-class VerdictShape(Described):
+class VerdictShape(AnswerModel):
     index: int = Field(description="Its place in the request, from 0.")
     status: Literal["accepted", "rejected", "unknown"]
     task_id: TaskId | None = None
@@ -63,11 +64,11 @@ class VerdictShape(Described):
     error: VerdictError | None = None
 
 
-class BatchSubmitted(Described):
+class BatchSubmitted(AnswerModel):
     status: Success
     accepted: int = Field(examples=[2])
     rejected: int = Field(examples=[0])
     unknown: int = Field(examples=[0])
     results: list[VerdictShape] = Field(description="In the order of the request.")
-    warning: Warned
+    warning: UnknownKeysWarning
     timestamp: Instant

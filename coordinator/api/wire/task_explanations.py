@@ -6,22 +6,22 @@ from typing import Any
 
 from pydantic import Field
 
-from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
-
-from .fields.answer_fields import (
+from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AgentStatusName,
-    Described,
+    AnswerModel,
     Instant,
     Success,
     TaskId,
 )
+from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
+
 from .fields.instants import iso_or_none
 
 __all__ = ["ExplainAnswer", "ExplainedAgent", "ExplanationShape", "explanation_shape"]
 
 
-class ExplainedAgent(Described):
+class ExplainedAgent(AnswerModel):
     agent_id: AgentId
     status: AgentStatusName
     why_not: list[str] = Field(
@@ -30,7 +30,7 @@ class ExplainedAgent(Described):
     )
 
 
-class ExplanationShape(Described):
+class ExplanationShape(AnswerModel):
     task_id: TaskId
     state: str = Field(examples=["queued"])
     why: str = Field(
@@ -60,7 +60,7 @@ class ExplanationShape(Described):
     )
 
 
-class ExplainAnswer(Described):
+class ExplainAnswer(AnswerModel):
     status: Success
     explanation: ExplanationShape
     timestamp: Instant

@@ -7,20 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from coordinator.domain.task import State
-from coordinator.protocol.priority import Priority
-from coordinator.registry.queries.task_filter import TaskFilter
-from coordinator.registry.queries.views import TaskSummary
-
-from .fields.answer_fields import (
+from coordinator.api.wire.fields.answer_fields import (
     AgentId,
-    Described,
+    AnswerModel,
     Instant,
     PriorityName,
     Success,
     TaskId,
     TaskStateName,
 )
+from coordinator.domain.task import State
+from coordinator.protocol.priority import Priority
+from coordinator.registry.queries.task_filter import TaskFilter
+from coordinator.registry.queries.views import TaskSummary
+
 from .fields.instants import iso, iso_or_none
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery
 from .tasks import Progress, TaskError
@@ -89,7 +89,7 @@ class AgentsTaskQuery(PageQuery):
     state: list[State] = Field(default=[], description="One of these states.")
 
 
-class TaskSummaryShape(Described):
+class TaskSummaryShape(AnswerModel):
     task_id: TaskId
     state: TaskStateName
     task_type: str | None = Field(examples=["word-count"])
@@ -108,7 +108,7 @@ class TaskSummaryShape(Described):
     error: TaskError | None
 
 
-class TaskPageAnswer(Described):
+class TaskPageAnswer(AnswerModel):
     status: Success
     tasks: list[TaskSummaryShape]
     count: Count

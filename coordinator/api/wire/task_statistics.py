@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
 from coordinator.registry.queries.views import Statistics
-
-from .fields.answer_fields import Described, Instant, Success
 
 __all__ = [
     "STRATEGY",
@@ -20,7 +19,7 @@ __all__ = [
 ]
 
 
-class QueueSizesShape(Described):
+class QueueSizesShape(AnswerModel):
     urgent: int
     critical: int
     high: int
@@ -28,7 +27,7 @@ class QueueSizesShape(Described):
     low: int
 
 
-class LoadBalancerStats(Described):
+class LoadBalancerStats(AnswerModel):
     strategy: Literal["least_connections"]
     total_assignments: int = Field(description="Attempts started.")
     successful_assignments: int
@@ -42,7 +41,7 @@ class LoadBalancerStats(Described):
     avg_agent_load: float = Field(description="Running tasks per live agent.")
 
 
-class TotalsShape(Described):
+class TotalsShape(AnswerModel):
     tasks_distributed: int = Field(description="Tasks confirmed onto their queue.")
     tasks_completed: int
     tasks_failed: int
@@ -51,7 +50,7 @@ class TotalsShape(Described):
     queue_sizes: QueueSizesShape = Field(description="Tasks that wait, from the broker.")
 
 
-class TaskStatusAnswer(Described):
+class TaskStatusAnswer(AnswerModel):
     status: Success
     stats: TotalsShape
     timestamp: Instant

@@ -7,6 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from coordinator.api.wire.fields.answer_fields import (
+    AnswerModel,
+    Instant,
+    PriorityName,
+    Success,
+    TaskId,
+)
 from coordinator.api.wire.fields.text_patterns import Names, Word, task_data_schema
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
@@ -14,13 +21,6 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from coordinator.submission.task_options import TaskOptions
 
-from .fields.answer_fields import (
-    Described,
-    Instant,
-    PriorityName,
-    Success,
-    TaskId,
-)
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import InstantText, instant, iso
 from .fields.lenient_json import LIST, OBJECT, Number, Whole
@@ -145,7 +145,7 @@ class SubmitTaskBody(BaseModel):
     )
 
 
-class Submitted(Described):
+class Submitted(AnswerModel):
     status: Success
     message: Literal["Task submitted successfully"]
     task_id: TaskId

@@ -6,18 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.registry.queries.task_timeline import Happening
-from coordinator.registry.queries.views import TaskView
-
-from .fields.answer_fields import (
+from coordinator.api.wire.fields.answer_fields import (
     AgentId,
-    Described,
+    AnswerModel,
     Instant,
     PriorityName,
     Success,
     TaskId,
     TaskStateName,
 )
+from coordinator.registry.queries.task_timeline import Happening
+from coordinator.registry.queries.views import TaskView
+
 from .fields.body_configs import refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import NO_BOOLEAN, OBJECT
@@ -80,13 +80,13 @@ class WaitQuery(BaseModel):
     )
 
 
-class Progress(Described):
+class Progress(AnswerModel):
     fraction: float | None = Field(description="0 to 1.", examples=[0.4])
     message: str | None = Field(examples=["page 12 of 30"])
     at: str | None = Field(default=None, examples=["2026-01-31T12:00:00.123456+00:00"])
 
 
-class TaskError(Described):
+class TaskError(AnswerModel):
     type: str = Field(description="The exception's class, or a word such as `Cancelled`.")
     message: str
     retryable: bool | None = None
@@ -94,7 +94,7 @@ class TaskError(Described):
     traceback: str | None = None
 
 
-class TaskShape(Described):
+class TaskShape(AnswerModel):
     task_id: TaskId
     state: TaskStateName
     priority: PriorityName
@@ -118,13 +118,13 @@ class TaskShape(Described):
     )
 
 
-class TaskAnswer(Described):
+class TaskAnswer(AnswerModel):
     status: Success
     task: TaskShape
     timestamp: Instant
 
 
-class CancelledAnswer(Described):
+class CancelledAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 cancelled"])
     task_id: TaskId
@@ -132,14 +132,14 @@ class CancelledAnswer(Described):
     cancelled_at: Instant
 
 
-class TaskDeletedAnswer(Described):
+class TaskDeletedAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 deleted"])
     task_id: TaskId
     timestamp: Instant
 
 
-class RedrivenAnswer(Described):
+class RedrivenAnswer(AnswerModel):
     status: Success
     message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 will be tried again"])
     task_id: TaskId
@@ -148,14 +148,14 @@ class RedrivenAnswer(Described):
     due_at: Instant
 
 
-class WaitAnswer(Described):
+class WaitAnswer(AnswerModel):
     status: Success
     ended: bool = Field(description="False where the time was over first.")
     task: TaskShape
     timestamp: Instant
 
 
-class HappeningShape(Described):
+class HappeningShape(AnswerModel):
     event_id: str
     type: str = Field(examples=["task.started"])
     time: Instant = Field(description="By the clock of who tells; the order is that of the log.")
@@ -169,7 +169,7 @@ class HappeningShape(Described):
     )
 
 
-class TimelineAnswer(Described):
+class TimelineAnswer(AnswerModel):
     status: Success
     task_id: TaskId
     events: list[HappeningShape]

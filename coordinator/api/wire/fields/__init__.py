@@ -6,7 +6,7 @@ body_configs .... configuration of the models of bodies: ignoring or refusing un
 instants ........ RFC 3339, read and written
 cursors ......... places of pages, as text
 page_fields ..... limit, cursor, count and total of lists
-answer_fields ... ids, states, instants and warnings of answers, and `Described`, the base of all answers
+answer_fields ... ids, states, instants and warnings of answers, and their base `AnswerModel`
 
 None of these imports another.
 """

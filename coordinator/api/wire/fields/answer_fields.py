@@ -13,17 +13,17 @@ from coordinator.domain.task import State
 __all__ = [
     "AgentId",
     "AgentStatusName",
-    "Described",
+    "AnswerModel",
     "Instant",
     "PriorityName",
     "Success",
     "TaskId",
     "TaskStateName",
-    "Warned",
+    "UnknownKeysWarning",
 ]
 
 
-class Described(BaseModel):
+class AnswerModel(BaseModel):
     """Describes an answer in the OpenAPI document alone: no validator is made of it when it is imported."""
 
     model_config = ConfigDict(defer_build=True)
@@ -55,7 +55,7 @@ TaskStateName = Annotated[
     str, Field(examples=["completed"], json_schema_extra={"enum": [state.value for state in State]})
 ]
 
-Warned = Annotated[
+UnknownKeysWarning = Annotated[
     str | None,
     Field(
         default=None,
