@@ -1,4 +1,4 @@
-"""An endpoint's module and the module of its requests and answers have the same name: that of the resource."""
+"""A resource has one name: that of the module of its endpoints and of its requests and answers."""
 
 from __future__ import annotations
 
