@@ -15,16 +15,16 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.agents.in_memory.agent_index import AgentFilter
 from coordinator.registry.queries.dead_tasks import DeadPage
+from coordinator.registry.queries.explanations.why_waiting import Explanation
+from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
-from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.queue_statistics import QueueFigures
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline
-from coordinator.registry.queries.views import AgentView, Statistics, TaskView
-from coordinator.registry.queries.why_waiting import Explanation
+from coordinator.registry.queries.task_view import AgentView, Statistics, TaskView
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
@@ -115,7 +115,7 @@ class Redrives(Protocol):
 class TellsLines(Protocol):
     """`registry.queries.queue_statistics.QueueStatistics`."""
 
-    async def lines(self) -> Mapping[TaskQueue, Line]: ...
+    async def lines(self) -> Mapping[TaskQueue, QueueFigures]: ...
 
 
 class Queries(Protocol):
@@ -140,7 +140,7 @@ class Queries(Protocol):
 
 
 class Browses(Protocol):
-    """`registry.queries.browsing.Browsing`."""
+    """`registry.queries.paged_queries.PagedQueries`."""
 
     async def tasks(self, wanted: TaskFilter, *, after: Place | None, limit: int) -> TaskPage: ...
 

@@ -28,8 +28,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import profile_of
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema

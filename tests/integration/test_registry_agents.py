@@ -43,8 +43,8 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry.agents.agent_requests import Terms
-from coordinator.registry.agents.silent_agent_removal import SilentAgents
+from coordinator.registry.agents.agent_requests import RegistrationTerms
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
@@ -60,12 +60,14 @@ def ledger_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def terms() -> Terms:
-    return Terms()
+def terms() -> RegistrationTerms:
+    return RegistrationTerms()
 
 
 @pytest.fixture
-async def side(broker: Broker, ledger_url: str, terms: Terms) -> AsyncIterator[RegisteringSide]:
+async def side(
+    broker: Broker, ledger_url: str, terms: RegistrationTerms
+) -> AsyncIterator[RegisteringSide]:
     async with registering_side(
         broker.url, name=broker.name, ledger_url=ledger_url, terms=terms
     ) as side:
@@ -264,7 +266,9 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     assert await caller.channel.get(caller.queue) is None
 
 
-@pytest.mark.parametrize("terms", [Terms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"])
+@pytest.mark.parametrize(
+    "terms", [RegistrationTerms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"]
+)
 async def test_an_agent_that_missed_the_word_of_a_new_queue_serves_it_after_its_next_beat(
     side: RegisteringSide, broker: Broker, tmp_path: Path
 ) -> None:
@@ -380,7 +384,7 @@ async def test_a_lost_connection_makes_nobody_stale_and_agents_are_heard_again(
 async def test_a_silent_agent_is_removed_everywhere(
     side: RegisteringSide, broker: Broker, ledger_url: str
 ) -> None:
-    silent = SilentAgents(
+    silent = SilentAgentRemoval(
         agents=side.agents, registrar=side.registrar, remove_after=timedelta(seconds=-1)
     )
     async with registering_side(broker.url, name="other", ledger_url=ledger_url) as other:

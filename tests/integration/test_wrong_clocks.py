@@ -23,14 +23,14 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry.agents.agent_requests import Terms
+from coordinator.registry.agents.agent_requests import RegistrationTerms
 from tests.e2e.processes import Process, agent_process
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
 
 PATIENCE = 60
-BRISK = Terms(heartbeat_interval=timedelta(seconds=0.3))
+BRISK = RegistrationTerms(heartbeat_interval=timedelta(seconds=0.3))
 """Agents beat every second, or a little more: each test waits for several beats."""
 
 

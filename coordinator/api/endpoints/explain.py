@@ -13,7 +13,7 @@ from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.answers import AgentId, AgentStatus, Described, Instant, Success, TaskId
 from coordinator.api.wire.json_answers import Answer, iso, timestamp
-from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
+from coordinator.registry.queries.explanations.why_waiting import AgentObstacles, Explanation
 
 __all__ = ["router"]
 
@@ -100,5 +100,5 @@ def _shape(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _agent(one: AgentSaid) -> dict[str, Any]:
+def _agent(one: AgentObstacles) -> dict[str, Any]:
     return {"agent_id": one.agent_id, "status": one.status, "why_not": one.why_not}

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from coordinator.registry.queries.parked_pages import ParkedMessage
-from coordinator.registry.queries.task_timeline import Happening
-from coordinator.registry.queries.views import TaskSummary
+from coordinator.registry.queries.task_timeline import TimelineEntry
+from coordinator.registry.queries.task_view import TaskSummary
 
 from .answers import (
     AgentId,
@@ -163,7 +163,7 @@ def summary_shape(task: TaskSummary) -> dict[str, Any]:
     }
 
 
-def happening_shape(one: Happening) -> dict[str, Any]:
+def happening_shape(one: TimelineEntry) -> dict[str, Any]:
     return {
         "event_id": one.event_id,
         "type": one.type,

@@ -10,8 +10,8 @@ from coordinator.domain.task import Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.queries.queue_sizes import SourceDepth
-from coordinator.registry.queries.queue_statistics import Line
-from coordinator.registry.queries.views import AgentView, Statistics, TaskView
+from coordinator.registry.queries.queue_statistics import QueueFigures
+from coordinator.registry.queries.task_view import AgentView, Statistics, TaskView
 
 from .json_answers import iso
 
@@ -111,7 +111,7 @@ def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, A
     }
 
 
-def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
+def queue_shape(found: SourceDepth, line: QueueFigures | None) -> dict[str, Any]:
     """``line`` is None for a queue that was opened just now."""
     return {
         "queue": found.source.queue,
@@ -127,7 +127,7 @@ def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
 
 
 def priority_shape(
-    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, Line], priority: Priority
+    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, QueueFigures], priority: Priority
 ) -> dict[str, Any]:
     """The totals of one priority over its queues."""
     ours = [found for found in depths if found.source.priority is priority]

@@ -31,10 +31,10 @@ from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.topology import REQUESTS
 from coordinator.registry.projection.command_sender import Publishes
 
-from .live_reader import profile_of
+from .live_queue_reader import profile_of
 from .registrar import Registrar
 
-__all__ = ["AgentRequests", "Terms"]
+__all__ = ["AgentRequests", "RegistrationTerms"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class RegistrationTerms:
     """What every agent is told when it registers."""
 
     heartbeat_interval: timedelta = timedelta(seconds=10)
@@ -68,7 +68,7 @@ class AgentRequests:
         registrar: Registrar,
         book: TaskQueues,
         publisher: Publishes,
-        terms: Terms,
+        terms: RegistrationTerms,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._registrar = registrar

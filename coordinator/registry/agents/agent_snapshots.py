@@ -21,6 +21,8 @@ from sqlalchemy.engine import Connection, Row
 
 from coordinator.errors import LedgerUnavailable, Unavailable
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.agent_rows import agent_of
 from coordinator.registry.tables.bulk_statements import find
@@ -29,9 +31,6 @@ from coordinator.registry.tables.event_rows import known as stored_of
 from coordinator.registry.tables.schema import agents as table
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.unreadable_rows import readable
-
-from .known_agent import KnownAgent
-from .live_agents import LiveAgents
 
 __all__ = ["SNAPSHOT_INTERVAL", "AgentSnapshots"]
 
@@ -58,7 +57,7 @@ AT_ONCE = 500
 class AgentSnapshots:
     """`restore` first, `run` meanwhile, `write` at the end.
 
-    ``catch_up`` is `CatchingUp.ledger`, with which a statement is told that was heard and parked, say,
+    ``catch_up`` is `ReadBarrier.ledger`, with which a statement is told that was heard and parked, say,
     and never stored.
     """
 

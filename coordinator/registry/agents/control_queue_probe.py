@@ -15,9 +15,8 @@ from typing import NoReturn
 from coordinator.errors import OperatorError, PublishRefused, Unavailable
 from coordinator.protocol.messages.agent_commands import Probe, agent_key, encode_command
 from coordinator.protocol.topology import CONTROL
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.projection.command_sender import Publishes
-
-from .live_agents import LiveAgents
 
 __all__ = ["ControlQueueProbe"]
 

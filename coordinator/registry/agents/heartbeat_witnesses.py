@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from coordinator.domain.lost_attempts import Witness
-
-from .live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 
 __all__ = ["HeartbeatWitnesses"]
 

@@ -27,10 +27,9 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.projection.command_sender import Publishes
-
-from .known_agent import KnownAgent
-from .live_agents import LiveAgents
 
 __all__ = ["Registrar"]
 
@@ -40,9 +39,9 @@ MAX_BYTES = 1024 * 1024
 
 class Registrar:
     """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
-    is `CatchingUp.live`: an agent that another coordinator has just registered is known.
-    ``has_queue`` is `QueueProbe.ask`; ``opened`` is `SourceOpener.ready`: what is published before the log
-    is bound is confirmed, and is in no record.
+    is `ReadBarrier.live`: an agent that another coordinator has just registered is known.
+    ``has_queue`` is `ControlQueueProbe.ask`; ``opened`` is `QueueOpener.ready`: what is published before
+    the log is bound is confirmed, and is in no record.
     """
 
     def __init__(

@@ -8,24 +8,24 @@ from datetime import timedelta
 from typing import NoReturn
 
 from coordinator.errors import AgentNotFound, Unavailable
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 
-from .live_agents import LiveAgents
 from .registrar import Registrar
 
-__all__ = ["REMOVE_AFTER", "SilentAgents"]
+__all__ = ["REMOVE_AFTER", "SilentAgentRemoval"]
 
 logger = logging.getLogger(__name__)
 
 REMOVE_AFTER = timedelta(hours=1)
 
 LOOK_SECONDS = 1.0
-"""Between two looks at the clock: see `domain.listening_clock.LONGEST_STEP`."""
+"""Between two looks at the clock: see `domain.hearing_clock.LONGEST_STEP`."""
 
 SILENT = "silent"
 """The `reason` of the removal."""
 
 
-class SilentAgents:
+class SilentAgentRemoval:
     """Watches the fleet for silence."""
 
     def __init__(

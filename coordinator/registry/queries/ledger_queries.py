@@ -28,7 +28,7 @@ from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.task_rows import task_of
 from coordinator.registry.tables.totals_rows import tally_in
 
-from .views import TaskView
+from .task_view import TaskView
 
 __all__ = ["LedgerQueries", "standing"]
 

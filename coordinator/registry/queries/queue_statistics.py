@@ -18,20 +18,20 @@ from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import profile_of
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.schema import QUEUED, from_micros
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["Line", "QueueStatistics", "oldest_waiting"]
+__all__ = ["QueueFigures", "QueueStatistics", "oldest_waiting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class QueueFigures:
     """One queue."""
 
     listening: int
@@ -58,18 +58,18 @@ class QueueStatistics:
         self._pending = pending
         self._now = now
 
-    async def lines(self) -> Mapping[TaskQueue, Line]:
+    async def lines(self) -> Mapping[TaskQueue, QueueFigures]:
         """Of every open queue. Raises `LedgerUnavailable`."""
         since = await self._ledger.read(partial(oldest_waiting, pending=self._pending()))
         now = self._now()
         serving: dict[Requirements, int] = {}
-        found: dict[TaskQueue, Line] = {}
+        found: dict[TaskQueue, QueueFigures] = {}
         for source in self._book.sources():
             wanted = self._book.requirements(source)
             if wanted not in serving:
                 serving[wanted] = self._listening(wanted)
             submitted = since.get(source)
-            found[source] = Line(
+            found[source] = QueueFigures(
                 listening=serving[wanted],
                 # Another coordinator's clock may be ahead of this one.
                 oldest=None if submitted is None else max(now - submitted, timedelta()),

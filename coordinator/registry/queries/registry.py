@@ -2,7 +2,7 @@
 
 agents ......... from memory (`LiveAgents`)
 tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
-a miss ......... only once all is known that was confirmed before (`CatchingUp`)
+a miss ......... only once all is known that was confirmed before (`ReadBarrier`)
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.end_waiters import EndWaiters
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .ledger_queries import LedgerQueries
 from .overlay import Overlay
-from .views import AgentView, Statistics, TaskView
+from .task_view import AgentView, Statistics, TaskView
 
 __all__ = ["Registry"]
 
@@ -42,7 +42,7 @@ SETTLING = 1.0
 
 class Registry:
     """`note` and `note_submitted` are told what this process published, `folded` what was folded;
-    either may come first. ``catch_up`` is `CatchingUp.ledger`, ``hear`` is `CatchingUp.live`.
+    either may come first. ``catch_up`` is `ReadBarrier.ledger`, ``hear`` is `ReadBarrier.live`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Registry:
         self._hear = hear
         self._overlay = Overlay()
         self.waiters = EndWaiters()
-        """Who waits for the end of a task, see `Browsing.wait`."""
+        """Who waits for the end of a task, see `PagedQueries.wait`."""
 
     async def run(self) -> NoReturn:
         """Let go of what another process's projector has folded, and of what was forgotten since; ends only

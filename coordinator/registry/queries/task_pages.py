@@ -31,7 +31,7 @@ from coordinator.registry.tables.schema import tasks as table
 from coordinator.registry.tables.task_rows import load_readable
 
 from .task_filter import TaskFilter
-from .views import TaskSummary
+from .task_view import TaskSummary
 
 __all__ = ["Place", "TaskPage", "lookups", "page_of"]
 

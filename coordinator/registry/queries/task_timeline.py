@@ -23,11 +23,11 @@ from coordinator.registry.tables.event_rows import event_of, identity, known
 from coordinator.registry.tables.schema import events as table
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["Happening", "TaskTimeline", "timeline_of"]
+__all__ = ["TaskTimeline", "TimelineEntry", "timeline_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class TimelineEntry:
     """One event of a task."""
 
     event_id: str
@@ -46,7 +46,7 @@ class Happening:
 class TaskTimeline:
     """Some happenings, and after which position in the log there are more."""
 
-    events: list[Happening]
+    events: list[TimelineEntry]
     following: int | None
 
 
@@ -78,11 +78,11 @@ def timeline_of(
     return TaskTimeline(events=told, following=None)
 
 
-def _happenings(events: Iterable[Event]) -> Iterator[Happening]:
+def _happenings(events: Iterable[Event]) -> Iterator[TimelineEntry]:
     for event in events:
         data = event.data
         if isinstance(data, TaskEvent):
-            yield Happening(
+            yield TimelineEntry(
                 event_id=event.id,
                 type=data.TYPE,
                 time=event.time,

@@ -27,7 +27,7 @@ from coordinator.registry.tables.schema import micros
 
 from .task_pruning import forget
 
-__all__ = ["KeepFor", "Retention"]
+__all__ = ["Retention", "RetentionPeriods"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ so it will not come any more: the task was forgotten before, or never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepFor:
+class RetentionPeriods:
     """How long after its end a task is kept; None is for ever."""
 
     ended: timedelta | None = timedelta(days=30)
@@ -64,7 +64,7 @@ class Retention:
         self,
         *,
         ledger: Ledger,
-        keep: KeepFor = KeepFor(),
+        keep: RetentionPeriods = RetentionPeriods(),
         every: timedelta = LOOK_EVERY,
         pause: timedelta = PAUSE,
         active: Callable[[], bool] = lambda: True,

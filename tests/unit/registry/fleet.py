@@ -15,8 +15,8 @@ from coordinator.protocol.messages.events import (
     Event,
     RunningTask,
 )
-from coordinator.registry.agents.known_agent import KnownAgent
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 
 STALE_AFTER = timedelta(seconds=60)

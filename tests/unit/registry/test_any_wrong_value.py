@@ -33,7 +33,7 @@ from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.stores.schedule_rows import Schedule, schedules
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.tables import schema, unreadable_rows
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
@@ -120,7 +120,7 @@ class Readers:
         await idle.unused(NOW)
         await idle.homeless()
         await UntypedTasks(self.ledger).sources([TaskQueue("any", Priority.NORMAL)], {"train"})
-        left = LeftBehindTasks(self.ledger)
+        left = FormerBrokerTasks(self.ledger)
         if await left.any_broker():
             last = None
             while found_left := await left.after(last):
@@ -163,7 +163,7 @@ async def fill(ledger: Ledger) -> None:
     opened = SourceOpened(lane="any", priority=Priority.NORMAL, requirements={})
     await stored(ledger, Event(data=opened))
     await stored(ledger, registered("ada"), registered("bob"))
-    await LeftBehindTasks(ledger).give_up_broker()
+    await FormerBrokerTasks(ledger).give_up_broker()
     meta = schema.meta.insert().values(name=f"{PREFIX}q", value="1")
     await ledger.write(partial(execute, meta))
     parked = {"digest": "d", "received_at": 0, "reason": "why", "exchange": "", "body": b""}

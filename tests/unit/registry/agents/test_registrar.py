@@ -13,7 +13,7 @@ from coordinator.protocol.messages.events import OVER_HTTP, AgentHeartbeat, Agen
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.silent_agent_removal import SilentAgents
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.ledger.ledger import Ledger
 from tests.unit.domain.histories import START
 from tests.unit.registry.answers import stored
@@ -209,7 +209,7 @@ async def test_nothing_can_be_said_of_an_agent_that_nobody_knows(office: Office)
 
 
 async def test_an_agent_that_is_silent_for_very_long_is_removed(office: Office) -> None:
-    silent = SilentAgents(
+    silent = SilentAgentRemoval(
         agents=office.fleet, registrar=office.registrar, remove_after=timedelta(minutes=5)
     )
     await office.register("ada")

@@ -17,7 +17,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection import end_broadcast as endings_module
 from coordinator.registry.projection.end_broadcast import EndBroadcast
 from coordinator.registry.projection.end_waiters import EndWaiters
-from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.registry import Registry
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
@@ -52,7 +52,7 @@ class Process:
             catch_up=nothing_new,
             hear=nothing_new,
         )
-        self.browsing = Browsing(ledger=ledger, agents=Fleet(), registry=self.registry)
+        self.browsing = PagedQueries(ledger=ledger, agents=Fleet(), registry=self.registry)
 
     async def fold(self, *events: Event) -> None:
         self.registry.folded((await stored(self.ledger, *events)).events)

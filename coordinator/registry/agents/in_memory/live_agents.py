@@ -1,7 +1,7 @@
 """Every agent, in memory: registrations from the ledger and the log, heartbeats from the broker.
 
 A heartbeat never touches SQL: `changed` tells what changed, to be written in one go now and then.
-Silence is measured on a clock that runs only while this process listens, see `domain.listening_clock`; what
+Silence is measured on a clock that runs only while this process listens, see `domain.hearing_clock`; what
 is said about agents counts in the order of the log, see `heard_statements`.
 """
 
@@ -28,7 +28,7 @@ from coordinator.protocol.messages.events import (
     Event,
 )
 from coordinator.registry.projection.left_out_fields_log import LeftOutFieldsLog
-from coordinator.registry.queries.views import AgentView
+from coordinator.registry.queries.task_view import AgentView
 from coordinator.registry.tables.event_rows import Identity
 
 from .agent_index import AgentFilter, AgentIndex

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.agents.ordered_ids import OrderedIds
+from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.ordered_ids import OrderedIds
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed
 
 IDS = st.text("abc", min_size=1, max_size=2)

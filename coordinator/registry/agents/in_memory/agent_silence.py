@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 
-from coordinator.domain.listening_clock import ListeningClock
+from coordinator.domain.hearing_clock import HearingClock
 
 __all__ = ["AgentSilence"]
 
@@ -17,7 +17,7 @@ class AgentSilence:
     def __init__(self, *, stale_after: timedelta, monotonic: Callable[[], float]) -> None:
         self.stale_after = stale_after
         self._monotonic = monotonic
-        self._clock = ListeningClock()
+        self._clock = HearingClock()
         self._fresh: OrderedDict[str, float] = OrderedDict()
         """When each was heard, the longest ago first."""
         self._stale: OrderedDict[str, float] = OrderedDict()

@@ -10,7 +10,7 @@ from coordinator.errors import AgentNotFound, MalformedMessage, ParkedNotFound, 
 from coordinator.protocol.message import Message
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.parking import Parked, park
-from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.registry import Registry
 from coordinator.registry.queries.task_pages import Place
 from tests.unit.domain.histories import (
@@ -48,14 +48,16 @@ def registry(ledger: Ledger, agents: Fleet) -> Registry:
 
 
 @pytest.fixture
-def browsing(ledger: Ledger, registry: Registry, agents: Fleet) -> Browsing:
-    return Browsing(ledger=ledger, agents=agents, registry=registry)
+def browsing(ledger: Ledger, registry: Registry, agents: Fleet) -> PagedQueries:
+    return PagedQueries(ledger=ledger, agents=agents, registry=registry)
 
 
 # --- an agent's tasks -------------------------------------------------------------------------
 
 
-async def all_of(browsing: Browsing, agent_id: str, states: frozenset[State], limit: int) -> str:
+async def all_of(
+    browsing: PagedQueries, agent_id: str, states: frozenset[State], limit: int
+) -> str:
     found: list[str] = []
     after: tuple[bool, Place | None] | None = None
     while True:
@@ -69,7 +71,7 @@ async def all_of(browsing: Browsing, agent_id: str, states: frozenset[State], li
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 200])
 async def test_an_agents_tasks_are_those_that_run_and_then_the_others(
-    ledger: Ledger, browsing: Browsing, limit: int
+    ledger: Ledger, browsing: PagedQueries, limit: int
 ) -> None:
     for number, task_id in enumerate("abcdef"):
         await stored(ledger, submitted(task_id, submitted_at=at(number)))
@@ -83,7 +85,7 @@ async def test_an_agents_tasks_are_those_that_run_and_then_the_others(
 
 
 async def test_an_agent_that_was_never_there_is_not_found_and_an_idle_one_has_no_tasks(
-    browsing: Browsing, agents: Fleet
+    browsing: PagedQueries, agents: Fleet
 ) -> None:
     with pytest.raises(AgentNotFound):
         await all_of(browsing, "ada", ANY_STATE, 5)
@@ -95,7 +97,7 @@ async def test_an_agent_that_was_never_there_is_not_found_and_an_idle_one_has_no
 
 
 async def test_a_timeline_tells_every_attempt_in_the_order_of_the_log(
-    ledger: Ledger, browsing: Browsing, registry: Registry
+    ledger: Ledger, browsing: PagedQueries, registry: Registry
 ) -> None:
     await stored(
         ledger,
@@ -139,7 +141,7 @@ async def test_a_timeline_tells_every_attempt_in_the_order_of_the_log(
 
 
 async def test_a_long_timeline_comes_in_pages_and_ends_with_what_is_pending(
-    ledger: Ledger, browsing: Browsing, registry: Registry
+    ledger: Ledger, browsing: PagedQueries, registry: Registry
 ) -> None:
     await stored(ledger, submitted(), *(progressed(n / 10) for n in range(7)))
     registry.note(cancelled())
@@ -154,7 +156,7 @@ async def test_a_long_timeline_comes_in_pages_and_ends_with_what_is_pending(
 
 
 async def test_a_task_that_was_just_accepted_has_a_timeline(
-    browsing: Browsing, registry: Registry
+    browsing: PagedQueries, registry: Registry
 ) -> None:
     with pytest.raises(TaskNotFound):
         await browsing.timeline("t", after=None, limit=3)
@@ -167,7 +169,7 @@ async def test_a_task_that_was_just_accepted_has_a_timeline(
 
 
 async def test_parked_messages_come_latest_first_with_their_beginning_and_each_whole(
-    ledger: Ledger, browsing: Browsing
+    ledger: Ledger, browsing: PagedQueries
 ) -> None:
     bodies = [b"x" * 1000, b"\xff\x00 garbage", "é".encode() * 300, b""]
     why = MalformedMessage("not a task")

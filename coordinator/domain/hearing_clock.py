@@ -6,14 +6,14 @@ nothing about the fleet. Neither does a jump of the wall clock.
 
 from __future__ import annotations
 
-__all__ = ["LONGEST_STEP", "ListeningClock"]
+__all__ = ["LONGEST_STEP", "HearingClock"]
 
 LONGEST_STEP = 5.0
 """Seconds that may pass between two looks at the clock; more means that this process stood still,
 and only so much is counted. It must be looked at more often than that."""
 
 
-class ListeningClock:
+class HearingClock:
     """Seconds of listening. The caller says what time it is, on a monotonic clock."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import decode_command
 from coordinator.protocol.messages.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.registry.agents.control_queue_probe import AGAIN, MOST, ControlQueueProbe
-from coordinator.registry.agents.control_queues import ControlQueues
+from coordinator.registry.agents.in_memory.control_queues import ControlQueues
 from tests.unit.domain.histories import START
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed
 

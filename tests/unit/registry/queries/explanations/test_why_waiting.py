@@ -17,8 +17,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries.explanations.why_waiting import WARNING_SECONDS, WhyWaiting
 from coordinator.registry.queries.registry import Registry
-from coordinator.registry.queries.why_waiting import WARNING_SECONDS, WhyWaiting
 from tests.unit.domain.histories import at, cancelled, failed, started, submitted
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, beat, registered, removed, stopped

@@ -10,7 +10,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode_batch
-from coordinator.registry.agents.live_reader import LiveReader
+from coordinator.registry.agents.live_queue_reader import LiveQueueReader
 from tests.unit.registry.fleet import Fleet, registered
 
 
@@ -19,9 +19,9 @@ def batch_of(*bodies: bytes) -> Message:
     return Message(body=b"[" + b",".join(bodies) + b"]", content_type=message.content_type)
 
 
-def reader_of(fleet: Fleet) -> LiveReader:
+def reader_of(fleet: Fleet) -> LiveQueueReader:
     nothing: Any = None
-    return LiveReader(
+    return LiveQueueReader(
         process="one",
         agents=fleet,
         snapshots=nothing,

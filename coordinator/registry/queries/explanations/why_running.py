@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from coordinator.registry.agents.live_agents import LiveAgents
-
-from .views import TaskView
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.queries.task_view import TaskView
 
 __all__ = ["why_running"]
 

@@ -17,7 +17,7 @@ from coordinator.errors import LedgerBehind
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.agents import agent_snapshots
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.agents.heard_statements import MOST_OF_ONE
+from coordinator.registry.agents.in_memory.heard_statements import MOST_OF_ONE
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.event_rows import identity
 from tests.unit.registry.answers import stored

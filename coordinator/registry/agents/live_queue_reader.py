@@ -45,15 +45,15 @@ from coordinator.protocol.messages.registration import SourceOffer
 from coordinator.protocol.requirements import Profile
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.end_waiters import EndWaiters
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .agent_snapshots import AgentSnapshots
-from .live_agents import LiveAgents
 
-__all__ = ["LiveReader", "Watching", "profile_of"]
+__all__ = ["LedgerWaiters", "LiveQueueReader", "profile_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -73,14 +73,14 @@ BREATH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watching:
+class LedgerWaiters:
     """Who is told what the ledger has done, whichever process did it."""
 
     catching_up: ReadBarrier
     waiters: EndWaiters
 
 
-class LiveReader:
+class LiveQueueReader:
     """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
 
     def __init__(
@@ -92,7 +92,7 @@ class LiveReader:
         book: TaskQueues,
         types: AnnouncedTypes,
         commands: CommandSender,
-        watching: Watching,
+        watching: LedgerWaiters,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._process = process

@@ -17,8 +17,8 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
 from coordinator.protocol.messages.events import Event
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 
 from .parked_pages import ParkedMessage, ParkedPage, parked_page, parked_whole
@@ -26,9 +26,9 @@ from .registry import Registry
 from .task_filter import TaskFilter
 from .task_pages import Place, TaskPage, page_of
 from .task_timeline import TaskTimeline, timeline_of
-from .views import AgentView, TaskView
+from .task_view import AgentView, TaskView
 
-__all__ = ["AgentPage", "AgentsTaskPage", "Browsing"]
+__all__ = ["AgentPage", "AgentsTaskPage", "PagedQueries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class AgentsTaskPage:
     following: tuple[bool, Place | None] | None
 
 
-class Browsing:
+class PagedQueries:
     """Each question is one read transaction. All but `agents` raise `LedgerUnavailable`."""
 
     def __init__(self, *, ledger: Ledger, agents: LiveAgents, registry: Registry) -> None:

@@ -22,18 +22,18 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.known_agent import KnownAgent
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import profile_of
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.offered_capabilities import never_offered
 from coordinator.registry.tables.schema import QUEUED, from_micros, micros
 
-from .views import TaskView
 from .why_running import why_running
 
-__all__ = ["AgentSaid", "Explanation", "WhyWaiting"]
+__all__ = ["AgentObstacles", "Explanation", "WhyWaiting"]
 
 MOST_AGENTS = 50
 """Agents named in an explanation, of those that could take the task and of the others."""
@@ -45,7 +45,7 @@ REMEMBERED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSaid:
+class AgentObstacles:
     """An agent, and what keeps it from this task."""
 
     agent_id: str
@@ -64,10 +64,10 @@ class Explanation:
     """When it will be put on its queue: of a task that is scheduled, or waits for its next attempt."""
     ahead: dict[str, int]
     """Tasks of its lane that are taken before it, by priority, as far down as its own."""
-    able: list[AgentSaid]
+    able: list[AgentObstacles]
     """Agents that have all that it asks for; with no ``why_not`` for one that would start it now."""
     able_count: int
-    unable: list[AgentSaid]
+    unable: list[AgentObstacles]
     """Agents that lack something."""
     unable_count: int
     warnings: list[str]
@@ -241,9 +241,9 @@ class WhyWaiting:
         )
         return [] if why is None else [why]
 
-    def _said(self, known: KnownAgent, why_not: list[str]) -> AgentSaid:
+    def _said(self, known: KnownAgent, why_not: list[str]) -> AgentObstacles:
         status = self._agents.status(known).value
-        return AgentSaid(agent_id=known.agent_id, status=status, why_not=why_not)
+        return AgentObstacles(agent_id=known.agent_id, status=status, why_not=why_not)
 
     def _why_not_waiting(self, task: TaskView) -> str:
         if task.state == State.RUNNING:

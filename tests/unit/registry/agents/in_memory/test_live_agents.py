@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.protocol.json_values.lenient_reading import LeftOut
 from coordinator.protocol.messages.events import AgentHeartbeat, Event, HeldTask
-from coordinator.registry.agents.agent_index import AgentIndex
-from coordinator.registry.agents.known_agent import KnownAgent
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.agent_index import AgentIndex
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 from tests.unit.registry.fleet import (
     STALE_AFTER,
