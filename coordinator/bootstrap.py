@@ -48,6 +48,7 @@ from coordinator.recovery.unrouted_tasks import UnroutedTasks
 from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
@@ -349,7 +350,7 @@ class _Graph:
             snapshots=self.snapshots,
             book=book,
             types=types,
-            commands=self.commands,
+            corrections=HeartbeatCorrections(agents=agents, book=book, commands=self.commands),
             watching=LedgerWaiters(catching_up=catching_up, waiters=self.registry.waiters),
         )
         self._requests = AgentRequests(

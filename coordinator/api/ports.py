@@ -15,7 +15,8 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadPage
 from coordinator.registry.queries.explanations.why_waiting import Explanation
 from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
@@ -24,7 +25,7 @@ from coordinator.registry.queries.queue_statistics import QueueFigures
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline
-from coordinator.registry.queries.task_view import AgentView, Statistics, TaskView
+from coordinator.registry.queries.task_view import Statistics, TaskView
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked

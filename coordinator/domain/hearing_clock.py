@@ -1,4 +1,4 @@
-"""The clock that silence is measured on: it runs only while the coordinator can hear.
+"""Measures silence on a clock that runs only while the coordinator hears agents.
 
 A coordinator that was down, frozen or without its broker has not heard anybody, and that says
 nothing about the fleet. Neither does a jump of the wall clock.
@@ -14,17 +14,18 @@ and only so much is counted. It must be looked at more often than that."""
 
 
 class HearingClock:
-    """Seconds of listening. The caller says what time it is, on a monotonic clock."""
+    """Counts the seconds in which agents were heard. The caller tells the time, on a monotonic clock."""
 
     def __init__(self) -> None:
         self._heard = 0.0
         self._looked: float | None = None
 
     @property
-    def listening(self) -> bool:
+    def hearing(self) -> bool:
+        """Whether agents are heard now."""
         return self._looked is not None
 
-    def listen(self, now: float) -> None:
+    def start(self, now: float) -> None:
         """From now on agents are heard."""
         if self._looked is None:
             self._looked = now
@@ -35,7 +36,7 @@ class HearingClock:
         self._looked = None
 
     def at(self, now: float) -> float:
-        """Seconds of listening until ``now``; never less than before."""
+        """Seconds of hearing until ``now``; never less than before."""
         if self._looked is not None and now > self._looked:
             self._heard += min(now - self._looked, LONGEST_STEP)
             self._looked = now

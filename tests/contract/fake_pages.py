@@ -8,13 +8,14 @@ from typing import Any
 
 from coordinator.domain.task import State
 from coordinator.errors import AgentNotFound, ParkedNotFound, TaskNotFound
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline, TimelineEntry
-from coordinator.registry.queries.task_view import AgentView, TaskView
+from coordinator.registry.queries.task_view import TaskView
 
 __all__ = ["FakeBrowsing"]
 

@@ -22,10 +22,11 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.queries.explanations.why_waiting import AgentObstacles, Explanation
 from coordinator.registry.queries.queue_statistics import QueueFigures
-from coordinator.registry.queries.task_view import AgentView, Statistics, TaskView
+from coordinator.registry.queries.task_view import Statistics, TaskView
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission

@@ -348,7 +348,7 @@ async def nobody_projects(broker: Broker, ledger_url: str) -> None:
 
 
 def listens(side: RegisteringSide) -> bool:
-    return side.listening
+    return side.hearing
 
 
 async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
@@ -360,7 +360,7 @@ async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
     ):
         folds.start()
         waits.start("live_reader")
-        await eventually(lambda: waits.listening)
+        await eventually(lambda: waits.hearing)
         browsing = PagedQueries(ledger=waits.ledger, agents=waits.agents, registry=waits.registry)
         for task_id in ("t", "while the link is lost"):
             task = await folds.submit(task_id)

@@ -72,7 +72,7 @@ async def side(
         broker.url, name=broker.name, ledger_url=ledger_url, terms=terms
     ) as side:
         side.start()
-        await eventually(lambda: side.listening)
+        await eventually(lambda: side.hearing)
         yield side
 
 
@@ -317,7 +317,7 @@ async def test_what_one_coordinator_answers_the_others_know(
 ) -> None:
     async with registering_side(broker.url, name="other", ledger_url=ledger_url) as other:
         other.start()
-        await eventually(lambda: other.listening)
+        await eventually(lambda: other.hearing)
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
         await other.registrar.set_status("ada", "maintenance", None)
@@ -328,7 +328,7 @@ async def test_what_one_coordinator_answers_the_others_know(
         await eventually(lambda: "ada" not in other.agents)
 
 
-async def test_what_was_in_the_log_when_a_coordinator_began_to_listen_is_known_to_it(
+async def test_what_was_in_the_log_when_a_coordinator_began_to_hear_is_known_to_it(
     broker: Broker, ledger_url: str
 ) -> None:
     async with (
@@ -337,7 +337,7 @@ async def test_what_was_in_the_log_when_a_coordinator_began_to_listen_is_known_t
     ):
         await before.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         after.start("live_reader")
-        await eventually(lambda: after.listening)
+        await eventually(lambda: after.hearing)
         assert "ada" not in after.agents
         before.start("projector")
         await eventually(lambda: "ada" in after.agents)
@@ -348,7 +348,7 @@ async def test_a_restarted_coordinator_knows_its_agents_and_none_is_falsely_stal
 ) -> None:
     async with registering_side(broker.url, name="before", ledger_url=ledger_url) as before:
         before.start()
-        await eventually(lambda: before.listening)
+        await eventually(lambda: before.hearing)
         for agent_id in ("ada", "bob"):
             await before.registrar.register(
                 RegisterRequest(agent_id=agent_id, agent_type="worker", slots=1)
@@ -371,9 +371,9 @@ async def test_a_lost_connection_makes_nobody_stale_and_agents_are_heard_again(
     await caller.register()
     link = await side.connection.opened()
     await link.close()
-    await eventually(lambda: not side.listening)
+    await eventually(lambda: not side.hearing)
     assert side.registry.agent_now("ada").status == "active"
-    await eventually(lambda: side.listening)
+    await eventually(lambda: side.hearing)
     await side.say(
         AgentHeartbeat(agent_id="ada", instance="i", sequence=2, status="degraded"),
         persistent=False,
@@ -389,7 +389,7 @@ async def test_a_silent_agent_is_removed_everywhere(
     )
     async with registering_side(broker.url, name="other", ledger_url=ledger_url) as other:
         other.start("live_reader")
-        await eventually(lambda: other.listening)
+        await eventually(lambda: other.hearing)
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
         side.agents._silence.stale_after = timedelta(seconds=-1)

@@ -23,6 +23,7 @@ from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, task_queue_to
 from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
@@ -99,7 +100,9 @@ class RegisteringSide:
             snapshots=self.snapshots,
             book=self.book,
             types=AnnouncedTypes(),
-            commands=self.commands,
+            corrections=HeartbeatCorrections(
+                agents=self.agents, book=self.book, commands=self.commands
+            ),
             watching=LedgerWaiters(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
         self.requests = AgentRequests(
@@ -129,8 +132,8 @@ class RegisteringSide:
                 await task
 
     @property
-    def listening(self) -> bool:
-        return self.agents.listening
+    def hearing(self) -> bool:
+        return self.agents.hearing
 
     # --- what producers and agents do -----------------------------------------------------------
 

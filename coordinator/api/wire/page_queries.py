@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.queries.task_filter import TaskFilter
 
 __all__ = ["AgentQuery", "AgentsTaskQuery", "PageQuery", "TaskQuery", "WaitQuery"]

@@ -9,9 +9,10 @@ from typing import Any
 from coordinator.domain.task import Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.queue_sizes import SourceDepth
 from coordinator.registry.queries.queue_statistics import QueueFigures
-from coordinator.registry.queries.task_view import AgentView, Statistics, TaskView
+from coordinator.registry.queries.task_view import Statistics, TaskView
 
 from .json_answers import iso
 

@@ -31,7 +31,7 @@ from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.topology import REQUESTS
 from coordinator.registry.projection.command_sender import Publishes
 
-from .live_queue_reader import profile_of
+from .in_memory.known_agent import profile_of
 from .registrar import Registrar
 
 __all__ = ["AgentRequests", "RegistrationTerms"]

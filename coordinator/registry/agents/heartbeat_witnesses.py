@@ -18,9 +18,9 @@ class HeartbeatWitnesses:
         self._agents = agents
 
     @property
-    def listened(self) -> float:
-        """Seconds for which this process has listened to agents: the clock of all that follows."""
-        return self._agents.listened
+    def seconds_heard(self) -> float:
+        """Seconds for which this process has heard agents: the clock of all that follows."""
+        return self._agents.seconds_heard
 
     def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
         """The tasks, with their generations, that agents which were heard lately say they have."""

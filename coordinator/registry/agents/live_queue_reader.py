@@ -1,35 +1,23 @@
-"""This process's own copy of what agents say, heartbeats included.
+"""Reads this process's own live queue: what agents say, heartbeats included, and what the ledger has done.
 
 The queue is opened first, then the ledger is read, then what the queue has is applied, and the
 ledger is read once more when it has caught up: so nothing falls between.
-
-Each heartbeat is also where a difference shows: an agent that is not known here is asked to register
-again, and one that serves other queues than it should is sent the list.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
-from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.agent_commands import (
-    Command,
-    DrainAgent,
-    RegisterAgain,
-    ServeSources,
-)
 from coordinator.protocol.messages.event_codec import Refused, read
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
@@ -41,47 +29,45 @@ from coordinator.protocol.messages.events import (
     SourceOpened,
     SourceRetired,
 )
-from coordinator.protocol.messages.registration import SourceOffer
-from coordinator.protocol.requirements import Profile
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
-from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.end_waiters import EndWaiters
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .agent_snapshots import AgentSnapshots
+from .heartbeat_corrections import HeartbeatCorrections
 
-__all__ = ["LedgerWaiters", "LiveQueueReader", "profile_of"]
+__all__ = ["LedgerWaiters", "LiveQueueReader"]
 
 logger = logging.getLogger(__name__)
-
-COMMAND_PAUSE = 3.0
-"""Seconds before an agent that still differs is told again."""
 
 COMPLETING_PAUSE = 1.0
 """Seconds before it is asked again whether the ledger has caught up."""
 
-REMEMBERED_AGENTS = 10_000
+WARNED_KEYS = 10_000
+"""Routing keys whose heartbeats were complained of; beyond it all are complained of anew."""
 
 HEARTBEAT = ".heartbeat"
 """How the routing keys of heartbeats end."""
 
-BREATH = 100
+TAKEN_AT_ONCE = 100
 """Messages taken in before other work on the event loop has its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerWaiters:
-    """Who is told what the ledger has done, whichever process did it."""
+    """Are told what the ledger has done, whichever process did it."""
 
     catching_up: ReadBarrier
+    """Waits for the ledger to have what was said before."""
     waiters: EndWaiters
+    """Wait for the end of a task."""
 
 
 class LiveQueueReader:
-    """Run `session` with `Connection.keep`. ``process`` names the queue for operators."""
+    """Run `session` with `Connection.keep`; one queue for each session, which nobody else reads."""
 
     def __init__(
         self,
@@ -91,23 +77,24 @@ class LiveQueueReader:
         snapshots: AgentSnapshots,
         book: TaskQueues,
         types: AnnouncedTypes,
-        commands: CommandSender,
+        corrections: HeartbeatCorrections,
         watching: LedgerWaiters,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``process`` names the queue for operators."""
         self._process = process
         self._agents = agents
         self._snapshots = snapshots
         self._book = book
         self._types = types
-        self._commands = commands
+        self._corrections = corrections
         self._catching_up = watching.catching_up
         self._waiters = watching.waiters
-        self._monotonic = monotonic
-        self._told: dict[str, float] = {}
         self._warned: set[str] = set()
 
     async def session(self, link: Link) -> NoReturn:
+        """Open a queue and read it until the link is lost; while it is read, agents are heard. Raises
+        `ChannelLost`.
+        """
         # A fresh name each time: the old one is locked until the broker notices the old link's end.
         queue = live_queue(f"{self._process}.{new_id()[-6:]}")
         bindings = tuple(
@@ -129,14 +116,14 @@ class LiveQueueReader:
         )
         lost = asyncio.create_task(channel.closed())
         lost.add_done_callback(lambda _: arrived.put_nowait(None))
-        self._agents.listen()
+        self._agents.start_hearing()
         self._catching_up.listening()
         self._waiters.look_again()
         completing = asyncio.create_task(self._complete())
         try:
             await self._take_all(arrived)
         finally:
-            self._agents.stop_listening()
+            self._agents.stop_hearing()
             lost.cancel()
             await cancel_and_wait(completing)
         raise ChannelLost
@@ -160,7 +147,7 @@ class LiveQueueReader:
         while (delivery := await arrived.get()) is not None:
             self._take(delivery)
             taken += 1
-            if taken % BREATH == 0:
+            if taken % TAKEN_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
@@ -174,7 +161,7 @@ class LiveQueueReader:
         if not routing_key.endswith(HEARTBEAT) or routing_key in self._warned:
             logger.debug("ignored: %s", why, extra={"routing_key": routing_key})
             return
-        if len(self._warned) >= REMEMBERED_AGENTS:
+        if len(self._warned) >= WARNED_KEYS:
             self._warned.clear()
         self._warned.add(routing_key)
         logger.warning(
@@ -211,57 +198,10 @@ class LiveQueueReader:
         if isinstance(event.data, AgentRegistered):
             self._types.hear(event.data.task_types)
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:
-            self._answer(event.data)
+            self._corrections.answer(event.data)
 
     def _hear_ends(self, task_ids: list[str]) -> None:
         if task_ids:
             self._waiters.ended(task_ids)
         else:
             self._waiters.look_again()
-
-    def _answer(self, beat: AgentHeartbeat) -> None:
-        command = self._correction(beat)
-        if command is None:
-            return
-        now = self._monotonic()
-        if now - self._told.get(beat.agent_id, now - COMMAND_PAUSE) < COMMAND_PAUSE:
-            return
-        if len(self._told) >= REMEMBERED_AGENTS:
-            self._told.clear()
-        self._told[beat.agent_id] = now
-        self._commands.tell(beat.agent_id, command)
-
-    def _correction(self, beat: AgentHeartbeat) -> Command | None:
-        known = self._agents.get(beat.agent_id)
-        if known is None:
-            return RegisterAgain()
-        declared = known.agent.declared
-        if known.replaced:
-            if declared is AgentStatus.INACTIVE:
-                return (
-                    RegisterAgain()
-                )  # the one that registered last has left, and this one lives on
-        elif declared is AgentStatus.DRAINING and beat.status != AgentStatus.DRAINING:
-            return DrainAgent()  # it was out of reach when it was told
-        if beat.sources_hash is None:
-            return None
-        profile = profile_of(known.agent.registration)
-        if self._book.hash_for(profile) == beat.sources_hash:
-            return None
-        return ServeSources(
-            sources=[
-                SourceOffer.of(source, self._book.requirements(source))
-                for source in self._book.offered_to(profile)
-            ]
-        )
-
-
-def profile_of(registration: AgentRegistered) -> Profile:
-    return Profile(
-        agent_id=registration.agent_id,
-        agent_type=registration.agent_type,
-        capabilities=frozenset(registration.capabilities),
-        services=frozenset(registration.services),
-        # An empty list says no more than none: many clients send one for what was never set.
-        task_types=frozenset(registration.task_types) if registration.task_types else None,
-    )

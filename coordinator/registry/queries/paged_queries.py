@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
 from coordinator.protocol.messages.events import Event
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 
@@ -26,7 +27,7 @@ from .registry import Registry
 from .task_filter import TaskFilter
 from .task_pages import Place, TaskPage, page_of
 from .task_timeline import TaskTimeline, timeline_of
-from .task_view import AgentView, TaskView
+from .task_view import TaskView
 
 __all__ = ["AgentPage", "AgentsTaskPage", "PagedQueries"]
 

@@ -18,9 +18,9 @@ from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.known_agent import profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
-from coordinator.registry.agents.live_queue_reader import profile_of
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.event_rows import identity

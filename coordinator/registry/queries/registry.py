@@ -25,6 +25,7 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.end_waiters import EndWaiters
@@ -32,7 +33,7 @@ from coordinator.registry.tables.task_queue_rows import opened
 
 from .ledger_queries import LedgerQueries
 from .overlay import Overlay
-from .task_view import AgentView, Statistics, TaskView
+from .task_view import Statistics, TaskView
 
 __all__ = ["Registry"]
 

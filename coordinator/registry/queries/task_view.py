@@ -9,42 +9,7 @@ from typing import Any
 from coordinator.domain.task import ENDED, State
 from coordinator.protocol.priority import Priority
 
-__all__ = ["AgentView", "Statistics", "TaskSummary", "TaskView"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentView:
-    """An agent, with exactly the names that the REST contract has."""
-
-    agent_id: str
-    agent_type: str
-    status: str
-    listening: bool
-    """Whether it takes tasks from the broker, now or when a slot is free: its status lets it, and it
-    has a control queue there."""
-    capabilities: list[str]
-    services: list[str]
-    task_types: list[str] | None
-    """That it has handlers for, with `any` for a default handler; None where it does not say."""
-    endpoints: dict[str, str]
-    metadata: dict[str, Any]
-    last_heartbeat: datetime
-    registration_time: datetime
-    load_metrics: dict[str, float]
-    health_score: float
-    version: str
-    tags: list[str]
-    slots: int | None
-    running: list[str]
-    """Ids of the tasks in its hands, as of its last heartbeat."""
-    instance: str | None
-    """The process that was heard last."""
-    other_instance: str | None
-    """A second process that beats under the same id: one of the two must be given another. The
-    metadata tell of it, too, as `other_instance`."""
-    clock_skew_seconds: float | None
-    """How far its clock is ahead of this coordinator's, negative where it is behind; None where that
-    is not known. Above two seconds the metadata tell of it, too."""
+__all__ = ["Statistics", "TaskSummary", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

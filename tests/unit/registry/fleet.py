@@ -38,15 +38,15 @@ class Clock:
 
 
 class Fleet(LiveAgents):
-    """`LiveAgents` that listen, on a clock of the test's."""
+    """`LiveAgents` that hear, on a clock of the test's."""
 
-    def __init__(self, *, listening: bool = True) -> None:
+    def __init__(self, *, hearing: bool = True) -> None:
         self.clock = Clock()
         super().__init__(
             stale_after=STALE_AFTER, monotonic=self.clock.monotonic, now=self.clock.now
         )
-        if listening:
-            self.listen()
+        if hearing:
+            self.start_hearing()
 
     def pass_time(self, seconds: float) -> None:
         """Second by second, as a running coordinator looks at the clock."""
@@ -56,7 +56,7 @@ class Fleet(LiveAgents):
             self.clock.seconds += step
             self.clock.wall += timedelta(seconds=step)
             left -= step
-            self.look()
+            self.mark_stale()
 
     def the(self, agent_id: str) -> KnownAgent:
         known = self.get(agent_id)

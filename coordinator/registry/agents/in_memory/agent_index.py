@@ -1,20 +1,20 @@
-"""Which agents have what: so that discovery looks at those that match, not at the whole fleet."""
+"""Indexes agents by what they have, so that discovery looks at those that match, not at the whole fleet."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.protocol.messages.events import AgentRegistered
 
+from .agent_filter import AgentFilter
 from .ordered_ids import OrderedIds
 
-__all__ = ["AgentFilter", "AgentIndex"]
+__all__ = ["AgentIndex"]
 
 _Key = tuple[str, str]
 _NOBODY: frozenset[str] = frozenset()
@@ -23,26 +23,8 @@ _ALL_TYPES = ""
 _LISTENS = {True: ("listening", "yes"), False: ("listening", "no")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentFilter:
-    """An agent must match all that is given. What is empty matches every agent."""
-
-    statuses: frozenset[str] = frozenset()
-    """One of these."""
-    agent_types: frozenset[str] = frozenset()
-    """One of these."""
-    capabilities: frozenset[str] = frozenset()
-    """All of these."""
-    services: frozenset[str] = frozenset()
-    """All of these."""
-    task_type: str | None = None
-    """Has a handler for it, or has announced no types; `requirements.ANY_TYPE` asks for a default one."""
-    listening: bool | None = None
-    """Whether it takes tasks from the broker."""
-
-
 class AgentIndex:
-    """Ids of agents by type, capability, service and status, and the sums that statistics tell."""
+    """Holds the ids of agents by type, capability, service and status, and the sums that statistics tell."""
 
     def __init__(self) -> None:
         self._ids: dict[_Key, set[str]] = {}
@@ -57,6 +39,7 @@ class AgentIndex:
         """Agents with a `weight` in their metadata."""
 
     def add(self, registration: AgentRegistered) -> None:
+        """A new agent, or one that was discarded before; its status is still to be set."""
         self._all.add(registration.agent_id)
         self._ordered.add(registration.agent_id)
         self.weighted += "weight" in registration.metadata
@@ -64,6 +47,7 @@ class AgentIndex:
             self._ids.setdefault(key, set()).add(registration.agent_id)
 
     def discard(self, registration: AgentRegistered) -> None:
+        """Take out an agent that was added with this registration, and its status with it."""
         agent_id = registration.agent_id
         self._all.discard(agent_id)
         self._ordered.discard(agent_id)
@@ -104,6 +88,7 @@ class AgentIndex:
         self._ids.setdefault(_LISTENS[listening], set()).add(agent_id)
 
     def count(self, status: AgentStatus) -> int:
+        """Agents of this status."""
         return len(self._ids.get(("status", status.value), ()))
 
     def load(self, status: AgentStatus) -> int:

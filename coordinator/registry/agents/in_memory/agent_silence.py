@@ -1,4 +1,4 @@
-"""How long each agent has been silent, and who has become so: without looking at all of them."""
+"""Measures how long each agent has been silent, and finds those that became stale without looking at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AgentSilence"]
 
 
 class AgentSilence:
-    """Ids of agents in the order in which they were heard, on the listening clock."""
+    """Keeps the ids of agents in the order in which they were heard, on the hearing clock."""
 
     def __init__(self, *, stale_after: timedelta, monotonic: Callable[[], float]) -> None:
         self.stale_after = stale_after
@@ -23,29 +23,35 @@ class AgentSilence:
         self._stale: OrderedDict[str, float] = OrderedDict()
 
     @property
-    def listening(self) -> bool:
-        return self._clock.listening
+    def hearing(self) -> bool:
+        """Whether heartbeats arrive, so that silence counts."""
+        return self._clock.hearing
 
-    def listen(self) -> None:
-        self._clock.listen(self._monotonic())
+    def start_hearing(self) -> None:
+        """From now on silence counts."""
+        self._clock.start(self._monotonic())
 
-    def stop_listening(self) -> None:
+    def stop_hearing(self) -> None:
+        """From now on time is nobody's silence."""
         self._clock.stop(self._monotonic())
 
     def now(self) -> float:
+        """Seconds for which this process has heard agents until now."""
         return self._clock.at(self._monotonic())
 
     def hear(self, agent_id: str) -> None:
+        """The agent gave a sign of life at this moment."""
         self._stale.pop(agent_id, None)
         self._fresh[agent_id] = self.now()
         self._fresh.move_to_end(agent_id)
 
     def forget(self, agent_id: str) -> None:
+        """Measure an agent no more, if it was measured."""
         self._fresh.pop(agent_id, None)
         self._stale.pop(agent_id, None)
 
     def of(self, agent_id: str) -> timedelta:
-        """Raises `KeyError`."""
+        """How long the agent was not heard. Raises `KeyError`."""
         heard = self._fresh.get(agent_id)
         if heard is None:
             heard = self._stale[agent_id]

@@ -1,4 +1,4 @@
-"""One agent as a coordinator process knows it."""
+"""Holds one agent as this process knows it, and makes the profile that matching looks at."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from coordinator.domain.agent import OF_THE_AGENT, Agent, may_be_one
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.clock_skew import ClockSkew
 from coordinator.protocol.json_values.lenient_reading import LeftOut
-from coordinator.protocol.messages.events import AgentHeartbeat
+from coordinator.protocol.messages.events import AgentHeartbeat, AgentRegistered
 from coordinator.protocol.messages.heartbeat_reading import unread_tasks
+from coordinator.protocol.requirements import Profile
 
-__all__ = ["KnownAgent"]
+__all__ = ["KnownAgent", "profile_of"]
 
 _STATUSES = frozenset(status.value for status in AgentStatus)
 
 
 @dataclass(slots=True, kw_only=True)
 class KnownAgent:
-    """What is durable of it, and what was heard since."""
+    """Joins what is durable of an agent with what was heard since."""
 
     agent: Agent
     heard_at: datetime
     """By this coordinator's wall clock, to be shown; silence is measured on another, see
-    `silence`."""
+    `agent_silence`."""
     heartbeat: AgentHeartbeat | None = None
     account: AgentHeartbeat | None = None
     """The last one that told what the agent has in hand: an agent may beat over HTTP as well."""
@@ -35,7 +36,7 @@ class KnownAgent:
     overtaken: str | None = None
     """The process whose heartbeats those of another one replaced."""
     doubled: float | None = None
-    """When two processes were last heard in turn under this id, on the listening clock."""
+    """When two processes were last heard in turn under this id, on the hearing clock."""
     clock_skew: timedelta | None = None
     """How far the agent's clock is ahead of this process's; None where that is not known."""
     left_out: tuple[LeftOut, ...] = ()
@@ -54,11 +55,13 @@ class KnownAgent:
 
     @property
     def slots(self) -> int | None:
+        """As told last; None where it never told."""
         beat = self.heartbeat
         return beat.slots if beat is not None and beat.slots else self.agent.registration.slots
 
     @property
     def running(self) -> int:
+        """Tasks that run there, as of its last heartbeat."""
         return 0 if self.heartbeat is None else len(self.heartbeat.running)
 
     @property
@@ -109,6 +112,18 @@ class KnownAgent:
         """This process has registered; it may have been heard before."""
         if self.heartbeat is not None and self.heartbeat.instance != instance:
             self.take(None)
+
+
+def profile_of(registration: AgentRegistered) -> Profile:
+    """What matching looks at."""
+    return Profile(
+        agent_id=registration.agent_id,
+        agent_type=registration.agent_type,
+        capabilities=frozenset(registration.capabilities),
+        services=frozenset(registration.services),
+        # An empty list says no more than none: many clients send one for what was never set.
+        task_types=frozenset(registration.task_types) if registration.task_types else None,
+    )
 
 
 def _names(beat: AgentHeartbeat) -> bool:

@@ -22,9 +22,8 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent, profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
-from coordinator.registry.agents.live_queue_reader import profile_of
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.tables import schema

@@ -27,7 +27,7 @@ def reader_of(fleet: Fleet) -> LiveQueueReader:
         snapshots=nothing,
         book=nothing,
         types=AnnouncedTypes(),
-        commands=nothing,
+        corrections=nothing,
         watching=cast("Any", type("Watching", (), {"catching_up": None, "waiters": None})),
     )
 

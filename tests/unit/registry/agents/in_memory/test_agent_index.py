@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.registry.agents.in_memory.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.agents.in_memory.ordered_ids import OrderedIds
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed
 

@@ -132,10 +132,10 @@ def test_a_declared_status_is_no_sign_of_life() -> None:
 def test_time_in_which_this_process_does_not_listen_is_nobodys_silence() -> None:
     fleet = fleet_after(registered())
     fleet.pass_time(50)
-    fleet.stop_listening()
+    fleet.stop_hearing()
     fleet.pass_time(3600)
     assert fleet.status_of("ada") == "active"
-    fleet.listen()
+    fleet.start_hearing()
     fleet.pass_time(10)
     assert fleet.status_of("ada") == "active"
     fleet.pass_time(1)
@@ -442,7 +442,7 @@ def test_the_index_always_agrees_with_the_agents(steps: list[Event | float]) -> 
     for status in AgentStatus:
         alike = [one for one in everyone if fleet.status(one) is status]
         assert fleet.find(status=status.value) == alike
-        assert fleet._index.load(status) == sum(one.running for one in alike)
+        assert fleet._roster.index.load(status) == sum(one.running for one in alike)
     assert fleet.weighted == sum("weight" in fleet.view(one).metadata for one in everyone)
     for capability in ("gpu", "ocr"):
         expected = [
