@@ -1,4 +1,4 @@
-"""Agents' requests over AMQP: register, and be told which queues to serve."""
+"""Answers agents' requests over AMQP: to register, and to be told which queues to serve."""
 
 from __future__ import annotations
 
@@ -43,11 +43,14 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationTerms:
-    """What every agent is told when it registers."""
+    """Are told to every agent when it registers."""
 
     heartbeat_interval: timedelta = timedelta(seconds=10)
+    """How often it is to beat."""
     stale_after: timedelta = timedelta(seconds=60)
+    """Silence after which it counts as stale."""
     default_timeout: timedelta = timedelta(hours=1)
+    """What an attempt may take that has no limit of its own."""
 
 
 class _Sender(BaseModel):
@@ -57,7 +60,7 @@ class _Sender(BaseModel):
 
 
 class AgentRequests:
-    """Run `session` with `Connection.keep`. Several coordinators share the queue.
+    """Answers each request once. Run `session` with `Connection.keep`; several coordinators share the queue.
 
     A request that its sender no longer waits for has expired in the queue and does not arrive.
     """
@@ -77,9 +80,10 @@ class AgentRequests:
         self._terms = terms
         self._now = now
         self.refused = 0
-        """AgentRequests that were answered with an error, or could not be answered at all."""
+        """Requests that were answered with an error, or could not be answered at all."""
 
     async def session(self, link: Link) -> NoReturn:
+        """Answer until the link is lost. Raises `ChannelLost`."""
         async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
             async for batch in batches:
                 await asyncio.gather(*(self._answer(delivery) for delivery in batch))

@@ -1,4 +1,4 @@
-"""What agents' heartbeats say of tasks that they do not name."""
+"""Tells what agents' heartbeats say of tasks that they do not name: the witnesses of a lost attempt."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from coordinator.domain.lost_attempts import Witness
-from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["HeartbeatWitnesses"]
 
 
 class HeartbeatWitnesses:
-    """Asks the agents in memory."""
+    """Asks the agents in memory. Every ``heard_within`` is how lately an agent must have been heard."""
 
     def __init__(self, agents: LiveAgents) -> None:
         self._agents = agents

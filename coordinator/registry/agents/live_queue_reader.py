@@ -31,13 +31,13 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
-from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.projection.end_waiters import EndWaiters
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.tables.task_queue_rows import opened
 
 from .agent_snapshots import AgentSnapshots
 from .heartbeat_corrections import HeartbeatCorrections
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["LedgerWaiters", "LiveQueueReader"]
 

@@ -1,7 +1,7 @@
-"""Which agents have a control queue on the broker, as far as it is known, and which are to be asked for.
+"""Notes which agents have a control queue on the broker, as far as is known, and which are to be asked for.
 
 An agent that registered over HTTP alone has none: it takes nothing, however well it is. What an agent
-says over the broker proves that it has one; of the others the broker is asked, see `queue_probe`.
+says over the broker proves that it has one; of the others the broker is asked, see `control_queue_probe`.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class ControlQueues:
             (self._absent.discard if present else self._absent.add)(agent_id)
 
     def forget(self, agent_id: str) -> None:
+        """The agent is gone."""
         self._absent.discard(agent_id)
         self._unproven.pop(agent_id, None)
 

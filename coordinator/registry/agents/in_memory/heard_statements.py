@@ -1,4 +1,4 @@
-"""What was said about agents: what the ledger has of each, and what it may not have yet.
+"""Keeps what was said about agents: what the ledger has of each, and what it may not have yet.
 
     ledger's fold of an agent ─┬─▶ + what was heard since, in the order of arrival ─▶ the agent, now
     heard: own publish,        │
@@ -30,9 +30,10 @@ REMEMBERED = 20_000
 
 
 class HeardStatements:
-    """The events must be durable ones about agents."""
+    """Folds both into the agent as it is now. The events must be durable ones about agents."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
+        """``monotonic`` tells seconds, from any start."""
         self._monotonic = monotonic
         self._folded: dict[str, Agent] = {}
         self._heard: dict[str, OrderedDict[Identity, tuple[float, Event]]] = {}

@@ -1,4 +1,4 @@
-"""Ids in order, to be read from any one of them on."""
+"""Sorts ids lazily, to be read in order from any one of them on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["OrderedIds"]
 
 
 class OrderedIds:
-    """Adding and removing cost next to nothing; what was added is sorted in when somebody reads."""
+    """Adds and removes ids at next to no cost; what was added is sorted in when somebody reads."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
@@ -20,6 +20,7 @@ class OrderedIds:
         return len(self._ids)
 
     def add(self, one: str) -> None:
+        """One that is there already stays."""
         if one not in self._ids:
             self._ids.add(one)
             self._added.append(one)

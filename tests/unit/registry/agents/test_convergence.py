@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from coordinator.domain.agent import Agent, fold_agent
 from coordinator.errors import LedgerBehind
 from coordinator.protocol.messages.events import Event
-from coordinator.registry.agents import agent_snapshots
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.in_memory.heard_statements import MOST_OF_ONE
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.event_rows import identity
+from tests.support.waiting import eventually
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed, stopped
 
@@ -227,30 +227,21 @@ async def test_what_was_heard_and_never_reached_the_log_is_given_up(
     assert not fleet.statements.waiting()
 
 
-async def test_the_running_coordinator_comes_to_the_ledgers_view_by_itself(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(agent_snapshots, "SETTLING", 0.01)
+async def test_the_running_coordinator_comes_to_the_ledgers_view_by_itself(ledger: Ledger) -> None:
     fleet = Fleet()
     first, second = registered(capabilities=["gpu"]), registered(capabilities=["ocr"])
     await stored(ledger, second, first)
-    settled = asyncio.Event()
     fleet.apply(first)
     fleet.apply(second)
-    original = fleet.settle
-
-    def settle(*args: Any) -> None:
-        original(*args)
-        settled.set()
-
-    monkeypatch.setattr(fleet, "settle", settle)
-    running = asyncio.create_task(AgentSnapshots(ledger=ledger, agents=fleet).run())
-    await settled.wait()
+    assert not fleet.find(capabilities=["gpu"])
+    snapshots = AgentSnapshots(ledger=ledger, agents=fleet, settle_every=timedelta(milliseconds=10))
+    running = asyncio.create_task(snapshots.run())
+    await eventually(lambda: fleet.find(capabilities=["gpu"]))
     running.cancel()
     assert [one.agent_id for one in fleet.find(capabilities=["gpu"])] == ["ada"]
 
 
-def test_much_that_one_agent_says_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_much_that_one_agent_says_takes_no_room() -> None:
     fleet = Fleet()
     fleet.apply(registered())
     for number in range(3 * MOST_OF_ONE):
