@@ -485,7 +485,7 @@ class _Graph:
             now=self._clock.now,
         )
         canceller = Canceller(
-            find=self.registry.standing,
+            find=self.registry.current_task,
             turns=turns,
             settle=self.registry.settle,
             publisher=self._publisher,
@@ -502,7 +502,7 @@ class _Graph:
             now=self._clock.now,
         )
         deletion = TaskDeletion(
-            turns=turns, find=self.registry.standing, note=self.registry.note_deleted
+            turns=turns, find=self.registry.current_task, note=self.registry.note_deleted
         )
         return deletion, canceller, redriver
 

@@ -22,10 +22,11 @@ from coordinator.registry.queries.explanations.why_waiting import Explanation
 from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
 from coordinator.registry.queries.queue_statistics import QueueFigures
+from coordinator.registry.queries.service_statistics import Statistics
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline
-from coordinator.registry.queries.task_view import Statistics, TaskView
+from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
@@ -166,7 +167,7 @@ class Browses(Protocol):
 
 
 class Explains(Protocol):
-    """`registry.queries.why_waiting.WhyWaiting`."""
+    """`registry.queries.explanations.why_waiting.WhyWaiting`."""
 
     async def explain(self, task_id: str) -> Explanation: ...
 

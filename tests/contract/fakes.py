@@ -26,7 +26,8 @@ from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.queries.explanations.why_waiting import AgentObstacles, Explanation
 from coordinator.registry.queries.queue_statistics import QueueFigures
-from coordinator.registry.queries.task_view import Statistics, TaskView
+from coordinator.registry.queries.service_statistics import Statistics
+from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.stores.schedule_rows import Schedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission

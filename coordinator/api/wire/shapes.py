@@ -10,9 +10,10 @@ from coordinator.domain.task import Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.in_memory.agent_view import AgentView
-from coordinator.registry.queries.queue_sizes import SourceDepth
+from coordinator.registry.queries.queue_sizes import TaskQueueDepth
 from coordinator.registry.queries.queue_statistics import QueueFigures
-from coordinator.registry.queries.task_view import Statistics, TaskView
+from coordinator.registry.queries.service_statistics import Statistics
+from coordinator.registry.queries.task_view import TaskView
 
 from .json_answers import iso
 
@@ -112,7 +113,7 @@ def totals_shape(totals: Statistics, queue_sizes: dict[str, int]) -> dict[str, A
     }
 
 
-def queue_shape(found: SourceDepth, line: QueueFigures | None) -> dict[str, Any]:
+def queue_shape(found: TaskQueueDepth, line: QueueFigures | None) -> dict[str, Any]:
     """``line`` is None for a queue that was opened just now."""
     return {
         "queue": found.source.queue,
@@ -128,7 +129,7 @@ def queue_shape(found: SourceDepth, line: QueueFigures | None) -> dict[str, Any]
 
 
 def priority_shape(
-    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, QueueFigures], priority: Priority
+    depths: Iterable[TaskQueueDepth], lines: Mapping[TaskQueue, QueueFigures], priority: Priority
 ) -> dict[str, Any]:
     """The totals of one priority over its queues."""
     ours = [found for found in depths if found.source.priority is priority]

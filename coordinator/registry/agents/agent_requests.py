@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, RequestError, Unavailable
 from coordinator.protocol.json_values.lenient_reading import read_model
@@ -29,7 +30,6 @@ from coordinator.protocol.messages.registration import (
 )
 from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.topology import REQUESTS
-from coordinator.registry.projection.command_sender import Publishes
 
 from .in_memory.known_agent import profile_of
 from .registrar import Registrar
@@ -70,7 +70,7 @@ class AgentRequests:
         *,
         registrar: Registrar,
         book: TaskQueues,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         terms: RegistrationTerms,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:

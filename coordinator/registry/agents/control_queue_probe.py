@@ -12,10 +12,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NoReturn
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import OperatorError, PublishRefused, Unavailable
 from coordinator.protocol.messages.agent_commands import Probe, agent_key, encode_command
 from coordinator.protocol.topology import CONTROL
-from coordinator.registry.projection.command_sender import Publishes
 
 from .in_memory.live_agents import LiveAgents
 
@@ -38,7 +38,7 @@ class ControlQueueProbe:
         self,
         *,
         agents: LiveAgents,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         ready: Callable[[], bool],
         look_every: timedelta = LOOK_EVERY,
         monotonic: Callable[[], float] = time.monotonic,

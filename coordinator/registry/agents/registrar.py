@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
 from coordinator.errors import AgentNotFound, InvalidRequest, NotOpened, PublishRefused
@@ -27,7 +28,6 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
-from coordinator.registry.projection.command_sender import Publishes
 
 from .in_memory.known_agent import KnownAgent
 from .in_memory.live_agents import LiveAgents
@@ -48,7 +48,7 @@ class Registrar:
         self,
         *,
         agents: LiveAgents,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         hear: Callable[[], Awaitable[None]],
         has_queue: Callable[[str], Awaitable[bool | None]],
         opened: Callable[[], bool],

@@ -1,4 +1,4 @@
-"""Questions whose answers come in pages: tasks, their timelines, agents, parked messages.
+"""Answers in pages: tasks, their timelines, agents, parked messages; and waits for the end of a task.
 
 tasks, timelines ... from the ledger, with what this process has just published
 agents ............. from memory
@@ -34,7 +34,7 @@ __all__ = ["AgentPage", "AgentsTaskPage", "PagedQueries"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentPage:
-    """Some agents; the number of all that match; and after which id there are more."""
+    """Holds some agents; the number of all that match; and after which id there are more."""
 
     agents: list[AgentView]
     total: int
@@ -43,7 +43,7 @@ class AgentPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentsTaskPage:
-    """Some tasks of one agent, and where there are more: whether among those that run, and after
+    """Holds some tasks of one agent, and where there are more: whether among those that run, and after
     which place, if any.
     """
 
@@ -52,7 +52,7 @@ class AgentsTaskPage:
 
 
 class PagedQueries:
-    """Each question is one read transaction. All but `agents` raise `LedgerUnavailable`."""
+    """Reads in one transaction for each page. All but `agents` raise `LedgerUnavailable`."""
 
     def __init__(self, *, ledger: Ledger, agents: LiveAgents, registry: Registry) -> None:
         self._ledger = ledger

@@ -1,6 +1,4 @@
-"""Who stands in line at each queue, and who serves it: the oldest task that waits, from the ledger,
-and the agents that would take it, from memory.
-"""
+"""Tells of each queue its oldest waiting task, from the ledger, and the agents that serve it, from memory."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ __all__ = ["QueueFigures", "QueueStatistics", "oldest_waiting"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFigures:
-    """One queue."""
+    """Tells of one queue."""
 
     listening: int
     """Agents that may do its tasks, have a control queue and take work, now or when a slot is free."""
@@ -41,7 +39,7 @@ class QueueFigures:
 
 
 class QueueStatistics:
-    """``pending`` is `Registry.pending`: a task that this process has just accepted is in line."""
+    """Asks the ledger and the agents in memory about every open queue."""
 
     def __init__(
         self,
@@ -52,6 +50,7 @@ class QueueStatistics:
         pending: Callable[[], Sequence[Event]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``pending`` is `Registry.pending`: a task that this process has just accepted waits, too."""
         self._ledger = ledger
         self._agents = agents
         self._book = book

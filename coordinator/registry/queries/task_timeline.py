@@ -1,4 +1,4 @@
-"""What happened to one task, event by event, in the order of the log."""
+"""Reads what happened to one task, event by event, in the order of the log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["TaskTimeline", "TimelineEntry", "timeline_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One event of a task."""
+    """Tells of one event of a task."""
 
     event_id: str
     type: str
@@ -44,7 +44,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimeline:
-    """Some happenings, and after which position in the log there are more."""
+    """Holds some entries, and after which position in the log there are more."""
 
     events: list[TimelineEntry]
     following: int | None
@@ -58,7 +58,9 @@ def timeline_of(
     limit: int,
     pending: Sequence[Event] = (),
 ) -> TaskTimeline:
-    """``pending`` are events of this task that will be folded; they come last."""
+    """The ``limit`` first entries after the position ``after``. ``pending`` are events of this task that
+    will be folded; they come last.
+    """
     query = (
         sa.select(table)
         .where(
@@ -70,15 +72,15 @@ def timeline_of(
         .limit(limit + 1)
     )
     rows = connection.execute(query).all()
-    told = list(_happenings(readable(rows[:limit], event_of, table)))
+    told = list(_entries(readable(rows[:limit], event_of, table)))
     if len(rows) > limit:
         return TaskTimeline(events=told, following=rows[limit - 1].position)
     folded = known(connection, pending)
-    told += _happenings(event for event in pending if identity(event) not in folded)
+    told += _entries(event for event in pending if identity(event) not in folded)
     return TaskTimeline(events=told, following=None)
 
 
-def _happenings(events: Iterable[Event]) -> Iterator[TimelineEntry]:
+def _entries(events: Iterable[Event]) -> Iterator[TimelineEntry]:
     for event in events:
         data = event.data
         if isinstance(data, TaskEvent):

@@ -1,4 +1,4 @@
-"""Which tasks are queued in the ledger and were on a broker that was given up."""
+"""Reads the tasks that are queued in the ledger and were on a broker that was given up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHUNK = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormerBrokerTask:
-    """A task that waits, and that no queue of this broker was given."""
+    """Is a task that waits, and that no queue of this broker was given."""
 
     task: Task
     republished: int
@@ -39,7 +39,9 @@ class FormerBrokerTask:
 
 
 class FormerBrokerTasks:
-    """Each method is one transaction. Raises `LedgerUnavailable`."""
+    """Notes that a broker was given up, and reads on. Each method is one transaction and raises
+    `LedgerUnavailable`.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -1,4 +1,4 @@
-"""Which queues of tasks nobody uses, and which tasks have none: asked of the ledger now and then."""
+"""Finds task queues that nobody uses, and tasks whose queue is not open, in the ledger."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ _ON_A_QUEUE = [State.QUEUED.value, State.RUNNING.value]
 
 @dataclass(frozen=True, slots=True)
 class TaskQueueUse:
-    """How a source stands in the ledger."""
+    """Tells of a task queue what the ledger has of it."""
 
     opened: bool
+    """Whether it is open."""
     unfinished: bool
     """Whether it has tasks that have not ended, wherever they are."""
 
 
 class IdleTaskQueues:
-    """Each question is one read transaction, over all tasks where it has to be: not for the hot
+    """Reads in one transaction for each question, over all tasks where it has to be: not for the hot
     path. Raises `LedgerUnavailable`.
     """
 
@@ -50,7 +51,7 @@ class IdleTaskQueues:
         self._ledger = ledger
 
     async def stored(self) -> list[OpenTaskQueue]:
-        """Every source that is open, says the ledger."""
+        """Every task queue that is open, says the ledger."""
         return await self._ledger.read(sources)
 
     async def unused(self, since: datetime) -> list[OpenTaskQueue]:
@@ -61,7 +62,7 @@ class IdleTaskQueues:
         return await self._ledger.read(partial(_standing, source))
 
     async def homeless(self) -> list[OpenTaskQueue]:
-        """The sources of tasks that should be on a queue, and that are not open."""
+        """Those that tasks should be on, and that are not open."""
         return await self._ledger.read(_homeless)
 
 

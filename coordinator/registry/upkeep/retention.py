@@ -1,4 +1,4 @@
-"""Ended tasks are kept for a while, then forgotten, a few at a time so that the projector gets its
+"""Forgets ended tasks when they were kept for long enough, a few at a time so that the projector gets its
 turns.
 
 Never forgotten are tasks that go on, tasks whose message may still be on its queue (whoever takes
@@ -38,6 +38,7 @@ PAUSE = timedelta(milliseconds=200)
 """Between two transactions: the projector's time."""
 
 LOOK_EVERY = timedelta(minutes=1)
+"""Between two looks for tasks that are old enough."""
 
 KEEP_STUBS_FOR = timedelta(days=1)
 """Tasks of which nothing came but what agents said. Their own message reaches the log beside that,
@@ -46,19 +47,19 @@ so it will not come any more: the task was forgotten before, or never was."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPeriods:
-    """How long after its end a task is kept; None is for ever."""
+    """Say how long after its end a task is kept; None is for ever."""
 
     ended: timedelta | None = timedelta(days=30)
+    """Of all that are not dead."""
     dead: timedelta | None = None
 
     def of(self, state: State) -> timedelta | None:
+        """Of a task that ended in this state."""
         return self.dead if state is State.DEAD else self.ended
 
 
 class Retention:
-    """Does nothing while the process is not ``active``: one is enough, and it is the projector's. But
-    several may do it at once; each task is forgotten, and counted, once.
-    """
+    """Several may do it at once; each task is forgotten, and counted, once."""
 
     def __init__(
         self,
@@ -70,6 +71,9 @@ class Retention:
         active: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """While ``active`` says no, nothing is done: one process is enough, and it is the projector's.
+        ``every`` lies between two looks, ``pause`` between two transactions of one.
+        """
         self._ledger = ledger
         self._active = active
         self._keep = keep

@@ -1,4 +1,4 @@
-"""What is known of a running task beyond the ledger: whether its agent names it."""
+"""Explains a running task beyond what the ledger has of it: whether its agent names it."""
 
 from __future__ import annotations
 

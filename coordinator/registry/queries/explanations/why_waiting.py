@@ -1,11 +1,10 @@
-"""Why a task is where it is: what is ahead of it, who could take it, and why the others can't."""
+"""Explains why a task waits: what is ahead of it, which agents could take it, and why the others cannot."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -14,22 +13,23 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.broker.channel import Depth
-from coordinator.domain.agent_matching import TAKES_WORK, lacks, not_now
+from coordinator.broker.ports import ReadsQueueDepths
+from coordinator.domain.agent_matching import lacks
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import ENDED, State
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import ANY_TYPE, Requirements
+from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent, profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.tables import schema
-from coordinator.registry.tables.offered_capabilities import never_offered
 from coordinator.registry.tables.schema import QUEUED, from_micros, micros
 
+from .able_agents import AbleAgents
+from .unserved_task_warning import UnservedTaskWarning
 from .why_running import why_running
 
 __all__ = ["AgentObstacles", "Explanation", "WhyWaiting"]
@@ -37,24 +37,20 @@ __all__ = ["AgentObstacles", "Explanation", "WhyWaiting"]
 MOST_AGENTS = 50
 """Agents named in an explanation, of those that could take the task and of the others."""
 
-WARNING_SECONDS = 1.0
-"""For how long the answer for one set of requirements is good: producers submit many alike."""
-
-REMEMBERED = 1000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentObstacles:
-    """An agent, and what keeps it from this task."""
+    """Tells of an agent what keeps it from this task."""
 
     agent_id: str
     status: str
     why_not: list[str]
+    """Sentences' ends; empty for one that would start it now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why a task is where it is."""
+    """Answers why a task is where it is."""
 
     task: TaskView
     why: str
@@ -73,46 +69,44 @@ class Explanation:
     """What has to change before it can be done."""
 
 
-class LooksAtQueues(Protocol):
-    """`broker.queue_depths.QueueDepths`."""
+class FindsTaskView(Protocol):
+    """Finds a task, whichever coordinator accepted it: `registry.queries.registry.Registry.task`."""
 
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
-class FindTask(Protocol):
-    """`registry.queries.registry.Registry.task`."""
-
-    async def __call__(self, task_id: str) -> TaskView: ...
+    async def __call__(self, task_id: str) -> TaskView:
+        """Raises `TaskNotFound`; `LedgerBehind` or `BrokerUnavailable` where that cannot be told yet; or
+        `LedgerUnavailable`.
+        """
 
 
 class WhyWaiting:
-    """Reads the ledger, the agents in memory and the broker's queues; ``lost_after`` is that of
-    `recovery.lost_attempts`.
-    """
+    """Reads the ledger, the agents in memory and the broker's queues."""
 
     def __init__(
         self,
         *,
-        find: FindTask,
+        find: FindsTaskView,
         agents: LiveAgents,
         book: TaskQueues,
         types: AnnouncedTypes,
         ledger: Ledger,
-        depths: LooksAtQueues,
+        depths: ReadsQueueDepths,
         lost_after: timedelta = timedelta(),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``lost_after`` is that of `recovery.lost_attempts`, zero for never; ``monotonic`` tells
+        seconds, from any start.
+        """
         self._find = find
         self._agents = agents
         self._book = book
         self._types = types
+        self._able_agents = AbleAgents(agents)
+        self._warning = UnservedTaskWarning(
+            agents=agents, types=types, ledger=ledger, monotonic=monotonic
+        )
         self._ledger = ledger
         self._depths = depths
         self._lost_after = lost_after
-        self._monotonic = monotonic
-        self._warnings: OrderedDict[tuple[Requirements, str | None], tuple[float, str | None]] = (
-            OrderedDict()
-        )
 
     async def explain(self, task_id: str) -> Explanation:
         """Raises `TaskNotFound`, `LedgerUnavailable`, or `BrokerUnavailable` for a task on a queue."""
@@ -134,13 +128,16 @@ class WhyWaiting:
         ahead = await self._ahead(task) if state is State.QUEUED else {}
         due_at = await self._ledger.read(partial(_due_at, task))
         warning = await self.warning(wanted.asked, task.task_type)
-        now = [known for known in able if not self._why_not_now(known)]
+        now = [known for known in able if not self._able_agents.why_not_now(known)]
         return Explanation(
             task=task,
             why=_why_waiting(task, due_at, sum(ahead.values()), len(able), len(now)),
             due_at=due_at,
             ahead=ahead,
-            able=[self._said(known, self._why_not_now(known)) for known in able[:MOST_AGENTS]],
+            able=[
+                self._said(known, self._able_agents.why_not_now(known))
+                for known in able[:MOST_AGENTS]
+            ],
             able_count=len(able),
             unable=[
                 self._said(
@@ -156,89 +153,14 @@ class WhyWaiting:
         """Why a task of this type, with these requirements, would wait for an agent that is not there;
         None where one is. An answer is at most a second old.
         """
-        now = self._monotonic()
-        key = asked, task_type
-        known = self._warnings.get(key)
-        if known is not None and now - known[0] < WARNING_SECONDS:
-            return known[1]
-        told = await self._look_for_warning(asked, task_type)
-        self._warnings[key] = now, told
-        self._warnings.move_to_end(key)
-        if len(self._warnings) > REMEMBERED:
-            self._warnings.popitem(last=False)
-        return told
-
-    async def _look_for_warning(self, asked: Requirements, task_type: str | None) -> str | None:
-        wanted = self._types.routed(asked, task_type)
-        found = self._find_agents(wanted)
-        takers = [known for known in found if self._agents.takes_work(known)]
-        if takers:
-            return self._only_by_default(task_type, takers)
-        deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
-        if deaf:
-            return (
-                f"{_deaf(len(found), deaf)}, and who speaks HTTP alone takes no tasks. The task waits"
-                " until one listens."
-            )
-        if found:
-            return _resting(len(found))
-        if not self._find_agents(wanted, any_type=True):
-            waits = (
-                "No agent that is registered now meets the requirements: the task waits for one."
-            )
-            return " ".join([waits, *await self._never(asked)])
-        if task_type is None:
-            return (
-                "The task has no task_type, and no agent that is registered now has a handler for such"
-                " tasks: it waits for one."
-            )
-        waits = (
-            f"No agent that is registered now has a handler for tasks of the type {task_type!r}: the"
-            " task waits for one."
-        )
-        return " ".join([waits, *await self._never(Requirements(task_type=task_type))])
-
-    def _only_by_default(self, task_type: str | None, takers: Sequence[KnownAgent]) -> str | None:
-        """In a fleet that announces its types, one that nobody did is most often a typing error."""
-        if task_type is None or task_type in self._types or not self._types.all:
-            return None
-        if not all(known.agent.registration.task_types for known in takers):
-            return None
-        return (
-            f"No agent that ever registered has a handler of its own for tasks of the type {task_type!r}:"
-            " an agent with a default handler takes the task."
-        )
-
-    async def _never(self, asked: Requirements) -> list[str]:
-        return await self._ledger.read(partial(never_offered, asked))
-
-    def _find_agents(self, wanted: Requirements, *, any_type: bool = False) -> list[KnownAgent]:
-        """Those that have all of it; with ``any_type``, whatever types of tasks they do."""
-        if wanted.agent_id is not None:
-            known = self._agents.get(wanted.agent_id)
-            return [known] if known is not None and _suits(known, wanted, any_type) else []
-        return self._agents.find(
-            agent_type=wanted.agent_type,
-            capabilities=wanted.capabilities,
-            services=wanted.services,
-            task_type=None if any_type else wanted.task_type or ANY_TYPE,
-        )
+        return await self._warning.of(asked, task_type)
 
     def _able(self, wanted: Requirements) -> tuple[list[KnownAgent], list[KnownAgent]]:
         """All that have what is asked for, and some that have not."""
-        able = self._find_agents(wanted)
+        able = self._able_agents.find(wanted)
         ids = {known.agent_id for known in able}
         others = (known for known in self._agents.all() if known.agent_id not in ids)
         return able, list(islice(others, MOST_AGENTS))
-
-    def _why_not_now(self, known: KnownAgent) -> list[str]:
-        why = not_now(
-            self._agents.status(known),
-            on_broker=self._agents.on_broker(known),
-            slots=known.slots,
-            running=known.running,
-        )
-        return [] if why is None else [why]
 
     def _said(self, known: KnownAgent, why_not: list[str]) -> AgentObstacles:
         status = self._agents.status(known).value
@@ -262,11 +184,6 @@ class WhyWaiting:
         }
         ahead[task.priority.value] = await self._ledger.read(partial(_before, task))
         return ahead
-
-
-def _suits(known: KnownAgent, wanted: Requirements, any_type: bool) -> bool:
-    profile = profile_of(known.agent.registration)
-    return (replace(profile, task_types=None) if any_type else profile).satisfies(wanted)
 
 
 def _before(task: TaskView, connection: Connection) -> int:
@@ -306,24 +223,3 @@ def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int,
     some = f"{now} of the {able} agents that may do it take work now"
     none = f"None of the {able} agents that may do it has a free slot or takes work"
     return f"{some if now else none}; {waits}."
-
-
-def _resting(found: int) -> str:
-    if found == 1:
-        return "The one agent that meets the requirements takes no work now: the task waits until it does."
-    return (
-        f"None of the {found} agents that meet the requirements takes work now: the task waits until one"
-        " does."
-    )
-
-
-def _deaf(found: int, deaf: int) -> str:
-    if found == 1:
-        return (
-            "The one agent that meets the requirements does not listen: it would take work, but no"
-            " control queue of its own is on the broker"
-        )
-    return (
-        f"None of the {found} agents that meet the requirements listens: {deaf} of them would take work,"
-        " but no control queue of theirs is on the broker"
-    )

@@ -17,7 +17,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.queries.explanations.why_waiting import WARNING_SECONDS, WhyWaiting
+from coordinator.registry.queries.explanations.unserved_task_warning import WARNING_SECONDS
+from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
 from coordinator.registry.queries.registry import Registry
 from tests.unit.domain.histories import at, cancelled, failed, started, submitted
 from tests.unit.registry.answers import stored
