@@ -70,6 +70,20 @@ class Fleet(LiveAgents):
         return status
 
 
+def fleet_after(*events: Event) -> Fleet:
+    fleet = Fleet()
+    for event in events:
+        fleet.apply(event)
+    return fleet
+
+
+def restore(fleet: Fleet, known: KnownAgent, silence: timedelta = timedelta()) -> None:
+    fleet.restore(
+        known.agent, heartbeat=None, load_metrics=None, heard_at=known.heard_at, silence=silence
+    )
+    fleet.restored()
+
+
 class Published:
     """A publisher that remembers."""
 
