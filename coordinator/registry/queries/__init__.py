@@ -7,7 +7,7 @@ ledger_queries ....... one task and the totals, in one read transaction
 overlay .............. what the broker has confirmed and the ledger may not have yet
 task_pages ........... pages of tasks
 task_lookups ......... the SQL that finds the tasks of a page by an index
-task_requirements .... what the tasks of a page ask of agents
+lane_requirements .... what the tasks of a lane ask of agents
 task_filter .......... which tasks a page is asked for
 task_timeline ........ what happened to one task
 task_view ............ a task as the API tells it

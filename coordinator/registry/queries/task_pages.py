@@ -27,9 +27,9 @@ from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_rows import load_readable
 
+from .lane_requirements import LaneRequirements
 from .task_filter import TaskFilter
 from .task_lookups import Place, lanes_of_tasks, lookups
-from .task_requirements import TaskRequirements
 from .task_view import TaskSummary
 
 __all__ = ["Place", "TaskPage", "page_of"]
@@ -55,7 +55,7 @@ def page_of(
     events that this process has seen confirmed: tasks stand as they will once these are folded.
     """
     pending = _unfolded(connection, pending)
-    asked = TaskRequirements(connection, pending)
+    asked = LaneRequirements(connection, pending)
     lanes = _lanes(connection, wanted, asked) if wanted.asks_for_requirements else None
     before, _ = load_readable(connection, {event.data.subject for event in pending})
     changed = _changed(before, pending)
@@ -83,7 +83,7 @@ def page_of(
     )
 
 
-def _lanes(connection: Connection, wanted: TaskFilter, asked: TaskRequirements) -> list[str]:
+def _lanes(connection: Connection, wanted: TaskFilter, asked: LaneRequirements) -> list[str]:
     """Those of the lanes with tasks, open or retired, whose tasks ask for what is wanted."""
     found: list[str] = []
     for lane in connection.execute(lanes_of_tasks()).scalars():

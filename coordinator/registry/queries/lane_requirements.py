@@ -15,10 +15,10 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import tasks as table
 
-__all__ = ["TaskRequirements"]
+__all__ = ["LaneRequirements"]
 
 
-class TaskRequirements:
+class LaneRequirements:
     """Reads each lane once, within one transaction."""
 
     def __init__(self, connection: Connection, pending: Iterable[Event]) -> None:
