@@ -59,6 +59,7 @@ class IdleTaskQueues:
         return await self._ledger.read(partial(_unused, micros(since)))
 
     async def standing(self, source: TaskQueue) -> TaskQueueUse:
+        """What the ledger has of one task queue at this moment."""
         return await self._ledger.read(partial(_standing, source))
 
     async def homeless(self) -> list[OpenTaskQueue]:
