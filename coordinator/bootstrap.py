@@ -45,14 +45,15 @@ from coordinator.recovery.republishing import Republishing
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.recovery.task_cancellation import Canceller
 from coordinator.recovery.unrouted_tasks import UnroutedTasks
-from coordinator.registry.agents.agent_requests import AgentRequests, Terms
+from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import LiveReader, Watching
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.silent_agent_removal import SilentAgents
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
@@ -62,21 +63,21 @@ from coordinator.registry.projection.projector import ProjectionListeners, Proje
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
-from coordinator.registry.queries.browsing import Browsing
 from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
+from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
 from coordinator.registry.queries.registry import Registry
-from coordinator.registry.queries.why_waiting import WhyWaiting
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.registry.stores.task_turns import TaskTurns
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
-from coordinator.registry.upkeep.retention import KeepFor, Retention
+from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.task_deletion import TaskDeletion
 from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
@@ -273,7 +274,7 @@ class _Graph:
             catch_up=catching_up.ledger,
             hear=catching_up.live,
         )
-        self._browsing = Browsing(ledger=ledger, agents=agents, registry=self.registry)
+        self._browsing = PagedQueries(ledger=ledger, agents=agents, registry=self.registry)
         self._depths = QueueDepths(lambda: reading.link)
         self._queue_lines = QueueStatistics(
             ledger=ledger,
@@ -310,7 +311,7 @@ class _Graph:
             interval=settings.snapshot_interval,
             catch_up=catching_up.ledger,
         )
-        self._silent_agents = SilentAgents(
+        self._silent_agents = SilentAgentRemoval(
             agents=agents, registrar=self._registrar, remove_after=settings.remove_after
         )
         self.opener = QueueOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
@@ -340,24 +341,24 @@ class _Graph:
         )
         self._retention = Retention(
             ledger=ledger,
-            keep=KeepFor(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
+            keep=RetentionPeriods(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
             active=lambda: fence.held,
             now=clock.now,
         )
-        self._live_reader = LiveReader(
+        self._live_reader = LiveQueueReader(
             process=process,
             agents=agents,
             snapshots=self.snapshots,
             book=book,
             types=types,
-            commands=self.commands,
-            watching=Watching(catching_up=catching_up, waiters=self.registry.waiters),
+            corrections=HeartbeatCorrections(agents=agents, book=book, commands=self.commands),
+            watching=LedgerWaiters(catching_up=catching_up, waiters=self.registry.waiters),
         )
         self._requests = AgentRequests(
             registrar=self._registrar,
             book=book,
             publisher=publisher,
-            terms=Terms(
+            terms=RegistrationTerms(
                 heartbeat_interval=settings.heartbeat_interval,
                 stale_after=settings.stale_after,
                 default_timeout=settings.default_timeout,
@@ -459,7 +460,7 @@ class _Graph:
             types=types,
         )
         former_broker = FormerBroker(
-            left=LeftBehindTasks(self._ledger),
+            left=FormerBrokerTasks(self._ledger),
             puts=puts,
             catch_up=catching_up.ledger,
             in_hand=partial(agents.in_hand, heard_within=self._settings.stale_after),
@@ -485,7 +486,7 @@ class _Graph:
             now=self._clock.now,
         )
         canceller = Canceller(
-            find=self.registry.standing,
+            find=self.registry.current_task,
             turns=turns,
             settle=self.registry.settle,
             publisher=self._publisher,
@@ -502,7 +503,7 @@ class _Graph:
             now=self._clock.now,
         )
         deletion = TaskDeletion(
-            turns=turns, find=self.registry.standing, note=self.registry.note_deleted
+            turns=turns, find=self.registry.current_task, note=self.registry.note_deleted
         )
         return deletion, canceller, redriver
 

@@ -20,7 +20,7 @@ from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.rabbitmq_node.installed_server import Server
 from coordinator.rabbitmq_node.node_files import NodeFiles
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.settings.settings import Settings
 
 __all__ = ["private_node"]
@@ -70,9 +70,9 @@ async def private_node(
 
 async def _give_up_broker(settings: Settings) -> None:
     async with Ledger(settings.ledger_place, patient=True) as ledger:
-        await LeftBehindTasks(ledger).give_up_broker()
+        await FormerBrokerTasks(ledger).give_up_broker()
 
 
 async def _take_up_broker(settings: Settings) -> None:
     async with Ledger(settings.ledger_place, patient=True) as ledger:
-        await LeftBehindTasks(ledger).done()
+        await FormerBrokerTasks(ledger).done()

@@ -2,7 +2,7 @@
 
     sent at 12:00:20 by the agent's clock, heard at 12:00:00.3 by this one   ─▶ 19.7 s ahead, at least
 
-What is on its way, or waits for this process to listen, makes a clock look slower than it is and
+What is on its way, or waits for this process to hear it, makes a clock look slower than it is and
 never faster. So the largest difference of several beats is the nearest to the truth.
 """
 

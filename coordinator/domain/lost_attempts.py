@@ -53,7 +53,7 @@ class Watch:
     """Where in the log the newest task of its queue was that had started by the last look, of those
     that came after this one; 0 for none, and None before a look."""
     off_queue_since: float | None = None
-    """When it was first seen not to be on its queue, in seconds of listening."""
+    """When it was first seen not to be on its queue, in seconds of hearing agents."""
     off_queue: bool = False
     """Whether the last look showed that."""
 

@@ -32,7 +32,7 @@ PAUSE = 1.0
 
 
 class LeftBehindTasks(Protocol):
-    """`registry.upkeep.former_broker_tasks.LeftBehindTasks`."""
+    """`registry.upkeep.former_broker_tasks.FormerBrokerTasks`."""
 
     async def any_broker(self) -> bool:
         """Whether a broker was given up, and its tasks are not all on the new one yet."""

@@ -57,7 +57,7 @@ class HearsAgents(Protocol):
     """`registry.agents.heartbeat_witnesses.HeartbeatWitnesses`."""
 
     @property
-    def listened(self) -> float: ...
+    def seconds_heard(self) -> float: ...
 
     def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]: ...
 
@@ -112,7 +112,7 @@ class LostAttempts:
 
     async def _look(self, link: Link) -> int:
         # What agents say comes first: what they no longer name had its outcome confirmed before.
-        now = self._agents.listened
+        now = self._agents.seconds_heard
         named = self._agents.named(heard_within=self._after)
         await self._catch_up()
         unnamed = {

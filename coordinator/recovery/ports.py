@@ -34,7 +34,7 @@ class Publishes(Protocol):
 
 
 class FindTask(Protocol):
-    """`registry.Registry.standing`: how a task stands, and the message that its content is from;
+    """`registry.Registry.current_task`: how a task stands, and the message that its content is from;
     raises `TaskNotFound`.
     """
 

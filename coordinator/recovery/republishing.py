@@ -30,7 +30,7 @@ CHUNK = 200
 
 
 class QueuedTask(Protocol):
-    """`registry.upkeep.missing_tasks.MissingTask`, `registry.upkeep.former_broker_tasks.LeftBehind`."""
+    """`registry.upkeep.missing_tasks.MissingTask`, `registry.upkeep.former_broker_tasks.FormerBrokerTask`."""
 
     @property
     def task(self) -> Task: ...

@@ -28,8 +28,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.agents.in_memory.known_agent import profile_of
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
@@ -127,7 +127,7 @@ def _sources() -> list[SourceOpened]:
 
 async def _add_agents(ledger: Ledger, count: int) -> None:
     agents, sources = LiveAgents(), book()
-    agents.listen()
+    agents.start_hearing()
     for start in range(0, count, MANY):
         known = [registration(number) for number in range(start, min(start + MANY, count))]
         events = [Event(data=one) for one in known]

@@ -8,13 +8,14 @@ from typing import Any
 
 from coordinator.domain.task import State
 from coordinator.errors import AgentNotFound, ParkedNotFound, TaskNotFound
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.agent_view import AgentView
+from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
-from coordinator.registry.queries.task_timeline import Happening, TaskTimeline
-from coordinator.registry.queries.views import AgentView, TaskView
+from coordinator.registry.queries.task_timeline import TaskTimeline, TimelineEntry
+from coordinator.registry.queries.task_view import TaskView
 
 __all__ = ["FakeBrowsing"]
 
@@ -73,7 +74,7 @@ class FakeBrowsing:
         if task_id not in self._tasks:
             raise TaskNotFound(task_id)
         self.asked = task_id, after, limit
-        one = Happening(
+        one = TimelineEntry(
             event_id="e1",
             type="task.progress",
             time=NOW,

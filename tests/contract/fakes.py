@@ -22,11 +22,16 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.redrive import Redriven, RedrivenMany
 from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
+from coordinator.registry.queries.explanations.why_waiting import (
+    AgentObstacles,
+    Explanation,
+)
 from coordinator.registry.queries.queue_sizes import QueueSizes
-from coordinator.registry.queries.queue_statistics import Line
-from coordinator.registry.queries.views import AgentView, Statistics, TaskView
-from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
+from coordinator.registry.queries.queue_statistics import QueueFigures
+from coordinator.registry.queries.service_statistics import Statistics
+from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission
@@ -182,7 +187,7 @@ class Fakes:
         self.registered: list[RegisterRequest] = []
         self.beats: list[tuple[str, str | None, dict[str, float] | None]] = []
         self.waiting: dict[str, Depth | None] = {}
-        self.in_line: dict[TaskQueue, Line] = {}
+        self.in_line: dict[TaskQueue, QueueFigures] = {}
         self.book = TaskQueues()
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
@@ -289,7 +294,7 @@ class Fakes:
         self.fail()
         return {queue: self.waiting[queue] for queue in queues}
 
-    async def lines(self) -> dict[TaskQueue, Line]:
+    async def lines(self) -> dict[TaskQueue, QueueFigures]:
         self.fail()
         return self.in_line
 
@@ -326,7 +331,9 @@ class Fakes:
             able=[],
             able_count=0,
             unable=[
-                AgentSaid(agent_id="ada", status="active", why_not=["it lacks the service 'x'"])
+                AgentObstacles(
+                    agent_id="ada", status="active", why_not=["it lacks the service 'x'"]
+                )
             ],
             unable_count=1,
             warnings=["No agent that ever registered has the service 'x'."],

@@ -13,7 +13,7 @@ import pytest
 
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
-from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_pages import Place
 

@@ -13,7 +13,7 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.queue_statistics import QueueFigures
 
 from .fakes import NOW, Fakes, a_task, an_agent, over
 
@@ -340,10 +340,12 @@ async def test_queue_statistics_have_each_queue_each_priority_and_the_distributi
     client: httpx.AsyncClient, fakes: Fakes
 ) -> None:
     fakes.in_line = {
-        TaskQueue("any", Priority.LOW): Line(listening=4, oldest=timedelta(seconds=61.2345)),
-        TaskQueue("other", Priority.LOW): Line(listening=1, oldest=timedelta(seconds=7)),
-        TaskQueue("cap:gpu", Priority.NORMAL): Line(listening=0, oldest=timedelta()),
-        TaskQueue("any", Priority.HIGH): Line(listening=4, oldest=None),
+        TaskQueue("any", Priority.LOW): QueueFigures(
+            listening=4, oldest=timedelta(seconds=61.2345)
+        ),
+        TaskQueue("other", Priority.LOW): QueueFigures(listening=1, oldest=timedelta(seconds=7)),
+        TaskQueue("cap:gpu", Priority.NORMAL): QueueFigures(listening=0, oldest=timedelta()),
+        TaskQueue("any", Priority.HIGH): QueueFigures(listening=4, oldest=None),
     }
     nothing = {"queues": 0, "ready": 0, "oldest_waiting_seconds": None, "consumers": 0}
     assert ok(await client.get("tasks/queues/stats")) == {

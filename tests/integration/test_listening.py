@@ -86,7 +86,7 @@ async def test_an_agent_with_a_queue_listens_though_it_speaks_http_and_as_long_a
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "coordinator.registry.agents.control_queue_probe.AGAIN", timedelta(seconds=1)
+        "coordinator.registry.agents.control_queue_probe.ASK_AGAIN_AFTER", timedelta(seconds=1)
     )
     async with serving(broker, tmp_path) as service, serving(broker, tmp_path) as other:
         async with control_queue_of("ada", broker.url):

@@ -18,7 +18,7 @@ from coordinator.errors import OperatorError, OtherVersionsData
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.rabbitmq_node.installed_server import ServerBinaries
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.settings.settings import Settings
 from tests.contract.fakes import over
 from tests.support.sources import broker_sources
@@ -178,7 +178,7 @@ async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_o
 
 async def nothing_is_left_behind(settings: Settings) -> bool:
     async with Ledger(settings.ledger_place) as ledger:
-        return not await LeftBehindTasks(ledger).any_broker()
+        return not await FormerBrokerTasks(ledger).any_broker()
 
 
 def moved_aside(data_dir: Path) -> Path:

@@ -37,7 +37,7 @@ from coordinator.protocol.topology import (
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection import projector as projector_module
-from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.registering import SECRET, SOURCE, RegisteringSide, registering_side
@@ -348,7 +348,7 @@ async def nobody_projects(broker: Broker, ledger_url: str) -> None:
 
 
 def listens(side: RegisteringSide) -> bool:
-    return side.listening
+    return side.hearing
 
 
 async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
@@ -360,8 +360,8 @@ async def test_whoever_waits_at_any_coordinator_learns_of_an_end_at_once(
     ):
         folds.start()
         waits.start("live_reader")
-        await eventually(lambda: waits.listening)
-        browsing = Browsing(ledger=waits.ledger, agents=waits.agents, registry=waits.registry)
+        await eventually(lambda: waits.hearing)
+        browsing = PagedQueries(ledger=waits.ledger, agents=waits.agents, registry=waits.registry)
         for task_id in ("t", "while the link is lost"):
             task = await folds.submit(task_id)
             await reached(folds, task_id, "queued")

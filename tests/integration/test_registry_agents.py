@@ -43,8 +43,8 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry.agents.agent_requests import Terms
-from coordinator.registry.agents.silent_agent_removal import SilentAgents
+from coordinator.registry.agents.agent_requests import RegistrationTerms
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
@@ -60,17 +60,19 @@ def ledger_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def terms() -> Terms:
-    return Terms()
+def terms() -> RegistrationTerms:
+    return RegistrationTerms()
 
 
 @pytest.fixture
-async def side(broker: Broker, ledger_url: str, terms: Terms) -> AsyncIterator[RegisteringSide]:
+async def side(
+    broker: Broker, ledger_url: str, terms: RegistrationTerms
+) -> AsyncIterator[RegisteringSide]:
     async with registering_side(
         broker.url, name=broker.name, ledger_url=ledger_url, terms=terms
     ) as side:
         side.start()
-        await eventually(lambda: side.listening)
+        await eventually(lambda: side.hearing)
         yield side
 
 
@@ -264,7 +266,9 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     assert await caller.channel.get(caller.queue) is None
 
 
-@pytest.mark.parametrize("terms", [Terms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"])
+@pytest.mark.parametrize(
+    "terms", [RegistrationTerms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"]
+)
 async def test_an_agent_that_missed_the_word_of_a_new_queue_serves_it_after_its_next_beat(
     side: RegisteringSide, broker: Broker, tmp_path: Path
 ) -> None:
@@ -313,7 +317,7 @@ async def test_what_one_coordinator_answers_the_others_know(
 ) -> None:
     async with registering_side(broker.url, name="other", ledger_url=ledger_url) as other:
         other.start()
-        await eventually(lambda: other.listening)
+        await eventually(lambda: other.hearing)
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
         await other.registrar.set_status("ada", "maintenance", None)
@@ -324,7 +328,7 @@ async def test_what_one_coordinator_answers_the_others_know(
         await eventually(lambda: "ada" not in other.agents)
 
 
-async def test_what_was_in_the_log_when_a_coordinator_began_to_listen_is_known_to_it(
+async def test_what_was_in_the_log_when_a_coordinator_began_to_hear_is_known_to_it(
     broker: Broker, ledger_url: str
 ) -> None:
     async with (
@@ -333,7 +337,7 @@ async def test_what_was_in_the_log_when_a_coordinator_began_to_listen_is_known_t
     ):
         await before.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         after.start("live_reader")
-        await eventually(lambda: after.listening)
+        await eventually(lambda: after.hearing)
         assert "ada" not in after.agents
         before.start("projector")
         await eventually(lambda: "ada" in after.agents)
@@ -344,7 +348,7 @@ async def test_a_restarted_coordinator_knows_its_agents_and_none_is_falsely_stal
 ) -> None:
     async with registering_side(broker.url, name="before", ledger_url=ledger_url) as before:
         before.start()
-        await eventually(lambda: before.listening)
+        await eventually(lambda: before.hearing)
         for agent_id in ("ada", "bob"):
             await before.registrar.register(
                 RegisterRequest(agent_id=agent_id, agent_type="worker", slots=1)
@@ -367,9 +371,9 @@ async def test_a_lost_connection_makes_nobody_stale_and_agents_are_heard_again(
     await caller.register()
     link = await side.connection.opened()
     await link.close()
-    await eventually(lambda: not side.listening)
+    await eventually(lambda: not side.hearing)
     assert side.registry.agent_now("ada").status == "active"
-    await eventually(lambda: side.listening)
+    await eventually(lambda: side.hearing)
     await side.say(
         AgentHeartbeat(agent_id="ada", instance="i", sequence=2, status="degraded"),
         persistent=False,
@@ -380,12 +384,12 @@ async def test_a_lost_connection_makes_nobody_stale_and_agents_are_heard_again(
 async def test_a_silent_agent_is_removed_everywhere(
     side: RegisteringSide, broker: Broker, ledger_url: str
 ) -> None:
-    silent = SilentAgents(
+    silent = SilentAgentRemoval(
         agents=side.agents, registrar=side.registrar, remove_after=timedelta(seconds=-1)
     )
     async with registering_side(broker.url, name="other", ledger_url=ledger_url) as other:
         other.start("live_reader")
-        await eventually(lambda: other.listening)
+        await eventually(lambda: other.hearing)
         await side.registrar.register(RegisterRequest(agent_id="ada", agent_type="worker"))
         await eventually(lambda: "ada" in other.agents)
         side.agents._silence.stale_after = timedelta(seconds=-1)

@@ -22,7 +22,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import TaskCompleted, TaskFailed
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from tests.support.broker import Broker, own_node
 from tests.support.field import Field, any_lane
 from tests.support.management import ManagementApi
@@ -184,7 +184,7 @@ async def test_what_was_accepted_when_the_broker_took_more_is_dead_says_so_and_c
     async with Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite3'}") as ledger:
         rules = Rules(now=soon)
         await ledger.write(lambda connection: store(connection, accepted, rules))
-        await LeftBehindTasks(ledger).give_up_broker()
+        await FormerBrokerTasks(ledger).give_up_broker()
     async with serving(small, tmp_path) as service:
         for task_id in ("retry", "scheduled", "queued"):
             task = await service.ends(task_id)

@@ -23,31 +23,31 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry.agents.agent_requests import Terms
+from coordinator.registry.agents.agent_requests import RegistrationTerms
 from tests.e2e.processes import Process, agent_process
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side
 from tests.support.waiting import eventually
 
 PATIENCE = 60
-BRISK = Terms(heartbeat_interval=timedelta(seconds=0.3))
+BRISK = RegistrationTerms(heartbeat_interval=timedelta(seconds=0.3))
 """Agents beat every second, or a little more: each test waits for several beats."""
 
 
 @asynccontextmanager
-async def listening_side(
+async def hearing_side(
     broker: Broker, ledger_url: str, name: str = "north"
 ) -> AsyncIterator[RegisteringSide]:
     async with registering_side(broker.url, name=name, ledger_url=ledger_url, terms=BRISK) as side:
         side.book.add(SOURCE, Requirements())
         side.start()
-        await eventually(lambda: side.listening)
+        await eventually(lambda: side.hearing)
         yield side
 
 
 @pytest.fixture
 async def side(broker: Broker, ledger_url: str) -> AsyncIterator[RegisteringSide]:
-    async with listening_side(broker, ledger_url) as side:
+    async with hearing_side(broker, ledger_url) as side:
         yield side
 
 
@@ -136,7 +136,7 @@ async def test_what_many_clocks_say_ends_alike_at_every_coordinator(
     side: RegisteringSide, broker: Broker, ledger_url: str
 ) -> None:
     drained = AgentStatusChanged(agent_id="bob", status="draining", instance="1")
-    async with listening_side(broker, ledger_url, "south") as south:
+    async with hearing_side(broker, ledger_url, "south") as south:
         await said(
             side,
             (20, AgentRegistered(agent_id="ada", agent_type="worker", instance="1")),

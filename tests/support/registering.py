@@ -20,11 +20,12 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, task_queue_topology
-from coordinator.registry.agents.agent_requests import AgentRequests, Terms
+from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import LiveReader, Watching
+from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
@@ -43,7 +44,7 @@ SECRET = b"a secret of the tests"
 PATIENCE = timedelta(seconds=25)
 """With which a look waits for the log: longer than a service does, for machines that are busy, and
 less than a mark lasts, so that one that is lost is seen."""
-USUAL = Terms()
+USUAL = RegistrationTerms()
 
 
 class RegisteringSide:
@@ -57,7 +58,7 @@ class RegisteringSide:
         connection: Connection,
         publisher: Publisher,
         patience: timedelta = PATIENCE,
-        terms: Terms = USUAL,
+        terms: RegistrationTerms = USUAL,
     ) -> None:
         self.connection = connection
         self.publisher = publisher
@@ -94,14 +95,16 @@ class RegisteringSide:
             commands=self.commands,
             told=ProjectionListeners(folded=self._folded, marked=self.catching_up.marked),
         )
-        self.live_reader = LiveReader(
+        self.live_reader = LiveQueueReader(
             process=name,
             agents=self.agents,
             snapshots=self.snapshots,
             book=self.book,
             types=AnnouncedTypes(),
-            commands=self.commands,
-            watching=Watching(catching_up=self.catching_up, waiters=self.registry.waiters),
+            corrections=HeartbeatCorrections(
+                agents=self.agents, book=self.book, commands=self.commands
+            ),
+            watching=LedgerWaiters(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
         self.requests = AgentRequests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
@@ -130,8 +133,8 @@ class RegisteringSide:
                 await task
 
     @property
-    def listening(self) -> bool:
-        return self.agents.listening
+    def hearing(self) -> bool:
+        return self.agents.hearing
 
     # --- what producers and agents do -----------------------------------------------------------
 
@@ -176,7 +179,7 @@ async def registering_side(
     name: str,
     ledger_url: str,
     patience: timedelta = PATIENCE,
-    terms: Terms = USUAL,
+    terms: RegistrationTerms = USUAL,
     timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
 ) -> AsyncIterator[RegisteringSide]:
     async with (

@@ -10,16 +10,18 @@ from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.queries.browsing import AgentPage, AgentsTaskPage
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadPage
+from coordinator.registry.queries.explanations.why_waiting import Explanation
+from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
-from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.queue_statistics import QueueFigures
+from coordinator.registry.queries.service_statistics import Statistics
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline
-from coordinator.registry.queries.views import AgentView, Statistics, TaskView
-from coordinator.registry.queries.why_waiting import Explanation
+from coordinator.registry.queries.task_view import TaskView
 
 __all__ = [
     "ExplainsWaiting",
@@ -60,7 +62,7 @@ class LooksUpRecords(Protocol):
 
 
 class ReadsPages(Protocol):
-    """Reads lists by pages, and waits for ends. `coordinator.registry.queries.browsing.Browsing` fits.
+    """Reads lists by pages, and waits for ends. `registry.queries.paged_queries.PagedQueries` fits.
 
     A page begins after ``after``, None for the first. All but `agents` raise `LedgerUnavailable`.
     """
@@ -118,7 +120,7 @@ class ReadsQueueStatistics(Protocol):
     `coordinator.registry.queries.queue_statistics.QueueStatistics` fits.
     """
 
-    async def lines(self) -> Mapping[TaskQueue, Line]:
+    async def lines(self) -> Mapping[TaskQueue, QueueFigures]:
         """Of every open queue. Raises `LedgerUnavailable`."""
         ...
 

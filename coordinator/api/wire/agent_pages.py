@@ -6,7 +6,7 @@ from pydantic import Field
 
 from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
 from coordinator.domain.agent_statuses import AgentStatus
-from coordinator.registry.agents.agent_index import AgentFilter
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 
 from .agents import AgentShape
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery, Total

@@ -15,7 +15,7 @@ from coordinator.api.wire.fields.answer_fields import (
     UnknownKeysWarning,
 )
 from coordinator.domain.agent_statuses import AgentStatus
-from coordinator.registry.queries.views import AgentView
+from coordinator.registry.agents.in_memory.agent_view import AgentView
 
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import iso

@@ -11,8 +11,8 @@ from pydantic import Field
 from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, PriorityName, Success
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.queries.queue_sizes import SourceDepth
-from coordinator.registry.queries.queue_statistics import Line
+from coordinator.registry.queries.queue_sizes import TaskQueueDepth
+from coordinator.registry.queries.queue_statistics import QueueFigures
 
 from .task_statistics import QueueSizesShape, TotalsShape
 
@@ -80,7 +80,7 @@ class ClearedAnswer(AnswerModel):
     timestamp: Instant
 
 
-def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
+def queue_shape(found: TaskQueueDepth, line: QueueFigures | None) -> dict[str, Any]:
     """A queue as `QueueShape` describes it; ``line`` is None for one that was opened just now."""
     return {
         "queue": found.source.queue,
@@ -96,7 +96,7 @@ def queue_shape(found: SourceDepth, line: Line | None) -> dict[str, Any]:
 
 
 def priority_shape(
-    depths: Iterable[SourceDepth], lines: Mapping[TaskQueue, Line], priority: Priority
+    depths: Iterable[TaskQueueDepth], lines: Mapping[TaskQueue, QueueFigures], priority: Priority
 ) -> dict[str, Any]:
     """The totals of ``priority`` over its queues, as `PriorityTotals` describes them."""
     ours = [found for found in depths if found.source.priority is priority]

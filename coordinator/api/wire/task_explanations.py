@@ -14,7 +14,7 @@ from coordinator.api.wire.fields.answer_fields import (
     Success,
     TaskId,
 )
-from coordinator.registry.queries.why_waiting import AgentSaid, Explanation
+from coordinator.registry.queries.explanations.why_waiting import AgentObstacles, Explanation
 
 from .fields.instants import iso_or_none
 
@@ -87,5 +87,5 @@ def explanation_shape(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _agent_shape(one: AgentSaid) -> dict[str, Any]:
+def _agent_shape(one: AgentObstacles) -> dict[str, Any]:
     return {"agent_id": one.agent_id, "status": one.status, "why_not": one.why_not}

@@ -19,7 +19,7 @@ from coordinator.api.wire.fields.answer_fields import (
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
 from coordinator.registry.queries.task_filter import TaskFilter
-from coordinator.registry.queries.views import TaskSummary
+from coordinator.registry.queries.task_view import TaskSummary
 
 from .fields.instants import iso, iso_or_none
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery

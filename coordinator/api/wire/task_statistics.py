@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
-from coordinator.registry.queries.views import Statistics
+from coordinator.registry.queries.service_statistics import Statistics
 
 __all__ = [
     "STRATEGY",

@@ -15,8 +15,8 @@ from coordinator.api.wire.fields.answer_fields import (
     TaskId,
     TaskStateName,
 )
-from coordinator.registry.queries.task_timeline import Happening
-from coordinator.registry.queries.views import TaskView
+from coordinator.registry.queries.task_timeline import TimelineEntry
+from coordinator.registry.queries.task_view import TaskView
 
 from .fields.body_configs import refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
@@ -203,7 +203,7 @@ def task_shape(task: TaskView) -> dict[str, Any]:
     }
 
 
-def happening_shape(one: Happening) -> dict[str, Any]:
+def happening_shape(one: TimelineEntry) -> dict[str, Any]:
     """An event of a timeline as `HappeningShape` describes it."""
     return {
         "event_id": one.event_id,

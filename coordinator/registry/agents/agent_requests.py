@@ -1,4 +1,4 @@
-"""Agents' requests over AMQP: register, and be told which queues to serve."""
+"""Answers agents' requests over AMQP: to register, and to be told which queues to serve."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, RequestError, Unavailable
 from coordinator.protocol.json_values.lenient_reading import read_model
@@ -29,12 +30,11 @@ from coordinator.protocol.messages.registration import (
 )
 from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.topology import REQUESTS
-from coordinator.registry.projection.command_sender import Publishes
 
-from .live_reader import profile_of
+from .in_memory.known_agent import profile_of
 from .registrar import Registrar
 
-__all__ = ["AgentRequests", "Terms"]
+__all__ = ["AgentRequests", "RegistrationTerms"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +42,15 @@ BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What every agent is told when it registers."""
+class RegistrationTerms:
+    """Are told to every agent when it registers."""
 
     heartbeat_interval: timedelta = timedelta(seconds=10)
+    """How often it is to beat."""
     stale_after: timedelta = timedelta(seconds=60)
+    """Silence after which it counts as stale."""
     default_timeout: timedelta = timedelta(hours=1)
+    """What an attempt may take that has no limit of its own."""
 
 
 class _Sender(BaseModel):
@@ -57,7 +60,7 @@ class _Sender(BaseModel):
 
 
 class AgentRequests:
-    """Run `session` with `Connection.keep`. Several coordinators share the queue.
+    """Answers each request once. Run `session` with `Connection.keep`; several coordinators share the queue.
 
     A request that its sender no longer waits for has expired in the queue and does not arrive.
     """
@@ -67,8 +70,8 @@ class AgentRequests:
         *,
         registrar: Registrar,
         book: TaskQueues,
-        publisher: Publishes,
-        terms: Terms,
+        publisher: PublishesMessages,
+        terms: RegistrationTerms,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._registrar = registrar
@@ -77,9 +80,10 @@ class AgentRequests:
         self._terms = terms
         self._now = now
         self.refused = 0
-        """AgentRequests that were answered with an error, or could not be answered at all."""
+        """Requests that were answered with an error, or could not be answered at all."""
 
     async def session(self, link: Link) -> NoReturn:
+        """Answer until the link is lost. Raises `ChannelLost`."""
         async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
             async for batch in batches:
                 await asyncio.gather(*(self._answer(delivery) for delivery in batch))

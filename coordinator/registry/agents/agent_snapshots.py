@@ -1,8 +1,8 @@
-"""Agents between memory and the ledger: read at the start and compared since, written in bulk now and
-then.
+"""Restores agents from the ledger at the start, compares them with it since, and writes them in bulk now
+and then.
 
 What is kept of a heartbeat is how long the agent had been silent when it was written: time in which
-no coordinator listened is not counted as an agent's silence. What was said about an agent is in force
+no coordinator heard agents is not counted as an agent's silence. What was said about an agent is in force
 here as soon as it is heard, and replaced by what the ledger made of it (`heard_statements`).
 """
 
@@ -15,23 +15,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
-import sqlalchemy as sa
-from pydantic_core import from_json, to_json
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Row
 
 from coordinator.errors import LedgerUnavailable, Unavailable
-from coordinator.protocol.messages.events import AgentHeartbeat, Event
+from coordinator.protocol.messages.events import Event
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.agent_rows import agent_of
-from coordinator.registry.tables.bulk_statements import find
 from coordinator.registry.tables.event_rows import Identity, identity
-from coordinator.registry.tables.event_rows import known as stored_of
-from coordinator.registry.tables.schema import agents as table
-from coordinator.registry.tables.schema import from_micros, micros
-from coordinator.registry.tables.unreadable_rows import readable
 
-from .known_agent import KnownAgent
-from .live_agents import LiveAgents
+from .agent_snapshot_rows import (
+    as_folded,
+    restored_from,
+    snapshot_row,
+    statements_after,
+    write_snapshots,
+)
+from .in_memory.known_agent import KnownAgent
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["SNAPSHOT_INTERVAL", "AgentSnapshots"]
 
@@ -45,8 +44,8 @@ ROWS = 5000
 """Read, or written, in one transaction: not all of a large fleet is twice in memory, and the projector
 gets its turns."""
 
-SETTLING = 1.0
-"""Seconds between two looks for what was heard and is in the ledger by now."""
+SETTLE_EVERY = timedelta(seconds=1)
+"""Between two looks for what was heard and is in the ledger by now."""
 
 LOST_AFTER = timedelta(seconds=30)
 """After which it is asked whether what was heard is in the log at all."""
@@ -56,11 +55,7 @@ AT_ONCE = 500
 
 
 class AgentSnapshots:
-    """`restore` first, `run` meanwhile, `write` at the end.
-
-    ``catch_up`` is `CatchingUp.ledger`, with which a statement is told that was heard and parked, say,
-    and never stored.
-    """
+    """`restore` first, `run` meanwhile, `write` at the end."""
 
     def __init__(
         self,
@@ -69,11 +64,21 @@ class AgentSnapshots:
         agents: LiveAgents,
         interval: timedelta = SNAPSHOT_INTERVAL,
         catch_up: Callable[[], Awaitable[None]] | None = None,
+        settle_every: timedelta = SETTLE_EVERY,
+        rows: int = ROWS,
+        at_once: int = AT_ONCE,
     ) -> None:
+        """``catch_up`` is `ReadBarrier.ledger`: it returns once the ledger has all that was confirmed
+        before, and raises `Unavailable`. With it a statement is told that was heard and parked, say,
+        and never stored.
+        """
         self._ledger = ledger
         self._agents = agents
         self._interval = interval.total_seconds()
         self._catch_up = catch_up
+        self._settle_every = settle_every.total_seconds()
+        self._rows = rows
+        self._at_once = at_once
         self._one_at_a_time = asyncio.Lock()
         """No older state of the ledger is taken in after a newer one."""
 
@@ -84,7 +89,7 @@ class AgentSnapshots:
         async with self._one_at_a_time:
             there: set[str] = set()
             last = ""
-            while page := await self._ledger.read(partial(_statements_after, last)):
+            while page := await self._ledger.read(partial(statements_after, last, self._rows)):
                 last = page[-1].agent_id
                 there.update(row.agent_id for row in page)
                 # All of them at the start; few or none when this is asked again.
@@ -110,8 +115,8 @@ class AgentSnapshots:
     async def _settle(self, heard: Sequence[Event], *, certain: bool = False) -> None:
         about = list(dict.fromkeys(event.data.subject for event in heard))
         lost = {identity(event) for event in heard} if certain else set[Identity]()
-        for start in range(0, len(about), ROWS):
-            await self._take_in(about[start : start + ROWS], lost)
+        for start in range(0, len(about), self._rows):
+            await self._take_in(about[start : start + self._rows], lost)
 
     async def _take_in(
         self, agent_ids: Sequence[str], lost: Iterable[Identity] = frozenset()
@@ -120,13 +125,13 @@ class AgentSnapshots:
         if not agent_ids:
             return
         heard = self._agents.statements.waiting_of(agent_ids)
-        rows, stored = await self._ledger.read(partial(_as_folded, agent_ids, heard))
+        rows, stored = await self._ledger.read(partial(as_folded, agent_ids, heard))
         done = _by_agent(one for one in heard if identity(one) in stored or identity(one) in lost)
-        for some in _few(agent_ids):
+        for some in self._few(agent_ids):
             for agent_id in some:
                 row, told = rows.get(agent_id), done.get(agent_id, ())
                 # Who cannot be read is as good as not registered.
-                kept = None if row is None else next(readable([row], _kept, table), None)
+                kept = None if row is None else restored_from(row)
                 if kept is None:
                     self._agents.settle(agent_id, None, told)
                 else:
@@ -141,7 +146,7 @@ class AgentSnapshots:
         loop = asyncio.get_running_loop()
         written = loop.time()
         while True:
-            await asyncio.sleep(min(SETTLING, self._interval))
+            await asyncio.sleep(min(self._settle_every, self._interval))
             due = loop.time() - written >= self._interval
             if due:
                 written = loop.time()
@@ -159,17 +164,21 @@ class AgentSnapshots:
         # In the order of their ids, as the projector has them: who locks rows in another order than
         # others may find that each waits for the other.
         changed = sorted(self._agents.changed(), key=lambda known: known.agent_id)
-        for start in range(0, len(changed), ROWS):
+        for start in range(0, len(changed), self._rows):
             rows: list[dict[str, Any]] = []
-            for some in _few(changed[start : start + ROWS]):
-                rows += (self._row_of(known) for known in some if known.agent_id in self._agents)
+            for some in self._few(changed[start : start + self._rows]):
+                rows += (
+                    snapshot_row(known, self._agents.silence(known))
+                    for known in some
+                    if known.agent_id in self._agents
+                )
                 await asyncio.sleep(0)
             if rows:
                 await self._write(rows, changed[start:])
 
     async def _write(self, rows: list[dict[str, Any]], changed: Iterable[KnownAgent]) -> None:
         try:
-            await self._ledger.write(partial(_write, rows))
+            await self._ledger.write(partial(write_snapshots, rows))
         except LedgerUnavailable:
             for one in changed:
                 one.changed = True  # the next time, then
@@ -179,35 +188,9 @@ class AgentSnapshots:
         agent = self._agents.statements.folded(row.agent_id)
         return agent is not None and agent.statement == row.statement
 
-    def _row_of(self, known: KnownAgent) -> dict[str, Any]:
-        beat, load, skew = known.heartbeat, known.load_metrics, known.clock_skew
-        return {
-            "this_agent": known.agent_id,
-            "heartbeat": None if beat is None else beat.model_dump_json(exclude_none=True),
-            "load_metrics": None if load is None else to_json(load).decode(),
-            "heard_at": micros(known.heard_at),
-            "silence": self._agents.silence(known) // timedelta(microseconds=1),
-            "clock_skew": None if skew is None else skew // timedelta(microseconds=1),
-        }
-
-
-def _few(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (things[start : start + AT_ONCE] for start in range(0, len(things), AT_ONCE))
-
-
-def _statements_after(agent_id: str, connection: Connection) -> Sequence[Row[str, str]]:
-    """What made them what they are: a third of the time that it takes to read all that they say."""
-    query = sa.select(table.c.agent_id, table.c.statement)
-    query = query.where(table.c.agent_id > agent_id).order_by(table.c.agent_id)
-    return connection.execute(query.limit(ROWS)).all()
-
-
-def _as_folded(
-    agent_ids: Sequence[str], heard: Sequence[Event], connection: Connection
-) -> tuple[dict[str, Row[Any]], set[Identity]]:
-    """The agents, and which of the events are in them: of the same moment."""
-    rows = find(connection, tuple(table.c), table.c.agent_id, agent_ids)
-    return {row.agent_id: row for row in rows}, stored_of(connection, heard)
+    def _few(self, things: Sequence[T]) -> Iterator[Sequence[T]]:
+        most = self._at_once
+        return (things[start : start + most] for start in range(0, len(things), most))
 
 
 def _by_agent(events: Iterable[Event]) -> dict[str, list[Identity]]:
@@ -215,36 +198,3 @@ def _by_agent(events: Iterable[Event]) -> dict[str, list[Identity]]:
     for event in events:
         found.setdefault(event.data.subject, []).append(identity(event))
     return found
-
-
-def _write(rows: list[dict[str, Any]], connection: Connection) -> None:
-    """Of agents that the ledger does not have yet, nothing is kept until the next time."""
-    update = table.update().where(table.c.agent_id == sa.bindparam("this_agent"))
-    columns = ("heartbeat", "load_metrics", "heard_at", "silence", "clock_skew")
-    connection.execute(update.values({name: sa.bindparam(name) for name in columns}), rows)
-
-
-def _kept(row: Row[Any]) -> dict[str, Any]:
-    """What `LiveAgents.restore` is given of an agent."""
-    heartbeat, load_metrics = next(readable([row], _heard, table), (None, None))
-    return {
-        "agent": agent_of(row),
-        "heartbeat": heartbeat,
-        "load_metrics": load_metrics,
-        "heard_at": from_micros(row.heard_at),
-        "silence": timedelta(microseconds=row.silence),
-        "clock_skew": _duration(row.clock_skew),
-    }
-
-
-def _heard(row: Row[Any]) -> tuple[AgentHeartbeat | None, Any]:
-    """What its heartbeats told: an agent does without where that cannot be read."""
-    beat = row.heartbeat
-    return (
-        None if beat is None else AgentHeartbeat.model_validate_json(beat),
-        None if row.load_metrics is None else from_json(row.load_metrics),
-    )
-
-
-def _duration(micros: int | None) -> timedelta | None:
-    return None if micros is None else timedelta(microseconds=micros)

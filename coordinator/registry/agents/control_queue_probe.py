@@ -1,4 +1,4 @@
-"""Asks the broker whether agents have a control queue: those of which nothing else proves it.
+"""Asks the broker whether agents have a control queue, where nothing else proves it.
 
 A command that agents ignore is published so that it must be routed. Where no queue takes it, the agent
 is not on the broker, and takes no tasks.
@@ -12,39 +12,44 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NoReturn
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import OperatorError, PublishRefused, Unavailable
 from coordinator.protocol.messages.agent_commands import Probe, agent_key, encode_command
 from coordinator.protocol.topology import CONTROL
-from coordinator.registry.projection.command_sender import Publishes
 
-from .live_agents import LiveAgents
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["ControlQueueProbe"]
 
-LOOK = 1.0
-"""Seconds between two looks for agents that are to be asked for; a new one is asked for at the next."""
+LOOK_EVERY = timedelta(seconds=1)
+"""Between two looks for agents that are to be asked for; a new one is asked for at the next."""
 
-AGAIN = timedelta(seconds=10)
+ASK_AGAIN_AFTER = timedelta(seconds=10)
 """After which the broker is asked for the same agent again: it may have opened its queue, or lost it."""
 
-MOST = 200
+MOST_AT_ONCE = 200
 """Agents that are asked for in one look: a large fleet that speaks HTTP alone is gone through in turns."""
 
 
 class ControlQueueProbe:
-    """``ready`` tells whether the broker can be asked now."""
+    """Asks for those that speak HTTP alone, again and again: they may open their queue, or lose it."""
 
     def __init__(
         self,
         *,
         agents: LiveAgents,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         ready: Callable[[], bool],
+        look_every: timedelta = LOOK_EVERY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``ready`` tells whether the broker can be asked now; ``monotonic`` tells seconds, from any
+        start.
+        """
         self._agents = agents
         self._publisher = publisher
         self._ready = ready
+        self._look_every = look_every.total_seconds()
         self._monotonic = monotonic
 
     async def run(self) -> NoReturn:
@@ -52,11 +57,13 @@ class ControlQueueProbe:
         while True:
             if self._ready():
                 await self.look()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._look_every)
 
     async def look(self) -> None:
         """Ask for those that are due now."""
-        due = self._agents.unproven(self._monotonic(), again_after=AGAIN, most=MOST)
+        due = self._agents.unproven(
+            self._monotonic(), again_after=ASK_AGAIN_AFTER, most=MOST_AT_ONCE
+        )
         await asyncio.gather(*(self.ask(agent_id) for agent_id in due))
 
     async def ask(self, agent_id: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""What agents' heartbeats say of tasks that they do not name."""
+"""Tells what agents' heartbeats say of tasks that they do not name: the witnesses of a lost attempt."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import timedelta
 
 from coordinator.domain.lost_attempts import Witness
 
-from .live_agents import LiveAgents
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["HeartbeatWitnesses"]
 
 
 class HeartbeatWitnesses:
-    """Asks the agents in memory."""
+    """Asks the agents in memory. Every ``heard_within`` is how lately an agent must have been heard."""
 
     def __init__(self, agents: LiveAgents) -> None:
         self._agents = agents
 
     @property
-    def listened(self) -> float:
-        """Seconds for which this process has listened to agents: the clock of all that follows."""
-        return self._agents.listened
+    def seconds_heard(self) -> float:
+        """Seconds for which this process has heard agents: the clock of all that follows."""
+        return self._agents.seconds_heard
 
     def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
         """The tasks, with their generations, that agents which were heard lately say they have."""

@@ -1,4 +1,4 @@
-"""What is done about agents: each command becomes a confirmed event, applied here at once.
+"""Registers agents, declares their status and removes them: each is a confirmed event, applied here at once.
 
 Over HTTP and over AMQP alike; the event reaches every other process by its live queue, and the
 ledger by the log.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
 from coordinator.errors import AgentNotFound, InvalidRequest, NotOpened, PublishRefused
@@ -27,29 +28,27 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
-from coordinator.registry.projection.command_sender import Publishes
 
-from .known_agent import KnownAgent
-from .live_agents import LiveAgents
+from .in_memory.known_agent import KnownAgent
+from .in_memory.live_agents import LiveAgents
 
 __all__ = ["Registrar"]
 
 MAX_NAMES = 32
+"""Capabilities of an agent, or services, or tags."""
+
 MAX_BYTES = 1024 * 1024
+"""Of a registration, as JSON."""
 
 
 class Registrar:
-    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed. ``hear``
-    is `CatchingUp.live`: an agent that another coordinator has just registered is known.
-    ``has_queue`` is `QueueProbe.ask`; ``opened`` is `SourceOpener.ready`: what is published before the log
-    is bound is confirmed, and is in no record.
-    """
+    """Every method raises `BrokerUnavailable` or `OutcomeUnknown` where it was not confirmed."""
 
     def __init__(
         self,
         *,
         agents: LiveAgents,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         hear: Callable[[], Awaitable[None]],
         has_queue: Callable[[str], Awaitable[bool | None]],
         opened: Callable[[], bool],
@@ -57,6 +56,11 @@ class Registrar:
         max_names: int = MAX_NAMES,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``hear`` is `ReadBarrier.live`: once it returns, an agent that another coordinator has just
+        registered is known; it raises `Unavailable`. ``has_queue`` is `ControlQueueProbe.ask`.
+        ``opened`` is `QueueOpener.ready`: what is published before the log is bound is confirmed, and is
+        in no record. ``max_names`` is how many capabilities, services or tags an agent may have.
+        """
         self._agents = agents
         self._publisher = publisher
         self._hear = hear

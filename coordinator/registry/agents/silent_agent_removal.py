@@ -1,4 +1,4 @@
-"""Agents that were silent for very long are taken out of the registry."""
+"""Removes agents from the registry that were silent for very long."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import NoReturn
 
 from coordinator.errors import AgentNotFound, Unavailable
 
-from .live_agents import LiveAgents
+from .in_memory.live_agents import LiveAgents
 from .registrar import Registrar
 
-__all__ = ["REMOVE_AFTER", "SilentAgents"]
+__all__ = ["REMOVE_AFTER", "SilentAgentRemoval"]
 
 logger = logging.getLogger(__name__)
 
 REMOVE_AFTER = timedelta(hours=1)
+"""Silence after which an agent is removed."""
 
-LOOK_SECONDS = 1.0
-"""Between two looks at the clock: see `domain.listening_clock.LONGEST_STEP`."""
+LOOK_EVERY = timedelta(seconds=1)
+"""Between two looks at the clock; less than `domain.hearing_clock.LONGEST_STEP`."""
 
 SILENT = "silent"
 """The `reason` of the removal."""
 
 
-class SilentAgents:
-    """Watches the fleet for silence."""
+class SilentAgentRemoval:
+    """Looks at the clock of every agent now and then."""
 
     def __init__(
         self,
@@ -34,15 +35,17 @@ class SilentAgents:
         agents: LiveAgents,
         registrar: Registrar,
         remove_after: timedelta = REMOVE_AFTER,
+        look_every: timedelta = LOOK_EVERY,
     ) -> None:
         self._agents = agents
         self._registrar = registrar
         self._remove_after = remove_after
+        self._look_every = look_every.total_seconds()
 
     async def run(self) -> NoReturn:
-        """Ends only by cancellation."""
+        """Remove those that are due, again and again; ends only by cancellation."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_every)
             await self.remove()
 
     async def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""Dead tasks as the ledger has them: by error, a page at a time, and with their content."""
+"""Lists dead tasks as the ledger has them: counted by error, and a page at a time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ENDED_AT_AN_INSTANT = _table.ended_at.between(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadGroup:
-    """The tasks that died of one type of error."""
+    """Counts the tasks that died of one type of error."""
 
     error_type: str
     count: int
@@ -46,7 +46,7 @@ class DeadGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadPage:
-    """What one question is answered with."""
+    """Holds one page of dead tasks, and the groups of all that match."""
 
     total: int
     """Tasks that match, on all pages."""
@@ -57,7 +57,7 @@ class DeadPage:
 
 
 class DeadTasks:
-    """Each question is one read transaction and raises `LedgerUnavailable`."""
+    """Reads in one transaction for each question. Raises `LedgerUnavailable`."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -1,4 +1,4 @@
-"""Questions that the ledger answers, over what this process knows to be on its way to it."""
+"""Asks the ledger about tasks and totals, over what this process knows to be on its way to it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from coordinator.registry.tables.current_task import current_task
 from coordinator.registry.tables.event_rows import data_of, identity
 from coordinator.registry.tables.totals_rows import tally_in
 
-from .views import TaskView
+from .task_view import TaskView
 
 __all__ = ["LedgerQueries"]
 
 
 class LedgerQueries:
-    """Each question is one read transaction. ``pending`` are events that this process has seen
+    """Reads in one transaction for each question. ``pending`` are events that this process has seen
     confirmed; those that the ledger has by now are told apart in the same transaction, so that
     nothing is counted twice or missed.
     """
@@ -53,10 +53,10 @@ class LedgerQueries:
         """Which of ``pending`` the ledger has. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_known, pending))
 
-    async def standing(
+    async def current_task(
         self, task_id: str, pending: Sequence[Event] = ()
     ) -> tuple[Task, TaskMessage]:
-        """How the task stands in the law, and the message that its content is from. Raises
+        """The task as the law has it now, and the message that its content is from. Raises
         `TaskNotFound` or `LedgerUnavailable`.
         """
         return await self._ledger.read(partial(current_task, task_id, pending))

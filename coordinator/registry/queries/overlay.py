@@ -1,4 +1,4 @@
-"""What the broker has confirmed to this process and the ledger may not have yet.
+"""Remembers what the broker has confirmed to this process and the ledger may not have yet.
 
 With it, a reader sees what this process just answered 200 to, although the projector is a moment
 behind. An event may be folded before this process learns that it was confirmed, so the ids of what
@@ -19,7 +19,7 @@ MOST = 10_000
 
 
 class Overlay:
-    """Events of tasks, until they are folded."""
+    """Keeps events of tasks until they are folded."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -54,6 +54,7 @@ class Overlay:
         return [self._waiting[event_id] for event_id in self._by_task.get(task_id, ())]
 
     def all(self) -> list[Event]:
+        """What is still to be folded, in the order in which it was added."""
         return list(self._waiting.values())
 
     def _forget(self, event_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What was parked, for people to look at."""
+"""Reads parked messages of the log, for people to look at: in pages, and one as a whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXCERPT = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedMessage:
-    """A message that could not be taken as an event, with the beginning of its body or all of it."""
+    """Holds a message that could not be taken as an event, with the beginning of its body or all of it."""
 
     position: int
     """Higher for those that were parked later."""
@@ -40,7 +40,7 @@ class ParkedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedPage:
-    """Some messages, the latest first; the number of all; and after which position there are more."""
+    """Holds some messages, the latest first; the number of all; and after which position there are more."""
 
     messages: list[ParkedMessage]
     total: int
@@ -48,6 +48,7 @@ class ParkedPage:
 
 
 def parked_page(connection: Connection, *, after: int | None, limit: int) -> ParkedPage:
+    """The ``limit`` latest that were parked before the position ``after``, with excerpts of their bodies."""
     query = _messages(sa.func.substr(table.c.body, 1, EXCERPT)).order_by(table.c.position.desc())
     if after is not None:
         query = query.where(table.c.position < after)
@@ -61,7 +62,7 @@ def parked_page(connection: Connection, *, after: int | None, limit: int) -> Par
 
 
 def parked_whole(connection: Connection, position: int) -> ParkedMessage:
-    """Raises `ParkedNotFound`."""
+    """With its whole body. Raises `ParkedNotFound`."""
     query = _messages(table.c.body).where(table.c.position == position)
     row = connection.execute(query).one_or_none()
     if row is None:

@@ -1,6 +1,4 @@
-"""Who stands in line at each queue, and who serves it: the oldest task that waits, from the ledger,
-and the agents that would take it, from memory.
-"""
+"""Tells of each queue its oldest waiting task, from the ledger, and the agents that serve it, from memory."""
 
 from __future__ import annotations
 
@@ -18,21 +16,21 @@ from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.registry.agents.agent_index import AgentFilter
-from coordinator.registry.agents.live_agents import LiveAgents
-from coordinator.registry.agents.live_reader import profile_of
+from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
+from coordinator.registry.agents.in_memory.known_agent import profile_of
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.schema import QUEUED, from_micros
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["Line", "QueueStatistics", "oldest_waiting"]
+__all__ = ["QueueFigures", "QueueStatistics", "oldest_waiting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One queue."""
+class QueueFigures:
+    """Tells of one queue."""
 
     listening: int
     """Agents that may do its tasks, have a control queue and take work, now or when a slot is free."""
@@ -41,7 +39,7 @@ class Line:
 
 
 class QueueStatistics:
-    """``pending`` is `Registry.pending`: a task that this process has just accepted is in line."""
+    """Asks the ledger and the agents in memory about every open queue."""
 
     def __init__(
         self,
@@ -52,24 +50,25 @@ class QueueStatistics:
         pending: Callable[[], Sequence[Event]],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``pending`` is `Registry.pending`: a task that this process has just accepted waits, too."""
         self._ledger = ledger
         self._agents = agents
         self._book = book
         self._pending = pending
         self._now = now
 
-    async def lines(self) -> Mapping[TaskQueue, Line]:
+    async def lines(self) -> Mapping[TaskQueue, QueueFigures]:
         """Of every open queue. Raises `LedgerUnavailable`."""
         since = await self._ledger.read(partial(oldest_waiting, pending=self._pending()))
         now = self._now()
         serving: dict[Requirements, int] = {}
-        found: dict[TaskQueue, Line] = {}
+        found: dict[TaskQueue, QueueFigures] = {}
         for source in self._book.sources():
             wanted = self._book.requirements(source)
             if wanted not in serving:
                 serving[wanted] = self._listening(wanted)
             submitted = since.get(source)
-            found[source] = Line(
+            found[source] = QueueFigures(
                 listening=serving[wanted],
                 # Another coordinator's clock may be ahead of this one.
                 oldest=None if submitted is None else max(now - submitted, timedelta()),

@@ -1,8 +1,8 @@
-"""Everything that answers a question about agents and tasks.
+"""Answers questions about agents and tasks, over what this process has just published.
 
 agents ......... from memory (`LiveAgents`)
 tasks, totals .. from the ledger, with what this process has just published (`Overlay`)
-a miss ......... only once all is known that was confirmed before (`CatchingUp`)
+a miss ......... only once all is known that was confirmed before (`ReadBarrier`)
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import NoReturn
 
-from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task import Task
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.domain.task_totals import TaskTotals
 from coordinator.errors import AgentNotFound, TaskNotFound, Unavailable
 from coordinator.protocol.messages.events import (
     AgentEvent,
@@ -25,24 +24,26 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.agent_view import AgentView
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
 from .ledger_queries import LedgerQueries
 from .overlay import Overlay
-from .views import AgentView, Statistics, TaskView
+from .service_statistics import Statistics, statistics_of
+from .task_view import TaskView
 
 __all__ = ["Registry"]
 
-SETTLING = 1.0
-"""Seconds between two looks for what was published here and folded elsewhere."""
+SETTLE_EVERY = timedelta(seconds=1)
+"""Between two looks for what was published here and folded elsewhere."""
 
 
 class Registry:
     """`note` and `note_submitted` are told what this process published, `folded` what was folded;
-    either may come first. ``catch_up`` is `CatchingUp.ledger`, ``hear`` is `CatchingUp.live`.
+    either may come first.
     """
 
     def __init__(
@@ -53,15 +54,21 @@ class Registry:
         book: TaskQueues,
         catch_up: Callable[[], Awaitable[None]],
         hear: Callable[[], Awaitable[None]],
+        settle_every: timedelta = SETTLE_EVERY,
     ) -> None:
+        """``catch_up`` is `ReadBarrier.ledger`: once it returns, the ledger has all that was confirmed
+        before. ``hear`` is `ReadBarrier.live`: once it returns, all is known here that was said about
+        agents before. Both raise `LedgerBehind` or `BrokerUnavailable`.
+        """
         self._queries = LedgerQueries(ledger)
         self._agents = agents
         self._book = book
         self._catch_up = catch_up
         self._hear = hear
+        self._settle_every = settle_every.total_seconds()
         self._overlay = Overlay()
         self.waiters = TaskEndWaiters()
-        """Who waits for the end of a task, see `Browsing.wait`."""
+        """Who waits for the end of a task, see `PagedQueries.wait`."""
 
     async def run(self) -> NoReturn:
         """Let go of what another process's projector has folded, and of what was forgotten since; ends only
@@ -69,7 +76,7 @@ class Registry:
         """
         before: set[str] = set()
         while True:
-            await asyncio.sleep(SETTLING)
+            await asyncio.sleep(self._settle_every)
             if len(self._overlay):
                 with suppress(Unavailable):
                     known = await self._queries.known(self._overlay.all())
@@ -170,15 +177,15 @@ class Registry:
             {task_id: self._overlay.of(task_id) for task_id in task_ids}
         )
 
-    async def standing(self, task_id: str) -> tuple[Task, TaskMessage]:
-        """How a task stands in the law, and the message that its content is from; raises as `task`
+    async def current_task(self, task_id: str) -> tuple[Task, TaskMessage]:
+        """The task as the law has it now, and the message that its content is from; raises as `task`
         does.
         """
         try:
-            return await self._queries.standing(task_id, self._overlay.of(task_id))
+            return await self._queries.current_task(task_id, self._overlay.of(task_id))
         except TaskNotFound:
             await self._catch_up()
-            return await self._queries.standing(task_id, self._overlay.of(task_id))
+            return await self._queries.current_task(task_id, self._overlay.of(task_id))
 
     def pending(self, task_id: str | None = None) -> list[Event]:
         """What this process has seen confirmed and the ledger may not have, of one task or all."""
@@ -188,7 +195,7 @@ class Registry:
         """Raises `LedgerUnavailable`."""
         totals, known = await self._queries.totals(self._overlay.all())
         self._overlay.folded(event_id for event_id, _ in known)
-        return _statistics(totals, self._agents)
+        return statistics_of(totals, self._agents)
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -226,22 +233,3 @@ class Registry:
             self._agents.apply(event)
         elif isinstance(event.data, SourceOpened):
             self._book.add(*opened_task_queue(event.data))
-
-
-def _statistics(totals: TaskTotals, agents: LiveAgents) -> Statistics:
-    ended = totals.tasks_completed + totals.assignments_failed
-    starts = totals.first_starts
-    return Statistics(
-        tasks_distributed=totals.tasks_distributed,
-        tasks_completed=totals.tasks_completed,
-        tasks_failed=totals.tasks_failed,
-        avg_distribution_time=totals.first_start_micros / 1e6 / starts if starts else 0.0,
-        total_assignments=totals.assignments,
-        successful_assignments=totals.tasks_completed,
-        failed_assignments=totals.assignments_failed,
-        success_rate=totals.tasks_completed / ended if ended else 0.0,
-        active_agents=agents.count(AgentStatus.ACTIVE) + agents.count(AgentStatus.BUSY),
-        listening_agents=agents.count_listening(),
-        agent_weights=agents.weighted,
-        avg_agent_load=agents.mean_load(),
-    )

@@ -1,4 +1,4 @@
-"""Which tasks somebody asks for."""
+"""Says which tasks a page is asked for."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class TaskFilter:
 
     @property
     def asks_for_requirements(self) -> bool:
+        """Whether any of the requirements is given."""
         return bool(self.agent_type is not None or self.capabilities or self.services)
 
     def admits_requirements(self, wanted: Requirements) -> bool:

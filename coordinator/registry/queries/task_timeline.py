@@ -1,4 +1,4 @@
-"""What happened to one task, event by event, in the order of the log."""
+"""Reads what happened to one task, event by event, in the order of the log."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from coordinator.registry.tables.event_rows import event_of, identity, known
 from coordinator.registry.tables.schema import events as table
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["Happening", "TaskTimeline", "timeline_of"]
+__all__ = ["TaskTimeline", "TimelineEntry", "timeline_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """One event of a task."""
+class TimelineEntry:
+    """Tells of one event of a task."""
 
     event_id: str
     type: str
@@ -44,9 +44,9 @@ class Happening:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimeline:
-    """Some happenings, and after which position in the log there are more."""
+    """Holds some entries, and after which position in the log there are more."""
 
-    events: list[Happening]
+    events: list[TimelineEntry]
     following: int | None
 
 
@@ -58,7 +58,9 @@ def timeline_of(
     limit: int,
     pending: Sequence[Event] = (),
 ) -> TaskTimeline:
-    """``pending`` are events of this task that will be folded; they come last."""
+    """The ``limit`` first entries after the position ``after``. ``pending`` are events of this task that
+    will be folded; they come last.
+    """
     query = (
         sa.select(table)
         .where(
@@ -70,19 +72,19 @@ def timeline_of(
         .limit(limit + 1)
     )
     rows = connection.execute(query).all()
-    told = list(_happenings(readable(rows[:limit], event_of, table)))
+    told = list(_entries(readable(rows[:limit], event_of, table)))
     if len(rows) > limit:
         return TaskTimeline(events=told, following=rows[limit - 1].position)
     folded = known(connection, pending)
-    told += _happenings(event for event in pending if identity(event) not in folded)
+    told += _entries(event for event in pending if identity(event) not in folded)
     return TaskTimeline(events=told, following=None)
 
 
-def _happenings(events: Iterable[Event]) -> Iterator[Happening]:
+def _entries(events: Iterable[Event]) -> Iterator[TimelineEntry]:
     for event in events:
         data = event.data
         if isinstance(data, TaskEvent):
-            yield Happening(
+            yield TimelineEntry(
                 event_id=event.id,
                 type=data.TYPE,
                 time=event.time,

@@ -1,4 +1,4 @@
-"""Which tasks are queued in the ledger and were on a broker that was given up."""
+"""Reads the tasks that are queued in the ledger and were on a broker that was given up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from coordinator.registry.tables.task_rows import tasks_of
 
 from .missing_tasks import messages_of
 
-__all__ = ["LeftBehind", "LeftBehindTasks"]
+__all__ = ["FormerBrokerTask", "FormerBrokerTasks"]
 
 NOTE = "broker_given_up_at"
 """In `meta`: how far the log was folded when the broker was given up. The row goes when all is done."""
@@ -30,16 +30,18 @@ CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftBehind:
-    """A task that waits, and that no queue of this broker was given."""
+class FormerBrokerTask:
+    """Is a task that waits, and that no queue of this broker was given."""
 
     task: Task
     republished: int
     """How often it was put on its queue again before."""
 
 
-class LeftBehindTasks:
-    """Each method is one transaction. Raises `LedgerUnavailable`."""
+class FormerBrokerTasks:
+    """Notes that a broker was given up, and reads on. Each method is one transaction and raises
+    `LedgerUnavailable`.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -52,7 +54,7 @@ class LeftBehindTasks:
         """Whether a broker was given up, and its tasks are not all on the new one yet."""
         return await self._ledger.read(_noted) is not None
 
-    async def after(self, last: Task | None) -> list[LeftBehind]:
+    async def after(self, last: Task | None) -> list[FormerBrokerTask]:
         """The next after ``last`` that are queued and on no queue, in the order of their submission;
         empty where there are no more.
         """
@@ -84,7 +86,7 @@ def _forget(connection: Connection) -> None:
     connection.execute(schema.meta.delete().where(schema.meta.c.name == NOTE))
 
 
-def _after(last: Task | None, connection: Connection) -> list[LeftBehind]:
+def _after(last: Task | None, connection: Connection) -> list[FormerBrokerTask]:
     """Reads on until it has found some: where most are on their queue again, whole chunks are not."""
     noted = _noted(connection)
     if noted is None:
@@ -99,7 +101,7 @@ def _after(last: Task | None, connection: Connection) -> list[LeftBehind]:
         tasks = tasks_of(rows)
         messages = messages_of(connection, [task.task_id for task in tasks])
         left = [
-            LeftBehind(task=task, republished=messages[task.task_id].republished)
+            FormerBrokerTask(task=task, republished=messages[task.task_id].republished)
             for task in tasks
             if task.task_id in messages and messages[task.task_id].last <= noted
         ]

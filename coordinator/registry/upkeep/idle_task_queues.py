@@ -1,4 +1,4 @@
-"""Which queues of tasks nobody uses, and which tasks have none: asked of the ledger now and then."""
+"""Finds task queues that nobody uses, and tasks whose queue is not open, in the ledger."""
 
 from __future__ import annotations
 
@@ -24,48 +24,50 @@ from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_queue_rows import open_task_queues
 from coordinator.registry.tables.unreadable_rows import readable
 
-__all__ = ["IdleTaskQueues", "Opened", "Standing"]
+__all__ = ["IdleTaskQueues", "OpenTaskQueue", "TaskQueueUse"]
 
-Opened = tuple[TaskQueue, Requirements]
+OpenTaskQueue = tuple[TaskQueue, Requirements]
 
 _UNFINISHED = [state.value for state in State if state not in ENDED]
 _ON_A_QUEUE = [State.QUEUED.value, State.RUNNING.value]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a source stands in the ledger."""
+class TaskQueueUse:
+    """Tells of a task queue what the ledger has of it."""
 
     opened: bool
+    """Whether it is open."""
     unfinished: bool
     """Whether it has tasks that have not ended, wherever they are."""
 
 
 class IdleTaskQueues:
-    """Each question is one read transaction, over all tasks where it has to be: not for the hot
+    """Reads in one transaction for each question, over all tasks where it has to be: not for the hot
     path. Raises `LedgerUnavailable`.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def stored(self) -> list[Opened]:
-        """Every source that is open, says the ledger."""
+    async def stored(self) -> list[OpenTaskQueue]:
+        """Every task queue that is open, says the ledger."""
         return await self._ledger.read(open_task_queues)
 
-    async def unused(self, since: datetime) -> list[Opened]:
-        """Opened before, and since then without any task that was submitted, waited or ended."""
+    async def unused(self, since: datetime) -> list[OpenTaskQueue]:
+        """OpenTaskQueue before, and since then without any task that was submitted, waited or ended."""
         return await self._ledger.read(partial(_unused, micros(since)))
 
-    async def standing(self, source: TaskQueue) -> Standing:
+    async def standing(self, source: TaskQueue) -> TaskQueueUse:
+        """What the ledger has of one task queue at this moment."""
         return await self._ledger.read(partial(_standing, source))
 
-    async def homeless(self) -> list[Opened]:
-        """The sources of tasks that should be on a queue, and that are not open."""
+    async def homeless(self) -> list[OpenTaskQueue]:
+        """Those that tasks should be on, and that are not open."""
         return await self._ledger.read(_homeless)
 
 
-def _unused(since: int, connection: Connection) -> list[Opened]:
+def _unused(since: int, connection: Connection) -> list[OpenTaskQueue]:
     tasks, table = schema.tasks.c, schema.sources.c
     used = sa.select(tasks.lane, tasks.priority).where(
         tasks.state.in_(_UNFINISHED) | (tasks.submitted_at >= since) | (tasks.ended_at >= since)
@@ -78,7 +80,7 @@ def _unused(since: int, connection: Connection) -> list[Opened]:
     ]
 
 
-def _standing(source: TaskQueue, connection: Connection) -> Standing:
+def _standing(source: TaskQueue, connection: Connection) -> TaskQueueUse:
     opened, tasks = schema.sources.c, schema.tasks.c
     is_open = sa.exists().where(
         opened.lane == source.lane, opened.priority == source.priority.value
@@ -89,10 +91,10 @@ def _standing(source: TaskQueue, connection: Connection) -> Standing:
         tasks.state.in_(_UNFINISHED),
     )
     row = connection.execute(sa.select(is_open, unfinished)).one()
-    return Standing(opened=bool(row[0]), unfinished=bool(row[1]))
+    return TaskQueueUse(opened=bool(row[0]), unfinished=bool(row[1]))
 
 
-def _homeless(connection: Connection) -> list[Opened]:
+def _homeless(connection: Connection) -> list[OpenTaskQueue]:
     tasks, opened = schema.tasks.c, schema.sources.c
     has_source = sa.exists().where(opened.lane == tasks.lane, opened.priority == tasks.priority)
     query = (
@@ -104,7 +106,7 @@ def _homeless(connection: Connection) -> list[Opened]:
     return list(readable(rows, partial(_of, connection), schema.sources))
 
 
-def _of(connection: Connection, row: Any) -> Opened:
+def _of(connection: Connection, row: Any) -> OpenTaskQueue:
     events = schema.events.c
     query = sa.select(events.data).where(events.id == row.submission, events.agent_id == "")
     found: Sequence[str] = connection.execute(query).scalars().all()

@@ -1,4 +1,4 @@
-"""Which queued tasks were overtaken: later ones of the same queue have started, and they have not.
+"""Finds queued tasks that were overtaken: later ones of the same queue have started, and they have not.
 
 "Later" is by the log's order alone. What is compared errs on the safe side: of the task that waits its
 newest message counts, of the one that started its oldest.
@@ -32,7 +32,7 @@ were submitted before one that started."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingTask:
-    """A task that waits, as the ledger sees it."""
+    """Is a task that waits, as the ledger sees it."""
 
     task: Task
     position: int
@@ -50,6 +50,7 @@ class MissingTasks:
         self._ledger = ledger
 
     async def look(self) -> list[MissingTask]:
+        """All of them, queue by queue."""
         return await self._ledger.read(lambda connection: list(_overtaken(connection)))
 
     async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]:

@@ -1,4 +1,4 @@
-"""Which tasks missed their deadline: those that should have started by now and did not."""
+"""Finds tasks that missed their deadline: those that should have started by now and did not."""
 
 from __future__ import annotations
 

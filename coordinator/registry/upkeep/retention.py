@@ -1,4 +1,4 @@
-"""Ended tasks are kept for a while, then forgotten, a few at a time so that the projector gets its
+"""Forgets ended tasks when they were kept for long enough, a few at a time so that the projector gets its
 turns.
 
 Never forgotten are tasks that go on, tasks whose message may still be on its queue (whoever takes
@@ -27,7 +27,7 @@ from coordinator.registry.tables.schema import micros
 
 from .task_pruning import forget
 
-__all__ = ["KeepFor", "Retention"]
+__all__ = ["Retention", "RetentionPeriods"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ PAUSE = timedelta(milliseconds=200)
 """Between two transactions: the projector's time."""
 
 LOOK_EVERY = timedelta(minutes=1)
+"""Between two looks for tasks that are old enough."""
 
 KEEP_STUBS_FOR = timedelta(days=1)
 """Tasks of which nothing came but what agents said. Their own message reaches the log beside that,
@@ -45,31 +46,34 @@ so it will not come any more: the task was forgotten before, or never was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepFor:
-    """How long after its end a task is kept; None is for ever."""
+class RetentionPeriods:
+    """Say how long after its end a task is kept; None is for ever."""
 
     ended: timedelta | None = timedelta(days=30)
+    """Of all that are not dead."""
     dead: timedelta | None = None
 
     def of(self, state: State) -> timedelta | None:
+        """Of a task that ended in this state."""
         return self.dead if state is State.DEAD else self.ended
 
 
 class Retention:
-    """Does nothing while the process is not ``active``: one is enough, and it is the projector's. But
-    several may do it at once; each task is forgotten, and counted, once.
-    """
+    """Several may do it at once; each task is forgotten, and counted, once."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
-        keep: KeepFor = KeepFor(),
+        keep: RetentionPeriods = RetentionPeriods(),
         every: timedelta = LOOK_EVERY,
         pause: timedelta = PAUSE,
         active: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """While ``active`` says no, nothing is done: one process is enough, and it is the projector's.
+        ``every`` lies between two looks, ``pause`` between two transactions of one.
+        """
         self._ledger = ledger
         self._active = active
         self._keep = keep

@@ -1,4 +1,4 @@
-"""Which tasks run, as the ledger has it, and which of their queues' later tasks have started."""
+"""Reads the tasks that run, as the ledger has it, and which later tasks of their queues have started."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST = 10_000
 
 
 class RunningTasks:
-    """Not for the hot path. Raises `LedgerUnavailable`."""
+    """Reads all that runs: not for the hot path. Raises `LedgerUnavailable`."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -22,17 +23,27 @@ from .task_pruning import forget
 __all__ = ["TaskDeletion"]
 
 
+class FindsCurrentTask(Protocol):
+    """Finds a task as the law has it now: `registry.queries.registry.Registry.current_task`."""
+
+    async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]:
+        """The task, and the message that its content is from. Raises `TaskNotFound`; `LedgerBehind` or
+        `BrokerUnavailable` where that cannot be told yet; or `LedgerUnavailable`.
+        """
+
+
 class TaskDeletion:
-    """``find`` is `Registry.standing`; ``note`` is told of each task that was deleted."""
+    """Acts on one task at a time, in its turn."""
 
     def __init__(
         self,
         *,
         turns: TaskTurns,
-        find: Callable[[str], Awaitable[tuple[Task, TaskMessage]]],
+        find: FindsCurrentTask,
         note: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``note`` is called with the id of each task that was deleted, once it is gone."""
         self._now = now
         self._turns = turns
         self._find = find

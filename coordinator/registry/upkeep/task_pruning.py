@@ -1,4 +1,4 @@
-"""Tasks that leave the ledger with all that was said of them. What they added to the totals stays.
+"""Takes tasks out of the ledger with all that was said of them. What they added to the totals stays.
 
     tasks, events, outbox ──▶ gone        what they counted ──▶ checkpoint        one transaction
 

@@ -1,4 +1,4 @@
-"""Reads which tasks stand in a lane without a type, though an agent has announced theirs."""
+"""Finds tasks in a lane without a type, though an agent has announced theirs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UntypedTasks:
     async def sources(
         self, sources: Iterable[TaskQueue], task_types: Collection[str]
     ) -> list[TaskQueue]:
-        """Those of ``sources`` in which a task of one of these types stands, in the same order."""
+        """Those of ``sources`` in which a task of one of these types is, in the same order."""
         return await self._ledger.read(
             lambda connection: list(_having(connection, sources, task_types))
         )

@@ -8,7 +8,6 @@ import pytest
 
 from coordinator.domain.agent_liveness import health_score, merged_status
 from coordinator.domain.agent_statuses import AgentStatus
-from coordinator.domain.listening_clock import LONGEST_STEP, ListeningClock
 from coordinator.domain.retry_backoff import RetryBackoff
 
 STALE_AFTER = timedelta(seconds=60)
@@ -85,31 +84,6 @@ def test_health_falls_with_silence_failures_and_load(
         )
         == score
     )
-
-
-def test_the_listening_clock_runs_only_while_somebody_listens() -> None:
-    clock = ListeningClock()
-    assert clock.at(1000.0) == 0.0
-    clock.listen(1000.0)
-    assert clock.at(1002.0) == 2.0
-    clock.stop(1003.0)
-    assert clock.at(5000.0) == 3.0
-    clock.listen(6000.0)
-    assert clock.at(6001.0) == 4.0
-
-
-def test_the_listening_clock_does_not_count_that_the_process_stood_still() -> None:
-    clock = ListeningClock()
-    clock.listen(0.0)
-    assert clock.at(3600.0) == LONGEST_STEP
-    assert clock.at(3601.0) == LONGEST_STEP + 1.0
-
-
-def test_the_listening_clock_never_goes_back() -> None:
-    clock = ListeningClock()
-    clock.listen(10.0)
-    assert clock.at(12.0) == 2.0
-    assert clock.at(11.0) == 2.0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from coordinator.recovery.republishing import Republishing
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_rows import load
-from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
@@ -42,7 +42,7 @@ class World:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.left = LeftBehindTasks(ledger)
+        self.left = FormerBrokerTasks(ledger)
         self.in_hand: set[tuple[str, int]] = set()
         self.published: list[TaskMessage] = []
         self.log: list[Event] = []

@@ -361,9 +361,9 @@ async def test_with_a_new_link_to_the_broker_all_begins_again(world: World) -> N
 
 async def test_time_in_which_nobody_was_heard_does_not_count(world: World) -> None:
     assert await world.goes_on(timedelta(seconds=ROUND)) == 0
-    world.fleet.stop_listening()
+    world.fleet.stop_hearing()
     assert await world.goes_on(2 * LONG_ENOUGH) == 0
-    world.fleet.listen()
+    world.fleet.start_hearing()
     assert await world.goes_on(LONG_ENOUGH) == 1
 
 

@@ -15,8 +15,8 @@ from coordinator.protocol.messages.events import (
     Event,
     RunningTask,
 )
-from coordinator.registry.agents.known_agent import KnownAgent
-from coordinator.registry.agents.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from tests.unit.domain.histories import START
 
 STALE_AFTER = timedelta(seconds=60)
@@ -38,15 +38,15 @@ class Clock:
 
 
 class Fleet(LiveAgents):
-    """`LiveAgents` that listen, on a clock of the test's."""
+    """`LiveAgents` that hear, on a clock of the test's."""
 
-    def __init__(self, *, listening: bool = True) -> None:
+    def __init__(self, *, hearing: bool = True) -> None:
         self.clock = Clock()
         super().__init__(
             stale_after=STALE_AFTER, monotonic=self.clock.monotonic, now=self.clock.now
         )
-        if listening:
-            self.listen()
+        if hearing:
+            self.start_hearing()
 
     def pass_time(self, seconds: float) -> None:
         """Second by second, as a running coordinator looks at the clock."""
@@ -56,7 +56,7 @@ class Fleet(LiveAgents):
             self.clock.seconds += step
             self.clock.wall += timedelta(seconds=step)
             left -= step
-            self.look()
+            self.mark_stale()
 
     def the(self, agent_id: str) -> KnownAgent:
         known = self.get(agent_id)
@@ -68,6 +68,20 @@ class Fleet(LiveAgents):
         status = self.view(self.the(agent_id)).status
         assert [known.agent_id for known in self.find(status=status) if known.agent_id == agent_id]
         return status
+
+
+def fleet_after(*events: Event) -> Fleet:
+    fleet = Fleet()
+    for event in events:
+        fleet.apply(event)
+    return fleet
+
+
+def restore(fleet: Fleet, known: KnownAgent, silence: timedelta = timedelta()) -> None:
+    fleet.restore(
+        known.agent, heartbeat=None, load_metrics=None, heard_at=known.heard_at, silence=silence
+    )
+    fleet.restored()
 
 
 class Published:

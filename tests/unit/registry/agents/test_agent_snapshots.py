@@ -6,13 +6,13 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
-from coordinator.registry.agents import agent_snapshots
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from tests.unit.registry.answers import stored
@@ -23,11 +23,9 @@ NewLedger = Callable[[], AbstractAsyncContextManager[Ledger]]
 IDS = [f"agent {letter}{number}" for letter in "aBé" for number in range(4)]
 
 
-@pytest.fixture(autouse=True)
-def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def snapshots_of(ledger: Ledger, agents: Fleet) -> AgentSnapshots:
     """As if the fleet were larger than one transaction takes."""
-    monkeypatch.setattr(agent_snapshots, "ROWS", 5)
-    monkeypatch.setattr(agent_snapshots, "AT_ONCE", 2)
+    return AgentSnapshots(ledger=ledger, agents=agents, rows=5, at_once=2)
 
 
 async def test_a_fleet_of_many_pages_is_written_and_restored_whole(ledger_url: str) -> None:
@@ -37,9 +35,9 @@ async def test_a_fleet_of_many_pages_is_written_and_restored_whole(ledger_url: s
             await stored(ledger, registered(agent_id))
             before.apply(registered(agent_id))
             before.apply(beat(agent_id, completed=3, load_metrics={"cpu": 0.5}))
-        await AgentSnapshots(ledger=ledger, agents=before).write()
+        await snapshots_of(ledger, before).write()
         after = Fleet()
-        await AgentSnapshots(ledger=ledger, agents=after).restore()
+        await snapshots_of(ledger, after).restore()
     assert [one.agent_id for one in after.find()] == sorted(IDS)
     assert [after.view(one) for one in after.find()] == [before.view(one) for one in before.find()]
 
@@ -53,14 +51,14 @@ async def test_a_measure_that_is_no_number_does_not_keep_a_fleet_from_being_rest
     await stored(ledger, registered("a"))
     before.apply(registered("a"))
     before.apply(Event(data=AgentHeartbeat.model_validate_json(body)))
-    await AgentSnapshots(ledger=ledger, agents=before).write()
-    await AgentSnapshots(ledger=ledger, agents=after).restore()
+    await snapshots_of(ledger, before).write()
+    await snapshots_of(ledger, after).restore()
     assert after.view(after.the("a")).load_metrics == {"memory": 1}
 
 
 async def test_restoring_again_takes_what_is_newer_and_leaves_the_rest(ledger: Ledger) -> None:
     fleet = Fleet()
-    snapshot = AgentSnapshots(ledger=ledger, agents=fleet)
+    snapshot = snapshots_of(ledger, fleet)
     await stored(ledger, *map(registered, IDS))
     await snapshot.restore()
     first, second, third = fleet.the(IDS[0]), fleet.the(IDS[1]), fleet.the(IDS[2])
@@ -86,13 +84,13 @@ async def test_an_agent_that_is_removed_while_a_snapshot_is_made_is_left_out(
         await stored(ledger, registered(agent_id))
         fleet.apply(registered(agent_id))
         fleet.apply(beat(agent_id, load_metrics={"cpu": 0.5}))
-    writing = asyncio.create_task(AgentSnapshots(ledger=ledger, agents=fleet).write())
+    writing = asyncio.create_task(snapshots_of(ledger, fleet).write())
     await asyncio.sleep(0)
     for agent_id in IDS[:10]:
         fleet.apply(removed(agent_id))
     await writing
     after = Fleet()
-    await AgentSnapshots(ledger=ledger, agents=after).restore()
+    await snapshots_of(ledger, after).restore()
     told = {one.agent_id for one in after.find() if one.load_metrics == {"cpu": 0.5}}
     assert set(IDS[10:]) <= told
     assert not told & set(sorted(IDS[:10])[2:])
@@ -135,14 +133,14 @@ def test_what_is_restored_is_what_was_folded(
         told, reader, newcomer = Fleet(), Fleet(), Fleet()
         async with new_ledger() as ledger:
             for part in (events[:cut], events[cut:]):
-                await AgentSnapshots(ledger=ledger, agents=reader).restore()
+                await snapshots_of(ledger, reader).restore()
                 durable = [one for one in part if not isinstance(one.data, AgentHeartbeat)]
                 await stored(ledger, *durable)
                 for event in part:
                     told.apply(event)
-            await AgentSnapshots(ledger=ledger, agents=told).write()
-            await AgentSnapshots(ledger=ledger, agents=reader).restore()
-            await AgentSnapshots(ledger=ledger, agents=newcomer).restore()
+            await snapshots_of(ledger, told).write()
+            await snapshots_of(ledger, reader).restore()
+            await snapshots_of(ledger, newcomer).restore()
         everyone = told.find()
         assert [newcomer.view(one) for one in newcomer.find()] == list(map(told.view, everyone))
         for one in everyone:
@@ -153,3 +151,38 @@ def test_what_is_restored_is_what_was_folded(
             )
 
     asyncio.run(test())
+
+
+async def test_a_restart_tells_of_the_agents_what_was_told_before(ledger: Ledger) -> None:
+    before = Fleet()
+    events = [
+        registered("ada", capabilities=["gpu"], metadata={"weight": 1}, slots=2),
+        registered("bob"),
+        registered("cid"),
+        declared("maintenance", "bob"),
+        removed("cid"),
+    ]
+    await stored(ledger, *events)
+    for event in events:
+        before.apply(event)
+    before.pass_time(30)
+    before.apply(beat("ada", running=2, completed=8, failed=2, load_metrics={"cpu_usage": 0.9}))
+    before.pass_time(20)
+    await AgentSnapshots(ledger=ledger, agents=before).write()
+    after = Fleet()
+    after.clock.wall = before.clock.wall + timedelta(days=1)
+    await AgentSnapshots(ledger=ledger, agents=after).restore()
+    assert [after.view(one) for one in after.find()] == [before.view(one) for one in before.find()]
+    after.pass_time(41)
+    assert after.status_of("ada") == "stale"
+
+
+async def test_a_snapshot_writes_only_what_changed(ledger: Ledger) -> None:
+    fleet = Fleet()
+    for agent_id in ("ada", "bob"):
+        fleet.apply(registered(agent_id))
+    assert len(fleet.changed()) == 2
+    fleet.apply(beat("bob"))
+    assert [known.agent_id for known in fleet.changed()] == ["bob"]
+    assert fleet.changed() == []
+    await AgentSnapshots(ledger=ledger, agents=fleet).write()

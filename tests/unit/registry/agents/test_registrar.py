@@ -11,13 +11,10 @@ from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest,
 from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.messages.registration import RegisterRequest
-from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.silent_agent_removal import SilentAgents
-from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from tests.unit.domain.histories import START
-from tests.unit.registry.answers import stored
-from tests.unit.registry.fleet import Fleet, Published, beat, declared, registered, removed
+from tests.unit.registry.fleet import Fleet, Published, registered
 
 TOO_DEEP = from_json("[" * 100 + "]" * 100)
 
@@ -209,7 +206,7 @@ async def test_nothing_can_be_said_of_an_agent_that_nobody_knows(office: Office)
 
 
 async def test_an_agent_that_is_silent_for_very_long_is_removed(office: Office) -> None:
-    silent = SilentAgents(
+    silent = SilentAgentRemoval(
         agents=office.fleet, registrar=office.registrar, remove_after=timedelta(minutes=5)
     )
     await office.register("ada")
@@ -226,44 +223,6 @@ async def test_an_agent_that_is_silent_for_very_long_is_removed(office: Office) 
     assert "ada" not in office.fleet
     assert "bob" in office.fleet
     assert office.published.keys[-1] == "agent.ada.removed"
-
-
-# --- snapshots --------------------------------------------------------------------------------
-
-
-async def test_a_restart_tells_of_the_agents_what_was_told_before(ledger: Ledger) -> None:
-    before = Fleet()
-    events = [
-        registered("ada", capabilities=["gpu"], metadata={"weight": 1}, slots=2),
-        registered("bob"),
-        registered("cid"),
-        declared("maintenance", "bob"),
-        removed("cid"),
-    ]
-    await stored(ledger, *events)
-    for event in events:
-        before.apply(event)
-    before.pass_time(30)
-    before.apply(beat("ada", running=2, completed=8, failed=2, load_metrics={"cpu_usage": 0.9}))
-    before.pass_time(20)
-    await AgentSnapshots(ledger=ledger, agents=before).write()
-    after = Fleet()
-    after.clock.wall = before.clock.wall + timedelta(days=1)
-    await AgentSnapshots(ledger=ledger, agents=after).restore()
-    assert [after.view(one) for one in after.find()] == [before.view(one) for one in before.find()]
-    after.pass_time(41)
-    assert after.status_of("ada") == "stale"
-
-
-async def test_a_snapshot_writes_only_what_changed(ledger: Ledger) -> None:
-    fleet = Fleet()
-    for agent_id in ("ada", "bob"):
-        fleet.apply(registered(agent_id))
-    assert len(fleet.changed()) == 2
-    fleet.apply(beat("bob"))
-    assert [known.agent_id for known in fleet.changed()] == ["bob"]
-    assert fleet.changed() == []
-    await AgentSnapshots(ledger=ledger, agents=fleet).write()
 
 
 def test_a_heartbeat_over_http_names_no_process() -> None:

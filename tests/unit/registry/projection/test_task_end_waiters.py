@@ -16,7 +16,7 @@ from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
-from coordinator.registry.queries.browsing import Browsing
+from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.registry import Registry
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
@@ -51,7 +51,7 @@ class Process:
             catch_up=nothing_new,
             hear=nothing_new,
         )
-        self.browsing = Browsing(ledger=ledger, agents=Fleet(), registry=self.registry)
+        self.browsing = PagedQueries(ledger=ledger, agents=Fleet(), registry=self.registry)
 
     async def fold(self, *events: Event) -> None:
         self.registry.folded((await stored(self.ledger, *events)).events)

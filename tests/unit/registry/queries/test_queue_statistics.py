@@ -16,7 +16,11 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.queries.queue_statistics import Line, QueueStatistics, oldest_waiting
+from coordinator.registry.queries.queue_statistics import (
+    QueueFigures,
+    QueueStatistics,
+    oldest_waiting,
+)
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, beat, declared, registered, removed, stopped
@@ -52,7 +56,7 @@ class Process:
         await stored(self.ledger, Event(data=data))
         return source
 
-    async def line(self, source: TaskQueue) -> Line:
+    async def line(self, source: TaskQueue) -> QueueFigures:
         return (await self._lines.lines())[source]
 
     async def oldest(self, source: TaskQueue) -> timedelta | None:

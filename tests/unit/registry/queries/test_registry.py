@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,6 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.queries import registry as module
 from coordinator.registry.queries.overlay import Overlay
 from coordinator.registry.queries.registry import Registry
 from tests.support.waiting import eventually
@@ -33,6 +33,7 @@ from tests.unit.domain.histories import (
 from tests.unit.registry.answers import stored
 from tests.unit.registry.fleet import Fleet, beat, declared, registered
 
+OFTEN = timedelta(milliseconds=10)
 GPU = Requirements(capabilities=("gpu",))
 
 
@@ -53,6 +54,7 @@ class Process:
             book=self.book,
             catch_up=self._catch_up,
             hear=self._hear,
+            settle_every=OFTEN,
         )
 
     async def _catch_up(self) -> None:
@@ -253,9 +255,8 @@ def test_the_overlay_keeps_the_events_of_a_task_in_order() -> None:
 
 
 async def test_what_was_published_here_of_a_task_that_was_deleted_elsewhere_is_let_go(
-    process: Process, monkeypatch: pytest.MonkeyPatch
+    process: Process,
 ) -> None:
-    monkeypatch.setattr(module, "SETTLING", 0.01)
     process.registry.note(submitted())
     process.registry.note(cancelled())
     assert (await process.registry.task("t")).state == "cancelled"
@@ -267,9 +268,8 @@ async def test_what_was_published_here_of_a_task_that_was_deleted_elsewhere_is_l
 
 
 async def test_what_is_not_in_the_log_yet_is_kept_while_the_ledger_is_behind(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger,
 ) -> None:
-    monkeypatch.setattr(module, "SETTLING", 0.01)
     asked = 0
 
     async def behind() -> None:
@@ -278,7 +278,12 @@ async def test_what_is_not_in_the_log_yet_is_kept_while_the_ledger_is_behind(
         raise LedgerBehind
 
     registry = Registry(
-        ledger=ledger, agents=Fleet(), book=TaskQueues(), catch_up=behind, hear=behind
+        ledger=ledger,
+        agents=Fleet(),
+        book=TaskQueues(),
+        catch_up=behind,
+        hear=behind,
+        settle_every=OFTEN,
     )
     registry.note(submitted())
     settling = asyncio.create_task(registry.run())

@@ -19,7 +19,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.tables import schema
 from coordinator.registry.upkeep import retention as retention_module
-from coordinator.registry.upkeep.retention import KEEP_STUBS_FOR, KeepFor, Retention
+from coordinator.registry.upkeep.retention import KEEP_STUBS_FOR, Retention, RetentionPeriods
 from coordinator.registry.upkeep.task_pruning import forget
 from tests.unit.domain.histories import (
     all_events,
@@ -39,7 +39,9 @@ LATER = at(40 * 86400)
 
 
 def retention(ledger: Ledger, *, now: datetime = LATER, **keep: timedelta | None) -> Retention:
-    return Retention(ledger=ledger, keep=KeepFor(**keep), pause=timedelta(), now=lambda: now)
+    return Retention(
+        ledger=ledger, keep=RetentionPeriods(**keep), pause=timedelta(), now=lambda: now
+    )
 
 
 async def rows(ledger: Ledger, table: sa.Table) -> int:

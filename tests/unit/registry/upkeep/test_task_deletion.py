@@ -41,7 +41,7 @@ class Side:
         self.now = at(3600)
         self.delete = TaskDeletion(
             turns=turns,
-            find=self.registry.standing,
+            find=self.registry.current_task,
             note=self.registry.note_deleted,
             now=lambda: self.now,
         ).delete

@@ -1,0 +1,129 @@
+"""Warns that a task would wait for an agent that is not there, and says what has to change."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from coordinator.domain.agent_matching import TAKES_WORK
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.protocol.requirements import Requirements
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.offered_capabilities import never_offered
+
+from .able_agents import AbleAgents
+
+__all__ = ["UnservedTaskWarning"]
+
+WARNING_SECONDS = 1.0
+"""For how long the answer for one set of requirements is good: producers submit many alike."""
+
+REMEMBERED = 1000
+"""Answers that are kept, the last that were asked for."""
+
+
+class UnservedTaskWarning:
+    """Looks at the agents in memory; only where none suits does it ask the ledger who ever did."""
+
+    def __init__(
+        self,
+        *,
+        agents: LiveAgents,
+        types: AnnouncedTypes,
+        ledger: Ledger,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``monotonic`` tells seconds, from any start."""
+        self._agents = agents
+        self._able = AbleAgents(agents)
+        self._types = types
+        self._ledger = ledger
+        self._monotonic = monotonic
+        self._known: OrderedDict[tuple[Requirements, str | None], tuple[float, str | None]] = (
+            OrderedDict()
+        )
+
+    async def of(self, asked: Requirements, task_type: str | None) -> str | None:
+        """A sentence or two; None where an agent would take the task. An answer is at most a second
+        old. Raises `LedgerUnavailable`.
+        """
+        now = self._monotonic()
+        key = asked, task_type
+        known = self._known.get(key)
+        if known is not None and now - known[0] < WARNING_SECONDS:
+            return known[1]
+        told = await self._look(asked, task_type)
+        self._known[key] = now, told
+        self._known.move_to_end(key)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return told
+
+    async def _look(self, asked: Requirements, task_type: str | None) -> str | None:
+        wanted = self._types.routed(asked, task_type)
+        found = self._able.find(wanted)
+        takers = [known for known in found if self._agents.takes_work(known)]
+        if takers:
+            return self._only_by_default(task_type, takers)
+        deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
+        if deaf:
+            return (
+                f"{_deaf(len(found), deaf)}, and who speaks HTTP alone takes no tasks. The task waits"
+                " until one listens."
+            )
+        if found:
+            return _resting(len(found))
+        if not self._able.find(wanted, any_type=True):
+            waits = (
+                "No agent that is registered now meets the requirements: the task waits for one."
+            )
+            return " ".join([waits, *await self._never(asked)])
+        if task_type is None:
+            return (
+                "The task has no task_type, and no agent that is registered now has a handler for such"
+                " tasks: it waits for one."
+            )
+        waits = (
+            f"No agent that is registered now has a handler for tasks of the type {task_type!r}: the"
+            " task waits for one."
+        )
+        return " ".join([waits, *await self._never(Requirements(task_type=task_type))])
+
+    def _only_by_default(self, task_type: str | None, takers: Sequence[KnownAgent]) -> str | None:
+        """In a fleet that announces its types, one that nobody did is most often a typing error."""
+        if task_type is None or task_type in self._types or not self._types.all:
+            return None
+        if not all(known.agent.registration.task_types for known in takers):
+            return None
+        return (
+            f"No agent that ever registered has a handler of its own for tasks of the type {task_type!r}:"
+            " an agent with a default handler takes the task."
+        )
+
+    async def _never(self, asked: Requirements) -> list[str]:
+        return await self._ledger.read(partial(never_offered, asked))
+
+
+def _resting(found: int) -> str:
+    if found == 1:
+        return "The one agent that meets the requirements takes no work now: the task waits until it does."
+    return (
+        f"None of the {found} agents that meet the requirements takes work now: the task waits until one"
+        " does."
+    )
+
+
+def _deaf(found: int, deaf: int) -> str:
+    if found == 1:
+        return (
+            "The one agent that meets the requirements does not listen: it would take work, but no"
+            " control queue of its own is on the broker"
+        )
+    return (
+        f"None of the {found} agents that meet the requirements listens: {deaf} of them would take work,"
+        " but no control queue of theirs is on the broker"
+    )

@@ -1,0 +1,36 @@
+"""Explains a running task beyond what the ledger has of it: whether its agent names it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.queries.task_view import TaskView
+
+__all__ = ["why_running"]
+
+
+def why_running(task: TaskView, agents: LiveAgents, *, lost_after: timedelta) -> str:
+    """A sentence or two; ``lost_after`` zero is never."""
+    works = f"It does not wait: {task.agent_id!r} works on attempt {task.attempt}."
+    known = agents.get(task.agent_id or "")
+    if (task.task_id, task.generation) in agents.in_hand():
+        return works
+    if known is None:
+        doubt = "It is not known here as an agent now."
+    elif (silence := agents.silence(known)) > agents.stale_after:
+        doubt = f"It was not heard of for {silence.total_seconds():.0f} s."
+    elif known.names_tasks and task.started_at is not None and known.heard_at > task.started_at:
+        doubt = "Its last heartbeat does not name the task."
+    else:
+        return works
+    return f"{works} {doubt}{_what_follows(lost_after)}"
+
+
+def _what_follows(lost_after: timedelta) -> str:
+    if not lost_after:
+        return ""
+    return (
+        " Should that go on, and the task be on no queue, the attempt counts as lost after"
+        f" {lost_after.total_seconds():.0f} s or more, and another may follow."
+    )

@@ -1,0 +1,51 @@
+"""Shows a task as the API tells it: in short, or with what it holds and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from coordinator.domain.task import ENDED, State
+from coordinator.protocol.priority import Priority
+
+__all__ = ["TaskSummary", "TaskView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSummary:
+    """Tells the state of a task, without what it holds and what came of it."""
+
+    task_id: str
+    state: str
+    task_type: str | None
+    priority: Priority
+    requirements: dict[str, Any]
+    lane: str
+    generation: int
+    attempt: int
+    max_attempts: int
+    submitted_at: datetime
+    expires_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    agent_id: str | None
+    progress: dict[str, Any] | None
+    """The last that was told: `fraction`, `message` and `at`."""
+    error: dict[str, Any] | None
+    """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
+
+    @property
+    def ended(self) -> bool:
+        return State(self.state) in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView(TaskSummary):
+    """Tells all of a task."""
+
+    task_data: dict[str, Any]
+    metadata: dict[str, Any] | None
+    not_before: datetime | None
+    """When it goes, or went, on its queue, where it was scheduled."""
+    result: Any

@@ -1,0 +1,200 @@
+"""An agent's tasks, timelines and parked messages, in pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from coordinator.domain.task import State
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import AgentNotFound, MalformedMessage, ParkedNotFound, TaskNotFound
+from coordinator.protocol.message import Message
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.parked_messages import MessageToPark, park
+from coordinator.registry.queries.paged_queries import PagedQueries
+from coordinator.registry.queries.registry import Registry
+from coordinator.registry.queries.task_pages import Place
+from tests.unit.domain.histories import (
+    START,
+    at,
+    cancelled,
+    completed,
+    dead_lettered,
+    failed,
+    message,
+    progressed,
+    started,
+    submitted,
+)
+from tests.unit.registry.answers import stored
+from tests.unit.registry.fleet import Fleet, registered
+
+ANY_STATE = frozenset[State]()
+
+
+async def nothing_new() -> None:
+    """What the ledger does not have by now, it never will."""
+
+
+@pytest.fixture
+def agents() -> Fleet:
+    return Fleet()
+
+
+@pytest.fixture
+def registry(ledger: Ledger, agents: Fleet) -> Registry:
+    return Registry(
+        ledger=ledger, agents=agents, book=TaskQueues(), catch_up=nothing_new, hear=nothing_new
+    )
+
+
+@pytest.fixture
+def browsing(ledger: Ledger, registry: Registry, agents: Fleet) -> PagedQueries:
+    return PagedQueries(ledger=ledger, agents=agents, registry=registry)
+
+
+# --- an agent's tasks -------------------------------------------------------------------------
+
+
+async def all_of(
+    browsing: PagedQueries, agent_id: str, states: frozenset[State], limit: int
+) -> str:
+    found: list[str] = []
+    after: tuple[bool, Place | None] | None = None
+    while True:
+        answer = await browsing.agents_tasks(agent_id, states, after=after, limit=limit)
+        assert len(answer.page.tasks) <= limit
+        found += [task.task_id for task in answer.page.tasks]
+        after = answer.following
+        if after is None:
+            return "".join(found)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 200])
+async def test_an_agents_tasks_are_those_that_run_and_then_the_others(
+    ledger: Ledger, browsing: PagedQueries, limit: int
+) -> None:
+    for number, task_id in enumerate("abcdef"):
+        await stored(ledger, submitted(task_id, submitted_at=at(number)))
+        agent = "bob" if task_id == "c" else "ada"
+        await stored(ledger, started(agent, task_id=task_id))
+    await stored(ledger, completed(task_id="b"), failed(task_id="e"), submitted("waits"))
+    assert await all_of(browsing, "ada", ANY_STATE, limit) == "fdaeb"
+    assert await all_of(browsing, "ada", frozenset({State.RUNNING}), limit) == "fda"
+    assert await all_of(browsing, "ada", frozenset({State.COMPLETED}), limit) == "b"
+    assert await all_of(browsing, "bob", ANY_STATE, limit) == "c"
+
+
+async def test_an_agent_that_was_never_there_is_not_found_and_an_idle_one_has_no_tasks(
+    browsing: PagedQueries, agents: Fleet
+) -> None:
+    with pytest.raises(AgentNotFound):
+        await all_of(browsing, "ada", ANY_STATE, 5)
+    agents.apply(registered("ada"))
+    assert await all_of(browsing, "ada", ANY_STATE, 5) == ""
+
+
+# --- timelines --------------------------------------------------------------------------------
+
+
+async def test_a_timeline_tells_every_attempt_in_the_order_of_the_log(
+    ledger: Ledger, browsing: PagedQueries, registry: Registry
+) -> None:
+    await stored(
+        ledger,
+        submitted(max_attempts=3),
+        registered("t"),  # an agent of the same name has a timeline of its own
+        started(instance="i1"),
+        progressed(0.4, message="page 12 of 30"),
+        failed(),
+        submitted(attempt=2),
+        started("bob", attempt=2),
+        completed("bob", attempt=2, result={"words": 40}, duration_seconds=1.5),
+        dead_lettered("rejected"),
+    )
+    registry.note(cancelled())
+    told = await browsing.timeline("t", after=None, limit=200)
+    assert told.following is None
+    assert [(one.type, one.attempt, one.agent_id) for one in told.events] == [
+        ("task.submitted", 1, None),
+        ("task.started", 1, "ada"),
+        ("task.progress", 1, "ada"),
+        ("task.failed", 1, "ada"),
+        ("task.submitted", 2, None),
+        ("task.started", 2, "bob"),
+        ("task.completed", 2, "bob"),
+        ("task.dead-lettered", 1, None),
+        ("task.cancelled", 1, None),
+    ]
+    assert [one.details for one in told.events] == [
+        {"priority": "normal", "max_attempts": 3},
+        {"instance": "i1"},
+        {"fraction": 0.4, "message": "page 12 of 30"},
+        {"error": {"type": "ValueError", "message": "no"}, "retryable": True},
+        {"priority": "normal", "max_attempts": 3},
+        {},
+        {"duration_seconds": 1.5, "result_bytes": 12},
+        {"reason": "rejected", "priority": "normal", "max_attempts": 3},
+        {"reason": "requested"},
+    ]
+    assert told.events[0].time == START
+    assert all("token" not in str(one) for one in told.events)
+
+
+async def test_a_long_timeline_comes_in_pages_and_ends_with_what_is_pending(
+    ledger: Ledger, browsing: PagedQueries, registry: Registry
+) -> None:
+    await stored(ledger, submitted(), *(progressed(n / 10) for n in range(7)))
+    registry.note(cancelled())
+    found, after = [], None
+    while True:
+        page = await browsing.timeline("t", after=after, limit=3)
+        found += [one.type for one in page.events]
+        after = page.following
+        if after is None:
+            break
+    assert found == ["task.submitted"] + ["task.progress"] * 7 + ["task.cancelled"]
+
+
+async def test_a_task_that_was_just_accepted_has_a_timeline(
+    browsing: PagedQueries, registry: Registry
+) -> None:
+    with pytest.raises(TaskNotFound):
+        await browsing.timeline("t", after=None, limit=3)
+    registry.note_submitted(message())
+    told = await browsing.timeline("t", after=None, limit=3)
+    assert [one.type for one in told.events] == ["task.submitted"]
+
+
+# --- parked messages --------------------------------------------------------------------------
+
+
+async def test_parked_messages_come_latest_first_with_their_beginning_and_each_whole(
+    ledger: Ledger, browsing: PagedQueries
+) -> None:
+    bodies = [b"x" * 1000, b"\xff\x00 garbage", "é".encode() * 300, b""]
+    why = MalformedMessage("not a task")
+    parked = [
+        MessageToPark(
+            message=Message(body=body, headers={"n": number}),
+            exchange="coordinator.events",
+            routing_key="task.ada.started",
+            reason=f"{type(why).__name__}: {why}",
+            received_at=at(number),
+        )
+        for number, body in enumerate(bodies)
+    ]
+    await ledger.write(lambda connection: park(connection, parked))
+    first = await browsing.parked(after=None, limit=3)
+    rest = await browsing.parked(after=first.following, limit=3)
+    assert (first.total, rest.total, rest.following) == (4, 4, None)
+    messages = [*first.messages, *rest.messages]
+    assert [one.position for one in messages] == [4, 3, 2, 1]
+    assert [one.received_at for one in messages] == [at(3), at(2), at(1), at(0)]
+    assert [one.size for one in messages] == [0, 600, 10, 1000]
+    assert [len(one.body) for one in messages] == [0, 400, 10, 400]
+    whole = await browsing.parked_message(1)
+    assert (whole.body, whole.properties["headers"]) == (bodies[0], {"n": 0})
+    assert whole.reason == "MalformedMessage: not a task"
+    for position in (0, 5, 10**18):
+        with pytest.raises(ParkedNotFound):
+            await browsing.parked_message(position)
