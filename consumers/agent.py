@@ -22,7 +22,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 
 
 class Agent:
-    """HandlerTable, and who they are to the rest of the fleet; making one opens nothing.
+    """Handlers, and who they are to the rest of the fleet; making one opens nothing.
 
         agent = Agent("hermes-agent", capabilities=["analysis"], slots=4)
 

@@ -4,7 +4,7 @@ connection "agent <id> events" ── Publisher ◀── EventOutbox ◀──�
                                        ▲ ◀── Heartbeat           │
                                        └ ◀── Registration        │
 connection "agent <id>" ── ControlQueue ──▶ commands ──▶ ServedQueues      │
-                      └─── FetchLoop ──▶ Workbench ── handlers ─────┘
+                      └─── FetchLoop ──▶ TaskExecutor ── handlers ─────┘
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any, NoReturn, Self
 
 from consumers._fetching.fetch_loop import FetchLoop
 from consumers._fetching.served_queues import ServedQueues
+from consumers._handling.asyncio_task_factory import tasks_contained
 from consumers._link.control_queue import ControlQueue
 from consumers._link.heartbeat import Heartbeat
 from consumers._link.registration import Registration, ReplyCache
 from consumers._working.attempt import Attempt
-from consumers._working.contained_tasks import tasks_contained
 from consumers._working.event_outbox import EventOutbox
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import ConnectionLost, InvalidRequest, OperatorError, Unavailable
@@ -88,7 +88,7 @@ class RunningAgent:
         self._publisher = Publisher(self._events)
         self._outbox: EventOutbox[Attempt] = EventOutbox(self._publisher)
         self._clock = ReferenceClock()
-        self._bench = Workbench(
+        self._executor = TaskExecutor(
             options,
             handlers,
             instance=self.instance,
@@ -108,7 +108,7 @@ class RunningAgent:
         )
         self._heartbeat = Heartbeat(
             self._publisher,
-            self._bench,
+            self._executor,
             self._sources,
             agent_id=options.agent_id,
             instance=self.instance,
@@ -171,7 +171,7 @@ class RunningAgent:
                 await self._wind_down()
         finally:
             await _end(self._tasks)
-            self._bench.close()
+            self._executor.close()
             await self._open.aclose()
         if failure is not None and exc_type is None:
             raise failure
@@ -182,7 +182,7 @@ class RunningAgent:
         """Take nothing more. Leaving the context then waits for what runs."""
         if not self._draining.is_set():
             self._draining.set()
-            self._bench.take_no_more()
+            self._executor.take_no_more()
             self._heartbeat.beat_soon()
             if self._taking is not None:
                 self._taking.stop()
@@ -190,14 +190,14 @@ class RunningAgent:
     def hurry(self) -> None:
         """Stop the handlers, too, and give their tasks back. One that does not end is left behind."""
         self.drain()
-        self._bench.hurry()
+        self._executor.hurry()
 
     @property
     def stuck(self) -> bool:
         """Whether a coroutine goes on although it was cancelled: the event loop then cannot be closed
         in good order.
         """
-        return self._bench.stuck
+        return self._executor.stuck
 
     async def registered(self) -> None:
         """Wait until a coordinator has accepted this agent."""
@@ -220,7 +220,7 @@ class RunningAgent:
         """Everything that lives on one link of the taking connection."""
         taking = FetchLoop(
             link,
-            self._bench,
+            self._executor,
             self._sources,
             agent_id=self.options.agent_id,
             rng=self._rng,
@@ -249,7 +249,7 @@ class RunningAgent:
         """What was in hand when a channel was lost is done by others; what has come back is not."""
         while True:
             await asyncio.sleep(LET_GO_AFTER)
-            self._bench.let_go()
+            self._executor.let_go()
 
     async def _watch_clock(self) -> NoReturn:
         """A clock that was set, or stood still while the machine slept, is compared again."""
@@ -268,7 +268,7 @@ class RunningAgent:
             case LeaveSource(lane=lane, priority=priority):
                 self._sources.remove(TaskQueue(lane, priority))
             case CancelTask(task_id=task_id, generation=generation):
-                self._bench.cancel(task_id, generation)
+                self._executor.cancel(task_id, generation)
             case RegisterAgain():
                 self._registration.again()
             case DrainAgent():
@@ -301,7 +301,7 @@ class RunningAgent:
     def _apply(self, reply: RegisterReply) -> None:
         self._sources_known = True
         self._serve(reply.sources)
-        self._bench.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
+        self._executor.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
         self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
 
     def _serve(self, offers: Iterable[SourceOffer]) -> None:
@@ -313,7 +313,7 @@ class RunningAgent:
         return self.options.profile(self._handlers.announced)
 
     def _sources_changed(self) -> None:
-        self._bench.changed.set()
+        self._executor.changed.set()
         self._heartbeat.beat_soon()
 
     def _condition(self) -> str:
@@ -327,7 +327,7 @@ class RunningAgent:
             return "degraded"
         if self._connection.heads.problems():
             return "degraded"
-        if self._outbox.held_up or self._bench.given_up >= self._bench.slots:
+        if self._outbox.held_up or self._executor.given_up >= self._executor.slots:
             return "degraded"
         silence = asyncio.get_running_loop().time() - taking.last_turn
         return "active" if silence < STUCK_AFTER else "degraded"
@@ -340,14 +340,14 @@ class RunningAgent:
             await asyncio.wait([self._taking_ended], timeout=LAST_WORDS.total_seconds())
         while True:
             # Also what a broker that hung pushes late.
-            self._bench.give_back_surplus(all_of_it=True)
+            self._executor.give_back_surplus(all_of_it=True)
             try:
                 async with asyncio.timeout(1.0):
-                    while not (self._bench.idle or self._failure()):
-                        self._bench.changed.clear()
-                        await self._bench.changed.wait()
+                    while not (self._executor.idle or self._failure()):
+                        self._executor.changed.clear()
+                        await self._executor.changed.wait()
             except TimeoutError:
-                if not self._bench.nothing_runs:
+                if not self._executor.nothing_runs:
                     continue
             break
         if self._failure() is not None:
@@ -355,7 +355,7 @@ class RunningAgent:
         try:
             async with asyncio.timeout(LAST_WORDS.total_seconds()):
                 await self._outbox.emptied()
-                await self._bench.receipts.sent()
+                await self._executor.receipts.sent()
                 goodbye = Event(
                     data=AgentStopped(agent_id=self.options.agent_id, instance=self.instance)
                 )

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from consumers._handling.asyncio_task_factory import tasks_contained
+from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.handler_threads import HandlerThreads
 from consumers._values.handler_limits import HandlerLimits
-from consumers._working.contained_tasks import tasks_contained
-from consumers._working.handler_run import HandlerRun, Stop
-from consumers._working.handler_threads import HandlerThreads
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import TaskMessage
@@ -138,11 +138,13 @@ async def run_task(
     with tasks_contained(loop):
         run.begin()
         if interruption.cancel_after is not None:
-            loop.call_later(interruption.cancel_after.total_seconds(), run.stop, Stop.CANCELLED)
+            loop.call_later(
+                interruption.cancel_after.total_seconds(), run.stop, StopReason.CANCELLED
+            )
         try:
             outcome = await asyncio.shield(ended)
         finally:
-            run.stop(Stop.HURRIED)
+            run.stop(StopReason.HURRIED)
             threads.close()
     return Ran(outcome=outcome, progress=told, given_up=run.given_up)
 

@@ -27,14 +27,14 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Link
 from coordinator.broker.undeliverable_head import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
 from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import (
-    Sight,
+    ProbeResult,
     Verdict,
     focus_window,
     fresh_for,
@@ -45,7 +45,7 @@ from .fetch_policy import (
     stay_focused,
     windows,
 )
-from .pull import Pull
+from .pull_consumer import PullConsumer
 from .push_consumer import PushConsumer
 from .queue_probe import PEEK, QueueProbe
 from .served_queues import ServedQueues
@@ -94,7 +94,7 @@ class FetchLoop:
     def __init__(
         self,
         link: Link,
-        bench: Workbench,
+        executor: TaskExecutor,
         sources: ServedQueues,
         *,
         agent_id: str,
@@ -102,15 +102,15 @@ class FetchLoop:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._link = link
-        self._bench = bench
+        self._executor = executor
         self._sources = sources
         self._rng = rng
         self._look = QueueProbe(link, sources, clock=self._loop.time, rng=rng)
-        self._take = Pull(link, bench, sources)
-        self._push = PushConsumer(link, bench, sources, agent_id=agent_id)
+        self._take = PullConsumer(link, executor, sources)
+        self._push = PushConsumer(link, executor, sources, agent_id=agent_id)
         self._quiet = rng.uniform(*QUIET)
         self._looked = -1.0
-        self._sight = Sight()
+        self._sight = ProbeResult()
         self._room: tuple[dict[TaskQueue, int], int] = ({}, 0)
         """`PushConsumer.rooms` and the free slots, right before the last look."""
         self._pressed = self._loop.time()
@@ -122,9 +122,9 @@ class FetchLoop:
         """When the loop was last seen alive."""
 
     def stop(self) -> None:
-        """Pull nothing more; `run` returns soon after."""
+        """PullConsumer nothing more; `run` returns soon after."""
         self._stop.set()
-        self._bench.changed.set()
+        self._executor.changed.set()
 
     async def run(self) -> None:
         try:
@@ -155,16 +155,16 @@ class FetchLoop:
         try:
             await self._push.stop()
         finally:
-            self._bench.give_back_surplus(all_of_it=True)
+            self._executor.give_back_surplus(all_of_it=True)
 
     async def _turn(self) -> None:
         self.last_turn = self._loop.time()
-        self._bench.changed.clear()  # what happens from here on is noticed by the next wait
+        self._executor.changed.clear()  # what happens from here on is noticed by the next wait
         await self._push.refresh()
-        if not self._bench.free:
+        if not self._executor.free:
             self._pressed = self.last_turn
             await self._while_full()
-        elif self._bench.untold >= MAX_UNTOLD:
+        elif self._executor.untold >= MAX_UNTOLD:
             await self._wait(WAKE)
         else:
             sight = await self._see()
@@ -175,17 +175,17 @@ class FetchLoop:
 
     # --- a slot is free -----------------------------------------------------------------------
 
-    async def _see(self) -> Sight:
+    async def _see(self) -> ProbeResult:
         """The last look while it is fresh, else a new one."""
         age = self._loop.time() - self._looked
         if not self._sight.waiting or age >= fresh_for(self._sight.cost):
             # As it is when what waits is counted: what is pushed meanwhile takes none of it.
-            self._room = (self._push.rooms, self._bench.free)
-            self._sight = await self._look(self._bench.free)
+            self._room = (self._push.rooms, self._executor.free)
+            self._sight = await self._look(self._executor.free)
             self._looked = self._loop.time()
         return self._sight
 
-    def _on_its_way(self, sight: Sight) -> bool:
+    def _on_its_way(self, sight: ProbeResult) -> bool:
         """Whether nothing waits but what is being pushed to this agent: a look sees it just before."""
         if not sight.waiting or not is_pushed(sight, *self._room):
             self._awaited = None
@@ -195,18 +195,18 @@ class FetchLoop:
             self._awaited = (self._push.arrived, now)
         return now - self._awaited[1] < ON_ITS_WAY
 
-    async def _work(self, sight: Sight) -> None:
-        if self._push.on or sum(one.ready for one in sight.waiting) > self._bench.free:
+    async def _work(self, sight: ProbeResult) -> None:
+        if self._push.on or sum(one.ready for one in sight.waiting) > self._executor.free:
             self._pressed = self._loop.time()
         if self._push.on:
             await self._push.stop()
         best = sight.waiting[0]
-        free = self._bench.free
+        free = self._executor.free
         if best.ready > free > 0 and is_brisk(
-            self._bench.pace.mean(best.source), self._bench.slots
+            self._executor.pace.mean(best.source), self._executor.slots
         ):
             await self._focus(best.source)
-            self._sight = Sight()
+            self._sight = ProbeResult()
         elif free:
             until = self._looked + fresh_for(sight.cost) + PATIENCE
             taken, self._sight = await self._take(sight, until=until)
@@ -214,80 +214,80 @@ class FetchLoop:
                 await self._wait(self._rng.uniform(0.1, 1.0) * SPACING)
 
     async def _focus(self, source: TaskQueue) -> None:
-        mean = self._bench.pace.mean(source)
-        window = focus_window(mean, self._bench.free)
+        mean = self._executor.pace.mean(source)
+        window = focus_window(mean, self._executor.free)
         began = last_any = self._loop.time()
         await self._push.start(source, what="focus", window=window)
         verdict = Verdict.STAY
         stuck = False
         while verdict is Verdict.STAY and self._push.on and not self._stop.is_set():
-            before = self._bench.ended
+            before = self._executor.ended
             await self._pause(LOOK_EVERY)
             now = self.last_turn = self._loop.time()
-            if self._bench.backlog and self._bench.ended == before:
+            if self._executor.backlog and self._executor.ended == before:
                 stuck = True  # slow ones among them: what waits behind them is for others
                 break
             sight = await self._look(1)
-            if self._bench.backlog or any(w.source == source for w in sight.waiting):
+            if self._executor.backlog or any(w.source == source for w in sight.waiting):
                 last_any = now
-            mean = self._bench.pace.mean(source)
+            mean = self._executor.pace.mean(source)
             verdict = stay_focused(
                 source,
                 sight,
-                brisk=is_brisk(mean, self._bench.slots) and self._bench.untold < MAX_UNTOLD,
-                idle=self._bench.free > 0,
+                brisk=is_brisk(mean, self._executor.slots) and self._executor.untold < MAX_UNTOLD,
+                idle=self._executor.free > 0,
                 focused_for=now - began,
                 dry_for=now - last_any,
             )
-            if focus_window(mean, self._bench.slots) > 2 * window and self._bench.free:
+            if focus_window(mean, self._executor.slots) > 2 * window and self._executor.free:
                 break  # there is room for more
         await self._push.stop()
         if stuck:
-            self._bench.give_back_surplus()
+            self._executor.give_back_surplus()
 
     # --- nothing waits ------------------------------------------------------------------------
 
-    async def _rest(self, sight: Sight) -> None:
+    async def _rest(self, sight: ProbeResult) -> None:
         now = self._loop.time()
-        quiet, to_spare = now - self._bench.last_change, self._bench.free > 1
+        quiet, to_spare = now - self._executor.last_change, self._executor.free > 1
         if quiet > (QUIET_TO_SPARE if to_spare else self._quiet) or (
             to_spare and now - self._pressed > AGAIN
         ):
             doors = places(sight.depths or {}, self._push.on, self._rng)
-            free = self._bench.free - sum(self._push.rooms.values())
+            free = self._executor.free - sum(self._push.rooms.values())
             for source, window in zip(
-                doors, windows(doors, free, self._bench.pace.lately), strict=True
+                doors, windows(doors, free, self._executor.pace.lately), strict=True
             ):
-                if not self._bench.free or self._stop.is_set():
+                if not self._executor.free or self._stop.is_set():
                     return
                 await self._push.start(source, what="door", window=window)
         glances = -(-len(self._sources) // PEEK)
         full_look = self._looked + max(FULL_LOOK, 4 * sight.cost)
-        while not self._bench.changed.is_set() and self._loop.time() < full_look:
+        while not self._executor.changed.is_set() and self._loop.time() < full_look:
             self.last_turn = self._loop.time()
-            quiet = self._loop.time() - self._bench.last_change
+            quiet = self._loop.time() - self._executor.last_change
             await self._wait(nap(quiet, glances, self._rng))
-            if self._bench.changed.is_set() or await self._look.peek():
+            if self._executor.changed.is_set() or await self._look.peek():
                 break
         early = self._looked + SPACING - self._loop.time()
-        if early > 0 and self._bench.free:
+        if early > 0 and self._executor.free:
             await self._pause(early)
 
     # --- no slot is free ----------------------------------------------------------------------
 
     async def _while_full(self) -> None:
         if self._push.on:
-            await self._wait_for(lambda: self._bench.free > 0, PATIENCE)
-            if self._bench.free:
+            await self._wait_for(lambda: self._executor.free > 0, PATIENCE)
+            if self._executor.free:
                 return
             await self._push.stop()
-            self._bench.give_back_surplus()
-        elif self._bench.backlog:
-            before = self._bench.ended
-            await self._wait_for(lambda: self._bench.free > 0, LOOK_EVERY)
-            if self._bench.ended == before:
-                self._bench.give_back_surplus()
-        await self._wait_for(lambda: self._bench.free > 0, WAKE)
+            self._executor.give_back_surplus()
+        elif self._executor.backlog:
+            before = self._executor.ended
+            await self._wait_for(lambda: self._executor.free > 0, LOOK_EVERY)
+            if self._executor.ended == before:
+                self._executor.give_back_surplus()
+        await self._wait_for(lambda: self._executor.free > 0, WAKE)
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -298,12 +298,12 @@ class FetchLoop:
             left = until - self._loop.time()
             if left <= 0:
                 return
-            self._bench.changed.clear()
+            self._executor.changed.clear()
             await self._wait(left)
 
     async def _wait(self, seconds: float) -> None:
         """Until something arrives or finishes, or the time is up."""
-        await _within(seconds, self._bench.changed.wait())
+        await _within(seconds, self._executor.changed.wait())
 
     async def _pause(self, seconds: float) -> None:
         """Until the time is up, or the loop is told to stop."""

@@ -17,7 +17,7 @@ from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = [
     "GIVE_BACKS",
-    "Sight",
+    "ProbeResult",
     "Verdict",
     "Waiting",
     "breaths",
@@ -74,7 +74,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProbeResult:
     """What a look saw: best priority first, as far down as was of use."""
 
     waiting: tuple[Waiting, ...] = ()
@@ -116,7 +116,7 @@ def is_brisk(mean: float, slots: int) -> bool:
     return mean * BRISK < slots
 
 
-def is_pushed(sight: Sight, rooms: Mapping[TaskQueue, int], free: int) -> bool:
+def is_pushed(sight: ProbeResult, rooms: Mapping[TaskQueue, int], free: int) -> bool:
     """Whether all that waits comes by itself to an agent with so many slots ``free``: the queues where it
     sits push as many tasks more as they have room for before it has ended any.
     """
@@ -186,7 +186,13 @@ class Verdict(Enum):
 
 
 def stay_focused(
-    source: TaskQueue, sight: Sight, *, brisk: bool, idle: bool, focused_for: float, dry_for: float
+    source: TaskQueue,
+    sight: ProbeResult,
+    *,
+    brisk: bool,
+    idle: bool,
+    focused_for: float,
+    dry_for: float,
 ) -> Verdict:
     """``idle`` is whether slots are free; ``dry_for`` the seconds since the queue last had any."""
     ranks = {waiting.source.priority.rank for waiting in sight.waiting if waiting.source != source}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import ChannelLost, QueueMissing
@@ -31,10 +31,10 @@ class PushConsumer:
     """Consumers, each with a tag that is never used again: ``<agent>.<what>.<id>``."""
 
     def __init__(
-        self, link: Link, bench: Workbench, sources: ServedQueues, *, agent_id: str
+        self, link: Link, executor: TaskExecutor, sources: ServedQueues, *, agent_id: str
     ) -> None:
         self._link = link
-        self._bench = bench
+        self._executor = executor
         self._sources = sources
         self._agent_id = agent_id
         self._channel: Channel | None = None
@@ -57,7 +57,7 @@ class PushConsumer:
         """How many more tasks each of those queues pushes before any that it has pushed ends."""
         if self._channel is None or not self.on:
             return {}
-        unfinished = self._bench.unfinished_from(self._channel)
+        unfinished = self._executor.unfinished_from(self._channel)
         rooms: dict[TaskQueue, int] = {}
         for seat in self._tags.values():
             taken = sum(
@@ -113,7 +113,7 @@ class PushConsumer:
                 self._worn.append(self._channel)
                 self._channel = None
         for channel in self._worn[:]:
-            if not channel.open or not self._bench.receipts.held_on(channel):
+            if not channel.open or not self._executor.receipts.held_on(channel):
                 self._worn.remove(channel)
                 await channel.close()
 
@@ -123,7 +123,7 @@ class PushConsumer:
             self._link.heads.of(source.queue).passed()
             if delivery.channel is self._channel:
                 self._latest = delivery.tag
-            self._bench.take_in(delivery, source)
+            self._executor.take_in(delivery, source)
 
         return take_in
 
@@ -132,4 +132,4 @@ class PushConsumer:
         seat = self._tags.pop(tag, None)
         if seat is not None:
             self._sources.miss(seat.source)
-            self._bench.changed.set()
+            self._executor.changed.set()

@@ -11,7 +11,7 @@ from coordinator.broker.connection import Link
 from coordinator.broker.queue_depths import QueueDepths
 from coordinator.protocol.task_queue import TaskQueue
 
-from .fetch_policy import Sight, Waiting, breaths, by_level
+from .fetch_policy import ProbeResult, Waiting, breaths, by_level
 from .served_queues import ServedQueues
 
 __all__ = ["PEEK", "QueueProbe"]
@@ -39,7 +39,7 @@ class QueueProbe:
         self._rng = rng
         self._round: deque[TaskQueue] = deque()
 
-    async def __call__(self, enough: int) -> Sight:
+    async def __call__(self, enough: int) -> ProbeResult:
         """QueueProbe from the most urgent down, until ``enough`` tasks were seen.
 
         A level is always looked at as a whole, and small ones together.
@@ -57,7 +57,7 @@ class QueueProbe:
             )
             if sum(one.ready for one in waiting) >= enough:
                 break
-        return Sight(tuple(waiting), seen, self._clock() - began)
+        return ProbeResult(tuple(waiting), seen, self._clock() - began)
 
     async def peek(self) -> bool:
         """Ask the next few queues of a round over all of them: whether any has work."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 from consumers._fetching.served_queues import ServedQueues
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.messages.event_codec import encode, routing_key
@@ -40,7 +40,7 @@ class Heartbeat:
     def __init__(
         self,
         publisher: Publisher,
-        bench: Workbench,
+        executor: TaskExecutor,
         sources: ServedQueues,
         *,
         agent_id: str,
@@ -49,7 +49,7 @@ class Heartbeat:
         problems: Callable[[], list[str]],
     ) -> None:
         self._publisher = publisher
-        self._bench = bench
+        self._executor = executor
         self._sources = sources
         self._agent_id = agent_id
         self._instance = instance
@@ -76,7 +76,7 @@ class Heartbeat:
             share = self.interval.total_seconds() * random.uniform(0.8, 1.0) / SHARES
             for _ in range(SHARES):
                 await self._changed_within(share)
-                if self._soon.is_set() or self._told_busy != self._bench.full:
+                if self._soon.is_set() or self._told_busy != self._executor.full:
                     break
 
     async def _changed_within(self, seconds: float) -> None:
@@ -98,24 +98,24 @@ class Heartbeat:
 
     def state(self) -> AgentHeartbeat:
         self._sequence += 1
-        self._told_busy = self._bench.full
-        running = self._bench.running()
+        self._told_busy = self._executor.full
+        running = self._executor.running()
         return AgentHeartbeat(
             agent_id=self._agent_id,
             instance=self._instance,
             sequence=self._sequence,
             status=self._condition(),
             problems=self._problems() or None,
-            slots=self._bench.slots,
+            slots=self._executor.slots,
             running=running,
-            held=self._bench.held(),
-            completed=self._bench.completed,
-            failed=self._bench.failed,
+            held=self._executor.held(),
+            completed=self._executor.completed,
+            failed=self._executor.failed,
             sources_hash=self._sources.hash,
             load_metrics={
                 "active_connections": 2.0,
-                "pending_tasks": float(len(running) + self._bench.backlog),
-                "abandoned_handlers": float(self._bench.given_up),
+                "pending_tasks": float(len(running) + self._executor.backlog),
+                "abandoned_handlers": float(self._executor.given_up),
                 **self._load.read(),
             },
             started_at=self._started_at,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.progress_throttle import ProgressThrottle
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .crash_loop import may_have_crashed
-from .handler_run import HandlerRun, Stop
-from .progress_line import ProgressLine
 
 __all__ = ["Attempt", "Fence", "fence_of"]
 
@@ -36,7 +36,7 @@ class Attempt:
         self.deliveries = [delivery]
         """More than one where a lost connection had the broker deliver it to us again."""
         self.started_at = datetime.now(UTC)
-        self.progress: ProgressLine | None = None
+        self.progress: ProgressThrottle | None = None
         self.run: HandlerRun | None = None
         """From its start on."""
 
@@ -55,7 +55,7 @@ class Attempt:
         """Seconds in the handler, without the wait for its turn on the loop."""
         return 0.0 if self.run is None else self.run.lasted
 
-    def ask_to_stop(self, why: Stop) -> None:
+    def ask_to_stop(self, why: StopReason) -> None:
         if self.run is not None:
             self.run.stop(why)
 

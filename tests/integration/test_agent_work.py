@@ -17,12 +17,12 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers._fetching.fetch_policy import Sight, Waiting
-from consumers._fetching.pull import Pull
+from consumers._fetching.fetch_policy import ProbeResult, Waiting
+from consumers._fetching.pull_consumer import PullConsumer
 from consumers._fetching.push_consumer import PushConsumer
 from consumers._fetching.queue_probe import QueueProbe
 from consumers._link.heartbeat import Heartbeat
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -409,15 +409,17 @@ async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    take = Pull.__call__
+    take = PullConsumer.__call__
 
-    async def counted(self: Pull, sight: Sight, *, until: float) -> tuple[int, Sight]:
+    async def counted(
+        self: PullConsumer, sight: ProbeResult, *, until: float
+    ) -> tuple[int, ProbeResult]:
         nonlocal asked
         taken, left = await take(self, sight, until=until)
         asked += taken
         return taken, left
 
-    monkeypatch.setattr(Pull, "__call__", counted)
+    monkeypatch.setattr(PullConsumer, "__call__", counted)
     agent = field.agent("worker-1", slots=8)
     started = asyncio.Event()
 
@@ -443,7 +445,7 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
     seats: list[int] = []  # for each, how often it was seen that a task waits
     look, start, stop = QueueProbe.__call__, PushConsumer.start, PushConsumer.stop
 
-    async def sees_one(self: QueueProbe, enough: int) -> Sight:
+    async def sees_one(self: QueueProbe, enough: int) -> ProbeResult:
         sight = await look(self, enough)
         if not seats or seats[-1] < 0:
             return sight
@@ -568,13 +570,13 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
     monkeypatch.setattr("consumers.running_agent.LAST_WORDS", timedelta(seconds=0.2))
     monkeypatch.setattr("coordinator.broker.channel.ANSWER_TIMEOUT", 0.5)
     arrived: list[Delivery] = []
-    take_in = Workbench.take_in
+    take_in = TaskExecutor.take_in
 
-    def noted(self: Workbench, delivery: Delivery, source: TaskQueue) -> None:
+    def noted(self: TaskExecutor, delivery: Delivery, source: TaskQueue) -> None:
         take_in(self, delivery, source)
         arrived.append(delivery)
 
-    monkeypatch.setattr(Workbench, "take_in", noted)
+    monkeypatch.setattr(TaskExecutor, "take_in", noted)
     release = asyncio.Event()
     address = urlsplit(field.url)
     login = address.netloc.rpartition("@")[0]

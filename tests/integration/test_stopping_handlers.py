@@ -76,14 +76,14 @@ async def test_a_cancelled_handler_has_its_grace_and_one_that_ignores_it_is_coun
         await field.all_ended([near])
         (completed,) = field.heard(TaskCompleted)
         assert completed.result == "done after all"
-        await eventually(lambda: life._bench.given_up == 1)
+        await eventually(lambda: life._executor.given_up == 1)
         after = await field.submit(NORMAL)
         await field.all_ended([after])  # in the other slot
         life._heartbeat.beat_soon()
         await eventually(lambda: last().load_metrics["abandoned_handlers"] == 1)
         assert last().running == []
         release.set()
-        await eventually(lambda: life._bench.given_up == 0)
+        await eventually(lambda: life._executor.given_up == 0)
     assert gone not in field.ended()
     assert await field.depth(NORMAL) == 0
 
@@ -123,10 +123,10 @@ async def test_the_times_that_a_task_allows_are_kept(field: Field) -> None:
             ids[name] = message.task_id
             await field.send(NORMAL, message)
         await field.all_ended(ids.values())
-        assert life._bench.given_up == 2
+        assert life._executor.given_up == 2
         await eventually(lambda: life._heartbeat.state().status == "active")  # one slot is left
         release.set()
-        await eventually(lambda: life._bench.given_up == 0)
+        await eventually(lambda: life._executor.given_up == 0)
     failed = {event.task_id: event for event in field.heard(TaskFailed)}
     assert {name: failed[task_id].error.type for name, task_id in ids.items()} == {
         "silent": "ProgressTimeout",

@@ -14,7 +14,7 @@ from consumers._fetching.fetch_policy import (
     SEATS,
     SHORTEST_NAP,
     TURN,
-    Sight,
+    ProbeResult,
     Verdict,
     Waiting,
     breaths,
@@ -87,9 +87,9 @@ def test_brisk_means_faster_than_three_hundred_a_second_with_all_slots() -> None
 
 
 def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() -> None:
-    sight = Sight(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
+    sight = ProbeResult(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
     assert is_pushed(sight, {HIGH: 2, LOW: 1}, free=3)
-    assert is_pushed(Sight(), {}, free=0)
+    assert is_pushed(ProbeResult(), {}, free=0)
     assert not is_pushed(sight, {HIGH: 2, LOW: 1}, free=2)
     assert not is_pushed(sight, {HIGH: 1, LOW: 2}, free=3)
     assert not is_pushed(sight, {LOW: 3}, free=3)
@@ -169,7 +169,7 @@ def test_an_agent_takes_no_second_seat_at_the_same_door() -> None:
 def focused(
     *waiting: TaskQueue, brisk: bool = True, idle: bool = False, since: float = 0.1
 ) -> Verdict:
-    sight = Sight(tuple(Waiting(source, 5) for source in waiting))
+    sight = ProbeResult(tuple(Waiting(source, 5) for source in waiting))
     return stay_focused(
         HIGH, sight, brisk=brisk, idle=idle, focused_for=since, dry_for=0.0 if idle else 0.1
     )

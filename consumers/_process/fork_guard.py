@@ -11,12 +11,12 @@ import os
 import sys
 from types import TracebackType
 
-__all__ = ["EndsForks"]
+__all__ = ["ForkGuard"]
 
 logger = logging.getLogger(__name__)
 
 
-class EndsForks:
+class ForkGuard:
     """What is made in its `with` ends with it, with the exit code of a program that ends so: that of
     `sys.exit`, 1 for another exception, else 0.
     """

@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from consumers.task import Progress
 
-__all__ = ["PROGRESS_INTERVAL", "ProgressLine"]
+__all__ = ["PROGRESS_INTERVAL", "ProgressThrottle"]
 
 PROGRESS_INTERVAL = 1.0
 """Seconds between two published progress events of a task; heartbeats tell of it, too."""
 
 
-class ProgressLine:
+class ProgressThrottle:
     """The progress of one attempt. ``tell`` is called, on the loop, with what is worth publishing."""
 
     def __init__(self, tell: Callable[[Progress], None]) -> None:

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers import Discard, RetryLater, Task
+from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.handler_threads import HandlerThreads
 from consumers._values.handler_limits import HandlerLimits
-from consumers._working.handler_run import HandlerRun, Stop
-from consumers._working.handler_threads import HandlerThreads
 from consumers.handler_table import Handler
 from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
@@ -123,7 +123,7 @@ class Behaviour:
     cancels_itself: bool
     ends: Callable[[], Any]
     raises: bool
-    stops: list[Stop]
+    stops: list[StopReason]
     on_end_raises: bool
 
     def tell(self, task: Task) -> None:
@@ -163,7 +163,7 @@ behaviours = st.builds(
     cancels_itself=st.booleans(),
     ends=st.sampled_from(RETURNED),
     raises=st.just(False),
-    stops=st.lists(st.sampled_from(Stop), max_size=2),
+    stops=st.lists(st.sampled_from(StopReason), max_size=2),
     on_end_raises=st.booleans(),
 ) | st.builds(
     Behaviour,
@@ -173,7 +173,7 @@ behaviours = st.builds(
     cancels_itself=st.booleans(),
     ends=st.sampled_from(RAISED),
     raises=st.just(True),
-    stops=st.lists(st.sampled_from(Stop), max_size=2),
+    stops=st.lists(st.sampled_from(StopReason), max_size=2),
     on_end_raises=st.booleans(),
 )
 

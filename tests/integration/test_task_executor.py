@@ -8,7 +8,7 @@ from pathlib import Path
 from consumers import Task
 from consumers._working.attempt import Attempt
 from consumers._working.event_outbox import EventOutbox
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -44,25 +44,25 @@ async def test_a_second_copy_of_what_waits_for_a_slot_is_not_run_beside_the_firs
         for message in (first, second, second):
             await publisher.publish(message.to_message(), exchange=TASKS, key=NORMAL.key)
         outbox: EventOutbox[Attempt] = EventOutbox(publisher)
-        bench = Workbench(agent.options, agent.handlers, instance="one", outbox=outbox)
+        executor = TaskExecutor(agent.options, agent.handlers, instance="one", outbox=outbox)
         arrived: list[Delivery] = []
 
         def take_in(delivery: Delivery) -> None:
             arrived.append(delivery)
-            bench.take_in(delivery, NORMAL)
+            executor.take_in(delivery, NORMAL)
 
         channel = await (await connection.opened()).channel(prefetch=10)
         await channel.consume(NORMAL.queue, take_in, tag="pushed")
         await eventually(lambda: len(arrived) == 3)
-        assert bench.backlog == 1
-        assert [one.task_id for one in bench.running()] == [first.task_id]
-        assert [one.task_id for one in bench.held()] == [second.task_id]
+        assert executor.backlog == 1
+        assert [one.task_id for one in executor.running()] == [first.task_id]
+        assert [one.task_id for one in executor.held()] == [second.task_id]
 
         released.set()
-        await eventually(lambda: bench.nothing_runs)
-        assert bench.running() == []
-        assert {one.task_id for one in bench.held()} == {first.task_id, second.task_id}, (
+        await eventually(lambda: executor.nothing_runs)
+        assert executor.running() == []
+        assert {one.task_id for one in executor.held()} == {first.task_id, second.task_id}, (
             "their outcomes are not confirmed yet"
         )
-        bench.close()
+        executor.close()
     assert runs == [first.task_id, second.task_id]

@@ -21,7 +21,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, assert_never
 
-from consumers._process.forked_children import EndsForks
+from consumers._process.fork_guard import ForkGuard
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
 from consumers.outcome import (
@@ -39,10 +39,10 @@ from consumers.task import Progress, Task
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import TaskMessage
 
-from .contained_tasks import IN_HANDLER
+from .asyncio_task_factory import IN_HANDLER
 from .handler_threads import HandlerThreads
 
-__all__ = ["HandlerRun", "Stop"]
+__all__ = ["HandlerRun", "StopReason"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ HURRY = timedelta(seconds=2)
 """The grace where the agent was told twice to stop, at most."""
 
 
-class Stop(Enum):
+class StopReason(Enum):
     """Why a running handler is told to stop."""
 
     CANCELLED = "cancelled"
@@ -97,7 +97,7 @@ class HandlerRun:
         """Of the handler, once it has ended."""
         self._thread: asyncio.Future[Any] | None = None
         self._began = self._last_word = time.monotonic()
-        self._why: Stop | None = None
+        self._why: StopReason | None = None
         self.given_up = False
         """It was told to stop and has not ended in time; its outcome has been told."""
         self.lasted = 0.0
@@ -112,14 +112,14 @@ class HandlerRun:
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._ended)
         self._timer = self._loop.call_later(
-            limits.timeout.total_seconds(), self.stop, Stop.TIMED_OUT
+            limits.timeout.total_seconds(), self.stop, StopReason.TIMED_OUT
         )
         if limits.progress_timeout is not None:
             self._progress_timer = self._loop.call_later(
                 limits.progress_timeout.total_seconds(), self._listen, limits.progress_timeout
             )
 
-    def stop(self, why: Stop) -> None:
+    def stop(self, why: StopReason) -> None:
         """Tell it to stop; it has a grace period to do so. The first reason counts, but hurry shortens
         the grace.
         """
@@ -130,7 +130,7 @@ class HandlerRun:
             self._context.cancel()
             if self._thread is None:  # nothing stops a thread, but it may look
                 self._task.cancel()
-        elif why is not Stop.HURRIED:
+        elif why is not StopReason.HURRIED:
             return
         self._end_timers()
         grace = self._grace(why)
@@ -139,13 +139,13 @@ class HandlerRun:
         else:
             self._give_up()
 
-    def _grace(self, why: Stop) -> timedelta:
+    def _grace(self, why: StopReason) -> timedelta:
         match why:
-            case Stop.CANCELLED | Stop.LOST:
+            case StopReason.CANCELLED | StopReason.LOST:
                 return self._limits.grace
-            case Stop.TIMED_OUT | Stop.STALLED:
+            case StopReason.TIMED_OUT | StopReason.STALLED:
                 return timedelta() if self.in_thread else self._limits.grace
-            case Stop.HURRIED:
+            case StopReason.HURRIED:
                 return timedelta() if self.in_thread else min(HURRY, self._limits.grace)
             case _:
                 assert_never(why)
@@ -169,7 +169,7 @@ class HandlerRun:
     async def _attempted(self) -> Outcome:
         handler = self._handler
         if handler.asynchronous:
-            with EndsForks():
+            with ForkGuard():
                 result = await handler.function(self._context)
             return self._returned(result)
         self._thread = self._threads.start(self._call, handler)
@@ -190,7 +190,7 @@ class HandlerRun:
 
     def _raised(self, exc: BaseException) -> Outcome:
         """An error while it stops is no reason of its own, unless it was chosen."""
-        meant = chosen(exc, RetryLater, Discard) and self._why is not Stop.CANCELLED
+        meant = chosen(exc, RetryLater, Discard) and self._why is not StopReason.CANCELLED
         return failed_with(exc) if self._why is None or meant else self._stopped()
 
     def _ended(self, _: asyncio.Task[None]) -> None:
@@ -230,22 +230,22 @@ class HandlerRun:
 
     def _stopped(self) -> Outcome:
         match self._why:
-            case Stop.CANCELLED:
+            case StopReason.CANCELLED:
                 return Cancelled()
-            case Stop.TIMED_OUT:
+            case StopReason.TIMED_OUT:
                 seconds = self._limits.timeout.total_seconds()
                 return self._too_long(
                     "Timeout",
                     f"The handler took longer than the {seconds:g} seconds that the task allows.",
                 )
-            case Stop.STALLED:
+            case StopReason.STALLED:
                 silence = self._limits.progress_timeout or timedelta()
                 return self._too_long(
                     "ProgressTimeout",
                     f"The handler told of no progress for {silence.total_seconds():g} seconds,"
                     " which is as long as the task allows.",
                 )
-            case Stop.LOST | Stop.HURRIED | None:
+            case StopReason.LOST | StopReason.HURRIED | None:
                 return Returned()
             case _:
                 assert_never(self._why)
@@ -270,10 +270,10 @@ class HandlerRun:
         self._on_progress(progress)
 
     def _listen(self, limit: timedelta) -> None:
-        """Stop it if it was silent for ``limit``, else listen until that could be so."""
+        """StopReason it if it was silent for ``limit``, else listen until that could be so."""
         left = limit.total_seconds() - (time.monotonic() - self._last_word)
         if left <= 0:
-            self.stop(Stop.STALLED)
+            self.stop(StopReason.STALLED)
         else:
             self._progress_timer = self._loop.call_later(left, self._listen, limit)
 

@@ -16,6 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from consumers._fetching.fetch_policy import may_be_given_back
+from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.progress_throttle import ProgressThrottle
 from consumers._values.handler_limits import HandlerLimits
 from consumers.agent_options import AgentOptions
 from consumers.handler_table import HandlerTable
@@ -37,12 +40,9 @@ from .acknowledgement import Acknowledgement
 from .attempt import Attempt, Fence, fence_of
 from .crash_loop import counted, crash_loop
 from .event_outbox import EventOutbox
-from .handler_run import HandlerRun, Stop
-from .handler_threads import HandlerThreads
-from .progress_line import ProgressLine
 from .task_durations import TaskDurations
 
-__all__ = ["Workbench"]
+__all__ = ["TaskExecutor"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ REMEMBERED = 1000
 """Attempts that ended while their message could not be acknowledged any more."""
 
 
-class Workbench:
+class TaskExecutor:
     """Tells of everything through ``outbox``, and acknowledges what that has confirmed."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Workbench:
         self.completed = 0
         self.failed = 0
         self.ended = 0
-        """HandlerTable that ended, in whatever way: grows while the agent gets on."""
+        """Handlers that ended, in whatever way: grows while the agent gets on."""
         self.changed = asyncio.Event()
         """Set whenever something arrives or finishes; whoever waits for it clears it."""
         self.last_change = self._loop.time()
@@ -129,7 +129,7 @@ class Workbench:
 
     @property
     def given_up(self) -> int:
-        """HandlerTable that go on although they were told to stop, each in a slot."""
+        """Handlers that go on although they were told to stop, each in a slot."""
         return len(self._given_up)
 
     @property
@@ -247,7 +247,7 @@ class Workbench:
         handler = self._handlers.find(message.task_type)
         if handler is None:
             raise ValueError(f"no handler for {message.task_type!r}")  # see `take_in`
-        attempt.progress = ProgressLine(lambda progress: self._progressed(attempt, progress))
+        attempt.progress = ProgressThrottle(lambda progress: self._progressed(attempt, progress))
         attempt.started_at = datetime.now(UTC)
         self._running[attempt.fence] = attempt
         self._occupied += 1
@@ -390,16 +390,16 @@ class Workbench:
     # --- stopping -----------------------------------------------------------------------------
 
     def cancel(self, task_id: str, generation: int) -> None:
-        """Stop working on a task that has ended; nothing happens where it is not running."""
+        """StopReason working on a task that has ended; nothing happens where it is not running."""
         for attempt in list(self._running.values()):
             if (attempt.message.task_id, attempt.message.generation) == (task_id, generation):
-                attempt.ask_to_stop(Stop.CANCELLED)
+                attempt.ask_to_stop(StopReason.CANCELLED)
 
     def let_go(self) -> None:
-        """Stop working on what the broker has given to somebody else."""
+        """StopReason working on what the broker has given to somebody else."""
         for attempt in list(self._running.values()):
             if not attempt.ours:
-                attempt.ask_to_stop(Stop.LOST)
+                attempt.ask_to_stop(StopReason.LOST)
 
     def take_no_more(self) -> None:
         """Start nothing more. What waits for a slot, and what still arrives, is kept until the broker
@@ -409,9 +409,9 @@ class Workbench:
             self._closing = self._keeping = True
 
     def hurry(self) -> None:
-        """Stop every handler now, and give its task back."""
+        """StopReason every handler now, and give its task back."""
         for attempt in list(self._running.values()):
-            attempt.ask_to_stop(Stop.HURRIED)
+            attempt.ask_to_stop(StopReason.HURRIED)
 
     def close(self) -> None:
         self._threads.close()

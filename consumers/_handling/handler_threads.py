@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consumers._process.forked_children import EndsForks
+from consumers._process.fork_guard import ForkGuard
 
 __all__ = ["HandlerThreads"]
 
@@ -47,7 +47,7 @@ class HandlerThreads:
 
         def work() -> None:
             try:
-                with EndsForks():
+                with ForkGuard():
                     ended = _Ended(context.run(function, *args), None)
             except BaseException as exc:  # noqa: BLE001 - told to the caller, who raises it again
                 ended = _Ended(None, exc)

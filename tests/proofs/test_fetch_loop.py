@@ -17,7 +17,7 @@ import pytest
 
 from consumers import Agent, RunningAgent, Task
 from consumers._fetching.fetch_policy import LONGEST_NAP
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import TaskCompleted, TaskDeadLettered
 from coordinator.protocol.task_queue import TaskQueue
@@ -43,13 +43,13 @@ async def field(broker: Broker, tmp_path: Path) -> AsyncIterator[Field]:
 def counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The `x-delivery-count` of every message that reached an agent of this test."""
     seen: list[int] = []
-    original = Workbench.take_in
+    original = TaskExecutor.take_in
 
-    def take_in(bench: Workbench, delivery: Delivery, source: TaskQueue) -> None:
+    def take_in(executor: TaskExecutor, delivery: Delivery, source: TaskQueue) -> None:
         seen.append(delivery.delivery_count)
-        original(bench, delivery, source)
+        original(executor, delivery, source)
 
-    monkeypatch.setattr(Workbench, "take_in", take_in)
+    monkeypatch.setattr(TaskExecutor, "take_in", take_in)
     return seen
 
 
