@@ -1,4 +1,4 @@
-"""Taking tasks one by one: `basic.get`, several at a time, each on a channel of its own."""
+"""Pulls tasks with `basic.get`, several at a time, each on a channel of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["PullConsumer"]
 
 
 class PullConsumer:
-    """One channel for each slot: gets run in parallel only over several channels, and where the broker
+    """Has one channel for each slot: gets run in parallel only over several channels, and where the broker
     closes a channel over one task that took too long, the others are on other channels.
     """
 
@@ -28,14 +28,14 @@ class PullConsumer:
         self._sources = sources
         self._channels: list[Channel] = []
 
-    async def __call__(self, sight: ProbeResult, *, until: float) -> tuple[int, ProbeResult]:
+    async def __call__(self, found: ProbeResult, *, until: float) -> tuple[int, ProbeResult]:
         """Fill the free slots from the best of what was seen: how many were taken, and what is left.
 
         Stops at ``until``, by the loop's clock: what was seen is old then.
         """
         loop = asyncio.get_running_loop()
         taken = 0
-        left = list(sight.waiting)
+        left = list(found.waiting)
         while left and self._executor.free and loop.time() < until:
             source, ready = left[0].source, left[0].ready
             wanted = min(ready, self._executor.free)
@@ -45,7 +45,7 @@ class PullConsumer:
                 left[0] = Waiting(source, ready - got)
             else:
                 del left[0]  # it is empty, or others were quicker
-        return taken, replace(sight, waiting=tuple(left))
+        return taken, replace(found, waiting=tuple(left))
 
     async def _get(self, source: TaskQueue, wanted: int) -> int:
         """One at first: it may be one that is to be alone, and then nothing else is free."""
@@ -87,7 +87,7 @@ class PullConsumer:
         held_on = self._executor.receipts.held_on
         self._channels = sorted((c for c in self._channels if c.open), key=held_on)
         idle = sum(1 for channel in self._channels if not held_on(channel))
-        while idle < wanted and len(self._channels) < self._executor.slots:
+        while idle < wanted and len(self._channels) < self._executor.slots.count:
             self._channels.insert(0, await self._link.channel())
             idle += 1
         return self._channels[:wanted]

@@ -1,4 +1,4 @@
-"""Tasks that handlers start, in which `sys.exit` ends nothing but the task.
+"""Makes the asyncio tasks that handlers start, in which `sys.exit` ends nothing but the task.
 
 `asyncio` lets a SystemExit or KeyboardInterrupt of a task through to whoever runs the event loop, which
 ends the program. Here it goes only to whoever awaits the task, like any other exception.

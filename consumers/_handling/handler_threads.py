@@ -1,4 +1,4 @@
-"""HandlerThreads for handlers that are plain functions."""
+"""Runs handlers that are plain functions in daemon threads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Ended:
 
 
 class HandlerThreads:
-    """At most ``count`` threads, made when they are first needed.
+    """Makes at most ``count`` threads, when they are first needed.
 
     They are daemons, unlike those of the standard library's pool: a handler that never returns must
     not keep a process alive that was told twice to stop.

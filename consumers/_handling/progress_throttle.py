@@ -1,23 +1,24 @@
-"""Progress, thinned out: at most one event a second for each task, and always the last one."""
+"""Thins out the progress of a task: an event a second at most, and always the last one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 from consumers.task import Progress
 
-__all__ = ["PROGRESS_INTERVAL", "ProgressThrottle"]
-
-PROGRESS_INTERVAL = 1.0
-"""Seconds between two published progress events of a task; heartbeats tell of it, too."""
+__all__ = ["ProgressThrottle"]
 
 
 class ProgressThrottle:
-    """The progress of one attempt. ``tell`` is called, on the loop, with what is worth publishing."""
+    """Keeps the progress of one attempt. ``tell`` is called, on the loop, with what is worth publishing:
+    once in an ``interval`` at most.
+    """
 
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
+    def __init__(self, tell: Callable[[Progress], None], *, interval: timedelta) -> None:
         self._tell = tell
+        self._interval = interval.total_seconds()
         self._loop = asyncio.get_running_loop()
         self._next = 0.0
         self._due: asyncio.TimerHandle | None = None
@@ -45,6 +46,6 @@ class ProgressThrottle:
 
     def _publish(self) -> None:
         self._due = None
-        self._next = self._loop.time() + PROGRESS_INTERVAL
+        self._next = self._loop.time() + self._interval
         if self.latest is not None and not self._ended:
             self._tell(self.latest)

@@ -1,11 +1,12 @@
-"""What the agent knows of an attempt that it has in hand."""
+"""Describes an attempt that an agent has in hand: its message, deliveries, progress and handler."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.handler_run import HandlerRun
 from consumers._handling.progress_throttle import ProgressThrottle
+from consumers._handling.stop_reason import StopReason
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
@@ -28,14 +29,21 @@ class Attempt:
     """``message`` has the number of this attempt, ``fence`` the one that was delivered."""
 
     def __init__(
-        self, message: TaskMessage, source: TaskQueue, delivery: Delivery, *, fence: Fence
+        self,
+        message: TaskMessage,
+        source: TaskQueue,
+        delivery: Delivery,
+        *,
+        fence: Fence,
+        arrived_at: datetime,
     ) -> None:
         self.message = message
         self.source = source
         self.fence = fence
         self.deliveries = [delivery]
         """More than one where a lost connection had the broker deliver it to us again."""
-        self.started_at = datetime.now(UTC)
+        self.started_at = arrived_at
+        """By the agent's clock; until the handler starts, when it arrived."""
         self.progress: ProgressThrottle | None = None
         self.run: HandlerRun | None = None
         """From its start on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumers._fetching.fetch_policy import GIVE_BACKS
+from consumers._working.give_back_limit import GIVE_BACKS
 from consumers.outcome import Failed
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import CRASH_LOOP

@@ -54,15 +54,16 @@ async def test_a_second_copy_of_what_waits_for_a_slot_is_not_run_beside_the_firs
         channel = await (await connection.opened()).channel(prefetch=10)
         await channel.consume(NORMAL.queue, take_in, tag="pushed")
         await eventually(lambda: len(arrived) == 3)
-        assert executor.backlog == 1
-        assert [one.task_id for one in executor.running()] == [first.task_id]
-        assert [one.task_id for one in executor.held()] == [second.task_id]
+        assert len(executor.backlog) == 1
+        assert [one.task_id for one in executor.running.described()] == [first.task_id]
+        assert [one.task_id for one in executor.described()[1]] == [second.task_id]
 
         released.set()
         await eventually(lambda: executor.nothing_runs)
-        assert executor.running() == []
-        assert {one.task_id for one in executor.held()} == {first.task_id, second.task_id}, (
-            "their outcomes are not confirmed yet"
-        )
+        assert executor.running.described() == []
+        assert {one.task_id for one in executor.described()[1]} == {
+            first.task_id,
+            second.task_id,
+        }, "their outcomes are not confirmed yet"
         executor.close()
     assert runs == [first.task_id, second.task_id]

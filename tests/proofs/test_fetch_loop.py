@@ -1,4 +1,4 @@
-"""The promises of the taking loop: strict priority, late binding, short tasks behind slow ones.
+"""The promises of the fetch loop: strict priority, late binding, short tasks behind slow ones.
 
 Bounds are stated here and asserted: what was already in hand, and one poll of a resting agent.
 """
@@ -16,9 +16,7 @@ from typing import Any
 import pytest
 
 from consumers import Agent, RunningAgent, Task
-from consumers._fetching.fetch_policy import LONGEST_NAP
-from consumers._working.task_executor import TaskExecutor
-from coordinator.broker.channel import Delivery
+from consumers._fetching.fetch_policy import LONGEST_PAUSE
 from coordinator.protocol.messages.events import TaskCompleted, TaskDeadLettered
 from coordinator.protocol.task_queue import TaskQueue
 from tests.support.broker import Broker
@@ -28,7 +26,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.alone
 
 PRIORITIES = ("urgent", "critical", "high", "normal", "low")
-POLL = LONGEST_NAP + 0.5
+POLL = LONGEST_PAUSE + 0.5
 """Seconds: the longest nap of a resting agent, and what a busy machine adds to it."""
 
 
@@ -40,17 +38,16 @@ async def field(broker: Broker, tmp_path: Path) -> AsyncIterator[Field]:
 
 
 @pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The `x-delivery-count` of every message that reached an agent of this test."""
-    seen: list[int] = []
-    original = TaskExecutor.take_in
+def counts() -> list[int]:
+    """The `x-delivery-count` of every message that reached an agent `at_work`."""
+    return []
 
-    def take_in(executor: TaskExecutor, delivery: Delivery, source: TaskQueue) -> None:
-        seen.append(delivery.delivery_count)
-        original(executor, delivery, source)
 
-    monkeypatch.setattr(TaskExecutor, "take_in", take_in)
-    return seen
+def at_work(agent: Agent, counts: list[int]) -> RunningAgent:
+    """The agent, whose deliveries are counted once it is entered."""
+    life = agent.running()
+    life._executor.on_delivery = lambda delivery: counts.append(delivery.delivery_count)
+    return life
 
 
 def sleeper(field: Field, agent_id: str, **options: Any) -> Agent:
@@ -68,9 +65,12 @@ def sleeper(field: Field, agent_id: str, **options: Any) -> Agent:
 
 
 @asynccontextmanager
-async def fleet(agents: list[Agent]) -> AsyncIterator[list[RunningAgent]]:
+async def fleet(
+    agents: list[Agent], counts: list[int] | None = None
+) -> AsyncIterator[list[RunningAgent]]:
     """All of them at work; in the end they stop together and give back what they run."""
-    lives = [agent.running() for agent in agents]
+    counted = [] if counts is None else counts
+    lives = [at_work(agent, counted) for agent in agents]
     await asyncio.gather(*(life.__aenter__() for life in lives))
     try:
         yield lives
@@ -85,7 +85,7 @@ async def test_an_urgent_task_behind_ten_thousand_low_ones_starts_on_the_next_fr
     field: Field, counts: list[int]
 ) -> None:
     low = await field.submit_many(any_lane("low"), 10_000, seconds=0.02)
-    async with sleeper(field, "worker-1", slots=2).running() as life:
+    async with at_work(sleeper(field, "worker-1", slots=2), counts) as life:
         await eventually(lambda: len(field.started()) >= 20)
         before = len(field.started())
         urgent = await field.submit(any_lane("urgent"), seconds=0.02)
@@ -118,7 +118,7 @@ async def test_every_priority_is_served_in_order(field: Field) -> None:
 async def test_an_urgent_task_reaches_the_one_idle_agent_of_thirty_one(
     field: Field, counts: list[int]
 ) -> None:
-    async with fleet([sleeper(field, f"worker-{number}") for number in range(31)]):
+    async with fleet([sleeper(field, f"worker-{number}") for number in range(31)], counts):
         busy = await field.submit_many(any_lane("normal"), 30, seconds=30)
         await eventually(lambda: set(busy) <= set(field.started()), timeout=30)
         for _ in range(3):
@@ -171,7 +171,7 @@ async def test_a_burst_on_a_resting_fleet_loses_nothing_to_the_delivery_limit(
         await field.open(*(lane(name, priority) for priority in PRIORITIES))
     lanes = [any_lane(), *(lane(name) for name in names)]
     agents = [sleeper(field, f"worker-{number}", capabilities=names) for number in range(50)]
-    async with fleet(agents):
+    async with fleet(agents, counts):
         await _rested(field, lanes)
         ids = await asyncio.gather(*(field.submit(lanes[n % 5], seconds=0.25) for n in range(200)))
         await field.all_ended(ids, timeout=60)

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers import Discard, RetryLater, Task
-from consumers._handling.handler_run import HandlerRun, StopReason
+from consumers._handling.handler_environment import HandlerEnvironment
+from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
 from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
@@ -207,7 +209,7 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
     run = HandlerRun(
         Handler.of(behaviour.handler(go_on)),
         MESSAGE,
-        threads=threads,
+        environment=HandlerEnvironment(agent_id="a", threads=threads),
         limits=HandlerLimits(
             timeout=timedelta(seconds=60), grace=timedelta(seconds=0.002), max_result_bytes=1000
         ),
