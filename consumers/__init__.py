@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agent import Agent
+from .interceptor import Interceptor
 from .outcome import Discard, RetryLater
 from .running_agent import RunningAgent
 from .task import Task
@@ -11,6 +12,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     # an agent, and one at work
     "Agent",
     "RunningAgent",
+    # what runs around its handlers
+    "Interceptor",
     # what a handler is given, and what it may raise
     "Discard",
     "RetryLater",

@@ -49,7 +49,7 @@ async def call_through(interceptors: Sequence[Interceptor], task: Task, handler:
             raise
         raise InterceptorFailed(outermost, exc) from exc
     finally:
-        below.over = True
+        await below.end()
 
 
 class _Once:
@@ -60,6 +60,8 @@ class _Once:
         self.over = False
         """Whether it was called, or the interceptor has returned."""
         self.raised: BaseException | None = None
+        self._in_task: asyncio.Task[Any] | None = None
+        """In which it is at work."""
 
     async def __call__(self) -> Any:
         if self.over:
@@ -68,8 +70,26 @@ class _Once:
                 " attempt, for which RetryLater asks"
             )
         self.over = True
+        self._in_task = asyncio.current_task()
         try:
             return await self._call()
         except BaseException as exc:
             self.raised = exc
             raise
+        finally:
+            self._in_task = None
+
+    async def end(self) -> None:
+        """The interceptor has returned. What it left at work, in a task of its own, is cancelled until it
+        ends: the attempt and its slot last as long.
+        """
+        self.over = True
+        cancelled = False
+        while (left := self._in_task) is not None:
+            left.cancel()
+            try:
+                await asyncio.wait({left})
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError

@@ -19,7 +19,14 @@ from coordinator.protocol.task_queue import TaskQueue
 
 
 def test_the_public_names_are_these() -> None:
-    assert set(consumers.__all__) == {"Agent", "Discard", "RetryLater", "RunningAgent", "Task"}
+    assert set(consumers.__all__) == {
+        "Agent",
+        "Discard",
+        "Interceptor",
+        "RetryLater",
+        "RunningAgent",
+        "Task",
+    }
     assert all(hasattr(consumers, name) for name in consumers.__all__)
 
 

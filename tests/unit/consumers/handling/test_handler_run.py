@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers import Discard, RetryLater, Task
+from consumers import Discard, Interceptor, RetryLater, Task
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
 from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
+from consumers.interceptor import CallNext
 from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
 from coordinator.protocol.json_values.json_limits import json_problem
@@ -114,6 +115,45 @@ PROGRESS: list[Callable[[], tuple[Any, Any]]] = [
 ]
 
 
+class Passing:
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        return await call_next()
+
+
+class Answering:
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        return "instead"
+
+
+class Failing:
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        await call_next()
+        raise ValueError(Detached())
+
+
+class Sheltering:
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        try:
+            return await call_next()
+        except BaseException:  # noqa: BLE001 - which is what is tried
+            return await asyncio.sleep(0.001, "sheltered")
+
+
+class Impatient:
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        async with asyncio.timeout(0.001):
+            return await call_next()
+
+
+INTERCEPTORS: list[Interceptor] = [
+    Passing(),
+    Answering(),
+    Failing(),
+    Sheltering(),
+    Impatient(),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """What a handler does, and what befalls it."""
@@ -126,6 +166,7 @@ class Behaviour:
     ends: Callable[[], Any]
     raises: bool
     stops: list[StopReason]
+    interceptors: list[Interceptor]
     on_end_raises: bool
 
     def tell(self, task: Task) -> None:
@@ -166,6 +207,7 @@ behaviours = st.builds(
     ends=st.sampled_from(RETURNED),
     raises=st.just(False),
     stops=st.lists(st.sampled_from(StopReason), max_size=2),
+    interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
     on_end_raises=st.booleans(),
 ) | st.builds(
     Behaviour,
@@ -176,6 +218,7 @@ behaviours = st.builds(
     ends=st.sampled_from(RAISED),
     raises=st.just(True),
     stops=st.lists(st.sampled_from(StopReason), max_size=2),
+    interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
     on_end_raises=st.booleans(),
 )
 
@@ -189,7 +232,7 @@ class Calls:
 
 
 async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
-    """HandlerRun it, and wait until nothing of it runs any more."""
+    """Run it, and wait until nothing of it runs any more."""
     gone = asyncio.Event()
     calls = Calls([])
     go_on = threading.Event()
@@ -209,7 +252,9 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
     run = HandlerRun(
         Handler.of(behaviour.handler(go_on)),
         MESSAGE,
-        environment=HandlerEnvironment(agent_id="a", threads=threads),
+        environment=HandlerEnvironment(
+            agent_id="a", threads=threads, interceptors=tuple(behaviour.interceptors)
+        ),
         limits=HandlerLimits(
             timeout=timedelta(seconds=60), grace=timedelta(seconds=0.002), max_result_bytes=1000
         ),
