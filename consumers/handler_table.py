@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consumers._values.plain_text import class_name, text_of
+from consumers._values.printable_text import class_name, text_of
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.requirements import ANY_TYPE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
-from consumers._values.plain_text import class_name, printable_text, text_of
+from consumers._values.printable_text import class_name, printable_text, text_of
 from consumers._values.result_encoding import NotJson, encoded
 from consumers._values.retry_pause import Pause, pause_of
 from coordinator.errors import MessageTooLarge

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
-from consumers._values.plain_text import class_name, printable_text
+from consumers._values.printable_text import class_name, printable_text
 from consumers._values.task_log_context import task_context
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority

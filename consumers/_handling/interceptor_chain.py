@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from consumers._values.plain_text import class_name, text_of
+from consumers._values.printable_text import class_name, text_of
 from consumers.interceptor import CallNext, Interceptor
 from consumers.outcome import Discard, RetryLater, chosen
 from consumers.task import Task

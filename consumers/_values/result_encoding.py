@@ -30,7 +30,7 @@ from coordinator.protocol.json_values.json_limits import (
     json_problem,
 )
 
-from .plain_text import class_name, printable_text, text_of
+from .printable_text import class_name, printable_text, text_of
 
 __all__ = ["NotJson", "encoded"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .acknowledgement import Acknowledgement
 from .attempt import Attempt, Fence
 from .give_back_limit import may_be_given_back
+from .message_acknowledger import MessageAcknowledger
 
 __all__ = ["Backlog"]
 
@@ -16,7 +16,7 @@ class Backlog:
     slots, and while the agent drains.
     """
 
-    def __init__(self, receipts: Acknowledgement) -> None:
+    def __init__(self, receipts: MessageAcknowledger) -> None:
         self._receipts = receipts
         self._waiting: list[Attempt] = []
         self.draining = False

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from coordinator.broker.channel import Delivery
 
-from .acknowledgement import Acknowledgement
 from .attempt import Attempt, Fence
+from .message_acknowledger import MessageAcknowledger
 
 __all__ = ["EndedAttempts"]
 
@@ -21,7 +21,7 @@ class EndedAttempts:
     lost by then, the same message is acknowledged when it is delivered again.
     """
 
-    def __init__(self, receipts: Acknowledgement) -> None:
+    def __init__(self, receipts: MessageAcknowledger) -> None:
         self._receipts = receipts
         self._unconfirmed: dict[Fence, Attempt] = {}
         self._unacknowledged: OrderedDict[Fence, None] = OrderedDict()

@@ -32,14 +32,14 @@ from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
-from .acknowledgement import Acknowledgement
 from .attempt import Attempt, Fence, fence_of
 from .attempt_reporter import AttemptReporter
 from .backlog import Backlog
 from .crash_loop import counted, crash_loop
+from .crash_probation import CrashProbation
 from .ended_attempts import EndedAttempts
 from .event_outbox import EventOutbox
-from .probation import Probation
+from .message_acknowledger import MessageAcknowledger
 from .running_attempts import RunningAttempts
 from .slots import Slots
 from .task_durations import TaskDurations
@@ -81,13 +81,13 @@ class TaskExecutor:
         )
         self._loop = asyncio.get_running_loop()
         self._report = AttemptReporter(outbox, agent_id=options.agent_id, instance=instance)
-        self.receipts = Acknowledgement()
+        self.receipts = MessageAcknowledger()
         self.slots = Slots(options.slots)
         self.backlog = Backlog(self.receipts)
         self.running = RunningAttempts()
         self.untold = EndedAttempts(self.receipts)
         """Attempts whose outcome is not confirmed yet."""
-        self._probation = Probation(options.timings.crash_probation, on_end=self._fill_slots)
+        self._probation = CrashProbation(options.timings.crash_probation, on_end=self._fill_slots)
         self.pace = TaskDurations(self._loop.time)
         self.default_timeout = timedelta(hours=1)
         self.ended = 0

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from consumers.examples.inference.chat import (
+from consumers.examples.inference.chat_endpoint import (
     ChatEndpoint,
     ChatRefused,
     ChatUnavailable,

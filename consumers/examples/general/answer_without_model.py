@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from consumers.examples.documents.text import content_words, sentences, words
+from consumers.examples.documents.text_splitting import content_words, sentences, words
 
 __all__ = ["NO_MODEL", "about_prompt"]
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from .text import content_words, sentences
+from .text_splitting import content_words, sentences
 
 __all__ = ["keywords", "summary"]
 

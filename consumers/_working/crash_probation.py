@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from .attempt import Attempt
 
-__all__ = ["Probation"]
+__all__ = ["CrashProbation"]
 
 
-class Probation:
+class CrashProbation:
     """Isolates one suspect attempt, so that it takes no others with it. ``on_end`` is called once it has
     lived for ``length``, or is settled before: others may be taken beside it.
     """

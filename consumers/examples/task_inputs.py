@@ -6,7 +6,7 @@ from pathlib import Path
 
 from consumers import Discard, Task
 
-from .places import ForbiddenPath, default_places
+from .allowed_folders import ForbiddenPath, default_folders
 
 __all__ = ["decoded", "folder_in", "number_in", "path_in"]
 
@@ -14,7 +14,7 @@ __all__ = ["decoded", "folder_in", "number_in", "path_in"]
 def path_in(task: Task, key: str = "path") -> Path:
     """The file or folder that the task names. Raises `Discard`."""
     try:
-        return default_places().resolve(task.data.get(key))
+        return default_folders().resolve(task.data.get(key))
     except (ForbiddenPath, FileNotFoundError) as exc:
         raise Discard(f"{key}: {exc}") from exc
 

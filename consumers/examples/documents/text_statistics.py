@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from .text import paragraphs, sentences, syllables, words
+from .text_splitting import paragraphs, sentences, syllables, words
 
 __all__ = ["readability", "word_count"]
 

@@ -13,12 +13,12 @@ from coordinator.errors import BrokerUnavailable
 
 from .delivery_tags import DeliveryTags
 
-__all__ = ["Acknowledgement"]
+__all__ = ["MessageAcknowledger"]
 
 logger = logging.getLogger(__name__)
 
 
-class Acknowledgement:
+class MessageAcknowledger:
     """What was delivered and not settled yet, over all channels.
 
     Nothing here waits for the broker: frames leave in order, and where a channel is lost, the broker

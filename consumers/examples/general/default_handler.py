@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import Any
 
 from consumers import Discard, RetryLater, Task
-from consumers.examples.inference.chat import ChatEndpoint, NotConfigured
-from consumers.examples.inference.handler import completed
+from consumers.examples.inference.chat_endpoint import ChatEndpoint, NotConfigured
+from consumers.examples.inference.chat_handler import completed
 
-from .answers import about_prompt
+from .answer_without_model import about_prompt
 
 __all__ = ["answer"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumers.examples.general.answers import about_prompt
+from consumers.examples.general.answer_without_model import about_prompt
 
 
 def test_a_prompt_without_a_model_is_measured_and_the_result_says_so() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PLACES_VARIABLE", "ForbiddenPath", "Places", "default_places", "files_in"]
+__all__ = ["PLACES_VARIABLE", "AllowedFolders", "ForbiddenPath", "default_folders", "files_in"]
 
 PLACES_VARIABLE = "EXAMPLE_PLACES"
 """More folders that the examples may read: ``name=/folder`` pairs, separated as PATH is."""
@@ -23,7 +23,7 @@ class ForbiddenPath(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class AllowedFolders:
     """Folders by name."""
 
     folders: Mapping[str, Path]
@@ -85,7 +85,7 @@ def files_in(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def default_places(environment: Mapping[str, str] = os.environ) -> Places:
+def default_folders(environment: Mapping[str, str] = os.environ) -> AllowedFolders:
     """The library that ships with the examples, the files of Python itself, the licence texts that
     Debian keeps, and what `PLACES_VARIABLE` adds.
     """
@@ -97,4 +97,4 @@ def default_places(environment: Mapping[str, str] = os.environ) -> Places:
     for pair in filter(None, environment.get(PLACES_VARIABLE, "").split(os.pathsep)):
         name, _, folder = pair.partition("=")
         folders[name] = Path(folder or name)
-    return Places({name: folder for name, folder in folders.items() if folder.is_dir()})
+    return AllowedFolders({name: folder for name, folder in folders.items() if folder.is_dir()})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .contents import checksums, media_type
+from .file_contents import checksums, media_type
 
 __all__ = ["Told", "describe", "duplicates", "inventory"]
 

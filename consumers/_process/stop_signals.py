@@ -15,12 +15,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Self
 
-__all__ = ["Signals", "may_be_ctrl_c"]
+__all__ = ["StopSignals", "may_be_ctrl_c"]
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
-class Signals:
+class StopSignals:
     """Calls ``on_signal`` in ``loop`` for each SIGTERM and SIGINT, from `with` on, in the main thread.
 
     In a fork, and after the `with`, both do again what they did before.
@@ -70,7 +70,7 @@ class _Forks:
     """
 
     def __init__(self) -> None:
-        self.heard: Signals | None = None
+        self.heard: StopSignals | None = None
         """Who hears signals in this process."""
         self._this = threading.local()  # a fork may be made in any thread
 

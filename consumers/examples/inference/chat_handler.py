@@ -7,7 +7,7 @@ from typing import Any
 
 from consumers import Discard, RetryLater, Task
 
-from .chat import ChatEndpoint, ChatError, ChatUnavailable
+from .chat_endpoint import ChatEndpoint, ChatError, ChatUnavailable
 
 __all__ = ["chat", "completed", "messages_of"]
 
