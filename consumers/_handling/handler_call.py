@@ -19,7 +19,7 @@ __all__ = ["HandlerCall"]
 
 
 class HandlerCall:
-    """One call. What is returned becomes JSON where the handler ran: a large result of a plain function
+    """Makes one call. What is returned becomes JSON where the handler ran: a large result of a plain function
     holds up nobody.
     """
 

@@ -15,7 +15,7 @@ __all__ = ["HandlerEnvironment"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerEnvironment:
-    """Is the same for all attempts of an agent."""
+    """Holds what is the same for all attempts of an agent."""
 
     agent_id: str
     threads: HandlerThreads

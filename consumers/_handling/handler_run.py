@@ -36,7 +36,9 @@ logger = logging.getLogger(__name__)
 
 
 class HandlerRun:
-    """``on_progress`` is called for each word of progress, on the loop or in the handler's thread.
+    """Ends once, whatever the handler does.
+
+    ``on_progress`` is called for each word of progress, on the loop or in the handler's thread.
     ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
     more: right after ``on_end``, unless the handler was given up.
     """

@@ -23,7 +23,7 @@ MAX_CAUSE = 1_000
 
 
 class InterceptorFailed(Exception):
-    """An interceptor raised ``exc``, which neither the handler nor another interceptor had raised."""
+    """Says that an interceptor raised ``exc``, which came neither from the handler nor from another one."""
 
     def __init__(self, interceptor: Interceptor, exc: BaseException) -> None:
         super().__init__(

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class CommandDispatch:
-    """Obeys for an agent with this ``profile``, which is asked for each time. ``register_again`` and
+    """Obeys commands for an agent with this ``profile``, which is asked for each time. ``register_again`` and
     ``drain`` are called for the commands of that name.
     """
 

@@ -1,4 +1,4 @@
-"""A fork that a handler makes, and that comes back from the handler, ends there.
+"""Ends a fork that a handler made and that comes back from the handler.
 
 It is a copy of the whole agent, with the same connection to the broker: were it to go on, it would talk
 to the broker in between the agent's own words.
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class ForkGuard:
-    """What is made in its `with` ends with it, with the exit code of a program that ends so: that of
+    """Ends what is forked in its `with` there, with the exit code of a program that ends so: that of
     `sys.exit`, 1 for another exception, else 0.
     """
 

@@ -1,4 +1,4 @@
-"""How an agent's log reads where its author has set up no logging: a sentence and its fields."""
+"""Formats the log of an agent whose author has set up no logging: a sentence and its fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SIGTERM and SIGINT of an agent's process, which a fork of it does not inherit.
+"""Listens to SIGTERM and SIGINT in an agent's process, which a fork of it does not inherit.
 
 An event loop hears of signals through a socket to which the interpreter writes the number of each one
 that arrives. A fork has the same socket: without what is done here, the SIGTERM with which a

@@ -1,4 +1,4 @@
-"""Text that every JSON reader takes, made of objects that handlers own and that may refuse to be text.
+"""Makes text that every JSON reader takes of objects that handlers own and that may refuse to be text.
 
 An outcome is told whatever an exception's `__str__` does: nothing here raises.
 """

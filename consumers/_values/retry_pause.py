@@ -1,4 +1,4 @@
-"""How long a handler asks to wait before the next attempt, in any of the forms that it is met in."""
+"""Reads how long a handler asks to wait before the next attempt, in any of the usual forms."""
 
 from __future__ import annotations
 

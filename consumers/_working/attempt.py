@@ -26,7 +26,7 @@ def fence_of(message: TaskMessage) -> Fence:
 
 
 class Attempt:
-    """``message`` has the number of this attempt, ``fence`` the one that was delivered."""
+    """Is one attempt; ``message`` has the number of this attempt, ``fence`` the one that was delivered."""
 
     def __init__(
         self,

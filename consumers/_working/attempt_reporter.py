@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class AttemptReporter:
-    """Reports as one process of an agent: ``instance`` of ``agent_id``."""
+    """Reports attempts as one process of an agent: ``instance`` of ``agent_id``."""
 
     def __init__(self, outbox: EventOutbox[Attempt], *, agent_id: str, instance: str) -> None:
         self._outbox = outbox

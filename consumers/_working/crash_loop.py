@@ -1,4 +1,4 @@
-"""Counting the agents that were lost with a task in hand, so that it does not take the whole fleet."""
+"""Counts the agents that were lost with a task in hand, and ends a task that takes one after another."""
 
 from __future__ import annotations
 

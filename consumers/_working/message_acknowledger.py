@@ -1,4 +1,4 @@
-"""Settling what was delivered: in order, in few frames, and only on the channel that delivered it."""
+"""Acknowledges, returns or rejects delivered messages, in order and on the channel that delivered them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class MessageAcknowledger:
-    """What was delivered and not settled yet, over all channels.
+    """Keeps what was delivered and not settled yet, over all channels.
 
     Nothing here waits for the broker: frames leave in order, and where a channel is lost, the broker
     has taken its messages back already.

@@ -1,4 +1,4 @@
-"""How long the tasks of each queue take this agent, and from which of them they come."""
+"""Measures how long the tasks of each queue take this agent, and from which queues they come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATELY = 200
 
 
 class TaskDurations:
-    """A moving mean of the seconds that a handler takes, for each source. ``clock`` is in seconds."""
+    """Keeps a moving mean of the seconds that a handler takes, for each queue. ``clock`` is in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class TaskDurations:
 
     @property
     def lately(self) -> Mapping[TaskQueue, int]:
-        """How many of the latest tasks came from each source, older ones counted for less."""
+        """How many of the latest tasks came from each queue, older ones counted for less."""
         return self._lately
 
     def note(self, source: TaskQueue, seconds: float) -> None:

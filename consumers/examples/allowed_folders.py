@@ -1,4 +1,4 @@
-"""Which files a handler may read: task data comes from outside, so a path in it is never trusted.
+"""Decides which files a handler may read: task data comes from outside, so a path in it is never trusted.
 
 A path is either ``<place>/<rest>``, where the place is a folder with a name, or absolute and inside
 one of the places. Links are followed before the check, so that a link cannot lead out.
@@ -19,12 +19,12 @@ PLACES_VARIABLE = "EXAMPLE_PLACES"
 
 
 class ForbiddenPath(ValueError):
-    """The path is not in a folder that this agent may read."""
+    """Says that the path is not in a folder that this agent may read."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedFolders:
-    """Folders by name."""
+    """Resolves paths in folders that have names."""
 
     folders: Mapping[str, Path]
 

@@ -1,4 +1,4 @@
-"""Reading task data with care: a mistake in it ends the task with a sentence, not a traceback."""
+"""Reads task data with care: a mistake in it ends the task with a sentence, not a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a text is about: its keywords beside other texts, and its own best sentences."""
+"""Finds the keywords of a text beside other texts, and its own best sentences."""
 
 from __future__ import annotations
 

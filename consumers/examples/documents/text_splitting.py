@@ -1,4 +1,4 @@
-"""Text to paragraphs, sentences, words and syllables. English, by rule and not by dictionary."""
+"""Splits text into paragraphs, sentences, words and syllables. English, by rule and not by dictionary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures about one text: its size, and how hard it is to read."""
+"""Measures one text: its size, and how hard it is to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in one file, read as a stream: a file of any size takes one block of memory."""
+"""Reads one file as a stream, for its checksums and its type, in one block of memory."""
 
 from __future__ import annotations
 

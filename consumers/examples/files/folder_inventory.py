@@ -1,4 +1,4 @@
-"""What is in a folder: an inventory by type, and files with the same content."""
+"""Lists a folder: an inventory by type, and files with the same content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A true answer to a prompt where no model is configured: figures about the prompt itself."""
+"""Answers a prompt truly where no model is configured: with figures about the prompt itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The default handler of the generalist: for tasks that are no other agent's.
+"""Handles the tasks that are no other agent's, or refuses them with a sentence.
 
 It is given tasks without a type, and those of a type that no agent has announced. A prompt without a
 type goes to a model where one is configured; otherwise the prompt itself is analysed, and the result

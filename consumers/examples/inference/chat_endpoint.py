@@ -1,4 +1,4 @@
-"""A client for any endpoint that speaks the OpenAI chat protocol; the standard library is enough.
+"""Calls any endpoint that speaks the OpenAI chat protocol; the standard library is enough.
 
 It blocks; the agent calls it from a thread.
 """
@@ -25,7 +25,7 @@ _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
 class ChatError(Exception):
-    """The endpoint gave no answer to this prompt."""
+    """Says that the endpoint gave no answer to this prompt."""
 
 
 class NotConfigured(ChatError):
@@ -36,11 +36,11 @@ class NotConfigured(ChatError):
 
 
 class ChatRefused(ChatError):
-    """The endpoint refused the request; sending it again as it is would not help."""
+    """Says that the endpoint refused the request; sending it again as it is would not help."""
 
 
 class ChatUnavailable(ChatError):
-    """The endpoint cannot answer now; later it may."""
+    """Says that the endpoint cannot answer now; later it may."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -50,7 +50,7 @@ class ChatUnavailable(ChatError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEndpoint:
-    """Where prompts go."""
+    """Completes chats at one address, with one model."""
 
     base_url: str
     """With its version, such as `http://localhost:11434/v1`."""

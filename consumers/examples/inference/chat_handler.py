@@ -1,4 +1,4 @@
-"""A task's prompt to a completion; the endpoint's errors to what the coordinator should do next."""
+"""Makes a completion of a task's prompt, and of the endpoint's errors what the coordinator should do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a machine says of itself, from the files that Linux keeps for it, or from Python."""
+"""Reads facts about a machine from the files that Linux keeps for it, or from Python."""
 
 from __future__ import annotations
 
