@@ -67,6 +67,9 @@ def loop_of_lists() -> list[Any]:
     return loop
 
 
+UNAWAITED: list[Callable[[], Any]] = [forgotten, lambda: [forgotten()]]
+"""Python warns of them where an interceptor drops them: that is no matter of the agent's."""
+
 RETURNED: list[Callable[[], Any]] = [
     lambda: None,
     lambda: {"a": [1, "b"]},
@@ -78,8 +81,7 @@ RETURNED: list[Callable[[], Any]] = [
     lambda: "\ud800",
     endless,
     lambda: {"a": endless()},
-    forgotten,
-    lambda: [forgotten()],
+    *UNAWAITED,
     Detached,
     lambda: [Detached(SystemExit)],
     loop_of_lists,
@@ -198,29 +200,32 @@ class Behaviour:
         return coroutine if self.asynchronous else plain
 
 
-behaviours = st.builds(
-    Behaviour,
-    asynchronous=st.booleans(),
-    tells=st.lists(st.sampled_from(PROGRESS), max_size=3),
-    sheltered=st.booleans(),
-    cancels_itself=st.booleans(),
-    ends=st.sampled_from(RETURNED),
-    raises=st.just(False),
-    stops=st.lists(st.sampled_from(StopReason), max_size=2),
-    interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
-    on_end_raises=st.booleans(),
-) | st.builds(
-    Behaviour,
-    asynchronous=st.booleans(),
-    tells=st.lists(st.sampled_from(PROGRESS), max_size=1),
-    sheltered=st.booleans(),
-    cancels_itself=st.booleans(),
-    ends=st.sampled_from(RAISED),
-    raises=st.just(True),
-    stops=st.lists(st.sampled_from(StopReason), max_size=2),
-    interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
-    on_end_raises=st.booleans(),
-)
+behaviours = (
+    st.builds(
+        Behaviour,
+        asynchronous=st.booleans(),
+        tells=st.lists(st.sampled_from(PROGRESS), max_size=3),
+        sheltered=st.booleans(),
+        cancels_itself=st.booleans(),
+        ends=st.sampled_from(RETURNED),
+        raises=st.just(False),
+        stops=st.lists(st.sampled_from(StopReason), max_size=2),
+        interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
+        on_end_raises=st.booleans(),
+    )
+    | st.builds(
+        Behaviour,
+        asynchronous=st.booleans(),
+        tells=st.lists(st.sampled_from(PROGRESS), max_size=1),
+        sheltered=st.booleans(),
+        cancels_itself=st.booleans(),
+        ends=st.sampled_from(RAISED),
+        raises=st.just(True),
+        stops=st.lists(st.sampled_from(StopReason), max_size=2),
+        interceptors=st.lists(st.sampled_from(INTERCEPTORS), max_size=2),
+        on_end_raises=st.booleans(),
+    )
+).filter(lambda one: not one.interceptors or one.ends not in UNAWAITED)
 
 
 @dataclass(slots=True)
