@@ -78,6 +78,7 @@ class Agent:
 
     @property
     def agent_id(self) -> str:
+        """Unique in the fleet."""
         return self.options.agent_id
 
     def configure(self, **changes: Any) -> None:

@@ -22,6 +22,7 @@ class Wakeups:
 
     @property
     def stopped(self) -> bool:
+        """Whether the fetch loop was told to stop."""
         return self._stop.is_set()
 
     def stop(self) -> None:

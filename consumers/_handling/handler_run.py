@@ -84,6 +84,7 @@ class HandlerRun:
         return self._call.in_thread
 
     def begin(self) -> None:
+        """Start the handler and its time-outs; once."""
         limits = self._limits
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._ended)

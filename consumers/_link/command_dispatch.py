@@ -46,6 +46,7 @@ class CommandDispatch:
         self._drain = drain
 
     def obey(self, command: Command) -> None:
+        """Never raises, and returns at once: what takes longer is begun only."""
         match command:
             case ServeSources(sources=offers):
                 self.serve(offers)

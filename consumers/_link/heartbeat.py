@@ -53,6 +53,7 @@ class Heartbeat:
         self._soon.set()
 
     async def run(self) -> NoReturn:
+        """Beat until cancelled, whenever there is a connection."""
         await self._changed_within(self._spacing)  # the first one tells of an agent that is ready
         while True:
             self._soon.clear()

@@ -16,6 +16,7 @@ class BackgroundTasks:
         self._tasks: list[asyncio.Task[object]] = []
 
     def start(self, part: Coroutine[Any, Any, object]) -> None:
+        """``part`` is to end only with the agent."""
         self._tasks.append(asyncio.create_task(part))
 
     async def until(self, event: asyncio.Event) -> None:
@@ -34,6 +35,7 @@ class BackgroundTasks:
         return None
 
     async def end(self) -> None:
+        """Cancel them, and wait until all have ended. Raises nothing of what they raise."""
         await end_tasks(self._tasks)
 
 

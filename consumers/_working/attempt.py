@@ -22,6 +22,7 @@ delivered."""
 
 
 def fence_of(message: TaskMessage) -> Fence:
+    """The fence of the attempt that was delivered, whatever crashes it has had since."""
     return (message.task_id, message.generation, message.attempt)
 
 
@@ -64,6 +65,7 @@ class Attempt:
         return 0.0 if self.run is None else self.run.lasted
 
     def ask_to_stop(self, why: StopReason) -> None:
+        """Tell its handler to stop, if one runs: see `HandlerRun.stop`."""
         if self.run is not None:
             self.run.stop(why)
 

@@ -39,6 +39,7 @@ class AttemptReporter:
         )
 
     def started(self, attempt: Attempt) -> None:
+        """Publish `task.started`."""
         message = attempt.message
         self._outbox.put(
             TaskStarted(
@@ -51,6 +52,7 @@ class AttemptReporter:
         )
 
     def progressed(self, attempt: Attempt, progress: Progress) -> None:
+        """Publish `task.progressed`."""
         message = attempt.message
         self._outbox.put(
             TaskProgressed(
@@ -81,6 +83,7 @@ class AttemptReporter:
         )
 
     def ended(self, attempt: Attempt, outcome: Completed | Failed) -> None:
+        """Publish `task.completed` or `task.failed`, with the attempt as the receipt, and log a failure."""
         event = event_of(
             outcome,
             attempt.message,

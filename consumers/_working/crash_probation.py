@@ -27,6 +27,7 @@ class CrashProbation:
         return self._suspect is not None
 
     def begin(self, suspect: Attempt) -> None:
+        """``suspect`` has just started; nothing is started beside it."""
         self._suspect = suspect
         loop = asyncio.get_running_loop()
         loop.call_later(self._length.total_seconds(), self.end, suspect)

@@ -30,6 +30,7 @@ class DeliveryTags:
         return len(self._open)
 
     def hold(self, tag: int) -> None:
+        """``tag`` was delivered; tags come in rising order."""
         self._order.append(tag)
         self._open.add(tag)
 

@@ -97,6 +97,7 @@ class EventOutbox(Generic[Receipt]):
         await self._empty.wait()
 
     async def run(self) -> NoReturn:
+        """Publish until cancelled. What was put in stays in until the broker has confirmed it."""
         while True:
             await self._added.wait()
             self._added.clear()

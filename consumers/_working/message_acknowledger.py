@@ -31,6 +31,7 @@ class MessageAcknowledger:
         self._sending: set[asyncio.Task[None]] = set()
 
     def hold(self, delivery: Delivery) -> None:
+        """It is in hand from now on; each delivery is held once, and settled once."""
         unsettled = self._unsettled.get(delivery.channel)
         if unsettled is None:
             unsettled = self._unsettled[delivery.channel] = DeliveryTags()
@@ -42,6 +43,7 @@ class MessageAcknowledger:
         return 0 if unsettled is None else len(unsettled)
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """The broker drops them."""
         by_channel: dict[Channel, list[int]] = {}
         for delivery in deliveries:
             by_channel.setdefault(delivery.channel, []).append(delivery.tag)
@@ -49,6 +51,7 @@ class MessageAcknowledger:
             self._send(self._acknowledge(channel, tags))
 
     def give_back(self, delivery: Delivery) -> None:
+        """The broker puts it back in its place of the queue."""
         self._send(self._give_back(delivery))
 
     def reject(self, delivery: Delivery) -> None:

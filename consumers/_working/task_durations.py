@@ -40,6 +40,7 @@ class TaskDurations:
         return self._lately
 
     def note(self, source: TaskQueue, seconds: float) -> None:
+        """A task of ``source`` has taken so long."""
         before = self._mean.get(source, UNKNOWN)
         self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
         self._lately[source] += 1
@@ -51,6 +52,7 @@ class TaskDurations:
         self._distrusted[source] = self._clock() + DISTRUST
 
     def mean(self, source: TaskQueue) -> float:
+        """Seconds; `UNKNOWN` for a queue of which nothing is known, or nothing is believed."""
         if source in self._distrusted:
             if self._clock() < self._distrusted[source]:
                 return UNKNOWN
