@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
+from consumers._values.attempt_log_context import task_context
 from consumers._values.printable_text import class_name, printable_text
-from consumers._values.task_log_context import task_context
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 
@@ -113,7 +113,7 @@ class Task:
         """A logger whose records carry the task's id, type and attempt, and the agent's id."""
         if self._log is None:
             extra = task_context(
-                task_id=self.id,
+                self.id,
                 task_type=self.type,
                 attempt=self.attempt,
                 agent_id=self._agent_id,

@@ -18,8 +18,8 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from consumers._values.attempt_log_context import task_context
 from consumers._values.handler_limits import HandlerLimits
-from consumers._values.task_log_context import task_context
 from consumers.handler_table import Handler
 from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
 from consumers.task import Progress, Task
@@ -173,7 +173,7 @@ class HandlerRun:
         logger.warning(
             "a handler goes on after it was told to stop, and keeps its slot until it ends",
             extra=task_context(
-                task_id=self._message.task_id,
+                self._message.task_id,
                 task_type=self._message.task_type,
                 attempt=self._message.attempt,
                 agent_id=self._agent_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from consumers._values.task_log_context import task_context
+from consumers._values.attempt_log_context import task_context
 from consumers.outcome import Completed, Failed, event_of
 from consumers.task import Progress
 from coordinator.protocol.messages.events import TaskDeclined, TaskProgressed, TaskStarted
@@ -32,7 +32,7 @@ class AttemptReporter:
     def context(self, attempt: Attempt) -> dict[str, object]:
         """The fields of a log line about it."""
         return task_context(
-            task_id=attempt.message.task_id,
+            attempt.message.task_id,
             task_type=attempt.message.task_type,
             attempt=attempt.message.attempt,
             agent_id=self._agent_id,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, NoReturn, TypeVar
 
-from consumers._values.task_log_context import task_context
+from consumers._values.attempt_log_context import task_context
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from consumers.outcome import smaller
 from coordinator.broker.publisher import Publisher
@@ -173,5 +173,5 @@ def _context(data: EventData) -> dict[str, object]:
     """The fields of a log line about an event, of a task or of the agent."""
     fields: dict[str, object] = {"event": data.TYPE}
     if isinstance(data, TaskCompleted | TaskFailed | TaskProgressed | TaskStarted):
-        fields |= task_context(task_id=data.task_id, attempt=data.attempt, agent_id=data.agent_id)
+        fields |= task_context(data.task_id, attempt=data.attempt, agent_id=data.agent_id)
     return fields
