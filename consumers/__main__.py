@@ -1,4 +1,4 @@
-"""`python -m consumers path/to/file.py:agent`, or `package.module:agent`: run an agent."""
+"""Runs an agent: `python -m consumers path/to/file.py:agent`, or `package.module:agent`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TAKEN = sys.stdlib_module_names | {"consumers", "coordinator"}
 
 
 class CannotFind(Exception):
-    """There is no such agent; the message says what was looked for."""
+    """Says that there is no such agent, and what was looked for."""
 
 
 class CannotImport(Exception):
-    """The module of the agent raised ``exc`` while it was imported."""
+    """Says that the module of the agent raised ``exc`` while it was imported."""
 
     def __init__(self, place: str, exc: BaseException) -> None:
         (why,) = traceback.format_exception_only(exc)[-1:]

@@ -1,18 +1,19 @@
-"""The agent as its author writes it."""
+"""Makes an agent of its author's functions: see `Agent`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from consumers._process.log_lines import log_to_standard_error
+from consumers._process.log_format import log_to_standard_error
 
 from .agent_options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
 from .agent_process import AgentProcess
 from .handler_table import HandlerFunction, HandlerTable
+from .interceptor import Interceptor, check_interceptors
 from .option_checks import folder, names, table
 from .running_agent import RunningAgent
 
@@ -22,7 +23,7 @@ Function = TypeVar("Function", bound=HandlerFunction)
 
 
 class Agent:
-    """HandlerTable, and who they are to the rest of the fleet; making one opens nothing.
+    """Holds handlers, and who they are to the rest of the fleet; making one opens nothing.
 
         agent = Agent("hermes-agent", capabilities=["analysis"], slots=4)
 
@@ -33,7 +34,8 @@ class Agent:
         agent.run()
 
     ``slots`` is how many tasks it does at once. ``amqp_url`` None means `COORDINATOR_AMQP_URL` from
-    the environment, else a broker on this machine. Raises `InvalidRequest`.
+    the environment, else a broker on this machine. ``interceptors`` run around every handler, the first
+    of them outermost: see `Interceptor`. Raises `InvalidRequest`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Agent:
         max_result_bytes: int = MAX_RESULT_BYTES,
         cancel_grace: timedelta = CANCEL_GRACE,
         on_lost_connection: Literal["finish", "cancel"] = "finish",
+        interceptors: Sequence[Interceptor] = (),
     ) -> None:
         self.options = AgentOptions(
             agent_id=agent_id,
@@ -69,11 +72,13 @@ class Agent:
             max_result_bytes=max_result_bytes,
             cancel_grace=cancel_grace,
             on_lost_connection=on_lost_connection,
+            interceptors=check_interceptors(interceptors),
         )
         self.handlers = HandlerTable()
 
     @property
     def agent_id(self) -> str:
+        """Unique in the fleet."""
         return self.options.agent_id
 
     def configure(self, **changes: Any) -> None:

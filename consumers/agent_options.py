@@ -1,4 +1,4 @@
-"""What an agent is: everything that its author, or the command line, decides about it."""
+"""Holds everything that its author, or the command line, decides about an agent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile
 
+from .agent_timings import DEFAULT_TIMINGS, AgentTimings
+from .interceptor import Interceptor, check_interceptors
 from .option_checks import duration, folder, names, table, text, whole_number
 
 __all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
@@ -39,7 +41,7 @@ CANCEL_GRACE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOptions:
-    """Raises `InvalidRequest` for what no coordinator would accept."""
+    """Checks the options of one agent. Raises `InvalidRequest` for what no coordinator would accept."""
 
     agent_id: str
     agent_type: str = "worker"
@@ -62,6 +64,10 @@ class AgentOptions:
     on_lost_connection: Literal["finish", "cancel"] = "finish"
     """What becomes of a running task that the broker gave to another agent, because the connection was
     lost: its handler goes on and reports late, or is cancelled."""
+    interceptors: tuple[Interceptor, ...] = ()
+    """Run around every handler, the first of them outermost."""
+    timings: AgentTimings = DEFAULT_TIMINGS
+    """How often it acts by itself, and how long it waits: of no concern to most authors."""
 
     def __post_init__(self) -> None:
         check_path_id(self.agent_id, "the id of an agent", field="agent_id", words=AGENT_WORDS)
@@ -82,6 +88,7 @@ class AgentOptions:
         whole_number(self.slots, "slots", least=1, most=MAX_SLOTS)
         whole_number(self.max_result_bytes, "max_result_bytes", least=1)
         duration(self.cancel_grace, "cancel_grace")
+        self._settle("interceptors", check_interceptors(self.interceptors))
         if self.on_lost_connection not in ("finish", "cancel"):
             raise InvalidRequest(
                 "on_lost_connection must be 'finish' or 'cancel'", field="on_lost_connection"

@@ -1,4 +1,4 @@
-"""An agent as a process: it works until it is told to stop."""
+"""Runs an agent as a process, until it is told to stop."""
 
 from __future__ import annotations
 

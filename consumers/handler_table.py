@@ -1,4 +1,4 @@
-"""Which function does which type of task."""
+"""Finds the handler function for a task type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consumers._values.plain_text import class_name, text_of
+from consumers._values.printable_text import class_name, text_of
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.requirements import ANY_TYPE
@@ -24,6 +24,8 @@ HandlerFunction = Callable[[Task], Any] | Callable[[Task], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
+    """Keeps the function of an author, and where it is to run."""
+
     function: Callable[[Task], Any]
     asynchronous: bool
     """Runs on the event loop; a plain function runs in a thread, so that it blocks nothing."""
@@ -59,7 +61,7 @@ def _called(function: Any) -> Any:
 
 
 class HandlerTable:
-    """One handler for each type, and at most one for all other types."""
+    """Holds one handler for each task type, and at most one for all other types."""
 
     def __init__(self) -> None:
         self._by_type: dict[str, Handler] = {}
@@ -87,6 +89,7 @@ class HandlerTable:
             self._by_type[task_type] = handler
 
     def find(self, task_type: str | None) -> Handler | None:
+        """That of the type, else the default handler; None where there is neither."""
         if task_type is None:
             return self._default
         return self._by_type.get(task_type, self._default)

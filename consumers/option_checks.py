@@ -1,4 +1,7 @@
-"""Checks what an author gave an agent: a sentence for each argument that is of another kind than meant."""
+"""Checks what an author gave an agent: a sentence for each argument that is of another kind than meant.
+
+Each returns the value as the type that is declared, and raises `InvalidRequest` with the name of the field.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +55,7 @@ def table(value: object, field: str, *, of_strings: bool = False) -> dict[str, A
 
 
 def whole_number(value: object, field: str, *, least: int, most: int | None = None) -> int:
+    """``least`` and ``most`` are allowed, too."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise InvalidRequest(
             f"{field} must be a whole number, and not {_kind(value)}: write {field}={least}, say",
@@ -64,6 +68,7 @@ def whole_number(value: object, field: str, *, least: int, most: int | None = No
 
 
 def duration(value: object, field: str) -> timedelta:
+    """A `timedelta` that is not negative."""
     if not isinstance(value, timedelta):
         raise InvalidRequest(
             f"{field} must be a timedelta, and not {_kind(value)}: write"
@@ -76,6 +81,7 @@ def duration(value: object, field: str) -> timedelta:
 
 
 def folder(value: object, field: str) -> Path:
+    """The path of a folder, which need not exist."""
     if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):
         raise InvalidRequest(
             f"{field} must be the path of a folder, as a string or a Path, and not {_kind(value)}",
@@ -85,6 +91,7 @@ def folder(value: object, field: str) -> Path:
 
 
 def text(value: object, field: str) -> str:
+    """Any string."""
     if not isinstance(value, str):
         raise InvalidRequest(
             f'{field} must be a string, and not {_kind(value)}: write {field}="{value}", say'

@@ -1,4 +1,4 @@
-"""How an attempt ends: a closed set, and what a handler may raise to choose among it."""
+"""Makes an outcome of what a handler returned or raised, and an event of an outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
-from consumers._values.plain_text import class_name, printable_text, text_of
+from consumers._values.printable_text import class_name, printable_text, text_of
 from consumers._values.result_encoding import NotJson, encoded
 from consumers._values.retry_pause import Pause, pause_of
 from coordinator.errors import MessageTooLarge
@@ -44,7 +44,7 @@ SHORT_MESSAGE = 200
 
 
 class RetryLater(Exception):
-    """Raise it in a handler to have the task tried again.
+    """Asks for another attempt, where a handler or an interceptor raises it.
 
     ``after`` is how long to wait at least: seconds, as a number or as text, a `timedelta`, or the
     date of a `Retry-After` header. None leaves it to the coordinator, and so does what is no time: the
@@ -63,7 +63,7 @@ class RetryLater(Exception):
 
 
 class Discard(Exception):
-    """Raise it in a handler to end the task as failed: no other attempt would go better."""
+    """Ends the task as failed, where a handler or an interceptor raises it: no attempt would go better."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -71,7 +71,7 @@ class Discard(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The work is done."""
+    """Says that the work is done."""
 
     result: Any
     """Plain JSON values, copied from what the handler returned."""
@@ -81,7 +81,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The attempt ended without a result."""
+    """Says that the attempt ended without a result."""
 
     error: AttemptError
     retryable: bool = True
@@ -90,12 +90,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A coordinator ended the task, so its end is recorded already."""
+    """Says that a coordinator ended the task, so that its end is recorded already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The task is for another agent: this one is stopping in a hurry, or lost its connection."""
+    """Says that the task is for another agent: this one stops in a hurry, or lost its connection."""
 
 
 Outcome = Completed | Failed | Cancelled | Returned

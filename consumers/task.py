@@ -1,4 +1,4 @@
-"""What a handler is given: the task, and the way to tell how far it has come."""
+"""Gives a handler its task, and the way to tell how far it has come."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
-from consumers._values.plain_text import class_name, printable_text
+from consumers._values.attempt_log_context import task_context
+from consumers._values.printable_text import class_name, printable_text
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 
@@ -22,7 +23,7 @@ MAX_PROGRESS_TEXT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an attempt has come, as its handler told."""
+    """Says how far an attempt has come, as its handler told."""
 
     fraction: float | None
     """From 0 to 1."""
@@ -37,10 +38,20 @@ class _Noted:
 
 
 class Task:
-    """One attempt at a task, in the hands of a handler."""
+    """Is one attempt at a task, in the hands of a handler."""
 
-    def __init__(self, message: TaskMessage, on_progress: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        message: TaskMessage,
+        on_progress: Callable[[Progress], None],
+        *,
+        agent_id: str | None = None,
+    ) -> None:
+        """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
+        or in its thread. ``agent_id`` is for log lines.
+        """
         self._message = message
+        self._agent_id = agent_id
         self._on_progress = on_progress
         self._cancelled = False
         self._saw_cancelled = False
@@ -99,9 +110,14 @@ class Task:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose records carry the task's id, type and attempt."""
+        """A logger whose records carry the task's id, type and attempt, and the agent's id."""
         if self._log is None:
-            extra = {"task_id": self.id, "task_type": self.type, "attempt": self.attempt}
+            extra = task_context(
+                self.id,
+                task_type=self.type,
+                attempt=self.attempt,
+                agent_id=self._agent_id,
+            )
             self._log = logging.LoggerAdapter(logger, extra)
         return self._log
 

@@ -1,4 +1,4 @@
-"""Handlers, tested with no broker.
+"""Runs handlers in tests, with no broker.
 
 ran = await run_task(agent, {"task_type": "word-count", "text": "a b"})
 assert ran.result == {"words": 2}
@@ -12,17 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from consumers._handling.asyncio_task_factory import tasks_contained
+from consumers._handling.handler_environment import HandlerEnvironment
+from consumers._handling.handler_run import HandlerRun
+from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
-from consumers._working.contained_tasks import tasks_contained
-from consumers._working.handler_run import HandlerRun, Stop
-from consumers._working.handler_threads import HandlerThreads
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 
 from .agent import Agent
-from .agent_options import CANCEL_GRACE, MAX_RESULT_BYTES
+from .agent_options import CANCEL_GRACE, AgentOptions
 from .handler_table import Handler, HandlerFunction
 from .outcome import Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
 from .task import Progress
@@ -45,7 +47,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What became of a task."""
+    """Says what became of a task."""
 
     outcome: Outcome
     progress: list[Progress] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption:
-    """What befalls a task while its handler is at work."""
+    """Says what befalls a task while its handler is at work."""
 
     cancel_after: timedelta | None = None
     """When its task is cancelled; zero is as soon as the handler has begun."""
@@ -81,6 +83,9 @@ class Interruption:
 
 
 _NONE = Interruption()
+
+_UNNAMED = AgentOptions(agent_id="in-a-test")
+"""Of a function that is tested without its agent."""
 
 
 async def run_task(
@@ -94,7 +99,8 @@ async def run_task(
     timeout: timedelta = timedelta(seconds=30),
     interruption: Interruption = _NONE,
 ) -> Ran:
-    """Do one task the way an agent does it: with the agent's handler for its type, or a function.
+    """Do one task the way an agent does it: with the agent's handler for its type and its interceptors, or
+    with a function.
 
     Raises `LookupError` where the agent has no handler for the type: it would never be given the task.
     """
@@ -114,9 +120,9 @@ async def run_task(
         if found is None:
             raise LookupError(f"this agent has no handler for the type {message.task_type!r}")
         handler = found
-        max_bytes = agent.options.max_result_bytes
+        options = agent.options
     else:
-        handler, max_bytes = Handler.of(agent), MAX_RESULT_BYTES
+        handler, options = Handler.of(agent), _UNNAMED
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
@@ -124,12 +130,14 @@ async def run_task(
     run = HandlerRun(
         handler,
         message,
-        threads=threads,
+        environment=HandlerEnvironment(
+            agent_id=options.agent_id, threads=threads, interceptors=options.interceptors
+        ),
         limits=HandlerLimits(
             timeout=timeout,
             progress_timeout=interruption.progress_timeout,
             grace=interruption.grace,
-            max_result_bytes=max_bytes,
+            max_result_bytes=options.max_result_bytes,
         ),
         on_progress=told.append,
         on_end=ended.set_result,
@@ -138,11 +146,13 @@ async def run_task(
     with tasks_contained(loop):
         run.begin()
         if interruption.cancel_after is not None:
-            loop.call_later(interruption.cancel_after.total_seconds(), run.stop, Stop.CANCELLED)
+            loop.call_later(
+                interruption.cancel_after.total_seconds(), run.stop, StopReason.CANCELLED
+            )
         try:
             outcome = await asyncio.shield(ended)
         finally:
-            run.stop(Stop.HURRIED)
+            run.stop(StopReason.HURRIED)
             threads.close()
     return Ran(outcome=outcome, progress=told, given_up=run.given_up)
 

@@ -1,132 +1,100 @@
-"""How an agent takes its work: look, take, and never hold what it cannot run.
+"""Fetches tasks from the served queues: probes, pulls, and never holds what it cannot run.
 
           ┌──────────────▶ a slot is free ◀──────────────┐
           │                      │                       │
-          │                    look ── nothing ──▶ rest, at a few doors
+          │                    probe ── nothing ──▶ rest, with a few consumers
           │                      │                       │ pushed
           │     few or slow ─────┴───── many and brisk   │
           │           │                       │          │
-          └─────── take ◀───────────────── focus ◀───────┘
+          └──────── pull ◀───────────────── focus ◀──────┘
 
-* look: passive declares, best priority first;
-* take: one `basic.get` for each free slot; started at once;
+* probe: passive declares, best priority first;
+* pull: one `basic.get` for each free slot; started at once;
 * focus: tasks of a few milliseconds are pushed, as fast as plain prefetch, from the best queue while it
-  is the best, with a look every 50 ms;
-* rest: short naps, and after a quiet second (sooner with slots to spare) a seat at the door of a few
-  queues: a consumer with a prefetch of one, or of its share of the free slots. Work that the seats
-  bring by themselves leaves the agent where it sits. What a door pushes to an agent that is busy by
-  then is given back.
+  is the best, with a probe every 50 ms;
+* rest: short pauses, and after a quiet second (sooner with slots to spare) consumers of a few queues,
+  with a prefetch of one, or of a share of the free slots. Work that they bring by themselves leaves the
+  agent at rest. What is pushed to an agent that is busy by then is given back.
 
-Strict priority follows, but for what is in hand and for work that came since the last look.
+Strict priority follows, but for what is in hand and for work that came since the last probe.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
 
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
+from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.connection import Link
 from coordinator.broker.undeliverable_head import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
 from coordinator.protocol.task_queue import TaskQueue
 
-from .fetch_policy import (
-    Sight,
-    Verdict,
-    focus_window,
-    fresh_for,
-    is_brisk,
-    is_pushed,
-    nap,
-    places,
-    stay_focused,
-    windows,
-)
-from .pull import Pull
+from .fetch_policy import MAX_UNTOLD, ProbeResult, fresh_for, is_brisk, is_pushed
+from .idle_waiting import SPACING, IdleWaiting
+from .pull_consumer import PullConsumer
 from .push_consumer import PushConsumer
-from .queue_probe import PEEK, QueueProbe
+from .queue_focus import PROBE_EVERY, QueueFocus
+from .queue_probe import QueueProbe
 from .served_queues import ServedQueues
+from .wakeups import Wakeups
 
 __all__ = ["FetchLoop"]
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 0.02
-"""Seconds for which a busy agent keeps its seats, and surplus, in the hope of a free slot."""
-
-LOOK_EVERY = 0.05
-"""Seconds between two looks of a focused agent."""
-
-SPACING = 0.02
-"""Seconds between two looks of a resting agent, however often it is woken."""
-
-FULL_LOOK = 1.0
-"""Seconds for which a resting agent only glances; then it looks at everything again, who sits where
-included."""
-
-QUIET = (1.0, 2.0)
-"""Seconds without work, by chance between these, after which an agent takes a seat."""
-
-QUIET_TO_SPARE = 0.05
-"""The same for an agent that has slots to spare: it need not leave when it is given a task, so sitting
-down costs the broker nothing again, and the next task starts as soon as it comes."""
-
-AGAIN = 1.0
-"""Seconds after which an agent with slots to spare takes a seat though tasks keep coming, if it got up
-from none and saw no more of them than it has slots for."""
-
-ON_ITS_WAY = 0.1
-"""Seconds for which what waits where an agent sits, with room for all of it, is left to be pushed."""
-
-MAX_UNTOLD = 400
-"""Outcomes that the broker has not confirmed: with more, nothing is taken until it does."""
+"""Seconds for which a busy agent keeps its consumers, and surplus, in the hope of a free slot."""
 
 WAKE = 1.0
 """Seconds after which every wait here looks around again."""
 
 
 class FetchLoop:
-    """The loop over one link; ends only with it, or when told to stop."""
+    """Runs over one link; ends only with it, or when told to stop."""
 
     def __init__(
         self,
         link: Link,
-        bench: Workbench,
+        executor: TaskExecutor,
         sources: ServedQueues,
         *,
         agent_id: str,
+        timings: AgentTimings = DEFAULT_TIMINGS,
         rng: random.Random,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._link = link
-        self._bench = bench
-        self._sources = sources
+        self._executor = executor
         self._rng = rng
-        self._look = QueueProbe(link, sources, clock=self._loop.time, rng=rng)
-        self._take = Pull(link, bench, sources)
-        self._push = PushConsumer(link, bench, sources, agent_id=agent_id)
-        self._quiet = rng.uniform(*QUIET)
-        self._looked = -1.0
-        self._sight = Sight()
+        self._push_expected_within = timings.push_expected_within.total_seconds()
+        self._wakeups = Wakeups(executor)
+        self._probe = QueueProbe(link, sources, clock=self._wakeups.now, rng=rng)
+        self._pull = PullConsumer(link, executor, sources)
+        self._push = PushConsumer(link, executor, sources, agent_id=agent_id)
+        self._focus = QueueFocus(executor, self._probe, self._push, self._wakeups)
+        self._rest = IdleWaiting(executor, sources, self._probe, self._push, self._wakeups, rng=rng)
+        self._probed = -1.0
+        """When, by the loop's clock, the queues were probed last."""
+        self._found = ProbeResult()
         self._room: tuple[dict[TaskQueue, int], int] = ({}, 0)
-        """`PushConsumer.rooms` and the free slots, right before the last look."""
-        self._pressed = self._loop.time()
-        """When work last waited that a seat would not have brought."""
+        """`PushConsumer.rooms` and the free slots, right before the last probe."""
+        self._pressed = self._wakeups.now()
+        """When work last waited that consumers would not have brought."""
         self._awaited: tuple[int, float] | None = None
         """What had been pushed, and when, as something was first seen on its way since."""
-        self._stop = asyncio.Event()
-        self.last_turn = self._loop.time()
-        """When the loop was last seen alive."""
+
+    @property
+    def last_turn(self) -> float:
+        """When, by the loop's clock, it was last seen alive."""
+        return self._wakeups.last_turn
 
     def stop(self) -> None:
-        """Pull nothing more; `run` returns soon after."""
-        self._stop.set()
-        self._bench.changed.set()
+        """Take nothing more; `run` returns soon after."""
+        self._wakeups.stop()
 
     async def run(self) -> None:
+        """Raises `ConnectionLost` where the link ends."""
         try:
             await self._run()
         finally:
@@ -144,175 +112,89 @@ class FetchLoop:
                 )
 
     async def _run(self) -> None:
-        while not self._stop.is_set():
+        while not self._wakeups.stopped:
             try:
                 await self._turn()
             except ChannelLost as exc:
                 if not self._link.open:
                     raise ConnectionLost from exc
                 logger.info("a channel was lost while taking", extra={"why": str(exc)})
-                await self._wait(self._rng.uniform(0.1, 0.3))
+                await self._wakeups.change(self._rng.uniform(0.1, 0.3))
         try:
             await self._push.stop()
         finally:
-            self._bench.give_back_surplus(all_of_it=True)
+            self._executor.backlog.give_back_surplus(all_of_it=True)
 
     async def _turn(self) -> None:
-        self.last_turn = self._loop.time()
-        self._bench.changed.clear()  # what happens from here on is noticed by the next wait
+        now = self._wakeups.turn()
+        self._executor.changed.clear()  # what happens from here on is noticed by the next wait
         await self._push.refresh()
-        if not self._bench.free:
-            self._pressed = self.last_turn
+        if not self._executor.free:
+            self._pressed = now
             await self._while_full()
-        elif self._bench.untold >= MAX_UNTOLD:
-            await self._wait(WAKE)
+        elif len(self._executor.untold) >= MAX_UNTOLD:
+            await self._wakeups.change(WAKE)
         else:
-            sight = await self._see()
-            if self._on_its_way(sight):
-                await self._rest(sight)
+            found = await self._last_probe()
+            if self._on_its_way(found):
+                await self._rest(found, probed=self._probed, pressed=self._pressed)
             else:
-                await self._work(sight)
+                await self._work(found)
 
     # --- a slot is free -----------------------------------------------------------------------
 
-    async def _see(self) -> Sight:
-        """The last look while it is fresh, else a new one."""
-        age = self._loop.time() - self._looked
-        if not self._sight.waiting or age >= fresh_for(self._sight.cost):
+    async def _last_probe(self) -> ProbeResult:
+        """What it found while that is fresh, else what a new one finds."""
+        age = self._wakeups.now() - self._probed
+        if not self._found.waiting or age >= fresh_for(self._found.cost):
             # As it is when what waits is counted: what is pushed meanwhile takes none of it.
-            self._room = (self._push.rooms, self._bench.free)
-            self._sight = await self._look(self._bench.free)
-            self._looked = self._loop.time()
-        return self._sight
+            self._room = (self._push.rooms, self._executor.free)
+            self._found = await self._probe(self._executor.free)
+            self._probed = self._wakeups.now()
+        return self._found
 
-    def _on_its_way(self, sight: Sight) -> bool:
-        """Whether nothing waits but what is being pushed to this agent: a look sees it just before."""
-        if not sight.waiting or not is_pushed(sight, *self._room):
+    def _on_its_way(self, found: ProbeResult) -> bool:
+        """Whether nothing waits but what is being pushed to this agent: a probe sees it just before."""
+        if not found.waiting or not is_pushed(found, *self._room):
             self._awaited = None
-            return not sight.waiting
-        now = self._loop.time()
+            return not found.waiting
+        now = self._wakeups.now()
         if self._awaited is None or self._awaited[0] != self._push.arrived:
             self._awaited = (self._push.arrived, now)
-        return now - self._awaited[1] < ON_ITS_WAY
+        return now - self._awaited[1] < self._push_expected_within
 
-    async def _work(self, sight: Sight) -> None:
-        if self._push.on or sum(one.ready for one in sight.waiting) > self._bench.free:
-            self._pressed = self._loop.time()
+    async def _work(self, found: ProbeResult) -> None:
+        executor = self._executor
+        if self._push.on or sum(one.ready for one in found.waiting) > executor.free:
+            self._pressed = self._wakeups.now()
         if self._push.on:
             await self._push.stop()
-        best = sight.waiting[0]
-        free = self._bench.free
+        best = found.waiting[0]
+        free = executor.free
         if best.ready > free > 0 and is_brisk(
-            self._bench.pace.mean(best.source), self._bench.slots
+            executor.pace.mean(best.source), executor.slots.count
         ):
             await self._focus(best.source)
-            self._sight = Sight()
+            self._found = ProbeResult()
         elif free:
-            until = self._looked + fresh_for(sight.cost) + PATIENCE
-            taken, self._sight = await self._take(sight, until=until)
+            until = self._probed + fresh_for(found.cost) + PATIENCE
+            taken, self._found = await self._pull(found, until=until)
             if not taken:  # others were quicker
-                await self._wait(self._rng.uniform(0.1, 1.0) * SPACING)
-
-    async def _focus(self, source: TaskQueue) -> None:
-        mean = self._bench.pace.mean(source)
-        window = focus_window(mean, self._bench.free)
-        began = last_any = self._loop.time()
-        await self._push.start(source, what="focus", window=window)
-        verdict = Verdict.STAY
-        stuck = False
-        while verdict is Verdict.STAY and self._push.on and not self._stop.is_set():
-            before = self._bench.ended
-            await self._pause(LOOK_EVERY)
-            now = self.last_turn = self._loop.time()
-            if self._bench.backlog and self._bench.ended == before:
-                stuck = True  # slow ones among them: what waits behind them is for others
-                break
-            sight = await self._look(1)
-            if self._bench.backlog or any(w.source == source for w in sight.waiting):
-                last_any = now
-            mean = self._bench.pace.mean(source)
-            verdict = stay_focused(
-                source,
-                sight,
-                brisk=is_brisk(mean, self._bench.slots) and self._bench.untold < MAX_UNTOLD,
-                idle=self._bench.free > 0,
-                focused_for=now - began,
-                dry_for=now - last_any,
-            )
-            if focus_window(mean, self._bench.slots) > 2 * window and self._bench.free:
-                break  # there is room for more
-        await self._push.stop()
-        if stuck:
-            self._bench.give_back_surplus()
-
-    # --- nothing waits ------------------------------------------------------------------------
-
-    async def _rest(self, sight: Sight) -> None:
-        now = self._loop.time()
-        quiet, to_spare = now - self._bench.last_change, self._bench.free > 1
-        if quiet > (QUIET_TO_SPARE if to_spare else self._quiet) or (
-            to_spare and now - self._pressed > AGAIN
-        ):
-            doors = places(sight.depths or {}, self._push.on, self._rng)
-            free = self._bench.free - sum(self._push.rooms.values())
-            for source, window in zip(
-                doors, windows(doors, free, self._bench.pace.lately), strict=True
-            ):
-                if not self._bench.free or self._stop.is_set():
-                    return
-                await self._push.start(source, what="door", window=window)
-        glances = -(-len(self._sources) // PEEK)
-        full_look = self._looked + max(FULL_LOOK, 4 * sight.cost)
-        while not self._bench.changed.is_set() and self._loop.time() < full_look:
-            self.last_turn = self._loop.time()
-            quiet = self._loop.time() - self._bench.last_change
-            await self._wait(nap(quiet, glances, self._rng))
-            if self._bench.changed.is_set() or await self._look.peek():
-                break
-        early = self._looked + SPACING - self._loop.time()
-        if early > 0 and self._bench.free:
-            await self._pause(early)
+                await self._wakeups.change(self._rng.uniform(0.1, 1.0) * SPACING)
 
     # --- no slot is free ----------------------------------------------------------------------
 
     async def _while_full(self) -> None:
+        executor = self._executor
         if self._push.on:
-            await self._wait_for(lambda: self._bench.free > 0, PATIENCE)
-            if self._bench.free:
+            await self._wakeups.fact(lambda: executor.free > 0, PATIENCE)
+            if executor.free:
                 return
             await self._push.stop()
-            self._bench.give_back_surplus()
-        elif self._bench.backlog:
-            before = self._bench.ended
-            await self._wait_for(lambda: self._bench.free > 0, LOOK_EVERY)
-            if self._bench.ended == before:
-                self._bench.give_back_surplus()
-        await self._wait_for(lambda: self._bench.free > 0, WAKE)
-
-    # --- waiting ------------------------------------------------------------------------------
-
-    async def _wait_for(self, fact: Callable[[], bool], seconds: float) -> None:
-        """Until ``fact`` is true, or the time is up, or the loop is told to stop."""
-        until = self._loop.time() + seconds
-        while not fact() and not self._stop.is_set():
-            left = until - self._loop.time()
-            if left <= 0:
-                return
-            self._bench.changed.clear()
-            await self._wait(left)
-
-    async def _wait(self, seconds: float) -> None:
-        """Until something arrives or finishes, or the time is up."""
-        await _within(seconds, self._bench.changed.wait())
-
-    async def _pause(self, seconds: float) -> None:
-        """Until the time is up, or the loop is told to stop."""
-        await _within(seconds, self._stop.wait())
-
-
-async def _within(seconds: float, waiting: Awaitable[object]) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await waiting
-    except TimeoutError:
-        return
+            executor.backlog.give_back_surplus()
+        elif executor.backlog:
+            before = executor.ended
+            await self._wakeups.fact(lambda: executor.free > 0, PROBE_EVERY)
+            if executor.ended == before:
+                executor.backlog.give_back_surplus()
+        await self._wakeups.fact(lambda: executor.free > 0, WAKE)

@@ -1,6 +1,6 @@
-"""Every choice of an agent that looks for work, as functions of what it sees.
+"""Decides, as pure functions of what a probe found, which queues an agent pulls from or consumes, and how.
 
-The loop that uses them is in `taking`; the figures were measured (docs/decisions/0003).
+`FetchLoop` uses them; the figures were measured (docs/decisions/0003).
 """
 
 from __future__ import annotations
@@ -16,25 +16,22 @@ from coordinator.broker.channel import Depth
 from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = [
-    "GIVE_BACKS",
-    "Sight",
+    "LONGEST_PAUSE",
+    "MAX_UNTOLD",
+    "ProbeResult",
     "Verdict",
     "Waiting",
-    "breaths",
     "by_level",
     "focus_window",
     "fresh_for",
+    "in_batches",
     "is_brisk",
     "is_pushed",
-    "may_be_given_back",
-    "nap",
-    "places",
+    "pause_at_rest",
+    "prefetch_shares",
+    "queues_to_consume",
     "stay_focused",
-    "windows",
 ]
-
-GIVE_BACKS = 2
-"""How often a message may have been in other hands and still be given back; then it is kept."""
 
 BRISK = 300
 """Tasks a second, with all slots busy, above which pushing beats asking for each one."""
@@ -45,43 +42,48 @@ HOLD = 0.02
 MAX_WINDOW = 128
 """Messages that a focused agent may hold, however brisk they are."""
 
-RESTERS = 4
-"""Agents that sit at the door of one queue: enough to wake some, few enough to give little back."""
+MAX_CONSUMERS = 4
+"""Resting agents that consume one queue: enough to wake some, few enough to give little back."""
 
-SEATS = 5
-"""Doors at which one agent sits, where others sit already."""
+SHARED_QUEUES = 5
+"""Queues that one resting agent consumes where others do already."""
 
-MAX_SEATS = 40
-"""Doors at which one agent sits at all: each costs the broker a command to open and to close."""
+MAX_QUEUES = 40
+"""Queues that one resting agent consumes at all: each costs the broker a command to start and to cancel."""
 
-SHORTEST_NAP, LONGEST_NAP = 0.03, 1.0
-"""Seconds between two glances of an agent at rest, each at a few of its queues."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.03, 1.0
+"""Seconds between two peeks of an agent at rest, each at a few of its queues."""
 
 LONGEST_ROUND = 1.0
-"""Seconds in which a resting agent has glanced at all its queues, however long nothing came; with
+"""Seconds in which a resting agent has peeked at all its queues, however long nothing came; with
 hundreds of queues it takes longer."""
 
 TURN = 0.5
 """Seconds of focus on one queue while an equal one waits, and of staying where nothing comes."""
 
 
+MAX_UNTOLD = 400
+"""Outcomes that the broker has not confirmed: with more, nothing is taken until it does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A queue that has work."""
+    """Names a queue that has work."""
 
     source: TaskQueue
     ready: int
+    """Messages that wait there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What a look saw: best priority first, as far down as was of use."""
+class ProbeResult:
+    """Holds what a probe found: best priority first, as far down as was of use."""
 
     waiting: tuple[Waiting, ...] = ()
     depths: Mapping[TaskQueue, Depth] | None = None
-    """Every queue that was looked at."""
+    """Of every queue that was probed."""
     cost: float = 0.0
-    """Seconds that the look took."""
+    """Seconds that the probe took."""
 
 
 def by_level(sources: Iterable[TaskQueue], rng: random.Random) -> list[list[TaskQueue]]:
@@ -94,7 +96,7 @@ def by_level(sources: Iterable[TaskQueue], rng: random.Random) -> list[list[Task
     return [levels[rank] for rank in sorted(levels)]
 
 
-def breaths(levels: Iterable[list[TaskQueue]], most: int) -> Iterable[list[TaskQueue]]:
+def in_batches(levels: Iterable[list[TaskQueue]], most: int) -> Iterable[list[TaskQueue]]:
     """Whole levels joined, as long as ``most`` queues are not exceeded by it."""
     some: list[TaskQueue] = []
     for level in levels:
@@ -107,7 +109,7 @@ def breaths(levels: Iterable[list[TaskQueue]], most: int) -> Iterable[list[TaskQ
 
 
 def fresh_for(cost: float) -> float:
-    """Seconds for which a look may be acted upon, so that looking takes a third of the time at most."""
+    """Seconds for which a probe may be acted upon, so that probing takes a third of the time at most."""
     return min(max(0.005, 2 * cost), 0.05)
 
 
@@ -116,12 +118,12 @@ def is_brisk(mean: float, slots: int) -> bool:
     return mean * BRISK < slots
 
 
-def is_pushed(sight: Sight, rooms: Mapping[TaskQueue, int], free: int) -> bool:
-    """Whether all that waits comes by itself to an agent with so many slots ``free``: the queues where it
-    sits push as many tasks more as they have room for before it has ended any.
+def is_pushed(found: ProbeResult, rooms: Mapping[TaskQueue, int], free: int) -> bool:
+    """Whether all that waits comes by itself to an agent with so many slots ``free``: the queues that it
+    consumes push as many tasks more as they have room for before it has ended any.
     """
-    return sum(one.ready for one in sight.waiting) <= free and all(
-        one.ready <= rooms.get(one.source, 0) for one in sight.waiting
+    return sum(one.ready for one in found.waiting) <= free and all(
+        one.ready <= rooms.get(one.source, 0) for one in found.waiting
     )
 
 
@@ -131,52 +133,50 @@ def focus_window(mean: float, free: int) -> int:
     return max(free, min(free + ahead, MAX_WINDOW))
 
 
-def may_be_given_back(delivery_count: int) -> bool:
-    """Whether a message that was in other hands ``delivery_count`` times may be given back.
-
-    Up to RabbitMQ 4.2 each return counts against its delivery limit, so it must stay rare.
+def pause_at_rest(quiet: float, peeks: int, rng: random.Random) -> float:
+    """Seconds until the next peek, when nothing has come for ``quiet`` seconds and it takes
+    ``peeks`` to see all queues once.
     """
-    return delivery_count < GIVE_BACKS
+    longest = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, LONGEST_ROUND / max(peeks, 1)))
+    return min(max(SHORTEST_PAUSE, quiet / 10), longest) * rng.uniform(0.5, 1.0)
 
 
-def nap(quiet: float, glances: int, rng: random.Random) -> float:
-    """Seconds until the next glance, when nothing has come for ``quiet`` seconds and it takes
-    ``glances`` to see all queues once.
-    """
-    longest = max(SHORTEST_NAP, min(LONGEST_NAP, LONGEST_ROUND / max(glances, 1)))
-    return min(max(SHORTEST_NAP, quiet / 10), longest) * rng.uniform(0.5, 1.0)
-
-
-def places(
-    depths: Mapping[TaskQueue, Depth], seated: AbstractSet[TaskQueue], rng: random.Random
+def queues_to_consume(
+    depths: Mapping[TaskQueue, Depth], consumed: AbstractSet[TaskQueue], rng: random.Random
 ) -> list[TaskQueue]:
-    """The doors at which to sit as well: all that nobody sits at, and some that few do."""
-    free = [source for source in depths if source not in seated]
+    """Those to consume as well, at rest: all that nobody consumes, and some that few do."""
+    free = [source for source in depths if source not in consumed]
     rng.shuffle(free)
     free.sort(key=lambda source: (depths[source].consumers, source.priority.rank))
     chosen: list[TaskQueue] = []
     for source in free:
-        taken = len(seated) + len(chosen)
+        taken = len(consumed) + len(chosen)
         consumers = depths[source].consumers
-        if taken >= MAX_SEATS or consumers >= RESTERS or (consumers > 0 and taken >= SEATS):
+        if (
+            taken >= MAX_QUEUES
+            or consumers >= MAX_CONSUMERS
+            or (consumers > 0 and taken >= SHARED_QUEUES)
+        ):
             break
         chosen.append(source)
     return chosen
 
 
-def windows(doors: Sequence[TaskQueue], free: int, lately: Mapping[TaskQueue, int]) -> list[int]:
-    """How many tasks each of the doors may push to an agent with so many slots ``free``: one, and of what
+def prefetch_shares(
+    queues: Sequence[TaskQueue], free: int, lately: Mapping[TaskQueue, int]
+) -> list[int]:
+    """How many tasks each of the queues may push to an agent with so many slots ``free``: one, and of what
     is left over in proportion to what came from there ``lately``.
     """
-    shares = [lately.get(door, 0) for door in doors]
+    shares = [lately.get(queue, 0) for queue in queues]
     if not any(shares):
-        shares = [1] * len(doors)
-    over = max(0, free - len(doors))
+        shares = [1] * len(queues)
+    over = max(0, free - len(queues))
     return [1 + over * share // sum(shares) for share in shares]
 
 
 class Verdict(Enum):
-    """What a focused agent does after a look."""
+    """Says what a focused agent does after a probe."""
 
     STAY = auto()
     BETTER_WAITS = auto()
@@ -186,11 +186,17 @@ class Verdict(Enum):
 
 
 def stay_focused(
-    source: TaskQueue, sight: Sight, *, brisk: bool, idle: bool, focused_for: float, dry_for: float
+    source: TaskQueue,
+    found: ProbeResult,
+    *,
+    brisk: bool,
+    idle: bool,
+    focused_for: float,
+    dry_for: float,
 ) -> Verdict:
     """``idle`` is whether slots are free; ``dry_for`` the seconds since the queue last had any."""
-    ranks = {waiting.source.priority.rank for waiting in sight.waiting if waiting.source != source}
-    here = any(waiting.source == source for waiting in sight.waiting)
+    ranks = {waiting.source.priority.rank for waiting in found.waiting if waiting.source != source}
+    here = any(waiting.source == source for waiting in found.waiting)
     rank = source.priority.rank
     if any(other < rank for other in ranks):
         return Verdict.BETTER_WAITS

@@ -1,4 +1,4 @@
-"""Looking at the queues: which of them have work."""
+"""Asks the broker, by passive declares, how many messages the served queues hold."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from coordinator.broker.connection import Link
 from coordinator.broker.queue_depths import QueueDepths
 from coordinator.protocol.task_queue import TaskQueue
 
-from .fetch_policy import Sight, Waiting, breaths, by_level
+from .fetch_policy import ProbeResult, Waiting, by_level, in_batches
 from .served_queues import ServedQueues
 
 __all__ = ["PEEK", "QueueProbe"]
 
-BREATH = 30
+TOGETHER = 30
 """Queues that are asked together: what is saved by stopping early is less than another way costs."""
 
 PEEK = 5
@@ -24,8 +24,8 @@ PEEK = 5
 
 
 class QueueProbe:
-    """Passive declares. A queue whose leader is in trouble looks empty (0/0), so an empty sight is never
-    proof: it only means that there is nothing to take until the next look. One that the broker cannot
+    """Probes queues. A queue whose leader is in trouble looks empty (0/0), so an empty result is never
+    proof: it only means that there is nothing to take until the next probe. One that the broker cannot
     deliver from is left alone for a while: each try costs the connection, with all that is in hand.
     """
 
@@ -39,15 +39,15 @@ class QueueProbe:
         self._rng = rng
         self._round: deque[TaskQueue] = deque()
 
-    async def __call__(self, enough: int) -> Sight:
-        """QueueProbe from the most urgent down, until ``enough`` tasks were seen.
+    async def __call__(self, enough: int) -> ProbeResult:
+        """Probe from the most urgent down, until ``enough`` tasks were seen.
 
-        A level is always looked at as a whole, and small ones together.
+        A level is always probed as a whole, and small ones together.
         """
         began = self._clock()
         seen: dict[TaskQueue, Depth] = {}
         waiting: list[Waiting] = []
-        for some in breaths(by_level(self._to_look_at(), self._rng), BREATH):
+        for some in in_batches(by_level(self._to_probe(), self._rng), TOGETHER):
             found = await self._look(some)
             seen |= found
             waiting += (
@@ -57,21 +57,21 @@ class QueueProbe:
             )
             if sum(one.ready for one in waiting) >= enough:
                 break
-        return Sight(tuple(waiting), seen, self._clock() - began)
+        return ProbeResult(tuple(waiting), seen, self._clock() - began)
 
     async def peek(self) -> bool:
         """Ask the next few queues of a round over all of them: whether any has work."""
         if not self._round:
-            everything = self._to_look_at()
+            everything = self._to_probe()
             self._rng.shuffle(everything)
             self._round.extend(everything)
         some = [self._round.popleft() for _ in range(min(PEEK, len(self._round)))]
         found = await self._look(some)
         return any(depth.ready for depth in found.values())
 
-    def _to_look_at(self) -> list[TaskQueue]:
+    def _to_probe(self) -> list[TaskQueue]:
         heads = self._link.heads
-        return [one for one in self._sources.to_look_at() if not heads.of(one.queue).rests]
+        return [one for one in self._sources.to_probe() if not heads.of(one.queue).rests]
 
     async def _look(self, sources: list[TaskQueue]) -> dict[TaskQueue, Depth]:
         """Those that exist."""

@@ -1,4 +1,4 @@
-"""Which queues the agent takes tasks from."""
+"""Keeps the list of queues that an agent takes tasks from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Missing:
 
 
 class ServedQueues:
-    """What the coordinator offered, less what is missing on the broker. ``clock`` is in seconds."""
+    """Knows what the coordinator offered, less what is missing on the broker. ``clock`` is in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -87,7 +87,7 @@ class ServedQueues:
             del self._missing[source]
             self.on_change()
 
-    def to_look_at(self) -> list[TaskQueue]:
+    def to_probe(self) -> list[TaskQueue]:
         """What is there, and what was missed long enough ago to ask again."""
         if not self._missing:
             return list(self._offered)

@@ -1,4 +1,4 @@
-"""The agent's ear: commands, and replies to its requests, on an exclusive queue."""
+"""Consumes commands, and replies to the agent's requests, from an exclusive queue of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import ChannelLost, MalformedMessage, QueueMissing
@@ -26,18 +27,21 @@ __all__ = ["ControlQueue"]
 
 logger = logging.getLogger(__name__)
 
-PAUSE = 1.0
-"""Seconds before a lost channel is opened again, or a missing exchange is asked for again."""
-
-
-BOUND_EVERY = 20.0
-"""Seconds. Whoever deletes the exchange takes the bindings with it, and nobody is told."""
-
 
 class ControlQueue:
-    """``on_command`` is given every command that this version knows."""
+    """Calls ``on_command`` with every command that this version knows."""
 
-    def __init__(self, agent_id: str, *, on_command: Callable[[Command], None]) -> None:
+    def __init__(
+        self,
+        agent_id: str,
+        *,
+        on_command: Callable[[Command], None],
+        timings: AgentTimings = DEFAULT_TIMINGS,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._pause = timings.control_pause.total_seconds()
+        self._rebind_interval = timings.rebind_interval.total_seconds()
+        self._rng = rng or random.Random()
         self._agent_id = agent_id
         self._on_command = on_command
         self.on_ready: Callable[[], None] = lambda: None
@@ -68,11 +72,11 @@ class ControlQueue:
             del self._expected[correlation_id]
 
     async def serve(self, link: Link) -> None:
-        """Listen on ``link`` until it is lost."""
+        """Consume on ``link`` until it is lost."""
         told = False
         while link.open:
             try:
-                await self._listen(link)
+                await self._consume(link)
             except QueueMissing:
                 if not told:
                     logger.warning("waiting: no coordinator has set up this broker yet")
@@ -82,9 +86,9 @@ class ControlQueue:
             finally:
                 self._queue = None
                 self._ready.clear()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
 
-    async def _listen(self, link: Link) -> None:
+    async def _consume(self, link: Link) -> None:
         queue = control_queue(self._agent_id, new_id())
         bindings = tuple(
             BindingSpec(exchange=CONTROL, target=queue, key=key)
@@ -110,7 +114,9 @@ class ControlQueue:
             asyncio.create_task(ended.wait()),
         }
         try:
-            while not await _any_of(waiting, within=BOUND_EVERY * random.uniform(0.8, 1.0)):
+            while not await _any_of(
+                waiting, within=self._rebind_interval * self._rng.uniform(0.8, 1.0)
+            ):
                 await self._channel.declare(Topology(bindings=bindings))
         finally:
             for task in waiting:

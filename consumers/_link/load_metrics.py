@@ -1,27 +1,29 @@
-"""What the agent's process uses of its machine."""
+"""Measures what an agent's process uses of its machine."""
 
 from __future__ import annotations
 
 import os
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 __all__ = ["LoadMetrics"]
 
 
 class LoadMetrics:
-    """CPU between two readings, and memory at each."""
+    """Reads CPU between two readings, and memory at each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._cpu = time.process_time()
-        self._clock = time.monotonic()
+        self._read_at = clock()
 
     def read(self) -> dict[str, float]:
         """``cpu_usage`` in cores and ``memory_usage`` in MiB."""
-        cpu, clock = time.process_time(), time.monotonic()
-        used = (cpu - self._cpu) / max(clock - self._clock, 1e-3)
-        self._cpu, self._clock = cpu, clock
+        cpu, now = time.process_time(), self._clock()
+        used = (cpu - self._cpu) / max(now - self._read_at, 1e-3)
+        self._cpu, self._read_at = cpu, now
         return {"cpu_usage": round(used, 3), "memory_usage": round(_resident() / 2**20, 1)}
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .signals import Signals, may_be_ctrl_c
+from .stop_signals import StopSignals, may_be_ctrl_c
 
 __all__ = ["run_to_end"]
 
@@ -36,7 +36,7 @@ def run_to_end(
     """
     with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
         loop = runner.get_loop()
-        with Signals(loop, on_signal):
+        with StopSignals(loop, on_signal):
             task = loop.create_task(main())
             _drive(loop, task)
             if not _end_the_rest(loop):

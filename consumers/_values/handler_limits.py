@@ -1,4 +1,4 @@
-"""How long a handler may take, how long it may be silent, and how much it may say."""
+"""Limits how long a handler may take and be silent, and how large its result may be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST = 366 * 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerLimits:
-    """Of one attempt."""
+    """Holds the limits of one attempt."""
 
     timeout: timedelta
     """For the whole of it."""

@@ -1,4 +1,4 @@
-"""What a handler returned, as plain JSON values; or the sentence that says why it cannot be told.
+"""Encodes what a handler returned as plain JSON values, or says why it cannot be told.
 
     plain values, the usual case ──▶ one look at each ──▶ encoded
     anything else ──▶ surveyed: nothing that would be lost, nothing that would run ──▶ encoded
@@ -30,7 +30,7 @@ from coordinator.protocol.json_values.json_limits import (
     json_problem,
 )
 
-from .plain_text import class_name, printable_text, text_of
+from .printable_text import class_name, printable_text, text_of
 
 __all__ = ["NotJson", "encoded"]
 
@@ -50,7 +50,7 @@ PLAIN = "return dicts with strings as keys, lists, strings, finite numbers, bool
 
 
 class NotJson(Exception):
-    """``why`` it is not JSON, and what to do: both are parts of a sentence."""
+    """Says ``why`` a value is not JSON, and what to do: both are parts of a sentence."""
 
     def __init__(self, why: str, advice: str = PLAIN, *, place: str = "") -> None:
         super().__init__(why)

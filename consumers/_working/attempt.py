@@ -1,17 +1,18 @@
-"""What the agent knows of an attempt that it has in hand."""
+"""Describes an attempt that an agent has in hand: its message, deliveries, progress and handler."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from consumers._handling.handler_run import HandlerRun
+from consumers._handling.progress_throttle import ProgressThrottle
+from consumers._handling.stop_reason import StopReason
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .crash_loop import may_have_crashed
-from .handler_run import HandlerRun, Stop
-from .progress_line import ProgressLine
 
 __all__ = ["Attempt", "Fence", "fence_of"]
 
@@ -21,22 +22,30 @@ delivered."""
 
 
 def fence_of(message: TaskMessage) -> Fence:
+    """The fence of the attempt that was delivered, whatever crashes it has had since."""
     return (message.task_id, message.generation, message.attempt)
 
 
 class Attempt:
-    """``message`` has the number of this attempt, ``fence`` the one that was delivered."""
+    """Is one attempt; ``message`` has the number of this attempt, ``fence`` the one that was delivered."""
 
     def __init__(
-        self, message: TaskMessage, source: TaskQueue, delivery: Delivery, *, fence: Fence
+        self,
+        message: TaskMessage,
+        source: TaskQueue,
+        delivery: Delivery,
+        *,
+        fence: Fence,
+        arrived_at: datetime,
     ) -> None:
         self.message = message
         self.source = source
         self.fence = fence
         self.deliveries = [delivery]
         """More than one where a lost connection had the broker deliver it to us again."""
-        self.started_at = datetime.now(UTC)
-        self.progress: ProgressLine | None = None
+        self.started_at = arrived_at
+        """By the agent's clock; until the handler starts, when it arrived."""
+        self.progress: ProgressThrottle | None = None
         self.run: HandlerRun | None = None
         """From its start on."""
 
@@ -55,7 +64,8 @@ class Attempt:
         """Seconds in the handler, without the wait for its turn on the loop."""
         return 0.0 if self.run is None else self.run.lasted
 
-    def ask_to_stop(self, why: Stop) -> None:
+    def ask_to_stop(self, why: StopReason) -> None:
+        """Tell its handler to stop, if one runs: see `HandlerRun.stop`."""
         if self.run is not None:
             self.run.stop(why)
 

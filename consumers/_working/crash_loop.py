@@ -1,8 +1,8 @@
-"""Counting the agents that were lost with a task in hand, so that it does not take the whole fleet."""
+"""Counts the agents that were lost with a task in hand, and ends a task that takes one after another."""
 
 from __future__ import annotations
 
-from consumers._fetching.fetch_policy import GIVE_BACKS
+from consumers._working.give_back_limit import GIVE_BACKS
 from consumers.outcome import Failed
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import CRASH_LOOP

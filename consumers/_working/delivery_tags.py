@@ -1,4 +1,4 @@
-"""Acknowledging as little as possible: many finished messages in one frame, where their order allows."""
+"""Decides which delivery tags one frame can acknowledge together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Acks", "DeliveryTags"]
 
 @dataclass(frozen=True, slots=True)
 class Acks:
-    """What to send for a set of finished messages of one channel."""
+    """Says what to send for a set of finished messages of one channel."""
 
     up_to: int | None
     """Acknowledge everything up to this tag in one frame."""
@@ -20,7 +20,7 @@ class Acks:
 
 
 class DeliveryTags:
-    """The delivery tags of one channel that are in hand, in the order in which they arrived."""
+    """Keeps the delivery tags of one channel that are in hand, in the order in which they arrived."""
 
     def __init__(self) -> None:
         self._order: deque[int] = deque()
@@ -30,6 +30,7 @@ class DeliveryTags:
         return len(self._open)
 
     def hold(self, tag: int) -> None:
+        """``tag`` was delivered; tags come in rising order."""
         self._order.append(tag)
         self._open.add(tag)
 

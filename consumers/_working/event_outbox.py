@@ -1,4 +1,4 @@
-"""Events on their way to the broker: in order, in batches under load, each until it is confirmed.
+"""Publishes an agent's events: in order, in batches under load, each until the broker confirms it.
 
 What the broker refuses for now, or never answered, is published again. What it refuses for good, since
 it is too large, is told in fewer bytes: `smaller`.
@@ -14,12 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, NoReturn, TypeVar
 
+from consumers._values.attempt_log_context import task_context
+from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from consumers.outcome import smaller
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode_batch
-from coordinator.protocol.messages.events import Event, EventData, TaskCompleted
+from coordinator.protocol.messages.events import (
+    Event,
+    EventData,
+    TaskCompleted,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+)
 from coordinator.protocol.topology import EVENTS
 
 __all__ = ["MAX_BATCH", "EventOutbox"]
@@ -32,10 +41,6 @@ MAX_BATCH = 200
 MAX_BATCH_BYTES = 512 * 1024
 """A batch is closed when its results have this many bytes of JSON."""
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 5.0
-"""Seconds between two attempts at the same batch."""
-
 Receipt = TypeVar("Receipt")
 
 
@@ -47,14 +52,22 @@ class _Entry(Generic[Receipt]):
 
 
 class EventOutbox(Generic[Receipt]):
-    """One batch is in flight at a time, and the next one is what has come meanwhile: a quiet agent's
+    """Has one batch in flight at a time, and the next one is what has come meanwhile: a quiet agent's
     event leaves at once, a busy agent's events travel together.
 
     A batch whose fate is unknown is published again, with the same ids, which folds to the same.
     """
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        *,
+        timings: AgentTimings = DEFAULT_TIMINGS,
+        rng: random.Random | None = None,
+    ) -> None:
         self._publisher = publisher
+        self._backoff = timings.publish_backoff
+        self._rng = rng or random.Random()
         self.on_confirmed: Callable[[list[Receipt]], None] = lambda _: None
         """Given the receipts of each batch that the broker has confirmed."""
         self.on_result_refused: Callable[[], None] = lambda: None
@@ -84,6 +97,7 @@ class EventOutbox(Generic[Receipt]):
         await self._empty.wait()
 
     async def run(self) -> NoReturn:
+        """Publish until cancelled. What was put in stays in until the broker has confirmed it."""
         while True:
             await self._added.wait()
             self._added.clear()
@@ -113,10 +127,10 @@ class EventOutbox(Generic[Receipt]):
         data = entry.event.data
         instead = smaller(data, exc)
         if instead is None:
-            logger.error("an event is left out: %s", exc, extra={"event": data.TYPE})
+            logger.error("an event is left out: %s", exc, extra=_context(data))
             self._in_flight -= 1
             return
-        logger.warning("an outcome is told in fewer bytes: %s", exc, extra={"event": data.TYPE})
+        logger.warning("an outcome is told in fewer bytes: %s", exc, extra=_context(data))
         if isinstance(data, TaskCompleted):
             self.on_result_refused()
         await self._deliver([replace(entry, event=Event(data=instead), size=0)])
@@ -133,7 +147,7 @@ class EventOutbox(Generic[Receipt]):
 
     async def _publish(self, key: str, message: Message) -> None:
         """Returns when it is confirmed. Raises `MessageTooLarge`."""
-        pause = FIRST_PAUSE
+        pause, longest = self._backoff.first.total_seconds(), self._backoff.longest.total_seconds()
         while True:
             try:
                 # Mandatory: without the log's binding an outcome would vanish, and be confirmed.
@@ -145,11 +159,19 @@ class EventOutbox(Generic[Receipt]):
             else:
                 self._hold_up(False)
                 return
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
+            pause = min(2 * pause, longest)
             await self._publisher.ready()
 
     def _hold_up(self, held_up: bool) -> None:
         changed, self.held_up = self.held_up != held_up, held_up
         if changed:
             self.on_held_up()
+
+
+def _context(data: EventData) -> dict[str, object]:
+    """The fields of a log line about an event, of a task or of the agent."""
+    fields: dict[str, object] = {"event": data.TYPE}
+    if isinstance(data, TaskCompleted | TaskFailed | TaskProgressed | TaskStarted):
+        fields |= task_context(data.task_id, attempt=data.attempt, agent_id=data.agent_id)
+    return fields

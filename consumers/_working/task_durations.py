@@ -1,4 +1,4 @@
-"""How long the tasks of each queue take this agent, and from which of them they come."""
+"""Measures how long the tasks of each queue take this agent, and from which queues they come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LATELY = 200
 
 
 class TaskDurations:
-    """A moving mean of the seconds that a handler takes, for each source. ``clock`` is in seconds."""
+    """Keeps a moving mean of the seconds that a handler takes, for each queue. ``clock`` is in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -36,10 +36,11 @@ class TaskDurations:
 
     @property
     def lately(self) -> Mapping[TaskQueue, int]:
-        """How many of the latest tasks came from each source, older ones counted for less."""
+        """How many of the latest tasks came from each queue, older ones counted for less."""
         return self._lately
 
     def note(self, source: TaskQueue, seconds: float) -> None:
+        """A task of ``source`` has taken so long."""
         before = self._mean.get(source, UNKNOWN)
         self._mean[source] = before + WEIGHT * (min(seconds, LONGEST) - before)
         self._lately[source] += 1
@@ -51,6 +52,7 @@ class TaskDurations:
         self._distrusted[source] = self._clock() + DISTRUST
 
     def mean(self, source: TaskQueue) -> float:
+        """Seconds; `UNKNOWN` for a queue of which nothing is known, or nothing is believed."""
         if source in self._distrusted:
             if self._clock() < self._distrusted[source]:
                 return UNKNOWN

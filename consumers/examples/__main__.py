@@ -1,4 +1,4 @@
-"""``python -m consumers.examples --list`` prints the fleet as JSON, one object for each agent.
+"""Prints the fleet of examples as JSON, one object for each agent: ``python -m consumers.examples --list``.
 
 Each is started by ``python -m consumers TARGET --id AGENT_ID``. One that needs a variable of the
 environment is left out while that is not set.

@@ -1,4 +1,4 @@
-"""Which example agents there are: data, so that whoever starts them need not import them."""
+"""Lists the example agents as data, so that whoever starts them need not import them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["FLEET", "Member", "fleet_of", "ready_members"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One agent as `coordinator up` starts it."""
+    """Describes one agent as `coordinator up` starts it."""
 
     agent_id: str
     target: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from consumers import Agent, Task, running_agent
 from consumers._working.attempt import Attempt
-from consumers._working.workbench import Workbench
+from consumers._working.task_executor import TaskExecutor
 from tests.chaos.execution_log import ExecutionLog
 from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, end_a_fork
 from tests.support.skewed_clock import skew_clock
@@ -32,7 +32,7 @@ ALL_AT_WORK = 60
 """Seconds within which every slot has its task."""
 
 
-class RecordedWorkbench(Workbench):
+class RecordedTaskExecutor(TaskExecutor):
     """Writes down, too, whose outcomes the broker has confirmed: from then on the acknowledgement is
     on its way, and the task should never come again.
     """
@@ -44,7 +44,7 @@ class RecordedWorkbench(Workbench):
             _log.write_of("settled", attempt.message)
 
 
-running_agent.Workbench = RecordedWorkbench  # type: ignore[attr-defined]
+running_agent.TaskExecutor = RecordedTaskExecutor  # type: ignore[attr-defined]
 
 
 @agent.default

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers._fetching.fetch_policy import GIVE_BACKS
+from consumers._working.give_back_limit import GIVE_BACKS
 from tests.e2e.processes import agent_process, client, get, ready, service
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -17,12 +17,11 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers._fetching.fetch_policy import Sight, Waiting
-from consumers._fetching.pull import Pull
+from consumers._fetching.fetch_policy import ProbeResult, Waiting
+from consumers._fetching.pull_consumer import PullConsumer
 from consumers._fetching.push_consumer import PushConsumer
 from consumers._fetching.queue_probe import QueueProbe
-from consumers._link.heartbeat import Heartbeat
-from consumers._working.workbench import Workbench
+from consumers.agent_timings import AgentTimings
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -62,6 +61,7 @@ from tests.support.field import Field, any_lane, lane
 from tests.support.waiting import eventually
 
 NORMAL = any_lane("normal")
+CLOSE_BEATS = AgentTimings(heartbeat_spacing=timedelta(seconds=0.02))
 
 
 @pytest.fixture
@@ -128,17 +128,17 @@ async def test_every_way_to_fail_is_told(field: Field) -> None:
 
 
 async def test_a_blocking_function_does_not_hold_up_the_heartbeat(
-    field: Field, monkeypatch: pytest.MonkeyPatch
+    field: Field,
 ) -> None:
     release = threading.Event()
     agent = field.agent("worker-1")
+    agent.configure(timings=CLOSE_BEATS)
 
     @agent.default
     def block(task: Task) -> None:
         task.progress(0.25, "blocked")
         release.wait(60)
 
-    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.02)
     async with agent.running():
         task_id = await field.submit(NORMAL)
         await eventually(lambda: field.heard(TaskProgressed))
@@ -409,15 +409,17 @@ async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    take = Pull.__call__
+    take = PullConsumer.__call__
 
-    async def counted(self: Pull, sight: Sight, *, until: float) -> tuple[int, Sight]:
+    async def counted(
+        self: PullConsumer, sight: ProbeResult, *, until: float
+    ) -> tuple[int, ProbeResult]:
         nonlocal asked
         taken, left = await take(self, sight, until=until)
         asked += taken
         return taken, left
 
-    monkeypatch.setattr(Pull, "__call__", counted)
+    monkeypatch.setattr(PullConsumer, "__call__", counted)
     agent = field.agent("worker-1", slots=8)
     started = asyncio.Event()
 
@@ -443,7 +445,7 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
     seats: list[int] = []  # for each, how often it was seen that a task waits
     look, start, stop = QueueProbe.__call__, PushConsumer.start, PushConsumer.stop
 
-    async def sees_one(self: QueueProbe, enough: int) -> Sight:
+    async def sees_one(self: QueueProbe, enough: int) -> ProbeResult:
         sight = await look(self, enough)
         if not seats or seats[-1] < 0:
             return sight
@@ -471,12 +473,12 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
 
 
 async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
-    field: Field, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    field: Field, broker: Broker
 ) -> None:
-    monkeypatch.setattr("consumers._fetching.fetch_loop.ON_ITS_WAY", 3600)
     await field.open(any_lane("urgent"), any_lane("high"), any_lane("low"))
     release = asyncio.Event()
     agent = field.agent("worker-1", slots=4)  # so that each of four seats has a window of one
+    agent.configure(timings=AgentTimings(push_expected_within=timedelta(hours=1)))
 
     @agent.default
     async def hold(task: Task) -> None:
@@ -565,16 +567,8 @@ async def test_what_a_draining_agent_gives_back_is_given_back_once(
 async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
     field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.running_agent.LAST_WORDS", timedelta(seconds=0.2))
     monkeypatch.setattr("coordinator.broker.channel.ANSWER_TIMEOUT", 0.5)
     arrived: list[Delivery] = []
-    take_in = Workbench.take_in
-
-    def noted(self: Workbench, delivery: Delivery, source: TaskQueue) -> None:
-        take_in(self, delivery, source)
-        arrived.append(delivery)
-
-    monkeypatch.setattr(Workbench, "take_in", noted)
     release = asyncio.Event()
     address = urlsplit(field.url)
     login = address.netloc.rpartition("@")[0]
@@ -588,7 +582,9 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
         async def hold(task: Task) -> None:
             await release.wait()
 
+        agent.configure(timings=AgentTimings(flush_timeout=timedelta(seconds=0.2)))
         life = agent.running()
+        life._executor.on_delivery = arrived.append
 
         async def live() -> None:
             async with life:
@@ -602,7 +598,7 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
             connection.stall()
         life.drain()
         late = await field.submit(NORMAL)
-        taking = life._taking_ended
+        taking = life._fetching_ended
         assert taking is not None
         await eventually(taking.done)  # its cancel was not answered
         for connection in proxy.connections:
@@ -646,11 +642,10 @@ async def test_hurrying_gives_tasks_back_once(field: Field, broker: Broker) -> N
 async def test_an_agent_whose_taking_side_is_dead_does_not_look_healthy(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.02)
     agent = field.agent("worker-1")
+    agent.configure(timings=CLOSE_BEATS)
     agent.default(lambda task: "done")
     async with agent.running() as life:
         await eventually(lambda: [b for b in field.heard(AgentHeartbeat) if b.status == "active"])
-        heartbeat: Heartbeat = life._heartbeat
         monkeypatch.setattr(life._connection, "_link", None)
-        assert heartbeat.state().status == "degraded"
+        assert life._state().status == "degraded"

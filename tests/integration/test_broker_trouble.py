@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from consumers import Task
+from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
@@ -122,12 +123,18 @@ class Producer:
 
 @asynccontextmanager
 async def producing(
-    broker: Broker, folder: Path, *, operator: Broker | None = None, **settings: Any
+    broker: Broker,
+    folder: Path,
+    *,
+    operator: Broker | None = None,
+    timings: AgentTimings = DEFAULT_TIMINGS,
+    **settings: Any,
 ) -> AsyncIterator[Producer]:
     with logged() as log:
         async with serving(broker, folder, **settings) as service:
             producer = Producer(service, Doctor(broker, folder, operator=operator), log)
             agent = service.agent()
+            agent.configure(timings=timings)
 
             @agent.default
             async def work(task: Task) -> None:
@@ -230,12 +237,12 @@ async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.any_broker
-async def test_an_exchange_is_deleted_by_hand(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("consumers._link.control_queue.BOUND_EVERY", 2)
+async def test_an_exchange_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:
     brisk = timedelta(seconds=1)
-    async with producing(broker, tmp_path, heartbeat_interval=brisk) as producer:
+    bound_often = AgentTimings(rebind_interval=timedelta(seconds=2))
+    async with producing(
+        broker, tmp_path, heartbeat_interval=brisk, timings=bound_often
+    ) as producer:
         await broker.management.delete("exchanges", broker.vhost, CONTROL)
         missing = f"Missing, of those that everything needs: {CONTROL}"
         assert "`coordinator serve`" in await producer.doctor.finds("queues", missing)

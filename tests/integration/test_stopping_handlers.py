@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from consumers import Task
-from consumers._fetching.fetch_policy import GIVE_BACKS
+from consumers._working.give_back_limit import GIVE_BACKS
+from consumers.agent_timings import AgentTimings
 from coordinator.broker.connection import Connection
 from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.events import (
@@ -29,14 +30,12 @@ from tests.support.waiting import eventually
 NORMAL = any_lane("normal")
 
 
-@pytest.fixture(autouse=True)
-def beats_are_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers._link.heartbeat.SPACING", 0.05)
+CLOSE_BEATS = AgentTimings(heartbeat_spacing=timedelta(seconds=0.05))
 
 
 @pytest.fixture
 async def field(broker: Broker, tmp_path: Path) -> AsyncIterator[Field]:
-    async with Field(broker.url, tmp_path) as field:
+    async with Field(broker.url, tmp_path, timings=CLOSE_BEATS) as field:
         await field.open(NORMAL)
         yield field
 
@@ -76,14 +75,14 @@ async def test_a_cancelled_handler_has_its_grace_and_one_that_ignores_it_is_coun
         await field.all_ended([near])
         (completed,) = field.heard(TaskCompleted)
         assert completed.result == "done after all"
-        await eventually(lambda: life._bench.given_up == 1)
+        await eventually(lambda: life._executor.slots.given_up == 1)
         after = await field.submit(NORMAL)
         await field.all_ended([after])  # in the other slot
         life._heartbeat.beat_soon()
         await eventually(lambda: last().load_metrics["abandoned_handlers"] == 1)
         assert last().running == []
         release.set()
-        await eventually(lambda: life._bench.given_up == 0)
+        await eventually(lambda: life._executor.slots.given_up == 0)
     assert gone not in field.ended()
     assert await field.depth(NORMAL) == 0
 
@@ -123,10 +122,10 @@ async def test_the_times_that_a_task_allows_are_kept(field: Field) -> None:
             ids[name] = message.task_id
             await field.send(NORMAL, message)
         await field.all_ended(ids.values())
-        assert life._bench.given_up == 2
-        await eventually(lambda: life._heartbeat.state().status == "active")  # one slot is left
+        assert life._executor.slots.given_up == 2
+        await eventually(lambda: life._state().status == "active")  # one slot is left
         release.set()
-        await eventually(lambda: life._bench.given_up == 0)
+        await eventually(lambda: life._executor.slots.given_up == 0)
     failed = {event.task_id: event for event in field.heard(TaskFailed)}
     assert {name: failed[task_id].error.type for name, task_id in ids.items()} == {
         "silent": "ProgressTimeout",
@@ -202,7 +201,7 @@ async def test_no_outcome_is_acknowledged_before_it_is_confirmed(
     """The broker is killed while a task runs; its outcome is told when it is back, and then acked."""
     release = asyncio.Event()
     runs: list[Any] = []
-    async with Field(own_broker.url, tmp_path, lasting=True) as field:
+    async with Field(own_broker.url, tmp_path, lasting=True, timings=CLOSE_BEATS) as field:
         await field.open(NORMAL)
         loop = asyncio.get_running_loop()
         opened = loop.time()

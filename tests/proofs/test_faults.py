@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from consumers import Task
-from consumers._fetching.fetch_policy import GIVE_BACKS
+from consumers._working.give_back_limit import GIVE_BACKS
 from coordinator.protocol.messages.agent_commands import DrainAgent
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,

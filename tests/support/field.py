@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from consumers import Agent
-from consumers._link.registration import ReplyCache
+from consumers._link.registration_cache import RegistrationCache
+from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -65,10 +66,19 @@ class Field:
     """Declares queues, submits tasks, and hears every event in the order of its arrival.
 
     ``lasting`` is for tests that stop the broker: nothing is missed then, but each event costs more.
+    ``timings`` are those of its agents.
     """
 
-    def __init__(self, url: str, cache_dir: Path, *, lasting: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        cache_dir: Path,
+        *,
+        lasting: bool = False,
+        timings: AgentTimings = DEFAULT_TIMINGS,
+    ) -> None:
         self.url = url
+        self.timings = timings
         self.cache_dir = cache_dir
         self.events: list[Event] = []
         self.bad: list[str] = []
@@ -131,7 +141,8 @@ class Field:
         """An agent that was registered before, for ``serves`` or all queues that are open now."""
         offers = [SourceOffer.of(s) for s in (self.sources if serves is None else serves)]
         agent = Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
-        cache = ReplyCache(self.cache_dir, agent.options.profile(), amqp_url=self.url)
+        agent.configure(timings=self.timings)
+        cache = RegistrationCache(self.cache_dir, agent.options.profile(), amqp_url=self.url)
         cache.save(RegisterReply(sources=offers))
         return agent
 

@@ -6,14 +6,12 @@ import time
 from datetime import datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
 
-from consumers._link import heartbeat
-from consumers._working import attempt, workbench
 from coordinator.protocol import ids, reference_clock
 from coordinator.protocol.messages import events
 
 __all__ = ["skew_clock"]
 
-_TELL_TIME: tuple[ModuleType, ...] = (events, reference_clock, attempt, heartbeat, workbench)
+_TELL_TIME: tuple[ModuleType, ...] = (events, reference_clock)
 """The modules that an agent asks what time it is."""
 
 

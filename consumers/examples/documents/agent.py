@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.inputs import decoded, folder_in, number_in, path_in
-from consumers.examples.places import default_places, files_in
+from consumers.examples.allowed_folders import default_folders, files_in
+from consumers.examples.task_inputs import decoded, folder_in, number_in, path_in
 
-from . import measures, subjects
-from .text import title
+from . import keywords_and_summary, text_statistics
+from .text_splitting import title
 
 agent = Agent(
     "librarian",
@@ -23,13 +23,13 @@ agent = Agent(
 
 @agent.task("word-count")
 def word_count(task: Task) -> dict[str, Any]:
-    return measures.word_count(_text_of(task))
+    return text_statistics.word_count(_text_of(task))
 
 
 @agent.task("readability")
 def readability(task: Task) -> dict[str, Any]:
     try:
-        return measures.readability(_text_of(task))
+        return text_statistics.readability(_text_of(task))
     except ValueError as exc:
         raise Discard(str(exc)) from exc
 
@@ -43,14 +43,14 @@ def keywords(task: Task) -> dict[str, Any]:
     if "path" in task.data:
         path = path_in(task)
         others = [decoded(other) for other in sorted(path.parent.glob("*.md")) if other != path]
-    return {"keywords": subjects.keywords(text, others, count), "beside": len(others)}
+    return {"keywords": keywords_and_summary.keywords(text, others, count), "beside": len(others)}
 
 
 @agent.task("summary")
 def summary(task: Task) -> dict[str, Any]:
     count = number_in(task, "sentences", default=3, least=1, most=50)
     text = _text_of(task)
-    return {"title": title(text), "summary": subjects.summary(text, count)}
+    return {"title": title(text), "summary": keywords_and_summary.summary(text, count)}
 
 
 @agent.task("survey")
@@ -65,11 +65,11 @@ def survey(task: Task) -> dict[str, Any]:
         others = [other for place, other in texts.items() if place != path]
         found.append(
             {
-                "path": default_places().name_of(path),
+                "path": default_folders().name_of(path),
                 "title": title(text),
-                "words": measures.word_count(text)["words"],
-                "flesch_reading_ease": measures.readability(text)["flesch_reading_ease"],
-                "keywords": list(subjects.keywords(text, others, 5)),
+                "words": text_statistics.word_count(text)["words"],
+                "flesch_reading_ease": text_statistics.readability(text)["flesch_reading_ease"],
+                "keywords": list(keywords_and_summary.keywords(text, others, 5)),
             }
         )
         task.progress(len(found) / len(texts), f"{len(found)} of {len(texts)} documents")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.inputs import folder_in, number_in, path_in
-from consumers.examples.places import default_places, files_in
+from consumers.examples.allowed_folders import default_folders, files_in
+from consumers.examples.task_inputs import folder_in, number_in, path_in
 
-from . import folders
-from .contents import checksums
+from . import folder_inventory
+from .file_contents import checksums
 
 agent = Agent(
     "archivist",
@@ -45,7 +45,7 @@ def checksum(task: Task) -> dict[str, Any]:
         found = checksums(path, algorithms, told=told)
     except ValueError as exc:
         raise Discard(str(exc)) from exc
-    return folders.describe(path, default_places().name_of(path)) | {"checksums": found}
+    return folder_inventory.describe(path, default_folders().name_of(path)) | {"checksums": found}
 
 
 @agent.task("describe")
@@ -53,12 +53,12 @@ def describe(task: Task) -> dict[str, Any]:
     path = path_in(task)
     if not path.is_file():
         raise Discard(f"{task.data['path']!r} is a folder: ask for its inventory")
-    return folders.describe(path, default_places().name_of(path))
+    return folder_inventory.describe(path, default_folders().name_of(path))
 
 
 @agent.task("inventory")
 def inventory(task: Task) -> dict[str, Any]:
-    return folders.inventory(
+    return folder_inventory.inventory(
         files_in(folder_in(task)), lambda fraction, words: _tell(task, fraction, words)
     )
 
@@ -66,11 +66,11 @@ def inventory(task: Task) -> dict[str, Any]:
 @agent.task("duplicates")
 def duplicates(task: Task) -> dict[str, Any]:
     smallest = number_in(task, "smallest", default=1, least=0, most=1 << 40)
-    return folders.duplicates(
+    return folder_inventory.duplicates(
         files_in(folder_in(task)),
         lambda fraction, words: _tell(task, fraction, words),
         smallest=smallest,
-        name_of=default_places().name_of,
+        name_of=default_folders().name_of,
     )
 
 

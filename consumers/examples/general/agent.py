@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consumers import Agent
 
-from .handler import answer
+from .default_handler import answer
 
 agent = Agent(
     "generalist",

@@ -1,1 +1,6 @@
-"""Prompts, sent to an endpoint that speaks the OpenAI chat protocol."""
+"""Sends prompts to an endpoint that speaks the OpenAI chat protocol.
+
+agent .......... the interpreter
+chat_handler ... a task's prompt to a completion; which errors are worth a retry
+chat_endpoint .. the client
+"""

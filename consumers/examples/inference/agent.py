@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from consumers import Agent
 
-from .handler import chat
+from .chat_handler import chat
 
 agent = Agent(
     "interpreter",

@@ -1,1 +1,5 @@
-"""Facts about the machine that the agent runs on."""
+"""Tells facts about the machine that the agent runs on.
+
+agent .......... the inspector and its handlers
+machine_facts .. from /proc, and from Python
+"""

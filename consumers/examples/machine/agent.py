@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.inputs import path_in
+from consumers.examples.task_inputs import path_in
 
-from . import facts
+from . import machine_facts
 
 agent = Agent(
     "inspector",
@@ -21,22 +21,22 @@ agent = Agent(
 
 @agent.task("system-facts")
 def system_facts(task: Task) -> dict[str, Any]:  # noqa: ARG001 - it takes no input
-    return facts.operating_system()
+    return machine_facts.operating_system()
 
 
 @agent.task("load")
 def load(task: Task) -> dict[str, Any]:  # noqa: ARG001
-    return facts.load()
+    return machine_facts.load()
 
 
 @agent.task("memory")
 def memory(task: Task) -> dict[str, Any]:  # noqa: ARG001
     try:
-        return facts.memory()
+        return machine_facts.memory()
     except FileNotFoundError as exc:
         raise Discard(str(exc)) from exc
 
 
 @agent.task("disk-space")
 def disk_space(task: Task) -> dict[str, Any]:
-    return facts.space(path_in(task))
+    return machine_facts.space(path_in(task))

@@ -10,7 +10,7 @@ import pytest
 import consumers
 from consumers import Agent, Task
 from consumers.__main__ import CannotFind, find_agent, main
-from consumers._link.registration import ReplyCache
+from consumers._link.registration_cache import RegistrationCache
 from consumers._working.task_durations import TaskDurations
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
@@ -19,7 +19,14 @@ from coordinator.protocol.task_queue import TaskQueue
 
 
 def test_the_public_names_are_these() -> None:
-    assert set(consumers.__all__) == {"Agent", "Discard", "RetryLater", "RunningAgent", "Task"}
+    assert set(consumers.__all__) == {
+        "Agent",
+        "Discard",
+        "Interceptor",
+        "RetryLater",
+        "RunningAgent",
+        "Task",
+    }
     assert all(hasattr(consumers, name) for name in consumers.__all__)
 
 
@@ -68,9 +75,9 @@ def test_the_broker_is_that_of_the_agent_then_of_the_environment(
 
 
 def test_the_reply_is_kept_on_disk_and_a_broken_one_is_no_reply(tmp_path: Path) -> None:
-    def cache_of(url: str, *capabilities: str) -> ReplyCache:
+    def cache_of(url: str, *capabilities: str) -> RegistrationCache:
         profile = Agent("agent/7", capabilities=capabilities).options.profile()
-        return ReplyCache(tmp_path / "new", profile, amqp_url=url)
+        return RegistrationCache(tmp_path / "new", profile, amqp_url=url)
 
     cache = cache_of("amqp://me:secret@there/v")
     assert cache.load() is None

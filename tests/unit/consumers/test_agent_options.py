@@ -11,7 +11,7 @@ import pytest
 
 from consumers import Agent
 from consumers.__main__ import main
-from consumers._link.registration import ReplyCache
+from consumers._link.registration_cache import RegistrationCache
 from consumers.agent_options import DEFAULT_AMQP_URL
 from coordinator.errors import InvalidRequest, OperatorError
 from coordinator.protocol.messages.registration import RegisterReply
@@ -177,7 +177,7 @@ def test_an_agent_whose_user_has_no_home_does_without_the_cache(
     monkeypatch.setattr(Path, "home", no_home)
     options = Agent("a").options
     assert options.cache_folder() is None
-    cache = ReplyCache(options.cache_folder(), options.profile(), amqp_url="amqp://host/")
+    cache = RegistrationCache(options.cache_folder(), options.profile(), amqp_url="amqp://host/")
     assert cache.load() is None
     cache.save(RegisterReply(sources=[]))
     (told,) = caplog.messages
@@ -189,7 +189,7 @@ def test_a_cache_that_cannot_be_written_is_told_once(
 ) -> None:
     file = tmp_path / "no folder"
     file.touch()
-    cache = ReplyCache(file, Agent("a").options.profile(), amqp_url="amqp://host/")
+    cache = RegistrationCache(file, Agent("a").options.profile(), amqp_url="amqp://host/")
     assert cache.load() is None
     for _ in range(3):
         cache.save(RegisterReply(sources=[]))

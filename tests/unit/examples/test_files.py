@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.examples.files import contents, folders
-from consumers.examples.places import files_in
+from consumers.examples.allowed_folders import files_in
+from consumers.examples.files import file_contents, folder_inventory
 
 
 def quiet(fraction: float, words: str) -> None:
@@ -22,7 +22,7 @@ def test_checksums_of_a_large_file_are_taken_in_one_pass_of_blocks(tmp_path: Pat
     path.write_bytes(body)
     told: list[int] = []
 
-    found = contents.checksums(path, ["sha256", "md5"], told=told.append)
+    found = file_contents.checksums(path, ["sha256", "md5"], told=told.append)
 
     assert found["sha256"] == hashlib.sha256(body).hexdigest()
     assert found["md5"] == hashlib.md5(body).hexdigest()
@@ -32,7 +32,7 @@ def test_checksums_of_a_large_file_are_taken_in_one_pass_of_blocks(tmp_path: Pat
 
 def test_an_unknown_checksum_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"crc7.*sha256"):
-        contents.checksums(tmp_path / "x", ["crc7"])
+        file_contents.checksums(tmp_path / "x", ["crc7"])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_media_type_is_read_from_the_name_or_the_first_bytes(
     path = tmp_path / name
     path.write_bytes(body)
 
-    assert contents.media_type(path) == kind
+    assert file_contents.media_type(path) == kind
 
 
 def test_an_inventory_counts_files_and_bytes_by_type(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_an_inventory_counts_files_and_bytes_by_type(tmp_path: Path) -> None:
         (tmp_path / f"{number}.txt").write_bytes(b"x" * (number + 1))
     (tmp_path / "p.html").write_bytes(b"yy")
 
-    found = folders.inventory(files_in(tmp_path), quiet)
+    found = folder_inventory.inventory(files_in(tmp_path), quiet)
 
     assert (found["files"], found["bytes"], found["largest"]) == (4, 8, "2.txt")
     assert found["by_type"]["text/plain"] == {"files": 3, "bytes": 6}
@@ -75,7 +75,7 @@ def test_duplicates_are_files_with_the_same_content_whatever_their_names(tmp_pat
     (tmp_path / "e").write_bytes(b"")
     (tmp_path / "f").write_bytes(b"")
 
-    found = folders.duplicates(files_in(tmp_path), quiet, smallest=1)
+    found = folder_inventory.duplicates(files_in(tmp_path), quiet, smallest=1)
 
     assert (found["files"], found["read"], found["groups"]) == (4, 3, 1)
     assert found["wasted_bytes"] == len(b"same size 1")

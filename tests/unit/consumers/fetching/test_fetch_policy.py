@@ -6,28 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers._fetching.fetch_policy import (
-    GIVE_BACKS,
-    LONGEST_NAP,
-    MAX_SEATS,
+    LONGEST_PAUSE,
+    MAX_CONSUMERS,
+    MAX_QUEUES,
     MAX_WINDOW,
-    RESTERS,
-    SEATS,
-    SHORTEST_NAP,
+    SHARED_QUEUES,
+    SHORTEST_PAUSE,
     TURN,
-    Sight,
+    ProbeResult,
     Verdict,
     Waiting,
-    breaths,
     by_level,
     focus_window,
     fresh_for,
+    in_batches,
     is_brisk,
     is_pushed,
-    may_be_given_back,
-    nap,
-    places,
+    pause_at_rest,
+    prefetch_shares,
+    queues_to_consume,
     stay_focused,
-    windows,
 )
 from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
@@ -58,7 +56,7 @@ def test_levels_hold_every_source_once_and_the_most_urgent_first(
 
 @given(st.lists(st.lists(sources, min_size=1, max_size=9), max_size=6), st.integers(1, 12))
 def test_breaths_join_whole_levels_in_order(levels: list[list[TaskQueue]], most: int) -> None:
-    joined = list(breaths(levels, most))
+    joined = list(in_batches(levels, most))
     assert [source for some in joined for source in some] == [s for level in levels for s in level]
     assert all(len(some) <= max(most, *map(len, levels)) for some in joined)
     ends = {sum(len(level) for level in levels[: n + 1]) for n in range(len(levels))}
@@ -87,9 +85,9 @@ def test_brisk_means_faster_than_three_hundred_a_second_with_all_slots() -> None
 
 
 def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() -> None:
-    sight = Sight(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
+    sight = ProbeResult(waiting=(Waiting(HIGH, 2), Waiting(LOW, 1)))
     assert is_pushed(sight, {HIGH: 2, LOW: 1}, free=3)
-    assert is_pushed(Sight(), {}, free=0)
+    assert is_pushed(ProbeResult(), {}, free=0)
     assert not is_pushed(sight, {HIGH: 2, LOW: 1}, free=2)
     assert not is_pushed(sight, {HIGH: 1, LOW: 2}, free=3)
     assert not is_pushed(sight, {LOW: 3}, free=3)
@@ -104,37 +102,32 @@ def test_what_waits_is_pushed_to_whom_sits_there_and_has_room_for_all_of_it() ->
 def test_seats_take_a_task_each_and_together_no_more_than_there_are_slots_beyond_that(
     doors: list[TaskQueue], free: int, lately: dict[TaskQueue, int]
 ) -> None:
-    some = windows(doors, free, lately)
+    some = prefetch_shares(doors, free, lately)
     assert len(some) == len(doors)
     assert min(some) >= 1
     assert sum(some) <= max(free, len(doors))
 
 
 def test_the_seat_where_tasks_come_has_the_widest_window() -> None:
-    assert windows([LOW, HIGH, OTHER_HIGH], 16, {}) == [5, 5, 5]
-    assert windows([LOW, HIGH, OTHER_HIGH], 16, {HIGH: 7}) == [1, 14, 1]
-    assert windows([LOW, HIGH], 10, {HIGH: 30, LOW: 10, OTHER_HIGH: 9}) == [3, 7]
-
-
-def test_a_message_that_was_twice_in_other_hands_is_kept() -> None:
-    assert [may_be_given_back(count) for count in range(4)] == [True, True, False, False]
-    assert GIVE_BACKS == 2
+    assert prefetch_shares([LOW, HIGH, OTHER_HIGH], 16, {}) == [5, 5, 5]
+    assert prefetch_shares([LOW, HIGH, OTHER_HIGH], 16, {HIGH: 7}) == [1, 14, 1]
+    assert prefetch_shares([LOW, HIGH], 10, {HIGH: 30, LOW: 10, OTHER_HIGH: 9}) == [3, 7]
 
 
 @given(seconds, st.integers(0, 40), rngs)
 def test_every_queue_is_glanced_at_within_the_stated_bound(
     quiet: float, glances: int, rng: random.Random
 ) -> None:
-    pause = nap(quiet, glances, rng)
+    pause = pause_at_rest(quiet, glances, rng)
     assert pause >= 0.01
-    assert pause * max(glances, 1) <= max(LONGEST_NAP, glances * SHORTEST_NAP)
+    assert pause * max(glances, 1) <= max(LONGEST_PAUSE, glances * SHORTEST_PAUSE)
 
 
 def test_naps_grow_with_the_quiet() -> None:
     rng = random.Random(1)
-    assert nap(0, 1, rng) <= 0.03
-    assert nap(1, 1, rng) <= 0.1
-    assert nap(60, 1, rng) >= 0.5
+    assert pause_at_rest(0, 1, rng) <= 0.03
+    assert pause_at_rest(1, 1, rng) <= 0.1
+    assert pause_at_rest(60, 1, rng) >= 0.5
 
 
 @given(st.floats(min_value=0, max_value=100))
@@ -153,23 +146,23 @@ def test_a_look_is_fresh_for_milliseconds(cost: float) -> None:
 def test_an_agent_sits_where_nobody_does_and_at_few_other_doors(
     depths: dict[TaskQueue, Depth], rng: random.Random
 ) -> None:
-    chosen = places(depths, set(), rng)
-    assert len(chosen) == len(set(chosen)) <= MAX_SEATS
-    assert all(depths[source].consumers < RESTERS for source in chosen)
+    chosen = queues_to_consume(depths, set(), rng)
+    assert len(chosen) == len(set(chosen)) <= MAX_QUEUES
+    assert all(depths[source].consumers < MAX_CONSUMERS for source in chosen)
     empty = {source for source, depth in depths.items() if depth.consumers == 0}
-    assert len(empty) > MAX_SEATS or empty <= set(chosen)
-    assert len(chosen) <= max(SEATS, min(len(empty), MAX_SEATS))
+    assert len(empty) > MAX_QUEUES or empty <= set(chosen)
+    assert len(chosen) <= max(SHARED_QUEUES, min(len(empty), MAX_QUEUES))
 
 
 def test_an_agent_takes_no_second_seat_at_the_same_door() -> None:
     depths = {HIGH: Depth(0, 1), LOW: Depth(0, 0)}
-    assert places(depths, {HIGH}, random.Random(1)) == [LOW]
+    assert queues_to_consume(depths, {HIGH}, random.Random(1)) == [LOW]
 
 
 def focused(
     *waiting: TaskQueue, brisk: bool = True, idle: bool = False, since: float = 0.1
 ) -> Verdict:
-    sight = Sight(tuple(Waiting(source, 5) for source in waiting))
+    sight = ProbeResult(tuple(Waiting(source, 5) for source in waiting))
     return stay_focused(
         HIGH, sight, brisk=brisk, idle=idle, focused_for=since, dry_for=0.0 if idle else 0.1
     )

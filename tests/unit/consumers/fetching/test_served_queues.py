@@ -22,15 +22,15 @@ def test_a_missing_queue_is_left_out_for_a_growing_while() -> None:
     sources.replace([HIGH, LOW])
 
     sources.miss(LOW)
-    assert sources.to_look_at() == [HIGH]
+    assert sources.to_probe() == [HIGH]
     clock.now = 1.0
-    assert set(sources.to_look_at()) == {HIGH, LOW}
+    assert set(sources.to_probe()) == {HIGH, LOW}
 
     sources.miss(LOW)
     clock.now = 2.5
-    assert sources.to_look_at() == [HIGH]
+    assert sources.to_probe() == [HIGH]
     clock.now = 3.0
-    assert set(sources.to_look_at()) == {HIGH, LOW}
+    assert set(sources.to_probe()) == {HIGH, LOW}
 
 
 def test_a_missing_queue_shows_in_the_hash() -> None:
@@ -48,7 +48,7 @@ def test_an_announcement_ends_the_absence_at_once() -> None:
     sources.replace([LOW])
     sources.miss(LOW)
     sources.add(LOW)
-    assert sources.to_look_at() == [LOW]
+    assert sources.to_probe() == [LOW]
 
 
 def test_the_coordinators_list_replaces_what_was_served() -> None:
@@ -57,7 +57,7 @@ def test_the_coordinators_list_replaces_what_was_served() -> None:
     sources.on_change = lambda: told.append(len(sources))
     sources.add(LOW)
     sources.replace([HIGH])
-    assert sources.to_look_at() == [HIGH]
+    assert sources.to_probe() == [HIGH]
     assert LOW not in sources
     assert told == [1, 1]
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from consumers._fetching.fetch_policy import GIVE_BACKS
 from consumers._working.crash_loop import counted, crash_loop
+from consumers._working.give_back_limit import GIVE_BACKS
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage

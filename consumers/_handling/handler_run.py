@@ -1,0 +1,216 @@
+"""Runs one handler on one attempt, and stops it when it is told to.
+
+    begin ──▶ at work ────────────▶ ended      what it returned or raised is the outcome
+                 │ told to stop       ▲
+                 ▼                    │ within its grace: work that is done still counts
+              stopping ───────────────┤
+                 │ the grace is over  │ too late: the outcome has been told, it only keeps its slot
+                 ▼                    │
+              given up ───────────────┘
+
+No task and no timer beyond what the attempt needs: agents do thousands of these in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from consumers._values.attempt_log_context import task_context
+from consumers._values.handler_limits import HandlerLimits
+from consumers.handler_table import Handler
+from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
+from consumers.task import Progress, Task
+from coordinator.protocol.messages.task_message import TaskMessage
+
+from .asyncio_task_factory import IN_HANDLER
+from .handler_call import HandlerCall
+from .handler_environment import HandlerEnvironment
+from .stop_reason import StopReason, grace_after, outcome_after
+
+__all__ = ["HandlerRun"]
+
+logger = logging.getLogger(__name__)
+
+
+class HandlerRun:
+    """Ends once, whatever the handler does.
+
+    ``on_progress`` is called for each word of progress, on the loop or in the handler's thread.
+    ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
+    more: right after ``on_end``, unless the handler was given up.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        message: TaskMessage,
+        *,
+        environment: HandlerEnvironment,
+        limits: HandlerLimits,
+        on_progress: Callable[[Progress], None],
+        on_end: Callable[[Outcome], None],
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._message = message
+        self._agent_id = environment.agent_id
+        self._clock = environment.clock
+        self._limits = limits
+        self._on_progress = on_progress
+        self._on_end = on_end
+        self._on_gone = on_gone
+        self._context = Task(message, self._progressed, agent_id=environment.agent_id)
+        self._call = HandlerCall(
+            handler, self._context, environment, max_bytes=limits.max_result_bytes
+        )
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._progress_timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._outcome: Outcome | None = None
+        """Of the handler, once it has ended."""
+        self._began = self._last_word = self._clock()
+        self._why: StopReason | None = None
+        self.given_up = False
+        """It was told to stop and has not ended in time; its outcome has been told."""
+        self.lasted = 0.0
+        """Seconds in the handler, without the wait for its turn on the loop."""
+
+    @property
+    def in_thread(self) -> bool:
+        """Whether the handler is in a thread, which cannot be cancelled."""
+        return self._call.in_thread
+
+    def begin(self) -> None:
+        """Start the handler and its time-outs; once."""
+        limits = self._limits
+        self._task = asyncio.create_task(self._work())
+        self._task.add_done_callback(self._ended)
+        self._timer = self._loop.call_later(
+            limits.timeout.total_seconds(), self.stop, StopReason.TIMED_OUT
+        )
+        if limits.progress_timeout is not None:
+            self._progress_timer = self._loop.call_later(
+                limits.progress_timeout.total_seconds(),
+                self._check_progress,
+                limits.progress_timeout,
+            )
+
+    def stop(self, why: StopReason) -> None:
+        """Tell it to stop; it has a grace period to do so. The first reason counts, but hurry shortens
+        the grace.
+        """
+        if self._task is None or self._task.done() or self.given_up:
+            return
+        if self._why is None:
+            self._why = why
+            self._context.cancel()
+            if not self.in_thread:  # nothing stops a thread, but it may look
+                self._task.cancel()
+        elif why is not StopReason.HURRIED:
+            return
+        self._end_timers()
+        grace = grace_after(why, self._limits, in_thread=self.in_thread)
+        if grace > timedelta():
+            self._timer = self._loop.call_later(grace.total_seconds(), self._give_up)
+        else:
+            self._give_up()
+
+    # --- the handler --------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Whatever the handler does, there is an outcome at the end."""
+        IN_HANDLER.set(True)
+        self._began = self._clock()
+        try:
+            self._outcome = await self._call.outcome()
+        except asyncio.CancelledError as exc:
+            by_itself = self._why is None and not self._call.saw_stop
+            self._outcome = failed_with(exc) if by_itself else self._stopped()
+        except BaseException as exc:  # noqa: BLE001 - must not end the agent
+            self._outcome = self._raised(exc)
+        finally:
+            if not self.given_up:
+                self.lasted = self._clock() - self._began
+
+    def _raised(self, exc: BaseException) -> Outcome:
+        """An error while it stops is no reason of its own, unless it was chosen."""
+        meant = chosen(exc, RetryLater, Discard) and self._why is not StopReason.CANCELLED
+        return failed_with(exc) if self._why is None or meant else self._stopped()
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        thread = self._call.left_behind
+        try:
+            self._end_timers()
+            if not self.given_up:
+                if thread is not None:
+                    self._context.cancel()
+                    self._note_given_up()
+                # None where it was told to stop before it had begun. A handler that cancels its own
+                # task, and returns, has returned.
+                self._on_end(self._stopped() if self._outcome is None else self._outcome)
+        finally:
+            if thread is None:
+                self._on_gone()
+            else:
+                thread.add_done_callback(lambda _: self._on_gone())
+
+    # --- being stopped ------------------------------------------------------------------------
+
+    def _give_up(self) -> None:
+        self.lasted = self._clock() - self._began
+        self._note_given_up()
+        try:
+            self._on_end(self._stopped())
+        finally:
+            if not self.in_thread:
+                self._cancel_again()
+
+    def _note_given_up(self) -> None:
+        self.given_up = True
+        logger.warning(
+            "a handler goes on after it was told to stop, and keeps its slot until it ends",
+            extra=task_context(
+                self._message.task_id,
+                task_type=self._message.task_type,
+                attempt=self._message.attempt,
+                agent_id=self._agent_id,
+            )
+            | {
+                "why": None if self._why is None else self._why.value,
+                "runs_in": "a thread" if self.in_thread else "the event loop",
+            },
+        )
+
+    def _cancel_again(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            pause = max(1.0, self._limits.grace.total_seconds())
+            self._timer = self._loop.call_later(pause, self._cancel_again)
+
+    def _stopped(self) -> Outcome:
+        return outcome_after(
+            self._why, self._limits, given_up=self.given_up, in_thread=self.in_thread
+        )
+
+    # --- progress -----------------------------------------------------------------------------
+
+    def _progressed(self, progress: Progress) -> None:
+        """From the loop or from a thread."""
+        self._last_word = self._clock()
+        self._on_progress(progress)
+
+    def _check_progress(self, limit: timedelta) -> None:
+        """Stop it if it was silent for ``limit``, else look again when that could be so."""
+        left = limit.total_seconds() - (self._clock() - self._last_word)
+        if left <= 0:
+            self.stop(StopReason.STALLED)
+        else:
+            self._progress_timer = self._loop.call_later(left, self._check_progress, limit)
+
+    def _end_timers(self) -> None:
+        for timer in (self._timer, self._progress_timer):
+            if timer is not None:
+                timer.cancel()

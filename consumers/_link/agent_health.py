@@ -1,0 +1,59 @@
+"""Judges whether an agent is `active`, `degraded` or `draining`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from consumers._fetching.fetch_loop import FetchLoop
+from consumers._working.attempt import Attempt
+from consumers._working.event_outbox import EventOutbox
+from consumers._working.task_executor import TaskExecutor
+from coordinator.broker.connection import Connection
+
+from .control_queue import ControlQueue
+
+__all__ = ["AgentHealth"]
+
+
+class AgentHealth:
+    """Judges truthfully: an agent that hears no commands, takes no tasks (from one of its queues) or
+    cannot tell of them is not well. A fetch loop is stuck after ``stuck_after`` without a turn.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        control: ControlQueue,
+        outbox: EventOutbox[Attempt],
+        executor: TaskExecutor,
+        *,
+        stuck_after: timedelta,
+    ) -> None:
+        self._connection = connection
+        self._control = control
+        self._outbox = outbox
+        self._executor = executor
+        self._stuck_after = stuck_after.total_seconds()
+        self.fetching: FetchLoop | None = None
+        """The loop of this connection; None while there is none."""
+        self.draining = asyncio.Event()
+        """Set once nothing more is to be taken."""
+
+    def status(self) -> str:
+        """`active`, `draining`, or `degraded` where it cannot take tasks although it should."""
+        if self.draining.is_set():
+            return "draining"
+        fetching, slots = self.fetching, self._executor.slots
+        if fetching is None or self._connection.link is None or not self._control.alive:
+            return "degraded"
+        if self.problems():
+            return "degraded"
+        if self._outbox.held_up or slots.given_up >= slots.count:
+            return "degraded"
+        silence = asyncio.get_running_loop().time() - fetching.last_turn
+        return "active" if silence < self._stuck_after else "degraded"
+
+    def problems(self) -> list[str]:
+        """Why it is degraded, for people: the queues that the broker cannot deliver from."""
+        return self._connection.heads.problems()

@@ -1,0 +1,82 @@
+"""Winds an agent down: finishes what runs, publishes its outcomes, says goodbye."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from consumers._working.attempt import Attempt
+from consumers._working.event_outbox import EventOutbox
+from consumers._working.task_executor import TaskExecutor
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import Unavailable
+from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.events import AgentStopped, Event
+from coordinator.protocol.topology import EVENTS
+
+__all__ = ["Shutdown"]
+
+logger = logging.getLogger(__name__)
+
+
+class Shutdown:
+    """Stops in the reverse order of the start. ``failed`` says whether a part has ended without which
+    nothing can be told any more; ``flush_timeout`` bounds each wait for the broker.
+    """
+
+    def __init__(
+        self,
+        executor: TaskExecutor,
+        outbox: EventOutbox[Attempt],
+        publisher: Publisher,
+        *,
+        failed: Callable[[], bool],
+        flush_timeout: timedelta,
+    ) -> None:
+        self._executor = executor
+        self._outbox = outbox
+        self._publisher = publisher
+        self._failed = failed
+        self._flush_timeout = flush_timeout.total_seconds()
+
+    async def wind_down(
+        self, goodbye: AgentStopped, *, fetching: asyncio.Task[None] | None
+    ) -> None:
+        """Return when nothing runs and ``goodbye`` is said, or cannot be. ``fetching`` is the fetch loop,
+        which was told to stop.
+        """
+        if fetching is not None:
+            await asyncio.wait([fetching], timeout=self._flush_timeout)
+        while not await self._finished():
+            pass
+        if not self._failed():
+            await self._say(goodbye)
+
+    async def _finished(self) -> bool:
+        """Whether what runs has finished, and its outcomes are confirmed or late; a second is waited for
+        that.
+        """
+        # Also what a broker that hung pushes late.
+        self._executor.backlog.give_back_surplus(all_of_it=True)
+        try:
+            async with asyncio.timeout(1.0):
+                while not (self._executor.idle or self._failed()):
+                    self._executor.changed.clear()
+                    await self._executor.changed.wait()
+        except TimeoutError:
+            return self._executor.nothing_runs
+        return True
+
+    async def _say(self, goodbye: AgentStopped) -> None:
+        try:
+            async with asyncio.timeout(self._flush_timeout):
+                await self._outbox.emptied()
+                await self._executor.receipts.sent()
+                event = Event(data=goodbye)
+                await self._publisher.publish(
+                    encode(event), exchange=EVENTS, key=routing_key(event.data)
+                )
+        except (TimeoutError, Unavailable) as exc:
+            logger.warning("stopped without a word to the broker", extra={"why": str(exc)})

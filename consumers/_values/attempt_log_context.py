@@ -1,0 +1,19 @@
+"""Makes the fields that every line of an agent's log about a task carries."""
+
+from __future__ import annotations
+
+__all__ = ["task_context"]
+
+
+def task_context(
+    task_id: str, *, attempt: int, agent_id: str | None, task_type: str | None = None
+) -> dict[str, object]:
+    """The ``extra`` of a log record about one attempt; add fields of the line with ``|``. They are named as
+    in `Task.log`, whose fields are an author's to rely on.
+    """
+    return {
+        "task_id": task_id,
+        "task_type": task_type,
+        "attempt": attempt,
+        "agent_id": agent_id,
+    }

@@ -1,0 +1,107 @@
+"""Publishes the events of attempts through the event outbox, and counts their outcomes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from consumers._values.attempt_log_context import task_context
+from consumers.outcome import Completed, Failed, event_of
+from consumers.task import Progress
+from coordinator.protocol.messages.events import TaskDeclined, TaskProgressed, TaskStarted
+
+from .attempt import Attempt
+from .event_outbox import EventOutbox
+
+__all__ = ["AttemptReporter"]
+
+logger = logging.getLogger(__name__)
+
+
+class AttemptReporter:
+    """Reports attempts as one process of an agent: ``instance`` of ``agent_id``."""
+
+    def __init__(self, outbox: EventOutbox[Attempt], *, agent_id: str, instance: str) -> None:
+        self._outbox = outbox
+        self._agent_id = agent_id
+        self._instance = instance
+        outbox.on_result_refused = self._result_refused
+        self.completed = 0
+        self.failed = 0
+
+    def context(self, attempt: Attempt) -> dict[str, object]:
+        """The fields of a log line about it."""
+        return task_context(
+            attempt.message.task_id,
+            task_type=attempt.message.task_type,
+            attempt=attempt.message.attempt,
+            agent_id=self._agent_id,
+        )
+
+    def started(self, attempt: Attempt) -> None:
+        """Publish `task.started`."""
+        message = attempt.message
+        self._outbox.put(
+            TaskStarted(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._agent_id,
+                instance=self._instance,
+            )
+        )
+
+    def progressed(self, attempt: Attempt, progress: Progress) -> None:
+        """Publish `task.progressed`."""
+        message = attempt.message
+        self._outbox.put(
+            TaskProgressed(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._agent_id,
+                fraction=progress.fraction,
+                message=progress.message,
+            )
+        )
+
+    def declined(self, attempt: Attempt) -> None:
+        """Have a coordinator put it on its queue again: no handler of this agent knows its type."""
+        message = attempt.message
+        logger.warning("given back: no handler for this type", extra=self.context(attempt))
+        self._outbox.put(
+            TaskDeclined(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._agent_id,
+                task_type=message.task_type,
+                republished=message.republished or 0,
+                task_token=message.task_token,
+            ),
+            receipt=attempt,
+        )
+
+    def ended(self, attempt: Attempt, outcome: Completed | Failed) -> None:
+        """Publish `task.completed` or `task.failed`, with the attempt as the receipt, and log a failure."""
+        event = event_of(
+            outcome,
+            attempt.message,
+            agent_id=self._agent_id,
+            duration=timedelta(seconds=attempt.lasted),
+        )
+        if isinstance(outcome, Completed):
+            self.completed += 1
+            self._outbox.put(event, size=outcome.size, receipt=attempt)
+            return
+        self.failed += 1
+        self._outbox.put(event, receipt=attempt)
+        # Logged after it is told: a handler's logging may raise anything.
+        logger.warning(
+            "task failed", extra=self.context(attempt) | {"error": outcome.error.message}
+        )
+
+    def _result_refused(self) -> None:
+        """By the broker, which does not take so much: the attempt failed."""
+        self.completed -= 1
+        self.failed += 1

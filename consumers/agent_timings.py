@@ -1,0 +1,54 @@
+"""Lists the intervals, pauses and time-outs of a running agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+__all__ = ["DEFAULT_TIMINGS", "AgentTimings", "Backoff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Bounds the pauses between two attempts: the ``first``, doubled each time up to the ``longest``."""
+
+    first: timedelta
+    longest: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTimings:
+    """Says how often an agent acts by itself, and how long it waits for others. The defaults fit a fleet;
+    tests shorten them with ``agent.configure(timings=AgentTimings(...))``.
+    """
+
+    heartbeat_spacing: timedelta = timedelta(seconds=1)
+    """Between two heartbeats at least, however much changes."""
+    rebind_interval: timedelta = timedelta(seconds=20)
+    """Between two bindings of the control queue. Whoever deletes its exchange takes the bindings with it,
+    and nobody is told."""
+    control_pause: timedelta = timedelta(seconds=1)
+    """Before a lost control channel is opened again, or a missing exchange is asked for again."""
+    registration_timeout: timedelta = timedelta(seconds=5)
+    """How long a reply is waited for, and how long a request may wait for a coordinator."""
+    registration_backoff: Backoff = Backoff(timedelta(seconds=0.5), timedelta(seconds=15))
+    """Between two requests to be registered, with jitter."""
+    publish_backoff: Backoff = Backoff(timedelta(seconds=0.1), timedelta(seconds=5))
+    """Between two attempts at the same batch of events, with jitter."""
+    crash_probation: timedelta = timedelta(seconds=2)
+    """A task that was redelivered after a possible crash runs alone for this long."""
+    progress_interval: timedelta = timedelta(seconds=1)
+    """Between two published progress events of a task; heartbeats tell of it, too."""
+    push_expected_within: timedelta = timedelta(seconds=0.1)
+    """How long what waits in a queue that is consumed, with room for all of it, is left to be pushed."""
+    stuck_after: timedelta = timedelta(seconds=30)
+    """Without a turn of the fetch loop; then the agent calls itself degraded."""
+    lost_task_check: timedelta = timedelta(seconds=1)
+    """Between two searches for running tasks that the broker gave to others."""
+    clock_check: timedelta = timedelta(seconds=10)
+    """Between two looks at whether the machine's clock was set."""
+    flush_timeout: timedelta = timedelta(seconds=10)
+    """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
+
+
+DEFAULT_TIMINGS = AgentTimings()

@@ -1,0 +1,143 @@
+"""Calls any endpoint that speaks the OpenAI chat protocol; the standard library is enough.
+
+It blocks; the agent calls it from a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+__all__ = ["ChatEndpoint", "ChatError", "ChatRefused", "ChatUnavailable", "NotConfigured"]
+
+TIMEOUT = timedelta(minutes=5)
+"""How long the endpoint may be silent."""
+
+_RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+
+
+class ChatError(Exception):
+    """Says that the endpoint gave no answer to this prompt."""
+
+
+class NotConfigured(ChatError):
+    """No endpoint is known: set OPENAI_BASE_URL, for example to http://localhost:11434/v1"""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class ChatRefused(ChatError):
+    """Says that the endpoint refused the request; sending it again as it is would not help."""
+
+
+class ChatUnavailable(ChatError):
+    """Says that the endpoint cannot answer now; later it may."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """What the endpoint asked for, where it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatEndpoint:
+    """Completes chats at one address, with one model."""
+
+    base_url: str
+    """With its version, such as `http://localhost:11434/v1`."""
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    """For prompts that name none."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ChatEndpoint:
+        """Read OPENAI_BASE_URL, OPENAI_API_KEY and OPENAI_MODEL. Raises `NotConfigured`."""
+        base_url = environment.get("OPENAI_BASE_URL", "").rstrip("/")
+        if not base_url:
+            raise NotConfigured
+        if urlsplit(base_url).scheme not in {"http", "https"}:
+            raise ChatRefused(f"OPENAI_BASE_URL must begin with http:// or https://: {base_url!r}")
+        return cls(
+            base_url=base_url,
+            api_key=environment.get("OPENAI_API_KEY") or None,
+            model=environment.get("OPENAI_MODEL") or None,
+        )
+
+    def complete(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        model: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> dict[str, Any]:
+        """Ask for one completion: its text, why it ended, the model and the tokens that it took.
+
+        Raises `ChatRefused` or `ChatUnavailable`.
+        """
+        chosen = model or self.model
+        if chosen is None:
+            raise ChatRefused("No model is named, neither in the task nor in OPENAI_MODEL")
+        wanted = dict(parameters or {}) | {"model": chosen, "messages": messages, "stream": False}
+        return _read_answer(self._post("/chat/completions", wanted, timeout), chosen)
+
+    def _post(self, path: str, body: dict[str, Any], timeout: timedelta) -> bytes:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        url = f"{self.base_url}{path}"
+        request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - http(s) was checked
+        try:
+            with urlopen(request, timeout=timeout.total_seconds()) as answer:  # noqa: S310
+                content: bytes = answer.read()
+                return content
+        except HTTPError as exc:
+            raise _refusal(exc, url) from exc
+        except (URLError, TimeoutError, HTTPException, ConnectionError) as exc:
+            reason = getattr(exc, "reason", None) or exc
+            raise ChatUnavailable(f"{url} does not answer: {reason}") from exc
+
+
+def _refusal(exc: HTTPError, url: str) -> ChatError:
+    with exc:
+        said = _error_text(exc.read(4096))
+    message = f"{url} answered {exc.code}: {said or exc.reason}"
+    if exc.code not in _RETRYABLE:
+        return ChatRefused(message)
+    after = exc.headers.get("Retry-After", "")
+    return ChatUnavailable(
+        message, retry_after=timedelta(seconds=int(after)) if after.isdigit() else None
+    )
+
+
+def _error_text(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        return str(error["message"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace").strip()[:300]
+
+
+def _read_answer(body: bytes, model: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+        choice = answer["choices"][0]
+        text = choice["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError) as exc:
+        shown = body[:200].decode(errors="replace")
+        raise ChatRefused(f"The endpoint's answer is not a chat completion: {shown!r}") from exc
+    return {
+        "text": text,
+        "finish_reason": choice.get("finish_reason"),
+        "model": answer.get("model", model),
+        "usage": answer.get("usage"),
+    }

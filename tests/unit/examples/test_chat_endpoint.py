@@ -1,0 +1,96 @@
+"""The chat client, against a small server of this test's own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from consumers.examples.inference.chat_endpoint import (
+    ChatEndpoint,
+    ChatRefused,
+    ChatUnavailable,
+    NotConfigured,
+)
+from tests.support.chat_endpoint import endpoint
+
+PROMPT = [{"role": "user", "content": "What is it?"}]
+
+
+def test_a_prompt_is_completed_with_its_model_and_parameters() -> None:
+    with endpoint() as (url, seen):
+        chat = ChatEndpoint(base_url=url, api_key="key-1", model="default-1")
+        found = chat.complete(PROMPT, model="small-1", parameters={"temperature": 0.1})
+
+    assert found == {
+        "text": "Forty-two.",
+        "finish_reason": "stop",
+        "model": "small-1",
+        "usage": {"total_tokens": 9},
+    }
+    assert seen.paths == ["/v1/chat/completions"]
+    assert seen.keys == ["Bearer key-1"]
+    assert seen.bodies == [
+        {"temperature": 0.1, "model": "small-1", "messages": PROMPT, "stream": False}
+    ]
+
+
+def test_the_environment_names_the_endpoint_and_the_model() -> None:
+    with endpoint() as (url, seen):
+        chat = ChatEndpoint.from_environment({"OPENAI_BASE_URL": url, "OPENAI_MODEL": "default-1"})
+        chat.complete(PROMPT)
+
+    assert seen.bodies[0]["model"] == "default-1"
+    assert seen.keys == [None]
+
+
+def test_without_an_endpoint_the_error_says_what_to_set() -> None:
+    with pytest.raises(NotConfigured, match="OPENAI_BASE_URL"):
+        ChatEndpoint.from_environment({})
+
+
+def test_a_model_must_be_named_somewhere() -> None:
+    with pytest.raises(ChatRefused, match="OPENAI_MODEL"):
+        ChatEndpoint(base_url="http://localhost/v1").complete(PROMPT)
+
+
+def test_an_endpoint_that_is_no_http_url_is_refused() -> None:
+    with pytest.raises(ChatRefused, match="http://"):
+        ChatEndpoint.from_environment({"OPENAI_BASE_URL": "file:///etc"})
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_endpoint_is_worth_another_try_after_the_time_that_it_names(status: int) -> None:
+    error = {"error": {"message": "slow down"}}
+    with endpoint(status, error, {"Retry-After": "7"}) as (url, _):
+        chat = ChatEndpoint(base_url=url, model="m")
+        with pytest.raises(ChatUnavailable, match=f"{status}: slow down") as caught:
+            chat.complete(PROMPT)
+
+    assert caught.value.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_a_refusal_is_final(status: int) -> None:
+    with (
+        endpoint(status, {"error": "no such model"}) as (url, _),
+        pytest.raises(ChatRefused, match=f"{status}: no such model"),
+    ):
+        ChatEndpoint(base_url=url, model="m").complete(PROMPT)
+
+
+def test_an_endpoint_that_is_away_is_worth_another_try() -> None:
+    with endpoint() as (url, _):
+        pass
+
+    with pytest.raises(ChatUnavailable, match="does not answer"):
+        ChatEndpoint(base_url=url, model="m").complete(PROMPT)
+
+
+@pytest.mark.parametrize("body", ["<html>", {"choices": []}, {"hello": 1}, "[]"])
+def test_an_answer_that_is_no_completion_is_shown(body: object) -> None:
+    with (
+        endpoint(body=body) as (url, _),
+        pytest.raises(ChatRefused, match="not a chat completion"),
+    ):
+        ChatEndpoint(base_url=url, model="m").complete(PROMPT)
