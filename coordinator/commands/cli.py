@@ -16,7 +16,7 @@ from coordinator.errors import OperatorError, Unavailable
 from coordinator.logging_setup import set_up_logging
 from coordinator.settings.settings import Settings, load, unknown_settings
 
-from . import garbage_collection
+from . import gc_tuning
 
 __all__ = ["main"]
 
@@ -102,15 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
     doctor.set_defaults(run=_doctor)
 
-    rebuild = commands.add_parser(
+    rebuilding = commands.add_parser(
         "rebuild",
         help="fold all events of the ledger again",
         description="Make the tasks, totals, agents and queues of the ledger anew from the events"
         " that it keeps, in one transaction: interrupted, it has changed nothing. Coordinators"
         " may run; they go on reading, and write once it is done.",
     )
-    rebuild.add_argument("--data-dir", help="folder of the ledger")
-    rebuild.set_defaults(run=_rebuild)
+    rebuilding.add_argument("--data-dir", help="folder of the ledger")
+    rebuilding.set_defaults(run=_rebuild)
 
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
@@ -151,8 +151,8 @@ def _warn_of_unknown_settings() -> None:
 
 def _up(options: argparse.Namespace) -> int:
     settings = _settings(options)
-    garbage_collection.rest()  # until it serves
-    from .up import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
+    gc_tuning.rest()  # until it serves
+    from .up_command import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
 
     chosen = UpOptions(agents=options.agents, new_broker=options.new_broker)
     return _run(up(settings, chosen, _say))
@@ -169,8 +169,8 @@ def _serve(options: argparse.Namespace) -> int:
         from .worker_processes import serve_with_workers  # noqa: PLC0415
 
         return _run(serve_with_workers(settings, _say))
-    garbage_collection.rest()  # until it serves
-    from .serve import serve  # noqa: PLC0415
+    gc_tuning.rest()  # until it serves
+    from .serve_command import serve  # noqa: PLC0415
 
     return _run(serve(settings, _say, socket_fd=options.socket_fd))
 
@@ -186,13 +186,13 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _rebuild(options: argparse.Namespace) -> int:
-    from . import rebuild  # noqa: PLC0415
+    from . import rebuild_command  # noqa: PLC0415
 
     settings = load(data_dir=options.data_dir)
     set_up_logging(level=settings.log_level, style=settings.log_format)
     _warn_of_unknown_settings()
     _interruptible()
-    rebuild.run(settings)
+    rebuild_command.run(settings)
     return CLEAN
 
 
@@ -228,7 +228,7 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until the work ends or SIGINT or SIGTERM asks it to stop; a second signal ends at once
     (what it started ends with it).
     """
-    from coordinator.web_server.server import event_loop_factory  # noqa: PLC0415
+    from coordinator.web_server.http_server import event_loop_factory  # noqa: PLC0415
 
     async def supervised() -> int:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,6 @@ session.py  submits, watches, tells
 
 from __future__ import annotations
 
-from .session import run
+from .demo_run import run
 
 __all__ = ["run"]

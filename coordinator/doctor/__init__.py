@@ -9,6 +9,6 @@ What gathers facts judges nothing; what judges them is pure. Nothing is changed 
 
 from __future__ import annotations
 
-from .visit import run
+from .examination import run
 
 __all__ = ["run"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from coordinator.doctor.checks.broker_access import check_broker, check_permissions
-from coordinator.doctor.checks.event_log import (
+from coordinator.doctor.checks.access_checks import check_broker, check_permissions
+from coordinator.doctor.checks.event_log_checks import (
     check_log,
     check_members,
     check_side_queues,
@@ -15,16 +15,16 @@ from coordinator.doctor.checks.finding import Finding
 from coordinator.doctor.checks.ledger_checks import check_ledger
 from coordinator.doctor.checks.node_checks import check_flags, check_nodes
 from coordinator.doctor.checks.policy_checks import check_consumer_timeout, check_policies
+from coordinator.doctor.checks.readable_amounts import names
 from coordinator.doctor.checks.remedy_commands import RemedyCommands
-from coordinator.doctor.checks.spoken_amounts import names
 from coordinator.doctor.checks.topology_checks import (
     check_bindings,
     check_silent,
     check_structure,
     check_unknown_queues,
 )
-from coordinator.doctor.checks.version_defects import check_version
-from coordinator.doctor.facts.facts import Facts
+from coordinator.doctor.checks.version_checks import check_version
+from coordinator.doctor.facts.fact_types import Facts
 
 __all__ = ["check_settings", "diagnose", "no_broker_named"]
 

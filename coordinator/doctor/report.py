@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from coordinator.doctor.checks.finding import Finding, Level, worst
-from coordinator.doctor.checks.spoken_amounts import count
+from coordinator.doctor.checks.readable_amounts import count
 
 __all__ = ["as_json", "show"]
 

@@ -25,7 +25,7 @@ from typing import NoReturn, Self
 
 from coordinator.errors import OperatorError, OtherVersionsData
 
-from .docker_container import find_container_server
+from .docker_server import find_docker_server
 from .installed_server import Server, find_server
 from .node_files import Identity, NodeFiles, Ports, choose_port, is_free
 from .node_process import Died, NodeProcess
@@ -241,7 +241,7 @@ class EmbeddedNode:
 
 
 def _any_server() -> Server:
-    server = find_server() or find_container_server()
+    server = find_server() or find_docker_server()
     if server is None:
         raise OperatorError(
             "RabbitMQ is not installed: run `sudo apt-get install rabbitmq-server`,"

@@ -15,9 +15,9 @@ from .node_files import Ports, environment
 __all__ = [
     "MOUNT_POINT",
     "STOP_AT_END_OF_INPUT",
+    "InstalledServer",
     "Launch",
     "Server",
-    "ServerBinaries",
     "find_server",
 ]
 
@@ -73,7 +73,7 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerBinaries:
+class InstalledServer:
     """A RabbitMQ server and the epmd (Erlang's name service) that belongs to it.
 
     With a ``root``, both live inside that folder, which holds a whole system of its own (as
@@ -113,7 +113,7 @@ class ServerBinaries:
 
 def find_server(
     root: Path | None = None, *, environ: Mapping[str, str] = os.environ
-) -> ServerBinaries | None:
+) -> InstalledServer | None:
     """The RabbitMQ server of this machine, or of the system inside ``root``, if there is one."""
     base = root or Path("/")
     script = _debian_server(base) or (None if root else _server_on_path(environ.get("PATH", "")))
@@ -121,8 +121,8 @@ def find_server(
     if script is None or epmd is None:
         return None
     if root is None:
-        return ServerBinaries(script=script, epmd_binary=epmd)
-    return ServerBinaries(
+        return InstalledServer(script=script, epmd_binary=epmd)
+    return InstalledServer(
         script=Path("/") / script.relative_to(root),
         epmd_binary=Path("/") / epmd.relative_to(root),
         root=root,

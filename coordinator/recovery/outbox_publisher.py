@@ -35,7 +35,7 @@ from coordinator.errors import (
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import task_token
 
-from .oversized_tasks import TooLargeTasks
+from .oversized_tasks import OversizedTasks
 from .ports import Reopen
 
 __all__ = ["OutboxPublisher"]
@@ -89,7 +89,7 @@ class OutboxPublisher:
         self,
         *,
         rows: Rows,
-        puts: TooLargeTasks,
+        puts: OversizedTasks,
         ensure: Reopen,
         secret: bytes,
         types: AnnouncedTypes,

@@ -20,12 +20,12 @@ from coordinator.protocol.topology import EVENTS, TASKS
 
 from .ports import Publishes
 
-__all__ = ["TooLargeTasks", "without_progress"]
+__all__ = ["OversizedTasks", "without_progress"]
 
 logger = logging.getLogger(__name__)
 
 
-class TooLargeTasks:
+class OversizedTasks:
     """``note`` is told of each event once the broker has confirmed it."""
 
     def __init__(self, *, publisher: Publishes, note: Callable[[Event], None]) -> None:

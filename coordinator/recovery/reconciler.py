@@ -24,8 +24,8 @@ from coordinator.broker.connection import Link
 from coordinator.domain.task import Task
 from coordinator.protocol.task_queue import TaskQueue
 
-from .empty_queue import LooksAtQueues, is_empty
-from .republishing import Republishing, queue_of
+from .empty_queue_check import LooksAtQueues, is_empty
+from .task_republisher import TaskRepublisher, queue_of
 
 __all__ = ["Reconciler"]
 
@@ -75,7 +75,7 @@ class Reconciler:
         *,
         overtaken: FindsOvertaken,
         depths: LooksAtQueues,
-        puts: Republishing,
+        puts: TaskRepublisher,
         catch_up: Callable[[], Awaitable[None]],
         in_hand: Callable[[], Collection[tuple[str, int]]],
         after: timedelta,

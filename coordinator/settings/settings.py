@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import OperatorError
 
-from .conflicts import conflict
-from .error_lines import told
+from .error_messages import told
+from .setting_conflicts import conflict
 from .unknown_variables import unknown_variables
-from .value_kinds import (
+from .value_types import (
     BrokerUrl,
     DatabaseUrl,
     Duration,

@@ -24,7 +24,7 @@ from coordinator.broker.connection import Link
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, OperatorError, QueuesFull, Unavailable
 
-__all__ = ["AdmissionControl", "MayWait"]
+__all__ = ["AdmissionControl", "AdmissionLimits"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ MEMORY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MayWait:
+class AdmissionLimits:
     """The limits; 0 is none."""
 
     tasks: int = 0
@@ -57,7 +57,7 @@ class AdmissionControl:
     """Run `session` with `Connection.keep`. Until its first look everything is admitted."""
 
     def __init__(
-        self, *, book: TaskQueues, depths: Looks, most: MayWait, every: timedelta = LOOK
+        self, *, book: TaskQueues, depths: Looks, most: AdmissionLimits, every: timedelta = LOOK
     ) -> None:
         self._book = book
         self._depths = depths

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from coordinator.recovery.redrive import RedrivenMany
-from coordinator.web_server.server import bind, serving
+from coordinator.recovery.task_redriver import RedrivenMany
+from coordinator.web_server.http_server import bind, serving
 
 from .fakes import Fakes, a_task, an_agent
 

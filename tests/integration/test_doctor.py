@@ -17,8 +17,8 @@ from coordinator.broker.connection import Connection
 from coordinator.commands import cli
 from coordinator.doctor.checks.node_checks import check_nodes
 from coordinator.doctor.facts import amqp_facts
-from coordinator.doctor.facts.broker_address import find_address
-from coordinator.doctor.facts.facts import ManagementFacts
+from coordinator.doctor.facts.broker_location import locate_broker
+from coordinator.doctor.facts.fact_types import ManagementFacts
 from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event, SourceOpened
@@ -108,7 +108,7 @@ async def test_a_broker_that_no_coordinator_has_seen_is_no_problem_and_stays_as_
     assert inside(tmp_path) == []
 
     async def margins() -> set[str]:  # a new node tells them after some seconds
-        facts = await ask_management(find_address(load()))
+        facts = await ask_management(locate_broker(load()))
         assert isinstance(facts, ManagementFacts)
         assert facts.withheld == ()
         findings = check_nodes(with_management(nodes=facts.nodes))

@@ -13,10 +13,10 @@ import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap import running
-from coordinator.commands.private_node import private_node
+from coordinator.commands.private_node_start import private_node
 from coordinator.errors import OperatorError, OtherVersionsData
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import ServerBinaries
+from coordinator.rabbitmq_node.installed_server import InstalledServer
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
 from coordinator.settings.settings import Settings
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def old() -> ServerBinaries:
+def old() -> InstalledServer:
     assert OLD[0].server is not None
     return OLD[0].server
 
 
 @pytest.fixture
-def new() -> ServerBinaries:
+def new() -> InstalledServer:
     assert SOURCES[-1].server is not None
     return SOURCES[-1].server
 
@@ -68,7 +68,7 @@ async def state(http: httpx.AsyncClient, task_id: str) -> str:
 
 @pytest.mark.slow
 async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
-    old: ServerBinaries, new: ServerBinaries, tmp_path: Path
+    old: InstalledServer, new: InstalledServer, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path)
     folder = tmp_path / "rabbitmq"
@@ -113,7 +113,7 @@ async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
 
 @pytest.mark.slow
 async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done_as_well(
-    new: ServerBinaries, tmp_path: Path
+    new: InstalledServer, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path)
     folder = tmp_path / "rabbitmq"
@@ -136,7 +136,7 @@ async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done
 
 @pytest.mark.slow
 async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_once(
-    old: ServerBinaries, new: ServerBinaries, tmp_path: Path
+    old: InstalledServer, new: InstalledServer, tmp_path: Path
 ) -> None:
     """A new node was begun, and somebody has thought better of it."""
     settings = Settings(data_dir=tmp_path)

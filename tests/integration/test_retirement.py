@@ -22,7 +22,7 @@ from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery import queue_retirement as module
+from coordinator.recovery.queues import queue_retirement as module
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.settings.settings import Settings

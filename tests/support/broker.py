@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import aiormq
 
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import MOUNT_POINT, ServerBinaries
+from coordinator.rabbitmq_node.installed_server import MOUNT_POINT, InstalledServer
 from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
 
 from .management import ManagementApi
@@ -190,7 +190,7 @@ class LocalNode(EmbeddedNode):
 
     async def ctl(self, *words: str) -> str:
         server = self._server
-        assert isinstance(server, ServerBinaries)
+        assert isinstance(server, InstalledServer)
         folder = self._files.folder
         command = [str(server.script.with_name("rabbitmqctl")), *words]
         if server.root is not None:

@@ -16,7 +16,7 @@ from coordinator.registry.ledger.ledger_facts import (
 from coordinator.registry.tables.schema import SCHEMA_VERSION
 
 from .finding import Finding
-from .spoken_amounts import count, names, size, span
+from .readable_amounts import count, names, size, span
 
 __all__ = ["check_ledger"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordinator.doctor.facts.facts import Facts, NodeFacts
+from coordinator.doctor.facts.fact_types import Facts, NodeFacts
 
 from .finding import Finding
+from .readable_amounts import count, names, size
 from .remedy_commands import RemedyCommands
-from .spoken_amounts import count, names, size
 
 __all__ = ["check_flags", "check_nodes"]
 

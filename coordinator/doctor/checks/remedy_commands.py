@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from coordinator.doctor.facts.facts import Facts, ManagementFacts, Policy
+from coordinator.doctor.facts.fact_types import Facts, ManagementFacts, Policy
 
 __all__ = ["TIMEOUT_POLICY", "RemedyCommands"]
 

@@ -20,7 +20,7 @@ from coordinator.protocol.topology import (
     task_queue_topology,
 )
 
-from .facts import NO_ANSWER, BrokerFacts, Standing, Verdict
+from .fact_types import NO_ANSWER, BrokerFacts, ObjectState, ObjectVerdict
 
 __all__ = ["ask_broker"]
 
@@ -78,28 +78,28 @@ class _Look:
         self._channel: Channel | None = None
         self._found_silent = False
 
-    async def exchange(self, spec: ExchangeSpec) -> Standing:
-        async def compare() -> Standing:
+    async def exchange(self, spec: ExchangeSpec) -> ObjectState:
+        async def compare() -> ObjectState:
             channel = await self._open()
             if not await channel.has_exchange(spec.name):
-                return Standing(name=spec.name, verdict=Verdict.MISSING)
+                return ObjectState(name=spec.name, verdict=ObjectVerdict.MISSING)
             await channel.declare(Topology(exchanges=(spec,)))
-            return Standing(name=spec.name, verdict=Verdict.RIGHT)
+            return ObjectState(name=spec.name, verdict=ObjectVerdict.RIGHT)
 
         return await _judged(spec.name, compare)
 
-    async def queue(self, spec: QueueSpec) -> Standing:
-        async def compare() -> Standing:
+    async def queue(self, spec: QueueSpec) -> ObjectState:
+        async def compare() -> ObjectState:
             channel = await self._open()
             depth = await self._depth(channel, spec.name)
             if depth is None:
-                return Standing(name=spec.name, verdict=Verdict.SILENT)
-            verdict, told = Verdict.RIGHT, ""
+                return ObjectState(name=spec.name, verdict=ObjectVerdict.SILENT)
+            verdict, told = ObjectVerdict.RIGHT, ""
             try:
                 await channel.declare(Topology(queues=(spec,)))
             except TopologyConflict as exc:
-                verdict, told = Verdict.DIFFERENT, str(exc)
-            return Standing(
+                verdict, told = ObjectVerdict.DIFFERENT, str(exc)
+            return ObjectState(
                 name=spec.name,
                 verdict=verdict,
                 told=told,
@@ -109,13 +109,13 @@ class _Look:
 
         return await _judged(spec.name, compare)
 
-    async def log(self, spec: QueueSpec) -> Standing:
+    async def log(self, spec: QueueSpec) -> ObjectState:
         """As `queue`, again for a while where nobody reads it: a coordinator may just be starting."""
         loop = asyncio.get_running_loop()
         until = loop.time() + READER_WITHIN
         while True:
             found = await self.queue(spec)
-            if found.verdict is not Verdict.RIGHT or found.consumers or loop.time() >= until:
+            if found.verdict is not ObjectVerdict.RIGHT or found.consumers or loop.time() >= until:
                 return found
             await asyncio.sleep(LOOK)
 
@@ -136,12 +136,12 @@ class _Look:
         return self._channel
 
 
-async def _judged(name: str, compare: Callable[[], Awaitable[Standing]]) -> Standing:
+async def _judged(name: str, compare: Callable[[], Awaitable[ObjectState]]) -> ObjectState:
     try:
         return await compare()
     except QueueMissing:
-        return Standing(name=name, verdict=Verdict.MISSING)
+        return ObjectState(name=name, verdict=ObjectVerdict.MISSING)
     except TopologyConflict as exc:
-        return Standing(name=name, verdict=Verdict.DIFFERENT, told=str(exc))
+        return ObjectState(name=name, verdict=ObjectVerdict.DIFFERENT, told=str(exc))
     except BrokerRefused as exc:
-        return Standing(name=name, verdict=Verdict.REFUSED, told=str(exc))
+        return ObjectState(name=name, verdict=ObjectVerdict.REFUSED, told=str(exc))

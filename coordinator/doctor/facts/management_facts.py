@@ -10,8 +10,8 @@ import httpx
 
 from coordinator.protocol.topology import BindingSpec
 
-from .broker_address import BrokerAddress
-from .facts import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Permissions, Policy
+from .broker_location import BrokerLocation
+from .fact_types import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Permissions, Policy
 
 __all__ = ["ask_management"]
 
@@ -32,7 +32,7 @@ class _NotThere(_NotTold):
 
 
 async def ask_management(
-    address: BrokerAddress, *, transport: httpx.AsyncBaseTransport | None = None
+    address: BrokerLocation, *, transport: httpx.AsyncBaseTransport | None = None
 ) -> ManagementFacts | str:
     """The facts, or one sentence that says why there are none."""
     # A proxy from the environment would be asked for this machine's own loopback address.
@@ -90,7 +90,7 @@ class _Api:
             return _WITHHELD
 
 
-async def _ask(api: _Api, address: BrokerAddress) -> ManagementFacts:
+async def _ask(api: _Api, address: BrokerLocation) -> ManagementFacts:
     await api.get("whoami")
     vhost = address.vhost
     there = await api.one("vhosts", vhost)

@@ -88,7 +88,7 @@ class FindTask(Protocol):
 
 class WhyWaiting:
     """Reads the ledger, the agents in memory and the broker's queues; ``lost_after`` is that of
-    `recovery.lost_attempts`.
+    `recovery.lost_attempt_finder`.
     """
 
     def __init__(

@@ -24,8 +24,8 @@ from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import LOG
-from coordinator.recovery.redrive import CHUNK, Redriver
-from coordinator.recovery.task_cancellation import Canceller
+from coordinator.recovery.task_canceller import TaskCanceller
+from coordinator.recovery.task_redriver import CHUNK, TaskRedriver
 from tests.unit.domain.histories import (
     at,
     cancelled,
@@ -65,7 +65,7 @@ class World:
         """Dead tasks that somebody else redrives at this moment."""
         self.published: list[TaskMessage] = []
         self.withdrawn: list[tuple[str, int]] = []
-        self.canceller = Canceller(
+        self.canceller = TaskCanceller(
             find=self.find,
             turns=self,
             settle=self._catch_up,
@@ -73,7 +73,7 @@ class World:
             outbox=self,
             note=self._note_event,
         )
-        self.redriver = Redriver(
+        self.redriver = TaskRedriver(
             turns=self,
             dead=self,
             publisher=self,

@@ -37,7 +37,7 @@ from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.recovery import outbox_publisher
 from coordinator.recovery.outbox_publisher import POLL, OutboxPublisher
-from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.outbox_rows import BATCH, LEASE, UNANSWERED, OutboxRows
@@ -101,7 +101,7 @@ class World:
     def loop(self) -> OutboxPublisher:
         return OutboxPublisher(
             rows=self,
-            puts=TooLargeTasks(publisher=self, note=self.noted.append),
+            puts=OversizedTasks(publisher=self, note=self.noted.append),
             ensure=self.ensure,
             secret=SECRET,
             types=AnnouncedTypes(),

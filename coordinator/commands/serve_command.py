@@ -1,0 +1,47 @@
+"""`coordinator serve`: the service alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
+from coordinator.settings.settings import Settings
+from coordinator.web_server.http_server import address, bind, inherited, serving
+
+from . import gc_tuning
+
+__all__ = ["serve"]
+
+
+async def serve(
+    settings: Settings, say: Callable[[str], None], *, socket_fd: int | None = None
+) -> None:
+    """Against the broker that the settings name; ends only by cancellation.
+
+    Connections are refused until it can answer, and no answer says that it is still starting. A worker
+    is given the ``socket_fd`` that its parent bound, and the parent tells where.
+    """
+    alone = socket_fd is None
+    if socket_fd is None:
+        listener = bind(settings.http_host, settings.http_port)
+    else:
+        listener = inherited(socket_fd)
+    async with running(settings) as coordinator:
+        if alone:
+            await coordinator.ready_to_answer()
+        else:
+            await _ready_to_join(coordinator)
+        async with serving(coordinator.app, listener):
+            gc_tuning.resume()
+            if alone:
+                say(f"listening on {address(listener)}")
+            await coordinator.failed()
+
+
+async def _ready_to_join(coordinator: Coordinator) -> None:
+    """The other workers take the requests until this one can answer them as well, for a while."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            await coordinator.ready()
