@@ -5,14 +5,14 @@
 
 Whatever the log tells has a place in the ledger's order, so a task that was put on its queue again has
 a newer message than the note. Killed anywhere, the next coordinator goes on with the others. What was
-running is decided by `LostAttempts`; what is scheduled or waits for a retry is in the outbox.
+running is decided by `LostAttemptFinder`; what is scheduled or waits for a retry is in the outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
 from coordinator.broker.connection import Link
@@ -21,6 +21,7 @@ from coordinator.domain.task import Task
 from coordinator.errors import ChannelLost, OperatorError, QueueLocked, Unavailable
 from coordinator.protocol.topology import RECONCILING
 
+from .ports import CatchesUp, TasksInHand
 from .task_republisher import QueuedTask, TaskRepublisher
 
 __all__ = ["BrokerMigration"]
@@ -32,23 +33,28 @@ PAUSE = 1.0
 
 
 class FindsLeftBehind(Protocol):
-    """`registry.upkeep.former_broker_tasks.FindsLeftBehind`."""
+    """Reads the tasks that a broker which was given up had:
+    `registry.upkeep.former_broker_tasks.LeftBehindTasks`. Everything raises `LedgerUnavailable`.
+    """
 
     async def any_broker(self) -> bool:
         """Whether a broker was given up, and its tasks are not all on the new one yet."""
 
     async def after(self, last: Task | None) -> Sequence[QueuedTask]:
-        """The next that are queued and on no queue, in the order of their submission."""
+        """The next after ``last`` that are queued and on no queue, in the order of their submission; None
+        begins with the first, and none found is the end.
+        """
 
     async def done(self) -> None:
-        """All are where they should be."""
+        """All are where they should be: forget the note."""
 
 
 class BrokerMigration:
-    """Run `session` with `Connection.keep`, after the sources were restored.
+    """Publishes what the former broker left behind, in rounds, until nothing is left. Run `session` with
+    `Connection.keep`, after the task queues were restored.
 
-    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``in_hand`` tells the tasks, with their
-    generations, that agents say they are working on: those are left to them, until they say no more.
+    Tasks ``in_hand`` are left to their agents, until those name them no more. ``pause``: seconds between two
+    rounds.
     """
 
     def __init__(
@@ -56,19 +62,21 @@ class BrokerMigration:
         *,
         left: FindsLeftBehind,
         puts: TaskRepublisher,
-        catch_up: Callable[[], Awaitable[None]],
-        in_hand: Callable[[], Collection[tuple[str, int]]],
+        catch_up: CatchesUp,
+        in_hand: TasksInHand,
+        pause: float = PAUSE,
     ) -> None:
         self._left = left
         self._puts = puts
         self._catch_up = catch_up
         self._in_hand = in_hand
+        self._pause = pause
 
     async def session(self, link: Link) -> NoReturn:
         while link.open:
             if await self._nothing_left(link):
                 break
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
         await link.closed()
         raise ChannelLost
 
@@ -76,7 +84,7 @@ class BrokerMigration:
         try:
             if not await self._left.any_broker():
                 return True
-            async with held(link, RECONCILING, patience=PAUSE):
+            async with held(link, RECONCILING, patience=self._pause):
                 return await self._round()
         except QueueLocked:
             return False  # another coordinator does it

@@ -1,25 +1,20 @@
-"""Whether no message waits on a queue."""
+"""Checks that a queue is empty, by taking from it where looking is not enough."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
-
-from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.errors import QueueMissing
 
-__all__ = ["LooksAtQueues", "is_empty"]
+__all__ = ["is_empty"]
 
 
-class LooksAtQueues(Protocol):
-    """`broker.queue_depths.QueueDepths`."""
+async def is_empty(link: Link, depths: ReadsQueueDepths, queue: str) -> bool:
+    """Whether no message waits on ``queue``, or there is no such queue. A message that is taken is given
+    back at once. Raises `BrokerUnavailable`.
 
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
-async def is_empty(link: Link, depths: LooksAtQueues, queue: str) -> bool:
-    """A look alone finds nothing also where the queue's leader is in trouble; taking does not."""
+    A look alone finds nothing also where the queue's leader is in trouble; taking does not.
+    """
     depth = (await depths.look([queue]))[queue]
     if depth is not None and depth.ready:
         return False

@@ -1,4 +1,4 @@
-"""Finds tasks that are `running` and that nobody runs, and has the law decide what follows.
+"""Finds running tasks whose attempt is lost, and publishes `task.lost`: the law decides what follows.
 
 What an agent takes is named in its heartbeats, waits on its queue, or is gone: its message
 acknowledged and its outcome lost, parked for a wrong token, say.
@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.lost_attempts import Watch, Witness, patience
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
@@ -29,46 +30,56 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
 
-from .empty_queue_check import LooksAtQueues, is_empty
-from .ports import Publishes
+from .empty_queue_check import is_empty
+from .ports import CatchesUp, NotesEvent
 
 __all__ = ["LostAttemptFinder"]
 
 logger = logging.getLogger(__name__)
 
 LOOKS = 4
-"""In the time after which an attempt is lost."""
+"""Looks in the time after which an attempt is lost."""
 
 BATCH = 200
 """Attempts that are given up with one message."""
 
 
 class FindsRunning(Protocol):
-    """`registry.upkeep.running_tasks.RunningTasks`."""
+    """Reads the running tasks of the ledger: `registry.upkeep.running_tasks.RunningTasks`. Everything raises
+    `LedgerUnavailable`.
+    """
 
-    async def look(self) -> Sequence[Task]: ...
+    async def look(self) -> Sequence[Task]:
+        """Those that run, but for those whose own message was not folded yet."""
 
-    async def passed(self, tasks: Sequence[Task]) -> Mapping[str, int]: ...
+    async def passed(self, tasks: Sequence[Task]) -> Mapping[str, int]:
+        """By task, where in the log the message was of the newest task of its queue that has started, of
+        those that came after its own newest message; 0 for none.
+        """
 
-    async def messages(self, tasks: Sequence[Task]) -> Mapping[str, TaskMessage]: ...
+    async def messages(self, tasks: Sequence[Task]) -> Mapping[str, TaskMessage]:
+        """The message of each task, by task; none for one that cannot be read any more."""
 
 
 class HearsAgents(Protocol):
-    """`registry.agents.heartbeat_witnesses.HeartbeatWitnesses`."""
+    """Tells what heartbeats say of attempts: `registry.agents.heartbeat_witnesses.HeartbeatWitnesses`."""
 
     @property
-    def listened(self) -> float: ...
+    def listened(self) -> float:
+        """Seconds for which this process has heard agents: the clock of the watches."""
 
-    def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]: ...
+    def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
+        """The tasks, with their generations, that agents which were heard lately name."""
 
-    def of(self, agent_ids: Iterable[str], *, heard_within: timedelta) -> Sequence[Witness]: ...
+    def of(self, agent_ids: Iterable[str], *, heard_within: timedelta) -> Sequence[Witness]:
+        """What each of these agents says of an attempt that it started and does not name."""
 
 
 class LostAttemptFinder:
-    """One of the `Rounds`; ``after`` zero is never, and it is longer than heartbeats are apart.
+    """Watches running attempts that no heartbeat names: one of the looks of `ExclusiveRounds`.
 
-    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``note`` is told of each event once the
-    broker has confirmed it; ``time_limit`` is what an attempt may take that has no limit of its own.
+    An attempt is lost ``after`` so long; zero is never, and it is longer than heartbeats are apart.
+    ``time_limit`` is what an attempt may take that has no limit of its own.
     """
 
     def __init__(
@@ -76,10 +87,10 @@ class LostAttemptFinder:
         *,
         running: FindsRunning,
         agents: HearsAgents,
-        depths: LooksAtQueues,
-        publisher: Publishes,
-        catch_up: Callable[[], Awaitable[None]],
-        note: Callable[[Event], None],
+        depths: ReadsQueueDepths,
+        publisher: PublishesMessages,
+        catch_up: CatchesUp,
+        note: NotesEvent,
         after: timedelta,
         time_limit: timedelta,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Ends a task by request, whatever state it is in.
+"""Cancels a task by request, whatever state it is in.
 
 Its end is in the log, confirmed, before the request is answered. A task that waits for its time, or
 for another attempt, is taken out of the outbox and never runs. One that is on its queue is ended in
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import State, Task
 from coordinator.errors import (
     BrokerUnavailable,
@@ -29,7 +29,7 @@ from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS
 
-from .ports import FindTask, Publishes, TakesTurns
+from .ports import FindsTaskAndMessage, NotesEvent, TakesTurns
 
 __all__ = ["Cancelled", "TaskCanceller"]
 
@@ -41,7 +41,7 @@ REQUESTED = "requested"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """The task has ended."""
+    """Tells that the task has ended."""
 
     task_id: str
     was: State
@@ -50,25 +50,31 @@ class Cancelled:
 
 
 class Withdraws(Protocol):
-    """`registry.stores.outbox_rows.OutboxRows`."""
+    """Takes a task out of the outbox: `registry.stores.outbox_rows.OutboxRows`."""
 
-    async def withdraw(self, task_id: str, generation: int) -> None: ...
+    async def withdraw(self, task_id: str, generation: int) -> None:
+        """Nothing of this generation is to be published any more. Raises `LedgerUnavailable`."""
+
+
+class Settles(Protocol):
+    """Waits until the ledger has what was published before: `registry.queries.registry.Registry.settle`."""
+
+    async def __call__(self) -> None:
+        """Raises `LedgerBehind` or `BrokerUnavailable` where that cannot be waited for."""
 
 
 class TaskCanceller:
-    """``note`` is told of each event once the broker has confirmed it. ``settle`` is
-    `Registry.settle`.
-    """
+    """Publishes `task.cancelled` for one task at a time, and tells whether that is what ended it."""
 
     def __init__(
         self,
         *,
-        find: FindTask,
+        find: FindsTaskAndMessage,
         turns: TakesTurns,
-        settle: Callable[[], Awaitable[None]],
-        publisher: Publishes,
+        settle: Settles,
+        publisher: PublishesMessages,
         outbox: Withdraws,
-        note: Callable[[Event], None],
+        note: NotesEvent,
     ) -> None:
         self._find = find
         self._turns = turns

@@ -1,4 +1,4 @@
-"""Sends ended tasks round again, as a new generation.
+"""Redrives tasks that ended without their work done: each starts again as a new generation.
 
 A redrive is a message to the log alone, as a submission with a time of its own is: folded, it makes
 the task `scheduled`, and the outbox puts it on its queue when it is due. Its id is made of the task
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
@@ -24,7 +25,7 @@ from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import LOG
 
 from .oversized_tasks import without_progress
-from .ports import Publishes, TakesTurns
+from .ports import TakesTurns
 
 __all__ = ["REDRIVABLE", "Redriven", "RedrivenMany", "TaskRedriver"]
 
@@ -53,7 +54,7 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedrivenMany:
-    """What a redrive by filter came to."""
+    """Counts what a redrive by filter did."""
 
     matched: int
     redriven: int
@@ -64,13 +65,14 @@ class RedrivenMany:
 
 
 class FindsDead(Protocol):
-    """`registry.queries.dead_tasks.DeadTasks`."""
+    """Counts dead tasks: `registry.queries.dead_tasks.DeadTasks`."""
 
-    async def count(self, wanted: DeadFilter) -> int: ...
+    async def count(self, wanted: DeadFilter) -> int:
+        """How many match. Raises `LedgerUnavailable`."""
 
 
 class TakesDeadTurns(TakesTurns, Protocol):
-    """`registry.stores.task_turns.TaskTurns`."""
+    """Takes the turns of many dead tasks at once, too: `registry.stores.task_turns.TaskTurns`."""
 
     async def take_dead(
         self,
@@ -79,21 +81,36 @@ class TakesDeadTurns(TakesTurns, Protocol):
         after: Task | None,
         most: int,
         event_id: Callable[[Task], str],
-    ) -> tuple[Task | None, list[tuple[Task, TaskMessage]]]: ...
+    ) -> tuple[Task | None, list[tuple[Task, TaskMessage]]]:
+        """The next ``most`` dead tasks that match and come ``after`` that one, each with its message, the
+        turn of each being taken; and the last that was looked at, None where there are no more.
+
+        ``event_id`` gives the id of the message that the caller publishes for a task. Raises
+        `LedgerUnavailable`.
+        """
+
+
+class NotesSubmission(Protocol):
+    """Shows a task to whoever reads from this process: `registry.queries.registry.Registry`'s
+    `note_submitted`.
+    """
+
+    def __call__(self, task: TaskMessage, /) -> None:
+        """Called once for each message, after the broker has confirmed it. Raises nothing."""
 
 
 class TaskRedriver:
-    """``note`` is told of each message once the broker has confirmed it."""
+    """Publishes tasks anew, one by its id or the dead ones by a filter. ``secret`` signs their tokens."""
 
     def __init__(
         self,
         *,
         turns: TakesDeadTurns,
         dead: FindsDead,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         secret: bytes,
         types: AnnouncedTypes,
-        note: Callable[[TaskMessage], None],
+        note: NotesSubmission,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._turns = turns

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from coordinator.domain.announced_types import AnnouncedTypes
@@ -19,7 +19,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 
 from .oversized_tasks import OversizedTasks
-from .ports import Reopen
+from .ports import ReopensQueue
 
 __all__ = ["CHUNK", "QueuedTask", "TaskRepublisher", "queue_of"]
 
@@ -30,27 +30,36 @@ CHUNK = 200
 
 
 class QueuedTask(Protocol):
-    """`registry.upkeep.missing_tasks.MissingTask`, `registry.upkeep.former_broker_tasks.LeftBehind`."""
+    """A task that is to be put on its queue again: `registry.upkeep.missing_tasks.MissingTask`,
+    `registry.upkeep.former_broker_tasks.LeftBehind`.
+    """
 
     @property
-    def task(self) -> Task: ...
+    def task(self) -> Task:
+        """As the ledger has it."""
+
     @property
     def republished(self) -> int:
         """How often it was put on its queue again before."""
 
 
-ReadMessages = Callable[[Sequence[Task]], Awaitable[Mapping[str, TaskMessage]]]
-"""What the tasks hold, by task."""
+class ReadsMessages(Protocol):
+    """Reads what tasks hold: `registry.upkeep.missing_tasks.MissingTasks.messages`."""
+
+    async def __call__(self, tasks: Sequence[Task], /) -> Mapping[str, TaskMessage]:
+        """The message of each task, by its id; none for one that cannot be read any more. Called with a
+        chunk of tasks at a time. Raises `LedgerUnavailable`.
+        """
 
 
 class TaskRepublisher:
-    """``messages`` is asked for what the tasks hold, a chunk at a time."""
+    """Publishes queued tasks once more, and opens their queues first. ``secret`` signs their tokens."""
 
     def __init__(
         self,
         *,
-        messages: ReadMessages,
-        ensure: Reopen,
+        messages: ReadsMessages,
+        ensure: ReopensQueue,
         puts: OversizedTasks,
         secret: bytes,
         types: AnnouncedTypes,
@@ -62,8 +71,8 @@ class TaskRepublisher:
         self._types = types
 
     async def put(self, ones: Sequence[QueuedTask]) -> int:
-        """How many the broker has confirmed; a refusal is logged, and what is too large is ended.
-        Raises `LedgerUnavailable`.
+        """Publish them, and return how many the broker has confirmed; a refusal is logged, and what is too
+        large is ended. Raises `LedgerUnavailable`.
         """
         return sum(
             [
@@ -109,6 +118,7 @@ class TaskRepublisher:
 
 
 def queue_of(task: Task) -> TaskQueue:
+    """The queue that a queued task belongs on. Raises `ValueError` where the ledger does not say."""
     if task.lane is None or task.priority is None:
         raise ValueError(f"{task.task_id} is queued, and its queue is not known")
     return TaskQueue(task.lane, task.priority)

@@ -1,4 +1,4 @@
-"""How much may wait on the queues: beyond it nothing is accepted until agents have caught up.
+"""Refuses submissions while too many tasks, or bytes of them, wait on the queues.
 
     every two seconds: all queues are looked at ─▶ waiting then + admitted here since ─▶ within the limits?
 
@@ -7,20 +7,19 @@ what waits could not drain. No submission asks the broker, so the figures are ap
 looks nothing is known of what agents took, nor of what other coordinators admitted. And the broker
 does not tell sizes: they are taken to be like those of what was admitted here lately.
 
-What was accepted before is never held back by it: retries, scheduled tasks that are due, redrives.
+What was accepted before is never held back: retries, scheduled tasks that are due, redrives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
-from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, OperatorError, QueuesFull, Unavailable
 
@@ -40,24 +39,26 @@ MEMORY = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionLimits:
-    """The limits; 0 is none."""
+    """Limits what may wait on all queues together; 0 is no limit."""
 
     tasks: int = 0
+    """Tasks that wait."""
     size: int = 0
     """Bytes of their messages."""
 
 
-class Looks(Protocol):
-    """`broker.queue_depths.QueueDepths`."""
-
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
 class AdmissionControl:
-    """Run `session` with `Connection.keep`. Until its first look everything is admitted."""
+    """Counts what waits ``every`` so often, and admits tasks by that. Run `session` with `Connection.keep`;
+    until its first look everything is admitted.
+    """
 
     def __init__(
-        self, *, book: TaskQueues, depths: Looks, most: AdmissionLimits, every: timedelta = LOOK
+        self,
+        *,
+        book: TaskQueues,
+        depths: ReadsQueueDepths,
+        most: AdmissionLimits,
+        every: timedelta = LOOK,
     ) -> None:
         self._book = book
         self._depths = depths

@@ -1,4 +1,4 @@
-"""Many requests in one: each with its own verdict, all of their publishes in flight together."""
+"""Submits a batch of tasks: each gets a verdict of its own, and all publishes are in flight together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .per_id_lock import PerIdLock
-from .ports import Admit, Ensure, KnowsTasks, PublishesMany
+from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesMany
 from .submitter import outgoing
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -38,7 +38,7 @@ class _Ready:
 
 
 class BatchSubmitter:
-    """Like `Submitter`, for many tasks: each lane is asked for once, and each id looked up in one
+    """Submits many tasks as `Submitter` does one: each queue is opened once, and all ids are looked up in one
     question. All of it takes no longer than one publish may.
     """
 
@@ -46,11 +46,11 @@ class BatchSubmitter:
         self,
         *,
         publisher: PublishesMany,
-        ensure: Ensure,
+        ensure: EnsuresQueue,
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
-        admit: Admit = lambda _: None,
+        admit: Admits = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -60,8 +60,8 @@ class BatchSubmitter:
         self._admit = admit
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
-        """The verdicts in the order of ``commands``. An id that comes twice is answered the second
-        time like a repetition.
+        """Submit all; the verdicts in the order of ``commands``. An id that comes twice is answered the
+        second time like a repetition.
         """
         deadline = self._publisher.deadline()
         verdicts: dict[int, Verdict] = {}

@@ -1,4 +1,4 @@
-"""Opens the queues of a source on first use, and all of them again on each new connection."""
+"""Opens a task queue on its first use, and declares all of them again on each new connection."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from coordinator.broker.connection import Link
 from coordinator.broker.name_lock import held
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues, counts
 from coordinator.errors import (
     BrokerUnavailable,
@@ -26,8 +27,6 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, task_queue_topology
 
-from .ports import Publishes
-
 __all__ = ["MAX_LANES", "QueueOpener"]
 
 logger = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ ones), as far as its priorities are used."""
 
 
 LOCK_PATIENCE = 5.0
-"""Seconds to wait while another opens the same source, or gives it up."""
+"""Seconds to wait while another opens the same queue, or retires it."""
 
 
 class QueueOpener:
@@ -52,7 +51,7 @@ class QueueOpener:
         self,
         *,
         book: TaskQueues,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         max_lanes: int = MAX_LANES,
     ) -> None:
         self._book = book

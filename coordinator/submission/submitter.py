@@ -1,4 +1,4 @@
-"""From a request to a confirmed publish: the one way in which a task enters."""
+"""Submits one task: checks the request, opens its queue, publishes, and waits for the broker's confirm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS
 
 from .per_id_lock import PerIdLock
-from .ports import Admit, Ensure, KnowsTasks, PublishesOne
+from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesOne
 from .request_limits import check_message_size
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -25,11 +25,11 @@ class Submitter:
         self,
         *,
         publisher: PublishesOne,
-        ensure: Ensure,
+        ensure: EnsuresQueue,
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
-        admit: Admit = lambda _: None,
+        admit: Admits = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -90,7 +90,7 @@ class Submitter:
 
 
 def outgoing(task: TaskMessage, source: TaskQueue) -> Outgoing:
-    """Where its message goes, given where the task belongs: a scheduled one to the log alone, which must
+    """Makes the task's message, and says where it goes: a scheduled one to the log alone, which must
     exist. Raises `PayloadTooLarge`.
     """
     message = task.to_message()

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn, Protocol
@@ -41,7 +41,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import MOVING, TASKS, WORK
 from coordinator.recovery.oversized_tasks import OversizedTasks
-from coordinator.recovery.ports import Reopen
+from coordinator.recovery.ports import CatchesUp, ReopensQueue
 
 __all__ = ["LaneMover"]
 
@@ -67,23 +67,27 @@ PATIENCE = 5.0
 
 
 class FindsUntyped(Protocol):
-    """`registry.upkeep.untyped_tasks.UntypedTasks`."""
+    """Finds task queues that hold tasks of announced types: `registry.upkeep.untyped_tasks.UntypedTasks`.
+    Everything raises `LedgerUnavailable`.
+    """
 
     async def sources(
         self, sources: Iterable[TaskQueue], task_types: Collection[str]
-    ) -> list[TaskQueue]: ...
+    ) -> list[TaskQueue]:
+        """Those of ``sources`` in which a task of one of these types waits, in the same order."""
 
-    async def announced(self) -> set[str]: ...
+    async def announced(self) -> set[str]:
+        """The types that any agent ever announced."""
 
-    async def messages(self, task_ids: Collection[str]) -> Mapping[str, Collection[str]]: ...
+    async def messages(self, task_ids: Collection[str]) -> Mapping[str, Collection[str]]:
+        """The ids of the messages of each task that the ledger has, by task."""
 
 
 class PublishesInOrder(Protocol):
-    """`broker.publisher.Publisher`."""
+    """Publishes many messages, in their order: `broker.publisher.Publisher`."""
 
-    async def publish_all(
-        self, messages: Sequence[Outgoing]
-    ) -> Sequence[CoordinatorError | None]: ...
+    async def publish_all(self, messages: Sequence[Outgoing]) -> Sequence[CoordinatorError | None]:
+        """How each ended, in the same order; None for a confirm."""
 
 
 @dataclass(slots=True)
@@ -97,8 +101,11 @@ class _Passed:
 
 
 class LaneMover:
-    """Run `session` with `Connection.keep`, after the sources were restored. ``catch_up`` is
-    `read_barrier.ReadBarrier.ledger`.
+    """Looks for task queues to move tasks from, and empties them. Run `session` with `Connection.keep`, after
+    the task queues were restored.
+
+    ``follow_ups``: seconds before each of the looks that follow a type that was settled. ``monotonic``: a
+    clock in seconds that is never set.
     """
 
     def __init__(
@@ -107,10 +114,10 @@ class LaneMover:
         book: TaskQueues,
         types: AnnouncedTypes,
         waiting: FindsUntyped,
-        ensure: Reopen,
+        ensure: ReopensQueue,
         publisher: PublishesInOrder,
         too_large: OversizedTasks,
-        catch_up: Callable[[], Awaitable[None]],
+        catch_up: CatchesUp,
         follow_ups: Sequence[float] = FOLLOW_UPS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:

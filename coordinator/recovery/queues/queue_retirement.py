@@ -1,4 +1,4 @@
-"""Queues of tasks that nobody has used for long are given up, without losing a task to it.
+"""Retires task queues that nobody has used for long, and deletes them without losing a task.
 
     unused, empty ─▶ source.retired ─▶ forgotten everywhere ─▶ a pause ─▶ locked ─▶ still unused, ─▶ deleted
                                                                       │        and left?
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, Protocol
@@ -21,6 +21,7 @@ from typing import NoReturn, Protocol
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.broker.name_lock import held
+from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, QueueLocked, TooManyLanes, TopologyConflict, Unavailable
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, LeaveSource, encode_command
@@ -29,7 +30,7 @@ from coordinator.protocol.messages.events import Event, SourceRetired
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, RETIRING
-from coordinator.recovery.ports import Publishes
+from coordinator.recovery.ports import CatchesUp
 
 __all__ = ["QueueRetirement"]
 
@@ -52,44 +53,52 @@ Opened = tuple[TaskQueue, Requirements]
 
 
 class OpensRetired(Protocol):
-    """`submission.queue_opener.QueueOpener`."""
+    """Opens a retired queue again, or keeps others from it: `submission.queue_opener.QueueOpener`."""
 
     async def ensure(
         self, source: TaskQueue, requirements: Requirements, *, again: bool = False
-    ) -> None: ...
+    ) -> None:
+        """As `ports.ReopensQueue` has it."""
 
-    def kept_from_opening(self, source: TaskQueue) -> AbstractAsyncContextManager[None]: ...
+    def kept_from_opening(self, source: TaskQueue) -> AbstractAsyncContextManager[None]:
+        """Nobody else opens ``source`` while the block lasts. Raises `BrokerUnavailable`."""
 
 
-class Standing(Protocol):
-    """`registry.upkeep.idle_task_queues.Standing`."""
+class RetiredQueue(Protocol):
+    """Tells whether a retired queue is wanted: `registry.upkeep.idle_task_queues.Standing`."""
 
     @property
-    def opened(self) -> bool: ...
+    def opened(self) -> bool:
+        """Whether somebody has opened it again."""
+
     @property
-    def unfinished(self) -> bool: ...
+    def unfinished(self) -> bool:
+        """Whether it has tasks that have not ended, wherever they are."""
 
 
 class FindsIdle(Protocol):
-    """`registry.upkeep.idle_task_queues.IdleTaskQueues`."""
+    """Finds task queues that nobody uses: `registry.upkeep.idle_task_queues.IdleTaskQueues`. Everything
+    raises `LedgerUnavailable`.
+    """
 
-    async def stored(self) -> list[Opened]: ...
-    async def unused(self, since: datetime) -> list[Opened]: ...
-    async def standing(self, source: TaskQueue) -> Standing: ...
-    async def homeless(self) -> list[Opened]: ...
+    async def stored(self) -> list[Opened]:
+        """Every task queue that is open, as the ledger has it."""
 
+    async def unused(self, since: datetime) -> list[Opened]:
+        """Opened before, and since then without any task that was submitted, waited or ended."""
 
-class Looks(Protocol):
-    """`broker.queue_depths.QueueDepths`."""
+    async def standing(self, source: TaskQueue) -> RetiredQueue:
+        """What the ledger has of one that was retired."""
 
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
+    async def homeless(self) -> list[Opened]:
+        """Those of tasks that should be on a queue, and that are not open."""
 
 
 class QueueRetirement:
-    """Run `session` with `Connection.keep`, after the sources were restored. One coordinator at a
-    time retires queues, ``after`` having been unused for so long; zero is never.
+    """Retires, in rounds, the queues that were unused for as long as ``after``; zero is never. One
+    coordinator at a time does so. Run `session` with `Connection.keep`, after the task queues were restored.
 
-    ``catch_up`` is `read_barrier.ReadBarrier.ledger`.
+    ``pause``: seconds between the event and the deletion, for those that have not heard of it.
     """
 
     def __init__(
@@ -97,12 +106,13 @@ class QueueRetirement:
         *,
         book: TaskQueues,
         opener: OpensRetired,
-        publisher: Publishes,
-        depths: Looks,
+        publisher: PublishesMessages,
+        depths: ReadsQueueDepths,
         idle: FindsIdle,
-        catch_up: Callable[[], Awaitable[None]],
+        catch_up: CatchesUp,
         after: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: float = PAUSE,
     ) -> None:
         self._book = book
         self._opener = opener
@@ -112,6 +122,7 @@ class QueueRetirement:
         self._catch_up = catch_up
         self._after = after
         self._now = now
+        self._pause = pause
         self._leaving: dict[TaskQueue, Requirements] = {}
         """Retired, and not deleted yet."""
 
@@ -159,7 +170,7 @@ class QueueRetirement:
             self._leaving[source] = wanted
             await self._retire(source)
         if self._leaving:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
         for source in list(self._leaving):
             await self._remove(link, source)
 

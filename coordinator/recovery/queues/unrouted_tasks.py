@@ -1,4 +1,4 @@
-"""Tasks whose queue was missing: reopened, and sent on.
+"""Sends unrouted tasks on: opens the queue that was missing, and publishes them to it.
 
 A queue may be deleted by hand while its source is known. Then the publish of a task is confirmed,
 since the log has it, but no queue of work takes it: `coordinator.work` hands it to
@@ -18,19 +18,21 @@ from typing import Any, NoReturn
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, MessageTooLarge
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
 from coordinator.recovery.oversized_tasks import OversizedTasks
-from coordinator.recovery.ports import Publishes, Reopen
+from coordinator.recovery.ports import ReopensQueue
 
 __all__ = ["PARKED_FROM", "UnroutedTasks"]
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+"""Messages that are read and sent on at a time."""
 
 PAUSE = timedelta(seconds=5)
 """Before what could not be sent on is tried again."""
@@ -40,7 +42,7 @@ PARKED_FROM = "parked-from"
 
 
 class UnroutedTasks:
-    """Run `session` with `Connection.keep`.
+    """Empties `coordinator.unrouted`. Run `session` with `Connection.keep`.
 
     Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened
     queue, anything else in the log, where the projector parks what it cannot read. A message that
@@ -52,8 +54,8 @@ class UnroutedTasks:
     def __init__(
         self,
         *,
-        reopen: Reopen,
-        publisher: Publishes,
+        reopen: ReopensQueue,
+        publisher: PublishesMessages,
         too_large: OversizedTasks,
         pause: timedelta = PAUSE,
     ) -> None:

@@ -19,8 +19,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
-from coordinator.protocol.topology import EVENTS
-from coordinator.recovery import broker_migration as module
+from coordinator.protocol.topology import EVENTS, RECONCILING, Topology, lock_queue
 from coordinator.recovery.broker_migration import BrokerMigration
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.task_republisher import TaskRepublisher
@@ -60,6 +59,7 @@ class World:
             ),
             catch_up=self.catch_up,
             in_hand=lambda: self.in_hand,
+            pause=0.01,
         )
 
     async def catch_up(self) -> None:
@@ -89,6 +89,18 @@ class World:
     async def closed(self) -> None:
         await asyncio.Event().wait()
 
+    async def channel(self) -> World:
+        return self
+
+    async def close(self) -> None:
+        pass
+
+    async def declare(self, topology: Topology) -> None:
+        assert topology.queues == (lock_queue(RECONCILING),)
+
+    async def delete_queue(self, queue: str) -> None:
+        assert queue == lock_queue(RECONCILING).name
+
     async def fold(self, *events: Event) -> None:
         waiting, self.log = [*events, *self.log], []
         await self.ledger.write(lambda connection: store(connection, waiting, Rules(now=START)))
@@ -111,9 +123,7 @@ class World:
 
 
 @pytest.fixture
-def world(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(module, "PAUSE", 0.01)
-    monkeypatch.setattr(module, "held", lambda *_, **__: contextlib.nullcontext())
+def world(ledger: Ledger) -> World:
     return World(ledger)
 
 
