@@ -80,7 +80,7 @@ from coordinator.registry.upkeep.retention import KeepFor, Retention
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.task_deletion import TaskDeletion
 from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.idempotent_submission import IdempotentSubmission

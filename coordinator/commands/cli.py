@@ -14,7 +14,7 @@ from typing import Any
 import coordinator
 from coordinator.errors import OperatorError, Unavailable
 from coordinator.logging_setup import set_up_logging
-from coordinator.settings.settings import Settings, load, unknown_settings
+from coordinator.settings import Settings, load_settings, unknown_settings
 
 from . import gc_tuning
 
@@ -131,7 +131,7 @@ def _count(text: str) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    settings = load(
+    settings = load_settings(
         http_host=options.host,
         http_port=options.port,
         data_dir=options.data_dir,
@@ -178,7 +178,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from coordinator import doctor  # noqa: PLC0415
 
-    settings = load(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
     # Its findings say what the connection's own account would.
     set_up_logging(level="critical", style=settings.log_format)
     _interruptible()
@@ -188,7 +188,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _rebuild(options: argparse.Namespace) -> int:
     from . import rebuild_command  # noqa: PLC0415
 
-    settings = load(data_dir=options.data_dir)
+    settings = load_settings(data_dir=options.data_dir)
     set_up_logging(level=settings.log_level, style=settings.log_format)
     _warn_of_unknown_settings()
     _interruptible()
@@ -201,7 +201,7 @@ def _demo(options: argparse.Namespace) -> int:
 
     url = options.url
     if url is None:
-        settings = load()
+        settings = load_settings()
         set_up_logging(level=settings.log_level, style=settings.log_format)
         _warn_of_unknown_settings()
         if settings.http_port == 0:

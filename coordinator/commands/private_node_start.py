@@ -21,7 +21,7 @@ from coordinator.rabbitmq_node.installed_server import Server
 from coordinator.rabbitmq_node.node_files import NodeFiles
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 
 __all__ = ["private_node"]
 

@@ -16,7 +16,7 @@ from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import kept_events, rebuild
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 
 __all__ = ["run"]
 

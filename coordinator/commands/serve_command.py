@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from coordinator.web_server.http_server import address, bind, inherited, serving
 
 from . import gc_tuning

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from coordinator.bootstrap import running
 from coordinator.errors import OperatorError
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from coordinator.web_server.http_server import address, bind, serving
 
 from . import gc_tuning

@@ -24,7 +24,7 @@ from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from coordinator.web_server.http_server import address, answers, bind
 
 __all__ = ["serve_with_workers"]

@@ -16,7 +16,7 @@ from coordinator.doctor.facts.fact_types import Facts
 from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.errors import OperatorError
 from coordinator.registry.ledger.ledger_inspection import examine
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from coordinator.submission.request_limits import RequestLimits
 
 from .diagnosis import check_settings, diagnose, no_broker_named

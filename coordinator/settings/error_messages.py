@@ -1,5 +1,5 @@
-"""Turns what a setting's check found into one line: the setting as it was given, and what to give
-instead. Pure.
+"""Makes one line of a setting that is not valid: the setting as it was given, and what to give instead.
+Pure.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from .value_types import IN_SECONDS
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["told"]
+__all__ = ["error_message"]
 
 LONGEST = 60
 """Characters of a wrong value that are shown."""
 
 
-def told(error: ValidationError, origins: Mapping[str, str], *, secret: Collection[str]) -> str:
-    """The first thing that is wrong. ``origins`` tells how each setting was given, as an option or a
-    variable; the values of ``secret`` ones are not shown.
+def error_message(
+    error: ValidationError, origins: Mapping[str, str], *, secret: Collection[str]
+) -> str:
+    """One line about the first thing that is wrong. ``origins`` tells how each setting was given, as an
+    option or a variable; the values of ``secret`` ones are not shown.
     """
     first = error.errors(include_url=False)[0]
     if not first["loc"]:  # of two settings together

@@ -1,4 +1,4 @@
-"""Says which two settings contradict each other: each is fine alone, and together they cannot be meant.
+"""Finds two settings that contradict each other: each is fine alone, and together they cannot be meant.
 Pure.
 """
 
@@ -12,8 +12,8 @@ from coordinator.environment import ENV_PREFIX
 __all__ = ["conflict"]
 
 
-class Together(Protocol):
-    """What is compared of `settings.Settings`."""
+class ComparedSettings(Protocol):
+    """Holds what is compared of `settings.Settings`."""
 
     @property
     def heartbeat_interval(self) -> timedelta: ...
@@ -33,7 +33,7 @@ class Together(Protocol):
     def max_batch_bytes(self) -> int: ...
 
 
-def conflict(settings: Together) -> str | None:
+def conflict(settings: ComparedSettings) -> str | None:
     """The first contradiction as a sentence that names both; None where there is none."""
     for low, high, why in (
         ("heartbeat_interval", "stale_after", "an agent would be stale between two heartbeats"),
@@ -65,14 +65,14 @@ def conflict(settings: Together) -> str | None:
     return None
 
 
-def _sentence(settings: Together, name: str, must_be: str, other: str, why: str) -> str:
+def _sentence(settings: ComparedSettings, name: str, must_be: str, other: str, why: str) -> str:
     return (
         f"{_shown(settings, name)} must be {must_be} {_shown(settings, other)}: {why};"
         " change one of them"
     )
 
 
-def _shown(settings: Together, name: str) -> str:
+def _shown(settings: ComparedSettings, name: str) -> str:
     value = getattr(settings, name)
     if isinstance(value, timedelta):
         value = f"{value.total_seconds():.15g}"

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, and how each is read from what an operator wrote."""
+"""Declares the types of the settings' values, and reads each from what an operator wrote."""
 
 from __future__ import annotations
 

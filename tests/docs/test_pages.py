@@ -147,7 +147,8 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 def test_environment_variables_that_pages_name_are_settings() -> None:
-    from coordinator.settings.settings import ENV_PREFIX, Settings
+    from coordinator.environment import ENV_PREFIX
+    from coordinator.settings import Settings
 
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX}

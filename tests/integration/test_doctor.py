@@ -27,7 +27,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
-from coordinator.settings.settings import Settings, load
+from coordinator.settings import Settings, load_settings
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
 from tests.support.waiting import eventually
@@ -108,7 +108,7 @@ async def test_a_broker_that_no_coordinator_has_seen_is_no_problem_and_stays_as_
     assert inside(tmp_path) == []
 
     async def margins() -> set[str]:  # a new node tells them after some seconds
-        facts = await ask_management(locate_broker(load()))
+        facts = await ask_management(locate_broker(load_settings()))
         assert isinstance(facts, ManagementFacts)
         assert facts.withheld == ()
         findings = check_nodes(with_management(nodes=facts.nodes))

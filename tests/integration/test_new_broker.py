@@ -19,7 +19,7 @@ from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.rabbitmq_node.installed_server import InstalledServer
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.sources import broker_sources
 from tests.support.waiting import eventually

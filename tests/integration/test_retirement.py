@@ -25,7 +25,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.queues import queue_retirement as module
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

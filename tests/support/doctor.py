@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from coordinator import doctor
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 

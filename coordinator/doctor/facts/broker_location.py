@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.node_files import NodeFiles
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 
 __all__ = ["BrokerLocation", "locate_broker"]
 

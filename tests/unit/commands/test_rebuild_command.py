@@ -17,7 +17,7 @@ from coordinator.errors import OperatorError
 from coordinator.registry.ledger import ledger_rebuild as rebuild_module
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.unit.domain.histories import completed, started, submitted
 from tests.unit.registry.answers import answers, stored
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from coordinator.commands import serve_command as module
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.waiting import eventually
 
 

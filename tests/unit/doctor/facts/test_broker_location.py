@@ -10,7 +10,7 @@ import pytest
 from coordinator.doctor.facts.broker_location import locate_broker
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 
 
 @pytest.mark.parametrize(
