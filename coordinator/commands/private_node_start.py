@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 
 from coordinator.errors import OperatorError, OtherVersionsData
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import Server
 from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.server_launch import Server
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
 from coordinator.settings import Settings

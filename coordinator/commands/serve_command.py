@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
 from coordinator.settings import Settings
-from coordinator.web_server.http_server import address, bind, inherited, serving
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
 

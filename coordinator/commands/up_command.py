@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from coordinator.bootstrap import running
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings
-from coordinator.web_server.http_server import address, bind, serving
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
 from .example_agent_processes import ExampleAgentProcesses, example_agents

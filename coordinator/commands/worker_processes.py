@@ -25,7 +25,7 @@ from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
 from coordinator.settings import Settings
-from coordinator.web_server.http_server import address, answers, bind
+from coordinator.web_server.server_socket import address, answers, bind
 
 __all__ = ["serve_with_workers"]
 

@@ -1,4 +1,4 @@
-"""RabbitMQ in a container, for a machine that has Docker and no server of its own."""
+"""Runs RabbitMQ in a Docker container, on a machine that has Docker and no server of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from .installed_server import MOUNT_POINT, STOP_AT_END_OF_INPUT, Launch
-from .node_files import Ports, environment
+from .node_configuration import environment
+from .node_identity import Ports
+from .server_launch import MOUNT_POINT, STOP_AT_END_OF_INPUT, Launch
 
 __all__ = ["DockerServer", "find_docker_server"]
 
 IMAGE = "rabbitmq:4-management"
 ANSWER_TIMEOUT = 5.0
+"""Seconds for Docker to tell its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class DockerServer:
 
 
 def find_docker_server() -> DockerServer | None:
-    """Docker, if its engine answers."""
+    """The server in a container, if there is Docker and its engine answers; else None."""
     docker = shutil.which("docker")
     if docker is None:
         return None

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordinator.rabbitmq_node.child_process import spawn
-from coordinator.rabbitmq_node.installed_server import InstalledServer, Launch
-from coordinator.rabbitmq_node.node_files import Ports
+from coordinator.rabbitmq_node.installed_server import InstalledServer
+from coordinator.rabbitmq_node.node_identity import Ports
+from coordinator.rabbitmq_node.server_launch import Launch
 from tests.chaos.nodes import Nodes
 from tests.support.broker import LocalNode
 from tests.support.management import ManagementApi

@@ -18,8 +18,9 @@ import pytest
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node import embedded_node as node_module
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode, NodeState
+from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.rabbitmq_node.installed_server import InstalledServer
-from coordinator.rabbitmq_node.node_files import NodeFiles, choose_port
+from coordinator.rabbitmq_node.node_files import NodeFiles
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 

@@ -15,8 +15,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import aiormq
 
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import MOUNT_POINT, InstalledServer
-from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
+from coordinator.rabbitmq_node.installed_server import InstalledServer
+from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.node_identity import Identity, Ports
+from coordinator.rabbitmq_node.server_launch import MOUNT_POINT
 
 from .management import ManagementApi
 from .sources import BrokerSource

@@ -11,7 +11,7 @@ from coordinator.doctor.facts.fact_types import Facts, Policy
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import DELIVERY_LIMIT, LOG, REQUESTS, UNROUTED
-from coordinator.rabbitmq_node.node_files import CONSUMER_TIMEOUT
+from coordinator.rabbitmq_node.node_configuration import CONSUMER_TIMEOUT
 
 from .finding import Finding
 from .readable_amounts import span

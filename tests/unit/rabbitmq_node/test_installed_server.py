@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.rabbitmq_node.installed_server import InstalledServer, find_server
-from coordinator.rabbitmq_node.node_files import Ports
+from coordinator.rabbitmq_node.node_identity import Ports
 
 PORTS = Ports(amqp=1, management=2, distribution=3, epmd=4)
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from coordinator.errors import OperatorError
-from coordinator.web_server.http_server import address, answers, bind, serving
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, answers, bind
 
 HERE = "127.0.0.1"
 
@@ -35,30 +36,6 @@ async def test_connections_are_refused_until_they_are_answered() -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
             assert (await http.get(address(listener))).text == "here"
     assert not connects(port)
-
-
-@pytest.mark.parametrize(
-    ("host", "words"),
-    [
-        ("a..b", "no host can be called so"),
-        ("x" * 80 + ".example", "no host can be called so"),
-        ("192.0.2.1", "not an address of this machine"),
-        ("256.1.1.1", "not an address here"),
-    ],
-)
-def test_a_host_that_cannot_be_is_one_line(host: str, words: str) -> None:
-    with pytest.raises(OperatorError, match="--host or COORDINATOR_HTTP_HOST") as told:
-        bind(host, 0)
-    assert words in str(told.value)
-    assert "\n" not in str(told.value)
-
-
-def test_a_taken_port_is_told_at_once() -> None:
-    with bind(HERE, 0) as taken:
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(OperatorError, match=f"^Port {port} is taken: .*--port"):
-            bind(HERE, port)
 
 
 async def test_a_port_that_another_program_took_meanwhile_is_told_when_it_is_to_be_served() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from coordinator.doctor.facts.broker_location import locate_broker
 from coordinator.errors import OperatorError
-from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
+from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.node_identity import Identity, Ports
 from coordinator.settings import Settings
 
 
