@@ -1,4 +1,4 @@
-"""The example agents of `coordinator up`: processes of their own, as agents always are.
+"""Runs the example agents of `coordinator up`, each in a process of its own, as agents always are.
 
 This module knows of the agents only their command lines: ``python -m consumers.examples --list``
 tells which there are, and ``python -m consumers TARGET --id AGENT_ID`` runs one.
@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,16 +20,19 @@ from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
 
+from .ports import Says
+
 __all__ = ["ExampleAgent", "ExampleAgentProcesses", "example_agents"]
 
 DRAIN_SECONDS = 5.0
 """For the tasks in hand; then the agents are told to hurry."""
 HURRY_SECONDS = 3.0
+"""For those that were told to hurry; then they are killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleAgent:
-    """One entry of ``python -m consumers.examples --list``."""
+    """Describes one entry of ``python -m consumers.examples --list``."""
 
     agent_id: str
     target: str
@@ -38,8 +41,8 @@ class ExampleAgent:
 
 
 async def example_agents(count: int | None = None) -> list[ExampleAgent]:
-    """The first ``count`` of the agents that the examples offer; past their number some are there
-    twice, under ids of their own. None is each of them once.
+    """List the first ``count`` of the agents that the examples offer; past their number some are there
+    twice, under ids of their own. None is each of them once. Raises `OperatorError`.
     """
     command = [sys.executable, "-m", "consumers.examples", "--list"]
     if count is not None:
@@ -60,7 +63,7 @@ class ExampleAgentProcesses:
     """Runs ``agents`` against ``amqp_url`` for as long as the block lasts.
 
     What they print goes to ``log_dir/<agent id>.log``. At the end each is asked to drain, then to
-    hurry, and is killed only if it does neither.
+    hurry, and is killed only if it does neither; ``patience`` has the seconds for each.
     """
 
     def __init__(
@@ -69,13 +72,15 @@ class ExampleAgentProcesses:
         *,
         amqp_url: str,
         log_dir: Path,
-        say: Callable[[str], None],
+        say: Says,
+        patience: Sequence[float] = (DRAIN_SECONDS, HURRY_SECONDS),
     ) -> None:
         self._agents = agents
         self._environment = os.environ | {f"{ENV_PREFIX}AMQP_URL": amqp_url}
         self._environment.pop(f"{ENV_PREFIX}AMQP_URL{FILE}", None)
         self._log_dir = log_dir
         self._say = say
+        self._patience = tuple(patience)
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._watches: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -94,7 +99,7 @@ class ExampleAgentProcesses:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopping = True
-        for patience in (DRAIN_SECONDS, HURRY_SECONDS):
+        for patience in self._patience:
             for process in self._running():
                 process.send_signal(signal.SIGTERM)
             if self._watches:

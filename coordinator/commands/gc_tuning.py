@@ -1,4 +1,4 @@
-"""Python's garbage collector, which finds next to nothing while a service starts.
+"""Tunes Python's garbage collector, which finds next to nothing while a service starts.
 
 What is made then stays until the end: modules, routes, the agents of the ledger. The collector would
 go through all of it again each time that it has grown by a quarter, and later as well. It looks seldom

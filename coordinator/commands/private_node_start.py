@@ -12,7 +12,6 @@ their queues there: by the mark that is known, and the note is withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from coordinator.errors import OperatorError, OtherVersionsData
@@ -23,18 +22,21 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import LeftBehindTasks
 from coordinator.settings import Settings
 
-__all__ = ["private_node"]
+from .ports import Says
+
+__all__ = ["start_private_node"]
 
 
-async def private_node(
+async def start_private_node(
     settings: Settings,
-    say: Callable[[str], None],
+    say: Says,
     *,
     new: bool = False,
     server: Server | None = None,
 ) -> EmbeddedNode:
-    """The node, running. Raises `OperatorError` where it does not start, or where a ``new`` one is
-    asked for and the one that is there would do. ``server`` is by default the one of this machine.
+    """Start the node of the data folder, and return it. Raises `OperatorError` where it does not start, or
+    where a ``new`` one is asked for and the one that is there would do. ``server`` is by default the one of
+    this machine.
     """
     files = NodeFiles(settings.data_dir / "rabbitmq")
     node = EmbeddedNode(files.folder, server=server, say=say)

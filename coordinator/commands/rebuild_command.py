@@ -1,4 +1,4 @@
-"""`coordinator rebuild`: folds all kept events again and tells how far it has come."""
+"""Runs `coordinator rebuild`: folds all kept events again, and shows how far it has come."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def run(
     console: Console | None = None,
     timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
 ) -> None:
-    """Raises `OperatorError` where there is no ledger, or it cannot be used."""
+    """Rebuild the ledger of the settings. Raises `OperatorError` where there is no ledger, or it cannot be
+    used.
+    """
     place = settings.ledger_place
     if isinstance(place, Path) and not _is_there(place):
         raise OperatorError(

@@ -1,10 +1,9 @@
-"""`coordinator serve`: the service alone."""
+"""Runs `coordinator serve`: the service alone, against a broker that is named."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
 from coordinator.settings import Settings
@@ -12,14 +11,13 @@ from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
+from .ports import Says
 
 __all__ = ["serve"]
 
 
-async def serve(
-    settings: Settings, say: Callable[[str], None], *, socket_fd: int | None = None
-) -> None:
-    """Against the broker that the settings name; ends only by cancellation.
+async def serve(settings: Settings, say: Says, *, socket_fd: int | None = None) -> None:
+    """Serve against the broker that the settings name; ends only by cancellation.
 
     Connections are refused until it can answer, and no answer says that it is still starting. A worker
     is given the ``socket_fd`` that its parent bound, and the parent tells where.

@@ -1,11 +1,12 @@
-"""`coordinator up`: everything on one machine: a private RabbitMQ, the service, example agents."""
+"""Runs `coordinator up`: everything on one machine, which is a private RabbitMQ, the service and example
+agents.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.bootstrap import running
@@ -16,22 +17,23 @@ from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
 from .example_agent_processes import ExampleAgentProcesses, example_agents
-from .private_node_start import private_node
+from .ports import Says
+from .private_node_start import start_private_node
 
 __all__ = ["UpOptions", "up"]
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpOptions:
+    """Holds the options of `coordinator up` that are no settings."""
+
     agents: int | None = None
     """How many example agents; None starts each once, more than there are starts some twice."""
     new_broker: bool = False
     """Replace a private node whose data this RabbitMQ cannot read."""
 
 
-async def up(settings: Settings, options: UpOptions, say: Say) -> None:
+async def up(settings: Settings, options: UpOptions, say: Says) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     _check(settings, options)
     began = time.monotonic()
@@ -45,7 +47,7 @@ async def up(settings: Settings, options: UpOptions, say: Say) -> None:
         url = settings.amqp_url
         if url is None:
             node = await stack.enter_async_context(
-                await private_node(settings, say, new=options.new_broker)
+                await start_private_node(settings, say, new=options.new_broker)
             )
             url = node.amqp_url
         say("starting the coordinator")

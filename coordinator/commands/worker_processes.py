@@ -1,4 +1,4 @@
-"""`coordinator serve --workers N`: several processes behind one socket, over one ledger.
+"""Runs the worker processes of `coordinator serve --workers N`, behind one socket and over one ledger.
 
     parent: binds the socket, starts the workers, starts another for each that dies
       └── worker 1 … N: `coordinator serve --socket-fd FD`, each a whole coordinator
@@ -16,7 +16,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from coordinator.bootstrap import prepare
@@ -26,6 +25,8 @@ from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
 from coordinator.settings import Settings
 from coordinator.web_server.server_socket import address, answers, bind
+
+from .ports import Says
 
 __all__ = ["serve_with_workers"]
 
@@ -47,7 +48,7 @@ STOPPING = 15.0
 """Seconds for the workers to stop; then they are killed."""
 
 
-async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> None:
+async def serve_with_workers(settings: Settings, say: Says) -> None:
     """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an
     `OperatorError` where a worker cannot start.
     """
@@ -68,7 +69,7 @@ async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> 
         await workers.stop()
 
 
-async def _told(listener: socket.socket, workers: int, say: Callable[[str], None]) -> None:
+async def _told(listener: socket.socket, workers: int, say: Says) -> None:
     """Tell where it is once the first worker takes requests there."""
     while not answers(listener):  # noqa: ASYNC110 - another process sees to it
         await asyncio.sleep(LOOK)

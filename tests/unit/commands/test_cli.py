@@ -186,6 +186,6 @@ def test_a_variable_that_is_no_setting_is_warned_of(
     monkeypatch.setenv("COORDINATOR_HTTP_PORT", "1")
     assert cli.main(["demo"]) == 1
     warned, failed = capsys.readouterr().err.splitlines()
-    assert "WARNING commands.cli: COORDINATOR_AMPQ_URL is not a setting" in warned
+    assert "WARNING commands.subcommands: COORDINATOR_AMPQ_URL is not a setting" in warned
     assert "was COORDINATOR_AMQP_URL meant?" in warned
     assert "No coordinator answers" in failed
