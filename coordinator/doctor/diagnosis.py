@@ -1,4 +1,4 @@
-"""From the facts to everything that is to be said of them. Pure."""
+"""Diagnoses: runs every check on the facts, in the order in which their findings are told. Pure."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ __all__ = ["check_settings", "diagnose", "no_broker_named"]
 
 
 def diagnose(facts: Facts) -> list[Finding]:
+    """The findings of all checks."""
     return [finding for check in CHECKS for finding in check(facts)]
 
 
 def no_broker_named(why: str) -> Finding:
+    """The finding where there is no broker to look at; ``why`` is a sentence."""
     return Finding.problem(
         "broker",
         why,
@@ -42,7 +44,9 @@ def no_broker_named(why: str) -> Finding:
 
 
 def check_settings(unknown: Iterable[str]) -> Iterator[Finding]:
-    """``unknown`` are sentences that name variables of the environment."""
+    """A warning for each variable that is no setting; ``unknown`` are sentences that name variables of the
+    environment.
+    """
     for sentence in unknown:
         yield Finding.warning("settings", sentence, "put its name right, or unset it")
 

@@ -7,16 +7,17 @@ import json
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
+from coordinator import doctor as doctor_package
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.commands import cli
 from coordinator.doctor.checks.node_checks import check_nodes
-from coordinator.doctor.facts import amqp_facts
 from coordinator.doctor.facts.broker_location import locate_broker
 from coordinator.doctor.facts.fact_types import ManagementFacts
 from coordinator.doctor.facts.management_facts import ask_management
@@ -50,7 +51,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"COORDINATOR_{name.upper()}", raising=False)
     monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 0)  # here nobody is starting
+    hurried = partial(doctor_package.run, patience=doctor_package.Patience(reader_within=0))
+    monkeypatch.setattr(doctor_package, "run", hurried)  # here nobody is starting
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-"""Whether the broker can be used at all: that it answers, its virtual host, the user's permissions.
-Pure.
-"""
+"""Checks that the broker can be used: that it answers, its virtual host, the user's permissions. Pure."""
 
 from __future__ import annotations
 
@@ -31,6 +29,7 @@ ADDRESS = "put COORDINATOR_AMQP_URL right: address, user, password, vhost"
 
 
 def check_broker(facts: Facts) -> Iterator[Finding]:
+    """It answers, and where it does not, why."""
     address, told = facts.address, facts.broker
     if not isinstance(told, str):
         yield Finding.ok("broker", f"{address.shown} answers")
@@ -61,8 +60,8 @@ def check_broker(facts: Facts) -> Iterator[Finding]:
 
 
 def check_permissions(facts: Facts) -> Iterator[Finding]:
-    """Of a user who may connect, as far as they can be read; what may not be declared is told by the
-    broker itself.
+    """A user who may connect has all permissions, as far as they can be read; what may not be declared is
+    told by the broker itself.
     """
     if isinstance(facts.broker, str) or isinstance(facts.management, str):
         return

@@ -1,4 +1,4 @@
-"""The log and its reader, and the queues beside it that a coordinator empties. Pure."""
+"""Checks the log and its reader, and the queues beside it that a coordinator empties. Pure."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = ["check_log", "check_members", "check_side_queues", "check_stuck", "wa
 
 DEEP = 10_000
 """Messages; some seconds of folding."""
+
 START = "start one: `coordinator up` or `coordinator serve`"
 
 
@@ -35,6 +36,7 @@ def waiting(broker: BrokerFacts, management: ManagementFacts | str) -> int:
 
 
 def check_log(facts: Facts) -> Iterator[Finding]:
+    """A coordinator reads the log, and keeps up."""
     broker = facts.broker
     log = None if isinstance(broker, str) else broker.queue(LOG)
     if isinstance(broker, str) or log is None or log.verdict is not ObjectVerdict.RIGHT:
@@ -62,7 +64,7 @@ def check_log(facts: Facts) -> Iterator[Finding]:
 
 
 def check_stuck(facts: Facts) -> Iterator[Finding]:
-    """Queues that wait, and that the broker ended a coordinator's connections over."""
+    """No queue waits that the broker ended a coordinator's connections over."""
     broker = facts.broker
     if isinstance(broker, str):
         return
@@ -100,7 +102,7 @@ def check_side_queues(facts: Facts) -> Iterator[Finding]:
 
 
 def check_members(facts: Facts) -> Iterator[Finding]:
-    """Of quorum queues in a cluster."""
+    """Quorum queues in a cluster have enough members, and all of them are online."""
     if isinstance(facts.management, str):
         return
     ours = [one for one in facts.management.queues or () if _ours(one)]

@@ -1,4 +1,4 @@
-"""Policies, and how long an agent may hold a task. Pure."""
+"""Checks policies: that none harms a queue, and how long an agent may hold a task. Pure."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def _matches(pattern: str, queue: str) -> bool:
 
 
 def check_policies(facts: Facts) -> Iterator[Finding]:
+    """No policy takes anything out of a queue, or has it refuse what the log has taken."""
     if isinstance(facts.management, str) or facts.management.policies is None:
         return
     policies = facts.management.policies

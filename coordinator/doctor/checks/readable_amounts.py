@@ -1,4 +1,4 @@
-"""Sizes, times and lists, as sentences say them."""
+"""Writes sizes, times, counts and lists as sentences say them."""
 
 from __future__ import annotations
 

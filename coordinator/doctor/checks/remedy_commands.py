@@ -1,4 +1,4 @@
-"""The commands that put things right, for the broker at hand.
+"""Makes the commands that put things right, for the broker at hand.
 
 Over the management API where it answers, since that works from here and on any broker; else with
 RabbitMQ's own tools, to be run where the broker is. No command carries a password: curl asks for it.
@@ -24,6 +24,8 @@ RESTART = "restart the coordinator (`coordinator up` or `coordinator serve`): it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemedyCommands:
+    """Makes each command as one line of a shell, or a sentence where there is no command."""
+
     vhost: str
     user: str
     """Of AMQP."""
@@ -35,6 +37,7 @@ class RemedyCommands:
 
     @classmethod
     def of(cls, facts: Facts) -> RemedyCommands:
+        """Those for the broker that the facts are of."""
         reached = not isinstance(facts.management, str)
         return cls(
             vhost=facts.address.vhost,

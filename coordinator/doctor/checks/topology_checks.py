@@ -1,4 +1,4 @@
-"""Exchanges, queues and bindings against `protocol.topology`. Pure."""
+"""Checks exchanges, queues and bindings against `protocol.topology`. Pure."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _TYPED = re.compile(r"the value (.+) of type '.*'")
 
 
 def check_structure(facts: Facts) -> Iterator[Finding]:
+    """Every exchange and queue exists, as a coordinator declares it."""
     broker = facts.broker
     if isinstance(broker, str):
         return
@@ -93,6 +94,7 @@ def _missing(
 
 
 def check_silent(facts: Facts) -> Iterator[Finding]:
+    """The leader of every queue answers."""
     broker = facts.broker
     if isinstance(broker, str):
         return
@@ -109,6 +111,7 @@ def check_silent(facts: Facts) -> Iterator[Finding]:
 
 
 def check_bindings(facts: Facts) -> Iterator[Finding]:
+    """Every exchange and queue is bound."""
     broker, management = facts.broker, facts.management
     if isinstance(broker, str) or isinstance(management, str) or management.bindings is None:
         return
@@ -131,7 +134,7 @@ def check_bindings(facts: Facts) -> Iterator[Finding]:
 
 
 def check_unknown_queues(facts: Facts) -> Iterator[Finding]:
-    """Queues of tasks that no agent is told of, because the ledger does not know them."""
+    """There is no queue of tasks that the ledger does not know: no agent is told of one."""
     broker, management, state = facts.broker, facts.management, facts.ledger.state
     if isinstance(broker, str) or isinstance(management, str) or state is None:
         return

@@ -1,4 +1,4 @@
-"""What is known of each version of RabbitMQ. Pure."""
+"""Checks the version of RabbitMQ against known defects. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defect:
-    """Of the versions from `since` on, until it was mended in `fixed`."""
+    """Describes a defect of the versions from `since` on, until it was mended in `fixed`."""
 
     since: Version
     fixed: Version
@@ -50,6 +50,7 @@ DEFECTS = (
 
 
 def check_version(facts: Facts) -> Iterator[Finding]:
+    """It is new enough, and has no known defect."""
     version = facts.version
     if isinstance(facts.broker, str) or version is None:
         return

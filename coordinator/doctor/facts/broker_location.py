@@ -1,4 +1,4 @@
-"""Where the broker and its management API are, from the settings and the data folder."""
+"""Finds the broker and its management API, from the settings and the data folder."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ MANAGEMENT_PORTS = {"amqp": ("http", 15672), "amqps": ("https", 15671)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerLocation:
+    """Holds the addresses of a broker and of its management API, with the users for them."""
+
     amqp_url: str = field(repr=False)
     management_url: str
     """Without user and password."""

@@ -1,4 +1,4 @@
-"""What the checks judge: facts, gathered elsewhere. None always means "could not be learned"."""
+"""Declares the facts that the checks judge. None always means "could not be learned"."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NO_ANSWER = "it does not answer"
 
 
 class ObjectVerdict(StrEnum):
-    """How a queue or an exchange compares with what `protocol.topology` says of it."""
+    """Compares a queue or an exchange with what `protocol.topology` says of it."""
 
     RIGHT = "right"
     MISSING = "missing"
@@ -44,7 +44,7 @@ class ObjectVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectState:
-    """One queue or exchange that should exist, as AMQP tells it."""
+    """Tells the state of one queue or exchange that should exist, as AMQP has it."""
 
     name: str
     verdict: ObjectVerdict
@@ -56,7 +56,7 @@ class ObjectState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFacts:
-    """What AMQP alone tells."""
+    """Holds what AMQP alone tells of a broker."""
 
     version: str
     exchanges: tuple[ObjectState, ...]
@@ -80,7 +80,7 @@ class BrokerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """A node that has just started tells no sizes yet."""
+    """Holds the state of a node of the cluster. One that has just started tells no sizes yet."""
 
     name: str
     running: bool = True
@@ -97,6 +97,8 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureFlag:
+    """Tells whether a feature flag of RabbitMQ is enabled."""
+
     name: str
     enabled: bool
     experimental: bool = False
@@ -104,6 +106,8 @@ class FeatureFlag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
+    """Holds a policy of RabbitMQ, or an operator policy."""
+
     name: str
     pattern: str
     definition: Mapping[str, Any]
@@ -115,7 +119,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """Of the user of AMQP in its virtual host, as regular expressions; by default none at all."""
+    """Holds what the user of AMQP may do in its virtual host, as regular expressions; by default nothing."""
 
     configure: str = "^$"
     write: str = "^$"
@@ -124,6 +128,8 @@ class Permissions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedQueue:
+    """Holds a queue as the management API lists it, some seconds behind."""
+
     name: str
     ready: int = 0
     unsettled: int = 0
@@ -135,7 +141,7 @@ class ListedQueue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagementFacts:
-    """What the management API tells; a part is None where this user may not read it."""
+    """Holds what the management API tells; a part is None where this user may not read it."""
 
     url: str
     nodes: tuple[NodeFacts, ...] | None = None
@@ -158,7 +164,7 @@ class ManagementFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Of each of the three: the facts, or one sentence that says why there are none."""
+    """Holds all facts: of broker and management API, or one sentence each that says why there are none."""
 
     at: datetime
     address: BrokerLocation

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
+from coordinator.broker.connection import Link
 from coordinator.doctor.facts import amqp_facts
 from coordinator.doctor.facts.fact_types import ObjectState, ObjectVerdict
 from coordinator.protocol.topology import LOG, QueueSpec
@@ -14,7 +17,13 @@ SPEC = QueueSpec(name=LOG, arguments={})
 class Look(amqp_facts._Look):
     """Finds so many consumers at each look, and the last of these for ever."""
 
-    def __init__(self, *consumers: int, verdict: ObjectVerdict = ObjectVerdict.RIGHT) -> None:
+    def __init__(
+        self,
+        *consumers: int,
+        verdict: ObjectVerdict = ObjectVerdict.RIGHT,
+        reader_within: float = 60,
+    ) -> None:
+        super().__init__(cast("Link", None), reader_within=reader_within, look_every=0.001)
         self._found = list(consumers)
         self._verdict = verdict
         self.looks = 0
@@ -25,21 +34,14 @@ class Look(amqp_facts._Look):
         return ObjectState(name=spec.name, verdict=self._verdict, consumers=consumers)
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp_facts, "LOOK", 0.001)
-
-
-async def test_a_reader_that_comes_a_moment_later_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 60)
+async def test_a_reader_that_comes_a_moment_later_is_seen() -> None:
     look = Look(0, 0, 1)
     assert (await look.log(SPEC)).consumers == 1
     assert look.looks == 3
 
 
-async def test_where_none_comes_that_is_told_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 0.01)
-    assert (await Look(0).log(SPEC)).consumers == 0
+async def test_where_none_comes_that_is_told_in_the_end() -> None:
+    assert (await Look(0, reader_within=0.01).log(SPEC)).consumers == 0
 
 
 @pytest.mark.parametrize(
