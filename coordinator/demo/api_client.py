@@ -1,4 +1,4 @@
-"""The few HTTP calls that the demo makes, with one-line errors."""
+"""Calls the HTTP API for the demo; each error is one line."""
 
 from __future__ import annotations
 
@@ -78,6 +78,7 @@ class ApiClient:
         return str(accepted["task_id"])
 
     async def task(self, task_id: str) -> dict[str, Any]:
+        """The task as `GET /tasks/{task_id}` tells it."""
         found = await self._ask("GET", f"/tasks/{task_id}")
         task: dict[str, Any] = found["task"]
         return task

@@ -1,4 +1,4 @@
-"""One run of the demo: look who is there, submit, watch, tell."""
+"""Runs the demo once: looks for agents, submits, watches until all tasks have ended, and tells how."""
 
 from __future__ import annotations
 

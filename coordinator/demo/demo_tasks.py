@@ -1,4 +1,4 @@
-"""What the demo submits: work for the agents in `consumers/examples`, in all five priorities."""
+"""Chooses the tasks of the demo: work for the agents in `consumers/examples`, in all five priorities."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ _LIBRARIAN = Requirements(agent_id="librarian")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One kind of work with its input."""
+    """Describes one kind of work with its input."""
 
     label: str
     task_data: Mapping[str, Any]
     tell: Callable[[dict[str, Any]], str]
-    """The result in a few words."""
+    """Called with the task's result; says it in a few words. Raises `KeyError`, `TypeError` or `IndexError`
+    where that is not as it was to be."""
     requirements: Requirements = field(default_factory=Requirements)
 
     @property
@@ -49,14 +50,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A task to submit."""
+    """Asks for one task: the work, and how urgent it is."""
 
     work: Work
     priority: Priority
 
 
 def mixed_batch(count: int, possible: Callable[[Requirements], bool]) -> list[Order]:
-    """``count`` tasks, the least urgent first, of the kinds of work whose `Work.asks` is ``possible``.
+    """Choose ``count`` tasks, the least urgent first, of the kinds of work whose `Work.asks` is ``possible``.
 
     The least urgent come first so that strict priority shows: what is submitted last and urgent
     overtakes what waits. Empty if no kind of work is possible.

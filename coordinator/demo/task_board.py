@@ -1,4 +1,4 @@
-"""What is known of each task of the batch, as a screen needs it."""
+"""Keeps what is known of each task of the batch, as a screen needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDED = frozenset({_GOOD, "dead", "failed", "cancelled", "expired"})
 
 @dataclass(slots=True, kw_only=True)
 class TaskRow:
-    """One task, updated by each answer of the API."""
+    """Holds one task, updated by each answer of the API."""
 
     order: Order
     task_id: str
@@ -86,7 +86,7 @@ def _between(facts: dict[str, Any], first: str, last: str) -> timedelta | None:
 
 @dataclass(slots=True)
 class TaskBoard:
-    """All tasks of the batch."""
+    """Holds all tasks of the batch."""
 
     rows: list[TaskRow] = field(default_factory=list)
     ended: list[TaskRow] = field(default_factory=list)
@@ -116,7 +116,7 @@ class TaskBoard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """How long the tasks of one priority waited, from submission to start."""
+    """Tells the waits of one priority, from submission to start."""
 
     priority: Priority
     tasks: int

@@ -1,4 +1,4 @@
-"""What the demo shows: a live table on a terminal, plain lines elsewhere, a summary at the end.
+"""Shows the demo: a live table on a terminal, plain lines elsewhere, a summary at the end.
 
 Everything fits 80 columns.
 """
@@ -50,6 +50,7 @@ class Screen:
         self._told = 0
 
     def showing(self) -> AbstractContextManager[object]:
+        """The live table is drawn while this block lasts."""
         return self._live if self._live is not None else nullcontext()
 
     def line(self, text: str, style: str | None = None) -> None:

@@ -15,10 +15,8 @@ import pytest
 from rich.console import Console
 
 from coordinator import demo
-from coordinator.demo.demo_tasks import mixed_batch
 from coordinator.errors import OperatorError
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -30,6 +28,7 @@ LIBRARIAN = {
     "services": ["documents"],
     "task_types": ["keywords", "readability", "summary"],
 }
+
 GENERALIST = {
     "agent_id": "generalist",
     "agent_type": "general",
@@ -38,6 +37,7 @@ GENERALIST = {
     "services": [],
     "task_types": ["any"],
 }
+
 RESULT = {
     "keywords": {"line": 0.1},
     "summary": ["A sentence."],
@@ -244,27 +244,3 @@ def test_the_live_table_shows_the_lane_that_the_coordinator_tells() -> None:
     )
 
     assert "task:of-its-own" in printed
-
-
-def test_a_batch_has_all_priorities_and_several_requirement_sets() -> None:
-    orders = mixed_batch(40, lambda _: True)
-
-    assert len(orders) == 40
-    assert {order.priority for order in orders} == set(Priority)
-    assert len({order.work.requirements for order in orders}) >= 6
-    assert any(order.work.requirements.empty for order in orders)
-    assert any(order.work.requirements.agent_id for order in orders)
-
-
-def test_the_least_urgent_are_submitted_first() -> None:
-    ranks = [order.priority.rank for order in mixed_batch(25, lambda _: True)]
-
-    assert ranks == sorted(ranks, reverse=True)
-
-
-def test_a_batch_of_nothing_is_empty() -> None:
-    def impossible(_: Requirements) -> bool:
-        return False
-
-    assert mixed_batch(10, impossible) == []
-    assert mixed_batch(0, lambda _: True) == []
