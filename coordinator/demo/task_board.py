@@ -28,6 +28,7 @@ class TaskRow:
 
     @property
     def state(self) -> str:
+        """As the API tells it; `queued` until it does."""
         return str(self.facts.get("state", "queued"))
 
     @property
@@ -36,6 +37,7 @@ class TaskRow:
 
     @property
     def well(self) -> bool:
+        """Whether it is completed."""
         return self.state == _GOOD
 
     @property
@@ -49,14 +51,17 @@ class TaskRow:
 
     @property
     def waited(self) -> timedelta | None:
+        """From submission to start; None until it has started."""
         return _between(self.facts, "submitted_at", "started_at")
 
     @property
     def took(self) -> timedelta | None:
+        """From start to end; None until it has ended."""
         return _between(self.facts, "started_at", "ended_at")
 
     @property
     def fraction(self) -> float | None:
+        """How far it has come, from 0 to 1; None where its handler does not tell."""
         progress = self.facts.get("progress")
         fraction = progress.get("fraction") if isinstance(progress, dict) else progress
         return float(fraction) if isinstance(fraction, int | float) else None
@@ -103,6 +108,7 @@ class TaskBoard:
 
     @property
     def open(self) -> list[TaskRow]:
+        """Those that have not ended."""
         return [row for row in self.rows if not row.ended]
 
     @property

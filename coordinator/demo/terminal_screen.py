@@ -54,6 +54,7 @@ class Screen:
         return self._live if self._live is not None else nullcontext()
 
     def line(self, text: str, style: str | None = None) -> None:
+        """Print one line, in a ``style`` of rich."""
         self._console.print(Text(text, style=style or ""), soft_wrap=True)
 
     def changed(self) -> None:

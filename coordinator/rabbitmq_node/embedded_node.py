@@ -102,6 +102,7 @@ class EmbeddedNode:
 
     @property
     def amqp_url(self) -> str:
+        """The node's address, with user and password."""
         return self._identity.amqp_url(self._ports)
 
     @property
@@ -115,6 +116,7 @@ class EmbeddedNode:
 
     @property
     def log(self) -> Path:
+        """The file of the server's own log."""
         return self._files.log
 
     @property

@@ -43,10 +43,12 @@ class NodeFiles:
 
     @property
     def log(self) -> Path:
+        """The server's own log."""
         return self.folder / "log" / f"{NODE_NAME}.log"
 
     @property
     def output(self) -> Path:
+        """The file of what the server's processes print."""
         return self.folder / "log" / "output.txt"
 
     @contextmanager

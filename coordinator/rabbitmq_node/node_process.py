@@ -111,6 +111,7 @@ class NodeProcess:
         return version
 
     async def wait(self) -> None:
+        """Return when the VM has ended."""
         await self._vm.wait()
 
     async def stop(self, say: Callable[[str], None]) -> None:

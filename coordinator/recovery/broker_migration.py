@@ -73,6 +73,7 @@ class BrokerMigration:
         self._pause = pause
 
     async def session(self, link: Link) -> NoReturn:
+        """Works until nothing is left, and then waits. Raises `ChannelLost` when the link is closed."""
         while link.open:
             if await self._nothing_left(link):
                 break

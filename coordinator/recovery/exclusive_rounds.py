@@ -45,6 +45,7 @@ class ExclusiveRounds:
         self._looks: Sequence[LooksForMissing] = tuple(look for look in looks if look.interval)
 
     async def session(self, link: Link) -> NoReturn:
+        """Calls looks until the link is closed. Raises `ChannelLost` then."""
         if not self._looks:
             await link.closed()
         loop = asyncio.get_running_loop()

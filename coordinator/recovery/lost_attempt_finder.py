@@ -108,6 +108,7 @@ class LostAttemptFinder:
 
     @property
     def interval(self) -> float:
+        """Seconds between two looks; 0 is never."""
         return self._after.total_seconds() / LOOKS
 
     async def look(self, link: Link) -> int:

@@ -61,7 +61,9 @@ class TasksInHand(Protocol):
 class ReopensQueue(Protocol):
     """Opens the queue of tasks that belong on it: `submission.queue_opener.QueueOpener.ensure`."""
 
-    async def __call__(self, source: TaskQueue, requirements: Requirements, *, again: bool) -> None:
+    async def __call__(
+        self, task_queue: TaskQueue, requirements: Requirements, /, *, again: bool
+    ) -> None:
         """Return once the queue is open and announced. With ``again`` a queue that is known is opened as
         well, because it turned out to be missing. Raises `TooManyLanes` (not with ``again``),
         `TopologyConflict` or `BrokerUnavailable`.

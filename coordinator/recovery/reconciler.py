@@ -95,6 +95,7 @@ class Reconciler:
 
     @property
     def interval(self) -> float:
+        """Seconds between two looks; 0 is never."""
         return self._after / 2
 
     async def look(self, link: Link) -> int:
@@ -112,18 +113,20 @@ class Reconciler:
             long_ago = now - self._seen[key].at >= self._after
             if long_ago and (task.task_id, task.generation) not in in_hand:
                 lost.setdefault(queue_of(task), []).append(one)
-        return sum([await self._look_at(link, source, ones) for source, ones in lost.items()])
+        return sum(
+            [await self._look_at(link, task_queue, ones) for task_queue, ones in lost.items()]
+        )
 
-    async def _look_at(self, link: Link, source: TaskQueue, ones: list[OvertakenTask]) -> int:
+    async def _look_at(self, link: Link, task_queue: TaskQueue, ones: list[OvertakenTask]) -> int:
         """Those of a queue that were overtaken long ago."""
         passed_on = [one for one in ones if one.passed > self._seen[_key(one)].passed]
-        if len(passed_on) < len(ones) and await is_empty(link, self._depths, source.queue):
+        if len(passed_on) < len(ones) and await is_empty(link, self._depths, task_queue.queue):
             passed_on = ones
         if passed_on:
             put = await self._puts.put(passed_on)  # the next round looks again at the others
             logger.warning(
                 "tasks were missing from their queue and were put there again",
-                extra={"queue": source.queue, "tasks": put},
+                extra={"queue": task_queue.queue, "tasks": put},
             )
         return len(passed_on)
 

@@ -82,6 +82,7 @@ class AdmissionControl:
         self._mean += (size - self._mean) / self._sized
 
     async def session(self, link: Link) -> NoReturn:
+        """Counts until the link is closed. Raises `ChannelLost` then."""
         if not (self._most.tasks or self._most.size):
             await link.closed()
         loop = asyncio.get_running_loop()
@@ -97,7 +98,7 @@ class AdmissionControl:
     async def look(self) -> None:
         """Count what waits. Raises `BrokerUnavailable`."""
         before = self._since
-        depths = await self._depths.look(source.queue for source in self._book.sources())
+        depths = await self._depths.look(task_queue.queue for task_queue in self._book.sources())
         self._waiting = sum(depth.ready for depth in depths.values() if depth is not None)
         self._since -= before
         self._tell(self._why_not(round(self._mean)))

@@ -33,7 +33,7 @@ class _Wish:
 class _Ready:
     wish: _Wish
     task: TaskMessage
-    source: TaskQueue
+    task_queue: TaskQueue
     sending: Outgoing
 
 
@@ -109,17 +109,19 @@ class BatchSubmitter:
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
-                source = task.source
-                sending = outgoing(task, source)
+                task_queue = task.source
+                sending = outgoing(task, task_queue)
                 if task.not_before is None:
                     self._admit(len(sending.message.body))
-                ready.append(_Ready(wish, task, source, sending))
+                ready.append(_Ready(wish, task, task_queue, sending))
             except CoordinatorError as exc:
                 verdicts[wish.index] = exc
         closed = await self._closed(ready, deadline)
-        verdicts |= {one.wish.index: closed[one.source] for one in ready if one.source in closed}
+        verdicts |= {
+            one.wish.index: closed[one.task_queue] for one in ready if one.task_queue in closed
+        }
         for one, error in await self._publish(
-            [one for one in ready if one.source not in closed], deadline
+            [one for one in ready if one.task_queue not in closed], deadline
         ):
             tasks[one.task.task_id] = one.task
             if error is None:
@@ -137,16 +139,16 @@ class BatchSubmitter:
         self, ready: Iterable[_Ready], deadline: float
     ) -> dict[TaskQueue, CoordinatorError]:
         """The queues that could not be opened, and why."""
-        wanted = {one.source: one.task.wanted for one in ready}
+        wanted = {one.task_queue: one.task.wanted for one in ready}
         closed: dict[TaskQueue, CoordinatorError] = {}
-        for source, requirements in wanted.items():
+        for task_queue, requirements in wanted.items():
             try:
                 async with asyncio.timeout_at(deadline):
-                    await self._ensure(source, requirements)
+                    await self._ensure(task_queue, requirements)
             except CoordinatorError as exc:
-                closed[source] = exc
+                closed[task_queue] = exc
             except TimeoutError:
-                closed[source] = BrokerUnavailable(
+                closed[task_queue] = BrokerUnavailable(
                     "The broker did not open the queue in time; nothing was sent."
                 )
         return closed

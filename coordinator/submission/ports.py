@@ -50,7 +50,7 @@ class PublishesMany(Protocol):
 class EnsuresQueue(Protocol):
     """Opens a task queue where it is not open yet: `submission.queue_opener.QueueOpener.ensure`."""
 
-    async def __call__(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def __call__(self, task_queue: TaskQueue, requirements: Requirements, /) -> None:
         """Return once it is open and announced. Raises `TooManyLanes`, `TopologyConflict` or
         `BrokerUnavailable`.
         """

@@ -52,8 +52,8 @@ class QueueClearer:
         if link is None:
             raise BrokerUnavailable
         cleared = 0
-        for source in self._book.sources(priority):
-            cleared += await drain(link, source.queue, self._record)
+        for task_queue in self._book.sources(priority):
+            cleared += await drain(link, task_queue.queue, self._record)
         logger.info("cleared a priority", extra={"priority": priority.value, "tasks": cleared})
         return cleared
 

@@ -64,10 +64,10 @@ class Submitter:
             return self._maker.answer_again(command, known)
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
-        task, source, sending = self._made(command, task_id)
+        task, task_queue, sending = self._made(command, task_id)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
-        await self._ensure(source, task.wanted)
+        await self._ensure(task_queue, task.wanted)
         try:
             await self._publish_confirmed(sending)
         except OutcomeUnknown as exc:
@@ -77,8 +77,8 @@ class Submitter:
 
     def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, TaskQueue, Outgoing]:
         task = self._maker.task(command, task_id)
-        source = task.source
-        return task, source, outgoing(task, source)
+        task_queue = task.source
+        return task, task_queue, outgoing(task, task_queue)
 
     async def _publish_confirmed(self, sending: Outgoing) -> None:
         """Once more after a definite no, since nothing was stored then; never after silence."""
@@ -89,7 +89,7 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage, source: TaskQueue) -> Outgoing:
+def outgoing(task: TaskMessage, task_queue: TaskQueue) -> Outgoing:
     """Makes the task's message, and says where it goes: a scheduled one to the log alone, which must
     exist. Raises `PayloadTooLarge`.
     """
@@ -97,4 +97,4 @@ def outgoing(task: TaskMessage, source: TaskQueue) -> Outgoing:
     check_message_size(message.body)
     if task.not_before is not None:
         return Outgoing(message, "", LOG, mandatory=True)
-    return Outgoing(message, TASKS, source.key)
+    return Outgoing(message, TASKS, task_queue.key)

@@ -63,6 +63,7 @@ class Accepted:
 
     @classmethod
     def of(cls, task: TaskMessage) -> Accepted:
+        """The answer about a task, from its message."""
         return cls(
             task_id=task.task_id,
             priority=task.priority,

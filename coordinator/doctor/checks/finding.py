@@ -31,14 +31,17 @@ class Finding:
 
     @classmethod
     def ok(cls, check: str, text: str) -> Finding:
+        """All is well there."""
         return cls(level=Level.OK, check=check, text=text)
 
     @classmethod
     def warning(cls, check: str, text: str, fix: str) -> Finding:
+        """Worth knowing, with its ``fix``."""
         return cls(level=Level.WARNING, check=check, text=text, fix=fix)
 
     @classmethod
     def problem(cls, check: str, text: str, fix: str) -> Finding:
+        """For an operator to put right, by ``fix``."""
         return cls(level=Level.PROBLEM, check=check, text=text, fix=fix)
 
 

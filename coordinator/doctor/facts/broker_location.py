@@ -36,6 +36,7 @@ class BrokerLocation:
 
     @property
     def user(self) -> str:
+        """The user of AMQP."""
         return unquote(urlsplit(self.amqp_url).username or "guest")
 
     @property

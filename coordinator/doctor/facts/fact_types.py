@@ -67,6 +67,7 @@ class BrokerFacts:
 
     @property
     def structure(self) -> tuple[ObjectState, ...]:
+        """What must always exist: exchanges and queues."""
         return (*self.exchanges, *self.queues)
 
     @property
@@ -75,6 +76,7 @@ class BrokerFacts:
         return all(one.verdict is ObjectVerdict.MISSING for one in self.structure)
 
     def queue(self, name: str) -> ObjectState | None:
+        """One of those that must always exist; None where it is none of them."""
         return next((one for one in self.queues if one.name == name), None)
 
 
@@ -155,10 +157,12 @@ class ManagementFacts:
 
     @property
     def withheld(self) -> tuple[str, ...]:
+        """The parts that this user may not read, by name."""
         parts = ("nodes", "flags", "policies", "queues", "bindings")
         return tuple(part for part in parts if getattr(self, part) is None)
 
     def queue(self, name: str) -> ListedQueue | None:
+        """The queue of that name; None where it is not listed."""
         return next((one for one in self.queues or () if one.name == name), None)
 
 

@@ -134,6 +134,7 @@ class LaneMover:
         """Until when each queue is left alone, and for how long that is."""
 
     async def session(self, link: Link) -> NoReturn:
+        """Moves tasks until the link is closed. Raises `ChannelLost` then."""
         follow_ups: list[float] = []
         while link.open:
             fresh = self._types.fresh
@@ -166,42 +167,42 @@ class LaneMover:
         # Of a registration that this process did not hear: between two connections, say.
         self._types.hear(await self._waiting.announced())
         untyped = [
-            source
-            for source in self._book.sources()
-            if self._book.requirements(source).task_type is None
+            task_queue
+            for task_queue in self._book.sources()
+            if self._book.requirements(task_queue).task_type is None
         ]
         if not self._types.all or not untyped:
             return True
         found = [
-            source
-            for source in await self._waiting.sources(untyped, self._types.all)
-            if self._is_due(source)
+            task_queue
+            for task_queue in await self._waiting.sources(untyped, self._types.all)
+            if self._is_due(task_queue)
         ]
         if not found:
             return True
         async with held(link, MOVING, patience=PATIENCE):
             # Whoever held the lock until now may have died after a publish that was not stored yet.
             await self._catch_up()
-            return all([await self._empty(link, source) for source in found])
+            return all([await self._empty(link, task_queue) for task_queue in found])
 
-    async def _empty(self, link: Link, source: TaskQueue) -> bool:
+    async def _empty(self, link: Link, task_queue: TaskQueue) -> bool:
         passed = _Passed()
-        await relay(link, source.queue, partial(self._send, source, passed))
+        await relay(link, task_queue.queue, partial(self._send, task_queue, passed))
         if passed.moved or passed.refused:
-            self._fruitless.pop(source, None)
+            self._fruitless.pop(task_queue, None)
         else:  # what the ledger has there is in an agent's hands, say
-            _, pause = self._fruitless.get(source, (0.0, 0.0))
+            _, pause = self._fruitless.get(task_queue, (0.0, 0.0))
             pause = min(max(LOOK_EVERY, 2 * pause), LONGEST_PAUSE)
-            self._fruitless[source] = self._monotonic() + pause, pause
+            self._fruitless[task_queue] = self._monotonic() + pause, pause
         if passed.moved:
             logger.info(
                 "moved tasks to the lane of their type",
-                extra={"queue": source.queue, "moved": passed.moved},
+                extra={"queue": task_queue.queue, "moved": passed.moved},
             )
         return not passed.refused
 
-    def _is_due(self, source: TaskQueue) -> bool:
-        until, _ = self._fruitless.get(source, (0.0, 0.0))
+    def _is_due(self, task_queue: TaskQueue) -> bool:
+        until, _ = self._fruitless.get(task_queue, (0.0, 0.0))
         return self._monotonic() >= until
 
     async def _send(self, came: TaskQueue, passed: _Passed, batch: list[Delivery]) -> list[bool]:
@@ -264,9 +265,9 @@ class LaneMover:
             }
         )
 
-    async def _open(self, source: TaskQueue, wanted: Requirements) -> None:
+    async def _open(self, task_queue: TaskQueue, wanted: Requirements) -> None:
         try:
-            await self._ensure(source, wanted, again=False)
+            await self._ensure(task_queue, wanted, again=False)
         except TooManyLanes:
             # The limit is for what is submitted; this was accepted while there was room.
-            await self._ensure(source, wanted, again=True)
+            await self._ensure(task_queue, wanted, again=True)

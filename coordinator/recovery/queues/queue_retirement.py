@@ -56,12 +56,12 @@ class OpensRetired(Protocol):
     """Opens a retired queue again, or keeps others from it: `submission.queue_opener.QueueOpener`."""
 
     async def ensure(
-        self, source: TaskQueue, requirements: Requirements, *, again: bool = False
+        self, task_queue: TaskQueue, requirements: Requirements, *, again: bool = False
     ) -> None:
         """As `ports.ReopensQueue` has it."""
 
-    def kept_from_opening(self, source: TaskQueue) -> AbstractAsyncContextManager[None]:
-        """Nobody else opens ``source`` while the block lasts. Raises `BrokerUnavailable`."""
+    def kept_from_opening(self, task_queue: TaskQueue) -> AbstractAsyncContextManager[None]:
+        """Nobody else opens ``task_queue`` while the block lasts. Raises `BrokerUnavailable`."""
 
 
 class RetiredQueue(Protocol):
@@ -87,7 +87,7 @@ class FindsIdle(Protocol):
     async def unused(self, since: datetime) -> list[Opened]:
         """Opened before, and since then without any task that was submitted, waited or ended."""
 
-    async def standing(self, source: TaskQueue) -> RetiredQueue:
+    async def standing(self, task_queue: TaskQueue) -> RetiredQueue:
         """What the ledger has of one that was retired."""
 
     async def homeless(self) -> list[Opened]:
@@ -127,7 +127,10 @@ class QueueRetirement:
         """Retired, and not deleted yet."""
 
     async def session(self, link: Link) -> NoReturn:
-        restored = {source: self._book.requirements(source) for source in self._book.sources()}
+        """Retires queues until the link is closed. Raises `ChannelLost` then."""
+        restored = {
+            task_queue: self._book.requirements(task_queue) for task_queue in self._book.sources()
+        }
         await self._agree(link, restored)
         if not self._after:
             await link.closed()
@@ -151,11 +154,11 @@ class QueueRetirement:
             try:
                 await self._catch_up()
                 stored = dict(await self._idle.stored())
-                for source, wanted in stored.items():
-                    self._book.add(source, wanted)
-                for source, wanted in restored.items():
-                    if source not in stored:
-                        await self._opener.ensure(source, wanted, again=True)
+                for task_queue, wanted in stored.items():
+                    self._book.add(task_queue, wanted)
+                for task_queue, wanted in restored.items():
+                    if task_queue not in stored:
+                        await self._opener.ensure(task_queue, wanted, again=True)
             except (Unavailable, TopologyConflict) as exc:
                 logger.debug("which queues are open is not known yet", extra={"why": str(exc)})
                 await asyncio.sleep(AGREE_AGAIN)
@@ -163,52 +166,52 @@ class QueueRetirement:
                 return
 
     async def _round(self, link: Link) -> None:
-        for source, wanted in await self._idle.homeless():
+        for task_queue, wanted in await self._idle.homeless():
             # Somebody died between the event and the deletion.
-            await self._opener.ensure(source, wanted, again=True)
-        for source, wanted in await self._unused():
-            self._leaving[source] = wanted
-            await self._retire(source)
+            await self._opener.ensure(task_queue, wanted, again=True)
+        for task_queue, wanted in await self._unused():
+            self._leaving[task_queue] = wanted
+            await self._retire(task_queue)
         if self._leaving:
             await asyncio.sleep(self._pause)
-        for source in list(self._leaving):
-            await self._remove(link, source)
+        for task_queue in list(self._leaving):
+            await self._remove(link, task_queue)
 
     async def _unused(self) -> list[Opened]:
         """The lanes open to all stay: they are few, and the first that anybody uses."""
         unused = [
-            (source, wanted)
-            for source, wanted in await self._idle.unused(self._now() - self._after)
+            (task_queue, wanted)
+            for task_queue, wanted in await self._idle.unused(self._now() - self._after)
             if not wanted.empty
         ][:MOST]
-        depths = await self._depths.look(source.queue for source, _ in unused)
+        depths = await self._depths.look(task_queue.queue for task_queue, _ in unused)
         return [one for one in unused if _is_empty(depths[one[0].queue])]
 
-    async def _retire(self, source: TaskQueue) -> None:
-        event = Event(data=SourceRetired(lane=source.lane, priority=source.priority))
+    async def _retire(self, task_queue: TaskQueue) -> None:
+        event = Event(data=SourceRetired(lane=task_queue.lane, priority=task_queue.priority))
         await self._publisher.publish(encode(event), exchange=EVENTS, key=routing_key(event.data))
-        self._book.discard(source)
-        leave = LeaveSource(lane=source.lane, priority=source.priority)
+        self._book.discard(task_queue)
+        leave = LeaveSource(lane=task_queue.lane, priority=task_queue.priority)
         await self._publisher.publish(encode_command(leave), exchange=CONTROL, key=EVERY_AGENT)
 
-    async def _remove(self, link: Link, source: TaskQueue) -> None:
-        async with self._opener.kept_from_opening(source):
+    async def _remove(self, link: Link, task_queue: TaskQueue) -> None:
+        async with self._opener.kept_from_opening(task_queue):
             await self._catch_up()
-            standing = await self._idle.standing(source)
-            depth = (await self._depths.look([source.queue]))[source.queue]
+            standing = await self._idle.standing(task_queue)
+            depth = (await self._depths.look([task_queue.queue]))[task_queue.queue]
             wanted = standing.opened or standing.unfinished or not _is_left(depth)
             if not wanted and depth is not None:
                 channel = await link.channel()
-                await channel.delete_queue(source.queue)
+                await channel.delete_queue(task_queue.queue)
                 await channel.close()
-        requirements = self._leaving[source]
+        requirements = self._leaving[task_queue]
         if wanted:
             # Announced once more even if another has opened it: whoever heard of the two in the
             # other order has forgotten it.
-            await self._opener.ensure(source, requirements, again=True)
+            await self._opener.ensure(task_queue, requirements, again=True)
         else:
-            logger.info("a queue that nobody used was given up", extra={"queue": source.queue})
-        del self._leaving[source]
+            logger.info("a queue that nobody used was given up", extra={"queue": task_queue.queue})
+        del self._leaving[task_queue]
 
 
 def _is_left(depth: Depth | None) -> bool:

@@ -66,6 +66,7 @@ class UnroutedTasks:
         self._put_off: set[asyncio.Task[None]] = set()
 
     async def session(self, link: Link) -> NoReturn:
+        """Sends on until the link is closed. Raises `ChannelLost` then."""
         try:
             async with BatchReader(link, queue=UNROUTED, name="unrouted", batch=BATCH) as batches:
                 async for batch in batches:
@@ -84,25 +85,27 @@ class UnroutedTasks:
                 strange.append(delivery)
             else:
                 found.setdefault(task.source, []).append((delivery, task))
-        for source, tasks in found.items():
-            await self._refill(source, tasks)
+        for task_queue, tasks in found.items():
+            await self._refill(task_queue, tasks)
         await asyncio.gather(*(self._try(delivery, self._park(delivery)) for delivery in strange))
 
-    async def _refill(self, source: TaskQueue, tasks: list[tuple[Delivery, TaskMessage]]) -> None:
+    async def _refill(
+        self, task_queue: TaskQueue, tasks: list[tuple[Delivery, TaskMessage]]
+    ) -> None:
         try:
-            await self._reopen(source, tasks[0][1].wanted, again=True)
+            await self._reopen(task_queue, tasks[0][1].wanted, again=True)
         except CoordinatorError as exc:
-            logger.error("a queue is missing: %s", exc, extra={"queue": source.queue})
+            logger.error("a queue is missing: %s", exc, extra={"queue": task_queue.queue})
             for delivery, _ in tasks:
                 self._put_off_one(delivery)
             return
         logger.warning(
             "a queue was missing and was opened again",
-            extra={"queue": source.queue, "tasks": len(tasks)},
+            extra={"queue": task_queue.queue, "tasks": len(tasks)},
         )
         await asyncio.gather(
             *(
-                self._try(delivery, self._republish(source, delivery, task))
+                self._try(delivery, self._republish(task_queue, delivery, task))
                 for delivery, task in tasks
             )
         )
@@ -130,10 +133,12 @@ class UnroutedTasks:
             with contextlib.suppress(CoordinatorError):  # without its channel it is back already
                 await delivery.give_back()
 
-    async def _republish(self, source: TaskQueue, delivery: Delivery, task: TaskMessage) -> None:
+    async def _republish(
+        self, task_queue: TaskQueue, delivery: Delivery, task: TaskMessage
+    ) -> None:
         try:
             await self._publisher.publish(
-                delivery.message.republished(), exchange=WORK, key=source.key, mandatory=True
+                delivery.message.republished(), exchange=WORK, key=task_queue.key, mandatory=True
             )
         except MessageTooLarge as exc:
             await self._too_large.end(task, exc)
