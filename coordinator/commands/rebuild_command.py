@@ -28,8 +28,11 @@ def run(
     settings: Settings,
     console: Console | None = None,
     timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
+    *,
+    line_every: float = LINE_EVERY,
 ) -> None:
-    """Rebuild the ledger of the settings. Raises `OperatorError` where there is no ledger, or it cannot be
+    """Rebuild the ledger of the settings. Where ``console`` is no terminal, a line tells every ``line_every``
+    seconds how far it is. Raises `OperatorError` where there is no ledger, or it cannot be
     used.
     """
     place = settings.ledger_place
@@ -38,7 +41,7 @@ def run(
             f"There is no ledger {place}: name its folder with --data-dir, or the database with"
             " COORDINATOR_DATABASE_URL"
         )
-    asyncio.run(_rebuild(place, console or Console(), timeouts))
+    asyncio.run(_rebuild(place, console or Console(), timeouts, line_every))
 
 
 def _is_there(file: Path) -> bool:
@@ -50,9 +53,14 @@ def _is_there(file: Path) -> bool:
         ) from exc
 
 
-async def _rebuild(place: str | Path, console: Console, timeouts: DatabaseTimeouts) -> None:
+async def _rebuild(
+    place: str | Path,
+    console: Console,
+    timeouts: DatabaseTimeouts,
+    line_every: float = LINE_EVERY,
+) -> None:
     async with Ledger(place, timeouts=timeouts) as ledger:
-        shown = _Shown(console, await ledger.read(kept_events))
+        shown = _Shown(console, await ledger.read(kept_events), line_every)
         try:
             began = time.monotonic()
             with shown.showing():
@@ -78,8 +86,9 @@ class _Shown:
     folds.
     """
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, total: int, line_every: float) -> None:
         self._console = console
+        self._line_every = line_every
         self._total = total
         self._done = 0
         self.interrupted = False
@@ -112,7 +121,7 @@ class _Shown:
 
     def _line(self, rate: str) -> None:
         now = time.monotonic()
-        if now - self._told >= LINE_EVERY:
+        if now - self._told >= self._line_every:
             self._told = now
             done = f"{self._done:,} of {self._total:,} events folded, {rate} a second"
             self._console.print(done, soft_wrap=True, highlight=False)

@@ -16,11 +16,18 @@ from .ports import Says
 __all__ = ["serve"]
 
 
-async def serve(settings: Settings, say: Says, *, socket_fd: int | None = None) -> None:
+async def serve(
+    settings: Settings,
+    say: Says,
+    *,
+    socket_fd: int | None = None,
+    ready_within: float = ANSWERS_WITHIN,
+) -> None:
     """Serve against the broker that the settings name; ends only by cancellation.
 
     Connections are refused until it can answer, and no answer says that it is still starting. A worker
-    is given the ``socket_fd`` that its parent bound, and the parent tells where.
+    is given the ``socket_fd`` that its parent bound, and the parent tells where; where it is not ready within
+    ``ready_within`` seconds, it answers all the same.
     """
     alone = socket_fd is None
     if socket_fd is None:
@@ -31,7 +38,7 @@ async def serve(settings: Settings, say: Says, *, socket_fd: int | None = None) 
         if alone:
             await coordinator.ready_to_answer()
         else:
-            await _ready_to_join(coordinator)
+            await _ready_to_join(coordinator, ready_within)
         async with serving(coordinator.app, listener):
             gc_tuning.resume()
             if alone:
@@ -39,8 +46,8 @@ async def serve(settings: Settings, say: Says, *, socket_fd: int | None = None) 
             await coordinator.failed()
 
 
-async def _ready_to_join(coordinator: Coordinator) -> None:
+async def _ready_to_join(coordinator: Coordinator, within: float) -> None:
     """The other workers take the requests until this one can answer them as well, for a while."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(ANSWERS_WITHIN):
+        async with asyncio.timeout(within):
             await coordinator.ready()

@@ -16,7 +16,8 @@ import os
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
 
 from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
@@ -28,7 +29,7 @@ from coordinator.web_server.server_socket import address, answers, bind
 
 from .ports import Says
 
-__all__ = ["serve_with_workers"]
+__all__ = ["WorkerProcesses", "serve_with_workers"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +49,27 @@ STOPPING = 15.0
 """Seconds for the workers to stop; then they are killed."""
 
 
-async def serve_with_workers(settings: Settings, say: Says) -> None:
-    """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an
-    `OperatorError` where a worker cannot start.
+class KeepsWorkers(Protocol):
+    """Keeps worker processes running: `WorkerProcesses`."""
+
+    async def keep(self, number: int) -> NoReturn:
+        """Have one worker at all times. Raises `OperatorError` where it cannot start."""
+
+    async def stop(self) -> None:
+        """End all of them."""
+
+
+async def serve_with_workers(
+    settings: Settings,
+    say: Says,
+    *,
+    keeps: Callable[[Settings, socket.socket], KeepsWorkers] | None = None,
+) -> None:
+    """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an `OperatorError`
+    where a worker cannot start. ``keeps`` makes what keeps them, by default `WorkerProcesses`.
     """
     listener = bind(settings.http_host, settings.http_port)
-    workers = _Workers(settings, listener)
+    workers = (keeps or WorkerProcesses)(settings, listener)
     kept: list[asyncio.Task[Any]] = []
     try:
         await prepare(settings)
@@ -76,7 +92,9 @@ async def _told(listener: socket.socket, workers: int, say: Says) -> None:
     say(f"listening on {address(listener)} with {workers} workers")
 
 
-class _Workers:
+class WorkerProcesses:
+    """Starts the worker processes on the ``listener`` that they share, and another for each that ends."""
+
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._socket = listener.fileno()
         # What was given as an option reaches a worker as a setting.

@@ -63,6 +63,8 @@ def _silent(_line: str) -> None:
 class EmbeddedNode:
     """Starts the node and stops it: an async context manager. Stopping twice is harmless.
 
+    A node that ends by itself ``many_ends`` times in two minutes is given up.
+
     ``say`` is called with a line for people at each step that takes a while. ``monotonic``: a clock in
     seconds that is never set. A port that is named is taken or refused; otherwise the one of the last start
     or, with ``standard_ports``, RabbitMQ's usual one is preferred, and any free one will do.
@@ -77,6 +79,7 @@ class EmbeddedNode:
         management_port: int | None = None,
         standard_ports: bool = True,
         say: Callable[[str], None] = _silent,
+        many_ends: int = MANY_ENDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = NodeState.NEW
@@ -85,6 +88,7 @@ class EmbeddedNode:
         self._wanted = (amqp_port, management_port)
         self._standard_ports = standard_ports
         self._say = say
+        self._many_ends = many_ends
         self._monotonic = monotonic
         self._identity = Identity(username="", password="")
         self._ports = Ports(amqp=0, management=0, distribution=0, epmd=0)
@@ -173,7 +177,7 @@ class EmbeddedNode:
         """Start the node again whenever it ends by itself. Raises `OperatorError` where it ends often,
         or cannot be had at the same address again.
         """
-        ends: deque[float] = deque(maxlen=MANY_ENDS)
+        ends: deque[float] = deque(maxlen=self._many_ends)
         while True:
             await self.wait()
             if self.state is not NodeState.RUNNING or self._process is None:
@@ -181,7 +185,7 @@ class EmbeddedNode:
                 continue
             reason, url = self._process.reason, self.amqp_url
             ends.append(self._monotonic())
-            if len(ends) == MANY_ENDS and ends[-1] - ends[0] < MANY_ENDS_WITHIN:
+            if len(ends) == self._many_ends and ends[-1] - ends[0] < MANY_ENDS_WITHIN:
                 raise OperatorError(
                     f"The private RabbitMQ node ends again and again: {reason}; its log: {self.log}"
                 )

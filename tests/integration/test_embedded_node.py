@@ -11,12 +11,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiormq
 import pytest
 
 from coordinator.errors import OperatorError
-from coordinator.rabbitmq_node import embedded_node as node_module
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode, NodeState
 from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.rabbitmq_node.installed_server import InstalledServer
@@ -32,8 +32,8 @@ def server(broker_source: BrokerSource) -> InstalledServer:
     return broker_source.server
 
 
-def node(data_dir: Path, server: InstalledServer) -> EmbeddedNode:
-    return EmbeddedNode(data_dir, server=server, standard_ports=False)
+def node(data_dir: Path, server: InstalledServer, **options: Any) -> EmbeddedNode:
+    return EmbeddedNode(data_dir, server=server, standard_ports=False, **options)
 
 
 @asynccontextmanager
@@ -147,10 +147,9 @@ async def test_a_killed_node_is_started_again_at_its_address_and_keeps_what_it_c
 
 
 async def test_a_node_that_ends_again_and_again_is_given_up_in_one_line(
-    server: InstalledServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: InstalledServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(node_module, "MANY_ENDS", 2)
-    async with node(tmp_path, server) as private:
+    async with node(tmp_path, server, many_ends=2) as private:
         keeping = asyncio.create_task(private.keep())
         first = private.pid
         os.kill(first, signal.SIGKILL)

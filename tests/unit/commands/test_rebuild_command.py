@@ -64,11 +64,10 @@ def test_a_terminal_gets_a_bar(tmp_path: Path) -> None:
     assert "folding" in screen.getvalue()
 
 
-def test_a_pipe_gets_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuild_command, "LINE_EVERY", 0.0)
+def test_a_pipe_gets_lines(tmp_path: Path) -> None:
     asyncio.run(written(tmp_path))
     lines = io.StringIO()
-    rebuild_command.run(settings(tmp_path), Console(file=lines))
+    rebuild_command.run(settings(tmp_path), Console(file=lines), line_every=0)
     assert lines.getvalue().startswith("3 of 3 events folded, ")
 
 

@@ -71,10 +71,12 @@ async def alone() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def worker() -> AsyncIterator[None]:
+async def worker(*, ready_within: float = 60) -> AsyncIterator[None]:
     with socket.socket() as listener:
         fd = listener.detach()
-        task = asyncio.create_task(module.serve(Settings(), print, socket_fd=fd))
+        task = asyncio.create_task(
+            module.serve(Settings(), print, socket_fd=fd, ready_within=ready_within)
+        )
         try:
             yield
         finally:
@@ -91,11 +93,8 @@ async def test_a_worker_leaves_requests_to_the_others_until_it_is_ready(stub: St
         await eventually(lambda: stub.serves)
 
 
-async def test_a_worker_that_does_not_get_ready_answers_for_itself_in_the_end(
-    stub: Stub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ANSWERS_WITHIN", 0.05)
-    async with worker():
+async def test_a_worker_that_does_not_get_ready_answers_for_itself_in_the_end(stub: Stub) -> None:
+    async with worker(ready_within=0.05):
         await eventually(lambda: stub.serves)
     assert not stub.told.is_set()
 
