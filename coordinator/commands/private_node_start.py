@@ -12,6 +12,7 @@ their queues there: by the mark that is known, and the note is withdrawn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from coordinator.errors import OperatorError, OtherVersionsData
@@ -33,6 +34,7 @@ async def start_private_node(
     *,
     new: bool = False,
     server: Server | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> EmbeddedNode:
     """Start the node of the data folder, and return it. Raises `OperatorError` where it does not start, or
     where a ``new`` one is asked for and the one that is there would do. ``server`` is by default the one of
@@ -53,7 +55,7 @@ async def start_private_node(
             ) from exc
         files.give_up()
         await _give_up_broker(settings)
-        aside = files.set_aside(datetime.now(UTC))
+        aside = files.set_aside(now())
         say(f"the folder of the old RabbitMQ node is kept: {aside}")
         await node.start()
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -62,12 +62,17 @@ def run(
     return ILL if worst(findings) is Level.PROBLEM else WELL
 
 
-async def examined(settings: Settings, patience: Patience = USUAL) -> list[Finding]:
+async def examined(
+    settings: Settings,
+    patience: Patience = USUAL,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> list[Finding]:
     """The findings about the broker and the ledger that ``settings`` name. Raises nothing: whatever cannot be
     reached is a finding.
     """
-    now = datetime.now(UTC)
-    ledger = await asyncio.to_thread(examine, settings.ledger_place, now)
+    at = now()
+    ledger = await asyncio.to_thread(examine, settings.ledger_place, at)
     try:
         address = locate_broker(settings)
     except OperatorError as exc:
@@ -79,7 +84,7 @@ async def examined(settings: Settings, patience: Patience = USUAL) -> list[Findi
     )
     return diagnose(
         Facts(
-            at=now,
+            at=at,
             address=address,
             broker=broker,
             management=management,

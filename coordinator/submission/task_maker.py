@@ -84,11 +84,13 @@ class TaskMaker:
         types: AnnouncedTypes,
         limits: RequestLimits = RequestLimits(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        make_id: Callable[[], str] = new_id,
     ) -> None:
         self._secret = secret
         self._types = types
         self._limits = limits
         self._now = now
+        self._make_id = make_id
 
     def check(self, command: SubmitTask) -> str:
         """Check the values, and return the id that the task will have. Raises `InvalidRequest`."""
@@ -99,7 +101,7 @@ class TaskMaker:
         check_timeout(command.timeout_seconds, self._limits)
         check_options(command.options, self._limits)
         if command.own_id is None:
-            return command.task_id or new_id()
+            return command.task_id or self._make_id()
         return check_path_id(
             command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
         )

@@ -37,7 +37,7 @@ class World:
         self.settled_at_look.append(routed.task_type == "sum")
         return []
 
-    async def moved(self, messages: Any) -> Any:
+    async def messages(self, task_ids: Collection[str]) -> Any:
         raise AssertionError
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> Sequence[None]:
