@@ -31,20 +31,20 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerTooOld, LedgerUnavailable, OperatorError
 from coordinator.protocol.messages.events import Event
+from coordinator.recovery.broker_migration import BrokerMigration
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
-from coordinator.recovery.former_broker import FormerBroker
-from coordinator.recovery.lane_mover import LaneMover
-from coordinator.recovery.lost_attempts import LostAttempts
+from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
 from coordinator.recovery.outbox_publisher import OutboxPublisher
-from coordinator.recovery.oversized_tasks import TooLargeTasks
-from coordinator.recovery.queue_retirement import QueueRetirement
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.recovery.queues.lane_mover import LaneMover
+from coordinator.recovery.queues.queue_retirement import QueueRetirement
+from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from coordinator.recovery.reconciler import Reconciler
-from coordinator.recovery.redrive import Redriver
-from coordinator.recovery.republishing import Republishing
 from coordinator.recovery.schedule_runner import ScheduleRunner
-from coordinator.recovery.task_cancellation import Canceller
-from coordinator.recovery.unrouted_tasks import UnroutedTasks
+from coordinator.recovery.task_canceller import TaskCanceller
+from coordinator.recovery.task_redriver import TaskRedriver
+from coordinator.recovery.task_republisher import TaskRepublisher
 from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
@@ -81,8 +81,8 @@ from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.task_deletion import TaskDeletion
 from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
-from coordinator.settings.settings import Settings
-from coordinator.submission.admission_control import AdmissionControl, MayWait
+from coordinator.settings import Settings
+from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.per_id_lock import PerIdLock
@@ -316,7 +316,7 @@ class _Graph:
         )
         self.opener = QueueOpener(book=book, publisher=publisher, max_lanes=settings.max_lanes)
         outbox_rows = OutboxRows(ledger, now=clock.now)
-        self._too_large = TooLargeTasks(publisher=publisher, note=self.registry.note)
+        self._too_large = OversizedTasks(publisher=publisher, note=self.registry.note)
         self._outbox = OutboxPublisher(
             rows=outbox_rows,
             puts=self._too_large,
@@ -369,7 +369,7 @@ class _Graph:
         self._admission = AdmissionControl(
             book=book,
             depths=QueueDepths(lambda: reading.link),
-            most=MayWait(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
+            most=AdmissionLimits(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
         )
         maker = TaskMaker(secret=secret, types=types, limits=self._limits, now=clock.now)
         one_at_a_time = PerIdLock()
@@ -426,7 +426,7 @@ class _Graph:
             too_large=self._too_large,
             catch_up=catching_up.ledger,
         )
-        lost_attempts = LostAttempts(
+        lost_attempts = LostAttemptFinder(
             running=RunningTasks(ledger),
             agents=HeartbeatWitnesses(agents),
             depths=self._depths,
@@ -450,16 +450,16 @@ class _Graph:
 
     def _putting_again(
         self, agents: LiveAgents, catching_up: ReadBarrier, secret: bytes, types: AnnouncedTypes
-    ) -> tuple[FormerBroker, Reconciler]:
+    ) -> tuple[BrokerMigration, Reconciler]:
         overtaken = MissingTasks(self._ledger)
-        puts = Republishing(
+        puts = TaskRepublisher(
             messages=overtaken.messages,
             ensure=self.opener.ensure,
             puts=self._too_large,
             secret=secret,
             types=types,
         )
-        former_broker = FormerBroker(
+        former_broker = BrokerMigration(
             left=FormerBrokerTasks(self._ledger),
             puts=puts,
             catch_up=catching_up.ledger,
@@ -477,7 +477,7 @@ class _Graph:
 
     def _by_request(
         self, outbox: OutboxRows, secret: bytes, types: AnnouncedTypes
-    ) -> tuple[TaskDeletion, Canceller, Redriver]:
+    ) -> tuple[TaskDeletion, TaskCanceller, TaskRedriver]:
         """What people do about single tasks: one at a time, over all coordinators."""
         turns = TaskTurns(
             ledger=self._ledger,
@@ -485,7 +485,7 @@ class _Graph:
             settle=self.registry.settle,
             now=self._clock.now,
         )
-        canceller = Canceller(
+        canceller = TaskCanceller(
             find=self.registry.current_task,
             turns=turns,
             settle=self.registry.settle,
@@ -493,7 +493,7 @@ class _Graph:
             outbox=outbox,
             note=self.registry.note,
         )
-        redriver = Redriver(
+        redriver = TaskRedriver(
             turns=turns,
             dead=self._dead_tasks,
             publisher=self._publisher,

@@ -23,13 +23,14 @@ from coordinator.api.app import create_app
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import status_of
 from coordinator.domain import task
+from coordinator.environment import ENV_PREFIX
 from coordinator.protocol import name_encoding, topology
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages import agent_commands, events, registration
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.settings import settings
+from coordinator.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Written by docs/generate.py: change the source, then run it. -->\n"
@@ -54,12 +55,12 @@ def settings_page() -> Lines:
     yield ""
     yield "| variable | default | meaning |"
     yield "|---|---|---|"
-    told = attribute_docstrings(settings.Settings)
-    for name, field in settings.Settings.model_fields.items():
+    told = attribute_docstrings(Settings)
+    for name, field in Settings.model_fields.items():
         default = field.default
         if field.default_factory is not None:
             default = "$XDG_DATA_HOME/agent-coordinator"
-        yield f"| `{settings.ENV_PREFIX}{name.upper()}` | {_default(default)} | {told[name]} |"
+        yield f"| `{ENV_PREFIX}{name.upper()}` | {_default(default)} | {told[name]} |"
     yield ""
     yield "Options take precedence over the environment: `--host`, `--port`, `--data-dir` and `--amqp-url` of"
     yield "`coordinator up` and `coordinator serve`, and `--workers` of the latter."

@@ -1,0 +1,17 @@
+"""Runs the commands of `coordinator`.
+
+cli ....................... parses the command line, runs the command, makes an exit status of its end
+argument_parser ........... parses it: commands and their options
+subcommands ............... reads the settings, sets up logging, starts what the command needs
+up_command ................ `up`: private broker, service and example agents
+serve_command ............. `serve`: the service alone
+worker_processes .......... `serve --workers N`: several processes behind one socket
+rebuild_command ........... `rebuild`: folds all events again
+private_node_start ........ starts the private RabbitMQ node of `up`, or a new one in its place
+example_agent_processes ... runs the example agents of `up`
+signal_handling ........... stops a command on SIGINT and SIGTERM
+gc_tuning ................. has Python's garbage collector rest while a service starts
+ports ..................... how a command tells people what it does
+
+`doctor` and `demo` are packages of their own. Arrows run down this list.
+"""

@@ -1,4 +1,4 @@
-"""`coordinator serve --workers N`: several processes behind one socket, over one ledger.
+"""Runs the worker processes of `coordinator serve --workers N`, behind one socket and over one ledger.
 
     parent: binds the socket, starts the workers, starts another for each that dies
       └── worker 1 … N: `coordinator serve --socket-fd FD`, each a whole coordinator
@@ -17,17 +17,19 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
-from coordinator.settings.settings import Settings
-from coordinator.web_server.server import address, answers, bind
+from coordinator.settings import Settings
+from coordinator.web_server.server_socket import address, answers, bind
 
-__all__ = ["serve_with_workers"]
+from .ports import Says
+
+__all__ = ["WorkerProcesses", "serve_with_workers"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +49,27 @@ STOPPING = 15.0
 """Seconds for the workers to stop; then they are killed."""
 
 
-async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> None:
-    """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an
-    `OperatorError` where a worker cannot start.
+class KeepsWorkers(Protocol):
+    """Keeps worker processes running: `WorkerProcesses`."""
+
+    async def keep(self, number: int) -> NoReturn:
+        """Have one worker at all times. Raises `OperatorError` where it cannot start."""
+
+    async def stop(self) -> None:
+        """End all of them."""
+
+
+async def serve_with_workers(
+    settings: Settings,
+    say: Says,
+    *,
+    keeps: Callable[[Settings, socket.socket], KeepsWorkers] | None = None,
+) -> None:
+    """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an `OperatorError`
+    where a worker cannot start. ``keeps`` makes what keeps them, by default `WorkerProcesses`.
     """
     listener = bind(settings.http_host, settings.http_port)
-    workers = _Workers(settings, listener)
+    workers = (keeps or WorkerProcesses)(settings, listener)
     kept: list[asyncio.Task[Any]] = []
     try:
         await prepare(settings)
@@ -68,14 +85,16 @@ async def serve_with_workers(settings: Settings, say: Callable[[str], None]) -> 
         await workers.stop()
 
 
-async def _told(listener: socket.socket, workers: int, say: Callable[[str], None]) -> None:
+async def _told(listener: socket.socket, workers: int, say: Says) -> None:
     """Tell where it is once the first worker takes requests there."""
     while not answers(listener):  # noqa: ASYNC110 - another process sees to it
         await asyncio.sleep(LOOK)
     say(f"listening on {address(listener)} with {workers} workers")
 
 
-class _Workers:
+class WorkerProcesses:
+    """Starts the worker processes on the ``listener`` that they share, and another for each that ends."""
+
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._socket = listener.fileno()
         # What was given as an option reaches a worker as a setting.

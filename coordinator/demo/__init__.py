@@ -1,14 +1,17 @@
-"""`coordinator demo`: a mixed batch of real work for the example agents, watched until it is done.
+"""Runs `coordinator demo`: submits a mixed batch of real work for the example agents, and watches until it
+is done.
 
-batch.py    what is submitted: work, requirements and priorities
-client.py   the few HTTP calls that it takes
-board.py    what is known of each task, for the screen
-screen.py   the live table, the plain lines and the summary
-session.py  submits, watches, tells
+demo_run .......... looks for agents, submits, watches, tells the end
+terminal_screen ... shows the live table, the plain lines and the summary
+task_board ........ keeps what is known of each task, for the screen
+api_client ........ makes the few HTTP calls that it takes
+demo_tasks ........ chooses what is submitted: work, requirements and priorities
+
+Arrows run down this list.
 """
 
 from __future__ import annotations
 
-from .session import run
+from .demo_run import run
 
 __all__ = ["run"]

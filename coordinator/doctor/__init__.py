@@ -1,14 +1,19 @@
-"""`coordinator doctor`: looks at the broker and the ledger, and says what to put right and how.
+"""Runs `coordinator doctor`: looks at the broker and the ledger, and says what to put right and how.
 
-address ──▶ amqp ────────┐
-   └──────▶ management ──┼──▶ Facts ──▶ diagnosis ──▶ findings ──▶ report
-registry.checkup ────────┘               version  nodes  queues  policies  log  ledger
+examination ... gathers the facts, has them judged, shows the findings
+report ........ shows findings on a terminal, or as JSON
+diagnosis ..... runs every check on the facts
+checks ........ judge the facts: each check makes findings. Pure
+facts ......... gather them over AMQP and the management API, and judge nothing
 
-What gathers facts judges nothing; what judges them is pure. Nothing is changed anywhere.
+    examination ──▶ diagnosis ──▶ checks ──▶ facts ◀── registry.ledger.ledger_inspection
+         └────────▶ report
+
+Arrows run down this list. Nothing is changed anywhere.
 """
 
 from __future__ import annotations
 
-from .visit import run
+from .examination import Patience, run
 
-__all__ = ["run"]
+__all__ = ["Patience", "run"]

@@ -1,11 +1,11 @@
-"""From the facts to everything that is to be said of them. Pure."""
+"""Diagnoses: runs every check on the facts, in the order in which their findings are told. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from coordinator.doctor.checks.broker_access import check_broker, check_permissions
-from coordinator.doctor.checks.event_log import (
+from coordinator.doctor.checks.access_checks import check_broker, check_permissions
+from coordinator.doctor.checks.event_log_checks import (
     check_log,
     check_members,
     check_side_queues,
@@ -15,25 +15,27 @@ from coordinator.doctor.checks.finding import Finding
 from coordinator.doctor.checks.ledger_checks import check_ledger
 from coordinator.doctor.checks.node_checks import check_flags, check_nodes
 from coordinator.doctor.checks.policy_checks import check_consumer_timeout, check_policies
+from coordinator.doctor.checks.readable_amounts import names
 from coordinator.doctor.checks.remedy_commands import RemedyCommands
-from coordinator.doctor.checks.spoken_amounts import names
 from coordinator.doctor.checks.topology_checks import (
     check_bindings,
     check_silent,
     check_structure,
     check_unknown_queues,
 )
-from coordinator.doctor.checks.version_defects import check_version
-from coordinator.doctor.facts.facts import Facts
+from coordinator.doctor.checks.version_checks import check_version
+from coordinator.doctor.facts.fact_types import Facts
 
 __all__ = ["check_settings", "diagnose", "no_broker_named"]
 
 
 def diagnose(facts: Facts) -> list[Finding]:
+    """The findings of all checks."""
     return [finding for check in CHECKS for finding in check(facts)]
 
 
 def no_broker_named(why: str) -> Finding:
+    """The finding where there is no broker to look at; ``why`` is a sentence."""
     return Finding.problem(
         "broker",
         why,
@@ -42,7 +44,9 @@ def no_broker_named(why: str) -> Finding:
 
 
 def check_settings(unknown: Iterable[str]) -> Iterator[Finding]:
-    """``unknown`` are sentences that name variables of the environment."""
+    """A warning for each variable that is no setting; ``unknown`` are sentences that name variables of the
+    environment.
+    """
     for sentence in unknown:
         yield Finding.warning("settings", sentence, "put its name right, or unset it")
 

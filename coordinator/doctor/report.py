@@ -1,4 +1,4 @@
-"""How findings are shown: colours on a terminal, the same lines without when piped, or JSON."""
+"""Shows findings: with colours on a terminal, the same lines without them when piped, or as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from coordinator.doctor.checks.finding import Finding, Level, worst
-from coordinator.doctor.checks.spoken_amounts import count
+from coordinator.doctor.checks.readable_amounts import count
 
 __all__ = ["as_json", "show"]
 
@@ -23,6 +23,7 @@ LEVEL_WIDTH, CHECK_WIDTH = 9, 18
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
+    """Print a line for each, one for its fix, and a summary."""
     for finding in findings:
         word, style = MARKS[finding.level]
         line = Text(f"{word:<{LEVEL_WIDTH}}", style=style)
@@ -38,6 +39,7 @@ def show(findings: Sequence[Finding], console: Console) -> None:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
+    """One object: the worst `level`, and `findings`, each with `level`, `check`, `text` and `fix`."""
     return json.dumps(
         {
             "level": worst(findings),

@@ -1,4 +1,4 @@
-"""Child processes that do not outlive this one.
+"""Starts child processes that do not outlive this one.
 
 Each has a session of its own: a terminal's Ctrl-C reaches the parent alone, which stops them in
 order.
@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG = 1
 async def spawn_obedient(
     command: Sequence[str], *, env: Mapping[str, str], output: Path, pass_fds: Sequence[int] = ()
 ) -> Process:
-    """Start what ends by itself at the end of its standard input.
+    """Start a process that ends by itself at the end of its standard input.
 
     That is when the parent closes it, or ends in whatever way.
     """
@@ -47,7 +47,7 @@ async def spawn(
     output: Path | None,
     pass_fds: Sequence[int] = (),
 ) -> Process:
-    """Start what is killed when this process ends, in whatever way. Without ``output`` it prints
+    """Start a process that is killed when this process ends, in whatever way. Without ``output`` it prints
     where this process does.
 
     The kernel of Linux does it when the thread that called this ends: call it from a thread that

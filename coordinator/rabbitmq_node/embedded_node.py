@@ -1,4 +1,4 @@
-"""A private RabbitMQ node, run as a child process, for who has no broker to name.
+"""Runs a private RabbitMQ node as a child process, for who has no broker to name.
 
     new ──start──▶ starting ──▶ running ──stop──▶ stopping ──▶ stopped ──start──▶ ...
                        └───────── it failed ─────────▲
@@ -25,12 +25,15 @@ from typing import NoReturn, Self
 
 from coordinator.errors import OperatorError, OtherVersionsData
 
-from .docker_container import find_container_server
-from .installed_server import Server, find_server
-from .node_files import Identity, NodeFiles, Ports, choose_port, is_free
+from .docker_server import find_docker_server
+from .free_ports import choose_port, is_free
+from .installed_server import find_server
+from .node_files import NodeFiles
+from .node_identity import Identity, Ports
 from .node_process import Died, NodeProcess
+from .server_launch import Server
 
-__all__ = ["EmbeddedNode", "NodeState", "find_server"]
+__all__ = ["EmbeddedNode", "NodeState"]
 
 SERVICES = {"AMQP": 5672, "management": 15672}
 """What people and programs connect to, and the usual port of each."""
@@ -44,6 +47,8 @@ MANY_ENDS_WITHIN = 120.0
 
 
 class NodeState(StrEnum):
+    """Names the states of a node, in the order in which it goes through them."""
+
     NEW = "new"  #: nothing was started
     STARTING = "starting"  #: its process runs, it does not answer yet
     RUNNING = "running"  #: AMQP and the management API answered
@@ -56,11 +61,13 @@ def _silent(_line: str) -> None:
 
 
 class EmbeddedNode:
-    """An async context manager: the node runs inside it. Stopping twice is harmless.
+    """Starts the node and stops it: an async context manager. Stopping twice is harmless.
 
-    ``say`` is given a line for people at each step that takes a while. A port that is named is
-    taken or refused; otherwise the one of the last start or, with ``standard_ports``, RabbitMQ's
-    usual one is preferred, and any free one will do.
+    A node that ends by itself ``many_ends`` times in two minutes is given up.
+
+    ``say`` is called with a line for people at each step that takes a while. ``monotonic``: a clock in
+    seconds that is never set. A port that is named is taken or refused; otherwise the one of the last start
+    or, with ``standard_ports``, RabbitMQ's usual one is preferred, and any free one will do.
     """
 
     def __init__(
@@ -72,6 +79,8 @@ class EmbeddedNode:
         management_port: int | None = None,
         standard_ports: bool = True,
         say: Callable[[str], None] = _silent,
+        many_ends: int = MANY_ENDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = NodeState.NEW
         self._files = NodeFiles(data_dir)
@@ -79,6 +88,8 @@ class EmbeddedNode:
         self._wanted = (amqp_port, management_port)
         self._standard_ports = standard_ports
         self._say = say
+        self._many_ends = many_ends
+        self._monotonic = monotonic
         self._identity = Identity(username="", password="")
         self._ports = Ports(amqp=0, management=0, distribution=0, epmd=0)
         self._version = ""
@@ -95,6 +106,7 @@ class EmbeddedNode:
 
     @property
     def amqp_url(self) -> str:
+        """The node's address, with user and password."""
         return self._identity.amqp_url(self._ports)
 
     @property
@@ -108,6 +120,7 @@ class EmbeddedNode:
 
     @property
     def log(self) -> Path:
+        """The file of the server's own log."""
         return self._files.log
 
     @property
@@ -164,15 +177,15 @@ class EmbeddedNode:
         """Start the node again whenever it ends by itself. Raises `OperatorError` where it ends often,
         or cannot be had at the same address again.
         """
-        ends: deque[float] = deque(maxlen=MANY_ENDS)
+        ends: deque[float] = deque(maxlen=self._many_ends)
         while True:
             await self.wait()
             if self.state is not NodeState.RUNNING or self._process is None:
                 await asyncio.Event().wait()  # it was stopped
                 continue
             reason, url = self._process.reason, self.amqp_url
-            ends.append(time.monotonic())
-            if len(ends) == MANY_ENDS and ends[-1] - ends[0] < MANY_ENDS_WITHIN:
+            ends.append(self._monotonic())
+            if len(ends) == self._many_ends and ends[-1] - ends[0] < MANY_ENDS_WITHIN:
                 raise OperatorError(
                     f"The private RabbitMQ node ends again and again: {reason}; its log: {self.log}"
                 )
@@ -241,7 +254,7 @@ class EmbeddedNode:
 
 
 def _any_server() -> Server:
-    server = find_server() or find_container_server()
+    server = find_server() or find_docker_server()
     if server is None:
         raise OperatorError(
             "RabbitMQ is not installed: run `sudo apt-get install rabbitmq-server`,"

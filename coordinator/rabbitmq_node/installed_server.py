@@ -1,4 +1,4 @@
-"""Which RabbitMQ server this machine has, and the command that runs it as a child process."""
+"""Finds the RabbitMQ server that is installed on this machine, and makes the command that runs it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from .node_files import Ports, environment
+from .node_configuration import environment
+from .node_identity import Ports
+from .server_launch import MOUNT_POINT, STOP_AT_END_OF_INPUT, Launch
 
-__all__ = [
-    "MOUNT_POINT",
-    "STOP_AT_END_OF_INPUT",
-    "Launch",
-    "Server",
-    "ServerBinaries",
-    "find_server",
-]
+__all__ = ["InstalledServer", "find_server"]
 
 DEBIAN_SERVER = "usr/lib/rabbitmq/bin/rabbitmq-server"
 """The real script. Debian's `/usr/sbin/rabbitmq-server` is a wrapper that only root may run."""
@@ -33,48 +27,10 @@ ERLANG_FOLDERS = (
     "usr/lib64/erlang",
 )
 
-STOP_AT_END_OF_INPUT = """
-spawn(fun() ->
-    io:get_line([]),
-    catch gen_event:delete_handler(rabbit_event, rabbit_mgmt_db_handler, []),
-    rabbit:stop(),
-    erlang:halt(0)
-end).
-"""
-"""What the VM runs beside the broker: when its standard input ends, which it does when this process
-closes it or is no more, the broker stops in an orderly way. Signals cannot do that well: RabbitMQ
-3.10 waits five seconds for itself, because the management plugin's handler calls the application
-controller while that waits for the handler to end; and SIGKILL can lose a quorum queue that was
-declared in the last second, for good."""
-
-MOUNT_POINT = "/mnt"
-"""Where a server inside another root, or a container, sees its data folder."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """What to run, and the whole of its environment."""
-
-    command: list[str]
-    env: dict[str, str]
-
-
-class Server(Protocol):
-    """A way to run RabbitMQ in the foreground, ending when its standard input does."""
-
-    @property
-    def listens_on(self) -> str:
-        """The address that the server itself is to listen on."""
-
-    def server(self, folder: Path, ports: Ports) -> Launch: ...
-
-    def epmd(self, folder: Path, ports: Ports) -> Launch | None:
-        """Erlang's name service, where it has to be started separately."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerBinaries:
-    """A RabbitMQ server and the epmd (Erlang's name service) that belongs to it.
+class InstalledServer:
+    """Runs an installed RabbitMQ server, and the epmd (Erlang's name service) that belongs to it.
 
     With a ``root``, both live inside that folder, which holds a whole system of its own (as
     debootstrap makes it) and are run there by chroot. Only root can do that, and only on Linux.
@@ -113,7 +69,7 @@ class ServerBinaries:
 
 def find_server(
     root: Path | None = None, *, environ: Mapping[str, str] = os.environ
-) -> ServerBinaries | None:
+) -> InstalledServer | None:
     """The RabbitMQ server of this machine, or of the system inside ``root``, if there is one."""
     base = root or Path("/")
     script = _debian_server(base) or (None if root else _server_on_path(environ.get("PATH", "")))
@@ -121,8 +77,8 @@ def find_server(
     if script is None or epmd is None:
         return None
     if root is None:
-        return ServerBinaries(script=script, epmd_binary=epmd)
-    return ServerBinaries(
+        return InstalledServer(script=script, epmd_binary=epmd)
+    return InstalledServer(
         script=Path("/") / script.relative_to(root),
         epmd_binary=Path("/") / epmd.relative_to(root),
         root=root,

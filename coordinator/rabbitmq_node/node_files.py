@@ -1,4 +1,4 @@
-"""The folder of a private RabbitMQ node: its configuration, its secrets, its data and its lock.
+"""Keeps the folder of a private RabbitMQ node: its configuration, its secrets, its data and its lock.
 
 <data_dir>/
   lock                held while a node uses the folder
@@ -15,84 +15,40 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import random
 import secrets
 import shutil
-import socket
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 from coordinator.errors import OperatorError
 
-__all__ = [
-    "CONSUMER_TIMEOUT",
-    "Identity",
-    "NodeFiles",
-    "Ports",
-    "choose_port",
-    "configuration",
-    "environment",
-    "is_free",
-]
+from .node_configuration import NODE_NAME, configuration
+from .node_identity import Identity, Ports
 
-NODE_NAME = "coordinator@localhost"
-"""Fixed, because the data folder is bound to it; private, because the epmd that knows it is."""
+__all__ = ["NodeFiles"]
 
 GIVEN_UP = "given-up"
 """A file in the folder of a node whose tasks are to be put on another one."""
 
-CONSUMER_TIMEOUT = timedelta(days=8)
-"""RabbitMQ closes the channel of a consumer that holds a message longer. Its default of 30 minutes
-would end long tasks; the deadline of a task, at most seven days, is the coordinator's business."""
-
-FREE_PORTS = range(20_000, 32_000)
-"""Below the range that Linux takes for outgoing connections, so that a chosen port stays free."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """TCP ports on loopback: two for people and programs, two for Erlang itself."""
-
-    amqp: int
-    management: int
-    distribution: int
-    epmd: int
-
-    @property
-    def management_url(self) -> str:
-        return f"http://127.0.0.1:{self.management}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What a node keeps from one start to the next."""
-
-    username: str
-    password: str
-    ports: Ports | None = None
-
-    def amqp_url(self, ports: Ports) -> str:
-        login = f"{quote(self.username)}:{quote(self.password, safe='')}"
-        return f"amqp://{login}@127.0.0.1:{ports.amqp}"
-
 
 class NodeFiles:
-    """The folder, as this process sees it."""
+    """Reads and writes the folder, as this process sees it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
 
     @property
     def log(self) -> Path:
+        """The server's own log."""
         return self.folder / "log" / f"{NODE_NAME}.log"
 
     @property
     def output(self) -> Path:
+        """The file of what the server's processes print."""
         return self.folder / "log" / "output.txt"
 
     @contextmanager
@@ -225,77 +181,3 @@ class NodeFiles:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
-
-
-def configuration(identity: Identity, ports: Ports, listen_on: str) -> str:
-    """The node's rabbitmq.conf."""
-    lines = {
-        "listeners.tcp.1": f"{listen_on}:{ports.amqp}",
-        "management.tcp.ip": listen_on,
-        "management.tcp.port": ports.management,
-        # Used once, when the node is new: instead of the well-known guest.
-        "default_user": identity.username,
-        "default_pass": identity.password,
-        "default_user_tags.administrator": "true",
-        "consumer_timeout": round(CONSUMER_TIMEOUT.total_seconds() * 1000),
-        # The log of the quorum queues is also kept in memory up to this size. The default of
-        # 512 MiB is for machines that do nothing else.
-        "raft.wal_max_size_bytes": 64 * 1024 * 1024,
-        "disk_free_limit.absolute": "256MB",
-        "log.console": "false",
-        "log.file.level": "info",
-        "log.file.rotation.size": 10_000_000,
-        "log.file.rotation.count": 3,
-    }
-    return "".join(f"{key} = {value}\n" for key, value in lines.items())
-
-
-def environment(seen: Path, ports: Ports) -> dict[str, str]:
-    """The server's environment; ``seen`` is the folder as the server sees it.
-
-    Everything that RabbitMQ would read from elsewhere on the machine is named, so that the node
-    shares nothing with one that is installed there.
-    """
-    return {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin",
-        "LC_ALL": "C.UTF-8",
-        "HOME": str(seen / "home"),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "ERL_EPMD_PORT": str(ports.epmd),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(seen / "advanced"),
-        "RABBITMQ_ALLOW_INPUT": "1",
-        "RABBITMQ_CONFIG_FILE": str(seen / "rabbitmq"),
-        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-        "RABBITMQ_DIST_PORT": str(ports.distribution),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(seen / "enabled_plugins"),
-        "RABBITMQ_FEATURE_FLAGS_FILE": str(seen / "mnesia" / "feature_flags"),
-        "RABBITMQ_GENERATED_CONFIG_DIR": str(seen / "config"),
-        "RABBITMQ_LOG_BASE": str(seen / "log"),
-        "RABBITMQ_MNESIA_BASE": str(seen / "mnesia"),
-        "RABBITMQ_NODENAME": NODE_NAME,
-        "RABBITMQ_PID_FILE": str(seen / "node.pid"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-    }
-
-
-def choose_port(preferred: Iterable[int | None], *, taken: set[int]) -> int:
-    """The first of the ``preferred`` ports that is free, else any that is; added to ``taken``."""
-    known = (port for port in preferred if port is not None)
-    random_ports = (random.choice(FREE_PORTS) for _ in range(1000))
-    for candidates in (known, random_ports):
-        for port in candidates:
-            if port not in taken and is_free(port):
-                taken.add(port)
-                return port
-    raise OperatorError("No free TCP port was found on 127.0.0.1")
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -1,4 +1,6 @@
-"""The processes of a private RabbitMQ node: the Erlang VM that is the broker, and its epmd."""
+"""Starts and stops the processes of a private RabbitMQ node: the Erlang VM that is the broker, and its
+epmd.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from typing import Self
 from coordinator.errors import OperatorError
 
 from .child_process import spawn, spawn_obedient
-from .installed_server import Launch, Server
-from .node_files import Identity, NodeFiles, Ports
+from .node_files import NodeFiles
+from .node_identity import Identity, Ports
 from .readiness_probe import (
     OTHER_VERSION,
     PORT_TAKEN,
@@ -21,6 +23,7 @@ from .readiness_probe import (
     management_answers,
     reason_of_failure,
 )
+from .server_launch import Launch, Server
 
 __all__ = ["Died", "NodeProcess"]
 
@@ -38,7 +41,7 @@ MARK = "AGENT_COORDINATOR_NODE"
 
 
 class Died(Exception):
-    """The node ended, or hung, before it was ready."""
+    """Says that the node ended, or hung, before it was ready."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -48,7 +51,7 @@ class Died(Exception):
 
 
 class NodeProcess:
-    """One life of a node, from its start to its end."""
+    """Runs a node once, from its start to its end."""
 
     def __init__(self, vm: Process, epmd: Process | None, files: NodeFiles, ports: Ports) -> None:
         self._vm = vm
@@ -60,7 +63,7 @@ class NodeProcess:
 
     @classmethod
     async def start(cls, server: Server, files: NodeFiles, ports: Ports, *, lock: int) -> Self:
-        """``lock`` is the descriptor that the VM is to hold for as long as it lives."""
+        """Start epmd and the VM. ``lock`` is the descriptor that the VM holds for as long as it lives."""
         files.output.write_bytes(b"")
         epmd = None
         try:
@@ -108,6 +111,7 @@ class NodeProcess:
         return version
 
     async def wait(self) -> None:
+        """Return when the VM has ended."""
         await self._vm.wait()
 
     async def stop(self, say: Callable[[str], None]) -> None:

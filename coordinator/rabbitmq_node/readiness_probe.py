@@ -1,4 +1,4 @@
-"""How to tell that a RabbitMQ node is ready, and why it is not: by what it answers and logs.
+"""Asks a RabbitMQ node whether it is ready, and reads from its logs why it is not.
 
 `rabbitmqctl await_startup` would tell too, after starting an Erlang VM of its own for two seconds.
 """
@@ -17,6 +17,7 @@ VERSION_PROPERTY = b"\x07versionS"
 """A key of the server's properties and the type of its value, as AMQP encodes them."""
 
 ANSWER_TIMEOUT = 5.0
+"""Seconds."""
 
 DECORATION = re.compile(r"^[\s=\-#*.|{}\[\]()<>_,]*$")
 TERMINAL_TITLE = re.compile(r"\x1b\][^\x07]*\x07")

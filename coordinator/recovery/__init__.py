@@ -1,12 +1,22 @@
-"""What puts right what went wrong on the way, and does what was put off.
+"""Puts right what went wrong on the way of a task, and does what was put off.
 
-outbox ....... retries, schedules and redrives, put on their queue when they are due
-ticks ........ the runs of recurring schedules
-cancelling ... a task is ended by request
-redriving .... ended tasks are sent round again
-deadlines .... tasks that were not started in time are ended
-reconciler ... tasks that are missing from their queue
-lost ......... running attempts that nobody works on
-rounds ....... one coordinator at a time looks for either
-unrouted ..... tasks whose queue was missing
+    ledger ─▶ what is due, overdue, missing or lost ─▶ one publish, confirmed ─▶ its event is noted
+
+task_canceller .......... cancels a task by request, whatever state it is in
+task_redriver ........... redrives ended tasks, as a new generation, by request
+outbox_publisher ........ publishes due attempts: retries, scheduled tasks, redrives
+schedule_runner ......... submits the tasks of recurring schedules, tick by tick
+missed_deadlines ........ ends tasks that were not started in time
+exclusive_rounds ........ calls the next two, one coordinator at a time
+reconciler .............. finds queued tasks that are on no queue
+lost_attempt_finder ..... finds running tasks that nobody works on
+broker_migration ........ puts what a former broker had on the new one
+queues .................. moves tasks between queues, retires queues, opens those that are missing
+task_republisher ........ publishes a queued task again, the same attempt
+oversized_tasks ......... ends tasks that the broker takes no more
+empty_queue_check ....... checks that a queue is empty
+ports ................... what bootstrap gives to them
+
+Arrows run down this list: nothing here knows anything above it. `submission` and `registry` come in by
+ports alone.
 """

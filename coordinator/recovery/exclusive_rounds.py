@@ -1,4 +1,4 @@
-"""Holds the lock under which one coordinator at a time looks for what is missing, and calls each look
+"""Runs the rounds that look for missing tasks, one coordinator at a time: holds their lock, and calls each
 when it is due.
 
 Looks take turns, within this process and over all: each may take a message from a queue for an
@@ -17,13 +17,16 @@ from coordinator.broker.name_lock import held
 from coordinator.errors import ChannelLost, OperatorError, QueueLocked, Unavailable
 from coordinator.protocol.topology import RECONCILING
 
-__all__ = ["ExclusiveRounds", "Look"]
+__all__ = ["ExclusiveRounds", "LooksForMissing"]
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 1.0
+"""Seconds to wait while another coordinator looks."""
 
-class Look(Protocol):
-    """`Reconciler`, `LostAttempts`."""
+
+class LooksForMissing(Protocol):
+    """Looks for tasks that are missing, in rounds: `Reconciler`, `LostAttemptFinder`."""
 
     @property
     def interval(self) -> float:
@@ -34,12 +37,15 @@ class Look(Protocol):
 
 
 class ExclusiveRounds:
-    """Run `session` with `Connection.keep`, after the sources were restored."""
+    """Calls each of its ``looks`` at its interval, one after the other. Run `session` with
+    `Connection.keep`, after the task queues were restored.
+    """
 
-    def __init__(self, *looks: Look) -> None:
-        self._looks: Sequence[Look] = tuple(look for look in looks if look.interval)
+    def __init__(self, *looks: LooksForMissing) -> None:
+        self._looks: Sequence[LooksForMissing] = tuple(look for look in looks if look.interval)
 
     async def session(self, link: Link) -> NoReturn:
+        """Calls looks until the link is closed. Raises `ChannelLost` then."""
         if not self._looks:
             await link.closed()
         loop = asyncio.get_running_loop()
@@ -49,7 +55,7 @@ class ExclusiveRounds:
             await asyncio.sleep(due[look] - loop.time())
             due[look] = loop.time() + look.interval
             try:
-                async with held(link, RECONCILING, patience=1.0):
+                async with held(link, RECONCILING, patience=PATIENCE):
                     await look.look(link)
             except QueueLocked:
                 continue  # another coordinator does it

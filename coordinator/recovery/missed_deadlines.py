@@ -13,19 +13,21 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, Protocol
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
 from coordinator.protocol.messages.event_codec import encode_batch
 from coordinator.protocol.messages.events import Event, TaskExpired
 from coordinator.protocol.topology import EVENTS
 
-from .ports import Publishes
+from .ports import IsReady, NotesEvent
 
 __all__ = ["MissedDeadlines"]
 
 logger = logging.getLogger(__name__)
 
 POLL = timedelta(seconds=1)
+"""Between two looks for overdue tasks."""
 
 GRACE = timedelta(seconds=1)
 """What an agent that took the task in time has to say so."""
@@ -38,36 +40,41 @@ SAID_AGAIN = timedelta(seconds=30)
 
 
 class FindsOverdue(Protocol):
-    """`registry.upkeep.overdue_tasks.OverdueTasks`."""
+    """Reads the tasks that have passed their deadline: `registry.upkeep.overdue_tasks.OverdueTasks`."""
 
-    async def since(self, deadline: datetime, *, most: int) -> list[Task]: ...
+    async def since(self, deadline: datetime, *, most: int) -> list[Task]:
+        """Those whose deadline was at or before ``deadline``, the longest overdue first. Raises
+        `LedgerUnavailable`.
+        """
 
 
 class MissedDeadlines:
-    """``note`` is told of each event once the broker has confirmed it; ``ready`` tells whether the
-    broker would take one now.
+    """Looks for overdue tasks, and publishes `task.expired` for each. Run `run` as long as the process lasts.
+    While the broker is not ``ready``, nothing is looked for. ``poll``: between two looks.
     """
 
     def __init__(
         self,
         *,
         overdue: FindsOverdue,
-        publisher: Publishes,
-        note: Callable[[Event], None],
-        ready: Callable[[], bool],
+        publisher: PublishesMessages,
+        note: NotesEvent,
+        ready: IsReady,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        poll: timedelta = POLL,
     ) -> None:
         self._overdue = overdue
         self._publisher = publisher
         self._note = note
         self._ready = ready
         self._now = now
+        self._poll = poll.total_seconds()
         self._said: dict[str, datetime] = {}
 
     async def run(self) -> NoReturn:
         """Ends only by cancellation."""
         while True:
-            await asyncio.sleep(POLL.total_seconds())
+            await asyncio.sleep(self._poll)
             try:
                 while self._ready() and await self.look() == BATCH:
                     pass

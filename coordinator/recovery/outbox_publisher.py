@@ -1,15 +1,15 @@
-"""The loop that puts attempts on their queue when they are due: retries, schedules, redrives.
+"""Publishes due attempts from the outbox table to their queues: retries, scheduled tasks, redrives.
 
-    fold ─▶ row in the outbox ─▶ claimed ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
+    fold ─▶ row in the outbox ─▶ leased ─▶ lane opened ─▶ published, confirmed ─▶ row deleted
 
-Every coordinator runs one; a claim keeps them apart, and is renewed while the broker takes its time.
+Every coordinator runs one; a lease keeps them apart, and is renewed while the broker takes its time.
 Killed at any step, nothing is lost: the row is there until the broker has confirmed the message, and
-its claim runs out some seconds later. And no attempt counts twice: one that is published again carries
+its lease runs out some seconds later. And no attempt counts twice: one that is published again carries
 the same id, and the law takes each attempt once. What may have been published is left alone until the
 ledger has all that is in the log: where it is there, its row is gone, and nothing is done twice. What
 the broker takes no more, because it is too large, is ended.
 
-After an outage everything that became due meanwhile is published a claim at a time, each confirmed
+After an outage everything that became due meanwhile is published a lease at a time, each confirmed
 before the next, so that submissions find room between.
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import NoReturn, Protocol
@@ -35,8 +35,8 @@ from coordinator.errors import (
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import task_token
 
-from .oversized_tasks import TooLargeTasks
-from .ports import Reopen
+from .oversized_tasks import OversizedTasks
+from .ports import CatchesUp, IsReady, ReopensQueue
 
 __all__ = ["OutboxPublisher"]
 
@@ -47,28 +47,39 @@ POLL = timedelta(seconds=0.5)
 what is due."""
 
 RENEWED_EVERY = timedelta(seconds=1.5)
-"""A claim lasts three times as long."""
+"""Between two renewals of a lease, which lasts three times as long."""
 
 LAST_BATCH = timedelta(seconds=2)
-"""How long stopping waits for the broker's answers to what was claimed."""
+"""How long stopping waits for the broker's answers to what was leased."""
 
 
-class Rows(Protocol):
-    """`registry.stores.outbox_rows.OutboxRows`."""
+class LeasesOutboxRows(Protocol):
+    """Leases due rows of the outbox to one publisher: `registry.stores.outbox_rows.OutboxRows`. Everything
+    raises `LedgerUnavailable`.
+    """
 
-    async def next_due(self) -> datetime | None: ...
+    async def next_due(self) -> datetime | None:
+        """When the first row that nobody has leased is due; None where there is none."""
 
-    async def any_in_doubt(self) -> bool: ...
+    async def any_in_doubt(self) -> bool:
+        """Whether something is due that may have been published before."""
 
-    async def lease(self, *, in_doubt: bool) -> list[TaskMessage]: ...
+    async def lease(self, *, in_doubt: bool) -> list[TaskMessage]:
+        """The messages of due attempts, the first due first, now this caller's to publish; those that may
+        have been published before only with ``in_doubt``.
+        """
 
-    async def renew(self, leased: Sequence[TaskMessage]) -> None: ...
+    async def renew(self, leased: Sequence[TaskMessage]) -> None:
+        """These are still being published by this caller."""
 
-    async def done(self, published: Sequence[TaskMessage]) -> None: ...
+    async def done(self, published: Sequence[TaskMessage]) -> None:
+        """The broker has these: their rows go."""
 
-    async def give_back(self, refused: Sequence[TaskMessage]) -> None: ...
+    async def give_back(self, refused: Sequence[TaskMessage]) -> None:
+        """The broker does not have these: anybody may lease them again."""
 
-    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None: ...
+    async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
+        """Nobody knows whether the broker has these: they wait a while."""
 
 
 class _Sent(Enum):
@@ -81,21 +92,24 @@ class _Sent(Enum):
 
 
 class OutboxPublisher:
-    """``ready`` tells whether the broker would take something now; until then nothing is claimed.
-    ``catch_up`` is `read_barrier.ReadBarrier.ledger`.
+    """Leases due rows and publishes their attempts, a batch at a time. Run `run` while the process lasts.
+
+    While the broker is not ``ready``, nothing is leased. ``secret`` signs the attempts' tokens.
+    ``renewed_every``: between two renewals of a lease.
     """
 
     def __init__(
         self,
         *,
-        rows: Rows,
-        puts: TooLargeTasks,
-        ensure: Reopen,
+        rows: LeasesOutboxRows,
+        puts: OversizedTasks,
+        ensure: ReopensQueue,
         secret: bytes,
         types: AnnouncedTypes,
-        ready: Callable[[], bool],
-        catch_up: Callable[[], Awaitable[None]],
+        ready: IsReady,
+        catch_up: CatchesUp,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        renewed_every: timedelta = RENEWED_EVERY,
     ) -> None:
         self._rows = rows
         self._puts = puts
@@ -105,6 +119,7 @@ class OutboxPublisher:
         self._ready = ready
         self._catch_up = catch_up
         self._now = now
+        self._renewed_every = renewed_every.total_seconds()
         self._soon = asyncio.Event()
         self.problem: str | None = None
         """Why nothing can be published at this moment; None while all is well."""
@@ -115,7 +130,7 @@ class OutboxPublisher:
             self._soon.set()
 
     async def run(self) -> NoReturn:
-        """Ends only by cancellation, and then sees through what it has claimed."""
+        """Ends only by cancellation, and then sees through what it has leased."""
         while True:
             self._soon.clear()
             pause = await self._look()
@@ -176,7 +191,7 @@ class OutboxPublisher:
 
     async def _renew(self, tasks: Sequence[TaskMessage]) -> NoReturn:
         while True:
-            await asyncio.sleep(RENEWED_EVERY.total_seconds())
+            await asyncio.sleep(self._renewed_every)
             with contextlib.suppress(LedgerUnavailable):  # whoever takes them then publishes them
                 await self._rows.renew(tasks)
 

@@ -10,25 +10,25 @@ or at once with other data.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import MessageTooLarge
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS
 
-from .ports import Publishes
+from .ports import NotesEvent
 
-__all__ = ["TooLargeTasks", "without_progress"]
+__all__ = ["OversizedTasks", "without_progress"]
 
 logger = logging.getLogger(__name__)
 
 
-class TooLargeTasks:
-    """``note`` is told of each event once the broker has confirmed it."""
+class OversizedTasks:
+    """Publishes tasks to their queues, and ends each that the broker refuses as too large."""
 
-    def __init__(self, *, publisher: Publishes, note: Callable[[Event], None]) -> None:
+    def __init__(self, *, publisher: PublishesMessages, note: NotesEvent) -> None:
         self._publisher = publisher
         self._note = note
 
@@ -47,7 +47,9 @@ class TooLargeTasks:
         return True
 
     async def end(self, task: TaskMessage, refused: MessageTooLarge) -> None:
-        """Returns when the end is in the log. Raises `Unavailable`."""
+        """Publish `task.too-large`, with the sizes that ``refused`` tells. Returns when it is in the log.
+        Raises `Unavailable`.
+        """
         ended = Event(
             # However often it is told, it is folded once.
             id=f"{task.task_id}.{task.generation}.{task.attempt}.too-large",
@@ -69,7 +71,9 @@ class TooLargeTasks:
 
 
 def without_progress(task: TaskMessage) -> TaskMessage | None:
-    """What an earlier attempt told may be what made it too large; None where it carries nothing of that."""
+    """The message without the progress of earlier attempts, which may be what made it too large; None where
+    it carries none.
+    """
     if task.previous_progress is None:
         return None
     return task.model_copy(update={"previous_progress": None})

@@ -1,51 +1,93 @@
-"""What recovery needs of the rest of the program; bootstrap fits it in."""
+"""Declares the ports that recovery is given by the rest of the program; bootstrap connects them. A port
+that one module alone needs stands in that module; those of the broker are in `broker.ports`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from coordinator.domain.task import Task
-from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-__all__ = ["FindTask", "Publishes", "Reopen", "TakesTurns"]
+__all__ = [
+    "CatchesUp",
+    "FindsTaskAndMessage",
+    "IsReady",
+    "NotesEvent",
+    "ReopensQueue",
+    "TakesTurns",
+    "TasksInHand",
+]
 
 T = TypeVar("T")
 
 
-class Reopen(Protocol):
-    """`submission.queue_opener.QueueOpener.ensure`."""
-
-    async def __call__(
-        self, source: TaskQueue, requirements: Requirements, *, again: bool
-    ) -> None: ...
-
-
-class Publishes(Protocol):
-    """`broker.publisher.Publisher`."""
-
-    async def publish(
-        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
-    ) -> None: ...
-
-
-class FindTask(Protocol):
-    """`registry.Registry.current_task`: how a task stands, and the message that its content is from;
-    raises `TaskNotFound`.
+class CatchesUp(Protocol):
+    """Waits until the ledger has all that was in the log: `registry.projection.read_barrier.ReadBarrier`'s
+    `ledger`.
     """
 
-    async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]: ...
+    async def __call__(self) -> None:
+        """Return once it has what the log held at the call. Raises `LedgerBehind` where that takes too
+        long, `LedgerUnavailable` or `BrokerUnavailable`.
+        """
+
+
+class NotesEvent(Protocol):
+    """Shows an event to whoever reads from this process: `registry.queries.registry.Registry.note`."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Called once for each event, after the broker has confirmed it. Raises nothing."""
+
+
+class IsReady(Protocol):
+    """Tells whether the broker would take a message at this moment."""
+
+    def __call__(self) -> bool: ...
+
+
+class TasksInHand(Protocol):
+    """Lists the tasks that agents' heartbeats name: `registry.agents.live_agents.LiveAgents.in_hand`."""
+
+    def __call__(self) -> Collection[tuple[str, int]]:
+        """The ids of the tasks, each with its generation."""
+
+
+class ReopensQueue(Protocol):
+    """Opens the queue of tasks that belong on it: `submission.queue_opener.QueueOpener.ensure`."""
+
+    async def __call__(
+        self, task_queue: TaskQueue, requirements: Requirements, /, *, again: bool
+    ) -> None:
+        """Return once the queue is open and announced. With ``again`` a queue that is known is opened as
+        well, because it turned out to be missing. Raises `TooManyLanes` (not with ``again``),
+        `TopologyConflict` or `BrokerUnavailable`.
+        """
+
+
+class FindsTaskAndMessage(Protocol):
+    """Reads a task and the message that its content is from: `registry.queries.registry.Registry`'s
+    `current_task`.
+    """
+
+    async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]:
+        """Raises `TaskNotFound`, `LedgerBehind`, `LedgerUnavailable` or `BrokerUnavailable`."""
 
 
 class TakesTurns(Protocol):
-    """`registry.stores.task_turns.TaskTurns`."""
+    """Lets one request at a time act on a task: `registry.stores.task_turns.TaskTurns`."""
 
-    async def take(
-        self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]
-    ) -> T: ...
+    async def take(self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]) -> T:
+        """Take the turn, and return the second of what ``decide`` returns; the first is the id of the event
+        that is published next. ``decide`` is called in a thread, perhaps more than once.
 
-    def sending(self, event_id: str) -> AbstractAsyncContextManager[None]: ...
+        Raises what ``decide`` raises, `TaskNotFound`, or `Unavailable`; then it is nobody's turn.
+        """
+
+    def sending(self, event_id: str) -> AbstractAsyncContextManager[None]:
+        """Publish the event of the turn in this block. A definite refusal gives the turn back."""

@@ -15,40 +15,43 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from coordinator.broker.connection import Link
-from coordinator.domain.task import Task
+from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.protocol.task_queue import TaskQueue
 
-from .empty_queue import LooksAtQueues, is_empty
-from .republishing import Republishing, queue_of
+from .empty_queue_check import is_empty
+from .ports import CatchesUp, TasksInHand
+from .task_republisher import QueuedTask, TaskRepublisher, queue_of
 
 __all__ = ["Reconciler"]
 
 logger = logging.getLogger(__name__)
 
 
-class OvertakenTask(Protocol):
-    """`registry.upkeep.missing_tasks.MissingTask`."""
+class OvertakenTask(QueuedTask, Protocol):
+    """A queued task that a later one of its queue has overtaken:
+    `registry.upkeep.missing_tasks.MissingTask`.
+    """
 
     @property
-    def task(self) -> Task: ...
+    def position(self) -> int:
+        """Where in the log its newest message was."""
+
     @property
-    def position(self) -> int: ...
-    @property
-    def passed(self) -> int: ...
-    @property
-    def republished(self) -> int: ...
+    def passed(self) -> int:
+        """Where in the log the message was of the newest task of its queue that has started."""
 
 
 class FindsOvertaken(Protocol):
-    """`registry.upkeep.missing_tasks.MissingTasks`."""
+    """Reads the queued tasks that others have overtaken: `registry.upkeep.missing_tasks.MissingTasks`."""
 
-    async def look(self) -> Sequence[OvertakenTask]: ...
+    async def look(self) -> Sequence[OvertakenTask]:
+        """All of them. Raises `LedgerUnavailable`."""
 
 
 Key = tuple[str, int, int, int]
@@ -64,20 +67,20 @@ class _Seen:
 
 
 class Reconciler:
-    """One of the `Rounds`; ``after`` zero is never.
+    """Puts overtaken tasks on their queue again: one of the looks of `ExclusiveRounds`.
 
-    ``catch_up`` is `read_barrier.ReadBarrier.ledger`; ``in_hand`` tells the tasks, with their
-    generations, that agents say they are working on.
+    A task is taken to be missing ``after`` it was overtaken for so long; zero is never. ``monotonic``: a
+    clock in seconds that is never set.
     """
 
     def __init__(
         self,
         *,
         overtaken: FindsOvertaken,
-        depths: LooksAtQueues,
-        puts: Republishing,
-        catch_up: Callable[[], Awaitable[None]],
-        in_hand: Callable[[], Collection[tuple[str, int]]],
+        depths: ReadsQueueDepths,
+        puts: TaskRepublisher,
+        catch_up: CatchesUp,
+        in_hand: TasksInHand,
         after: timedelta,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -92,6 +95,7 @@ class Reconciler:
 
     @property
     def interval(self) -> float:
+        """Seconds between two looks; 0 is never."""
         return self._after / 2
 
     async def look(self, link: Link) -> int:
@@ -109,18 +113,20 @@ class Reconciler:
             long_ago = now - self._seen[key].at >= self._after
             if long_ago and (task.task_id, task.generation) not in in_hand:
                 lost.setdefault(queue_of(task), []).append(one)
-        return sum([await self._look_at(link, source, ones) for source, ones in lost.items()])
+        return sum(
+            [await self._look_at(link, task_queue, ones) for task_queue, ones in lost.items()]
+        )
 
-    async def _look_at(self, link: Link, source: TaskQueue, ones: list[OvertakenTask]) -> int:
+    async def _look_at(self, link: Link, task_queue: TaskQueue, ones: list[OvertakenTask]) -> int:
         """Those of a queue that were overtaken long ago."""
         passed_on = [one for one in ones if one.passed > self._seen[_key(one)].passed]
-        if len(passed_on) < len(ones) and await is_empty(link, self._depths, source.queue):
+        if len(passed_on) < len(ones) and await is_empty(link, self._depths, task_queue.queue):
             passed_on = ones
         if passed_on:
             put = await self._puts.put(passed_on)  # the next round looks again at the others
             logger.warning(
                 "tasks were missing from their queue and were put there again",
-                extra={"queue": source.queue, "tasks": put},
+                extra={"queue": task_queue.queue, "tasks": put},
             )
         return len(passed_on)
 

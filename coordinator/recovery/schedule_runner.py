@@ -1,10 +1,10 @@
 """Submits the tasks of recurring schedules when they are due.
 
-    claim ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
+    lease ─▶ submit, under an id made of the schedule and the tick ─▶ advance to the next tick
 
 The id makes it one run for each tick, however many coordinators there are and wherever one of them
-dies: submitting the same id again is the same task. A claim is renewed while the broker takes its
-time. While the broker takes nothing, nothing is claimed: once it is back, what is due goes on at once.
+dies: submitting the same id again is the same task. A lease is renewed while the broker takes its
+time. While the broker takes nothing, nothing is leased: once it is back, what is due goes on at once.
 
 A schedule that can no longer be run is set aside and tells why; all others go on. A coordinator that can
 run it, one with newer zone data, say, takes it up.
@@ -30,15 +30,17 @@ from coordinator.errors import (
     Unavailable,
 )
 
+from .ports import IsReady
+
 __all__ = ["ScheduleRunner", "tick_id"]
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.5
-"""Between two looks for what is due."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks for what is due."""
 
 RENEWED_EVERY = 1.5
-"""Seconds; a claim lasts three times as long."""
+"""Seconds between two renewals of a lease, which lasts three times as long."""
 
 TAKE_UP_EVERY = 60.0
 """Seconds between two looks for what was set aside and can be run after all."""
@@ -50,7 +52,7 @@ _NAMESPACE = uuid.UUID("6f1c8a52-5b0e-4c56-9e0b-0a7c1f1f2a11")
 
 
 class DueSchedule(Protocol):
-    """`registry.stores.recurring_schedule.RecurringSchedule`."""
+    """A recurring schedule that is due: `registry.stores.recurring_schedule.RecurringSchedule`."""
 
     @property
     def schedule_id(self) -> str: ...
@@ -59,31 +61,47 @@ class DueSchedule(Protocol):
     @property
     def timezone(self) -> str: ...
     @property
-    def missed(self) -> Missed: ...
+    def missed(self) -> Missed:
+        """What becomes of ticks that were missed."""
+
     @property
-    def task(self) -> dict[str, Any]: ...
+    def task(self) -> dict[str, Any]:
+        """The body of a submission."""
+
     @property
     def created_at(self) -> datetime: ...
     @property
-    def next_at(self) -> datetime | None: ...
+    def next_at(self) -> datetime | None:
+        """Its first tick that is not done; None where it has no more."""
+
     @property
-    def in_doubt(self) -> bool: ...
+    def in_doubt(self) -> bool:
+        """Whether its ticks may have been submitted before, by a coordinator that told nobody."""
+
     @property
-    def unreadable(self) -> str | None: ...
+    def unreadable(self) -> str | None:
+        """Why its row cannot be read; None where it can."""
 
 
-class SchedulePort(Protocol):
-    """`registry.stores.schedules.Schedules`."""
+class LeasesSchedules(Protocol):
+    """Leases due schedules to one coordinator: `registry.stores.schedules.Schedules`. Everything raises
+    `LedgerUnavailable`.
+    """
 
-    async def lease_due(self) -> Sequence[Any]: ...
+    async def lease_due(self) -> Sequence[Any]:
+        """Each a `DueSchedule`, for this process alone until the lease ends."""
 
-    async def renew(self, leased: Sequence[Any]) -> None: ...
+    async def renew(self, leased: Sequence[Any]) -> None:
+        """Their ticks are still being submitted by this process."""
 
-    async def give_back(self, schedule: Any) -> None: ...
+    async def give_back(self, schedule: Any) -> None:
+        """Nothing was submitted: anybody may lease it again."""
 
-    async def set_aside(self, schedule: Any, why: str) -> None: ...
+    async def set_aside(self, schedule: Any, why: str) -> None:
+        """It cannot be run any more: it is not due, and tells ``why``."""
 
-    async def take_up(self) -> Sequence[str]: ...
+    async def take_up(self) -> Sequence[str]:
+        """Set going what was set aside and can be run here; the ids."""
 
     async def advance(
         self,
@@ -91,47 +109,61 @@ class SchedulePort(Protocol):
         seen_to: datetime,
         ran: tuple[datetime, str] | None,
         error: str | None,
-    ) -> None: ...
+    ) -> None:
+        """All ticks up to ``seen_to`` are done: the last that ``ran``, with the id of its task, and the
+        ``error`` of the last that did not.
+        """
 
 
 class SubmitsBody(Protocol):
-    """Submits the body of a submission, as if it came over HTTP. ``repeated``: it may have been
-    accepted before, by any coordinator.
+    """Submits the body of a submission, as if it came over HTTP: bootstrap has it of
+    `submission.submitter`.
     """
 
-    async def __call__(self, body: dict[str, Any], *, repeated: bool) -> object: ...
+    async def __call__(self, body: dict[str, Any], *, repeated: bool) -> object:
+        """Return once the broker has confirmed it; what is returned is not looked at. ``repeated``: it may
+        have been accepted before, by any coordinator. Raises a `CoordinatorError` where it was refused.
+        """
 
 
 def tick_id(schedule_id: str, created_at: datetime, tick: datetime) -> str:
-    """The id of the task of one tick. A schedule that is deleted and made again has others."""
+    """Makes the id of the task of one tick, always the same. A schedule that is deleted and made again has
+    others.
+    """
     text = f"{schedule_id}\n{created_at.isoformat()}\n{tick.isoformat()}"
     return str(uuid.uuid5(_NAMESPACE, text))
 
 
 class ScheduleRunner:
-    """Looks for what is due until it is cancelled. ``ready`` tells whether the broker would take
-    something now.
+    """Leases due schedules, and submits a task for each tick. Run `run` as long as the process lasts.
+
+    While the broker is not ``ready``, nothing is leased. Seconds: ``look_every`` between two looks for what
+    is due, ``renewed_every`` between two renewals of a lease.
     """
 
     def __init__(
         self,
         *,
-        schedules: SchedulePort,
+        schedules: LeasesSchedules,
         submit: SubmitsBody,
-        ready: Callable[[], bool],
+        ready: IsReady,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        look_every: float = LOOK_EVERY,
+        renewed_every: float = RENEWED_EVERY,
     ) -> None:
         self._schedules = schedules
         self._submit = submit
         self._ready = ready
         self._now = now
+        self._look_every = look_every
+        self._renewed_every = renewed_every
 
     async def run(self) -> NoReturn:
         """Ends only by cancellation; an outage of the ledger or the broker is waited for."""
         loop = asyncio.get_running_loop()
         take_up_at = loop.time()
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_every)
             try:
                 if loop.time() >= take_up_at:
                     await self.take_up()
@@ -160,7 +192,7 @@ class ScheduleRunner:
 
     async def _renew(self, left: Sequence[DueSchedule]) -> NoReturn:
         while True:
-            await asyncio.sleep(RENEWED_EVERY)
+            await asyncio.sleep(self._renewed_every)
             with contextlib.suppress(LedgerUnavailable):  # whoever takes them then runs them
                 await self._schedules.renew(left)
 
@@ -185,7 +217,7 @@ class ScheduleRunner:
                     "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
                 )
                 if schedule.in_doubt or isinstance(exc, OutcomeUnknown):
-                    return  # the claim runs out, and whoever takes it then submits the same ids
+                    return  # the lease runs out, and whoever takes it then submits the same ids
                 if seen_to is None:
                     await self._schedules.give_back(schedule)
                     return

@@ -1,30 +1,21 @@
-"""Every knob of the service: its unit, its default and why. Read from the environment.
+"""Declares every setting of the service, with its unit, its default and why.
 
-Each setting is the environment variable ``COORDINATOR_<NAME>``; a secret may also be given as the
-path of a file that holds it, in ``COORDINATOR_<NAME>_FILE``. What is structure on the broker
-(names, queue arguments) is not here but in `protocol.topology`.
-
-    options ─▶ environment ─▶ setting_kinds ─▶ Settings ─▶ setting_conflicts
-                    what is wrong with any of them ─▶ setting_errors ─▶ one line
+What is structure on the broker (names, queue arguments) is not here but in `protocol.topology`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
+from coordinator.environment import value_of
 from coordinator.errors import OperatorError
 
-from .conflicts import conflict
-from .error_lines import told
-from .unknown_variables import unknown_variables
-from .value_kinds import (
+from .setting_conflicts import conflict
+from .value_types import (
     BrokerUrl,
     DatabaseUrl,
     Duration,
@@ -38,20 +29,7 @@ from .value_kinds import (
     Names,
 )
 
-__all__ = ["ENV_PREFIX", "Settings", "load", "unknown_settings"]
-
-SECRETS = ("amqp_url", "database_url", "management_url", "secret")
-"""Settings that may hold a password: never shown, and also read from a file."""
-
-
-OPTIONS = {
-    "http_host": "--host",
-    "http_port": "--port",
-    "http_workers": "--workers",
-    "data_dir": "--data-dir",
-    "amqp_url": "--amqp-url",
-}
-"""The settings that are options of the command as well."""
+__all__ = ["Settings"]
 
 
 def default_data_dir() -> Path:
@@ -70,9 +48,7 @@ def default_data_dir() -> Path:
 
 
 class Settings(BaseModel):
-    """What an operator may change; `coordinator serve --help` names the few that are also
-    options.
-    """
+    """Holds what an operator may change; `coordinator serve --help` names the few that are also options."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -203,32 +179,3 @@ class Settings(BaseModel):
         if problem is not None:
             raise ValueError(problem)
         return self
-
-
-def load(**given: Any) -> Settings:
-    """The settings from the environment; what is ``given``, by options, and not None comes first.
-
-    Raises `OperatorError` with one line that names the first wrong setting, as it was given.
-    """
-    values = {name: value for name, value in given.items() if value is not None}
-    origins = {name: OPTIONS.get(name, name) for name in values}
-    environment = {name.upper(): value for name, value in os.environ.items()} | os.environ
-    for name in Settings.model_fields.keys() - values.keys():
-        variable = f"{ENV_PREFIX}{name.upper()}"
-        if name in SECRETS:
-            found = secret_of(variable, environment, with_quotes=name == "secret")
-            if found is not None:
-                values[name], origins[name] = found.value, found.name
-        elif (value := value_of(variable, environment)) is not None:
-            values[name], origins[name] = value, variable
-    try:
-        return Settings(**values)
-    except ValidationError as exc:
-        raise OperatorError(told(exc, origins, secret=SECRETS)) from exc
-
-
-def unknown_settings(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """A sentence for each variable with the prefix that is no setting."""
-    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
-    known += [f"{ENV_PREFIX}{name.upper()}{FILE}" for name in SECRETS]
-    return unknown_variables(environment, known)

@@ -1,7 +1,18 @@
-"""HTTP in, broker out: what becomes of a request to do a task.
+"""Submits tasks: HTTP in, broker out.
 
-    SubmitTask ─▶ limits ─▶ lane ─▶ SourceOpener.ensure ─▶ one publish ─▶ its confirm ─▶ Accepted
-                                      (first use only)
+    SubmitTask ─▶ limits ─▶ task ─▶ admitted ─▶ its queue is open ─▶ one publish, its confirm ─▶ Accepted
 
-Clearing a priority is the way back: what waits is drained, and each task's end is recorded.
+idempotent_submission ... does a request with an Idempotency-Key once
+batch_submitter ......... submits many tasks, with a verdict for each
+submitter ............... submits one task
+task_maker .............. checks a request, and makes the task and its message of it
+task_options ............ settles attempts, pauses, time-outs, times and deadline
+request_limits .......... checks values against limits
+admission_control ....... refuses tasks while too much waits
+queue_opener ............ opens a task queue on its first use
+queue_clearer ........... the way back: drains a priority, and publishes the end of each task
+per_id_lock ............. lets one submission of an id go on at a time
+ports ................... what bootstrap gives to them
+
+Arrows run down this list. What was accepted and goes wrong later is `recovery`'s.
 """

@@ -1,4 +1,4 @@
-"""How much may wait on the queues: beyond it nothing is accepted until agents have caught up.
+"""Refuses submissions while too many tasks, or bytes of them, wait on the queues.
 
     every two seconds: all queues are looked at ─▶ waiting then + admitted here since ─▶ within the limits?
 
@@ -7,24 +7,23 @@ what waits could not drain. No submission asks the broker, so the figures are ap
 looks nothing is known of what agents took, nor of what other coordinators admitted. And the broker
 does not tell sizes: they are taken to be like those of what was admitted here lately.
 
-What was accepted before is never held back by it: retries, scheduled tasks that are due, redrives.
+What was accepted before is never held back: retries, scheduled tasks that are due, redrives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
-from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, OperatorError, QueuesFull, Unavailable
 
-__all__ = ["AdmissionControl", "MayWait"]
+__all__ = ["AdmissionControl", "AdmissionLimits"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,25 +38,27 @@ MEMORY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MayWait:
-    """The limits; 0 is none."""
+class AdmissionLimits:
+    """Limits what may wait on all queues together; 0 is no limit."""
 
     tasks: int = 0
+    """Tasks that wait."""
     size: int = 0
     """Bytes of their messages."""
 
 
-class Looks(Protocol):
-    """`broker.queue_depths.QueueDepths`."""
-
-    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]: ...
-
-
 class AdmissionControl:
-    """Run `session` with `Connection.keep`. Until its first look everything is admitted."""
+    """Counts what waits ``every`` so often, and admits tasks by that. Run `session` with `Connection.keep`;
+    until its first look everything is admitted.
+    """
 
     def __init__(
-        self, *, book: TaskQueues, depths: Looks, most: MayWait, every: timedelta = LOOK
+        self,
+        *,
+        book: TaskQueues,
+        depths: ReadsQueueDepths,
+        most: AdmissionLimits,
+        every: timedelta = LOOK,
     ) -> None:
         self._book = book
         self._depths = depths
@@ -81,6 +82,7 @@ class AdmissionControl:
         self._mean += (size - self._mean) / self._sized
 
     async def session(self, link: Link) -> NoReturn:
+        """Counts until the link is closed. Raises `ChannelLost` then."""
         if not (self._most.tasks or self._most.size):
             await link.closed()
         loop = asyncio.get_running_loop()
@@ -96,7 +98,7 @@ class AdmissionControl:
     async def look(self) -> None:
         """Count what waits. Raises `BrokerUnavailable`."""
         before = self._since
-        depths = await self._depths.look(source.queue for source in self._book.sources())
+        depths = await self._depths.look(task_queue.queue for task_queue in self._book.sources())
         self._waiting = sum(depth.ready for depth in depths.values() if depth is not None)
         self._since -= before
         self._tell(self._why_not(round(self._mean)))

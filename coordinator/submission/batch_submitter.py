@@ -1,4 +1,4 @@
-"""Many requests in one: each with its own verdict, all of their publishes in flight together."""
+"""Submits a batch of tasks: each gets a verdict of its own, and all publishes are in flight together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .per_id_lock import PerIdLock
-from .ports import Admit, Ensure, KnowsTasks, PublishesMany
+from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesMany
 from .submitter import outgoing
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -33,12 +33,12 @@ class _Wish:
 class _Ready:
     wish: _Wish
     task: TaskMessage
-    source: TaskQueue
+    task_queue: TaskQueue
     sending: Outgoing
 
 
 class BatchSubmitter:
-    """Like `Submitter`, for many tasks: each lane is asked for once, and each id looked up in one
+    """Submits many tasks as `Submitter` does one: each queue is opened once, and all ids are looked up in one
     question. All of it takes no longer than one publish may.
     """
 
@@ -46,11 +46,11 @@ class BatchSubmitter:
         self,
         *,
         publisher: PublishesMany,
-        ensure: Ensure,
+        ensure: EnsuresQueue,
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
-        admit: Admit = lambda _: None,
+        admit: Admits = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -60,8 +60,8 @@ class BatchSubmitter:
         self._admit = admit
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
-        """The verdicts in the order of ``commands``. An id that comes twice is answered the second
-        time like a repetition.
+        """Submit all; the verdicts in the order of ``commands``. An id that comes twice is answered the
+        second time like a repetition.
         """
         deadline = self._publisher.deadline()
         verdicts: dict[int, Verdict] = {}
@@ -109,17 +109,19 @@ class BatchSubmitter:
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
-                source = task.source
-                sending = outgoing(task, source)
+                task_queue = task.source
+                sending = outgoing(task, task_queue)
                 if task.not_before is None:
                     self._admit(len(sending.message.body))
-                ready.append(_Ready(wish, task, source, sending))
+                ready.append(_Ready(wish, task, task_queue, sending))
             except CoordinatorError as exc:
                 verdicts[wish.index] = exc
         closed = await self._closed(ready, deadline)
-        verdicts |= {one.wish.index: closed[one.source] for one in ready if one.source in closed}
+        verdicts |= {
+            one.wish.index: closed[one.task_queue] for one in ready if one.task_queue in closed
+        }
         for one, error in await self._publish(
-            [one for one in ready if one.source not in closed], deadline
+            [one for one in ready if one.task_queue not in closed], deadline
         ):
             tasks[one.task.task_id] = one.task
             if error is None:
@@ -137,16 +139,16 @@ class BatchSubmitter:
         self, ready: Iterable[_Ready], deadline: float
     ) -> dict[TaskQueue, CoordinatorError]:
         """The queues that could not be opened, and why."""
-        wanted = {one.source: one.task.wanted for one in ready}
+        wanted = {one.task_queue: one.task.wanted for one in ready}
         closed: dict[TaskQueue, CoordinatorError] = {}
-        for source, requirements in wanted.items():
+        for task_queue, requirements in wanted.items():
             try:
                 async with asyncio.timeout_at(deadline):
-                    await self._ensure(source, requirements)
+                    await self._ensure(task_queue, requirements)
             except CoordinatorError as exc:
-                closed[source] = exc
+                closed[task_queue] = exc
             except TimeoutError:
-                closed[source] = BrokerUnavailable(
+                closed[task_queue] = BrokerUnavailable(
                     "The broker did not open the queue in time; nothing was sent."
                 )
         return closed

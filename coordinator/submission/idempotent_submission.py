@@ -1,4 +1,4 @@
-"""What carries an Idempotency-Key is done once, and answered the same for as long as the key is kept.
+"""Does a request with an Idempotency-Key once, and answers it the same for as long as the key is kept.
 
     claim ─▶ fresh ............ do it ─▶ keep the answer
          ├─▶ answered ......... the same answer
@@ -29,7 +29,7 @@ from coordinator.errors import (
 
 from .per_id_lock import PerIdLock
 
-__all__ = ["IdempotentSubmission", "Keys", "Worked"]
+__all__ = ["IdempotentSubmission", "Worked"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,20 +45,30 @@ MARGIN = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """``final``: a repetition is to be answered the same, and not to do what is left."""
+    """Carries the answer to a request that was worked on."""
 
     body: dict[str, Any]
+    """The JSON of the answer."""
     final: bool = True
+    """Whether a repetition is to be answered the same, and not to do what is left."""
 
 
-class Keys(Protocol):
-    """`registry.stores.idempotency_keys.IdempotencyKeys`. Everything raises `LedgerUnavailable`."""
+class ClaimsKeys(Protocol):
+    """Claims keys, and stores the answers: `registry.stores.idempotency_keys.IdempotencyKeys`. Everything
+    raises `LedgerUnavailable`.
+    """
 
     async def claim(
         self, key: str, fingerprint: str, lasts: timedelta
-    ) -> IdempotencyClaim | Answered: ...
+    ) -> IdempotencyClaim | Answered:
+        """The claim, which lasts so long, or how the key was used before: without a body where somebody
+        holds it. ``fingerprint`` is of the request, to know another one by.
+        """
+        ...
 
-    async def finish(self, claim: IdempotencyClaim, body: dict[str, Any]) -> None: ...
+    async def finish(self, claim: IdempotencyClaim, body: dict[str, Any]) -> None:
+        """Store the answer."""
+        ...
 
     async def release(self, claim: IdempotencyClaim) -> None:
         """Another may finish it now."""
@@ -69,20 +79,36 @@ class Keys(Protocol):
         ...
 
 
-class IdempotentSubmission:
-    """``longest`` bounds the work of one request."""
+ClaimedWork = Callable[[IdempotencyClaim], Awaitable[Worked]]
+"""Does what the request asks for, under ids that follow from the claim. It is called once at most for each
+request, is cancelled when it takes too long, and raises a `CoordinatorError` where the request is refused."""
 
-    def __init__(self, keys: Keys, *, longest: timedelta, patience: timedelta = PATIENCE) -> None:
+
+class IdempotentSubmission:
+    """Claims the key, works, and keeps the answer.
+
+    ``longest`` bounds the work of one request, and ``patience`` how long it waits for another process that
+    has the same key; it looks again after ``pause`` seconds.
+    """
+
+    def __init__(
+        self,
+        keys: ClaimsKeys,
+        *,
+        longest: timedelta,
+        patience: timedelta = PATIENCE,
+        pause: float = PAUSE,
+    ) -> None:
         self._keys = keys
         self._longest = longest
         self._patience = patience.total_seconds()
+        self._pause = pause
         self._one_at_a_time = PerIdLock()
 
-    async def run(
-        self, key: str, fingerprint: str, work: Callable[[IdempotencyClaim], Awaitable[Worked]]
-    ) -> Answered:
-        """Raises `Conflict` for a key that was used for another request, `KeyInUse`,
-        `LedgerUnavailable`, and what ``work`` raises.
+    async def run(self, key: str, fingerprint: str, work: ClaimedWork) -> Answered:
+        """The answer, new or as it was the first time; ``fingerprint`` is of the request. Raises `Conflict`
+        for a key that was used for another request, `KeyInUse`, `LedgerUnavailable`, and what ``work``
+        raises.
         """
         async with self._one_at_a_time.alone_with([key]):
             found = await self._claim(key, fingerprint)
@@ -106,11 +132,9 @@ class IdempotentSubmission:
                 return found
             if asyncio.get_running_loop().time() >= deadline:
                 raise KeyInUse
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
 
-    async def _work(
-        self, claim: IdempotencyClaim, work: Callable[[IdempotencyClaim], Awaitable[Worked]]
-    ) -> dict[str, Any]:
+    async def _work(self, claim: IdempotencyClaim, work: ClaimedWork) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._longest.total_seconds()):
                 worked = await work(claim)

@@ -1,4 +1,4 @@
-"""One submission of an id at a time within this process, so that the second finds the first."""
+"""Locks ids, so that this process submits each one at a time and the second finds the first."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ __all__ = ["PerIdLock"]
 
 
 class PerIdLock:
+    """Holds a lock for each id that is in use. Between processes it is the ledger that decides."""
+
     def __init__(self) -> None:
         self._held: dict[str, asyncio.Event] = {}
 

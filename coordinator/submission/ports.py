@@ -1,38 +1,40 @@
-"""What submission needs of the rest of the program; bootstrap fits it in."""
+"""Declares the ports that submission is given by the rest of the program; bootstrap connects them. Those of
+the broker that others use as well are in `broker.ports`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import CoordinatorError
-from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-__all__ = ["Admit", "Ensure", "KnowsTasks", "Publishes", "PublishesMany", "PublishesOne"]
+__all__ = [
+    "Admits",
+    "EnsuresQueue",
+    "KnowsTasks",
+    "NotesEnd",
+    "PublishesMany",
+    "PublishesOne",
+]
 
 
-class Publishes(Protocol):
-    """`broker.publisher.Publisher`."""
-
-    async def publish(
-        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
-    ) -> None: ...
-
-
-class PublishesOne(Publishes, Protocol):
-    """`broker.publisher.Publisher`."""
+class PublishesOne(PublishesMessages, Protocol):
+    """Publishes one message, and knows how large it may be: `broker.publisher.Publisher`."""
 
     async def check_size(self, size: int) -> None:
-        """Raises `PayloadTooLarge` where a message of so many bytes would be refused."""
+        """Raises `MessageTooLarge` where a message of ``size`` bytes would be refused, or `Unavailable`."""
         ...
 
 
 class PublishesMany(Protocol):
-    """`broker.publisher.Publisher`."""
+    """Publishes many messages at once, within one deadline: `broker.publisher.Publisher`."""
 
     def deadline(self) -> float:
         """By when whatever is begun now is answered, on the clock of the event loop."""
@@ -41,26 +43,38 @@ class PublishesMany(Protocol):
     async def publish_all(
         self, messages: Sequence[Outgoing], *, deadline: float
     ) -> Sequence[CoordinatorError | None]:
-        """How each ended by then; None for a confirm."""
+        """Publish in order; how each ended by ``deadline``, in the same order, None for a confirm."""
         ...
 
 
-class Ensure(Protocol):
-    """`opener.SourceOpener.ensure`."""
+class EnsuresQueue(Protocol):
+    """Opens a task queue where it is not open yet: `submission.queue_opener.QueueOpener.ensure`."""
 
-    async def __call__(self, source: TaskQueue, requirements: Requirements) -> None: ...
+    async def __call__(self, task_queue: TaskQueue, requirements: Requirements, /) -> None:
+        """Return once it is open and announced. Raises `TooManyLanes`, `TopologyConflict` or
+        `BrokerUnavailable`.
+        """
+        ...
 
 
-class Admit(Protocol):
-    """`admission.Admission.admit`."""
+class Admits(Protocol):
+    """Lets a task in, or refuses it: `submission.admission_control.AdmissionControl.admit`."""
 
     def __call__(self, size: int, /) -> None:
-        """Raises `QueuesFull`."""
+        """Called with the bytes of its message before it is published. Raises `QueuesFull`."""
+        ...
+
+
+class NotesEnd(Protocol):
+    """Shows an event to whoever reads from this process: `registry.queries.registry.Registry.note`."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Called once for each event, after the broker has confirmed it. Raises nothing."""
         ...
 
 
 class KnowsTasks(Protocol):
-    """`registry.queries.registry.Registry`: the tasks that are known, as they were submitted.
+    """Reads the tasks that are known, as they were submitted: `registry.queries.registry.Registry`.
 
     With ``certain`` they wait until the ledger has what any coordinator accepted, and raise
     `LedgerBehind` where that takes too long.
@@ -72,7 +86,9 @@ class KnowsTasks(Protocol):
 
     async def submissions(
         self, task_ids: Collection[str], *, certain: bool = False
-    ) -> dict[str, TaskMessage]: ...
+    ) -> dict[str, TaskMessage]:
+        """Those of the tasks that are known, by id."""
+        ...
 
     def note_submitted(self, task: TaskMessage) -> None:
         """Told of each task that the broker confirmed, before it is answered."""

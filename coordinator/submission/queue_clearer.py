@@ -1,12 +1,12 @@
-"""Clears a priority by draining its queues: exact in number and in ids, and safe to interrupt."""
+"""Clears a priority: drains its queues, and publishes the end of each task. Safe to interrupt and repeat."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
+from coordinator.broker.ports import PublishesMessages
 from coordinator.broker.queue_drain import drain
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerUnavailable, MalformedMessage
@@ -16,7 +16,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import EVENTS
 
-from .ports import Publishes
+from .ports import NotesEnd
 
 __all__ = ["CLEARED", "QueueClearer"]
 
@@ -27,15 +27,15 @@ CLEARED = "cleared"
 
 
 class QueueClearer:
-    """``note`` is told of each event once the broker has confirmed it."""
+    """Drains all queues of a priority over the link of the moment."""
 
     def __init__(
         self,
         *,
         connection: Connection,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         book: TaskQueues,
-        note: Callable[[Event], None],
+        note: NotesEnd,
     ) -> None:
         self._connection = connection
         self._publisher = publisher
@@ -52,8 +52,8 @@ class QueueClearer:
         if link is None:
             raise BrokerUnavailable
         cleared = 0
-        for source in self._book.sources(priority):
-            cleared += await drain(link, source.queue, self._record)
+        for task_queue in self._book.sources(priority):
+            cleared += await drain(link, task_queue.queue, self._record)
         logger.info("cleared a priority", extra={"priority": priority.value, "tasks": cleared})
         return cleared
 

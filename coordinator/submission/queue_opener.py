@@ -1,4 +1,4 @@
-"""Opens the queues of a source on first use, and all of them again on each new connection."""
+"""Opens a task queue on its first use, and declares all of them again on each new connection."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from coordinator.broker.connection import Link
 from coordinator.broker.name_lock import held
+from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues, counts
 from coordinator.errors import (
     BrokerUnavailable,
@@ -26,8 +27,6 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, task_queue_topology
 
-from .ports import Publishes
-
 __all__ = ["MAX_LANES", "QueueOpener"]
 
 logger = logging.getLogger(__name__)
@@ -38,13 +37,13 @@ ones), as far as its priorities are used."""
 
 
 LOCK_PATIENCE = 5.0
-"""Seconds to wait while another opens the same source, or gives it up."""
+"""Seconds to wait while another opens the same queue, or retires it."""
 
 
 class QueueOpener:
     """Restores what is known on each new link, and opens what is new.
 
-    A source is opened in this order: queue and binding, the event, the command to the agents. Who
+    A task queue is opened in this order: queue and binding, the event, the command to the agents. Who
     sees the event can rely on the queue, and whoever dies between leaves what a repetition mends.
     """
 
@@ -52,7 +51,7 @@ class QueueOpener:
         self,
         *,
         book: TaskQueues,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         max_lanes: int = MAX_LANES,
     ) -> None:
         self._book = book
@@ -75,19 +74,19 @@ class QueueOpener:
             await self._changed.wait()
 
     async def restore(self, link: Link) -> None:
-        """Declare the topology and every source of the book; from then on sources can be ensured.
+        """Declare the topology and every task queue of the book; from then on task queues can be ensured.
 
         To be called first over each new link, because the broker may have lost anything.
         """
         self._link = None
         channel = await link.channel()
         await channel.declare(TOPOLOGY)
-        for source in self._book.sources():
+        for task_queue in self._book.sources():
             try:
-                await channel.declare(task_queue_topology(source))
+                await channel.declare(task_queue_topology(task_queue))
             except TopologyConflict as exc:
                 # One queue that somebody made by hand must not hold up all the others.
-                logger.error("%s", exc, extra={"queue": source.queue})
+                logger.error("%s", exc, extra={"queue": task_queue.queue})
                 channel = await link.channel()
         await channel.close()
         self._link = link
@@ -98,34 +97,34 @@ class QueueOpener:
         self._link = None
 
     async def ensure(
-        self, source: TaskQueue, requirements: Requirements, *, again: bool = False
+        self, task_queue: TaskQueue, requirements: Requirements, *, again: bool = False
     ) -> None:
-        """Returns when the source is open and announced; at once where it is known to be.
+        """Returns when the task queue is open and announced; at once where it is known to be.
 
-        Requests at the same time share one opening. ``again`` opens a source that is known, because
+        Requests at the same time share one opening. ``again`` opens a task queue that is known, because
         its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
         """
         if not self.ready:
             raise NotOpened
-        if source in self._book and not again:
+        if task_queue in self._book and not again:
             return
-        if source not in self._opening:
+        if task_queue not in self._opening:
             if not again:
-                self._check_room(source, requirements)
-            task = asyncio.create_task(self._open(source, requirements))
-            self._opening[source] = (requirements, task)
-            task.add_done_callback(partial(self._opened, source))
-        await asyncio.shield(self._opening[source][1])
+                self._check_room(task_queue, requirements)
+            task = asyncio.create_task(self._open(task_queue, requirements))
+            self._opening[task_queue] = (requirements, task)
+            task.add_done_callback(partial(self._opened, task_queue))
+        await asyncio.shield(self._opening[task_queue][1])
 
-    def _check_room(self, source: TaskQueue, requirements: Requirements) -> None:
-        if not counts(requirements) or self._book.has_lane(source.lane):
+    def _check_room(self, task_queue: TaskQueue, requirements: Requirements) -> None:
+        if not counts(requirements) or self._book.has_lane(task_queue.lane):
             return
         coming = {
             other.lane
             for other, (wanted, _) in self._opening.items()
             if counts(wanted) and not self._book.has_lane(other.lane)
         }
-        if self._book.lanes() + len(coming - {source.lane}) >= self._max_lanes:
+        if self._book.lanes() + len(coming - {task_queue.lane}) >= self._max_lanes:
             raise TooManyLanes(
                 f"{self._max_lanes} different combinations of task type and requirements are in use,"
                 " which is the limit: use one of them, or have the operator raise"
@@ -133,31 +132,35 @@ class QueueOpener:
             )
 
     @asynccontextmanager
-    async def kept_from_opening(self, source: TaskQueue) -> AsyncIterator[None]:
-        """Nobody else opens ``source`` while the block lasts, in this process or another. Raises
+    async def kept_from_opening(self, task_queue: TaskQueue) -> AsyncIterator[None]:
+        """Nobody else opens ``task_queue`` while the block lasts, in this process or another. Raises
         `BrokerUnavailable`.
         """
         if self._link is None:
             raise BrokerUnavailable
-        alone = self._alone.setdefault(source, asyncio.Lock())
-        async with alone, held(self._link, source.queue, patience=LOCK_PATIENCE):
+        alone = self._alone.setdefault(task_queue, asyncio.Lock())
+        async with alone, held(self._link, task_queue.queue, patience=LOCK_PATIENCE):
             yield
 
-    async def _open(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def _open(self, task_queue: TaskQueue, requirements: Requirements) -> None:
         if self._link is None:
             raise BrokerUnavailable
-        async with self.kept_from_opening(source):
+        async with self.kept_from_opening(task_queue):
             channel = await self._link.channel()
-            await channel.declare(task_queue_topology(source))
+            await channel.declare(task_queue_topology(task_queue))
             await channel.close()
-            await self._announce(source, requirements)
-            self._book.add(source, requirements)
-        logger.info("opened a queue", extra={"queue": source.queue})
+            await self._announce(task_queue, requirements)
+            self._book.add(task_queue, requirements)
+        logger.info("opened a queue", extra={"queue": task_queue.queue})
 
-    async def _announce(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def _announce(self, task_queue: TaskQueue, requirements: Requirements) -> None:
         wanted = requirements.as_dict()
-        opened = SourceOpened(lane=source.lane, priority=source.priority, requirements=wanted)
-        command = ServeSource(lane=source.lane, priority=source.priority, requirements=wanted)
+        opened = SourceOpened(
+            lane=task_queue.lane, priority=task_queue.priority, requirements=wanted
+        )
+        command = ServeSource(
+            lane=task_queue.lane, priority=task_queue.priority, requirements=wanted
+        )
         try:
             await self._publisher.publish(
                 encode(Event(data=opened)), exchange=EVENTS, key=routing_key(opened)
@@ -170,7 +173,7 @@ class QueueOpener:
                 "The broker did not confirm the opening of a queue; the task was not sent."
             ) from exc
 
-    def _opened(self, source: TaskQueue, task: asyncio.Task[None]) -> None:
-        del self._opening[source]
+    def _opened(self, task_queue: TaskQueue, task: asyncio.Task[None]) -> None:
+        del self._opening[task_queue]
         if not task.cancelled():
             task.exception()  # told to whoever waits; nobody may be left

@@ -1,4 +1,4 @@
-"""What a request may ask for, checked with a sentence for each refusal. Pure."""
+"""Checks the values of a request against limits, with a sentence for each refusal. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_MESSAGE_BYTES = 15 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLimits:
-    """The limits that an operator may change."""
+    """Holds the limits of one request; an operator may change some of them."""
 
     max_data_depth: int = 32
     """Levels of nesting in `task_data` and `metadata`; the object itself is the first."""
@@ -61,6 +61,7 @@ def check_names(names: Sequence[str], field: str, *, at_most: int) -> None:
 
 
 def check_requirements(wanted: Requirements, limits: RequestLimits) -> None:
+    """Refuse an id or a name that cannot be one, and too many of them. Raises `InvalidRequest`."""
     for field, word in (
         ("requirements.agent_type", wanted.agent_type),
         ("requirements.agent_id", wanted.agent_id),
@@ -72,7 +73,7 @@ def check_requirements(wanted: Requirements, limits: RequestLimits) -> None:
 
 
 def check_timeout(seconds: float | None, limits: RequestLimits) -> None:
-    """None is the agents' default."""
+    """Refuse a `timeout_seconds` that no attempt may have; None is the agents' default."""
     check_seconds(seconds, "timeout_seconds", limits.max_timeout)
 
 
@@ -88,6 +89,7 @@ def check_seconds(
 
 
 def check_message_size(body: bytes) -> None:
+    """Refuse what no broker takes. Raises `PayloadTooLarge`."""
     if len(body) > MAX_MESSAGE_BYTES:
         raise PayloadTooLarge(
             f"The task has {len(body)} bytes; the broker takes at most {MAX_MESSAGE_BYTES}"

@@ -1,4 +1,4 @@
-"""From a request to a confirmed publish: the one way in which a task enters."""
+"""Submits one task: checks the request, opens its queue, publishes, and waits for the broker's confirm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS
 
 from .per_id_lock import PerIdLock
-from .ports import Admit, Ensure, KnowsTasks, PublishesOne
+from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesOne
 from .request_limits import check_message_size
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -25,11 +25,11 @@ class Submitter:
         self,
         *,
         publisher: PublishesOne,
-        ensure: Ensure,
+        ensure: EnsuresQueue,
         tasks: KnowsTasks,
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
-        admit: Admit = lambda _: None,
+        admit: Admits = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -64,10 +64,10 @@ class Submitter:
             return self._maker.answer_again(command, known)
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:
-        task, source, sending = self._made(command, task_id)
+        task, task_queue, sending = self._made(command, task_id)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
-        await self._ensure(source, task.wanted)
+        await self._ensure(task_queue, task.wanted)
         try:
             await self._publish_confirmed(sending)
         except OutcomeUnknown as exc:
@@ -77,8 +77,8 @@ class Submitter:
 
     def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, TaskQueue, Outgoing]:
         task = self._maker.task(command, task_id)
-        source = task.source
-        return task, source, outgoing(task, source)
+        task_queue = task.source
+        return task, task_queue, outgoing(task, task_queue)
 
     async def _publish_confirmed(self, sending: Outgoing) -> None:
         """Once more after a definite no, since nothing was stored then; never after silence."""
@@ -89,12 +89,12 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage, source: TaskQueue) -> Outgoing:
-    """Where its message goes, given where the task belongs: a scheduled one to the log alone, which must
+def outgoing(task: TaskMessage, task_queue: TaskQueue) -> Outgoing:
+    """Makes the task's message, and says where it goes: a scheduled one to the log alone, which must
     exist. Raises `PayloadTooLarge`.
     """
     message = task.to_message()
     check_message_size(message.body)
     if task.not_before is not None:
         return Outgoing(message, "", LOG, mandatory=True)
-    return Outgoing(message, TASKS, source.key)
+    return Outgoing(message, TASKS, task_queue.key)

@@ -24,7 +24,7 @@ __all__ = ["Accepted", "SubmitTask", "TaskMaker"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitTask:
-    """A producer's wish. Its types are checked already, its values are not."""
+    """Asks for a task to be done. The types of its values are checked already, the values are not."""
 
     task_data: dict[str, Any]
     """`task_id` in it, where there is one, becomes the task's id."""
@@ -53,7 +53,7 @@ class SubmitTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The broker has the task."""
+    """Tells that the broker has the task."""
 
     task_id: str
     priority: Priority
@@ -63,6 +63,7 @@ class Accepted:
 
     @classmethod
     def of(cls, task: TaskMessage) -> Accepted:
+        """The answer about a task, from its message."""
         return cls(
             task_id=task.task_id,
             priority=task.priority,
@@ -72,8 +73,8 @@ class Accepted:
 
 
 class TaskMaker:
-    """``secret`` is the key of the tokens by which agents prove that they were given a task; ``types``
-    are those that agents have announced.
+    """Checks commands and makes tasks of them. ``secret`` is the key of the tokens by which agents prove that
+    they were given a task; ``types`` are those that agents have announced.
     """
 
     def __init__(
@@ -83,14 +84,16 @@ class TaskMaker:
         types: AnnouncedTypes,
         limits: RequestLimits = RequestLimits(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        make_id: Callable[[], str] = new_id,
     ) -> None:
         self._secret = secret
         self._types = types
         self._limits = limits
         self._now = now
+        self._make_id = make_id
 
     def check(self, command: SubmitTask) -> str:
-        """The id that the task will have. Raises `InvalidRequest`."""
+        """Check the values, and return the id that the task will have. Raises `InvalidRequest`."""
         check_data(command.task_data, "task_data", self._limits)
         if command.metadata is not None:
             check_data(command.metadata, "metadata", self._limits)
@@ -98,13 +101,13 @@ class TaskMaker:
         check_timeout(command.timeout_seconds, self._limits)
         check_options(command.options, self._limits)
         if command.own_id is None:
-            return command.task_id or new_id()
+            return command.task_id or self._make_id()
         return check_path_id(
             command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
         )
 
     def task(self, command: SubmitTask, task_id: str) -> TaskMessage:
-        """Raises `InvalidRequest` where its deadline has passed."""
+        """The task's first message, as of now. Raises `InvalidRequest` where its deadline has passed."""
         now = self._now()
         options = command.options
         times = settled(options, now, self._limits)

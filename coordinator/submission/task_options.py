@@ -1,4 +1,4 @@
-"""What a producer may ask for beyond the work: attempts, pauses, time-outs, a schedule, a deadline.
+"""Checks and settles the options of a task: attempts, pauses, time-outs, a time to start, a deadline.
 
 Pure. Each wish is checked with a sentence for its refusal, and `settled` against the instant of the
 submission; None is as the coordinator has it.
@@ -36,7 +36,7 @@ SOON = timedelta(milliseconds=20)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOptions:
-    """As they were asked for; of each pair only one may be given."""
+    """Holds the options as a producer asked for them: of a duration and an instant only one may be given."""
 
     max_attempts: int | None = None
     backoff: Backoff | None = None
@@ -52,7 +52,7 @@ NONE = TaskOptions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What the options come to for a task submitted at a certain instant."""
+    """Holds the times of a task, settled for the instant of its submission."""
 
     not_before: datetime | None = None
     """None: it goes on its queue at once."""

@@ -32,8 +32,8 @@ _NOT_DONE = (
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. Requests are answered one after the other, also those of a client that has closed
-    its side after them.
+    """Reads the requests of one connection. They are answered one after the other, also those of a client
+    that has closed its side after them.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

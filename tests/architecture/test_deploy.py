@@ -15,8 +15,9 @@ import yaml
 
 from consumers.__main__ import find_agent
 from consumers.examples.fleet import ready_members
-from coordinator.rabbitmq_node.node_files import CONSUMER_TIMEOUT
-from coordinator.settings.settings import ENV_PREFIX, Settings
+from coordinator.environment import ENV_PREFIX
+from coordinator.rabbitmq_node.node_configuration import CONSUMER_TIMEOUT
+from coordinator.settings import Settings
 from coordinator.submission.request_limits import RequestLimits
 from tests.support import sources
 

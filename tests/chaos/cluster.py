@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordinator.rabbitmq_node.child_process import spawn
-from coordinator.rabbitmq_node.installed_server import Launch, ServerBinaries
-from coordinator.rabbitmq_node.node_files import Ports
+from coordinator.rabbitmq_node.installed_server import InstalledServer
+from coordinator.rabbitmq_node.node_identity import Ports
+from coordinator.rabbitmq_node.server_launch import Launch
 from tests.chaos.nodes import Nodes
 from tests.support.broker import LocalNode
 from tests.support.management import ManagementApi
@@ -41,7 +42,7 @@ ADVANCED = """
 class _Member:
     """A way to run one node of the cluster; see `coordinator.rabbitmq_node.installed_server.Server`."""
 
-    binaries: ServerBinaries
+    binaries: InstalledServer
     name: str
     epmd_port: int
 
@@ -61,7 +62,7 @@ class _Member:
 
 
 @asynccontextmanager
-async def cluster(binaries: ServerBinaries, folder: Path) -> AsyncIterator[Nodes]:
+async def cluster(binaries: InstalledServer, folder: Path) -> AsyncIterator[Nodes]:
     """Yields when each node knows the other two."""
     epmd_port = free_port()
     homes = _lay_out(folder)
@@ -85,7 +86,7 @@ async def cluster(binaries: ServerBinaries, folder: Path) -> AsyncIterator[Nodes
 
 
 async def _start_epmd(
-    stack: AsyncExitStack, binaries: ServerBinaries, folder: Path, port: int
+    stack: AsyncExitStack, binaries: InstalledServer, folder: Path, port: int
 ) -> None:
     launch = binaries.epmd(folder, Ports(amqp=0, management=0, distribution=0, epmd=port))
     process = await spawn(launch.command, env=launch.env, output=folder / "epmd.out")

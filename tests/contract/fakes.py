@@ -20,8 +20,8 @@ from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery.redrive import Redriven, RedrivenMany
-from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.recovery.task_canceller import Cancelled
+from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadGroup, DeadPage
 from coordinator.registry.queries.explanations.why_waiting import (

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.recovery.redrive import RedrivenMany
-from coordinator.web_server.server import bind, serving
+from coordinator.recovery.task_redriver import RedrivenMany
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import bind
 
 from .fakes import Fakes, a_task, an_agent
 

@@ -17,7 +17,7 @@ import pytest
 from coordinator.bootstrap import Coordinator, running
 from coordinator.errors import LedgerUnavailable
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.broker import Broker, OwnBroker
 from tests.support.control_queue import control_queue_of
 from tests.support.waiting import eventually

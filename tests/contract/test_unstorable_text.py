@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from coordinator.bootstrap import running
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.broker import Broker
 
 from .fakes import Fakes, over

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from coordinator.api.app import create_app
-from coordinator.commands.cli import _parser
+from coordinator.commands.argument_parser import argument_parser
 
 from .blocks import ROOT, Block, blocks, pages
 from .services import no_services
@@ -111,7 +111,7 @@ def test_commands_of_the_coordinator_have_options_that_exist(block: Block) -> No
     for line in block.code.replace("\\\n", " ").splitlines():
         command = line.split(" #")[0].strip().rstrip("&").strip()
         if command.startswith("coordinator "):
-            _parser().parse_args(shlex.split(command)[1:])
+            argument_parser().parse_args(shlex.split(command)[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_ids)
@@ -147,7 +147,8 @@ def test_the_reference_is_up_to_date() -> None:
 
 
 def test_environment_variables_that_pages_name_are_settings() -> None:
-    from coordinator.settings.settings import ENV_PREFIX, Settings
+    from coordinator.environment import ENV_PREFIX
+    from coordinator.settings import Settings
 
     known = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX}

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
 from tests.e2e.processes import Process, spawned
 from tests.support.broker import Broker
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from coordinator.rabbitmq_node.embedded_node import find_server
-from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
+from coordinator.rabbitmq_node.installed_server import find_server
 from tests.e2e.processes import ROOT, Process, client, get, spawned
 from tests.support.waiting import eventually
 

@@ -20,6 +20,7 @@ import pytest
 
 from consumers import Task
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
+from coordinator.doctor import Patience
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
@@ -128,11 +129,13 @@ async def producing(
     *,
     operator: Broker | None = None,
     timings: AgentTimings = DEFAULT_TIMINGS,
+    patience: Patience = Patience(),  # noqa: B008 - frozen
     **settings: Any,
 ) -> AsyncIterator[Producer]:
     with logged() as log:
         async with serving(broker, folder, **settings) as service:
-            producer = Producer(service, Doctor(broker, folder, operator=operator), log)
+            doctor = Doctor(broker, folder, operator=operator, patience=patience)
+            producer = Producer(service, doctor, log)
             agent = service.agent()
             agent.configure(timings=timings)
 
@@ -296,9 +299,11 @@ async def test_alarms_and_whatever_hangs_are_told_and_pass(
 ) -> None:
     """One after the other, since each starts where the one before has ended."""
     monkeypatch.setattr("coordinator.broker.connection.CONNECT_TIMEOUT", 3)
-    monkeypatch.setattr("coordinator.doctor.facts.management_facts.TIMEOUT", 3)
     quick = timedelta(seconds=3)
-    async with producing(own_broker, tmp_path, publish_timeout=quick) as producer:
+    patience = Patience(management_timeout=3)
+    async with producing(
+        own_broker, tmp_path, patience=patience, publish_timeout=quick
+    ) as producer:
         due_meanwhile = (await producer.submit(delay_seconds=2)).json()["task_id"]
         await own_broker.ctl("set_vm_memory_high_watermark", "absolute", "1")
         await producer.is_told("short of memory or disk")

@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.bootstrap import running
 from coordinator.registry.ledger import database_engines
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

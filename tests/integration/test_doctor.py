@@ -7,18 +7,19 @@ import json
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
+from coordinator import doctor as doctor_package
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.commands import cli
 from coordinator.doctor.checks.node_checks import check_nodes
-from coordinator.doctor.facts import amqp_facts
-from coordinator.doctor.facts.broker_address import find_address
-from coordinator.doctor.facts.facts import ManagementFacts
+from coordinator.doctor.facts.broker_location import locate_broker
+from coordinator.doctor.facts.fact_types import ManagementFacts
 from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event, SourceOpened
@@ -27,7 +28,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
-from coordinator.settings.settings import Settings, load
+from coordinator.settings import Settings, load_settings
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
 from tests.support.waiting import eventually
@@ -50,7 +51,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"COORDINATOR_{name.upper()}", raising=False)
     monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(amqp_facts, "READER_WITHIN", 0)  # here nobody is starting
+    hurried = partial(doctor_package.run, patience=doctor_package.Patience(reader_within=0))
+    monkeypatch.setattr(doctor_package, "run", hurried)  # here nobody is starting
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ async def test_a_broker_that_no_coordinator_has_seen_is_no_problem_and_stays_as_
     assert inside(tmp_path) == []
 
     async def margins() -> set[str]:  # a new node tells them after some seconds
-        facts = await ask_management(find_address(load()))
+        facts = await ask_management(locate_broker(load_settings()))
         assert isinstance(facts, ManagementFacts)
         assert facts.withheld == ()
         findings = check_nodes(with_management(nodes=facts.nodes))

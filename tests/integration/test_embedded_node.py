@@ -11,28 +11,29 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiormq
 import pytest
 
 from coordinator.errors import OperatorError
-from coordinator.rabbitmq_node import embedded_node as node_module
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode, NodeState
-from coordinator.rabbitmq_node.installed_server import ServerBinaries
-from coordinator.rabbitmq_node.node_files import NodeFiles, choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
+from coordinator.rabbitmq_node.installed_server import InstalledServer
+from coordinator.rabbitmq_node.node_files import NodeFiles
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def server(broker_source: BrokerSource) -> ServerBinaries:
+def server(broker_source: BrokerSource) -> InstalledServer:
     if broker_source.server is None:
         pytest.skip("these tests start servers that are installed on this machine")
     return broker_source.server
 
 
-def node(data_dir: Path, server: ServerBinaries) -> EmbeddedNode:
-    return EmbeddedNode(data_dir, server=server, standard_ports=False)
+def node(data_dir: Path, server: InstalledServer, **options: Any) -> EmbeddedNode:
+    return EmbeddedNode(data_dir, server=server, standard_ports=False, **options)
 
 
 @asynccontextmanager
@@ -98,7 +99,7 @@ def processes_of(data_dir: Path) -> list[str]:
 
 @pytest.mark.slow
 async def test_a_node_stops_whole_and_its_second_start_goes_on_where_it_was(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     said: list[str] = []
     private = EmbeddedNode(tmp_path, server=server, standard_ports=False, say=said.append)
@@ -125,7 +126,7 @@ async def test_a_node_stops_whole_and_its_second_start_goes_on_where_it_was(
 
 @pytest.mark.slow
 async def test_a_killed_node_is_started_again_at_its_address_and_keeps_what_it_confirmed(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     said: list[str] = []
     private = EmbeddedNode(tmp_path, server=server, standard_ports=False, say=said.append)
@@ -146,10 +147,9 @@ async def test_a_killed_node_is_started_again_at_its_address_and_keeps_what_it_c
 
 
 async def test_a_node_that_ends_again_and_again_is_given_up_in_one_line(
-    server: ServerBinaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: InstalledServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(node_module, "MANY_ENDS", 2)
-    async with node(tmp_path, server) as private:
+    async with node(tmp_path, server, many_ends=2) as private:
         keeping = asyncio.create_task(private.keep())
         first = private.pid
         os.kill(first, signal.SIGKILL)
@@ -166,7 +166,7 @@ def restarted(private: EmbeddedNode, first: int) -> bool:
 
 
 async def test_a_start_that_is_given_up_leaves_nothing(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     private = node(tmp_path, server)
     start = asyncio.create_task(private.start())
@@ -179,7 +179,7 @@ async def test_a_start_that_is_given_up_leaves_nothing(
 
 
 async def test_a_port_that_is_named_and_taken_is_refused(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -188,12 +188,12 @@ async def test_a_port_that_is_named_and_taken_is_refused(
 
 
 async def test_a_server_that_fails_says_why_in_one_line(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     script = tmp_path / "rabbitmq-server"
     script.write_text("#!/bin/sh\necho 'erl: no such file'; exit 1\n")
     script.chmod(0o755)
-    broken = ServerBinaries(
+    broken = InstalledServer(
         script=script, epmd_binary=server.epmd_binary if server.root is None else script
     )
     private = node(tmp_path / "data", broken)
@@ -205,7 +205,7 @@ async def test_a_server_that_fails_says_why_in_one_line(
 
 
 async def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
-    nowhere = ServerBinaries(script=tmp_path / "nowhere", epmd_binary=tmp_path / "nowhere")
+    nowhere = InstalledServer(script=tmp_path / "nowhere", epmd_binary=tmp_path / "nowhere")
     with pytest.raises(OperatorError, match="nowhere"):
         await node(tmp_path, nowhere).start()
 
@@ -230,7 +230,7 @@ asyncio.run(main())
     sys.platform != "linux", reason="only Linux ends the children of a killed process"
 )
 async def test_no_process_outlives_a_parent_that_was_killed(
-    server: ServerBinaries, tmp_path: Path
+    server: InstalledServer, tmp_path: Path
 ) -> None:
     root = [str(server.root)] if server.root else []
     data_dir = tmp_path / "data"

@@ -22,8 +22,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import MOVING
-from coordinator.recovery.lane_mover import LaneMover
-from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
@@ -101,7 +101,7 @@ async def moving(
             waiting=waiting,
             ensure=service.coordinator.opener.ensure,
             publisher=publisher or service.coordinator.publisher,
-            too_large=TooLargeTasks(
+            too_large=OversizedTasks(
                 publisher=service.coordinator.publisher, note=service.coordinator.registry.note
             ),
             catch_up=waiting.catch_up,

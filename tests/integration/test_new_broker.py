@@ -13,13 +13,13 @@ import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap import running
-from coordinator.commands.private_node import private_node
+from coordinator.commands.private_node_start import start_private_node
 from coordinator.errors import OperatorError, OtherVersionsData
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import ServerBinaries
+from coordinator.rabbitmq_node.installed_server import InstalledServer
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.sources import broker_sources
 from tests.support.waiting import eventually
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def old() -> ServerBinaries:
+def old() -> InstalledServer:
     assert OLD[0].server is not None
     return OLD[0].server
 
 
 @pytest.fixture
-def new() -> ServerBinaries:
+def new() -> InstalledServer:
     assert SOURCES[-1].server is not None
     return SOURCES[-1].server
 
@@ -68,7 +68,7 @@ async def state(http: httpx.AsyncClient, task_id: str) -> str:
 
 @pytest.mark.slow
 async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
-    old: ServerBinaries, new: ServerBinaries, tmp_path: Path
+    old: InstalledServer, new: InstalledServer, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path)
     folder = tmp_path / "rabbitmq"
@@ -82,14 +82,14 @@ async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
                 await eventually(partial(is_queued, http, task_id))
 
     with pytest.raises(OtherVersionsData) as told:
-        await private_node(settings, lambda _: None, server=new)
+        await start_private_node(settings, lambda _: None, server=new)
     assert "coordinator up --new-broker" in str(told.value)
     assert "\n" not in str(told.value)
 
     said: list[str] = []
     runs: Counter[str] = Counter()
     async with AsyncExitStack() as stack:
-        node = await private_node(settings, said.append, new=True, server=new)
+        node = await start_private_node(settings, said.append, new=True, server=new)
         await stack.enter_async_context(node)
         assert node.amqp_url == url  # agents that know the old one find it
         aside = moved_aside(tmp_path)
@@ -108,12 +108,12 @@ async def test_with_a_new_broker_every_queued_task_of_the_old_one_is_done_once(
     assert runs == Counter(tasks)
 
     with pytest.raises(OperatorError, match="start without --new-broker"):
-        await private_node(settings, said.append, new=True, server=new)
+        await start_private_node(settings, said.append, new=True, server=new)
 
 
 @pytest.mark.slow
 async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done_as_well(
-    new: ServerBinaries, tmp_path: Path
+    new: InstalledServer, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path)
     folder = tmp_path / "rabbitmq"
@@ -125,7 +125,7 @@ async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done
         await eventually(lambda: is_queued(http, task_id))
     folder.rename(tmp_path / "moved")
     async with (
-        await private_node(settings, lambda _: None, new=True, server=new) as node,
+        await start_private_node(settings, lambda _: None, new=True, server=new) as node,
         service(settings, node) as http,
     ):
         agent = Agent("ada", amqp_url=node.amqp_url, cache_dir=tmp_path / "ada")
@@ -136,7 +136,7 @@ async def test_where_the_folder_was_moved_away_already_its_queued_tasks_are_done
 
 @pytest.mark.slow
 async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_once(
-    old: ServerBinaries, new: ServerBinaries, tmp_path: Path
+    old: InstalledServer, new: InstalledServer, tmp_path: Path
 ) -> None:
     """A new node was begun, and somebody has thought better of it."""
     settings = Settings(data_dir=tmp_path)
@@ -148,7 +148,7 @@ async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_o
         tasks = [await submit(http) for _ in range(2)]
         for task_id in tasks:
             await eventually(partial(is_queued, http, task_id))
-    async with await private_node(settings, lambda _: None, new=True, server=new):
+    async with await start_private_node(settings, lambda _: None, new=True, server=new):
         pass  # killed before the first task was put there
     aside = moved_aside(tmp_path)
     folder.rename(tmp_path / "new")
@@ -156,7 +156,7 @@ async def test_where_the_old_version_is_back_with_its_folder_each_task_is_done_o
 
     runs: Counter[str] = Counter()
     async with (
-        await private_node(settings, lambda _: None, server=old) as node,
+        await start_private_node(settings, lambda _: None, server=old) as node,
         service(settings, node) as http,
     ):
         agent = Agent("ada", amqp_url=node.amqp_url, cache_dir=tmp_path / "ada")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partialmethod
 from pathlib import Path
 
 import httpx
@@ -22,10 +23,10 @@ from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery import queue_retirement as module
+from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
@@ -70,7 +71,8 @@ class Two:
 async def two(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Two]:
-    monkeypatch.setattr(module, "PAUSE", 0.1)
+    hurried = partialmethod(QueueRetirement.__init__, pause=0.1)
+    monkeypatch.setattr(QueueRetirement, "__init__", hurried)
     settings = Settings(
         amqp_url=broker.url,
         data_dir=tmp_path,

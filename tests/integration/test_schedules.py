@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from coordinator.bootstrap import running
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -18,7 +18,7 @@ from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerMarked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import EVENTS, LOG, UNROUTED, WORK
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.doctor import Doctor

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from coordinator.bootstrap import running
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema, unreadable_rows
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -15,7 +15,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS, UNROUTED, WORK
-from coordinator.recovery.unrouted_tasks import PARKED_FROM
+from coordinator.recovery.queues.unrouted_tasks import PARKED_FROM
 from tests.support.broker import Broker
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually

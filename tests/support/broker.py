@@ -15,8 +15,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import aiormq
 
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
-from coordinator.rabbitmq_node.installed_server import MOUNT_POINT, ServerBinaries
-from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports
+from coordinator.rabbitmq_node.installed_server import InstalledServer
+from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.node_identity import Identity, Ports
+from coordinator.rabbitmq_node.server_launch import MOUNT_POINT
 
 from .management import ManagementApi
 from .sources import BrokerSource
@@ -190,7 +192,7 @@ class LocalNode(EmbeddedNode):
 
     async def ctl(self, *words: str) -> str:
         server = self._server
-        assert isinstance(server, ServerBinaries)
+        assert isinstance(server, InstalledServer)
         folder = self._files.folder
         command = [str(server.script.with_name("rabbitmqctl")), *words]
         if server.root is not None:

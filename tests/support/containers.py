@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from testcontainers.core.container import DockerContainer
 
-from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.rabbitmq_node.readiness_probe import amqp_version, management_answers
 
 from .waiting import eventually

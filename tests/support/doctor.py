@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from coordinator import doctor
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
@@ -26,7 +26,15 @@ Findings = dict[str, list[dict[str, str]]]
 class Doctor:
     """``operator`` is the broker as a user sees it who administers it."""
 
-    def __init__(self, broker: Broker, folder: Path, *, operator: Broker | None = None) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        folder: Path,
+        *,
+        operator: Broker | None = None,
+        patience: doctor.Patience = doctor.Patience(),  # noqa: B008 - frozen
+    ) -> None:
+        self._patience = patience
         self._operator = operator or broker
         login = urlsplit(self._operator.url).netloc.rpartition("@")[0]
         management = urlsplit(broker.management.url)
@@ -44,7 +52,9 @@ class Doctor:
         """The exit status, and what is not as it should be."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            status = await asyncio.to_thread(doctor.run, self._settings, json=True)
+            status = await asyncio.to_thread(
+                doctor.run, self._settings, json=True, patience=self._patience
+            )
         found: Findings = {}
         for one in json.loads(printed.getvalue())["findings"]:
             if one["level"] != "ok":

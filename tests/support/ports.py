@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
 
 __all__ = ["free_port"]
 

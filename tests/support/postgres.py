@@ -17,7 +17,7 @@ from typing import Protocol
 
 import psycopg
 
-from coordinator.rabbitmq_node.node_files import choose_port
+from coordinator.rabbitmq_node.free_ports import choose_port
 
 from .sources import docker_answers
 

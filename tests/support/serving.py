@@ -20,7 +20,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import LOG, TASKS
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
 from tests.support.waiting import eventually

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.rabbitmq_node.installed_server import ServerBinaries, find_server
+from coordinator.rabbitmq_node.installed_server import InstalledServer, find_server
 
 __all__ = ["BrokerSource", "broker_sources", "docker_answers", "must_have_a_broker"]
 
@@ -34,7 +34,7 @@ class BrokerSource:
     amqp_url: str | None = None
     management_url: str | None = None
     image: str | None = None
-    server: ServerBinaries | None = None
+    server: InstalledServer | None = None
 
     @property
     def ours(self) -> bool:

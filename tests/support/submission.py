@@ -22,8 +22,8 @@ from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
-from coordinator.recovery.oversized_tasks import TooLargeTasks
-from coordinator.recovery.unrouted_tasks import UnroutedTasks
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.queue_clearer import QueueClearer
@@ -62,7 +62,7 @@ class SubmittingSide:
         self.unrouted = UnroutedTasks(
             reopen=self.opener.ensure,
             publisher=publisher,
-            too_large=TooLargeTasks(publisher=publisher, note=self.noted.append),
+            too_large=OversizedTasks(publisher=publisher, note=self.noted.append),
             pause=timedelta(milliseconds=100),
         )
 

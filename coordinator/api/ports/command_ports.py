@@ -10,8 +10,8 @@ from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
-from coordinator.recovery.redrive import Redriven, RedrivenMany
-from coordinator.recovery.task_cancellation import Cancelled
+from coordinator.recovery.task_canceller import Cancelled
+from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
@@ -79,7 +79,7 @@ class ClearsQueues(Protocol):
 
 
 class CancelsTasks(Protocol):
-    """Cancels one task. `coordinator.recovery.task_cancellation.Canceller` fits."""
+    """Cancels one task. `coordinator.recovery.task_canceller.TaskCanceller` fits."""
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
         """Ends the task; ``reason`` is for people. Raises `TaskNotFound`, `WrongState` where it has
@@ -97,7 +97,7 @@ class DeletesTasks(Protocol):
 
 
 class RedrivesTasks(Protocol):
-    """Tries ended tasks again. `coordinator.recovery.redrive.Redriver` fits."""
+    """Tries ended tasks again. `coordinator.recovery.task_redriver.TaskRedriver` fits."""
 
     async def redrive(
         self,

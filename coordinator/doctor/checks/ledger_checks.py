@@ -1,4 +1,4 @@
-"""The ledger: reachable, of this version, with room to grow, and nothing lying about in it. Pure."""
+"""Checks the ledger: reachable, of this version, with room to grow, and nothing lying about in it. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coordinator.registry.ledger.ledger_facts import (
 from coordinator.registry.tables.schema import SCHEMA_VERSION
 
 from .finding import Finding
-from .spoken_amounts import count, names, size, span
+from .readable_amounts import count, names, size, span
 
 __all__ = ["check_ledger"]
 
@@ -24,13 +24,16 @@ LOW_DISK = 1_000_000_000
 FULL_DISK = 100_000_000
 """Bytes that are left beside an SQLite file."""
 LONG_OVERDUE = timedelta(minutes=10)
+"""For an attempt in the outbox; later it is a problem, and no warning."""
 LONGEST_REASON = 200
+"""Characters of a reason that are shown."""
 
 LOOK = "`curl http://localhost:9001/parked`"
 START = "start a coordinator: `coordinator up` or `coordinator serve`"
 
 
 def check_ledger(ledger: LedgerFacts) -> Iterator[Finding]:
+    """All that is to be said of the ledger; of one of another version, only that."""
     if ledger.trouble is not None:
         yield Finding.problem(
             "ledger",

@@ -1,14 +1,14 @@
-"""The nodes: alarms and how far they are, feature flags. Pure."""
+"""Checks the nodes: alarms of memory and disk and how near they are, descriptors, feature flags. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coordinator.doctor.facts.facts import Facts, NodeFacts
+from coordinator.doctor.facts.fact_types import Facts, NodeFacts
 
 from .finding import Finding
+from .readable_amounts import count, names, size
 from .remedy_commands import RemedyCommands
-from .spoken_amounts import count, names, size
 
 __all__ = ["check_flags", "check_nodes"]
 
@@ -19,6 +19,7 @@ DISK_MARGIN = 2
 LOW_DISK_LIMIT = 200_000_000
 """Bytes; RabbitMQ's default of 50 MB leaves its log no room to end in good order."""
 DESCRIPTORS_MARGIN = 0.9
+"""Of all file descriptors."""
 
 NEEDED_FLAGS = frozenset({"quorum_queue", "stream_queue"})
 """Dead-lettering at least once needs both. Versions that cannot be without a flag name it no more,
@@ -26,6 +27,7 @@ or as enabled."""
 
 
 def check_nodes(facts: Facts) -> Iterator[Finding]:
+    """Each node runs, sees the others, and is far from its alarms."""
     if isinstance(facts.management, str) or facts.management.nodes is None:
         return
     nodes = facts.management.nodes
@@ -112,6 +114,7 @@ def _descriptors(node: NodeFacts) -> Iterator[Finding]:
 
 
 def check_flags(facts: Facts) -> Iterator[Finding]:
+    """All stable feature flags are enabled."""
     if isinstance(facts.management, str) or facts.management.flags is None:
         return
     disabled = [one.name for one in facts.management.flags if not one.enabled]

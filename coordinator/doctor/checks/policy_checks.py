@@ -1,4 +1,4 @@
-"""Policies, and how long an agent may hold a task. Pure."""
+"""Checks policies: that none harms a queue, and how long an agent may hold a task. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from coordinator.doctor.facts.facts import Facts, Policy
+from coordinator.doctor.facts.fact_types import Facts, Policy
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import DELIVERY_LIMIT, LOG, REQUESTS, UNROUTED
-from coordinator.rabbitmq_node.node_files import CONSUMER_TIMEOUT
+from coordinator.rabbitmq_node.node_configuration import CONSUMER_TIMEOUT
 
 from .finding import Finding
+from .readable_amounts import span
 from .remedy_commands import RemedyCommands
-from .spoken_amounts import span
 
 __all__ = ["applying", "check_consumer_timeout", "check_policies"]
 
@@ -60,6 +60,7 @@ def _matches(pattern: str, queue: str) -> bool:
 
 
 def check_policies(facts: Facts) -> Iterator[Finding]:
+    """No policy takes anything out of a queue, or has it refuse what the log has taken."""
     if isinstance(facts.management, str) or facts.management.policies is None:
         return
     policies = facts.management.policies

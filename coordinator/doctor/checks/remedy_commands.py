@@ -1,4 +1,4 @@
-"""The commands that put things right, for the broker at hand.
+"""Makes the commands that put things right, for the broker at hand.
 
 Over the management API where it answers, since that works from here and on any broker; else with
 RabbitMQ's own tools, to be run where the broker is. No command carries a password: curl asks for it.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
-from coordinator.doctor.facts.facts import Facts, ManagementFacts, Policy
+from coordinator.doctor.facts.fact_types import Facts, ManagementFacts, Policy
 
 __all__ = ["TIMEOUT_POLICY", "RemedyCommands"]
 
@@ -24,6 +24,8 @@ RESTART = "restart the coordinator (`coordinator up` or `coordinator serve`): it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemedyCommands:
+    """Makes each command as one line of a shell, or a sentence where there is no command."""
+
     vhost: str
     user: str
     """Of AMQP."""
@@ -35,6 +37,7 @@ class RemedyCommands:
 
     @classmethod
     def of(cls, facts: Facts) -> RemedyCommands:
+        """Those for the broker that the facts are of."""
         reached = not isinstance(facts.management, str)
         return cls(
             vhost=facts.address.vhost,
@@ -65,6 +68,7 @@ class RemedyCommands:
         )
 
     def set_timeout_policy(self, timeout: timedelta) -> str:
+        """Lets agents hold a task for as long as ``timeout``, by a policy: RabbitMQ 3.12 and later."""
         pattern, definition = r"^tasks\.", {"consumer-timeout": _milliseconds(timeout)}
         if self.management_url:
             body = {"pattern": pattern, "apply-to": "queues", "priority": 10}
@@ -79,6 +83,7 @@ class RemedyCommands:
         return self._ctl("set_policy", *options, TIMEOUT_POLICY, pattern, json.dumps(definition))
 
     def set_timeout_setting(self, timeout: timedelta) -> str:
+        """The same by rabbitmq.conf, for older ones."""
         return f"set `consumer_timeout = {_milliseconds(timeout)}` in rabbitmq.conf and restart the node"
 
     def create_vhost(self) -> str:
@@ -90,10 +95,12 @@ class RemedyCommands:
         )
 
     def restart_leader(self, name: str) -> str:
+        """Restarts the node that leads the queue ``name``."""
         told = shlex.join(["rabbitmq-queues", "quorum_status", "--vhost", self.vhost, name])
         return f"restart the node that leads it: `{told}` there names it"
 
     def let_use_everything(self) -> str:
+        """Grants the user of AMQP all permissions in the virtual host."""
         if self.administers:
             everything = dict.fromkeys(("configure", "write", "read"), ".*")
             body = json.dumps(everything)
@@ -101,6 +108,7 @@ class RemedyCommands:
         return self._ctl("set_permissions", self.user, ".*", ".*", ".*")
 
     def let_monitor(self) -> str:
+        """Lets the user of the management API read all of it."""
         return (
             f"rabbitmqctl set_user_tags {shlex.quote(self.management_user)} monitoring policymaker"
         )

@@ -1,19 +1,19 @@
-"""Exchanges, queues and bindings against `protocol.topology`. Pure."""
+"""Checks exchanges, queues and bindings against `protocol.topology`. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from coordinator.doctor.facts.facts import Facts, Standing, Verdict
+from coordinator.doctor.facts.fact_types import Facts, ObjectState, ObjectVerdict
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import TASKS, TOPOLOGY, task_queue_topology
 
-from .event_log import waiting
+from .event_log_checks import waiting
 from .finding import Finding
+from .readable_amounts import count, names
 from .remedy_commands import RESTART, RemedyCommands
-from .spoken_amounts import count, names
 
 __all__ = [
     "check_bindings",
@@ -39,6 +39,7 @@ _TYPED = re.compile(r"the value (.+) of type '.*'")
 
 
 def check_structure(facts: Facts) -> Iterator[Finding]:
+    """Every exchange and queue exists, as a coordinator declares it."""
     broker = facts.broker
     if isinstance(broker, str):
         return
@@ -54,7 +55,7 @@ def check_structure(facts: Facts) -> Iterator[Finding]:
     yield from _wrong((*broker.queues, *broker.sources), "queue", remedy)
     yield from _missing(broker.structure, broker.sources)
     everything = (*broker.structure, *broker.sources)
-    if all(one.verdict is Verdict.RIGHT for one in everything):
+    if all(one.verdict is ObjectVerdict.RIGHT for one in everything):
         yield Finding.ok(
             "queues",
             f"{count(len(broker.exchanges), 'exchange')} and"
@@ -62,9 +63,9 @@ def check_structure(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _wrong(found: tuple[Standing, ...], kind: str, remedy: RemedyCommands) -> Iterator[Finding]:
+def _wrong(found: tuple[ObjectState, ...], kind: str, remedy: RemedyCommands) -> Iterator[Finding]:
     for one in found:
-        if one.verdict is Verdict.DIFFERENT:
+        if one.verdict is ObjectVerdict.DIFFERENT:
             delete = remedy.delete_queue if kind == "queue" else remedy.delete_exchange
             lost = ""
             if one.ready:
@@ -74,7 +75,7 @@ def _wrong(found: tuple[Standing, ...], kind: str, remedy: RemedyCommands) -> It
                 f"The {kind} {one.name} has {difference(one.told)}{lost}",
                 delete(one.name),
             )
-    refused = [one for one in found if one.verdict is Verdict.REFUSED]
+    refused = [one for one in found if one.verdict is ObjectVerdict.REFUSED]
     if refused:
         yield Finding.problem(
             "permissions",
@@ -83,19 +84,22 @@ def _wrong(found: tuple[Standing, ...], kind: str, remedy: RemedyCommands) -> It
         )
 
 
-def _missing(structure: tuple[Standing, ...], sources: tuple[Standing, ...]) -> Iterator[Finding]:
+def _missing(
+    structure: tuple[ObjectState, ...], sources: tuple[ObjectState, ...]
+) -> Iterator[Finding]:
     for kind, found in (("that everything needs", structure), ("that the ledger knows", sources)):
-        gone = sorted({one.name for one in found if one.verdict is Verdict.MISSING})
+        gone = sorted({one.name for one in found if one.verdict is ObjectVerdict.MISSING})
         if gone:
             yield Finding.problem("queues", f"Missing, of those {kind}: {names(gone)}", RESTART)
 
 
 def check_silent(facts: Facts) -> Iterator[Finding]:
+    """The leader of every queue answers."""
     broker = facts.broker
     if isinstance(broker, str):
         return
     silent = [
-        one.name for one in (*broker.queues, *broker.sources) if one.verdict is Verdict.SILENT
+        one.name for one in (*broker.queues, *broker.sources) if one.verdict is ObjectVerdict.SILENT
     ]
     if silent:
         yield Finding.problem(
@@ -107,10 +111,11 @@ def check_silent(facts: Facts) -> Iterator[Finding]:
 
 
 def check_bindings(facts: Facts) -> Iterator[Finding]:
+    """Every exchange and queue is bound."""
     broker, management = facts.broker, facts.management
     if isinstance(broker, str) or isinstance(management, str) or management.bindings is None:
         return
-    there = {one.name for one in broker.structure if one.verdict is not Verdict.MISSING}
+    there = {one.name for one in broker.structure if one.verdict is not ObjectVerdict.MISSING}
     gone = [
         f"{one.target} to {one.exchange} ({one.key or 'no key'})"
         for one in TOPOLOGY.bindings
@@ -120,7 +125,7 @@ def check_bindings(facts: Facts) -> Iterator[Finding]:
     gone += [
         f"{one.name} to its exchange"
         for one in broker.sources
-        if one.verdict is not Verdict.MISSING and one.name not in bound
+        if one.verdict is not ObjectVerdict.MISSING and one.name not in bound
     ]
     if gone:
         yield Finding.problem("bindings", f"Not bound: {names(gone)}", RESTART)
@@ -129,7 +134,7 @@ def check_bindings(facts: Facts) -> Iterator[Finding]:
 
 
 def check_unknown_queues(facts: Facts) -> Iterator[Finding]:
-    """Queues of tasks that no agent is told of, because the ledger does not know them."""
+    """There is no queue of tasks that the ledger does not know: no agent is told of one."""
     broker, management, state = facts.broker, facts.management, facts.ledger.state
     if isinstance(broker, str) or isinstance(management, str) or state is None:
         return

@@ -1,5 +1,7 @@
-"""Facts over AMQP: a passive look at each thing that should be there, then the same declaration that
-a coordinator makes, which the broker refuses where the two differ. What is missing stays missing.
+"""Gathers facts over AMQP: looks at each exchange and queue that should be there.
+
+After a passive look comes the same declaration that a coordinator makes, which the broker refuses where
+the two differ. What is missing stays missing.
 """
 
 from __future__ import annotations
@@ -20,9 +22,9 @@ from coordinator.protocol.topology import (
     task_queue_topology,
 )
 
-from .facts import NO_ANSWER, BrokerFacts, Standing, Verdict
+from .fact_types import NO_ANSWER, BrokerFacts, ObjectState, ObjectVerdict
 
-__all__ = ["ask_broker"]
+__all__ = ["READER_WITHIN", "ask_broker"]
 
 PATIENCE = 60.0
 """Seconds for all of it: some thousand queues."""
@@ -31,14 +33,18 @@ SILENCE = 0.24
 """Seconds. A node gives the leader of a queue 0.25 s to tell how long it is, and then says 0."""
 READER_WITHIN = 2.0
 """Seconds in which a coordinator that has just connected reads the log."""
-LOOK = 0.2
+LOOK_EVERY = 0.2
 """Seconds between two looks at whether somebody does."""
 LOOKS = 3
-"""At a queue that seems silent: a busy machine is that slow now and then."""
+"""Looks at a queue that seems silent: a busy machine is that slow now and then."""
 
 
-async def ask_broker(url: str, sources: Sequence[TaskQueue]) -> BrokerFacts | str:
-    """The facts, or one sentence that says why there are none."""
+async def ask_broker(
+    url: str, sources: Sequence[TaskQueue], *, reader_within: float = READER_WITHIN
+) -> BrokerFacts | str:
+    """Ask the broker at ``url``, for the task queues ``sources`` as well. Where nobody reads the log it looks
+    again for ``reader_within`` seconds. The facts, or one sentence that says why there are none.
+    """
     try:
         async with asyncio.timeout(PATIENCE), Connection(url, name="coordinator doctor") as broker:
             await broker.attempted()
@@ -47,18 +53,17 @@ async def ask_broker(url: str, sources: Sequence[TaskQueue]) -> BrokerFacts | st
                     return NO_ANSWER
                 why = str(broker.last_error or "it cannot be reached")
                 return why.removesuffix(f" (while connecting to {broker.address})")
-            return await _look(broker.link, sources)
+            return await _look(_Look(broker.link, reader_within=reader_within), sources)
     except TimeoutError:
         return NO_ANSWER
     except CoordinatorError as exc:
         return NO_ANSWER if isinstance(exc.__cause__, TimeoutError) else str(exc)
 
 
-async def _look(link: Link, sources: Sequence[TaskQueue]) -> BrokerFacts:
-    look = _Look(link)
+async def _look(look: _Look, sources: Sequence[TaskQueue]) -> BrokerFacts:
     wanted = [queue for source in sources for queue in task_queue_topology(source).queues]
     return BrokerFacts(
-        version=link.server_version,
+        version=look.link.server_version,
         exchanges=tuple([await look.exchange(one) for one in TOPOLOGY.exchanges]),
         queues=tuple(
             [
@@ -71,35 +76,45 @@ async def _look(link: Link, sources: Sequence[TaskQueue]) -> BrokerFacts:
 
 
 class _Look:
-    """Every answer of "no" takes the channel with it: the next question opens another."""
+    """Every answer of "no" takes the channel with it: the next question opens another. Seconds:
+    ``look_every`` between two looks for a reader of the log, which is waited for ``reader_within``.
+    """
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(
+        self,
+        link: Link,
+        *,
+        reader_within: float = READER_WITHIN,
+        look_every: float = LOOK_EVERY,
+    ) -> None:
+        self.link = link
+        self._reader_within = reader_within
+        self._look_every = look_every
         self._channel: Channel | None = None
         self._found_silent = False
 
-    async def exchange(self, spec: ExchangeSpec) -> Standing:
-        async def compare() -> Standing:
+    async def exchange(self, spec: ExchangeSpec) -> ObjectState:
+        async def compare() -> ObjectState:
             channel = await self._open()
             if not await channel.has_exchange(spec.name):
-                return Standing(name=spec.name, verdict=Verdict.MISSING)
+                return ObjectState(name=spec.name, verdict=ObjectVerdict.MISSING)
             await channel.declare(Topology(exchanges=(spec,)))
-            return Standing(name=spec.name, verdict=Verdict.RIGHT)
+            return ObjectState(name=spec.name, verdict=ObjectVerdict.RIGHT)
 
         return await _judged(spec.name, compare)
 
-    async def queue(self, spec: QueueSpec) -> Standing:
-        async def compare() -> Standing:
+    async def queue(self, spec: QueueSpec) -> ObjectState:
+        async def compare() -> ObjectState:
             channel = await self._open()
             depth = await self._depth(channel, spec.name)
             if depth is None:
-                return Standing(name=spec.name, verdict=Verdict.SILENT)
-            verdict, told = Verdict.RIGHT, ""
+                return ObjectState(name=spec.name, verdict=ObjectVerdict.SILENT)
+            verdict, told = ObjectVerdict.RIGHT, ""
             try:
                 await channel.declare(Topology(queues=(spec,)))
             except TopologyConflict as exc:
-                verdict, told = Verdict.DIFFERENT, str(exc)
-            return Standing(
+                verdict, told = ObjectVerdict.DIFFERENT, str(exc)
+            return ObjectState(
                 name=spec.name,
                 verdict=verdict,
                 told=told,
@@ -109,15 +124,15 @@ class _Look:
 
         return await _judged(spec.name, compare)
 
-    async def log(self, spec: QueueSpec) -> Standing:
+    async def log(self, spec: QueueSpec) -> ObjectState:
         """As `queue`, again for a while where nobody reads it: a coordinator may just be starting."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + READER_WITHIN
+        until = loop.time() + self._reader_within
         while True:
             found = await self.queue(spec)
-            if found.verdict is not Verdict.RIGHT or found.consumers or loop.time() >= until:
+            if found.verdict is not ObjectVerdict.RIGHT or found.consumers or loop.time() >= until:
                 return found
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._look_every)
 
     async def _depth(self, channel: Channel, name: str) -> Depth | None:
         """None where its leader keeps silent. Where one does, others are believed sooner."""
@@ -132,16 +147,16 @@ class _Look:
 
     async def _open(self) -> Channel:
         if self._channel is None or not self._channel.open:
-            self._channel = await self._link.channel()
+            self._channel = await self.link.channel()
         return self._channel
 
 
-async def _judged(name: str, compare: Callable[[], Awaitable[Standing]]) -> Standing:
+async def _judged(name: str, compare: Callable[[], Awaitable[ObjectState]]) -> ObjectState:
     try:
         return await compare()
     except QueueMissing:
-        return Standing(name=name, verdict=Verdict.MISSING)
+        return ObjectState(name=name, verdict=ObjectVerdict.MISSING)
     except TopologyConflict as exc:
-        return Standing(name=name, verdict=Verdict.DIFFERENT, told=str(exc))
+        return ObjectState(name=name, verdict=ObjectVerdict.DIFFERENT, told=str(exc))
     except BrokerRefused as exc:
-        return Standing(name=name, verdict=Verdict.REFUSED, told=str(exc))
+        return ObjectState(name=name, verdict=ObjectVerdict.REFUSED, told=str(exc))

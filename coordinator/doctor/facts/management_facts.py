@@ -1,4 +1,4 @@
-"""Facts over RabbitMQ's management API. Each part that this user may not read is left out."""
+"""Gathers facts over RabbitMQ's management API. Each part that this user may not read is left out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import httpx
 
 from coordinator.protocol.topology import BindingSpec
 
-from .broker_address import BrokerAddress
-from .facts import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Permissions, Policy
+from .broker_location import BrokerLocation
+from .fact_types import FeatureFlag, ListedQueue, ManagementFacts, NodeFacts, Permissions, Policy
 
-__all__ = ["ask_management"]
+__all__ = ["TIMEOUT", "ask_management"]
 
 T = TypeVar("T")
 
@@ -32,14 +32,19 @@ class _NotThere(_NotTold):
 
 
 async def ask_management(
-    address: BrokerAddress, *, transport: httpx.AsyncBaseTransport | None = None
+    address: BrokerLocation,
+    *,
+    timeout: float = TIMEOUT,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> ManagementFacts | str:
-    """The facts, or one sentence that says why there are none."""
+    """Ask the management API, with ``timeout`` seconds for each answer. The facts, or one sentence that
+    says why there are none.
+    """
     # A proxy from the environment would be asked for this machine's own loopback address.
     async with httpx.AsyncClient(
         base_url=address.management_url,
         auth=address.management_login,
-        timeout=TIMEOUT,
+        timeout=timeout,
         trust_env=False,
         transport=transport,
     ) as http:
@@ -90,7 +95,7 @@ class _Api:
             return _WITHHELD
 
 
-async def _ask(api: _Api, address: BrokerAddress) -> ManagementFacts:
+async def _ask(api: _Api, address: BrokerLocation) -> ManagementFacts:
     await api.get("whoami")
     vhost = address.vhost
     there = await api.one("vhosts", vhost)

@@ -8,16 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pytest
-
 from coordinator.commands import worker_processes as module
-from coordinator.settings.settings import Settings
+from coordinator.settings import Settings
 from tests.support.waiting import eventually
 
 
-async def test_connections_are_refused_until_the_first_worker_listens(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: Path) -> None:
     shared: list[int] = []
 
     class Workers:
@@ -31,10 +27,9 @@ async def test_connections_are_refused_until_the_first_worker_listens(
         async def stop(self) -> None:
             return
 
-    monkeypatch.setattr(module, "_Workers", Workers)
     settings: Any = Settings(data_dir=tmp_path, http_port=0, http_workers=2)
     said: list[str] = []
-    serving = asyncio.create_task(module.serve_with_workers(settings, said.append))
+    serving = asyncio.create_task(module.serve_with_workers(settings, said.append, keeps=Workers))
     try:
         await eventually(lambda: shared)
         worker = socket.socket(fileno=shared[0])

@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from coordinator.doctor.facts.broker_address import BrokerAddress
-from coordinator.doctor.facts.facts import (
+from coordinator.doctor.facts.broker_location import BrokerLocation
+from coordinator.doctor.facts.fact_types import (
     BrokerFacts,
     Facts,
     FeatureFlag,
     ListedQueue,
     ManagementFacts,
     NodeFacts,
+    ObjectState,
+    ObjectVerdict,
     Policy,
-    Standing,
-    Verdict,
 )
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
@@ -50,7 +50,7 @@ _QUEUES = (*TOPOLOGY.queues, *task_queue_topology(SOURCE).queues)
 
 HEALTHY = Facts(
     at=NOW,
-    address=BrokerAddress(
+    address=BrokerLocation(
         amqp_url="amqp://operator:hunter2@rabbit:5672/fleet",
         management_url="http://rabbit:15672",
         management_login=("operator", "hunter2"),
@@ -58,12 +58,13 @@ HEALTHY = Facts(
     broker=BrokerFacts(
         version="4.0.5",
         exchanges=tuple(
-            Standing(name=one.name, verdict=Verdict.RIGHT) for one in TOPOLOGY.exchanges
+            ObjectState(name=one.name, verdict=ObjectVerdict.RIGHT) for one in TOPOLOGY.exchanges
         ),
         queues=tuple(
-            Standing(name=one.name, verdict=Verdict.RIGHT, consumers=1) for one in TOPOLOGY.queues
+            ObjectState(name=one.name, verdict=ObjectVerdict.RIGHT, consumers=1)
+            for one in TOPOLOGY.queues
         ),
-        sources=(Standing(name=SOURCE.queue, verdict=Verdict.RIGHT),),
+        sources=(ObjectState(name=SOURCE.queue, verdict=ObjectVerdict.RIGHT),),
     ),
     management=ManagementFacts(
         url="http://rabbit:15672",

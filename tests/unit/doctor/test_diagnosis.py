@@ -11,7 +11,7 @@ import pytest
 from coordinator.broker.undeliverable_head import WHAT_TO_DO
 from coordinator.doctor.checks.finding import Finding, Level, worst
 from coordinator.doctor.diagnosis import diagnose
-from coordinator.doctor.facts.facts import (
+from coordinator.doctor.facts.fact_types import (
     NO_ANSWER,
     BrokerFacts,
     Facts,
@@ -19,10 +19,10 @@ from coordinator.doctor.facts.facts import (
     ListedQueue,
     ManagementFacts,
     NodeFacts,
+    ObjectState,
+    ObjectVerdict,
     Permissions,
     Policy,
-    Standing,
-    Verdict,
 )
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
 from coordinator.registry.ledger.ledger_facts import (
@@ -70,7 +70,9 @@ assert isinstance(HEALTHY.management, ManagementFacts)
 QUEUES = HEALTHY.management.queues or ()
 FRESH = with_broker(
     **{
-        kind: tuple(replace(one, verdict=Verdict.MISSING) for one in getattr(HEALTHY.broker, kind))
+        kind: tuple(
+            replace(one, verdict=ObjectVerdict.MISSING) for one in getattr(HEALTHY.broker, kind)
+        )
         for kind in ("exchanges", "queues", "sources")
     }
 )
@@ -195,7 +197,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "a queue that does not answer",
-        with_queue(LOG, verdict=Verdict.SILENT),
+        with_queue(LOG, verdict=ObjectVerdict.SILENT),
         Level.PROBLEM,
         "queues",
         "1 queue does not answer, though the node does: coordinator.log",
@@ -348,7 +350,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "other arguments",
-        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=REFUSAL, ready=2),
+        with_queue(SOURCE.queue, verdict=ObjectVerdict.DIFFERENT, told=REFUSAL, ready=2),
         Level.PROBLEM,
         "queues",
         (
@@ -359,7 +361,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "other arguments, where the name of the virtual host is long",
-        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("but current is")),
+        with_queue(SOURCE.queue, verdict=ObjectVerdict.DIFFERENT, told=cut_off("but current is")),
         Level.PROBLEM,
         "queues",
         "The queue tasks.any.normal has x-delivery-limit other than it should be",
@@ -367,7 +369,9 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "other arguments, cut off within the value",
-        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("but current is no")),
+        with_queue(
+            SOURCE.queue, verdict=ObjectVerdict.DIFFERENT, told=cut_off("but current is no")
+        ),
         Level.PROBLEM,
         "queues",
         "The queue tasks.any.normal has x-delivery-limit other than it should be",
@@ -375,7 +379,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "other arguments, cut off early",
-        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=cut_off("received the va")),
+        with_queue(SOURCE.queue, verdict=ObjectVerdict.DIFFERENT, told=cut_off("received the va")),
         Level.PROBLEM,
         "queues",
         "The queue tasks.any.normal has x-delivery-limit other than it should be",
@@ -385,9 +389,9 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
         "exchange of another kind",
         with_broker(
             exchanges=(
-                Standing(
+                ObjectState(
                     name=TASKS,
-                    verdict=Verdict.DIFFERENT,
+                    verdict=ObjectVerdict.DIFFERENT,
                     told="inequivalent arg 'type' for exchange 'coordinator.tasks' in vhost '/':"
                     " received 'topic' but current is 'fanout' (while declaring)",
                 ),
@@ -400,7 +404,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "no permission",
-        with_queue(LOG, verdict=Verdict.REFUSED, told="ACCESS_REFUSED"),
+        with_queue(LOG, verdict=ObjectVerdict.REFUSED, told="ACCESS_REFUSED"),
         Level.PROBLEM,
         "permissions",
         "This user may not declare coordinator.log: ACCESS_REFUSED",
@@ -408,7 +412,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "the log is gone",
-        with_queue(LOG, verdict=Verdict.MISSING),
+        with_queue(LOG, verdict=ObjectVerdict.MISSING),
         Level.PROBLEM,
         "queues",
         "Missing, of those that everything needs: coordinator.log",
@@ -416,7 +420,7 @@ SPOILT: list[tuple[str, Facts, Level, str, str, str]] = [
     ),
     (
         "a queue of tasks is gone",
-        with_queue(SOURCE.queue, verdict=Verdict.MISSING),
+        with_queue(SOURCE.queue, verdict=ObjectVerdict.MISSING),
         Level.PROBLEM,
         "queues",
         "Missing, of those that the ledger knows: tasks.any.normal",
@@ -811,7 +815,8 @@ def test_an_old_broker_is_told_the_line_of_its_configuration() -> None:
 
 def test_without_the_management_api_the_rest_is_looked_at_all_the_same() -> None:
     facts = replace(
-        with_queue(SOURCE.queue, verdict=Verdict.DIFFERENT, told=REFUSAL), management="no answer"
+        with_queue(SOURCE.queue, verdict=ObjectVerdict.DIFFERENT, told=REFUSAL),
+        management="no answer",
     )
     found = {one.check: one for one in told(facts)}
     assert "no answer" in found["management"].text

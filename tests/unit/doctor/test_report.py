@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from coordinator.doctor.checks.finding import Finding
-from coordinator.doctor.checks.spoken_amounts import names, size
+from coordinator.doctor.checks.readable_amounts import names, size
 from coordinator.doctor.report import as_json, show
 
 LONG = "curl -f -u operator -X DELETE " + "http://rabbit:15672/api/queues/fleet/" + 80 * "x"

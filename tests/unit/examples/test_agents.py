@@ -17,7 +17,7 @@ from consumers.examples.general.agent import agent as generalist
 from consumers.examples.inference.agent import agent as interpreter
 from consumers.examples.machine.agent import agent as inspector
 from consumers.testing import Failed, run_task
-from coordinator.demo.batch import mixed_batch
+from coordinator.demo.demo_tasks import mixed_batch
 from coordinator.protocol.requirements import Profile
 from tests.support.chat_endpoint import endpoint
 

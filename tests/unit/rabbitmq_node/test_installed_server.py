@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.rabbitmq_node.installed_server import ServerBinaries, find_server
-from coordinator.rabbitmq_node.node_files import Ports
+from coordinator.rabbitmq_node.installed_server import InstalledServer, find_server
+from coordinator.rabbitmq_node.node_identity import Ports
 
 PORTS = Ports(amqp=1, management=2, distribution=3, epmd=4)
 
@@ -46,7 +46,7 @@ def test_a_server_inside_another_root_sees_its_data_at_the_mount_point(debian: P
 
 
 def test_an_installed_server_sees_its_data_where_it_is() -> None:
-    server = ServerBinaries(script=Path("/x/rabbitmq-server"), epmd_binary=Path("/x/epmd"))
+    server = InstalledServer(script=Path("/x/rabbitmq-server"), epmd_binary=Path("/x/epmd"))
     launch = server.server(Path("/data"), PORTS)
     assert launch.command[0] == "/x/rabbitmq-server"
     assert launch.env["RABBITMQ_MNESIA_BASE"] == "/data/mnesia"
@@ -54,7 +54,7 @@ def test_an_installed_server_sees_its_data_where_it_is() -> None:
 
 def test_nothing_of_the_machines_own_broker_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RABBITMQ_NODENAME", "rabbit@production")
-    server = ServerBinaries(script=Path("/x/rabbitmq-server"), epmd_binary=Path("/x/epmd"))
+    server = InstalledServer(script=Path("/x/rabbitmq-server"), epmd_binary=Path("/x/epmd"))
     env = server.server(Path("/data"), PORTS).env
     assert "production" not in str(env)
     assert env["RABBITMQ_CONF_ENV_FILE"] == "/dev/null"

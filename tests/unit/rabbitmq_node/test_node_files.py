@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import socket
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import OperatorError
-from coordinator.rabbitmq_node.node_files import Identity, NodeFiles, Ports, choose_port, is_free
+from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.node_identity import Identity, Ports
 
 PORTS = Ports(amqp=20_001, management=20_002, distribution=20_003, epmd=20_004)
 
@@ -91,35 +90,3 @@ def test_a_folder_that_cannot_be_made_is_an_operators_matter(tmp_path: Path) -> 
         NodeFiles(tmp_path / "file" / "data").locked(),
     ):
         pass
-
-
-def test_the_first_preferred_port_that_is_free_is_chosen() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        used = listener.getsockname()[1]
-        assert not is_free(used)
-        free = choose_port([], taken=set())
-        assert choose_port([used, None, free], taken=set()) == free
-
-
-def test_a_port_that_somebody_has_on_every_address_is_not_free() -> None:
-    with socket.create_server(("0.0.0.0", 0)) as listener:
-        assert not is_free(listener.getsockname()[1])
-
-
-def test_a_port_is_not_chosen_twice() -> None:
-    taken: set[int] = set()
-    free = choose_port([], taken=set())
-    chosen = [choose_port([free], taken=taken) for _ in range(20)]
-    assert len(set(chosen)) == 20
-
-
-def test_the_configuration_names_the_ports_and_no_guest(tmp_path: Path) -> None:
-    files = NodeFiles(tmp_path)
-    identity = files.identity()
-    files.write(identity, PORTS, listen_on="127.0.0.1")
-    lines = (tmp_path / "rabbitmq.conf").read_text().splitlines()
-    assert "listeners.tcp.1 = 127.0.0.1:20001" in lines
-    assert "management.tcp.port = 20002" in lines
-    assert f"default_pass = {identity.password}" in lines
-    assert "guest" not in "".join(lines)
-    assert json.loads((tmp_path / "identity.json").read_text())["password"] == identity.password

@@ -35,9 +35,8 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS
-from coordinator.recovery import outbox_publisher
-from coordinator.recovery.outbox_publisher import POLL, OutboxPublisher
-from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.outbox_publisher import POLL, RENEWED_EVERY, OutboxPublisher
+from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.outbox_rows import BATCH, LEASE, UNANSWERED, OutboxRows
@@ -97,17 +96,19 @@ class World:
         self.in_flight = self.most_in_flight = 0
         self.taken = 0
         """Messages of the queue that an agent has taken."""
+        self.renewed_every = RENEWED_EVERY
 
     def loop(self) -> OutboxPublisher:
         return OutboxPublisher(
             rows=self,
-            puts=TooLargeTasks(publisher=self, note=self.noted.append),
+            puts=OversizedTasks(publisher=self, note=self.noted.append),
             ensure=self.ensure,
             secret=SECRET,
             types=AnnouncedTypes(),
             ready=lambda: self.ready,
             catch_up=self.catch_up,
             now=lambda: self.now,
+            renewed_every=self.renewed_every,
         )
 
     # --- what the loop is given ---------------------------------------------------------------
@@ -425,10 +426,8 @@ async def test_what_was_not_answered_is_published_again_after_a_while(
     assert world.attempts() == [("t", 2)]
 
 
-async def test_a_lease_lasts_for_as_long_as_its_publisher_lives(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox_publisher, "RENEWED_EVERY", timedelta(milliseconds=5))
+async def test_a_lease_lasts_for_as_long_as_its_publisher_lives(world: World) -> None:
+    world.renewed_every = timedelta(milliseconds=5)
     await world.fail()
     world.now += PAUSE
     world.answers.clear()

@@ -20,9 +20,9 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
-from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.reconciler import Reconciler
-from coordinator.recovery.republishing import Republishing
+from coordinator.recovery.task_republisher import TaskRepublisher
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
@@ -51,10 +51,10 @@ class World:
         self.reconciler = Reconciler(
             overtaken=overtaken,
             depths=self,
-            puts=Republishing(
+            puts=TaskRepublisher(
                 messages=overtaken.messages,
                 ensure=self.ensure,
-                puts=TooLargeTasks(publisher=self, note=lambda _: None),
+                puts=OversizedTasks(publisher=self, note=lambda _: None),
                 secret=SECRET,
                 types=AnnouncedTypes(),
             ),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.environment import ENV_PREFIX
 from coordinator.errors import OperatorError
-from coordinator.settings.settings import ENV_PREFIX, Settings, load
+from coordinator.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +19,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_any_environment_there_are_defaults() -> None:
-    settings = load()
+    settings = load_settings()
     assert settings.http_port == 9001
     assert settings.stale_after == timedelta(seconds=60)
     assert settings.remove_after == timedelta(hours=1)
@@ -27,15 +28,15 @@ def test_without_any_environment_there_are_defaults() -> None:
 
 def test_what_is_given_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_HTTP_PORT", "9100")
-    assert load().http_port == 9100
-    assert load(http_port=9200).http_port == 9200
-    assert load(http_port=None).http_port == 9100
+    assert load_settings().http_port == 9100
+    assert load_settings(http_port=9200).http_port == 9200
+    assert load_settings(http_port=None).http_port == 9100
 
 
 @pytest.mark.parametrize("text", ["90", "90.0", "PT90S", "00:01:30"])
 def test_a_duration_may_be_plain_seconds(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_STALE_AFTER", text)
-    assert load().stale_after == timedelta(seconds=90)
+    assert load_settings().stale_after == timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(("text", "kept"), [("0", None), ("60", timedelta(minutes=1))])
@@ -43,37 +44,37 @@ def test_tasks_are_kept_for_a_while_or_for_ever(
     text: str, kept: timedelta | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COORDINATOR_KEEP_ENDED_FOR", text)
-    assert load().keep_ended_for == kept
+    assert load_settings().keep_ended_for == kept
 
 
 def test_tasks_are_not_kept_for_too_short_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_KEEP_DEAD_FOR", "59")
     with pytest.raises(OperatorError, match=r"KEEP_DEAD_FOR=59 is not valid: .* 0 for ever"):
-        load()
+        load_settings()
 
 
 @pytest.mark.parametrize(("given", "unnamed_for"), [(0, 0), (20, 30), (31, 31)])
 def test_an_attempt_is_not_lost_before_three_heartbeats(given: int, unnamed_for: int) -> None:
-    settings = load(attempt_lost_after=given, heartbeat_interval=10)
+    settings = load_settings(attempt_lost_after=given, heartbeat_interval=10)
     assert settings.unnamed_for == timedelta(seconds=unnamed_for)
 
 
 def test_names_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_EXTRA_AGENT_TYPES", "planner, critic,")
-    assert load().extra_agent_types == ("planner", "critic")
+    assert load_settings().extra_agent_types == ("planner", "critic")
 
 
 def test_a_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("amqp://user:secret@broker/\n")
     monkeypatch.setenv("COORDINATOR_AMQP_URL_FILE", str(file))
-    assert load().amqp_url == "amqp://user:secret@broker/"
+    assert load_settings().amqp_url == "amqp://user:secret@broker/"
 
 
 def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_SECRET_FILE", "/nowhere/secret")
     with pytest.raises(OperatorError, match="COORDINATOR_SECRET_FILE names /nowhere/secret"):
-        load()
+        load_settings()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_wrong_value_is_named_in_one_line(
 ) -> None:
     monkeypatch.setenv(f"COORDINATOR_{name}", value)
     with pytest.raises(OperatorError) as caught:
-        load()
+        load_settings()
     assert f"COORDINATOR_{name}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -104,19 +105,19 @@ def test_a_wrong_address_of_the_broker_is_told_with_where_it_came_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with pytest.raises(OperatorError, match=r"^--amqp-url is not valid: the broker's address does"):
-        load(amqp_url="localhost:5672")
+        load_settings(amqp_url="localhost:5672")
     with pytest.raises(OperatorError, match=r"^--amqp-url is not valid: .* is empty"):
-        load(amqp_url="")
+        load_settings(amqp_url="")
     file = tmp_path / "url"
     file.write_text("amqp://user:hunter2@broker:x/\n")
     monkeypatch.setenv("COORDINATOR_AMQP_URL_FILE", str(file))
     with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL_FILE is .* port") as caught:
-        load()
+        load_settings()
     assert "hunter2" not in str(caught.value)
     monkeypatch.delenv("COORDINATOR_AMQP_URL_FILE")
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "amqp://broker/?hartbeat=3")
     with pytest.raises(OperatorError, match=r"^COORDINATOR_AMQP_URL is .* hartbeat, which is not"):
-        load()
+        load_settings()
 
 
 def test_a_user_without_a_home_is_asked_for_a_data_folder(
@@ -128,8 +129,8 @@ def test_a_user_without_a_home_is_asked_for_a_data_folder(
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setattr(Path, "expanduser", no_home)
     with pytest.raises(OperatorError, match=r"no home .* COORDINATOR_DATA_DIR"):
-        load()
-    assert load(data_dir=tmp_path).data_dir == tmp_path
+        load_settings()
+    assert load_settings(data_dir=tmp_path).data_dir == tmp_path
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
@@ -138,20 +139,20 @@ def test_an_empty_variable_counts_as_not_set(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}{name.upper()}", text)
-    assert load() == Settings()
+    assert load_settings() == Settings()
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", " ::1 "])
 def test_an_ipv6_address_to_listen_on_may_be_in_brackets(host: str) -> None:
-    assert load(http_host=host).http_host == "::1"
+    assert load_settings(http_host=host).http_host == "::1"
 
 
 @pytest.mark.parametrize("level", ["warn", "WARN", "Warning", " WARNING ", '"warning"'])
 def test_a_level_is_taken_as_others_write_it(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_LOG_LEVEL", level)
     monkeypatch.setenv("COORDINATOR_LOG_FORMAT", "'JSON'")
-    assert load().log_level == "warning"
-    assert load().log_format == "json"
+    assert load_settings().log_level == "warning"
+    assert load_settings().log_format == "json"
 
 
 def test_quotes_of_an_env_file_are_taken_off_but_those_of_the_key(
@@ -161,7 +162,7 @@ def test_quotes_of_an_env_file_are_taken_off_but_those_of_the_key(
     monkeypatch.setenv("COORDINATOR_STALE_AFTER", "'90'")
     monkeypatch.setenv("COORDINATOR_AMQP_URL", '"amqp://broker/"')
     monkeypatch.setenv("COORDINATOR_SECRET", '"a key of long ago"')
-    settings = load()
+    settings = load_settings()
     assert settings.http_port == 9100
     assert settings.stale_after == timedelta(seconds=90)
     assert settings.amqp_url == "amqp://broker/"
@@ -170,20 +171,20 @@ def test_quotes_of_an_env_file_are_taken_off_but_those_of_the_key(
 
 def test_the_case_of_a_variable_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("coordinator_http_port", "9100")
-    assert load().http_port == 9100
+    assert load_settings().http_port == 9100
     monkeypatch.setenv("COORDINATOR_HTTP_PORT", "9200")
-    assert load().http_port == 9200
+    assert load_settings().http_port == 9200
 
 
 def test_the_home_is_put_for_a_tilde_wherever_it_stands(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert load(data_dir="~/kept").data_dir == tmp_path / "kept"
+    assert load_settings(data_dir="~/kept").data_dir == tmp_path / "kept"
     monkeypatch.setenv("COORDINATOR_DATA_DIR", "~")
-    assert load().data_dir == tmp_path
+    assert load_settings().data_dir == tmp_path
     with pytest.raises(OperatorError, match=r"^--data-dir=~nobody-here is .* no such home"):
-        load(data_dir="~nobody-here")
+        load_settings(data_dir="~nobody-here")
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_the_home_is_put_for_a_tilde_wherever_it_stands(
 )
 def test_a_wrong_option_is_named_as_it_was_given(given: dict[str, str], sentence: str) -> None:
     with pytest.raises(OperatorError) as told:
-        load(**given)
+        load_settings(**given)
     assert str(told.value).startswith(sentence)
 
 
@@ -228,7 +229,7 @@ def test_an_error_says_what_to_give_in_one_line_of_our_own(
 ) -> None:
     monkeypatch.setenv(f"COORDINATOR_{name}", value)
     with pytest.raises(OperatorError) as told:
-        load()
+        load_settings()
     sentence = str(told.value)
     assert advice in sentence
     assert len(sentence) < 300
@@ -264,13 +265,13 @@ def test_settings_that_contradict_each_other_are_refused_by_both_their_names(
     for name, value in given.items():
         monkeypatch.setenv(f"COORDINATOR_{name.upper()}", value)
     with pytest.raises(OperatorError) as told:
-        load()
+        load_settings()
     assert str(told.value).startswith("COORDINATOR_")
     assert sentence in str(told.value)
 
 
 def test_settings_at_the_edge_of_a_contradiction_are_taken() -> None:
-    load(
+    load_settings(
         heartbeat_interval=10,
         stale_after=10.1,
         remove_after=10.2,
@@ -285,15 +286,15 @@ def test_settings_at_the_edge_of_a_contradiction_are_taken() -> None:
 def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COORDINATOR_AMQP_URL", "ftp://user:hunter2@broker")
     with pytest.raises(OperatorError) as caught:
-        load()
+        load_settings()
     assert "hunter2" not in str(caught.value)
     monkeypatch.delenv("COORDINATOR_AMQP_URL")
     monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", "http://user:hunter2/x@broker:15672")
     with pytest.raises(OperatorError) as caught:
-        load()
+        load_settings()
     assert "hunter2" not in str(caught.value)
 
 
 def test_the_ledger_is_in_the_data_folder_unless_a_database_is_named(tmp_path: Path) -> None:
-    assert load(data_dir=tmp_path).ledger_place == tmp_path / "ledger.sqlite3"
-    assert load(database_url="sqlite:////x").ledger_place == "sqlite:////x"
+    assert load_settings(data_dir=tmp_path).ledger_place == tmp_path / "ledger.sqlite3"
+    assert load_settings(database_url="sqlite:////x").ledger_place == "sqlite:////x"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.settings.settings import unknown_settings
+from coordinator.settings import unknown_settings
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from coordinator.errors import BrokerUnavailable, QueuesFull
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.submission.admission_control import AdmissionControl, MayWait
+from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
 
 LOW, HIGH = (TaskQueue("any", priority) for priority in (Priority.LOW, Priority.HIGH))
 
@@ -49,7 +49,7 @@ def admission_over(queues: Queues, **most: int) -> AdmissionControl:
     book = TaskQueues()
     for source in (LOW, HIGH):
         book.add(source, Requirements())
-    queues.admission = AdmissionControl(book=book, depths=queues, most=MayWait(**most))
+    queues.admission = AdmissionControl(book=book, depths=queues, most=AdmissionLimits(**most))
     return queues.admission
 
 

@@ -27,7 +27,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, TASKS
 from coordinator.submission.per_id_lock import PerIdLock
-from coordinator.submission.ports import Ensure
+from coordinator.submission.ports import EnsuresQueue
 from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import SubmitTask, TaskMaker
@@ -98,7 +98,7 @@ def known() -> Known:
 
 
 def submitter_over(
-    broker: Broker, known: Known, *, ensure: Ensure | None = None, **making: Any
+    broker: Broker, known: Known, *, ensure: EnsuresQueue | None = None, **making: Any
 ) -> Submitter:
     return Submitter(
         publisher=broker,

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from coordinator.doctor.facts.facts import (
+from coordinator.doctor.facts.fact_types import (
     FeatureFlag,
     ListedQueue,
     ManagementFacts,

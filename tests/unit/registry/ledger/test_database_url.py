@@ -11,7 +11,7 @@ from coordinator.errors import OperatorError
 from coordinator.registry.ledger.database_url import parse
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_inspection import examine
-from coordinator.settings.settings import load
+from coordinator.settings import load_settings
 
 NAMES = ["what?", "a?b=c", "100%", "a%20b", "a%3Fb", "a b", "#1", "file:x", "ä", ":memory:", "~"]
 
@@ -25,7 +25,7 @@ async def test_the_ledger_is_in_the_data_folder_whatever_its_name(
     name: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / name
-    place = load(data_dir=folder).ledger_place
+    place = load_settings(data_dir=folder).ledger_place
     async with Ledger(place) as ledger:
         await ledger.secret()
     assert names_in(tmp_path) == [name]

@@ -180,9 +180,8 @@ async def test_ticks_that_were_accepted_before_the_broker_went_away_are_not_subm
 
 
 async def test_a_lease_is_renewed_while_the_broker_takes_its_time(
-    process: Process, other: Process, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    process: Process, other: Process, ledger: Ledger
 ) -> None:
-    monkeypatch.setattr("coordinator.recovery.schedule_runner.RENEWED_EVERY", 0)
     await process.schedules.create(a_schedule())
     answered = asyncio.Event()
 
@@ -191,7 +190,11 @@ async def test_a_lease_is_renewed_while_the_broker_takes_its_time(
         process.submitted.append(body)
 
     process.ticks = ScheduleRunner(
-        schedules=process.schedules, submit=slow, ready=lambda: True, now=process.now
+        schedules=process.schedules,
+        submit=slow,
+        ready=lambda: True,
+        now=process.now,
+        renewed_every=0,
     )
 
     async def is_leased_at(instant: datetime) -> bool:

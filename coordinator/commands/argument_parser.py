@@ -1,0 +1,88 @@
+"""Parses the command line: `coordinator up | serve | doctor | rebuild | demo`, and the options of each."""
+
+from __future__ import annotations
+
+import argparse
+
+import coordinator
+
+__all__ = ["argument_parser"]
+
+
+def argument_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; what it parsed has the name of its command in ``command``."""
+    parser = argparse.ArgumentParser(
+        prog="coordinator",
+        description="A message-broker based, event-driven coordinator for fleets of agents.",
+        epilog="Every setting is also an environment variable: docs/reference/settings.md",
+    )
+    parser.add_argument("--version", action="version", version=coordinator.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    service = argparse.ArgumentParser(add_help=False)
+    service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    service.add_argument("--port", help="TCP port of the API (default 9001)")
+    service.add_argument("--data-dir", help="folder of the ledger and the private broker")
+    service.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+
+    up = commands.add_parser(
+        "up",
+        parents=[service],
+        help="everything on this machine: private RabbitMQ, service, agents",
+    )
+    agents = up.add_mutually_exclusive_group()
+    agents.add_argument("--agents", type=_count, metavar="N", help="start N of the example agents")
+    agents.add_argument(
+        "--no-agents", dest="agents", action="store_const", const=0, help="start none of them"
+    )
+    up.add_argument(
+        "--new-broker",
+        action="store_true",
+        help="where this RabbitMQ cannot read the data of the private one: move its folder aside,"
+        " and put the queued tasks of the ledger on a new one",
+    )
+    up.set_defaults(command="up")
+
+    serve = commands.add_parser("serve", parents=[service], help="the service alone")
+    serve.add_argument("--workers", metavar="N", help="processes that answer HTTP (default 1)")
+    serve.add_argument("--socket-fd", type=int, help=argparse.SUPPRESS)  # for the workers
+    serve.set_defaults(command="serve")
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at the broker and the ledger, and say what to put right",
+        description="Look at the broker and the ledger, and say what to put right and how. Changes"
+        " nothing. The exit status is 0 when all is well or there are only warnings, 1 when an"
+        " operator must fix something.",
+    )
+    doctor.add_argument("--data-dir", help="folder of the ledger and the private broker")
+    doctor.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+    doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
+    doctor.set_defaults(command="doctor")
+
+    rebuild = commands.add_parser(
+        "rebuild",
+        help="fold all events of the ledger again",
+        description="Make the tasks, totals, agents and queues of the ledger anew from the events"
+        " that it keeps, in one transaction: interrupted, it has changed nothing. Coordinators"
+        " may run; they go on reading, and write once it is done.",
+    )
+    rebuild.add_argument("--data-dir", help="folder of the ledger")
+    rebuild.set_defaults(command="rebuild")
+
+    demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
+    demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
+    demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
+    demo.add_argument("--no-live", action="store_true", help="plain lines instead of a live table")
+    demo.set_defaults(command="demo")
+    return parser
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError("give a whole number, 0 or more")
+    return value

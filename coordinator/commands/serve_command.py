@@ -1,0 +1,53 @@
+"""Runs `coordinator serve`: the service alone, against a broker that is named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
+from coordinator.settings import Settings
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, bind, inherited
+
+from . import gc_tuning
+from .ports import Says
+
+__all__ = ["serve"]
+
+
+async def serve(
+    settings: Settings,
+    say: Says,
+    *,
+    socket_fd: int | None = None,
+    ready_within: float = ANSWERS_WITHIN,
+) -> None:
+    """Serve against the broker that the settings name; ends only by cancellation.
+
+    Connections are refused until it can answer, and no answer says that it is still starting. A worker
+    is given the ``socket_fd`` that its parent bound, and the parent tells where; where it is not ready within
+    ``ready_within`` seconds, it answers all the same.
+    """
+    alone = socket_fd is None
+    if socket_fd is None:
+        listener = bind(settings.http_host, settings.http_port)
+    else:
+        listener = inherited(socket_fd)
+    async with running(settings) as coordinator:
+        if alone:
+            await coordinator.ready_to_answer()
+        else:
+            await _ready_to_join(coordinator, ready_within)
+        async with serving(coordinator.app, listener):
+            gc_tuning.resume()
+            if alone:
+                say(f"listening on {address(listener)}")
+            await coordinator.failed()
+
+
+async def _ready_to_join(coordinator: Coordinator, within: float) -> None:
+    """The other workers take the requests until this one can answer them as well, for a while."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await coordinator.ready()

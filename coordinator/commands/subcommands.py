@@ -1,0 +1,127 @@
+"""Runs each command: reads its settings, sets up logging, and imports and starts what it needs.
+
+What is imported takes time, and is not installed everywhere: each command imports its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Mapping
+
+from coordinator.errors import OperatorError
+from coordinator.logging_setup import set_up_logging
+from coordinator.settings import Settings, load_settings, unknown_settings
+
+from . import gc_tuning
+from .signal_handling import raise_on_interrupt, run_until_stopped
+
+__all__ = ["CLEAN", "SUBCOMMANDS"]
+
+logger = logging.getLogger(__name__)
+
+CLEAN = 0
+"""The exit status of a command that did what it was to do."""
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = load_settings(
+        http_host=options.host,
+        http_port=options.port,
+        data_dir=options.data_dir,
+        amqp_url=options.amqp_url,
+        http_workers=getattr(options, "workers", None),
+    )
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    if getattr(options, "socket_fd", None) is None:  # a worker's parent has told
+        _warn_of_unknown_settings()
+    return settings
+
+
+def _warn_of_unknown_settings() -> None:
+    for sentence in unknown_settings():
+        logger.warning("%s", sentence)
+
+
+def _up(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    gc_tuning.rest()  # until it serves
+    from .up_command import UpOptions, up  # noqa: PLC0415 - `demo` needs none of it
+
+    chosen = UpOptions(agents=options.agents, new_broker=options.new_broker)
+    run_until_stopped(up(settings, chosen, _say))
+    return CLEAN
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    if settings.amqp_url is None:
+        raise OperatorError(
+            "No broker is named: give --amqp-url or COORDINATOR_AMQP_URL, or use `coordinator up`,"
+            " which starts a private one"
+        )
+    if settings.http_workers > 1 and options.socket_fd is None:
+        from .worker_processes import serve_with_workers  # noqa: PLC0415
+
+        run_until_stopped(serve_with_workers(settings, _say))
+        return CLEAN
+    gc_tuning.rest()  # until it serves
+    from .serve_command import serve  # noqa: PLC0415
+
+    run_until_stopped(serve(settings, _say, socket_fd=options.socket_fd))
+    return CLEAN
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from coordinator import doctor  # noqa: PLC0415
+
+    settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    # Its findings say what the connection's own account would.
+    set_up_logging(level="critical", style=settings.log_format)
+    raise_on_interrupt()
+    return doctor.run(settings, json=options.json, unknown=unknown_settings())
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from . import rebuild_command  # noqa: PLC0415
+
+    settings = load_settings(data_dir=options.data_dir)
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    _warn_of_unknown_settings()
+    raise_on_interrupt()
+    rebuild_command.run(settings)
+    return CLEAN
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from coordinator import demo  # noqa: PLC0415
+
+    url = options.url
+    if url is None:
+        settings = load_settings()
+        set_up_logging(level=settings.log_level, style=settings.log_format)
+        _warn_of_unknown_settings()
+        if settings.http_port == 0:
+            raise OperatorError(
+                "COORDINATOR_HTTP_PORT is 0, which is any free port: name the one that was taken with"
+                " --url"
+            )
+        url = f"http://127.0.0.1:{settings.http_port}"
+    raise_on_interrupt()
+    return demo.run(url, count=options.count, live=not options.no_live)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "up": _up,
+    "serve": _serve,
+    "doctor": _doctor,
+    "rebuild": _rebuild,
+    "demo": _demo,
+}
+"""By name, as it was typed. Each is called with its options, returns the exit status, and raises
+`OperatorError` with one line where an operator must fix something.
+"""

@@ -1,0 +1,102 @@
+"""Runs `coordinator up`: everything on one machine, which is a private RabbitMQ, the service and example
+agents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+from coordinator.bootstrap import running
+from coordinator.errors import OperatorError
+from coordinator.settings import Settings
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, bind
+
+from . import gc_tuning
+from .example_agent_processes import ExampleAgentProcesses, example_agents
+from .ports import Says
+from .private_node_start import start_private_node
+
+__all__ = ["UpOptions", "up"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """Holds the options of `coordinator up` that are no settings."""
+
+    agents: int | None = None
+    """How many example agents; None starts each once, more than there are starts some twice."""
+    new_broker: bool = False
+    """Replace a private node whose data this RabbitMQ cannot read."""
+
+
+async def up(settings: Settings, options: UpOptions, say: Says) -> None:
+    """Start everything, tell where it is, and keep it running; ends only by cancellation."""
+    _check(settings, options)
+    began = time.monotonic()
+    listener = bind(settings.http_host, settings.http_port)
+    base = address(listener)
+    port = listener.getsockname()[1]
+    say(f"data folder: {settings.data_dir}")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        node = None
+        url = settings.amqp_url
+        if url is None:
+            node = await stack.enter_async_context(
+                await start_private_node(settings, say, new=options.new_broker)
+            )
+            url = node.amqp_url
+        say("starting the coordinator")
+        coordinator = await stack.enter_async_context(
+            running(settings.model_copy(update={"amqp_url": url}))
+        )
+        await coordinator.ready_to_answer()
+        await stack.enter_async_context(serving(coordinator.app, listener))
+        gc_tuning.resume()
+        await coordinator.ready()
+        agents = await example_agents(options.agents)
+        logs = settings.data_dir / "logs"
+        await stack.enter_async_context(
+            ExampleAgentProcesses(agents, amqp_url=url, log_dir=logs, say=say)
+        )
+        if agents:
+            say(f"waiting for {len(agents)} example agents to register")
+            await coordinator.agents_known({agent.agent_id for agent in agents})
+        say(f"ready after {time.monotonic() - began:.1f} s")
+        say("")
+        say(f"  API            {base}")
+        say(f"  API docs       {base}/docs")
+        if node is not None:
+            say(f"  RabbitMQ UI    {node.management_url}")
+            say(f"                 user {node.username}, password {node.password}")
+            say(f"  for agents     export COORDINATOR_AMQP_URL={url}")
+        for agent in agents:
+            say(f"  agent          {agent.agent_id}: {agent.summary}")
+        if agents:
+            say(f"  agents' logs   {logs}")
+        say("")
+        say(f"Try it in another terminal:  make demo{'' if port == 9001 else f' PORT={port}'}")
+        say("Ctrl-C stops everything.")
+        ends = [asyncio.create_task(coordinator.failed())]
+        if node is not None:
+            ends.append(asyncio.create_task(node.keep()))
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in ends:
+                task.cancel()
+            say("stopping")
+
+
+def _check(settings: Settings, options: UpOptions) -> None:
+    if options.new_broker and settings.amqp_url is not None:
+        raise OperatorError(
+            "--new-broker is for the private RabbitMQ node, and a broker is named with --amqp-url or"
+            " COORDINATOR_AMQP_URL: docs/operations/upgrades.md says how to change that one"
+        )

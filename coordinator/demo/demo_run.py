@@ -1,0 +1,140 @@
+"""Runs the demo once: looks for agents, submits, watches until all tasks have ended, and tells how."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import httpx
+from rich.console import Console
+
+from coordinator.errors import OperatorError
+from coordinator.protocol.requirements import Profile, Requirements
+
+from .api_client import ApiClient
+from .demo_tasks import Order, mixed_batch
+from .task_board import TaskBoard, TaskRow
+from .terminal_screen import Screen
+
+__all__ = ["run"]
+
+Result = TypeVar("Result")
+
+AT_ONCE = 24
+"""Requests in flight."""
+PAUSE = timedelta(milliseconds=150)
+"""Between two rounds of questions."""
+PATIENCE = timedelta(seconds=60)
+"""For a batch in which nothing changes."""
+
+
+def run(
+    base_url: str,
+    *,
+    count: int = 40,
+    live: bool = True,
+    patience: timedelta = PATIENCE,
+    console: Console | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> int:
+    """Submit ``count`` tasks to the coordinator at ``base_url`` and show them until all have ended.
+
+    ``live`` draws a table where the output is a terminal. The exit status is 1 if a task did not
+    complete, or if nothing changed for as long as ``patience``. Raises `OperatorError` with one
+    line where there is no coordinator, or no agent that could do any of the work.
+    """
+    return asyncio.run(
+        _run(
+            ApiClient(base_url, transport=transport),
+            count=count,
+            live=live,
+            patience=patience,
+            console=console or Console(highlight=False),
+        )
+    )
+
+
+async def _run(
+    client: ApiClient, *, count: int, live: bool, patience: timedelta, console: Console
+) -> int:
+    board = TaskBoard()
+    screen = Screen(console, board, live=live)
+    async with client:
+        await client.health()
+        agents = await client.agents()
+        orders = _orders(agents, count)
+        screen.line(
+            f"{len(orders)} tasks for {len(agents)} agents: "
+            + ", ".join(sorted(agent.agent_id for agent in agents))
+        )
+        screen.heading()
+        with screen.showing():
+            await _submit(client, orders, board)
+            in_time = await _watch(client, board, screen, patience)
+    screen.summary()
+    bad = [row for row in board.rows if not row.well]
+    if not in_time:
+        screen.line(f"Nothing changed for {patience.total_seconds():.0f} s: gave up", "bold red")
+    elif bad:
+        screen.line(f"{len(bad)} of {len(board.rows)} tasks did not complete", "bold red")
+    else:
+        screen.line(f"All {len(board.rows)} tasks completed", "bold green")
+    return 1 if bad else 0
+
+
+def _orders(agents: list[Profile], count: int) -> list[Order]:
+    if not agents:
+        raise OperatorError(
+            "No agents are registered: `make run` and `coordinator up` start some, "
+            "and `python -m consumers.examples --list` names them"
+        )
+
+    def possible(requirements: Requirements) -> bool:
+        return any(agent.satisfies(requirements) for agent in agents)
+
+    return mixed_batch(count, possible)
+
+
+async def _submit(client: ApiClient, orders: list[Order], board: TaskBoard) -> None:
+    """Keep the order of the batch, but a few requests in flight."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order: Order) -> None:
+        async with gate:
+            task_id = await client.submit(order)
+        board.rows.append(TaskRow(order=order, task_id=task_id))
+
+    await _all(one(order) for order in orders)
+
+
+async def _watch(client: ApiClient, board: TaskBoard, screen: Screen, patience: timedelta) -> bool:
+    """Ask for every open task until all have ended; False if nothing changes any more."""
+    loop = asyncio.get_running_loop()
+    gate = asyncio.Semaphore(AT_ONCE)
+    last_change = loop.time()
+
+    async def one(row: TaskRow) -> bool:
+        async with gate:
+            return board.update(row, await client.task(row.task_id))
+
+    while board.open:
+        if any(await _all(one(row) for row in board.open)):
+            last_change = loop.time()
+            screen.changed()
+        elif loop.time() - last_change > patience.total_seconds():
+            return False
+        await asyncio.sleep(PAUSE.total_seconds())
+    return True
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """Run all; the first error ends the rest and is raised as itself, not in a group."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,158 @@
+"""Keeps what is known of each task of the batch, as a screen needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from statistics import fmean
+from typing import Any
+
+from coordinator.protocol.priority import Priority
+
+from .demo_tasks import Order
+
+__all__ = ["TaskBoard", "TaskRow", "Waits", "waits_by_priority"]
+
+_GOOD = "completed"
+_ENDED = frozenset({_GOOD, "dead", "failed", "cancelled", "expired"})
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskRow:
+    """Holds one task, updated by each answer of the API."""
+
+    order: Order
+    task_id: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """As the API tells it; `queued` until it does."""
+        return str(self.facts.get("state", "queued"))
+
+    @property
+    def ended(self) -> bool:
+        return self.state in _ENDED
+
+    @property
+    def well(self) -> bool:
+        """Whether it is completed."""
+        return self.state == _GOOD
+
+    @property
+    def lane(self) -> str:
+        """As the coordinator tells it, which knows the types that have lanes of their own."""
+        return str(self.facts.get("lane") or "")
+
+    @property
+    def agent(self) -> str:
+        return str(self.facts.get("agent_id") or "")
+
+    @property
+    def waited(self) -> timedelta | None:
+        """From submission to start; None until it has started."""
+        return _between(self.facts, "submitted_at", "started_at")
+
+    @property
+    def took(self) -> timedelta | None:
+        """From start to end; None until it has ended."""
+        return _between(self.facts, "started_at", "ended_at")
+
+    @property
+    def fraction(self) -> float | None:
+        """How far it has come, from 0 to 1; None where its handler does not tell."""
+        progress = self.facts.get("progress")
+        fraction = progress.get("fraction") if isinstance(progress, dict) else progress
+        return float(fraction) if isinstance(fraction, int | float) else None
+
+    @property
+    def outcome(self) -> str:
+        """The result, or what went wrong, in a few words."""
+        if not self.ended:
+            return "did not finish in time"
+        if not self.well:
+            error = self.facts.get("error")
+            said = error.get("message") if isinstance(error, dict) else error
+            return f"{self.state}: {said or 'no reason given'}"
+        try:
+            return self.order.work.tell(self.facts["result"])
+        except (KeyError, TypeError, IndexError):
+            return f"an unexpected result: {self.facts.get('result')!r}"
+
+
+def _between(facts: dict[str, Any], first: str, last: str) -> timedelta | None:
+    if not facts.get(first) or not facts.get(last):
+        return None
+    span = datetime.fromisoformat(facts[last]) - datetime.fromisoformat(facts[first])
+    # Two machines' clocks may disagree by more than a short wait.
+    return max(span, timedelta(0))
+
+
+@dataclass(slots=True)
+class TaskBoard:
+    """Holds all tasks of the batch."""
+
+    rows: list[TaskRow] = field(default_factory=list)
+    ended: list[TaskRow] = field(default_factory=list)
+    """In the order in which they were seen to end."""
+
+    def update(self, row: TaskRow, facts: dict[str, Any]) -> bool:
+        """Take the API's answer; True if it says something new."""
+        changed = row.facts != facts
+        was_ended = row.ended
+        row.facts = facts
+        if row.ended and not was_ended:
+            self.ended.append(row)
+        return changed
+
+    @property
+    def open(self) -> list[TaskRow]:
+        """Those that have not ended."""
+        return [row for row in self.rows if not row.ended]
+
+    @property
+    def by_interest(self) -> list[TaskRow]:
+        """Running ones, then the latest to end, then those that wait, most urgent first."""
+        running = [row for row in self.rows if row.state == "running"]
+        waiting = [row for row in self.open if row.state != "running"]
+        waiting.sort(key=lambda row: row.order.priority.rank)
+        return [*running, *reversed(self.ended), *waiting]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Tells the waits of one priority, from submission to start."""
+
+    priority: Priority
+    tasks: int
+    mean: timedelta | None
+    longest: timedelta | None
+    took: timedelta | None
+    """Mean of the times that the work itself took."""
+
+
+def waits_by_priority(rows: Iterable[TaskRow]) -> list[Waits]:
+    """One entry for each priority that occurs, the most urgent first."""
+    every = list(rows)
+    found: list[Waits] = []
+    for priority in Priority:
+        group = [row for row in every if row.order.priority is priority]
+        if not group:
+            continue
+        waits = [row.waited for row in group if row.waited is not None]
+        took = [row.took for row in group if row.took is not None]
+        found.append(
+            Waits(
+                priority=priority,
+                tasks=len(group),
+                mean=_mean(waits),
+                longest=max(waits, default=None),
+                took=_mean(took),
+            )
+        )
+    return found
+
+
+def _mean(spans: list[timedelta]) -> timedelta | None:
+    return timedelta(seconds=fmean(span.total_seconds() for span in spans)) if spans else None

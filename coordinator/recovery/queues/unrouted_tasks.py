@@ -1,0 +1,166 @@
+"""Sends unrouted tasks on: opens the queue that was missing, and publishes them to it.
+
+A queue may be deleted by hand while its source is known. Then the publish of a task is confirmed,
+since the log has it, but no queue of work takes it: `coordinator.work` hands it to
+`coordinator.unrouted`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from coordinator.broker.batch_reader import BatchReader
+from coordinator.broker.channel import Delivery
+from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages
+from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, MessageTooLarge
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.topology import LOG, UNROUTED, WORK
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.recovery.ports import ReopensQueue
+
+__all__ = ["PARKED_FROM", "UnroutedTasks"]
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+"""Messages that are read and sent on at a time."""
+
+PAUSE = timedelta(seconds=5)
+"""Before what could not be sent on is tried again."""
+
+PARKED_FROM = "parked-from"
+"""The header that tells where a message that nobody understands was found."""
+
+
+class UnroutedTasks:
+    """Empties `coordinator.unrouted`. Run `session` with `Connection.keep`.
+
+    Each message is acknowledged only after it was confirmed elsewhere: a task on its reopened
+    queue, anything else in the log, where the projector parks what it cannot read. A message that
+    cannot be sent on now goes to the end of this queue after a ``pause``: it is tried for as long
+    as it takes, and holds up no other. A task that the broker takes no more, because it is too large,
+    is ended.
+    """
+
+    def __init__(
+        self,
+        *,
+        reopen: ReopensQueue,
+        publisher: PublishesMessages,
+        too_large: OversizedTasks,
+        pause: timedelta = PAUSE,
+    ) -> None:
+        self._reopen = reopen
+        self._publisher = publisher
+        self._too_large = too_large
+        self._pause = pause.total_seconds()
+        self._put_off: set[asyncio.Task[None]] = set()
+
+    async def session(self, link: Link) -> NoReturn:
+        """Sends on until the link is closed. Raises `ChannelLost` then."""
+        try:
+            async with BatchReader(link, queue=UNROUTED, name="unrouted", batch=BATCH) as batches:
+                async for batch in batches:
+                    await self._send_on(batch)
+        finally:
+            for task in self._put_off:
+                task.cancel()  # what they held comes back by itself
+        raise ChannelLost
+
+    async def _send_on(self, batch: list[Delivery]) -> None:
+        found: dict[TaskQueue, list[tuple[Delivery, TaskMessage]]] = {}
+        strange: list[Delivery] = []
+        for delivery in batch:
+            task = _task(delivery.message)
+            if task is None:
+                strange.append(delivery)
+            else:
+                found.setdefault(task.source, []).append((delivery, task))
+        for task_queue, tasks in found.items():
+            await self._refill(task_queue, tasks)
+        await asyncio.gather(*(self._try(delivery, self._park(delivery)) for delivery in strange))
+
+    async def _refill(
+        self, task_queue: TaskQueue, tasks: list[tuple[Delivery, TaskMessage]]
+    ) -> None:
+        try:
+            await self._reopen(task_queue, tasks[0][1].wanted, again=True)
+        except CoordinatorError as exc:
+            logger.error("a queue is missing: %s", exc, extra={"queue": task_queue.queue})
+            for delivery, _ in tasks:
+                self._put_off_one(delivery)
+            return
+        logger.warning(
+            "a queue was missing and was opened again",
+            extra={"queue": task_queue.queue, "tasks": len(tasks)},
+        )
+        await asyncio.gather(
+            *(
+                self._try(delivery, self._republish(task_queue, delivery, task))
+                for delivery, task in tasks
+            )
+        )
+
+    async def _try(self, delivery: Delivery, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except CoordinatorError as exc:
+            logger.warning("could not send on what was unrouted: %s", exc)
+            self._put_off_one(delivery)
+
+    def _put_off_one(self, delivery: Delivery) -> None:
+        task = asyncio.create_task(self._later(delivery))
+        self._put_off.add(task)
+        task.add_done_callback(self._put_off.discard)
+
+    async def _later(self, delivery: Delivery) -> None:
+        await asyncio.sleep(self._pause)
+        try:
+            await self._publisher.publish(
+                delivery.message.republished(), exchange="", key=UNROUTED, mandatory=True
+            )
+            await delivery.ack()
+        except CoordinatorError:
+            with contextlib.suppress(CoordinatorError):  # without its channel it is back already
+                await delivery.give_back()
+
+    async def _republish(
+        self, task_queue: TaskQueue, delivery: Delivery, task: TaskMessage
+    ) -> None:
+        try:
+            await self._publisher.publish(
+                delivery.message.republished(), exchange=WORK, key=task_queue.key, mandatory=True
+            )
+        except MessageTooLarge as exc:
+            await self._too_large.end(task, exc)
+        await delivery.ack()
+
+    async def _park(self, delivery: Delivery) -> None:
+        message = delivery.message.republished()
+        headers = {**message.headers, PARKED_FROM: f"{UNROUTED} ({delivery.routing_key})"}
+        logger.error(
+            "found a message that is no task; sent to the log to be parked",
+            extra={"queue": UNROUTED, "routing_key": delivery.routing_key},
+        )
+        await self._publisher.publish(
+            replace(message, headers=headers), exchange="", key=LOG, mandatory=True
+        )
+        await delivery.ack()
+
+
+def _task(message: Message) -> TaskMessage | None:
+    if message.type != TASK_TYPE:
+        return None
+    try:
+        return TaskMessage.from_message(message)
+    except MalformedMessage:
+        return None

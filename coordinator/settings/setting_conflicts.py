@@ -1,0 +1,79 @@
+"""Finds two settings that contradict each other: each is fine alone, and together they cannot be meant.
+Pure.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Protocol
+
+from coordinator.environment import ENV_PREFIX
+
+__all__ = ["conflict"]
+
+
+class ComparedSettings(Protocol):
+    """Holds what is compared of `settings.Settings`."""
+
+    @property
+    def heartbeat_interval(self) -> timedelta: ...
+    @property
+    def stale_after(self) -> timedelta: ...
+    @property
+    def remove_after(self) -> timedelta: ...
+    @property
+    def snapshot_interval(self) -> timedelta: ...
+    @property
+    def publish_timeout(self) -> timedelta: ...
+    @property
+    def idempotency_retention(self) -> timedelta: ...
+    @property
+    def max_body_bytes(self) -> int: ...
+    @property
+    def max_batch_bytes(self) -> int: ...
+
+
+def conflict(settings: ComparedSettings) -> str | None:
+    """The first contradiction as a sentence that names both; None where there is none."""
+    for low, high, why in (
+        ("heartbeat_interval", "stale_after", "an agent would be stale between two heartbeats"),
+        ("stale_after", "remove_after", "an agent would be removed before it is stale"),
+        (
+            "snapshot_interval",
+            "remove_after",
+            "agents that beat would be removed when a coordinator starts again",
+        ),
+    ):
+        if not getattr(settings, low) < getattr(settings, high):
+            return _sentence(settings, high, "greater than", low, why)
+    if settings.idempotency_retention < 2 * settings.publish_timeout:
+        return _sentence(
+            settings,
+            "idempotency_retention",
+            "twice as long as",
+            "publish_timeout",
+            "a key would be forgotten while its request is being answered",
+        )
+    if settings.max_batch_bytes < settings.max_body_bytes:
+        return _sentence(
+            settings,
+            "max_batch_bytes",
+            "no less than",
+            "max_body_bytes",
+            "a task that may be sent alone would fit into no batch",
+        )
+    return None
+
+
+def _sentence(settings: ComparedSettings, name: str, must_be: str, other: str, why: str) -> str:
+    return (
+        f"{_shown(settings, name)} must be {must_be} {_shown(settings, other)}: {why};"
+        " change one of them"
+    )
+
+
+def _shown(settings: ComparedSettings, name: str) -> str:
+    value = getattr(settings, name)
+    if isinstance(value, timedelta):
+        value = f"{value.total_seconds():.15g}"
+    return f"{ENV_PREFIX}{name.upper()} ({value})"

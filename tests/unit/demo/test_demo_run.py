@@ -1,0 +1,246 @@
+"""The demo against an API of this test's own: what it submits, shows and returns."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from coordinator import demo
+from coordinator.errors import OperatorError
+from coordinator.protocol.priority import Priority
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+LIBRARIAN = {
+    "agent_id": "librarian",
+    "agent_type": "worker",
+    "status": "active",
+    "capabilities": ["data-processing", "analysis", "text-analysis"],
+    "services": ["documents"],
+    "task_types": ["keywords", "readability", "summary"],
+}
+
+GENERALIST = {
+    "agent_id": "generalist",
+    "agent_type": "general",
+    "status": "active",
+    "capabilities": [],
+    "services": [],
+    "task_types": ["any"],
+}
+
+RESULT = {
+    "keywords": {"line": 0.1},
+    "summary": ["A sentence."],
+    "verdict": "easy",
+    "flesch_reading_ease": 80,
+    "minutes_to_read": 3,
+    "answered_by": "text analysis",
+    "words": 4,
+    "subject": ["queues"],
+}
+
+Facts = Callable[[int, int], dict[str, Any]]
+
+
+def completes(number: int, asked: int) -> dict[str, Any]:
+    """Queued, running, then completed after twice `number` milliseconds."""
+    if asked == 1:
+        return {"state": "queued"}
+    facts = {
+        "agent_id": "librarian",
+        "started_at": (NOON + timedelta(milliseconds=2 * number)).isoformat(),
+    }
+    if asked == 2:
+        return facts | {"state": "running", "progress": {"fraction": 0.5, "message": "half"}}
+    ended = NOON + timedelta(milliseconds=2 * number + 500)
+    return facts | {"state": "completed", "ended_at": ended.isoformat(), "result": RESULT}
+
+
+def burns_down(number: int, asked: int) -> dict[str, Any]:
+    return completes(number, asked) | (
+        {"state": "dead", "error": {"type": "Fire", "message": "the library burned down"}}
+        if number == 1
+        else {}
+    )
+
+
+def never_starts(number: int, asked: int) -> dict[str, Any]:
+    return {"state": "queued"}
+
+
+@dataclass
+class Api:
+    """Answers as the coordinator does, with the facts that the test wants."""
+
+    facts: Facts = completes
+    agents: list[dict[str, Any]] = field(default_factory=lambda: [LIBRARIAN])
+    submitted: list[dict[str, Any]] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path == "/health":
+            return httpx.Response(200, json={"status": "healthy", "service": "agent-coordinator"})
+        if path == "/agents/discover":
+            return httpx.Response(200, json={"agents": self.agents, "count": len(self.agents)})
+        if path == "/tasks/submit":
+            self.submitted.append(json.loads(request.content))
+            return httpx.Response(200, json={"task_id": str(len(self.submitted))})
+        task_id = path.removeprefix("/tasks/")
+        self.asked[task_id] += 1
+        facts = self.facts(int(task_id), self.asked[task_id])
+        return httpx.Response(
+            200, json={"task": {"task_id": task_id, "submitted_at": NOON.isoformat()} | facts}
+        )
+
+
+def run_demo(api: Callable[[httpx.Request], httpx.Response], **options: Any) -> tuple[int, str]:
+    printed = io.StringIO()
+    options.setdefault("count", 10)
+    code = demo.run(
+        "http://coordinator.test",
+        console=Console(file=printed, width=80, highlight=False, **options.pop("console", {})),
+        transport=httpx.MockTransport(api),
+        **options,
+    )
+    return code, printed.getvalue()
+
+
+def test_a_batch_that_completes_ends_with_results_and_waits() -> None:
+    code, printed = run_demo(Api())
+
+    assert code == 0
+    assert "10 tasks for 1 agents: librarian" in printed
+    assert "keywords on-queues" in printed
+    assert "All 10 tasks completed" in printed
+    waits = printed[printed.index("Waiting times") :]
+    assert [line.split()[0] for line in waits.splitlines()[3:8]] == [str(p) for p in Priority]
+
+
+def test_every_line_fits_eighty_columns() -> None:
+    _, plain = run_demo(Api(), count=40)
+    _, live = run_demo(Api(), count=40, console={"force_terminal": True, "color_system": None})
+
+    for line in (plain + live).splitlines():
+        assert len(line.split("\x1b")[0].rstrip()) <= 80, line
+
+
+def test_each_end_is_one_plain_line_where_there_is_no_terminal() -> None:
+    _, printed = run_demo(Api(), live=True)
+
+    assert len([line for line in printed.splitlines() if line.startswith("completed")]) == 10
+
+
+def test_a_terminal_shows_a_live_table() -> None:
+    code, printed = run_demo(Api(), console={"force_terminal": True})
+
+    assert code == 0
+    assert "of 10 tasks ended" in printed
+
+
+def test_a_failed_task_is_told_in_full_and_fails_the_demo() -> None:
+    code, printed = run_demo(Api(facts=burns_down))
+
+    assert code == 1
+    assert "the library burned down" in printed
+    assert "1 of 10 tasks did not complete" in printed
+
+
+def test_a_batch_in_which_nothing_happens_is_given_up() -> None:
+    code, printed = run_demo(Api(facts=never_starts), patience=timedelta(milliseconds=1))
+
+    assert code == 1
+    assert "gave up" in printed
+    assert "did not finish in time" in printed
+
+
+def test_no_coordinator_is_told_in_one_line() -> None:
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused", request=request)
+
+    with pytest.raises(OperatorError, match="No coordinator answers at http://coordinator"):
+        run_demo(away)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(404, json={"error": "Object Not Found"}),
+        httpx.Response(200, json=["hello"]),
+    ],
+    ids=["html", "404", "list"],
+)
+def test_another_service_on_the_port_is_told_in_one_line(answer: httpx.Response) -> None:
+    with pytest.raises(OperatorError, match="not a coordinator's API"):
+        run_demo(lambda request: answer)
+
+
+def test_a_broker_that_is_away_is_told_in_the_words_of_the_api() -> None:
+    api = Api()
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/tasks/submit":
+            return httpx.Response(503, json={"detail": "Task distributor not available"})
+        return api(request)
+
+    with pytest.raises(OperatorError, match="503: Task distributor not available"):
+        run_demo(refusing)
+
+
+@pytest.mark.parametrize("status", ["stale", "inactive", "draining"])
+def test_agents_that_take_no_work_do_not_count(status: str) -> None:
+    with pytest.raises(OperatorError, match="No agents"):
+        run_demo(Api(agents=[LIBRARIAN | {"status": status}]))
+
+
+def test_an_agent_that_does_not_listen_on_the_broker_does_not_count() -> None:
+    with pytest.raises(OperatorError, match="No agents"):
+        run_demo(Api(agents=[LIBRARIAN | {"listening": False}]))
+
+
+def test_work_that_no_agent_can_do_is_not_submitted() -> None:
+    api = Api()
+
+    run_demo(api, count=20)
+
+    assert all("files" not in task["requirements"].get("services", []) for task in api.submitted)
+
+
+def test_a_typed_task_is_submitted_only_where_an_agent_has_a_handler_for_it() -> None:
+    api = Api(agents=[LIBRARIAN | {"task_types": ["summary"]}, GENERALIST])
+
+    run_demo(api, count=40)
+
+    types = [task["task_data"].get("task_type") for task in api.submitted]
+    assert set(types) == {"summary", None}
+
+
+def test_an_agent_that_announces_no_types_does_all() -> None:
+    api = Api(agents=[{k: v for k, v in LIBRARIAN.items() if k != "task_types"}])
+
+    run_demo(api, count=40)
+
+    types = {task["task_data"].get("task_type") for task in api.submitted}
+    assert types == {"keywords", "readability", "summary", None}
+
+
+def test_the_live_table_shows_the_lane_that_the_coordinator_tells() -> None:
+    def with_lane(number: int, asked: int) -> dict[str, Any]:
+        return completes(number, asked) | {"lane": "task:of-its-own"}
+
+    _, printed = run_demo(
+        Api(facts=with_lane), console={"force_terminal": True, "color_system": None}
+    )
+
+    assert "task:of-its-own" in printed
