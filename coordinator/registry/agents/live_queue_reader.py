@@ -117,7 +117,7 @@ class LiveQueueReader:
         lost = asyncio.create_task(channel.closed())
         lost.add_done_callback(lambda _: arrived.put_nowait(None))
         self._agents.start_hearing()
-        self._catching_up.listening()
+        self._catching_up.start_hearing()
         self._waiters.look_again()
         completing = asyncio.create_task(self._complete())
         try:

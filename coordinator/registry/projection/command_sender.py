@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
-from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import Command, agent_key, encode_command
 from coordinator.protocol.topology import CONTROL
 
-__all__ = ["CommandSender", "Publishes"]
+__all__ = ["CommandSender"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,20 +22,12 @@ MOST = 1000
 """Commands under way; beyond it more are dropped rather than kept."""
 
 
-class Publishes(Protocol):
-    """`broker.publisher.Publisher`."""
-
-    async def publish(
-        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
-    ) -> None: ...
-
-
 class CommandSender:
     """Publishes each command on the agent's control queue. Its user is never held up, whatever the broker
     does.
     """
 
-    def __init__(self, publisher: Publishes) -> None:
+    def __init__(self, publisher: PublishesMessages) -> None:
         self._publisher = publisher
         self._under_way: set[asyncio.Task[None]] = set()
 

@@ -16,12 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import LedgerBehind, OutcomeUnknown, Unavailable
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.protocol.topology import EVENTS
-
-from .command_sender import Publishes
 
 __all__ = ["ReadBarrier"]
 
@@ -46,7 +45,7 @@ class ReadBarrier:
 
     def __init__(
         self,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         *,
         patience: timedelta = PATIENCE,
         sent_again: float = SENT_AGAIN,
@@ -83,7 +82,7 @@ class ReadBarrier:
             self._ledger.came_out(mark)
             self._live.came_out(mark)
 
-    def listening(self) -> None:
+    def start_hearing(self) -> None:
         """From now on this process hears the live exchange; what was told before may have been lost."""
         self._ledger.again()
         self._live.again()
@@ -111,7 +110,7 @@ class _Marks:
 
     def __init__(
         self,
-        publisher: Publishes,
+        publisher: PublishesMessages,
         kind: type[LedgerMarked | LiveMarked],
         waits: _Waits,
     ) -> None:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerEnded
 from coordinator.protocol.topology import EVENTS
 
-from .command_sender import Publishes
 from .task_end_waiters import ends_of
 
 __all__ = ["TaskEndBroadcast"]
@@ -34,7 +34,7 @@ class TaskEndBroadcast:
     ``most``: ids in one message; where more have come together, it says that any task may have ended.
     """
 
-    def __init__(self, publisher: Publishes, *, most: int = MOST) -> None:
+    def __init__(self, publisher: PublishesMessages, *, most: int = MOST) -> None:
         self._publisher = publisher
         self._most = most
         self._ids: dict[str, None] = {}

@@ -98,7 +98,7 @@ async def test_what_may_have_come_out_unheard_is_asked_again() -> None:
     catching_up = ReadBarrier(log)
     asking = [asyncio.create_task(one()) for one in (catching_up.ledger, catching_up.live)]
     await eventually(lambda: len(log.marks) == 2)
-    catching_up.listening()
+    catching_up.start_hearing()
     await eventually(lambda: len(log.marks) == 4)
     catching_up.caught_up(log.marks[2:])
     await asyncio.gather(*asking)
