@@ -19,6 +19,7 @@ from coordinator.domain.agent_matching import TAKES_WORK, lacks, not_now
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task import ENDED, State
 from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -211,7 +212,11 @@ class WhyWaiting:
         )
 
     async def _never(self, asked: Requirements) -> list[str]:
-        return await self._ledger.read(partial(never_offered, asked))
+        """Nothing while the ledger is away: a task that was accepted is not answered 503 over a warning."""
+        try:
+            return await self._ledger.read(partial(never_offered, asked))
+        except LedgerUnavailable:
+            return []
 
     def _find_agents(self, wanted: Requirements, *, any_type: bool = False) -> list[KnownAgent]:
         """Those that have all of it; with ``any_type``, whatever types of tasks they do."""
