@@ -148,7 +148,7 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
 
 async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
     """What would be refused at every tick is refused now, by what would refuse it then."""
-    if "task_id" in body.task_data:
+    if body.task_data.get("task_id") is not None:
         raise InvalidRequest(
             "task.task_data.task_id cannot be given: each run has an id of its own",
             field="task.task_data.task_id",
