@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from pydantic_core import from_json
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_transitions import fold
@@ -29,6 +29,7 @@ from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.schema import tasks as table
 from coordinator.registry.tables.task_rows import load_readable
+from coordinator.registry.tables.unreadable_rows import readable
 
 from .task_filter import TaskFilter
 from .views import TaskSummary
@@ -194,7 +195,14 @@ def lanes_of_tasks() -> sa.Select[Any]:
 def _places(
     connection: Connection, query: sa.Select[Any], leading: dict[str, str]
 ) -> Iterator[Place]:
-    return (Place(*row) for row in connection.execute(query, leading))
+    return readable(connection.execute(query, leading), _place_of, table)
+
+
+def _place_of(row: Row[int, str]) -> Place:
+    """Places are compared, which bytes in the place of an id are with no text."""
+    if not isinstance(row.task_id, str):
+        raise TypeError("its id is no text")
+    return Place(*row)
 
 
 def _unfolded(connection: Connection, pending: Sequence[Event]) -> list[Event]:
