@@ -70,6 +70,13 @@ NO_DISTRIBUTOR = "Task distributor not available"
 RETRY_AFTER = 5
 """Seconds: the longest pause between two attempts to reach the broker."""
 
+NO_OBJECT = "Input should be a valid dictionary"
+"""Where an object is meant: pydantic's own sentences for a model speak of attributes, or of the class, which
+no caller knows, and differ by who calls it.
+"""
+
+_NO_OBJECT = frozenset({"model_type", "model_attributes_type"})
+
 MOST_FIELD_ERRORS = 10
 """A list of a million wrong values is not answered with a million sentences."""
 
@@ -204,7 +211,7 @@ def _field_error(error: Any) -> dict[str, str]:
     field = ".".join(where[1:])
     if error["type"] == "missing":
         return {"field": field, "message": f"{field} is required"}
-    message = str(error["msg"])
+    message = NO_OBJECT if error["type"] in _NO_OBJECT else str(error["msg"])
     return {"field": field, "message": f"{field}: {message[:1].lower()}{message[1:]}"}
 
 

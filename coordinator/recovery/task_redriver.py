@@ -50,6 +50,8 @@ class Redriven:
     generation: int
     was: State
     due: datetime
+    task: TaskMessage
+    """As it goes round again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,9 @@ class TaskRedriver:
         due = self._now() + delay
         again = self._again(task, message, due, task_data)
         await self._publish(again)
-        return Redriven(task_id=task_id, generation=again.generation, was=task.state, due=due)
+        return Redriven(
+            task_id=task_id, generation=again.generation, was=task.state, due=due, task=again
+        )
 
     async def redrive_dead(
         self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False

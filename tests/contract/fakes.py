@@ -37,6 +37,7 @@ from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from tests.support.keys import MemoryKeys
+from tests.unit.domain.histories import message
 
 from .fake_pages import FakeBrowsing
 
@@ -272,7 +273,10 @@ class Fakes:
     ) -> Redriven:
         task = await self.task(task_id)
         self.edits.append(task_data)
-        return Redriven(task_id=task_id, generation=2, was=State(task.state), due=NOW + delay)
+        again = message(task_id, 2, task_data=task.task_data if task_data is None else task_data)
+        return Redriven(
+            task_id=task_id, generation=2, was=State(task.state), due=NOW + delay, task=again
+        )
 
     async def redrive_dead(
         self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False

@@ -688,6 +688,43 @@ async def test_a_retry_is_answered_with_its_generation_and_when_it_is_due(
     assert fakes.edits == [None, {"n": 2}]
 
 
+async def test_a_retry_that_nobody_could_do_is_answered_with_the_warning_of_a_submission(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.tasks["a"] = a_task(state="dead")
+    fakes.warned = "No agent is there."
+    assert ok(await client.post("tasks/a/retry"))["warning"] == "No agent is there."
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [(7, "a number"), (True, "a boolean"), (0.5, "a number"), ([], "an array"), ({}, "an object")],
+)
+async def test_a_task_type_that_is_no_string_is_named_wherever_a_task_is_given(
+    client: httpx.AsyncClient, fakes: Fakes, given: Any, what: str
+) -> None:
+    fakes.tasks["a"] = a_task(state="dead")
+    task = {"task_data": {"task_type": given}}
+    told = (
+        f"task_data.task_type is {what}, not a string: it was ignored, and the task counts as one without"
+        " a type."
+    )
+    assert ok(await client.post("tasks/submit", json=task))["warning"] == told
+    (one,) = ok(await client.post("tasks/submit/batch", json={"tasks": [task]}))["results"]
+    assert one["warning"] == told
+    assert ok(await client.post("tasks/a/retry", json=task))["warning"] == told
+    schedule = {"cron": "* * * * *", "task": task}
+    assert ok(await client.post("schedules", json=schedule))["warning"] == told
+
+
+@pytest.mark.parametrize("given", [None, "", "train"])
+async def test_a_task_type_that_is_null_or_a_string_is_not_warned_of(
+    client: httpx.AsyncClient, given: Any
+) -> None:
+    task = {"task_data": {"task_type": given}}
+    assert "warning" not in ok(await client.post("tasks/submit", json=task))
+
+
 async def test_a_task_is_deleted(client: httpx.AsyncClient, fakes: Fakes) -> None:
     fakes.tasks["a/b"] = a_task()
     assert ok(await client.delete("tasks/a%2Fb")) == {

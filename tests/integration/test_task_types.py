@@ -102,6 +102,9 @@ async def test_a_task_of_a_type_that_nobody_does_waits_and_says_so(
         ]
         assert await queues(service) == {"tasks.any.normal": 2}
         assert (await service.task(answer["task_id"]))["state"] == "queued"
+        await service.post(f"/tasks/{answer['task_id']}/cancel")
+        again = await service.post(f"/tasks/{answer['task_id']}/retry")
+        assert again["warning"] == answer["warning"]
 
 
 async def _active(service: Service, agent_id: str) -> bool:

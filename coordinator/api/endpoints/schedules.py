@@ -24,7 +24,7 @@ from coordinator.api.wire.schedules import (
     run_of,
     schedule_shape,
 )
-from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command
+from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command, type_warning
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import InvalidPriority, InvalidRequest
 from coordinator.protocol.ids import new_id
@@ -45,7 +45,7 @@ ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
 async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> JsonAnswer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On
     time to a second and a half. A `warning` names keys of the request that are unknown and were
-    ignored.
+    ignored, and a `task_type` that is no string.
     """
     await _check_task(body.task, wired)
     try:
@@ -64,7 +64,8 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
         next_at=None,
     )
     unknown = await unknown_keys_of(request, CreateSchedule)
-    return _answer(await wired.schedules.create(schedule), unknown)
+    made = await wired.schedules.create(schedule)
+    return _answer(made, type_warning(body.task.task_data), unknown)
 
 
 @router.get(
@@ -147,7 +148,7 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
 
 async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
     """What would be refused at every tick is refused now, by what would refuse it then."""
-    if "task_id" in body.task_data:
+    if body.task_data.get("task_id") is not None:
         raise InvalidRequest(
             "task.task_data.task_id cannot be given: each run has an id of its own",
             field="task.task_data.task_id",
@@ -169,12 +170,12 @@ async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
         raise InvalidRequest(message, field=field) from exc
 
 
-def _answer(schedule: RecurringSchedule, warning: str | None = None) -> JsonAnswer:
+def _answer(schedule: RecurringSchedule, *warnings: str | None) -> JsonAnswer:
     return JsonAnswer(
         {
             "status": "success",
             "schedule": schedule_shape(schedule),
-            **with_warnings(warning),
+            **with_warnings(*warnings),
             "timestamp": timestamp(),
         }
     )

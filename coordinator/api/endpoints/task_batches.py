@@ -25,6 +25,7 @@ from coordinator.api.wire.task_submission import (
     accepted_shape,
     submit_command,
     trace_context,
+    type_warning,
 )
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import (
@@ -116,7 +117,7 @@ async def _submitted(
     }
     warnings = {asked: await wired.explainer.warning(*asked) for asked in accepted}
     results = [
-        _result(index, verdict, with_warnings(_warning(one, warnings), unknown))
+        _result(index, verdict, with_warnings(*_warnings(one, warnings), unknown))
         for index, (one, verdict, unknown) in enumerate(
             zip(read, verdicts, ignored.each, strict=True)
         )
@@ -162,12 +163,12 @@ def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
         raise away[0]
 
 
-def _warning(
+def _warnings(
     read: SubmitTask | Exception, warnings: dict[tuple[Requirements, str | None], str | None]
-) -> str | None:
+) -> list[str | None]:
     if not isinstance(read, SubmitTask):
-        return None
-    return warnings.get((read.requirements, read.task_type))
+        return []
+    return [warnings.get((read.requirements, read.task_type)), type_warning(read.task_data)]
 
 
 def _result(index: int, verdict: Verdict | Exception, warning: dict[str, str]) -> dict[str, Any]:

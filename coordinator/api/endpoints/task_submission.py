@@ -19,6 +19,7 @@ from coordinator.api.wire.task_submission import (
     accepted_shape,
     submit_command,
     trace_context,
+    type_warning,
 )
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.submission.idempotent_submission import Worked
@@ -77,4 +78,4 @@ async def submit_and_answer(
         **accepted_shape(accepted),
     }
     warning = await wired.explainer.warning(wish.requirements, wish.task_type)
-    return answer | with_warnings(warning, unknown)
+    return answer | with_warnings(warning, type_warning(wish.task_data), unknown)

@@ -13,9 +13,11 @@ from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT, TASK
 from coordinator.api.strict_requests import strict_request, strict_request_without_body
+from coordinator.api.unknown_body_keys import with_warnings
 from coordinator.api.wire.fields import cursors
 from coordinator.api.wire.fields.instants import iso, timestamp
 from coordinator.api.wire.fields.page_fields import PageQuery
+from coordinator.api.wire.task_submission import type_warning
 from coordinator.api.wire.tasks import (
     CancelledAnswer,
     CancelTaskBody,
@@ -76,7 +78,8 @@ async def retry_task(
     task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None
 ) -> JsonAnswer:
     """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
-    attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state.
+    attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state. A
+    `warning` says, as that of a submission, that no agent is there that could do it.
     """
     asked = body or RetryTaskBody()
     if asked.task_data is not None:
@@ -86,6 +89,7 @@ async def retry_task(
         task_data=asked.task_data,
         delay=timedelta(seconds=asked.delay_seconds or 0),
     )
+    warning = await wired.explainer.warning(done.task.wanted.asked, done.task.task_type)
     return JsonAnswer(
         {
             "status": "success",
@@ -94,6 +98,7 @@ async def retry_task(
             "was": done.was.value,
             "generation": done.generation,
             "due_at": iso(done.due),
+            **with_warnings(warning, type_warning(done.task.task_data)),
         }
     )
 

@@ -33,6 +33,7 @@ __all__ = [
     "accepted_shape",
     "submit_command",
     "trace_context",
+    "type_warning",
 ]
 
 PriorityWord = Annotated[
@@ -198,6 +199,26 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
 def trace_context(traceparent: str) -> str | None:
     """The W3C trace context in the header `traceparent` of a request; None where it is not one."""
     return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
+
+
+def type_warning(task_data: dict[str, Any]) -> str | None:
+    """Says that a `task_type` of another type than string counts as none; null is as good as absent."""
+    given = task_data.get("task_type")
+    if given is None or isinstance(given, str):
+        return None
+    return (
+        f"task_data.task_type is {_json_type(given)}, not a string: it was ignored, and the task counts as"
+        " one without a type."
+    )
+
+
+def _json_type(value: Any) -> str:
+    """In the words of JSON, with its article."""
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return "an array" if isinstance(value, list) else "an object"
 
 
 def _options(body: SubmitTaskBody) -> TaskOptions:

@@ -146,6 +146,10 @@ class RedrivenAnswer(AnswerModel):
     was: TaskStateName = Field(description="The state that it was in.", examples=["dead"])
     generation: int = Field(examples=[2])
     due_at: Instant
+    warning: str | None = Field(
+        default=None,
+        description="Where no agent is there that could do it, as in the answer to a submission.",
+    )
 
 
 class WaitAnswer(AnswerModel):

@@ -78,7 +78,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
     version = connection.scalar(sa.select(schema.meta.c.value).where(name == "schema_version"))
     if version is None:
         return None
-    if not version.isdecimal():
+    if not str(version).isdecimal():
         raise OperatorError(f"its version is {version!r}, which is none")
     size, free = _sizes(connection, file)
     if int(version) != SCHEMA_VERSION:

@@ -75,7 +75,7 @@ def _version(connection: Connection) -> int | None:
         return None
     query = sa.select(schema.meta.c.value).where(schema.meta.c.name == "schema_version")
     value = connection.execute(query).scalar()
-    if value is None or value.isdecimal():
+    if value is None or str(value).isdecimal():
         return None if value is None else int(value)
     raise OperatorError(
         f"The ledger has the version {value!r}, which is none: use another data folder, or put back a"

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
 from coordinator.domain.task_transitions import fold
@@ -25,7 +25,9 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry.tables import event_rows
 from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.schema import micros
+from coordinator.registry.tables.schema import tasks as table
 from coordinator.registry.tables.task_rows import load_readable
+from coordinator.registry.tables.unreadable_rows import readable
 
 from .lane_requirements import LaneRequirements
 from .task_filter import TaskFilter
@@ -98,7 +100,14 @@ def _lanes(connection: Connection, wanted: TaskFilter, asked: LaneRequirements) 
 def _places(
     connection: Connection, query: sa.Select[Any], leading: dict[str, str]
 ) -> Iterator[Place]:
-    return (Place(*row) for row in connection.execute(query, leading))
+    return readable(connection.execute(query, leading), _place_of, table)
+
+
+def _place_of(row: Row[int, str]) -> Place:
+    """Places are compared, which bytes in the place of an id are with no text."""
+    if not isinstance(row.task_id, str):
+        raise TypeError("its id is no text")
+    return Place(*row)
 
 
 def _unfolded(connection: Connection, pending: Sequence[Event]) -> list[Event]:

@@ -133,12 +133,19 @@ def _claim(mine: dict[str, Any], connection: Connection) -> IdempotencyClaim | A
         )
         if taken.rowcount != 1:
             return Answered(fingerprint=row.fingerprint)
-    return IdempotencyClaim(
-        key=row.key,
-        holder=mine["holder"],
-        claimed_at=from_micros(row.claimed_at),
-        fresh=fresh,
-    )
+    claimed_at = next(readable([row], _claimed_at, table), None)
+    if claimed_at is None:
+        claimed_at = from_micros(mine["claimed_at"])
+        this = (table.c.key == row.key) & (table.c.holder == mine["holder"])
+        connection.execute(table.update().where(this).values(claimed_at=mine["claimed_at"]))
+    return IdempotencyClaim(key=row.key, holder=mine["holder"], claimed_at=claimed_at, fresh=fresh)
+
+
+def _claimed_at(row: Row[Any]) -> datetime:
+    """Where it cannot be read the key counts as forgotten and used anew, as one that was kept for long
+    enough does.
+    """
+    return from_micros(row.claimed_at)
 
 
 def _answer_of(row: Row[Any]) -> dict[str, Any]:

@@ -167,7 +167,9 @@ def _lease(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
 
 
 def _checked(row: Row[Any]) -> Row[Any]:
-    """SQLite keeps in a column of numbers what it is given."""
+    """SQLite keeps in a column what it is given."""
+    if not isinstance(row.task_id, str):
+        raise TypeError("the id of its task is no text")
     if not (isinstance(row.generation, int) and isinstance(row.attempt, int)):
         raise TypeError("its attempt is no number")
     return row

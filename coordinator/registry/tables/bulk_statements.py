@@ -27,12 +27,14 @@ def find(
     connection: Connection,
     wanted: Sequence[sa.Column[Any]],
     key: sa.Column[Any],
-    values: Iterable[str],
+    values: Iterable[str | bytes],
 ) -> Sequence[Row[Any]]:
     """Those columns of each row whose ``key``, a text, is one of ``values``. They go to the database as
     one value, since an `IN` that is written anew for each costs more than all the rest of a small batch.
+    Bytes, which SQLite keeps in a column of texts where it is given some, are the key of no row.
     """
-    asked = sorted(values)  # neighbours in an index, too
+    texts = (value for value in values if isinstance(value, str))
+    asked = sorted(texts)  # neighbours in an index, too
     if not asked:
         return ()
     sql = _finding(connection.dialect, tuple(wanted), key)

@@ -98,9 +98,13 @@ def data_of(connection: Connection, event_id: str | None, *, author: str) -> dic
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """All of ``values``, a few hundred at a time."""
-    ordered = sorted(values)  # neighbours in an index, too
+    """All of ``values``, a few hundred at a time; bytes, which SQLite may have among them, are the last."""
+    ordered = sorted(values, key=_place)  # neighbours in an index, too
     return (ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK))
+
+
+def _place(value: str) -> tuple[bool, str]:
+    return not isinstance(value, str), value
 
 
 def _row_of(event: Event) -> dict[str, Any]:

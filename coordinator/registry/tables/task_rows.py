@@ -94,6 +94,8 @@ def task_of(row: Row[Any]) -> Task:
     """Raises one of `unreadable_rows.NOT_READ`."""
     if not _COUNTS.issuperset(map(type, _counts_of(row))):
         raise TypeError("a count of it is no number")
+    if not isinstance(row.task_id, str):
+        raise TypeError("its id is no text")
     return Task(
         task_id=row.task_id,
         state=State(row.state),

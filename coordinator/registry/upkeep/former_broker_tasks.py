@@ -74,7 +74,7 @@ def _note(connection: Connection) -> None:
 def _noted(connection: Connection) -> int | None:
     query = sa.select(schema.meta.c.value).where(schema.meta.c.name == NOTE)
     found = connection.execute(query).scalar()
-    if found is None or found.isdecimal():
+    if found is None or str(found).isdecimal():
         return None if found is None else int(found)
     raise OperatorError(
         f"{NOTE} in the table meta is {found!r}, which is no position: put back a backup of that row,"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coordinator.api.wire.task_submission import BackoffBody, SubmitTaskBody, TaskRequirements
 from tests.contract.fakes import over
 
 from .submitting_app import submitting_app
@@ -121,6 +122,64 @@ async def test_a_schedule_has_no_instants_that_do_not_recur(
     answer = await client.post("/schedules", json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(sentence)
+
+
+FIELDS: list[tuple[str, ...]] = [
+    *((name,) for name in SubmitTaskBody.model_fields),
+    *(("requirements", name) for name in TaskRequirements.model_fields),
+    *(("backoff", name) for name in BackoffBody.model_fields),
+    *(("task_data", name) for name in ("task_id", "task_type")),
+]
+WRONG: list[Any] = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        0.5,
+        10**9,
+        1e308,
+        10**400,
+        2**63,
+        "",
+        "x",
+        "5",
+        "\x00",
+        "\n",
+        LONG,
+    ),
+    *("2030-01-01T00:00:00Z", [], [1], [None], [""], ["x"] * 40, [[]], {}, {"a": 1}, {"a": None}),
+]
+FOR_NO_SCHEDULE = {("not_before",), ("expires_at",), ("task_data", "task_id")}
+"""Fields that a schedule refuses wherever they are given, with a sentence of its own."""
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=".".join)
+async def test_whichever_field_is_wrong_every_door_says_the_same(
+    client: httpx.AsyncClient, path: tuple[str, ...]
+) -> None:
+    differ = []
+    for value in WRONG:
+        task: dict[str, Any] = {"task_data": {"task_type": "no-op"}}
+        inner = task
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value
+        alone, batch, schedule = await submit_all_ways(client, task)
+        refused = path in FOR_NO_SCHEDULE and value is not None
+        if refused:
+            assert schedule[:2] == (422, ".".join(path))
+        if batch != alone or (schedule != alone and not refused):
+            differ.append((value, alone, batch, schedule))
+    assert differ == []
+
+
+async def test_a_body_that_is_no_object_is_told_so_in_no_words_of_python(
+    client: httpx.AsyncClient,
+) -> None:
+    for told in await submit_all_ways(client, {"task_data": {}, "requirements": 7}):
+        assert told == (422, "requirements", "requirements: input should be a valid dictionary")
 
 
 numbers = (

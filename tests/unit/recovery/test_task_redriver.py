@@ -51,6 +51,7 @@ async def test_what_did_not_get_done_is_tried_again_as_a_new_generation(
     done = await world.redriver.redrive("t", delay=timedelta(seconds=5))
     assert (done.was, done.generation, done.due) == (state, 2, at(105))
     (again,) = world.published
+    assert done.task == again
     assert (again.generation, again.attempt, again.not_before) == (2, 1, at(105))
     assert (again.timeout_seconds, again.expires_at) == (7, None)
     assert again.previous_progress == task.progress

@@ -9,6 +9,7 @@ from functools import partial
 
 from coordinator.domain.agent_matching import TAKES_WORK
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -105,7 +106,11 @@ class UnservedTaskWarning:
         )
 
     async def _never(self, asked: Requirements) -> list[str]:
-        return await self._ledger.read(partial(never_offered, asked))
+        """Nothing while the ledger is away: a task that was accepted is not answered 503 over a warning."""
+        try:
+            return await self._ledger.read(partial(never_offered, asked))
+        except LedgerUnavailable:
+            return []
 
 
 def _resting(found: int) -> str:

@@ -228,6 +228,28 @@ async def test_an_answer_that_cannot_be_read_is_worked_out_again(ledger: Ledger)
     assert (again.fresh, again.task_id()) == (False, claim.task_id())
 
 
+async def test_a_key_that_was_claimed_at_no_instant_is_used_anew(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    answers = IdempotencyKeys(ledger, kept=timedelta(days=1), now=lambda: at(0))
+    wrong: list[Any] = [2**62, -(2**62)]
+    if ledger_url.startswith("sqlite"):
+        wrong += ["soon", b"\xff"]
+    for value in wrong:
+        claim = await answers.claim("k", "print", timedelta(seconds=5))
+        assert isinstance(claim, IdempotencyClaim)
+        await answers.release(claim)
+        of_it = "UPDATE idempotency_keys SET claimed_at = :wrong"
+        await ledger.write(partial(execute, sa.text(of_it).bindparams(wrong=value)))
+        anew = await answers.claim("k", "print", timedelta(seconds=5))
+        assert isinstance(anew, IdempotencyClaim)
+        await answers.release(anew)
+        again = await answers.claim("k", "print", timedelta(seconds=5))
+        assert isinstance(again, IdempotencyClaim)
+        assert (again.claimed_at, again.task_id()) == (at(0), anew.task_id())
+        await answers.release(again)
+
+
 async def test_a_parked_message_whose_properties_cannot_be_read_is_shown_without(
     ledger: Ledger,
 ) -> None:

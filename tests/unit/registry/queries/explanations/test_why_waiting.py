@@ -12,6 +12,7 @@ from coordinator.broker.channel import Depth
 from coordinator.domain.agent_matching import NOT_ON_THE_BROKER
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.messages.events import OVER_HTTP, Event, HeldTask
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -204,6 +205,16 @@ async def test_the_warning_tells_nobody_now_from_nobody_ever(process: Process) -
         "The one agent that meets the requirements takes no work now: the task waits until it does."
     )
     await process.fold(registered("ada", seconds=5))
+    assert await process.warning() == NO_AGENT
+
+
+async def test_a_warning_is_told_without_the_ledger_while_it_is_away(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(process.ledger, "read", away)
     assert await process.warning() == NO_AGENT
 
 
