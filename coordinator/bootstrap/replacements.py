@@ -1,0 +1,39 @@
+"""Holds the parts of a service that a test or an embedding program replaces by its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from coordinator.broker.connection import Connection
+from coordinator.registry.ledger.ledger import Ledger
+
+__all__ = ["NONE", "ConnectionFactory", "Replacements"]
+
+
+class ConnectionFactory(Protocol):
+    """Makes a `Connection` that is not open yet; called twice for each service."""
+
+    def __call__(self, url: str, *, name: str) -> Connection:
+        """``name`` is for the management UI; it ends in `publish` or `read`. Raises `OperatorError`
+        where the address is not valid.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacements:
+    """Replaces parts of the object graph; each default is the part that the service has in production."""
+
+    now: Callable[[], datetime] | None = None
+    """The instant of this moment, aware, called from any thread. Default: the clock of the database."""
+    connect: ConnectionFactory = Connection
+    """Makes each of the two connections to the broker; `running` opens and closes them."""
+    ledger: Ledger | None = None
+    """An open ledger, which the caller closes after the service. Default: the one of the settings."""
+
+
+NONE = Replacements()
+"""Replaces nothing."""
