@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from coordinator.protocol.messages.events import Event
 from coordinator.recovery.outbox_publisher import OutboxPublisher
 from coordinator.recovery.oversized_tasks import TooLargeTasks
+from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.stores.outbox_rows import OutboxRows
@@ -34,9 +36,16 @@ class OutboxProjection:
 
 
 def make_outbox_projection(
-    settings: Settings, state: LedgerState, publishers: Publishers, agents: AgentRegistry
+    settings: Settings,
+    state: LedgerState,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    *,
+    interceptors: Sequence[FoldInterceptor] = (),
 ) -> OutboxProjection:
-    """Retention deletes only in the coordinator whose projector holds the fence."""
+    """Retention deletes only in the coordinator whose projector holds the fence. ``interceptors`` see each
+    batch after the service's own.
+    """
     registry, barrier = agents.registry, publishers.barrier
     outbox_rows = OutboxRows(state.ledger, now=state.now)
     too_large = TooLargeTasks(publisher=publishers.publisher, note=registry.note)
@@ -66,6 +75,7 @@ def make_outbox_projection(
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
+            interceptors=[ParkedMessagesLog(), *interceptors],
         ),
         retention=Retention(
             ledger=state.ledger,

@@ -1,14 +1,16 @@
-"""Holds the parts of a service that a test or an embedding program replaces by its own."""
+"""Holds the parts that a test or an embedding program replaces, and the interceptors that it adds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from coordinator.broker.connection import Connection
+from coordinator.broker.intercepted_publisher import PublishInterceptor
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 
 __all__ = ["NONE", "ConnectionFactory", "Replacements"]
 
@@ -33,6 +35,10 @@ class Replacements:
     """Makes each of the two connections to the broker; `running` opens and closes them."""
     ledger: Ledger | None = None
     """An open ledger, which the caller closes after the service. Default: the one of the settings."""
+    publish_interceptors: Sequence[PublishInterceptor] = ()
+    """See every message that the service publishes, in this order."""
+    fold_interceptors: Sequence[FoldInterceptor] = ()
+    """See every batch that the service folds into the ledger, in this order, after its own."""
 
 
 NONE = Replacements()

@@ -10,7 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 
 from coordinator.broker.asyncio_cancel import cancel_and_wait
-from coordinator.broker.publisher import Publisher
+from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
@@ -59,13 +59,19 @@ async def running(
             broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
         )
         publisher = await stack.enter_async_context(
-            Publisher(connections.publishing, timeout=settings.publish_timeout)
+            make_publisher(
+                connections.publishing,
+                timeout=settings.publish_timeout,
+                interceptors=replacements.publish_interceptors,
+            )
         )
         state = await read_ledger_state(ledger, secret=settings.secret, now=replacements.now)
         publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
         agents = make_agent_registry(settings, state, publishers, process=process)
         submission = make_task_submission(settings, state, connections, publishers, agents)
-        writing = make_outbox_projection(settings, state, publishers, agents)
+        writing = make_outbox_projection(
+            settings, state, publishers, agents, interceptors=replacements.fold_interceptors
+        )
         changes = make_requested_changes(state, publishers, agents, writing)
         recovery = make_task_recovery(settings, state, connections, publishers, agents, writing)
         queries = make_query_services(settings, state, connections, agents)
