@@ -27,10 +27,11 @@ from coordinator.domain.task_transitions import Effect, PublishAt, Rules
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.event_codec import is_batch
-from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.parked_messages import parked_delivery, parked_event
+from coordinator.task_log_context import task_context
 
 from .command_sender import CommandSender
 from .fold_interceptors import FoldInterceptor, fold_intercepted
@@ -158,9 +159,10 @@ class Projector:
             for alone in reading.apart():
                 await self._store([alone])
             return
-        logger.error("an event cannot be folded", exc_info=why)
+        (event,) = reading.events
+        logger.error("an event cannot be folded", exc_info=why, extra=_log_context(event))
         if is_batch(reading.delivery.message):
-            parked = parked_event(reading.events[0], why, self._now())
+            parked = parked_event(event, why, self._now())
         else:
             parked = parked_delivery(reading.delivery, why, self._now())
         await self._store([LogReading(reading.delivery, parked=[parked])])
@@ -205,3 +207,11 @@ class Projector:
             task_id=effect.task_id, generation=effect.generation, reason=effect.reason
         )
         self._commands.tell(effect.agent_id, command)
+
+
+def _log_context(event: Event) -> dict[str, object]:
+    fields: dict[str, object] = {"event": event.id}
+    data = event.data
+    if not isinstance(data, TaskEvent):
+        return fields
+    return fields | task_context(data.task_id, attempt=data.attempt, agent_id=data.author)
