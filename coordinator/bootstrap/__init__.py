@@ -6,7 +6,7 @@
 Each stage is one function that is given the stages before it and returns a frozen value. Making one
 opens nothing but what its name says; background work begins when all of them are there.
 
-replacements .......... arguments of `running` for a clock, a broker connection, a ledger of a test's own
+replacements .......... holds a clock, connections, ledger, pauses and interceptors of a caller's own
 broker_connections .... the two connections to the broker: one only publishes, one does all the rest
 ledger_state .......... the open ledger, and the clock, key and task queues that are read from it
 publishers ............ the confirmed publisher, and what sends commands, marks and ends with it
@@ -25,8 +25,8 @@ running ............... opens, builds, runs and stops all of it
 A module imports those above it in this list, never one below it; but any may import readiness.
 """
 
-from .replacements import Replacements
+from .replacements import Replacements, Timings
 from .running import prepare, running
 from .running_coordinator import ANSWERS_WITHIN, Coordinator
 
-__all__ = ["ANSWERS_WITHIN", "Coordinator", "Replacements", "prepare", "running"]
+__all__ = ["ANSWERS_WITHIN", "Coordinator", "Replacements", "Timings", "prepare", "running"]

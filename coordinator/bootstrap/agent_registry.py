@@ -16,6 +16,7 @@ from coordinator.settings.settings import Settings
 
 from .ledger_state import LedgerState
 from .publishers import Publishers
+from .replacements import Timings
 
 __all__ = ["AgentRegistry", "make_agent_registry"]
 
@@ -35,7 +36,12 @@ class AgentRegistry:
 
 
 def make_agent_registry(
-    settings: Settings, state: LedgerState, publishers: Publishers, *, process: str
+    settings: Settings,
+    state: LedgerState,
+    publishers: Publishers,
+    *,
+    process: str,
+    timings: Timings,
 ) -> AgentRegistry:
     """``process`` names this coordinator in the names of its own queues."""
     barrier, publisher = publishers.barrier, publishers.publisher
@@ -47,7 +53,12 @@ def make_agent_registry(
         catch_up=barrier.ledger,
         hear=barrier.live,
     )
-    queue_probe = ControlQueueProbe(agents=agents, publisher=publisher, ready=publishers.ready)
+    queue_probe = ControlQueueProbe(
+        agents=agents,
+        publisher=publisher,
+        ready=publishers.ready,
+        again_after=timings.probed_again_after,
+    )
     registrar = Registrar(
         agents=agents,
         publisher=publisher,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.intercepted_publisher import PublishInterceptor
+from coordinator.recovery.queue_retirement import PAUSE
+from coordinator.registry.agents.control_queue_probe import AGAIN
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 
-__all__ = ["NONE", "ConnectionFactory", "Replacements"]
+__all__ = ["NONE", "ConnectionFactory", "Replacements", "Timings"]
 
 
 class ConnectionFactory(Protocol):
@@ -26,6 +28,16 @@ class ConnectionFactory(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Pauses that no setting names; a test that waits for what comes after one makes it short."""
+
+    retirement_pause: float = PAUSE
+    """Seconds between the event that a queue retires and its deletion."""
+    probed_again_after: timedelta = AGAIN
+    """Between two questions to the broker whether an agent has a control queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replacements:
     """Replaces parts of the object graph; each default is the part that the service has in production."""
 
@@ -35,6 +47,7 @@ class Replacements:
     """Makes each of the two connections to the broker; `running` opens and closes them."""
     ledger: Ledger | None = None
     """An open ledger, which the caller closes after the service. Default: the one of the settings."""
+    timings: Timings = Timings()
     publish_interceptors: Sequence[PublishInterceptor] = ()
     """See every message that the service publishes, in this order."""
     fold_interceptors: Sequence[FoldInterceptor] = ()

@@ -67,13 +67,17 @@ async def running(
         )
         state = await read_ledger_state(ledger, secret=settings.secret, now=replacements.now)
         publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
-        agents = make_agent_registry(settings, state, publishers, process=process)
+        agents = make_agent_registry(
+            settings, state, publishers, process=process, timings=replacements.timings
+        )
         submission = make_task_submission(settings, state, connections, publishers, agents)
         writing = make_outbox_projection(
             settings, state, publishers, agents, interceptors=replacements.fold_interceptors
         )
         changes = make_requested_changes(state, publishers, agents, writing)
-        recovery = make_task_recovery(settings, state, connections, publishers, agents, writing)
+        recovery = make_task_recovery(
+            settings, state, connections, publishers, agents, writing, timings=replacements.timings
+        )
         queries = make_query_services(settings, state, connections, agents)
         health = HealthReport(
             connections=connections,

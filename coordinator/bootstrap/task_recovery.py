@@ -38,6 +38,7 @@ from .broker_connections import BrokerConnections
 from .ledger_state import LedgerState
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
+from .replacements import Timings
 
 __all__ = ["RequestedChanges", "TaskRecovery", "make_requested_changes", "make_task_recovery"]
 
@@ -104,6 +105,8 @@ def make_task_recovery(
     publishers: Publishers,
     agents: AgentRegistry,
     writing: OutboxProjection,
+    *,
+    timings: Timings,
 ) -> TaskRecovery:
     """The rounds of the reconciler and of the lost attempts, which one coordinator makes at a time,
     share the depths of the queues with the retirement of queues.
@@ -153,6 +156,7 @@ def make_task_recovery(
             catch_up=catch_up,
             after=settings.retire_lanes_after,
             now=state.now,
+            pause=timings.retirement_pause,
         ),
         undeliverable=UndeliverableQueues(
             ledger, heads=connections.reading.heads.all, now=state.now

@@ -104,6 +104,7 @@ class QueueRetirement:
         catch_up: Callable[[], Awaitable[None]],
         after: timedelta,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: float = PAUSE,
     ) -> None:
         self._book = book
         self._opener = opener
@@ -113,6 +114,7 @@ class QueueRetirement:
         self._catch_up = catch_up
         self._after = after
         self._now = now
+        self._pause = pause
         self._leaving: dict[TaskQueue, Requirements] = {}
         """Retired, and not deleted yet."""
 
@@ -160,7 +162,7 @@ class QueueRetirement:
             self._leaving[source] = wanted
             await self._retire(source)
         if self._leaving:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
         for source in list(self._leaving):
             await self._remove(link, source)
 

@@ -41,11 +41,13 @@ class ControlQueueProbe:
         publisher: Publishes,
         ready: Callable[[], bool],
         monotonic: Callable[[], float] = time.monotonic,
+        again_after: timedelta = AGAIN,
     ) -> None:
         self._agents = agents
         self._publisher = publisher
         self._ready = ready
         self._monotonic = monotonic
+        self._again_after = again_after
 
     async def run(self) -> NoReturn:
         """Ends only by cancellation."""
@@ -56,7 +58,7 @@ class ControlQueueProbe:
 
     async def look(self) -> None:
         """Ask for those that are due now."""
-        due = self._agents.unproven(self._monotonic(), again_after=AGAIN, most=MOST)
+        due = self._agents.unproven(self._monotonic(), again_after=self._again_after, most=MOST)
         await asyncio.gather(*(self.ask(agent_id) for agent_id in due))
 
     async def ask(self, agent_id: str) -> bool | None:
