@@ -141,12 +141,20 @@ class Connection:
     """Keeps one link open from ``async with`` on; safe to leave at any time.
 
     ``name`` is what operators read in the management UI. Raises `OperatorError` where the address
-    names a heartbeat that is none.
+    names a heartbeat that is none. ``longest_pause``: seconds between two attempts to connect at most.
     """
 
-    def __init__(self, url: str, *, name: str, heartbeat: timedelta = HEARTBEAT) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        heartbeat: timedelta = HEARTBEAT,
+        longest_pause: float = LONGEST_PAUSE,
+    ) -> None:
         self._url = _with_heartbeat(URL(url), heartbeat)
         self.name = name
+        self._longest_pause = longest_pause
         self._link: Link | None = None
         self._changed = asyncio.Condition()
         self._supervisor: asyncio.Task[None] | None = None
@@ -226,7 +234,7 @@ class Connection:
             if loop.time() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, self._longest_pause)
 
     async def _supervise(self) -> None:
         pause = FIRST_PAUSE
@@ -247,7 +255,7 @@ class Connection:
                     self._tell(exc)
                     await self._set(None, exc)
                     await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                    pause = min(2 * pause, LONGEST_PAUSE)
+                    pause = min(2 * pause, self._longest_pause)
         finally:
             if self._link is not None:
                 link, self._link = self._link, None

@@ -29,6 +29,7 @@ from coordinator.protocol.messages.events import Event, TaskLost
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS
+from coordinator.task_log_context import task_context
 
 from .empty_queue_check import is_empty
 from .ports import CatchesUp, NotesEvent
@@ -201,8 +202,16 @@ class LostAttemptFinder:
             self._note(event)
             logger.warning(
                 "an attempt was lost: its task is decided",
-                extra={"task": event.data.subject, "event": event.id},
+                extra=_log_context(event),
             )
+
+
+def _log_context(event: Event) -> dict[str, object]:
+    lost = event.data
+    if not isinstance(lost, TaskLost):
+        return task_context(lost.subject) | {"event": event.id}
+    context = task_context(lost.task_id, attempt=lost.attempt, agent_id=lost.started_by)
+    return context | {"event": event.id}
 
 
 def _duration(seconds: float) -> timedelta:

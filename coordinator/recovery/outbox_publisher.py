@@ -34,6 +34,7 @@ from coordinator.errors import (
 )
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import task_token
+from coordinator.task_log_context import task_context
 
 from .oversized_tasks import OversizedTasks
 from .ports import CatchesUp, IsReady, ReopensQueue
@@ -198,17 +199,16 @@ class OutboxPublisher:
     async def _publish(self, task: TaskMessage) -> _Sent:
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)
         task = self._types.route(task.model_copy(update={"task_token": token}))
+        context = task_context(task.task_id, attempt=task.attempt, task_type=task.task_type)
         try:
             await self._open_lane(task)
             put = await self._puts.put_or_end(task)
         except (OutcomeUnknown, BrokerUnavailable) as exc:
-            logger.info(
-                "an attempt is not published yet", extra={"task": task.task_id, "why": str(exc)}
-            )
+            logger.info("an attempt is not published yet", extra=context | {"why": str(exc)})
             return _Sent.UNKNOWN if isinstance(exc, OutcomeUnknown) else _Sent.REFUSED
         except Exception:
             # One that cannot be published holds up no other; it is tried for as long as it takes.
-            logger.exception("an attempt cannot be published", extra={"task": task.task_id})
+            logger.exception("an attempt cannot be published", extra=context)
             return _Sent.UNKNOWN
         return _Sent.CONFIRMED if put else _Sent.ENDED
 

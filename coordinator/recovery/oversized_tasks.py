@@ -17,6 +17,7 @@ from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS
+from coordinator.task_log_context import task_context
 
 from .ports import NotesEvent
 
@@ -66,7 +67,8 @@ class OversizedTasks:
         self._note(ended)
         logger.error(
             "a task is dead, because the broker takes no message so large any more",
-            extra={"task": task.task_id, "bytes": refused.size, "limit": refused.limit},
+            extra=task_context(task.task_id, attempt=task.attempt, task_type=task.task_type)
+            | {"bytes": refused.size, "limit": refused.limit},
         )
 
 

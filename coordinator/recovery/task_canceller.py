@@ -28,6 +28,7 @@ from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS
+from coordinator.task_log_context import task_context
 
 from .ports import FindsTaskAndMessage, NotesEvent, TakesTurns
 
@@ -99,7 +100,10 @@ class TaskCanceller:
             with contextlib.suppress(LedgerUnavailable):
                 await self._outbox.withdraw(task_id, task.generation)
         await self._check_ended_by(event, task.generation)
-        logger.info("cancelled a task", extra={"task": task_id, "was": task.state.value})
+        context = task_context(
+            task_id, attempt=task.attempt, agent_id=task.agent_id, task_type=task.task_type
+        )
+        logger.info("cancelled a task", extra=context | {"was": task.state.value})
         return Cancelled(task_id=task_id, was=task.state, cancelled_at=event.time)
 
     async def _check_ended_by(self, event: Event, generation: int) -> None:

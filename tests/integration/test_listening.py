@@ -7,8 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from coordinator.bootstrap import Replacements, Timings
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
 from coordinator.protocol.topology import EVENTS
@@ -83,12 +82,13 @@ async def test_an_agent_that_registered_over_http_alone_is_said_to_take_nothing(
 
 
 async def test_an_agent_with_a_queue_listens_though_it_speaks_http_and_as_long_as_it_is_there(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        "coordinator.registry.agents.control_queue_probe.ASK_AGAIN_AFTER", timedelta(seconds=1)
-    )
-    async with serving(broker, tmp_path) as service, serving(broker, tmp_path) as other:
+    replacements = Replacements(timings=Timings(probed_again_after=timedelta(seconds=1)))
+    async with (
+        serving(broker, tmp_path, replacements=replacements) as service,
+        serving(broker, tmp_path, replacements=replacements) as other,
+    ):
         async with control_queue_of("ada", broker.url):
             assert await register(service) is None
             assert await listens(service)

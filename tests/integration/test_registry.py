@@ -154,7 +154,7 @@ async def test_what_cannot_be_taken_is_parked_with_its_reason_and_stops_nothing(
         "WrongToken",
         "MalformedMessage",
     ]
-    assert side.projector.parked == 4
+    assert side.parked_log.count == 4
 
 
 async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: RegisteringSide) -> None:

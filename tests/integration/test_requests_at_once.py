@@ -25,7 +25,7 @@ BURSTS = 8
 
 @pytest.fixture
 async def two(broker: Broker, tmp_path: Path, ledger_url: str) -> AsyncIterator[list[Service]]:
-    settings = {"database_url": ledger_url}
+    settings: dict[str, Any] = {"database_url": ledger_url}
     async with (
         serving(broker, tmp_path, **settings) as one,
         serving(broker, tmp_path, **settings) as other,

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partialmethod
 from pathlib import Path
 
 import httpx
@@ -16,14 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from consumers import Agent, Task
-from coordinator.bootstrap import Coordinator, running
+from coordinator.bootstrap import Coordinator, Replacements, Timings, running
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.settings import Settings
@@ -68,11 +66,8 @@ class Two:
 
 
 @pytest.fixture
-async def two(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Two]:
-    hurried = partialmethod(QueueRetirement.__init__, pause=0.1)
-    monkeypatch.setattr(QueueRetirement, "__init__", hurried)
+async def two(broker: Broker, tmp_path: Path) -> AsyncIterator[Two]:
+    replacements = Replacements(timings=Timings(retirement_pause=0.1))
     settings = Settings(
         amqp_url=broker.url,
         data_dir=tmp_path,
@@ -81,7 +76,9 @@ async def two(
         heartbeat_interval=timedelta(seconds=0.5),
     )
     async with AsyncExitStack() as stack:
-        coordinators = [await stack.enter_async_context(running(settings)) for _ in range(2)]
+        coordinators = [
+            await stack.enter_async_context(running(settings, replacements)) for _ in range(2)
+        ]
         clients = [await stack.enter_async_context(over(one.app)) for one in coordinators]
         ledger = await stack.enter_async_context(Ledger(settings.ledger_place))
         for one in coordinators:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from consumers import Agent, Task
-from coordinator.bootstrap import running
+from coordinator.bootstrap import Replacements, running
 from coordinator.broker import undeliverable_head
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
@@ -53,15 +54,14 @@ async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
     broker: Broker,
     front: HangingUp,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     queue: str,
     exchange: str,
     key: str,
 ) -> None:
-    monkeypatch.setattr("coordinator.broker.connection.LONGEST_PAUSE", 0.5)
     doctor = Doctor(broker, tmp_path)
     settings = Settings(amqp_url=front.url, data_dir=tmp_path)
-    async with running(settings) as coordinator, over(coordinator.app) as http:
+    replacements = Replacements(connect=partial(Connection, longest_pause=0.5))
+    async with running(settings, replacements) as coordinator, over(coordinator.app) as http:
         await coordinator.ready()
 
         async def problems() -> str:

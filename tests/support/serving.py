@@ -13,7 +13,7 @@ import httpx
 import sqlalchemy as sa
 
 from consumers import Agent
-from coordinator.bootstrap import Coordinator, running
+from coordinator.bootstrap import Coordinator, Replacements, running
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
@@ -120,9 +120,12 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(broker: Broker, folder: Path, **settings: Any) -> AsyncIterator[Service]:
+async def serving(
+    broker: Broker, folder: Path, *, replacements: Replacements | None = None, **settings: Any
+) -> AsyncIterator[Service]:
     """Yields once tasks can be submitted."""
     given = Settings(amqp_url=broker.url, data_dir=folder, secret=SECRET, **settings)
-    async with running(given) as coordinator, over(coordinator.app) as http:
+    replacements = replacements or Replacements()
+    async with running(given, replacements) as coordinator, over(coordinator.app) as http:
         await coordinator.ready()
         yield Service(coordinator, http, broker, folder)

@@ -42,6 +42,7 @@ class ControlQueueProbe:
         ready: Callable[[], bool],
         look_every: timedelta = LOOK_EVERY,
         monotonic: Callable[[], float] = time.monotonic,
+        again_after: timedelta = ASK_AGAIN_AFTER,
     ) -> None:
         """``ready`` tells whether the broker can be asked now; ``monotonic`` tells seconds, from any
         start.
@@ -51,6 +52,7 @@ class ControlQueueProbe:
         self._ready = ready
         self._look_every = look_every.total_seconds()
         self._monotonic = monotonic
+        self._again_after = again_after
 
     async def run(self) -> NoReturn:
         """Ends only by cancellation."""
@@ -62,7 +64,7 @@ class ControlQueueProbe:
     async def look(self) -> None:
         """Ask for those that are due now."""
         due = self._agents.unproven(
-            self._monotonic(), again_after=ASK_AGAIN_AFTER, most=MOST_AT_ONCE
+            self._monotonic(), again_after=self._again_after, most=MOST_AT_ONCE
         )
         await asyncio.gather(*(self.ask(agent_id) for agent_id in due))
 

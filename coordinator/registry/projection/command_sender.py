@@ -11,8 +11,14 @@ import logging
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.agent_commands import Command, agent_key, encode_command
+from coordinator.protocol.messages.agent_commands import (
+    CancelTask,
+    Command,
+    agent_key,
+    encode_command,
+)
 from coordinator.protocol.topology import CONTROL
+from coordinator.task_log_context import task_context
 
 __all__ = ["CommandSender"]
 
@@ -34,7 +40,7 @@ class CommandSender:
     def tell(self, agent_id: str, command: Command) -> None:
         """Send it soon; it is dropped, and that logged, where the broker does not take it."""
         if len(self._under_way) >= MOST:
-            logger.warning("a command was dropped", extra={"agent": agent_id})
+            logger.warning("a command was dropped", extra=_log_context(agent_id, command))
             return
         task = asyncio.create_task(self._publish(agent_id, command))
         self._under_way.add(task)
@@ -53,5 +59,10 @@ class CommandSender:
         except Unavailable as exc:
             logger.info(
                 "a command was not sent",
-                extra={"agent": agent_id, "command": command.TYPE, "why": str(exc)},
+                extra=_log_context(agent_id, command) | {"why": str(exc)},
             )
+
+
+def _log_context(agent_id: str, command: Command) -> dict[str, object]:
+    fields: dict[str, object] = {"agent": agent_id, "command": command.TYPE}
+    return fields | task_context(command.task_id) if isinstance(command, CancelTask) else fields

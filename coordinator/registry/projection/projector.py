@@ -27,12 +27,14 @@ from coordinator.domain.task_transitions import Effect, PublishAt, Rules
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.event_codec import is_batch
-from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.parked_messages import parked_delivery, parked_event
+from coordinator.task_log_context import task_context
 
 from .command_sender import CommandSender
+from .fold_interceptors import FoldInterceptor, fold_intercepted
 from .log_reader import LogReader, LogReading
 from .projector_fence import ProjectorFence
 
@@ -67,7 +69,7 @@ class Projector:
     """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
 
     ``reader`` is called in a thread. ``first_pause``: seconds until the second try while the ledger
-    cannot be written; doubled for each further one.
+    cannot be written; doubled for each further one. ``interceptors`` see each transaction.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Projector:
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         first_pause: float = FIRST_PAUSE,
+        interceptors: Sequence[FoldInterceptor] = (),
     ) -> None:
         self._fence = fence
         self._reader = reader
@@ -88,10 +91,9 @@ class Projector:
         self._retry = retry
         self._now = now
         self._first_pause = first_pause
+        self._interceptors = tuple(interceptors)
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
-        self.parked = 0
-        """Messages parked since this process started."""
 
     async def session(self, link: Link) -> NoReturn:
         """Project for as long as the link lasts; waits while another projector is active."""
@@ -157,9 +159,10 @@ class Projector:
             for alone in reading.apart():
                 await self._store([alone])
             return
-        logger.error("an event cannot be folded", exc_info=why)
+        (event,) = reading.events
+        logger.error("an event cannot be folded", exc_info=why, extra=_log_context(event))
         if is_batch(reading.delivery.message):
-            parked = parked_event(reading.events[0], why, self._now())
+            parked = parked_event(event, why, self._now())
         else:
             parked = parked_delivery(reading.delivery, why, self._now())
         await self._store([LogReading(reading.delivery, parked=[parked])])
@@ -168,7 +171,11 @@ class Projector:
         """One transaction. Once begun it is seen through, so that what it stored is told, too."""
         if not any(reading.events or reading.parked for reading in readings):
             return FoldedBatch()
-        writing = asyncio.ensure_future(self._fence.write(partial(self._transact, readings)))
+        events = [event for reading in readings for event in reading.events]
+        work = partial(self._transact, events, readings)
+        writing = asyncio.ensure_future(
+            fold_intercepted(self._interceptors, events, partial(self._fence.write, work))
+        )
         try:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
@@ -177,24 +184,14 @@ class Projector:
                 self._tell(writing.result(), readings)
             raise
 
-    def _transact(self, readings: list[LogReading], connection: Connection) -> FoldedBatch:
-        events = [event for reading in readings for event in reading.events]
+    def _transact(
+        self, events: list[Event], readings: list[LogReading], connection: Connection
+    ) -> FoldedBatch:
         parked = [parked for reading in readings for parked in reading.parked]
         rules = Rules(now=self._now(), retry=self._retry)
         return store(connection, events, rules, parked)
 
     def _tell(self, stored: FoldedBatch, readings: Sequence[LogReading]) -> None:
-        self.parked += len(stored.parked)
-        if stored.parked:
-            first = stored.parked[0]
-            logger.warning(
-                "parked messages that are no events",
-                extra={
-                    "count": len(stored.parked),
-                    "first": first.reason,
-                    "routing_key": first.routing_key,
-                },
-            )
         self._told.folded(stored.events)
         for effect in stored.effects:
             self._take_up(effect)
@@ -210,3 +207,11 @@ class Projector:
             task_id=effect.task_id, generation=effect.generation, reason=effect.reason
         )
         self._commands.tell(effect.agent_id, command)
+
+
+def _log_context(event: Event) -> dict[str, object]:
+    fields: dict[str, object] = {"event": event.id}
+    data = event.data
+    if not isinstance(data, TaskEvent):
+        return fields
+    return fields | task_context(data.task_id, attempt=data.attempt, agent_id=data.author)

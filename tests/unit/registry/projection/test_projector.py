@@ -24,6 +24,7 @@ from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import FIRST_PAUSE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.tables import schema
@@ -73,6 +74,7 @@ class Projected:
             skew_of=lambda agent_id: timedelta(seconds=SKEWS.get(agent_id, 0)),
             now=lambda: at(60),
         )
+        self.parked_log = ParkedMessagesLog()
         self.projector = Projector(
             fence=self.fence,
             reader=self.reader,
@@ -80,6 +82,7 @@ class Projected:
             told=ProjectionListeners(folded=self.folded.extend),
             now=lambda: at(60),
             first_pause=first_pause,
+            interceptors=[self.parked_log],
         )
 
     async def project(self, *deliveries: Delivery) -> None:
@@ -114,7 +117,7 @@ async def test_garbage_is_parked_with_its_reason_and_the_rest_is_folded(
         "task.ada.started",
         b"\xff\x00",
     )
-    assert projected.projector.parked == 1
+    assert projected.parked_log.count == 1
 
 
 async def test_an_agent_that_speaks_for_another_is_parked(projected: Projected) -> None:
@@ -292,7 +295,7 @@ async def test_what_is_delivered_again_is_parked_once(projected: Projected) -> N
 
 
 async def test_what_the_ledger_chokes_on_is_found_and_parked(
-    projected: Projected, monkeypatch: pytest.MonkeyPatch
+    projected: Projected, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing holds up the log, not even a bug."""
 
@@ -303,6 +306,8 @@ async def test_what_the_ledger_chokes_on_is_found_and_parked(
 
     monkeypatch.setattr("coordinator.registry.projection.projector.store", chokes)
     await projected.project(*(task(task_id) for task_id in "rstuvw"), said(done("w")))
+    (record,) = [one for one in caplog.records if one.message == "an event cannot be folded"]
+    assert (vars(record)["task"], vars(record)["attempt"]) == ("u", 1)
     assert await projected.states() == {
         "r": "queued", "s": "queued", "t": "queued", "v": "queued", "w": "completed",
     }  # fmt: skip

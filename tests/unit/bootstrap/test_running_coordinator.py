@@ -1,4 +1,4 @@
-"""When `coordinator up` says that it is ready."""
+"""A running service tells when it is ready for tasks and agents."""
 
 from __future__ import annotations
 

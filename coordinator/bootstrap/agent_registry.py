@@ -1,0 +1,110 @@
+"""Makes what registers agents, hears their heartbeats and keeps snapshots of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
+from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
+from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
+from coordinator.registry.queries.registry import Registry
+from coordinator.settings.settings import Settings
+
+from .ledger_state import LedgerState
+from .publishers import Publishers
+from .replacements import Timings
+
+__all__ = ["AgentRegistry", "make_agent_registry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRegistry:
+    """The agents, and the registry of tasks that joins them with the ledger."""
+
+    agents: LiveAgents
+    registry: Registry
+    registrar: Registrar
+    queue_probe: ControlQueueProbe
+    snapshots: AgentSnapshots
+    silent_agents: SilentAgentRemoval
+    live_reader: LiveQueueReader
+    requests: AgentRequests
+
+
+def make_agent_registry(
+    settings: Settings,
+    state: LedgerState,
+    publishers: Publishers,
+    *,
+    process: str,
+    timings: Timings,
+) -> AgentRegistry:
+    """``process`` names this coordinator in the names of its own queues."""
+    barrier, publisher = publishers.barrier, publishers.publisher
+    agents = LiveAgents(stale_after=settings.stale_after, now=state.now)
+    registry = Registry(
+        ledger=state.ledger,
+        agents=agents,
+        book=state.book,
+        catch_up=barrier.ledger,
+        hear=barrier.live,
+    )
+    queue_probe = ControlQueueProbe(
+        agents=agents,
+        publisher=publisher,
+        ready=publishers.ready,
+        again_after=timings.probed_again_after,
+    )
+    registrar = Registrar(
+        agents=agents,
+        publisher=publisher,
+        hear=barrier.live,
+        has_queue=queue_probe.ask,
+        opened=lambda: publishers.opener.ready,
+        extra_agent_types=settings.extra_agent_types,
+        max_names=settings.max_capabilities,
+        now=state.now,
+    )
+    snapshots = AgentSnapshots(
+        ledger=state.ledger,
+        agents=agents,
+        interval=settings.snapshot_interval,
+        catch_up=barrier.ledger,
+    )
+    return AgentRegistry(
+        agents=agents,
+        registry=registry,
+        registrar=registrar,
+        queue_probe=queue_probe,
+        snapshots=snapshots,
+        silent_agents=SilentAgentRemoval(
+            agents=agents, registrar=registrar, remove_after=settings.remove_after
+        ),
+        live_reader=LiveQueueReader(
+            process=process,
+            agents=agents,
+            snapshots=snapshots,
+            book=state.book,
+            types=state.types,
+            corrections=HeartbeatCorrections(
+                agents=agents, book=state.book, commands=publishers.commands
+            ),
+            watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters),
+        ),
+        requests=AgentRequests(
+            registrar=registrar,
+            book=state.book,
+            publisher=publisher,
+            terms=RegistrationTerms(
+                heartbeat_interval=settings.heartbeat_interval,
+                stale_after=settings.stale_after,
+                default_timeout=settings.default_timeout,
+            ),
+            now=state.now,
+        ),
+    )

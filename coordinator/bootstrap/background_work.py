@@ -1,0 +1,96 @@
+"""Runs the loops of all stages, and the sessions over the link to the broker, until one of them fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.broker.connection import OLDEST_BROKER, Link
+from coordinator.errors import BrokerTooOld
+
+from .agent_registry import AgentRegistry
+from .broker_connections import BrokerConnections
+from .ledger_state import LedgerState
+from .outbox_projection import OutboxProjection
+from .publishers import Publishers
+from .task_recovery import TaskRecovery
+from .task_submission import TaskSubmission
+
+__all__ = ["BackgroundWork", "run_all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundWork:
+    """Runs what every stage does in the background."""
+
+    state: LedgerState
+    connections: BrokerConnections
+    publishers: Publishers
+    agents: AgentRegistry
+    submission: TaskSubmission
+    writing: OutboxProjection
+    recovery: TaskRecovery
+
+    async def run(self) -> None:
+        """Ends only by a bug, which it raises, or by cancellation."""
+        loops: list[Coroutine[Any, Any, object]] = [
+            self.connections.reading.keep(self._session),
+            self.agents.snapshots.run(),
+            self.agents.silent_agents.run(),
+            self.agents.queue_probe.run(),
+            self.writing.outbox.run(),
+            self.recovery.deadlines.run(),
+            self.submission.schedule_runner.run(),
+            self.agents.registry.run(),
+            self.writing.retention.run(),
+            self.submission.keys.run(),
+            self.recovery.undeliverable.run(),
+        ]
+        if self.state.clock is not None:
+            loops.append(self.state.clock.run())
+        await run_all(*loops)
+
+    async def _session(self, link: Link) -> None:
+        """Declare what must exist on the broker, then read; again on the next link."""
+        _check_version(link)
+        await self.publishers.opener.restore(link)
+        await self.publishers.publisher.ready()
+        try:
+            await run_all(
+                self.writing.projector.session(link),
+                self.agents.live_reader.session(link),
+                self.agents.requests.session(link),
+                self.recovery.unrouted.session(link),
+                self.recovery.retirement.session(link),
+                self.recovery.rounds.session(link),
+                self.recovery.former_broker.session(link),
+                self.recovery.lane_mover.session(link),
+                self.submission.admission.session(link),
+                self.publishers.publisher.lost(),
+            )
+        finally:
+            # Where the log was deleted, say, a task that is taken now would be in no record.
+            self.publishers.opener.interrupted()
+
+
+def _check_version(link: Link) -> None:
+    numbers = tuple(int(part) for part in link.server_version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_BROKER:
+        raise BrokerTooOld(
+            f"This is RabbitMQ {link.server_version}, and 3.10 or later is needed: update it"
+        )
+
+
+async def run_all(*work: Coroutine[Any, Any, object]) -> None:
+    """Run every piece until one ends; end the others, then raise what the first one raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await cancel_and_wait(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,86 @@
+"""Makes the projector, which folds the log into the ledger, and the outbox publisher that it wakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coordinator.protocol.messages.events import Event
+from coordinator.recovery.outbox_publisher import OutboxPublisher
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.registry.projection.fold_interceptors import FoldInterceptor
+from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
+from coordinator.registry.projection.projector import ProjectionListeners, Projector
+from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.stores.outbox_rows import OutboxRows
+from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
+from coordinator.settings.settings import Settings
+
+from .agent_registry import AgentRegistry
+from .ledger_state import LedgerState
+from .publishers import Publishers
+
+__all__ = ["OutboxProjection", "make_outbox_projection"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxProjection:
+    """What writes the ledger, and what publishes that the ledger has due."""
+
+    outbox_rows: OutboxRows
+    too_large: OversizedTasks
+    outbox: OutboxPublisher
+    projector: Projector
+    retention: Retention
+
+
+def make_outbox_projection(
+    settings: Settings,
+    state: LedgerState,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    *,
+    interceptors: Sequence[FoldInterceptor] = (),
+) -> OutboxProjection:
+    """Retention deletes only in the coordinator whose projector holds the fence. ``interceptors`` see each
+    batch after the service's own.
+    """
+    registry, barrier = agents.registry, publishers.barrier
+    outbox_rows = OutboxRows(state.ledger, now=state.now)
+    too_large = OversizedTasks(publisher=publishers.publisher, note=registry.note)
+    outbox = OutboxPublisher(
+        rows=outbox_rows,
+        puts=too_large,
+        ensure=publishers.opener.ensure,
+        secret=state.secret,
+        types=state.types,
+        ready=publishers.ready,
+        catch_up=barrier.ledger,
+        now=state.now,
+    )
+
+    def folded(events: Sequence[Event]) -> None:
+        registry.folded(events)
+        publishers.ends.folded(events)
+
+    fence = ProjectorFence(state.ledger)
+    return OutboxProjection(
+        outbox_rows=outbox_rows,
+        too_large=too_large,
+        outbox=outbox,
+        projector=Projector(
+            fence=fence,
+            reader=LogReader(secret=state.secret, skew_of=agents.agents.skew_of, now=state.now),
+            commands=publishers.commands,
+            told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
+            now=state.now,
+            interceptors=[ParkedMessagesLog(), *interceptors],
+        ),
+        retention=Retention(
+            ledger=state.ledger,
+            keep=RetentionPeriods(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
+            active=lambda: fence.held,
+            now=state.now,
+        ),
+    )

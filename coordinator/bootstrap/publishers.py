@@ -1,0 +1,42 @@
+"""Makes the confirmed publisher's users that declare queues, command agents, mark the log and tell ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordinator.broker.publisher import Publisher
+from coordinator.domain.task_queues import TaskQueues
+from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.read_barrier import ReadBarrier
+from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
+from coordinator.submission.queue_opener import QueueOpener
+
+from .readiness import can_submit
+
+__all__ = ["Publishers", "make_publishers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishers:
+    """What publishes for other stages."""
+
+    publisher: Publisher
+    opener: QueueOpener
+    commands: CommandSender
+    ends: TaskEndBroadcast
+    barrier: ReadBarrier
+
+    def ready(self) -> bool:
+        """Whether a task could be published now."""
+        return can_submit(opened=self.opener.ready, available=self.publisher.available)
+
+
+def make_publishers(publisher: Publisher, *, book: TaskQueues, max_lanes: int) -> Publishers:
+    """``max_lanes`` is how many lanes may be open at a time."""
+    return Publishers(
+        publisher=publisher,
+        opener=QueueOpener(book=book, publisher=publisher, max_lanes=max_lanes),
+        commands=CommandSender(publisher),
+        ends=TaskEndBroadcast(publisher),
+        barrier=ReadBarrier(publisher),
+    )

@@ -1,0 +1,54 @@
+"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
+from coordinator.registry.queries.paged_queries import PagedQueries
+from coordinator.registry.queries.queue_sizes import QueueSizes
+from coordinator.registry.queries.queue_statistics import QueueStatistics
+from coordinator.settings.settings import Settings
+
+from .agent_registry import AgentRegistry
+from .broker_connections import BrokerConnections
+from .ledger_state import LedgerState
+
+__all__ = ["QueryServices", "make_query_services"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryServices:
+    """What reads and changes nothing."""
+
+    browsing: PagedQueries
+    explainer: WhyWaiting
+    queue_lines: QueueStatistics
+    queue_sizes: QueueSizes
+
+
+def make_query_services(
+    settings: Settings, state: LedgerState, connections: BrokerConnections, agents: AgentRegistry
+) -> QueryServices:
+    """Reasons and sizes look at queues one after the other, on one channel."""
+    registry, depths = agents.registry, connections.depths
+    return QueryServices(
+        browsing=PagedQueries(ledger=state.ledger, agents=agents.agents, registry=registry),
+        explainer=WhyWaiting(
+            find=registry.task,
+            agents=agents.agents,
+            book=state.book,
+            types=state.types,
+            ledger=state.ledger,
+            depths=depths,
+            lost_after=settings.unnamed_for,
+        ),
+        queue_lines=QueueStatistics(
+            ledger=state.ledger,
+            agents=agents.agents,
+            book=state.book,
+            pending=registry.pending,
+            now=state.now,
+        ),
+        queue_sizes=QueueSizes(book=state.book, depths=depths),
+    )

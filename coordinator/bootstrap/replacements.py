@@ -1,0 +1,58 @@
+"""Holds the parts that a test or an embedding program replaces, and the interceptors that it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from coordinator.broker.connection import Connection
+from coordinator.broker.intercepted_publisher import PublishInterceptor
+from coordinator.recovery.queues.queue_retirement import PAUSE
+from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.fold_interceptors import FoldInterceptor
+
+__all__ = ["NONE", "ConnectionFactory", "Replacements", "Timings"]
+
+
+class ConnectionFactory(Protocol):
+    """Makes a `Connection` that is not open yet; called twice for each service."""
+
+    def __call__(self, url: str, *, name: str) -> Connection:
+        """``name`` is for the management UI; it ends in `publish` or `read`. Raises `OperatorError`
+        where the address is not valid.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Pauses that no setting names; a test that waits for what comes after one makes it short."""
+
+    retirement_pause: float = PAUSE
+    """Seconds between the event that a queue retires and its deletion."""
+    probed_again_after: timedelta = ASK_AGAIN_AFTER
+    """Between two questions to the broker whether an agent has a control queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacements:
+    """Replaces parts of the object graph; each default is the part that the service has in production."""
+
+    now: Callable[[], datetime] | None = None
+    """The instant of this moment, aware, called from any thread. Default: the clock of the database."""
+    connect: ConnectionFactory = Connection
+    """Makes each of the two connections to the broker; `running` opens and closes them."""
+    ledger: Ledger | None = None
+    """An open ledger, which the caller closes after the service. Default: the one of the settings."""
+    timings: Timings = Timings()
+    publish_interceptors: Sequence[PublishInterceptor] = ()
+    """See every message that the service publishes, in this order."""
+    fold_interceptors: Sequence[FoldInterceptor] = ()
+    """See every batch that the service folds into the ledger, in this order, after its own."""
+
+
+NONE = Replacements()
+"""Replaces nothing."""

@@ -1,0 +1,138 @@
+"""Opens, builds and runs the service, and stops it in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.broker.intercepted_publisher import make_publisher
+from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.settings.settings import Settings
+
+from .agent_registry import make_agent_registry
+from .api_application import make_application
+from .background_work import BackgroundWork
+from .broker_connections import broker_connections
+from .health_report import HealthReport
+from .ledger_state import read_ledger_state
+from .outbox_projection import make_outbox_projection
+from .publishers import make_publishers
+from .query_services import make_query_services
+from .replacements import NONE, Replacements
+from .running_coordinator import Coordinator
+from .task_recovery import make_requested_changes, make_task_recovery
+from .task_submission import make_task_submission
+
+__all__ = ["prepare", "running"]
+
+FIRST_ANSWER = 5.0
+"""Seconds that starting waits for the broker's first answer, to tell an operator's mistake at once.
+After that the service starts without its broker, and answers 503 until it is there."""
+
+logger = logging.getLogger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings, replacements: Replacements = NONE
+) -> AsyncIterator[Coordinator]:
+    """The whole service but its HTTP socket, with ``replacements`` for parts of it.
+
+    Raises `OperatorError` for what only an operator can put right, such as a wrong password. A
+    broker that is away is waited for in the background.
+    """
+    if settings.amqp_url is None:
+        raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
+    process = f"{socket.gethostname()}-{os.getpid()}"
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = replacements.ledger
+        if ledger is None:
+            ledger = await stack.enter_async_context(Ledger(settings.ledger_place, patient=True))
+        connections = await stack.enter_async_context(
+            broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
+        )
+        publisher = await stack.enter_async_context(
+            make_publisher(
+                connections.publishing,
+                timeout=settings.publish_timeout,
+                interceptors=replacements.publish_interceptors,
+            )
+        )
+        state = await read_ledger_state(ledger, secret=settings.secret, now=replacements.now)
+        publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
+        agents = make_agent_registry(
+            settings, state, publishers, process=process, timings=replacements.timings
+        )
+        submission = make_task_submission(settings, state, connections, publishers, agents)
+        writing = make_outbox_projection(
+            settings, state, publishers, agents, interceptors=replacements.fold_interceptors
+        )
+        changes = make_requested_changes(state, publishers, agents, writing)
+        recovery = make_task_recovery(
+            settings, state, connections, publishers, agents, writing, timings=replacements.timings
+        )
+        queries = make_query_services(settings, state, connections, agents)
+        health = HealthReport(
+            connections=connections,
+            publishers=publishers,
+            ledger=ledger,
+            projector=writing.projector,
+            admission=submission.admission,
+        )
+        work = BackgroundWork(
+            state=state,
+            connections=connections,
+            publishers=publishers,
+            agents=agents,
+            submission=submission,
+            writing=writing,
+            recovery=recovery,
+        )
+        await agents.snapshots.restore()  # known agents are told of before the broker answers
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_ANSWER):
+                await connections.reading.opened_or_refused()
+        life = asyncio.create_task(work.run(), name="coordinator")
+        stack.push_async_callback(_last_snapshot, agents.snapshots)
+        stack.push_async_callback(publishers.commands.told)
+        stack.push_async_callback(publishers.ends.told)
+        stack.push_async_callback(cancel_and_wait, life)
+        yield Coordinator(
+            app=make_application(
+                settings,
+                agents=agents,
+                submission=submission,
+                changes=changes,
+                queries=queries,
+                health=health,
+            ),
+            registry=agents.registry,
+            publisher=publisher,
+            opener=publishers.opener,
+            types=state.types,
+            hindered=health.hindered,
+            life=life,
+        )
+
+
+async def prepare(settings: Settings) -> None:
+    """Make the ledger where there is none, before several processes open it at once.
+
+    Raises `OperatorError`.
+    """
+    async with Ledger(settings.ledger_place):
+        return
+
+
+async def _last_snapshot(snapshots: AgentSnapshots) -> None:
+    try:
+        await snapshots.write()
+    except LedgerUnavailable as exc:
+        logger.warning("no snapshot of the agents at the end: %s", exc)

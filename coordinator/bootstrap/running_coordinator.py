@@ -1,0 +1,83 @@
+"""Lets callers wait until the running service is ready, or until it has failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import NoReturn
+
+from fastapi import FastAPI
+
+from coordinator.broker.publisher import Publisher
+from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.errors import OperatorError
+from coordinator.registry.queries.registry import Registry
+from coordinator.submission.queue_opener import QueueOpener
+
+from .readiness import can_submit
+
+__all__ = ["ANSWERS_WITHIN", "Coordinator"]
+
+ANSWERS_WITHIN = 10.0
+"""Seconds after which a service that has started answers requests in any case, if only to say that it is
+not ready, and why."""
+
+POLL = 0.05
+"""Seconds between two looks at whether the service is ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinator:
+    """A running service, as `running` yields it."""
+
+    app: FastAPI
+    registry: Registry
+    publisher: Publisher
+    opener: QueueOpener
+    types: AnnouncedTypes
+    hindered: Callable[[], bool]
+    """Whether it is known why no task can be submitted: the broker is away, or refuses."""
+    life: asyncio.Task[None]
+    """Everything that runs in the background; it ends only by an error."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a task could be submitted now."""
+        return can_submit(opened=self.opener.ready, available=self.publisher.available)
+
+    async def ready(self) -> None:
+        """Wait until a task can be submitted. Raises what `failed` raises."""
+        await self._until(lambda: self.is_ready)
+
+    async def ready_to_answer(self) -> None:
+        """Wait until a task can be submitted, or it is known why none can; no longer than
+        `ANSWERS_WITHIN`. Raises what `failed` raises.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await self._until(lambda: self.is_ready or self.hindered())
+
+    async def agents_known(self, agent_ids: Collection[str]) -> None:
+        """Wait until all of these agents are registered and active, and tasks of the types that they have
+        announced go to lanes of their own.
+        """
+        wanted = set(agent_ids)
+        await self._until(
+            lambda: (
+                wanted <= {one.agent_id for one in self.registry.discover(status="active")}
+                and not self.types.fresh
+            )
+        )
+
+    async def failed(self) -> NoReturn:
+        """Wait for what the service cannot go on with, and raise it."""
+        await asyncio.shield(self.life)
+        raise OperatorError("The service ended by itself.")
+
+    async def _until(self, fact: Callable[[], bool]) -> None:
+        while not fact():
+            if self.life.done():
+                await self.failed()
+            await asyncio.sleep(POLL)

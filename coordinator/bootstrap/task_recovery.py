@@ -1,0 +1,198 @@
+"""Makes what puts right what went wrong, and what people ask for about single tasks.
+
+Cancelling, redriving and deleting take turns for each task, over all coordinators.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from coordinator.broker.queue_depths import QueueDepths
+from coordinator.recovery.broker_migration import BrokerMigration
+from coordinator.recovery.exclusive_rounds import ExclusiveRounds
+from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
+from coordinator.recovery.missed_deadlines import MissedDeadlines
+from coordinator.recovery.queues.lane_mover import LaneMover
+from coordinator.recovery.queues.queue_retirement import QueueRetirement
+from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
+from coordinator.recovery.reconciler import Reconciler
+from coordinator.recovery.task_canceller import TaskCanceller
+from coordinator.recovery.task_redriver import TaskRedriver
+from coordinator.recovery.task_republisher import TaskRepublisher
+from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
+from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
+from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
+from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
+from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
+from coordinator.registry.upkeep.running_tasks import RunningTasks
+from coordinator.registry.upkeep.task_deletion import TaskDeletion
+from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
+from coordinator.settings.settings import Settings
+
+from .agent_registry import AgentRegistry
+from .broker_connections import BrokerConnections
+from .ledger_state import LedgerState
+from .outbox_projection import OutboxProjection
+from .publishers import Publishers
+from .replacements import Timings
+
+__all__ = ["RequestedChanges", "TaskRecovery", "make_requested_changes", "make_task_recovery"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestedChanges:
+    """What people do about single tasks."""
+
+    dead_tasks: DeadTasks
+    canceller: TaskCanceller
+    redriver: TaskRedriver
+    deletion: TaskDeletion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecovery:
+    """What puts right by itself what went wrong."""
+
+    deadlines: MissedDeadlines
+    former_broker: BrokerMigration
+    rounds: ExclusiveRounds
+    lane_mover: LaneMover
+    unrouted: UnroutedTasks
+    retirement: QueueRetirement
+    undeliverable: UndeliverableQueues
+
+
+def make_requested_changes(
+    state: LedgerState, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
+) -> RequestedChanges:
+    """All three share the turns of the tasks."""
+    registry = agents.registry
+    turns = TaskTurns(
+        ledger=state.ledger, pending=registry.pending, settle=registry.settle, now=state.now
+    )
+    dead_tasks = DeadTasks(state.ledger)
+    return RequestedChanges(
+        dead_tasks=dead_tasks,
+        canceller=TaskCanceller(
+            find=registry.current_task,
+            turns=turns,
+            settle=registry.settle,
+            publisher=publishers.publisher,
+            outbox=writing.outbox_rows,
+            note=registry.note,
+        ),
+        redriver=TaskRedriver(
+            turns=turns,
+            dead=dead_tasks,
+            publisher=publishers.publisher,
+            secret=state.secret,
+            types=state.types,
+            note=registry.note_submitted,
+            now=state.now,
+        ),
+        deletion=TaskDeletion(turns=turns, find=registry.current_task, note=registry.note_deleted),
+    )
+
+
+def make_task_recovery(
+    settings: Settings,
+    state: LedgerState,
+    connections: BrokerConnections,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    writing: OutboxProjection,
+    *,
+    timings: Timings,
+) -> TaskRecovery:
+    """The rounds of the reconciler and of the lost attempts, which one coordinator makes at a time,
+    share the depths of the queues with the retirement of queues.
+    """
+    ledger, publisher = state.ledger, publishers.publisher
+    opener, note = publishers.opener, agents.registry.note
+    catch_up, depths = publishers.barrier.ledger, connections.depths
+    former_broker, reconciler = _republishing(settings, state, publishers, agents, writing, depths)
+    lost_attempts = LostAttemptFinder(
+        running=RunningTasks(ledger),
+        agents=HeartbeatWitnesses(agents.agents),
+        depths=depths,
+        publisher=publisher,
+        catch_up=catch_up,
+        note=note,
+        after=settings.unnamed_for,
+        time_limit=settings.default_timeout,
+    )
+    return TaskRecovery(
+        deadlines=MissedDeadlines(
+            overdue=OverdueTasks(ledger),
+            publisher=publisher,
+            note=note,
+            ready=publishers.ready,
+            now=state.now,
+        ),
+        former_broker=former_broker,
+        rounds=ExclusiveRounds(reconciler, lost_attempts),
+        lane_mover=LaneMover(
+            book=state.book,
+            types=state.types,
+            waiting=UntypedTasks(ledger),
+            ensure=opener.ensure,
+            publisher=publisher,
+            too_large=writing.too_large,
+            catch_up=catch_up,
+        ),
+        unrouted=UnroutedTasks(
+            reopen=opener.ensure, publisher=publisher, too_large=writing.too_large
+        ),
+        retirement=QueueRetirement(
+            book=state.book,
+            opener=opener,
+            publisher=publisher,
+            depths=depths,
+            idle=IdleTaskQueues(ledger),
+            catch_up=catch_up,
+            after=settings.retire_lanes_after,
+            now=state.now,
+            pause=timings.retirement_pause,
+        ),
+        undeliverable=UndeliverableQueues(
+            ledger, heads=connections.reading.heads.all, now=state.now
+        ),
+    )
+
+
+def _republishing(
+    settings: Settings,
+    state: LedgerState,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    writing: OutboxProjection,
+    depths: QueueDepths,
+) -> tuple[BrokerMigration, Reconciler]:
+    """Both put tasks on their queues again with the same `TaskRepublisher`."""
+    overtaken = MissingTasks(state.ledger)
+    puts = TaskRepublisher(
+        messages=overtaken.messages,
+        ensure=publishers.opener.ensure,
+        puts=writing.too_large,
+        secret=state.secret,
+        types=state.types,
+    )
+    former_broker = BrokerMigration(
+        left=FormerBrokerTasks(state.ledger),
+        puts=puts,
+        catch_up=publishers.barrier.ledger,
+        in_hand=partial(agents.agents.in_hand, heard_within=settings.stale_after),
+    )
+    reconciler = Reconciler(
+        overtaken=overtaken,
+        depths=depths,
+        puts=puts,
+        catch_up=publishers.barrier.ledger,
+        in_hand=agents.agents.in_hand,
+        after=settings.reconcile_after,
+    )
+    return former_broker, reconciler

@@ -1,0 +1,105 @@
+"""Makes what takes tasks in: limits, admission, Idempotency-Keys, one task or a batch, runs of schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from coordinator.api import run_of
+from coordinator.recovery.schedule_runner import ScheduleRunner
+from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
+from coordinator.registry.stores.schedules import Schedules
+from coordinator.settings.settings import Settings
+from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
+from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.idempotent_submission import IdempotentSubmission
+from coordinator.submission.per_id_lock import PerIdLock
+from coordinator.submission.queue_clearer import QueueClearer
+from coordinator.submission.request_limits import RequestLimits
+from coordinator.submission.submitter import Submitter
+from coordinator.submission.task_maker import TaskMaker
+
+from .agent_registry import AgentRegistry
+from .broker_connections import BrokerConnections
+from .ledger_state import LedgerState
+from .publishers import Publishers
+
+__all__ = ["TaskSubmission", "make_task_submission"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSubmission:
+    """HTTP in, broker out."""
+
+    limits: RequestLimits
+    admission: AdmissionControl
+    submitter: Submitter
+    batches: BatchSubmitter
+    keys: IdempotencyKeys
+    once: IdempotentSubmission
+    clearer: QueueClearer
+    schedules: Schedules
+    schedule_runner: ScheduleRunner
+
+
+def make_task_submission(
+    settings: Settings,
+    state: LedgerState,
+    connections: BrokerConnections,
+    publishers: Publishers,
+    agents: AgentRegistry,
+) -> TaskSubmission:
+    """One and many tasks share the lock of each id, the maker and the admission."""
+    publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
+    limits = RequestLimits(
+        max_data_depth=settings.max_data_depth,
+        max_names=settings.max_capabilities,
+        default_max_attempts=settings.default_max_attempts,
+    )
+    admission = AdmissionControl(
+        book=state.book,
+        depths=connections.admission_depths,
+        most=AdmissionLimits(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
+    )
+    maker = TaskMaker(secret=state.secret, types=state.types, limits=limits, now=state.now)
+    one_at_a_time = PerIdLock()
+    submitter = Submitter(
+        publisher=publisher,
+        ensure=opener.ensure,
+        tasks=registry,
+        maker=maker,
+        one_at_a_time=one_at_a_time,
+        admit=admission.admit,
+    )
+    batches = BatchSubmitter(
+        publisher=publisher,
+        ensure=opener.ensure,
+        tasks=registry,
+        maker=maker,
+        one_at_a_time=one_at_a_time,
+        admit=admission.admit,
+    )
+
+    async def submit_run(body: dict[str, Any], *, repeated: bool) -> None:
+        await submitter.submit(replace(run_of(body), repeated=repeated))
+
+    keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
+    schedules = Schedules(state.ledger, now=state.now)
+    return TaskSubmission(
+        limits=limits,
+        admission=admission,
+        submitter=submitter,
+        batches=batches,
+        keys=keys,
+        once=IdempotentSubmission(keys, longest=2 * settings.publish_timeout),
+        clearer=QueueClearer(
+            connection=connections.reading,
+            publisher=publisher,
+            book=state.book,
+            note=registry.note,
+        ),
+        schedules=schedules,
+        schedule_runner=ScheduleRunner(
+            schedules=schedules, submit=submit_run, ready=publishers.ready, now=state.now
+        ),
+    )

@@ -1,0 +1,106 @@
+"""Publishes like `Publisher`, and tells interceptors of each message: before it is sent, and how it ended.
+
+Where nobody intercepts, a plain `Publisher` is used, and its path costs what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
+
+from coordinator.interceptor_calls import call_each
+from coordinator.protocol.message import Message
+
+from .connection import Connection
+from .publisher import PUBLISH_TIMEOUT, Ended, Outgoing, Publisher
+
+__all__ = ["InterceptedPublisher", "PublishInterceptor", "make_publisher"]
+
+
+class PublishInterceptor(Protocol):
+    """Sees every message that a publisher is given, as traces and metrics do.
+
+    Called on the event loop, so no method may block. Each message has one `before`, and after it one
+    `confirmed` or `failed` with the same `Outgoing` object, by whose `id` the two can be joined.
+    What a method raises is logged; the publish goes on.
+    """
+
+    def before(self, outgoing: Outgoing) -> None:
+        """The message is about to be sent; it may still be refused before anything is."""
+        ...
+
+    def confirmed(self, outgoing: Outgoing) -> None:
+        """The broker has it."""
+        ...
+
+    def failed(self, outgoing: Outgoing, error: BaseException) -> None:
+        """``error`` is what the caller is told: see `publisher` for the four ways. `CancelledError` where
+        the caller does not wait any more; the broker may have the message then.
+        """
+        ...
+
+
+class InterceptedPublisher(Publisher):
+    """Tells ``interceptors``, in their order, of each message."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        interceptors: Sequence[PublishInterceptor],
+        timeout: timedelta = PUBLISH_TIMEOUT,
+    ) -> None:
+        super().__init__(connection, timeout=timeout)
+        self._interceptors = tuple(interceptors)
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        outgoing = Outgoing(message, exchange, key, mandatory)
+        self._before([outgoing])
+        try:
+            await super().publish(message, exchange=exchange, key=key, mandatory=mandatory)
+        except BaseException as exc:
+            self._ended_with(outgoing, exc)
+            raise
+        self._ended_with(outgoing, None)
+
+    async def publish_all(
+        self, messages: Sequence[Outgoing], *, deadline: float | None = None
+    ) -> list[Ended]:
+        """All of ``messages`` are told of before the first is sent."""
+        self._before(messages)
+        try:
+            ends = await super().publish_all(messages, deadline=deadline)
+        except BaseException as exc:
+            for outgoing in messages:
+                self._ended_with(outgoing, exc)
+            raise
+        for outgoing, error in zip(messages, ends, strict=True):
+            self._ended_with(outgoing, error)
+        return ends
+
+    def _before(self, messages: Sequence[Outgoing]) -> None:
+        for outgoing in messages:
+            call_each(self._interceptors, partial(_before, outgoing))
+
+    def _ended_with(self, outgoing: Outgoing, error: BaseException | None) -> None:
+        if error is None:
+            call_each(self._interceptors, lambda one: one.confirmed(outgoing))
+        else:
+            call_each(self._interceptors, lambda one: one.failed(outgoing, error))
+
+
+def _before(outgoing: Outgoing, interceptor: PublishInterceptor) -> None:
+    interceptor.before(outgoing)
+
+
+def make_publisher(
+    connection: Connection, *, timeout: timedelta, interceptors: Sequence[PublishInterceptor] = ()
+) -> Publisher:
+    """A plain publisher where nobody intercepts."""
+    if not interceptors:
+        return Publisher(connection, timeout=timeout)
+    return InterceptedPublisher(connection, timeout=timeout, interceptors=interceptors)
