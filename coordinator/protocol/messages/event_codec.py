@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -31,6 +31,7 @@ from .events import (
     EVENT_TYPES,
     AgentEvent,
     AgentHeartbeat,
+    DeadLetterReason,
     Event,
     EventData,
     LedgerCaughtUp,
@@ -60,7 +61,9 @@ __all__ = [
 _COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
-_DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
+_DEATH_REASONS: dict[str, DeadLetterReason] = {
+    reason: reason for reason in get_args(DeadLetterReason)
+}
 
 
 def routing_key(data: EventData) -> str:
@@ -201,10 +204,11 @@ def _decode_task(message: Message, key: str) -> Event:
     if not key.startswith(f"task.{BROKER_AUTHOR}."):
         data: EventData = TaskSubmitted(**fence, task=task)
         return Event(id=task.message_id, time=task.submitted_at, data=data)
-    reason = message.headers.get("x-first-death-reason")
-    if reason not in _DEATH_REASONS:
-        raise MalformedMessage(f"a dead-lettered task without a known reason: {reason!r}")
-    data = TaskDeadLettered(**fence, task=task, reason=str(reason))
+    told = message.headers.get("x-first-death-reason")
+    reason = _DEATH_REASONS.get(str(told))
+    if reason is None:
+        raise MalformedMessage(f"a dead-lettered task without a known reason: {told!r}")
+    data = TaskDeadLettered(**fence, task=task, reason=reason)
     return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -29,6 +29,7 @@ __all__ = [
     "AgentStatusChanged",
     "AgentStopped",
     "AttemptError",
+    "DeadLetterReason",
     "Event",
     "EventData",
     "HeldTask",
@@ -256,12 +257,15 @@ class TaskTooLarge(TaskEvent):
     """The same for people, with what to do."""
 
 
+DeadLetterReason = Literal["rejected", "delivery_limit", "expired"]
+"""RabbitMQ's word for why it gave a message up, as `x-first-death-reason` says."""
+
+
 class TaskDeadLettered(TaskEvent):
     """The broker gave the message up; never published as an event of its own."""
 
     TYPE = "task.dead-lettered"
-    reason: str
-    """RabbitMQ's word: `rejected`, `delivery_limit` or `expired`."""
+    reason: DeadLetterReason
     task: TaskMessage
 
 

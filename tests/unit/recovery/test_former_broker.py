@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import LedgerBehind, MessageTooLarge, PublishRefused
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import decode

@@ -11,7 +11,7 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.domain.task import State, Task
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import decode

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.task import Task
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import (
     BrokerUnavailable,
     LedgerBehind,
