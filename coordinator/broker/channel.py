@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 import aiormq
 from pamqp import commands
 
+from coordinator.broker.frames.frame_reader import Arrived, Inlet
+from coordinator.broker.frames.frame_writer import FrameWriter
 from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
 from .driver_errors import PUBLISHING, translated
-from .frame_reader import Arrived, Inlet
-from .frame_writer import FrameWriter
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
