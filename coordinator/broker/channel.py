@@ -1,4 +1,4 @@
-"""One AMQP channel, over the driver's lower layer.
+"""Opens an AMQP channel, over the driver's lower layer: publishes, consumes, declares and settles.
 
 aio-pika's own `Channel` and `Queue` remember what they declared (a passive declare answers from
 memory) and restore themselves behind the caller's back; here each call is one frame to the broker
@@ -36,7 +36,7 @@ leader."""
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What a passive declare tells of a queue."""
+    """Counts of a queue by a passive declare: its ready messages and its consumers."""
 
     ready: int
     """Messages that wait; those in an agent's hands are not counted."""

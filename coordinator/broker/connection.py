@@ -1,4 +1,4 @@
-"""A connection to the broker that comes back by itself.
+"""Connects to the broker, and connects again by itself when the connection is lost.
 
     Connection ──keeps──▶ Link (one TCP connection, lives once) ──▶ Channel
 

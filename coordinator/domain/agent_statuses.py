@@ -1,4 +1,4 @@
-"""The words that agents are described with: their types and their statuses."""
+"""Lists the types and the statuses of agents, and refuses other words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGENT_TYPES = (
 
 
 class AgentStatus(StrEnum):
-    """How an agent is."""
+    """The status of an agent."""
 
     ACTIVE = "active"  #: heard of, with a free slot
     BUSY = "busy"  #: every slot is taken, or it was declared so

@@ -1,4 +1,4 @@
-"""The five priorities, most urgent first."""
+"""Lists the five priorities of a task, most urgent first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Priority"]
 
 
 class Priority(StrEnum):
-    """How urgent a task is. Strict: while a higher one waits, an agent starts no lower one."""
+    """The urgency of a task. Strict: while a higher one waits, an agent starts no lower one."""
 
     URGENT = "urgent"
     CRITICAL = "critical"

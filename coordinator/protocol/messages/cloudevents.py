@@ -1,4 +1,4 @@
-"""The attributes of CloudEvents 1.0 on AMQP: where they stand in a message, and how they are read.
+"""Reads and writes the attributes of CloudEvents 1.0 in an AMQP message.
 
 Binary mode has them as headers, of three spellings: ``cloudEvents_`` is AMQP's and this project's,
 ``cloudEvents:`` AMQP's other one, ``ce-`` Knative's for RabbitMQ, which percent-encodes texts. Structured

@@ -1,4 +1,4 @@
-"""Events to messages and back: CloudEvents 1.0 over AMQP.
+"""Encodes events into messages and reads them back: CloudEvents 1.0 over AMQP.
 
 One event travels in binary mode: its attributes are headers (``cloudEvents_id``, …) and its data is
 the body. Several events of one author travel as ``application/cloudevents-batch+json``. One in structured

@@ -58,7 +58,7 @@ _MODEL = ConfigDict(frozen=True, extra="ignore")
 
 
 class EventData(BaseModel):
-    """What an event says; its envelope is `Event`."""
+    """The data of an event; its envelope is `Event`."""
 
     model_config = _MODEL
     TYPE: ClassVar[str] = ""
@@ -150,7 +150,7 @@ class TaskDeclined(_AgentsTaskEvent):
 
 
 class TaskProgressed(_AgentsTaskEvent):
-    """How far an attempt has come."""
+    """An agent told the progress of an attempt."""
 
     TYPE = "task.progress"
     SPARED = ("fraction", "message")
@@ -176,7 +176,7 @@ def _lines(traceback: Any) -> Any:
 
 
 class AttemptError(BaseModel):
-    """Why an attempt failed. A number stands for its digits: some languages' errors are numbered."""
+    """The error of a failed attempt. A number stands for its digits: some languages' errors are numbered."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
     type: str = "Error"
