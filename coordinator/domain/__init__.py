@@ -24,6 +24,6 @@ cron ................ cron expressions, time zones and the ticks of recurring sc
 
 Only `protocol` and `errors` are imported. Objects are frozen; a rule answers with a new one.
 `task_queues`, `announced_types`, `clock_skew` and `listening_clock` keep in memory what they are told.
-Never happens: a rule orders events by their time. The order of the log decides, and each event is folded once.
-Since a fold is a function of the log alone, the ledger can be rebuilt from it.
+Never happens: a rule orders events by their time. The order of the log decides, and each event is folded
+once. Since a fold is a function of the log alone, the ledger can be rebuilt from it.
 """

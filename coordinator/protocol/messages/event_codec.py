@@ -21,6 +21,7 @@ from pydantic_core import from_json, to_json
 from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
 from coordinator.protocol.message import Message
 from coordinator.protocol.name_encoding import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
@@ -50,7 +51,6 @@ from .task_message import TASK_TYPE, TaskMessage, describe
 __all__ = [
     "BATCH",
     "Refused",
-    "decode",
     "encode",
     "encode_batch",
     "is_batch",
@@ -140,18 +140,6 @@ def read(message: Message, key: str) -> list[Event | Refused]:
         return [_decode_one(message, key)]
     except Unreadable as exc:
         return [Refused(why=exc)]
-
-
-def decode(message: Message, key: str) -> list[Event]:
-    """Every event in a message, for those who take it whole or not at all. Raises `MalformedMessage`
-    or `ForgedIdentity`.
-    """
-    events: list[Event] = []
-    for one in read(message, key):
-        if isinstance(one, Refused):
-            raise one.why
-        events.append(one)
-    return events
 
 
 def _decode_one(message: Message, key: str) -> Event:
@@ -302,7 +290,7 @@ def _event(envelope: _Envelope, source: Any, key: str) -> Event:
             raise MalformedMessage(f"{data.TYPE}: an event needs an id of 1 to 200 characters")
         event_id = new_id()
     _check_author(data, key)
-    time = cloudevents.instant(envelope.time)
+    time = instant(envelope.time)
     if time is None and envelope.time is not None:
         left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
     return Event(

@@ -28,7 +28,6 @@ from coordinator.errors import (
     TooManyLanes,
 )
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -44,6 +43,7 @@ from coordinator.registry.stores.outbox_rows import BATCH, LEASE, UNANSWERED, Ou
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_rows import task_of
+from tests.support.decoding import decode
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
