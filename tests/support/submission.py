@@ -29,6 +29,7 @@ from coordinator.submission.queue_clearer import QueueClearer
 from coordinator.submission.queue_opener import QueueOpener
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import SubmitTask, TaskMaker
+from tests.support.decoding import decode
 
 __all__ = ["SubmittingSide", "submitting_side"]
 

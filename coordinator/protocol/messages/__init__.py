@@ -6,7 +6,11 @@ event_codec ......... events as CloudEvents 1.0 over AMQP: encode, decode, routi
 heartbeat_reading ... a heartbeat counts, whatever of it cannot be read
 agent_commands ...... what a coordinator orders of agents, and its form on the wire
 registration ........ an agent's request to be registered, and the answer
-events .............. facts in the past tense about tasks, agents, queues and the ledger
+events .............. all events by their type on the wire
+task_events ......... facts in the past tense about tasks
+agent_events ........ the same about agents, heartbeats among them
+coordinator_events .. the same about task queues and the ledger
+event ............... the envelope of an event, and the base of its data
 task_message ........ a task as its queue and the log hold it
 cloudevents ......... attributes of CloudEvents in an AMQP message
 
