@@ -27,7 +27,7 @@ AGENT_TYPES = (
 
 
 class AgentStatus(StrEnum):
-    """The status of an agent."""
+    """How an agent is."""
 
     ACTIVE = "active"  #: heard of, with a free slot
     BUSY = "busy"  #: every slot is taken, or it was declared so

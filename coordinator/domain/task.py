@@ -13,7 +13,7 @@ __all__ = ["ENDED", "TRANSITIONS", "Runner", "State", "Task"]
 
 
 class State(StrEnum):
-    """The state of a task in its life."""
+    """Where a task stands."""
 
     #: its time has not come: it is on no queue yet
     SCHEDULED = "scheduled"

@@ -10,7 +10,7 @@ __all__ = ["Priority"]
 
 
 class Priority(StrEnum):
-    """The urgency of a task. Strict: while a higher one waits, an agent starts no lower one."""
+    """How urgent a task is. Strict: while a higher one waits, an agent starts no lower one."""
 
     URGENT = "urgent"
     CRITICAL = "critical"

@@ -65,7 +65,7 @@ class Arrived(NamedTuple):
 
 
 class Inlet:
-    """What one channel has asked for, and the message that is being read."""
+    """Holds what one channel has asked for, and the message that is being read."""
 
     def __init__(self) -> None:
         self.consumers: dict[str, Callable[[Arrived], None]] = {}
