@@ -1,4 +1,4 @@
-"""One AMQP channel, over the driver's lower layer.
+"""Opens an AMQP channel, over the driver's lower layer: publishes, consumes, declares and settles.
 
 aio-pika's own `Channel` and `Queue` remember what they declared (a passive declare answers from
 memory) and restore themselves behind the caller's back; here each call is one frame to the broker
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, cast
 import aiormq
 from pamqp import commands
 
+from coordinator.broker.frames.frame_reader import Arrived, Inlet
+from coordinator.broker.frames.frame_writer import FrameWriter
 from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
 
 from .driver_errors import PUBLISHING, translated
-from .frame_reader import Arrived, Inlet
-from .frame_writer import FrameWriter
 
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
@@ -36,7 +36,7 @@ leader."""
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What a passive declare tells of a queue."""
+    """Counts of a queue by a passive declare: its ready messages and its consumers."""
 
     ready: int
     """Messages that wait; those in an agent's hands are not counted."""

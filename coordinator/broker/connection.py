@@ -1,4 +1,4 @@
-"""A connection to the broker that comes back by itself.
+"""Connects to the broker, and connects again by itself when the connection is lost.
 
     Connection ──keeps──▶ Link (one TCP connection, lives once) ──▶ Channel
 
@@ -24,13 +24,13 @@ from aiormq.abc import AbstractConnection, ChannelFrame
 from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
+from coordinator.broker.frames.frame_reader import FrameReader, QuickTransport
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 from coordinator.protocol.broker_address import LONGEST_HEARTBEAT
 
 from .asyncio_cancel import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel
 from .driver_errors import translated
-from .frame_reader import FrameReader, QuickTransport
 from .undeliverable_head import HeadsOfQueues
 
 if TYPE_CHECKING:

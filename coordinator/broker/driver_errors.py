@@ -1,4 +1,4 @@
-"""The one place where the driver's exceptions become the project's."""
+"""Translates the AMQP driver's exceptions into the project's, here and nowhere else."""
 
 from __future__ import annotations
 

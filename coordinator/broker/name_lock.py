@@ -1,4 +1,4 @@
-"""A lock that the broker keeps: one connection holds a name, and loses it with its own end."""
+"""Locks a name on the broker: one connection holds it, and loses it with its own end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confirmed publishing: one connection, one confirm channel, about a hundred messages in flight.
+"""Publishes messages and waits for the broker's confirms: one channel, about a hundred in flight.
 
 More channels, or more in flight, is slower. The ways in which a publish can end are told
 apart, because only the second of them may be repeated without a thought:

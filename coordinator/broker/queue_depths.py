@@ -1,19 +1,31 @@
-"""How deep queues are: passive declares on a channel kept for that."""
+"""Reads the depths of queues by passive declares, pipelined: many questions leave together, and their answers
+come together.
+
+The driver waits for each answer before it sends the next question, which costs a way to the broker and back,
+and four times the CPU, for each. An agent that looks at 25 queues before every task cannot afford that.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from aiormq.abc import ChannelFrame
+from pamqp import commands
 
 from coordinator.errors import BrokerUnavailable, QueueMissing
 
-from .channel import Channel, Depth
+from .channel import ANSWER_TIMEOUT, Channel, Depth
 from .connection import Link
-from .pipelined_depths import depths
+from .driver_errors import translated
 
-__all__ = ["QueueDepths"]
+if TYPE_CHECKING:
+    import aiormq
 
-BREATH = 50
+__all__ = ["QueueDepths", "depths"]
+
+PIPELINED = 50
 """Queues that are asked together. More would keep a coordinator's other work waiting."""
 
 
@@ -32,8 +44,8 @@ class QueueDepths:
         found: dict[str, Depth | None] = {}
         asked = list(queues)
         async with self._lock:
-            for start in range(0, len(asked), BREATH):
-                found |= await self._together(asked[start : start + BREATH])
+            for start in range(0, len(asked), PIPELINED):
+                found |= await self._together(asked[start : start + PIPELINED])
         return found
 
     async def _together(self, queues: Sequence[str]) -> dict[str, Depth | None]:
@@ -60,3 +72,29 @@ class QueueDepths:
                 raise BrokerUnavailable
             self._channel = await link.channel()
         return self._channel
+
+
+async def depths(channel: Channel, queues: Sequence[str]) -> list[Depth]:
+    """The depth of each of ``queues``, in their order; see `Channel.depth`.
+
+    Raises `QueueMissing` where one does not exist. Whatever it raises, and where it is cancelled,
+    ``channel`` must not be used again: answers may still be under way on it.
+    """
+    raw: aiormq.Channel = channel._raw  # noqa: SLF001 - the driver's, for this package
+    with translated(f"looking at {len(queues)} queues"):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            # A task of the driver's, which it ends when the channel is lost.
+            found: list[Depth] = await raw.create_task(_ask(raw, queues))
+    return found
+
+
+async def _ask(raw: aiormq.Channel, queues: Sequence[str]) -> list[Depth]:
+    frames = [commands.Queue.Declare(queue=queue, passive=True) for queue in queues]
+    found: list[Depth] = []
+    async with raw.lock:
+        await raw.write_queue.put(ChannelFrame.marshall(raw.number, frames))
+        for _ in queues:
+            answer = await raw.rpc_frames.get()
+            raw.rpc_frames.task_done()
+            found.append(Depth(answer.message_count or 0, answer.consumer_count or 0))
+    return found

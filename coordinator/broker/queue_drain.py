@@ -1,4 +1,4 @@
-"""Emptying a queue exactly: what is counted was in hand, and is gone only after it was recorded."""
+"""Empties a queue exactly: each message counted was in hand, and is gone only after it was recorded."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the broker's words for a refusal mean, and the error that says so: no permission (403), a
-precondition that does not hold (406). Pure.
+"""Reads the broker's text of a refusal into an error: no permission (403), a precondition that does
+not hold (406). Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Notices that the broker ends the connection, again and again, of whoever reads a queue.
+"""Notices an undeliverable message at a queue's head: the broker ends the connection of each reader.
 
 It may hold a message that it cannot deliver to an AMQP 0-9-1 connection, such as one that came in by
 another protocol. What is behind that message cannot be read either, and every other reader of the same

@@ -1,4 +1,4 @@
-"""What is durable about an agent, and how events change it. Pure.
+"""Folds events into an agent: its registration and its declared status, which are durable. Pure.
 
 The order of the log decides, and each event is applied once: no clock orders anything. What was said
 of one process of an agent (a drain, a goodbye, an error) does not concern the next one, whatever the

@@ -1,4 +1,4 @@
-"""How an agent is, told from what was declared and what was observed. Pure.
+"""Computes an agent's status and health score from what was declared and what was observed. Pure.
 
 Three things are never mixed: what somebody declared, how long the agent has been silent, and how
 much it has in its hands. `merged_status` is the one rule that makes one word of them.

@@ -1,4 +1,4 @@
-"""Why an agent may not do a task, in words. Pure."""
+"""Explains in words why an agent may not do a task, or does not start it now. Pure."""
 
 from __future__ import annotations
 

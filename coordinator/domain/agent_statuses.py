@@ -1,4 +1,4 @@
-"""The words that agents are described with: their types and their statuses."""
+"""Lists the types and the statuses of agents, and refuses other words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an agent's clock is from this process's, as its heartbeats tell. Pure.
+"""Measures how far an agent's clock is from this process's, by its heartbeats. Pure.
 
     sent at 12:00:20 by the agent's clock, heard at 12:00:00.3 by this one   ─▶ 19.7 s ahead, at least
 

@@ -1,4 +1,4 @@
-"""Which dead tasks are meant: by what they died of, and by what they are."""
+"""Selects dead tasks by the error they died of, their lane, type and time of submission."""
 
 from __future__ import annotations
 

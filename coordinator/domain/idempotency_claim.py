@@ -1,4 +1,4 @@
-"""The claim of an Idempotency-Key, and what a key was answered with. Pure."""
+"""Holds the claim of an Idempotency-Key, and the answer that a key was given. Pure."""
 
 from __future__ import annotations
 

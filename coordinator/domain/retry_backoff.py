@@ -1,4 +1,4 @@
-"""How long to wait before another attempt: exponential, capped, with jitter. Pure."""
+"""Computes the pause before another attempt: exponential, capped, with jitter. Pure."""
 
 from __future__ import annotations
 

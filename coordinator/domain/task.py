@@ -1,4 +1,4 @@
-"""What the law keeps of a task: where it stands, never what it holds (that is in its events)."""
+"""Holds a task's state as the law folds it: never its data or its result (those are in its events)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which queues of tasks are open, and what each asks of an agent. In memory, no I/O."""
+"""Keeps the open task queues in memory, and finds those that an agent may serve. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The totals, as what each task adds to them: so they are exact whatever the order of events."""
+"""Measures how much each task adds to the totals, so that they are exact whatever the order of events."""
 
 from __future__ import annotations
 

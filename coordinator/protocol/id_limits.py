@@ -1,4 +1,6 @@
-"""Sizes that both sides agree on. Limits that an operator may change are in `settings`."""
+"""Limits the length and the characters of ids, alike for agents and coordinators. Limits that an operator
+may change are in `settings`.
+"""
 
 from __future__ import annotations
 

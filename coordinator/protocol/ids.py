@@ -1,4 +1,4 @@
-"""Identifiers that sort by the time at which they were made."""
+"""Makes identifiers that sort by the time at which they were made."""
 
 from __future__ import annotations
 

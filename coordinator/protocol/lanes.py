@@ -1,4 +1,4 @@
-"""Lanes: the queues for one distinct requirement set, one per priority.
+"""Names the lane of a set of requirements: the queues for it, one per priority.
 
 any                                    no requirements, and no type that an agent has announced
 task:keywords                          tasks of this type

@@ -1,4 +1,4 @@
-"""A message as both sides see it, whatever the driver."""
+"""Holds a message's body and properties as both sides see it, whatever the AMQP driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Message"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is published and what is delivered: a body and the properties that the project uses."""
+    """A message to publish, or a delivered one: a body and the properties that the project uses."""
 
     body: bytes
     message_id: str | None = None

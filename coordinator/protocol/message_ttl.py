@@ -1,4 +1,4 @@
-"""How long the broker keeps a task that has a deadline. Pure.
+"""Computes a task message's TTL: how long the broker keeps a task that has a deadline. Pure.
 
 The deadline itself is kept by whoever starts an attempt, and by a coordinator that ends what is
 overdue; the message's own time to live only collects the garbage that is left of that. It counts in

@@ -1,4 +1,4 @@
-"""How identifiers that people choose become words in the names on the broker.
+"""Encodes identifiers that people choose as words of queue names and routing keys.
 
 A word holds only ``[A-Za-z0-9_-]``, so that it is one word of a routing key and needs no escaping
 in a permission's regular expression. Any other character is written as ``__XX``, the hexadecimal of

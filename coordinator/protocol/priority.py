@@ -1,4 +1,4 @@
-"""The five priorities, most urgent first."""
+"""Lists the five priorities of a task, most urgent first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task asks of an agent, and what an agent offers."""
+"""Matches a task's requirements with an agent's profile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _canonical(values: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What an agent must have to do a task; empty means that any agent may.
+    """Requirements of a task that an agent must meet to do it; empty means that any agent may.
 
     Canonical: capabilities and services are sorted and without duplicates, so that equal
     requirements are equal values and have one lane.
@@ -82,7 +82,7 @@ _NOTHING = Requirements()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What an agent is and can do: all that matching looks at."""
+    """An agent's id, type and abilities: all that matching looks at."""
 
     agent_id: str
     agent_type: str

@@ -1,4 +1,4 @@
-"""The proof that an outcome comes from whoever received the task."""
+"""Signs and checks the token that proves an outcome comes from whoever received the task."""
 
 from __future__ import annotations
 

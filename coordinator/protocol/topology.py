@@ -1,4 +1,4 @@
-"""Everything that exists on the broker: names, kinds and arguments. The only place that knows them.
+"""Declares all exchanges, queues and bindings on the broker: names, kinds, arguments. Nobody else knows them.
 
 Arguments here are structure and never settings: a queue declared again with other arguments is
 refused (PRECONDITION_FAILED). What may be tuned is a policy (`deploy/rabbitmq/`). Every quorum

@@ -8,7 +8,7 @@ acknowledged and its outcome lost, parked for a wrong token, say.
 
 Each coordinator watches, in turn, on the clock that runs while it hears agents. The id of the event
 is made of the attempt and its start, so that it is folded once, however many say it. The rule:
-`coordinator.domain.lost_attempts`; the decision: docs/decisions/0016.
+`coordinator.domain.lost_attempt_rule`; the decision: docs/decisions/0016.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Protocol
 
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
-from coordinator.domain.lost_attempts import Watch, Witness, patience
+from coordinator.domain.lost_attempt_rule import Watch, Witness, patience
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
 from coordinator.protocol.messages.event_codec import encode_batch

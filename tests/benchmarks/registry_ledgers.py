@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task_transitions import ATTEMPT_LOST
+from coordinator.domain.transitions.attempts import ATTEMPT_LOST
 from coordinator.protocol.messages.events import CRASH_LOOP, TaskDeclined, TaskLost
 from coordinator.registry.tables import schema
 from tests.chaos.executions import NOTICED_LATE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from coordinator.domain.task_transitions import ATTEMPT_LOST
+from coordinator.domain.transitions.attempts import ATTEMPT_LOST
 from coordinator.protocol.priority import Priority
 from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, Misbehaviour
 

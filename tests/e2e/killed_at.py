@@ -15,7 +15,7 @@ from typing import Any
 
 from coordinator.broker.publisher import Publisher
 from coordinator.commands import cli
-from coordinator.domain.task_transitions import PublishAt
+from coordinator.domain.transitions.effects import PublishAt
 from coordinator.registry.projection.projector import Projector
 from coordinator.registry.stores.outbox_rows import OutboxRows
 

@@ -13,7 +13,7 @@ from aiormq.abc import ChannelFrame
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Channel, Delivery, Depth
 from coordinator.broker.connection import Connection, Link
-from coordinator.broker.frame_encoding import publish_frames
+from coordinator.broker.frames.frame_encoding import publish_frames
 from coordinator.broker.publisher import Publisher
 from coordinator.broker.queue_depths import QueueDepths
 from coordinator.broker.queue_drain import drain

@@ -10,7 +10,6 @@ import pytest
 from coordinator.broker.channel import Delivery
 from coordinator.errors import BrokerUnavailable, MalformedMessage, PublishRefused
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import TaskCancelled, TaskSubmitted
 from coordinator.protocol.name_encoding import BROKER_AUTHOR
 from coordinator.protocol.priority import Priority
@@ -19,6 +18,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
 from coordinator.submission.queue_clearer import CLEARED, QueueClearer
 from tests.support.broker import Broker
+from tests.support.decoding import decode
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
 
@@ -93,7 +93,7 @@ async def test_what_is_no_task_is_not_counted_and_reaches_the_log(
     assert {message.body for _, message in strange} == {b"hello", b"bye"}
     for key, message in strange:
         with pytest.raises(MalformedMessage):
-            event_codec.decode(message, key)
+            decode(message, key)
 
 
 async def test_a_task_in_an_agents_hands_goes_on(side: SubmittingSide) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.broker.channel import Channel, Depth
 from coordinator.broker.connection import Connection
-from coordinator.broker.pipelined_depths import depths
+from coordinator.broker.queue_depths import depths
 from coordinator.errors import BrokerUnavailable, QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import QueueSpec, Topology

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from consumers import Agent, Task
-from coordinator.domain.task_transitions import NO_HANDLER
+from coordinator.domain.transitions.declines import NO_HANDLER
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue

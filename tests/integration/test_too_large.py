@@ -16,7 +16,7 @@ import pytest_asyncio
 from consumers import Task
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import MessageTooLarge
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import TaskCompleted, TaskFailed

@@ -8,7 +8,6 @@ import pytest
 
 from coordinator.errors import MalformedMessage, MessageTooLarge
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
@@ -17,6 +16,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS, UNROUTED, WORK
 from coordinator.recovery.queues.unrouted_tasks import PARKED_FROM
 from tests.support.broker import Broker
+from tests.support.decoding import decode
 from tests.support.submission import SubmittingSide, submitting_side
 from tests.support.waiting import eventually
 
@@ -84,7 +84,7 @@ async def test_what_is_no_task_is_parked_in_the_log_with_the_place_it_was_found(
     assert (message.body, message.type) == (b"hello", "greeting")
     assert message.headers == {"who": "me", PARKED_FROM: f"{UNROUTED} (nobody.knows)"}
     with pytest.raises(MalformedMessage):
-        event_codec.decode(message, key)
+        decode(message, key)
 
 
 async def test_a_task_that_is_too_large_by_now_for_its_reopened_queue_has_its_end_in_the_log(

@@ -22,7 +22,6 @@ from coordinator.protocol.messages.agent_commands import (
     agent_key,
     encode_command,
 )
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import (
     Event,
     EventData,
@@ -45,6 +44,7 @@ from coordinator.protocol.topology import (
     Topology,
     task_queue_topology,
 )
+from tests.support.decoding import decode
 
 from .waiting import eventually
 

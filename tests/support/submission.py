@@ -17,7 +17,6 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages import event_codec
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
@@ -30,6 +29,7 @@ from coordinator.submission.queue_clearer import QueueClearer
 from coordinator.submission.queue_opener import QueueOpener
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import SubmitTask, TaskMaker
+from tests.support.decoding import decode
 
 __all__ = ["SubmittingSide", "submitting_side"]
 
@@ -131,9 +131,7 @@ class SubmittingSide:
     async def take_log(self) -> list[Event]:
         """Every event of the log, in order."""
         return [
-            event
-            for key, message in await self.take_all(LOG)
-            for event in event_codec.decode(message, key)
+            event for key, message in await self.take_all(LOG) for event in decode(message, key)
         ]
 
 

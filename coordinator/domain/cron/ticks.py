@@ -1,4 +1,4 @@
-"""When a recurring schedule is due. Pure.
+"""Computes the ticks at which a recurring schedule is due. Pure.
 
 Five fields (minute, hour, day of month, month, day of week), or six with seconds in front, in the
 schedule's own time zone. Both follow one rule where clocks are changed:
@@ -32,7 +32,7 @@ _DAY = timedelta(days=1)
 
 
 class Missed(StrEnum):
-    """What becomes of ticks that passed while no coordinator ran."""
+    """The treatment of ticks that passed while no coordinator ran."""
 
     SKIP = "skip"
     """Nothing: the next tick is the next run."""

@@ -1,4 +1,4 @@
-"""What the clocks of a time zone show, and when they show it. Pure; whole seconds.
+"""Converts between UTC and the wall clock of a time zone, its changes included. Pure; whole seconds.
 
 An instant is in UTC. What a clock shows is a datetime without a zone, and is shown once as a rule:
 

@@ -1,4 +1,4 @@
-"""What both sides take as JSON: an agent refuses in a result what a coordinator would refuse.
+"""Limits the JSON that both sides take: an agent refuses in a result what a coordinator would refuse.
 
 Parsers set limits of their own, which differ: some stop at 200 levels, some read `1e400` as infinity,
 some refuse it. What stays within these limits passes all of them, alone or inside a batch.

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
-from coordinator.protocol.messages.cloudevents import instant
+from .json_instants import instant
 
 __all__ = ["LeftOut", "read_model", "read_what_can_be"]
 

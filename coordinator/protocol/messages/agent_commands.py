@@ -1,5 +1,5 @@
-"""Commands to agents, on `coordinator.control`: requests, in the imperative, that may be
-refused.
+"""Defines the commands to agents on `coordinator.control`, and reads and writes them: requests, in the
+imperative, that may be refused.
 """
 
 from __future__ import annotations

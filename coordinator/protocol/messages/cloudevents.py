@@ -1,4 +1,4 @@
-"""The attributes of CloudEvents 1.0 on AMQP: where they stand in a message, and how they are read.
+"""Reads and writes the attributes of CloudEvents 1.0 in an AMQP message.
 
 Binary mode has them as headers, of three spellings: ``cloudEvents_`` is AMQP's and this project's,
 ``cloudEvents:`` AMQP's other one, ``ce-`` Knative's for RabbitMQ, which percent-encodes texts. Structured
@@ -8,9 +8,7 @@ mode and batches have them in the body.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, unquote
@@ -26,7 +24,6 @@ __all__ = [
     "data_of",
     "headers",
     "identifier",
-    "instant",
     "is_batch",
     "is_structured",
     "named",
@@ -48,15 +45,6 @@ LONGEST_ID = 200
 
 _WHOLE = 2**53
 """Below it a double is the whole number that was meant."""
-
-_MILLISECONDS = 100_000_000_000
-"""A number of a time from here on counts milliseconds, since 1973; below it seconds, until 5138."""
-
-_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)60((?:\.\d+)?\s*(?:[Zz]|[+-]\d\d:\d\d)?)")
-_NUMBER = re.compile(r"[0-9]{9,16}(?:\.[0-9]+)?")
-"""Such a time as a text: STOMP has no other headers. Fewer digits are a date."""
-
-_BEFORE_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 
 def attributes(
@@ -136,30 +124,3 @@ def identifier(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID else None
-
-
-def instant(value: Any) -> datetime | None:
-    """A time as text (RFC 3339), as milliseconds or seconds since 1970 (also as text), or as AMQP's own
-    type; None for what is none.
-    """
-    try:
-        if isinstance(value, str):
-            value = float(value) if _NUMBER.fullmatch(value) else _parsed(value)
-        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-            value = float(value)
-            seconds = value / 1000 if abs(value) >= _MILLISECONDS else value
-            value = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _parsed(text: str) -> datetime:
-    """Raises ValueError, or `OverflowError` for the last second of the calendar."""
-    text = _BEFORE_ZONE.sub("", text.strip())  # as Ruby writes a time
-    leap = _RFC_3339.fullmatch(text)
-    if leap is not None:
-        return _parsed(f"{leap[1]}59{leap[2]}") + timedelta(seconds=1)
-    return datetime.fromisoformat(text[:-1] + "Z" if text.endswith("z") else text)

@@ -1,4 +1,4 @@
-"""Events to messages and back: CloudEvents 1.0 over AMQP.
+"""Encodes events into messages and reads them back: CloudEvents 1.0 over AMQP.
 
 One event travels in binary mode: its attributes are headers (``cloudEvents_id``, …) and its data is
 the body. Several events of one author travel as ``application/cloudevents-batch+json``. One in structured
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -21,6 +21,7 @@ from pydantic_core import from_json, to_json
 from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
 from coordinator.protocol.message import Message
 from coordinator.protocol.name_encoding import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
@@ -31,6 +32,7 @@ from .events import (
     EVENT_TYPES,
     AgentEvent,
     AgentHeartbeat,
+    DeadLetterReason,
     Event,
     EventData,
     LedgerCaughtUp,
@@ -49,7 +51,6 @@ from .task_message import TASK_TYPE, TaskMessage, describe
 __all__ = [
     "BATCH",
     "Refused",
-    "decode",
     "encode",
     "encode_batch",
     "is_batch",
@@ -60,7 +61,9 @@ __all__ = [
 _COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
-_DEATH_REASONS = frozenset({"rejected", "delivery_limit", "expired"})
+_DEATH_REASONS: dict[str, DeadLetterReason] = {
+    reason: reason for reason in get_args(DeadLetterReason)
+}
 
 
 def routing_key(data: EventData) -> str:
@@ -139,18 +142,6 @@ def read(message: Message, key: str) -> list[Event | Refused]:
         return [Refused(why=exc)]
 
 
-def decode(message: Message, key: str) -> list[Event]:
-    """Every event in a message, for those who take it whole or not at all. Raises `MalformedMessage`
-    or `ForgedIdentity`.
-    """
-    events: list[Event] = []
-    for one in read(message, key):
-        if isinstance(one, Refused):
-            raise one.why
-        events.append(one)
-    return events
-
-
 def _decode_one(message: Message, key: str) -> Event:
     if message.type == TASK_TYPE:
         return _decode_task(message, key)
@@ -201,10 +192,11 @@ def _decode_task(message: Message, key: str) -> Event:
     if not key.startswith(f"task.{BROKER_AUTHOR}."):
         data: EventData = TaskSubmitted(**fence, task=task)
         return Event(id=task.message_id, time=task.submitted_at, data=data)
-    reason = message.headers.get("x-first-death-reason")
-    if reason not in _DEATH_REASONS:
-        raise MalformedMessage(f"a dead-lettered task without a known reason: {reason!r}")
-    data = TaskDeadLettered(**fence, task=task, reason=str(reason))
+    told = message.headers.get("x-first-death-reason")
+    reason = _DEATH_REASONS.get(str(told))
+    if reason is None:
+        raise MalformedMessage(f"a dead-lettered task without a known reason: {told!r}")
+    data = TaskDeadLettered(**fence, task=task, reason=reason)
     return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
 
 
@@ -298,7 +290,7 @@ def _event(envelope: _Envelope, source: Any, key: str) -> Event:
             raise MalformedMessage(f"{data.TYPE}: an event needs an id of 1 to 200 characters")
         event_id = new_id()
     _check_author(data, key)
-    time = cloudevents.instant(envelope.time)
+    time = instant(envelope.time)
     if time is None and envelope.time is not None:
         left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
     return Event(

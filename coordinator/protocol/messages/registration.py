@@ -1,4 +1,4 @@
-"""What an agent asks of the coordinator over `coordinator.requests`, and what it is answered."""
+"""Defines an agent's registration request over `coordinator.requests`, and the coordinator's answer."""
 
 from __future__ import annotations
 

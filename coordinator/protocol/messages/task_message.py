@@ -1,4 +1,4 @@
-"""The task message: what a producer's request becomes on the wire."""
+"""Defines the task message, which carries a producer's request on the wire, and reads and writes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASK_TYPE = "task"
 
 
 class Backoff(BaseModel):
-    """How long to wait before another attempt; what is None is as the coordinator has it."""
+    """A task's own pauses before another attempt; a field that is None is as the coordinator has it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import timedelta
 
-from coordinator.domain.lost_attempts import Witness
+from coordinator.domain.lost_attempt_rule import Witness
 
 from .in_memory.live_agents import LiveAgents
 

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, measure
-from coordinator.domain.task_transitions import Effect, PublishAt, Rules, fold
+from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
+from coordinator.domain.transitions.fold import fold
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
 from coordinator.registry.tables import event_rows, schema

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import keep_writers_out, take_time

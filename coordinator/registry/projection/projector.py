@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.connection import Link
 from coordinator.domain.retry_backoff import RetryBackoff
-from coordinator.domain.task_transitions import Effect, PublishAt, Rules
+from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.event_codec import is_batch

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, TaskTotals, measure
-from coordinator.domain.task_transitions import fold
+from coordinator.domain.transitions.fold import fold
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.messages.events import (
     Event,

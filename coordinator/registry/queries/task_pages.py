@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
-from coordinator.domain.task_transitions import fold
+from coordinator.domain.transitions.fold import fold
 from coordinator.protocol.lanes import lane_asks
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.priority import Priority

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import State, Task
-from coordinator.domain.task_transitions import times_declined
+from coordinator.domain.transitions.declines import times_declined
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.schema import from_micros, micros

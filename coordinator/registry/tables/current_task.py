@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import Task
-from coordinator.domain.task_transitions import fold
+from coordinator.domain.transitions.fold import fold
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.messages.events import Event, TaskDeadLettered, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage

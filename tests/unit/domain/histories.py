@@ -8,9 +8,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from coordinator.domain.task import Task
-from coordinator.domain.task_transitions import Rules, fold
+from coordinator.domain.transitions.effects import Rules
+from coordinator.domain.transitions.fold import fold
 from coordinator.protocol.messages.events import (
     AttemptError,
+    DeadLetterReason,
     Event,
     TaskCancelled,
     TaskCompleted,
@@ -58,7 +60,9 @@ def submitted(task_id: str = "t", generation: int = 1, attempt: int = 1, **more:
     return Event(id=task.message_id, time=task.submitted_at, data=data)
 
 
-def dead_lettered(reason: str, attempt: int = 1, seconds: float = 9, **more: Any) -> Event:
+def dead_lettered(
+    reason: DeadLetterReason, attempt: int = 1, seconds: float = 9, **more: Any
+) -> Event:
     task = message(attempt=attempt, **more)
     data = TaskDeadLettered(
         task_id=task.task_id,

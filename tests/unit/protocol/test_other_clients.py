@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from coordinator.errors import MalformedMessage
+from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import read_model
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.cloudevents import instant
-from coordinator.protocol.messages.event_codec import BATCH, decode, encode
+from coordinator.protocol.messages.event_codec import BATCH, encode
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentStatusChanged,
@@ -29,6 +29,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 from coordinator.protocol.messages.registration import RegisterRequest
+from tests.support.decoding import decode
 
 NOW = datetime(2026, 11, 28, 14, 59, 20, tzinfo=UTC)
 HEAD = {"cloudEvents_id": "1", "cloudEvents_time": "2026-11-28T14:59:20Z"}

@@ -10,10 +10,9 @@ import pytest
 
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import LedgerBehind, MessageTooLarge, PublishRefused
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -28,6 +27,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_rows import load
 from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from tests.support.decoding import decode
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 

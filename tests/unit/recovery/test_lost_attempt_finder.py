@@ -11,10 +11,9 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.domain.task import State, Task
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     Event,
@@ -29,6 +28,7 @@ from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_rows import load
 from coordinator.registry.upkeep.running_tasks import RunningTasks
+from tests.support.decoding import decode
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 from tests.unit.registry.fleet import Fleet, registered, removed
 

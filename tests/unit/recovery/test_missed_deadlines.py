@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from coordinator.errors import BrokerUnavailable
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.recovery.missed_deadlines import BATCH, GRACE, SAID_AGAIN, MissedDeadlines
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks, overdue
+from tests.support.decoding import decode
 from tests.unit.domain.histories import at, cancelled, failed, started, submitted
 from tests.unit.registry.answers import answers, stored
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.task import Task
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import (
     BrokerUnavailable,
     LedgerBehind,
@@ -28,7 +28,6 @@ from coordinator.errors import (
     TooManyLanes,
 )
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -43,6 +42,7 @@ from coordinator.registry.stores.outbox_rows import BATCH, LEASE, UNANSWERED, Ou
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_rows import task_of
+from tests.support.decoding import decode
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,

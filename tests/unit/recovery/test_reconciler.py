@@ -11,10 +11,9 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.errors import LedgerBehind, OutcomeUnknown
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -26,6 +25,7 @@ from coordinator.recovery.task_republisher import TaskRepublisher
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
+from tests.support.decoding import decode
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
 
 SECRET = b"s" * 32

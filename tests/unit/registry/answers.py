@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task_totals import TaskTotals, measure
-from coordinator.domain.task_transitions import Rules
+from coordinator.domain.transitions.effects import Rules
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
 from coordinator.registry.ledger.ledger import Ledger

@@ -25,9 +25,10 @@ from consumers.interceptor import CallNext
 from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
 from coordinator.protocol.json_values.json_limits import json_problem
-from coordinator.protocol.messages.event_codec import decode, encode, routing_key
+from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
+from tests.support.decoding import decode
 
 MESSAGE = TaskMessage.model_validate(
     {

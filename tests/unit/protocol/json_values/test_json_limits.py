@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from coordinator.protocol.json_values.array_items import items_of
 from coordinator.protocol.json_values.json_limits import MAX_DEPTH, json_problem
-from coordinator.protocol.messages.event_codec import decode, encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
 from coordinator.protocol.messages.events import Event, TaskCompleted
+from tests.support.decoding import decode
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),

@@ -16,7 +16,6 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import (
     BATCH,
     Refused,
-    decode,
     encode,
     encode_batch,
     read,
@@ -39,6 +38,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
+from tests.support.decoding import decode
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

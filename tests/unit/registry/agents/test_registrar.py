@@ -8,11 +8,11 @@ import pytest
 from pydantic_core import from_json
 
 from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest, NotOpened
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
+from tests.support.decoding import decode
 from tests.unit.domain.histories import START
 from tests.unit.registry.fleet import Fleet, Published, registered
 

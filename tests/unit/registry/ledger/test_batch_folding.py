@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.domain.task_transitions import CancelOnAgent
+from coordinator.domain.transitions.effects import CancelOnAgent
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import (
     AgentRegistered,

@@ -9,9 +9,9 @@ import pytest
 
 from coordinator.errors import BrokerUnavailable, LedgerBehind
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.registry.projection.read_barrier import ReadBarrier
+from tests.support.decoding import decode
 from tests.support.waiting import eventually
 
 

@@ -10,7 +10,6 @@ import pytest
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import PublishRefused, TaskNotFound
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import decode
 from coordinator.protocol.messages.events import Event, LedgerEnded
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS
 from coordinator.registry.ledger.ledger import Ledger
@@ -18,6 +17,7 @@ from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.registry import Registry
+from tests.support.decoding import decode
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
     cancelled,

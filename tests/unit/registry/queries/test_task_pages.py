@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State, Task
-from coordinator.domain.task_transitions import fold
+from coordinator.domain.transitions.fold import fold
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.events import Event, SourceOpened, TaskSubmitted
 from coordinator.protocol.priority import Priority

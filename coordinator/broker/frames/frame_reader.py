@@ -1,4 +1,4 @@
-"""What the broker sends most, read straight from the socket: messages, and confirms.
+"""Reads messages and confirms, which the broker sends most, straight from the socket.
 
 The driver reads each frame in three steps, makes objects of it, hands it over through two queues and
 starts a task for each delivery, which costs more than whatever is done with the delivery. Here its bytes
@@ -65,7 +65,7 @@ class Arrived(NamedTuple):
 
 
 class Inlet:
-    """What one channel has asked for, and the message that is being read."""
+    """Holds what one channel has asked for, and the message that is being read."""
 
     def __init__(self) -> None:
         self.consumers: dict[str, Callable[[Arrived], None]] = {}

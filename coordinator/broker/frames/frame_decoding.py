@@ -1,4 +1,4 @@
-"""The header of a delivery and its body as a `Message`: what `frames` writes, read again.
+"""Decodes the AMQP frames of a delivery, header and body, into a `Message`.
 
 Anybody may publish anything. A property that cannot be read is left out rather than raised about: the
 message stays what it is to whoever judges it, and the connection, on which it would come again and again,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
 from coordinator.domain.task_totals import NOTHING, measure
-from coordinator.domain.task_transitions import CancelOnAgent, Folded, PublishAt, fold
+from coordinator.domain.transitions.effects import CancelOnAgent, Folded, PublishAt
+from coordinator.domain.transitions.fold import fold
 from coordinator.protocol.messages.events import CRASH_LOOP, Event, TaskFailed
 from coordinator.protocol.messages.task_message import Backoff
 from tests.unit.domain.histories import (

@@ -12,7 +12,7 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
-from coordinator.broker.frame_encoding import (
+from coordinator.broker.frames.frame_encoding import (
     ack_frame,
     get_frame,
     nack_frame,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from coordinator.domain.lost_attempts import Watch, Witness, patience
+from coordinator.domain.lost_attempt_rule import Watch, Witness, patience
 
 AFTER, LIMIT = timedelta(minutes=5), timedelta(hours=1)
 

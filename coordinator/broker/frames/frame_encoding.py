@@ -1,5 +1,4 @@
-"""What is sent most, as the bytes that go over the wire: publishes, gets and settlements, in frames of
-AMQP 0-9-1.
+"""Encodes publishes, gets and settlements, which are sent most, into AMQP 0-9-1 frames.
 
 The driver builds an object for each frame and asks each of its fields for its type, which costs more
 than all the rest of a publish. Here each is one function over `struct`: about an eighth of the CPU, and

@@ -1,4 +1,4 @@
-"""Whether a running attempt is lost: the ledger has it `running`, and nobody works on it. Pure.
+"""Decides that a running attempt is lost: the ledger has it `running`, and nobody works on it. Pure.
 
     unnamed, again unnamed ─▶ and not on its queue ─▶ for long enough, and still ─▶ lost
 
@@ -47,7 +47,7 @@ def patience(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """What was seen of one attempt that nobody names, look by look."""
+    """Records the looks at the queue of one attempt that nobody names."""
 
     passed: int | None = None
     """Where in the log the newest task of its queue was that had started by the last look, of those

@@ -1,5 +1,5 @@
-"""What one channel sends most, publishes, gets and settlements: each is encoded at once, and all of one
-turn of the event loop leave in one write.
+"""Writes a channel's publishes, gets and settlements: each is encoded at once, and all of one turn of
+the event loop leave in one write.
 
 The driver takes a lock, two futures, three objects and a write to the socket for each publish. What is
 left of that here is a future, which `Inlet` settles when the broker answers: a third of the CPU, and a

@@ -19,12 +19,12 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
-from coordinator.broker.frame_decoding import read_message
-from coordinator.broker.frame_encoding import publish_frames
-from coordinator.broker.frame_reader import FrameReader
+from coordinator.broker.frames.frame_decoding import read_message
+from coordinator.broker.frames.frame_encoding import publish_frames
+from coordinator.broker.frames.frame_reader import FrameReader
 from coordinator.errors import OutcomeUnknown, PublishRefused
 from coordinator.protocol.message import Message
-from tests.unit.broker.test_frame_encoding import messages
+from tests.unit.broker.frames.test_frame_encoding import messages
 
 INLET, OTHER = 3, 4
 

@@ -1,0 +1,104 @@
+"""Folds a message that RabbitMQ dead-lettered: rejected, expired or over the delivery limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from coordinator.domain.task import State, Task
+from coordinator.protocol.messages.events import (
+    CRASH_LOOP,
+    DeadLetterReason,
+    Event,
+    TaskDeadLettered,
+)
+
+from .effects import Effect, Folded, PublishAt, Rules
+from .retries import retry_or_end
+from .task_ends import EXPIRED, end_task
+
+__all__ = ["fold_dead_letter"]
+
+
+def fold_dead_letter(task: Task, event: Event, data: TaskDeadLettered, rules: Rules) -> Folded:
+    """The broker's word on the message: of the current one it is final, of an older one late."""
+    if data.attempt < task.published:
+        return Folded(task)
+    attempt = max(task.attempt, data.attempt)
+    task = task._replace(published=data.attempt, settled=data.attempt)
+    if task.ended:
+        return Folded(task)
+    late = task.expires_at is not None and task.expires_at <= event.time
+    if data.reason == "expired" or (data.reason == "rejected" and late):
+        return end_task(task, event, State.EXPIRED, error=EXPIRED)
+    if attempt <= task.failed:
+        return Folded(task)
+    return _given_up(task, attempt, event, data.reason, rules)
+
+
+def _given_up(
+    task: Task, attempt: int, event: Event, reason: DeadLetterReason, rules: Rules
+) -> Folded:
+    """The message of an attempt is gone, and nobody has told how that ended."""
+    failures = task.failures + (1 if task.started >= attempt else 0)
+    failed = task._replace(attempt=attempt, failed=attempt, failures=failures)
+    match reason:
+        case "delivery_limit":
+            return end_task(failed, event, State.DEAD, error=_CRASH_LOOP)
+        case "rejected" if _taken_for_expired(task, attempt, event.time):
+            return _not_counted(task, attempt, event, rules)
+        case "rejected" | "expired":
+            return retry_or_end(failed._replace(error=_REJECTED), event.time, event.id, rules)
+
+
+def _taken_for_expired(task: Task, attempt: int, now: datetime) -> bool:
+    """Whether an agent may have rejected the task for its deadline, by a clock that is ahead: before
+    anybody has started it, and with the deadline to come by the coordinator's clock.
+    """
+    if task.expires_at is None or task.started >= attempt:
+        return False
+    return now < task.expires_at <= now + _WRONGEST_CLOCK
+
+
+def _not_counted(task: Task, attempt: int, event: Event, rules: Rules) -> Folded:
+    """The next attempt follows for it, and is allowed one more; the deadline ends that in any case."""
+    allowed = max(task.max_attempts or 0, attempt) + 1
+    task = task._replace(attempt=attempt, failed=attempt, max_attempts=allowed, error=_TOO_EARLY)
+    folded = retry_or_end(task, event.time, event.id, rules)
+    effects = tuple(_not_at_once(effect, rules.now) for effect in folded.effects)
+    return Folded(folded.task, effects)
+
+
+def _not_at_once(effect: Effect, now: datetime) -> Effect:
+    """The same agent may take it again, with the same clock."""
+    if not isinstance(effect, PublishAt):
+        return effect
+    return replace(effect, due=max(effect.due, now + _BEFORE_ANOTHER_LOOK))
+
+
+_WRONGEST_CLOCK = timedelta(days=1)
+"""A rejection so long before the deadline has another reason."""
+
+
+_BEFORE_ANOTHER_LOOK = timedelta(seconds=1)
+
+
+_TOO_EARLY: dict[str, Any] = {
+    "type": "RejectedTooEarly",
+    "message": (
+        "An agent rejected the task as if its deadline had passed, which it has not: its clock is ahead."
+        " It does not count as a failure."
+    ),
+    "retryable": True,
+}
+
+
+_REJECTED: dict[str, Any] = {
+    "type": "Rejected",
+    "message": "The agent rejected the task without saying why.",
+    "retryable": True,
+}
+
+
+_CRASH_LOOP: dict[str, Any] = CRASH_LOOP.model_dump(exclude_none=True) | {"retryable": False}

@@ -1,0 +1,163 @@
+"""Defines the events about agents: registered, heartbeat, status changed, stopped and removed."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+
+from .event import MODEL_CONFIG, EventData
+
+__all__ = [
+    "OVER_HTTP",
+    "AgentEvent",
+    "AgentHeartbeat",
+    "AgentRegistered",
+    "AgentRemoved",
+    "AgentStatusChanged",
+    "AgentStopped",
+    "HeldTask",
+    "LoadMetrics",
+    "RunningTask",
+    "Status",
+]
+
+OVER_HTTP = "http"
+"""How an agent was heard that a coordinator speaks for, because it spoke to that one over HTTP."""
+
+
+def _finite_only(metrics: Any) -> Any:
+    """Without what is no number: an agent is alive whatever it measures. JSON writes it as null."""
+    if not isinstance(metrics, dict):
+        return metrics
+    return {
+        name: value
+        for name, value in metrics.items()
+        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+    }
+
+
+Status = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
+"""In any letter case, as over HTTP: Java's names of such words are in capitals."""
+
+LoadMetrics = Annotated[dict[str, float], BeforeValidator(_finite_only)]
+
+
+class AgentEvent(EventData):
+    """Something about one agent."""
+
+    agent_id: str = Field(min_length=1, max_length=128)
+
+    @property
+    def subject(self) -> str:
+        return self.agent_id
+
+    @property
+    def author(self) -> str | None:
+        return self.agent_id
+
+
+class AgentRegistered(AgentEvent):
+    """An agent made itself known, or said anew what it can do."""
+
+    TYPE = "agent.registered"
+    agent_type: str
+    capabilities: list[str] = Field(default_factory=list)
+    services: list[str] = Field(default_factory=list)
+    task_types: list[str] | None = None
+    """The types of tasks that it has handlers for, with `any` for a default handler; None, or none at
+    all, where it does not say: it is offered all."""
+    endpoints: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    version: str = "1.0.0"
+    tags: list[str] = Field(default_factory=list)
+    slots: int | None = Field(default=None, ge=1)
+    """How many tasks it does at once; None where it did not say."""
+    instance: str | None = None
+    via: str | None = None
+    """`http` where it registered over HTTP, which does not prove that it is on the broker; None for
+    the broker."""
+
+
+class RunningTask(BaseModel):
+    """A task in an agent's hands, as its heartbeat tells."""
+
+    model_config = MODEL_CONFIG
+    task_id: str
+    generation: int = 1
+    attempt: int = 1
+    started_at: datetime | None = None
+    fraction: float | None = None
+    message: str | None = None
+
+
+class HeldTask(BaseModel):
+    """A task in an agent's hands that does not run."""
+
+    model_config = MODEL_CONFIG
+    task_id: str
+    generation: int = 1
+    attempt: int = 1
+
+
+class AgentHeartbeat(AgentEvent):
+    """An agent's whole state, every few seconds. Not durable: the next one replaces it."""
+
+    TYPE = "agent.heartbeat"
+    instance: str | None = None
+    sequence: int = Field(default=0, ge=0)
+    status: Status | None = None
+    """What the agent says of itself: `active`, `draining`, `degraded`."""
+    problems: list[str] | None = None
+    """What somebody should put right, a sentence each."""
+    slots: int | None = Field(default=None, ge=1)
+    running: list[RunningTask] = Field(default_factory=list)
+    held: list[HeldTask] | None = None
+    """What else is in its hands: waits for a slot, or for the confirm of its outcome. With this list,
+    even an empty one, the agent promises that it has nothing but these and what is `running`."""
+    completed: int = Field(default=0, ge=0)
+    """Tasks since this instance started."""
+    failed: int = Field(default=0, ge=0)
+    sources_hash: str | None = None
+    """`sources_hash` of the queues that it serves, so that a missing one is noticed."""
+    load_metrics: LoadMetrics = Field(default_factory=dict)
+    started_at: datetime | None = None
+    host: str | None = None
+    pid: int | None = None
+    sdk: str | None = None
+    via: str | None = None
+    """As with `AgentRegistered.via`."""
+
+    @classmethod
+    def spares(cls, path: str) -> bool:
+        """A sign of life counts, whatever else it says."""
+        return path != "agent_id"
+
+
+class AgentStatusChanged(AgentEvent):
+    """Somebody declared a status: a person, the API or the agent."""
+
+    TYPE = "agent.status-changed"
+    SPARED = ("load_metrics",)
+    status: Status
+    load_metrics: LoadMetrics | None = None
+    instance: str | None = None
+    """Which process is meant, where it is said of one: the next one starts afresh."""
+
+
+class AgentStopped(AgentEvent):
+    """The agent's process said goodbye."""
+
+    TYPE = "agent.stopped"
+    instance: str | None = None
+
+
+class AgentRemoved(AgentEvent):
+    """The agent is no longer part of the fleet: by request, or after a long silence."""
+
+    TYPE = "agent.removed"
+    reason: str = "requested"
+    instance: str | None = None
+    """Which process was silent: another one that has registered since stays."""

@@ -1,0 +1,197 @@
+"""Defines the events about tasks: what agents, coordinators and the broker say of an attempt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from .event import EventData
+from .task_message import TaskMessage
+
+__all__ = [
+    "CRASH_LOOP",
+    "AttemptError",
+    "DeadLetterReason",
+    "TaskCancelled",
+    "TaskCompleted",
+    "TaskDeadLettered",
+    "TaskDeclined",
+    "TaskEvent",
+    "TaskExpired",
+    "TaskFailed",
+    "TaskLost",
+    "TaskProgressed",
+    "TaskStarted",
+    "TaskSubmitted",
+    "TaskTooLarge",
+]
+
+
+class TaskEvent(EventData):
+    """Something that happened to one attempt at a task: (generation, attempt) is its fence."""
+
+    task_id: str = Field(min_length=1, max_length=128)
+    generation: int = Field(default=1, ge=1)
+    attempt: int = Field(default=1, ge=1)
+
+    @property
+    def subject(self) -> str:
+        return self.task_id
+
+
+class _AgentsTaskEvent(TaskEvent):
+    agent_id: str = Field(min_length=1, max_length=128)
+
+    @property
+    def author(self) -> str | None:
+        return self.agent_id
+
+
+class TaskSubmitted(TaskEvent):
+    """The task message itself, as the log holds it; never published as an event of its own."""
+
+    TYPE = "task.submitted"
+    task: TaskMessage
+
+
+class TaskStarted(_AgentsTaskEvent):
+    """An agent began an attempt."""
+
+    TYPE = "task.started"
+    SPARED = ("instance",)
+    instance: str | None = None
+    """Which process of the agent: a new one each time it starts."""
+
+
+class TaskDeclined(_AgentsTaskEvent):
+    """An agent was given a task of a type that it has no handler for, and gave it back: no attempt."""
+
+    TYPE = "task.declined"
+    SPARED = ("task_type",)
+    task_type: str | None = None
+    republished: int = Field(default=0, ge=0)
+    """As the message said that was given back."""
+    task_token: str
+
+
+class TaskProgressed(_AgentsTaskEvent):
+    """An agent told the progress of an attempt."""
+
+    TYPE = "task.progress"
+    SPARED = ("fraction", "message")
+    fraction: float | None = Field(default=None, ge=0, le=1)
+    message: str | None = None
+
+
+class TaskCompleted(_AgentsTaskEvent):
+    """The work is done; ends the task, whichever attempt of the generation did it."""
+
+    TYPE = "task.completed"
+    SPARED = ("duration_seconds",)
+    result: Any = None
+    duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    task_token: str
+
+
+def _lines(traceback: Any) -> Any:
+    """A list of lines is their text: Ruby's exceptions have one."""
+    if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
+        return "\n".join(traceback)
+    return traceback
+
+
+class AttemptError(BaseModel):
+    """The error of a failed attempt. A number stands for its digits: some languages' errors are numbered."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
+    type: str = "Error"
+    """The name of the exception's class, or a word of the agent's own."""
+    message: str = ""
+    traceback: Annotated[str | None, BeforeValidator(_lines)] = None
+    """Trimmed by the agent."""
+
+
+CRASH_LOOP = AttemptError(
+    type="CrashLoop", message="Agent after agent was lost with this task in its hands."
+)
+"""Of an attempt that no agent starts any more, because too many were lost over it."""
+
+
+def _message_alone(error: Any) -> Any:
+    if isinstance(error, str):
+        return {"message": error}
+    if isinstance(error, dict | AttemptError) or error in (None, []):
+        return error
+    raise PydanticCustomError("error_shape", "give a text, or an object with `type` and `message`")
+
+
+class TaskFailed(_AgentsTaskEvent):
+    """An attempt ended without a result."""
+
+    TYPE = "task.failed"
+    SPARED = ("duration_seconds", "retry_after_seconds", "error.traceback")
+    error: Annotated[AttemptError, BeforeValidator(_message_alone)]
+    """A text alone is the error's message."""
+    retryable: bool = True
+    retry_after_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    task_token: str
+
+
+class TaskCancelled(TaskEvent):
+    """A coordinator ended the task before its work was done."""
+
+    TYPE = "task.cancelled"
+    reason: str
+    """`requested`, or `cleared` with its queue."""
+    message: str | None = None
+    """Why, in the words of whoever asked for it."""
+
+
+class TaskExpired(TaskEvent):
+    """The deadline passed before an attempt started."""
+
+    TYPE = "task.expired"
+
+
+class TaskLost(TaskEvent):
+    """A coordinator gave an attempt up: its agent does not work on it, and no queue holds it."""
+
+    TYPE = "task.lost"
+    started_by: str = Field(min_length=1, max_length=128)
+    """The agent that had started it."""
+    started_at: datetime
+    """When, as the ledger has it: it counts for that start alone."""
+    reason: str
+    """`not-named`, where the agent was heard and did not name it, or `agent-gone`."""
+    message: str
+    """The same for people."""
+
+
+class TaskTooLarge(TaskEvent):
+    """A coordinator could not put the task on its queue, because the broker takes no message so large
+    any more; ends the task.
+    """
+
+    TYPE = "task.too-large"
+    size: int
+    """Bytes of the message."""
+    limit: int
+    """Bytes: RabbitMQ's `max_message_size`."""
+    message: str
+    """The same for people, with what to do."""
+
+
+DeadLetterReason = Literal["rejected", "delivery_limit", "expired"]
+"""RabbitMQ's word for why it gave a message up, as `x-first-death-reason` says."""
+
+
+class TaskDeadLettered(TaskEvent):
+    """The broker gave the message up; never published as an event of its own."""
+
+    TYPE = "task.dead-lettered"
+    reason: DeadLetterReason
+    task: TaskMessage
