@@ -1,4 +1,30 @@
-"""A message-broker based, event-driven coordinator for fleets of agents, on RabbitMQ."""
+"""A message-broker based, event-driven coordinator for fleets of agents, on RabbitMQ.
+
+Two pipelines meet at the broker:
+
+    producers ─▶ api ─▶ submission ─▶ broker ─▶ agents (the package `consumers`)
+    agents ─▶ broker ─▶ registry, by the rules of domain ─▶ ledger ─▶ api ─▶ producers and operators
+
+Each line imports from the lines below it alone; import-linter checks that.
+
+commands ............. the command `coordinator`: serve, up, demo, doctor, rebuild
+demo, doctor ......... submits a mixed batch and watches it; inspects broker and ledger, and says what to mend
+bootstrap ............ makes every object of the service, stage by stage, and runs it
+web_server ........... serves the application over HTTP/1.1
+api .................. HTTP: endpoints, and the JSON that they read and answer
+submission ........... makes a task of a request and publishes it, confirmed
+registry ............. folds events into the ledger, keeps agents in memory, answers queries
+recovery ............. retries, schedules, redrives, and puts right what went wrong on the way
+domain ............... pure rules: what events make of a task, which agent may do it, when a tick is due
+broker ............... AMQP: connections, confirmed publishing, batches, frames
+rabbitmq_node ........ a private RabbitMQ as a child process
+settings ............. declares, reads and checks every setting
+protocol ............. messages, names and queues on the broker, as agents see them, too
+
+On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
+name that was probably meant), `logging_setup`, `task_log_context` (fields of a log line about a task) and
+`interceptor_calls` (calls interceptors of publishes and folds).
+"""
 
 __all__ = ["__version__"]
 

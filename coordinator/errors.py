@@ -241,7 +241,7 @@ class LedgerUnavailable(Unavailable):
 
 
 class LedgerBehind(Unavailable):
-    """What was accepted last is not in the ledger yet, so it is not known whether there is such a
+    """The ledger does not have yet what was accepted last, so it is not known whether there is such a
     thing: ask again shortly.
     """
 

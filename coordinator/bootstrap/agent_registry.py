@@ -15,7 +15,7 @@ from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.queries.registry import Registry
 from coordinator.settings.settings import Settings
 
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 from .publishers import Publishers
 from .replacements import Timings
 
@@ -38,7 +38,7 @@ class AgentRegistry:
 
 def make_agent_registry(
     settings: Settings,
-    state: LedgerState,
+    state: OpenedLedger,
     publishers: Publishers,
     *,
     process: str,

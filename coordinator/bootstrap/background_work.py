@@ -13,7 +13,7 @@ from coordinator.errors import BrokerTooOld
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
 from .task_recovery import TaskRecovery
@@ -26,7 +26,7 @@ __all__ = ["BackgroundWork", "run_all"]
 class BackgroundWork:
     """Runs what every stage does in the background."""
 
-    state: LedgerState
+    state: OpenedLedger
     connections: BrokerConnections
     publishers: Publishers
     agents: AgentRegistry

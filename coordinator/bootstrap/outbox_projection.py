@@ -18,7 +18,7 @@ from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 from .publishers import Publishers
 
 __all__ = ["OutboxProjection", "make_outbox_projection"]
@@ -26,7 +26,7 @@ __all__ = ["OutboxProjection", "make_outbox_projection"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxProjection:
-    """What writes the ledger, and what publishes that the ledger has due."""
+    """Holds what folds the log into the ledger, and what publishes what is due in its outbox."""
 
     outbox_rows: OutboxRows
     too_large: OversizedTasks
@@ -37,7 +37,7 @@ class OutboxProjection:
 
 def make_outbox_projection(
     settings: Settings,
-    state: LedgerState,
+    state: OpenedLedger,
     publishers: Publishers,
     agents: AgentRegistry,
     *,

@@ -18,7 +18,7 @@ __all__ = ["Publishers", "make_publishers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishers:
-    """What publishes for other stages."""
+    """Holds what publishes for other stages."""
 
     publisher: Publisher
     opener: QueueOpener

@@ -12,14 +12,14 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 
 __all__ = ["QueryServices", "make_query_services"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryServices:
-    """What reads and changes nothing."""
+    """Holds what answers queries, and changes nothing."""
 
     browsing: PagedQueries
     explainer: WhyWaiting
@@ -28,7 +28,7 @@ class QueryServices:
 
 
 def make_query_services(
-    settings: Settings, state: LedgerState, connections: BrokerConnections, agents: AgentRegistry
+    settings: Settings, state: OpenedLedger, connections: BrokerConnections, agents: AgentRegistry
 ) -> QueryServices:
     """Reasons and sizes look at queues one after the other, on one channel."""
     registry, depths = agents.registry, connections.depths

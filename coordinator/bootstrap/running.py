@@ -21,7 +21,7 @@ from .api_application import make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
 from .health_report import HealthReport
-from .ledger_state import read_ledger_state
+from .opened_ledger import read_opened_ledger
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
 from .query_services import make_query_services
@@ -65,7 +65,7 @@ async def running(
                 interceptors=replacements.publish_interceptors,
             )
         )
-        state = await read_ledger_state(ledger, secret=settings.secret, now=replacements.now)
+        state = await read_opened_ledger(ledger, secret=settings.secret, now=replacements.now)
         publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
         agents = make_agent_registry(
             settings, state, publishers, process=process, timings=replacements.timings

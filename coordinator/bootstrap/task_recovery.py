@@ -35,7 +35,7 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
 from .replacements import Timings
@@ -45,7 +45,7 @@ __all__ = ["RequestedChanges", "TaskRecovery", "make_requested_changes", "make_t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestedChanges:
-    """What people do about single tasks."""
+    """Holds what people ask for about single tasks: cancel, redrive, delete."""
 
     dead_tasks: DeadTasks
     canceller: TaskCanceller
@@ -55,7 +55,7 @@ class RequestedChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRecovery:
-    """What puts right by itself what went wrong."""
+    """Holds the loops that put right by themselves what went wrong."""
 
     deadlines: MissedDeadlines
     former_broker: BrokerMigration
@@ -67,7 +67,7 @@ class TaskRecovery:
 
 
 def make_requested_changes(
-    state: LedgerState, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
+    state: OpenedLedger, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
 ) -> RequestedChanges:
     """All three share the turns of the tasks."""
     registry = agents.registry
@@ -100,7 +100,7 @@ def make_requested_changes(
 
 def make_task_recovery(
     settings: Settings,
-    state: LedgerState,
+    state: OpenedLedger,
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,
@@ -166,7 +166,7 @@ def make_task_recovery(
 
 def _republishing(
     settings: Settings,
-    state: LedgerState,
+    state: OpenedLedger,
     publishers: Publishers,
     agents: AgentRegistry,
     writing: OutboxProjection,

@@ -21,7 +21,7 @@ from coordinator.submission.task_maker import TaskMaker
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .ledger_state import LedgerState
+from .opened_ledger import OpenedLedger
 from .publishers import Publishers
 
 __all__ = ["TaskSubmission", "make_task_submission"]
@@ -44,7 +44,7 @@ class TaskSubmission:
 
 def make_task_submission(
     settings: Settings,
-    state: LedgerState,
+    state: OpenedLedger,
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,

@@ -6,6 +6,7 @@
                    Connection ─ Link ─ Link ─ …  one `Link` for each connection until it is lost
 
 publisher ............ publishes and waits for the broker's confirm
+intercepted_publisher  shows each message to interceptors before and after it is published
 batch_reader ......... reads the log in batches, and acknowledges when their effect is stored
 queue_depths ......... messages and consumers of many queues, asked together
 queue_drain .......... empties a queue, and counts what it took
@@ -17,6 +18,7 @@ frames ............... the frames that are sent most, encoded and decoded withou
 driver_errors ........ the driver's exceptions become the project's
 refusal_texts ........ the broker's text of a refusal becomes an error
 asyncio_cancel ....... cancels a task and waits for its end
+ports ................ what publishes and reads depths, as other packages ask for it
 
 Arrows run down this list. Messages come and go as `protocol.message.Message`; what they say is read
 elsewhere. Never happens: a driver's exception or object leaves this package; a publish returns before

@@ -34,7 +34,7 @@ class IdempotencyClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What the key was answered with, by the request of this fingerprint; None: not yet."""
+    """Holds the answer that a key was given, by the request of this fingerprint; None: not yet."""
 
     fingerprint: str
     body: dict[str, Any] | None = None

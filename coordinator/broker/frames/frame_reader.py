@@ -249,7 +249,7 @@ class FrameReader(asyncio.StreamReader):
 
 
 class QuickTransport(TransportFactory):
-    """How the driver opens a connection whose reader is an `FrameReader`."""
+    """Opens the driver's connection with a `FrameReader` as its reader."""
 
     def __init__(self) -> None:
         self.intake: FrameReader | None = None

@@ -121,7 +121,7 @@ def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """What cannot be taken as an event, and why."""
+    """A message, or one event of a batch, that cannot be taken as an event, with the reason."""
 
     why: Unreadable
     alone: Message | None = None

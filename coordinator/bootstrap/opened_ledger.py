@@ -11,11 +11,11 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 
-__all__ = ["LedgerState", "read_ledger_state"]
+__all__ = ["OpenedLedger", "read_opened_ledger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerState:
+class OpenedLedger:
     """The ledger, and what was read from it at the start."""
 
     ledger: Ledger
@@ -29,9 +29,9 @@ class LedgerState:
     types: AnnouncedTypes
 
 
-async def read_ledger_state(
+async def read_opened_ledger(
     ledger: Ledger, *, secret: str | None, now: Callable[[], datetime] | None
-) -> LedgerState:
+) -> OpenedLedger:
     """``secret`` and ``now`` come before what the database has. Raises `LedgerUnavailable`, and
     `OperatorError` where the key in the ledger is damaged.
     """
@@ -44,7 +44,7 @@ async def read_ledger_state(
         clock = DatabaseClock(ledger)
         await clock.compare()
         now = clock.now
-    return LedgerState(
+    return OpenedLedger(
         ledger=ledger,
         now=now,
         clock=clock,
