@@ -126,7 +126,7 @@ class ReadsQueueStatistics(Protocol):
 
 
 class ExplainsWaiting(Protocol):
-    """Explains why tasks wait. `coordinator.registry.queries.why_waiting.WhyWaiting` fits."""
+    """Explains why tasks wait. `coordinator.registry.queries.explanations.why_waiting.WhyWaiting` fits."""
 
     async def explain(self, task_id: str) -> Explanation:
         """Raises `TaskNotFound` or `Unavailable`."""

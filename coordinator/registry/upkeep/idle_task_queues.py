@@ -55,7 +55,7 @@ class IdleTaskQueues:
         return await self._ledger.read(open_task_queues)
 
     async def unused(self, since: datetime) -> list[OpenTaskQueue]:
-        """OpenTaskQueue before, and since then without any task that was submitted, waited or ended."""
+        """Opened before, and since then without any task that was submitted, waited or ended."""
         return await self._ledger.read(partial(_unused, micros(since)))
 
     async def standing(self, source: TaskQueue) -> TaskQueueUse:
