@@ -1,6 +1,6 @@
 """Runs one agent: connects its parts, keeps them alive over lost connections, and stops them.
 
-connection "agent <id> events" ── Publisher ◀── EventOutbox ◀────────┐
+connection "agent <id> events" ── Publisher ◀── EventPublisher ◀────────┐
                                        ▲ ◀── Heartbeat ◀─ AgentState │
                                        └ ◀── Registration            │
 connection "agent <id>" ── ControlQueue ──▶ CommandDispatch ──▶ ServedQueues
@@ -29,7 +29,7 @@ from consumers._link.registration_cache import RegistrationCache
 from consumers._link.shutdown import Shutdown
 from consumers._process.background_tasks import BackgroundTasks, end_tasks
 from consumers._working.attempt import Attempt
-from consumers._working.event_outbox import EventOutbox
+from consumers._working.event_publisher import EventPublisher
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
@@ -68,7 +68,7 @@ class RunningAgent:
         self._connection = Connection(url, name=name)
         self._events = Connection(url, name=f"{name} events")
         self._publisher = Publisher(self._events)
-        self._outbox: EventOutbox[Attempt] = EventOutbox(
+        self._event_publisher: EventPublisher[Attempt] = EventPublisher(
             self._publisher, timings=timings, rng=self._rng
         )
         self._clock = ReferenceClock()
@@ -76,7 +76,7 @@ class RunningAgent:
             options,
             handlers,
             instance=self.instance,
-            outbox=self._outbox,
+            event_publisher=self._event_publisher,
             now=self._clock.now,
             wall=self._clock.own,
         )
@@ -104,7 +104,7 @@ class RunningAgent:
         self._health = AgentHealth(
             self._connection,
             self._control,
-            self._outbox,
+            self._event_publisher,
             self._executor,
             stuck_after=timings.stuck_after,
         )
@@ -124,11 +124,11 @@ class RunningAgent:
             rng=self._rng,
         )
         self._control.on_ready = self._hears
-        self._outbox.on_held_up = self._heartbeat.beat_soon
+        self._event_publisher.on_held_up = self._heartbeat.beat_soon
         self._sources.on_change = self._sources_changed
         self._shutdown = Shutdown(
             self._executor,
-            self._outbox,
+            self._event_publisher,
             self._publisher,
             failed=lambda: self._background.failure() is not None,
             flush_timeout=timings.flush_timeout,
@@ -164,7 +164,7 @@ class RunningAgent:
         for part in (
             self._connection.keep(self._session),
             self._registration.run(),
-            self._outbox.run(),
+            self._event_publisher.run(),
             self._heartbeat.run(),
             self._watch_clock(),
         ):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from consumers._fetching.fetch_loop import FetchLoop
 from consumers._working.attempt import Attempt
-from consumers._working.event_outbox import EventOutbox
+from consumers._working.event_publisher import EventPublisher
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection
 
@@ -25,14 +25,14 @@ class AgentHealth:
         self,
         connection: Connection,
         control: ControlQueue,
-        outbox: EventOutbox[Attempt],
+        event_publisher: EventPublisher[Attempt],
         executor: TaskExecutor,
         *,
         stuck_after: timedelta,
     ) -> None:
         self._connection = connection
         self._control = control
-        self._outbox = outbox
+        self._event_publisher = event_publisher
         self._executor = executor
         self._stuck_after = stuck_after.total_seconds()
         self.fetching: FetchLoop | None = None
@@ -49,7 +49,7 @@ class AgentHealth:
             return "degraded"
         if self.problems():
             return "degraded"
-        if self._outbox.held_up or slots.given_up >= slots.count:
+        if self._event_publisher.held_up or slots.given_up >= slots.count:
             return "degraded"
         silence = asyncio.get_running_loop().time() - fetching.last_turn
         return "active" if silence < self._stuck_after else "degraded"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from consumers._working.attempt import Attempt
-from consumers._working.event_outbox import EventOutbox
+from consumers._working.event_publisher import EventPublisher
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
@@ -29,14 +29,14 @@ class Shutdown:
     def __init__(
         self,
         executor: TaskExecutor,
-        outbox: EventOutbox[Attempt],
+        event_publisher: EventPublisher[Attempt],
         publisher: Publisher,
         *,
         failed: Callable[[], bool],
         flush_timeout: timedelta,
     ) -> None:
         self._executor = executor
-        self._outbox = outbox
+        self._event_publisher = event_publisher
         self._publisher = publisher
         self._failed = failed
         self._flush_timeout = flush_timeout.total_seconds()
@@ -72,7 +72,7 @@ class Shutdown:
     async def _say(self, goodbye: AgentStopped) -> None:
         try:
             async with asyncio.timeout(self._flush_timeout):
-                await self._outbox.emptied()
+                await self._event_publisher.emptied()
                 await self._executor.receipts.sent()
                 event = Event(data=goodbye)
                 await self._publisher.publish(

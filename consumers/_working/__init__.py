@@ -10,7 +10,7 @@ give_back_limit ...... how often a message may be returned
 running_attempts ..... what runs; cancelling
 ended_attempts ....... what has ended and is not confirmed yet
 attempt_reporter ..... events of attempts
-event_outbox ......... those events, in batches, until the broker confirms them
+event_publisher ...... those events, in batches, until the broker confirms them
 message_acknowledger . acks, returns and rejects, on the channel of the delivery
 delivery_tags ........ many acks in one frame
 task_durations ....... how long tasks take, for `_fetching`

@@ -1,4 +1,4 @@
-"""Publishes the events of attempts through the event outbox, and counts their outcomes."""
+"""Publishes the events of attempts through the event publisher, and counts their outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from consumers.task import Progress
 from coordinator.protocol.messages.events import TaskDeclined, TaskProgressed, TaskStarted
 
 from .attempt import Attempt
-from .event_outbox import EventOutbox
+from .event_publisher import EventPublisher
 
 __all__ = ["AttemptReporter"]
 
@@ -21,11 +21,13 @@ logger = logging.getLogger(__name__)
 class AttemptReporter:
     """Reports attempts as one process of an agent: ``instance`` of ``agent_id``."""
 
-    def __init__(self, outbox: EventOutbox[Attempt], *, agent_id: str, instance: str) -> None:
-        self._outbox = outbox
+    def __init__(
+        self, event_publisher: EventPublisher[Attempt], *, agent_id: str, instance: str
+    ) -> None:
+        self._event_publisher = event_publisher
         self._agent_id = agent_id
         self._instance = instance
-        outbox.on_result_refused = self._result_refused
+        event_publisher.on_result_refused = self._result_refused
         self.completed = 0
         self.failed = 0
 
@@ -41,7 +43,7 @@ class AttemptReporter:
     def started(self, attempt: Attempt) -> None:
         """Publish `task.started`."""
         message = attempt.message
-        self._outbox.put(
+        self._event_publisher.put(
             TaskStarted(
                 task_id=message.task_id,
                 generation=message.generation,
@@ -54,7 +56,7 @@ class AttemptReporter:
     def progressed(self, attempt: Attempt, progress: Progress) -> None:
         """Publish `task.progressed`."""
         message = attempt.message
-        self._outbox.put(
+        self._event_publisher.put(
             TaskProgressed(
                 task_id=message.task_id,
                 generation=message.generation,
@@ -69,7 +71,7 @@ class AttemptReporter:
         """Have a coordinator put it on its queue again: no handler of this agent knows its type."""
         message = attempt.message
         logger.warning("given back: no handler for this type", extra=self.context(attempt))
-        self._outbox.put(
+        self._event_publisher.put(
             TaskDeclined(
                 task_id=message.task_id,
                 generation=message.generation,
@@ -92,10 +94,10 @@ class AttemptReporter:
         )
         if isinstance(outcome, Completed):
             self.completed += 1
-            self._outbox.put(event, size=outcome.size, receipt=attempt)
+            self._event_publisher.put(event, size=outcome.size, receipt=attempt)
             return
         self.failed += 1
-        self._outbox.put(event, receipt=attempt)
+        self._event_publisher.put(event, receipt=attempt)
         # Logged after it is told: a handler's logging may raise anything.
         logger.warning(
             "task failed", extra=self.context(attempt) | {"error": outcome.error.message}

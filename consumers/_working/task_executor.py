@@ -38,7 +38,7 @@ from .backlog import Backlog
 from .crash_loop import counted, crash_loop
 from .crash_probation import CrashProbation
 from .ended_attempts import EndedAttempts
-from .event_outbox import EventOutbox
+from .event_publisher import EventPublisher
 from .message_acknowledger import MessageAcknowledger
 from .running_attempts import RunningAttempts
 from .slots import Slots
@@ -54,7 +54,7 @@ def _wall_clock() -> datetime:
 
 
 class TaskExecutor:
-    """Runs up to ``options.slots`` handlers at once, and publishes through ``outbox`` what becomes of them.
+    """Runs up to ``options.slots`` handlers at once, and publishes what becomes of them.
 
     ``now`` is the coordinator's time, which judges deadlines; ``wall`` the agent's own, which its events
     are told in.
@@ -66,7 +66,7 @@ class TaskExecutor:
         handlers: HandlerTable,
         *,
         instance: str,
-        outbox: EventOutbox[Attempt],
+        event_publisher: EventPublisher[Attempt],
         now: Callable[[], datetime] = _wall_clock,
         wall: Callable[[], datetime] = _wall_clock,
     ) -> None:
@@ -74,13 +74,15 @@ class TaskExecutor:
         self._handlers = handlers
         self._now = now
         self._wall = wall
-        outbox.on_confirmed = self.settle
+        event_publisher.on_confirmed = self.settle
         self._threads = HandlerThreads(options.slots, name=f"task of {options.agent_id}")
         self._environment = HandlerEnvironment(
             agent_id=options.agent_id, threads=self._threads, interceptors=options.interceptors
         )
         self._loop = asyncio.get_running_loop()
-        self._report = AttemptReporter(outbox, agent_id=options.agent_id, instance=instance)
+        self._report = AttemptReporter(
+            event_publisher, agent_id=options.agent_id, instance=instance
+        )
         self.receipts = MessageAcknowledger()
         self.slots = Slots(options.slots)
         self.backlog = Backlog(self.receipts)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from consumers import Task
 from consumers._working.attempt import Attempt
-from consumers._working.event_outbox import EventOutbox
+from consumers._working.event_publisher import EventPublisher
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
@@ -43,8 +43,10 @@ async def test_a_second_copy_of_what_waits_for_a_slot_is_not_run_beside_the_firs
         first, second = (field.message(NORMAL) for _ in range(2))
         for message in (first, second, second):
             await publisher.publish(message.to_message(), exchange=TASKS, key=NORMAL.key)
-        outbox: EventOutbox[Attempt] = EventOutbox(publisher)
-        executor = TaskExecutor(agent.options, agent.handlers, instance="one", outbox=outbox)
+        event_publisher: EventPublisher[Attempt] = EventPublisher(publisher)
+        executor = TaskExecutor(
+            agent.options, agent.handlers, instance="one", event_publisher=event_publisher
+        )
         arrived: list[Delivery] = []
 
         def take_in(delivery: Delivery) -> None:

@@ -31,7 +31,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.topology import EVENTS
 
-__all__ = ["MAX_BATCH", "EventOutbox"]
+__all__ = ["MAX_BATCH", "EventPublisher"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class _Entry(Generic[Receipt]):
     receipt: Receipt | None
 
 
-class EventOutbox(Generic[Receipt]):
+class EventPublisher(Generic[Receipt]):
     """Has one batch in flight at a time, and the next one is what has come meanwhile: a quiet agent's
     event leaves at once, a busy agent's events travel together.
 
