@@ -7,11 +7,11 @@ from datetime import datetime, timedelta, tzinfo
 from types import ModuleType, SimpleNamespace
 
 from coordinator.protocol import ids, reference_clock
-from coordinator.protocol.messages import events
+from coordinator.protocol.messages import event
 
 __all__ = ["skew_clock"]
 
-_TELL_TIME: tuple[ModuleType, ...] = (events, reference_clock)
+_TELL_TIME: tuple[ModuleType, ...] = (event, reference_clock)
 """The modules that an agent asks what time it is."""
 
 
