@@ -80,7 +80,7 @@ async def cancels_everything(task: Task) -> None:
 async def cancels_a_part(task: Task) -> None:
     """Whatever it is of the agent's own: it is not the handler's."""
     for one in asyncio.all_tasks():
-        if "Outbox.run" in repr(one.get_coro()):
+        if "EventPublisher.run" in repr(one.get_coro()):
             one.cancel()
     await asyncio.sleep(60)
 
