@@ -191,7 +191,11 @@ async def test_what_was_accepted_when_the_broker_took_more_is_dead_says_so_and_c
             assert (task["state"], task["error"]["type"]) == ("dead", "MessageTooLarge"), task_id
             assert f"the broker takes {LIMIT} at most" in task["error"]["message"]
         await service.becomes("small", "queued")
-        assert len(await service.dead_ids(error_type="MessageTooLarge")) == 3
+
+        async def listed() -> bool:
+            return len(await service.dead_ids(error_type="MessageTooLarge")) == 3
+
+        await eventually(listed)  # The list is the ledger's, which is told last.
 
         refused = await service.http.post("/tasks/retry/retry")
         assert refused.status_code == 413
