@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from coordinator.errors import CoordinatorError
-from coordinator.protocol.broker_address import check_address
+from coordinator.protocol.broker_address_check import check_address
 
 from .agent import Agent
 from .agent_process import BEING_IMPORTED

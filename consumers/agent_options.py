@@ -14,7 +14,7 @@ from consumers._values.result_encoding import NotJson, encoded
 from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import InvalidRequest
 from coordinator.near_names import nearest
-from coordinator.protocol.broker_address import check_address
+from coordinator.protocol.broker_address_check import check_address
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Profile

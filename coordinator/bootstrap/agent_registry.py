@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
-from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
+from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.agents.registration_requests import (
+    RegistrationRequests,
+    RegistrationTerms,
+)
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.queries.registry import Registry
 from coordinator.settings.settings import Settings
@@ -33,7 +36,7 @@ class AgentRegistry:
     snapshots: AgentSnapshots
     silent_agents: SilentAgentRemoval
     live_reader: LiveQueueReader
-    requests: AgentRequests
+    requests: RegistrationRequests
 
 
 def make_agent_registry(
@@ -91,12 +94,12 @@ def make_agent_registry(
             snapshots=snapshots,
             book=state.book,
             types=state.types,
-            corrections=HeartbeatCorrections(
+            corrections=HeartbeatAnswers(
                 agents=agents, book=state.book, commands=publishers.commands
             ),
             watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters),
         ),
-        requests=AgentRequests(
+        requests=RegistrationRequests(
             registrar=registrar,
             book=state.book,
             publisher=publisher,

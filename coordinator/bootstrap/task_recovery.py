@@ -23,14 +23,14 @@ from coordinator.recovery.task_republisher import TaskRepublisher
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.queries.dead_tasks import DeadTasks
-from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.stores.request_turns import RequestTurns
 from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
+from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from coordinator.registry.upkeep.running_tasks import RunningTasks
-from coordinator.registry.upkeep.task_deletion import TaskDeletion
-from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
+from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
@@ -50,7 +50,7 @@ class RequestedChanges:
     dead_tasks: DeadTasks
     canceller: TaskCanceller
     redriver: TaskRedriver
-    deletion: TaskDeletion
+    deletion: RequestedDeletion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def make_requested_changes(
 ) -> RequestedChanges:
     """All three share the turns of the tasks."""
     registry = agents.registry
-    turns = TaskTurns(
+    turns = RequestTurns(
         ledger=state.ledger, pending=registry.pending, settle=registry.settle, now=state.now
     )
     dead_tasks = DeadTasks(state.ledger)
@@ -94,7 +94,9 @@ def make_requested_changes(
             note=registry.note_submitted,
             now=state.now,
         ),
-        deletion=TaskDeletion(turns=turns, find=registry.current_task, note=registry.note_deleted),
+        deletion=RequestedDeletion(
+            turns=turns, find=registry.current_task, note=registry.note_deleted
+        ),
     )
 
 
@@ -138,7 +140,7 @@ def make_task_recovery(
         lane_mover=LaneMover(
             book=state.book,
             types=state.types,
-            waiting=UntypedTasks(ledger),
+            waiting=TasksInUntypedLanes(ledger),
             ensure=opener.ensure,
             publisher=publisher,
             too_large=writing.too_large,

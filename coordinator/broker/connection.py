@@ -26,7 +26,7 @@ from yarl import URL
 
 from coordinator.broker.frames.frame_reader import FrameReader, QuickTransport
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
-from coordinator.protocol.broker_address import LONGEST_HEARTBEAT
+from coordinator.protocol.broker_address_check import LONGEST_HEARTBEAT
 
 from .asyncio_cancel import cancel_and_wait
 from .channel import ANSWER_TIMEOUT, Channel

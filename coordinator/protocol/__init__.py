@@ -5,20 +5,20 @@
     coordinator ─▶ command ─▶ coordinator.control ─▶ agent
     agent ─▶ AgentHeartbeat ─▶ coordinator.events ─▶ every coordinator process
 
-topology .......... exchanges, queues and bindings; the only module that names them
-messages .......... the bodies: task messages, events, commands, registration, and their CloudEvents envelope
-json_values ....... reading JSON as clients of any language write it; limits of it
-task_queue ........ a lane at a priority: the name of its queue and its routing key
-lanes ............. the lane's name for a set of requirements
-requirements ...... what a task asks of an agent, and whether a profile has it
-priority .......... the five priorities
-name_encoding ..... any identifier as one word of a queue's name or routing key
+topology ............... exchanges, queues and bindings; the only module that names them
+messages ............... the bodies: task messages, events, commands, registration; CloudEvents around them
+json_values ............ reading JSON as clients of any language write it; limits of it
+task_queue ............. a lane at a priority: the name of its queue and its routing key
+lanes .................. the lane's name for a set of requirements
+requirements ........... what a task asks of an agent, and whether a profile has it
+priority ............... the five priorities
+name_encoding .......... any identifier as one word of a queue's name or routing key
 id_limits, ids .... which ids are taken, and new ones
-message_ttl ....... how long the broker keeps a task with a deadline
-message ........... body and properties, whatever the driver
-task_token ........ proves that an outcome comes from whoever received the task
-reference_clock ... the time by the clock that deadlines are judged by
-broker_address .... checks an AMQP URL
+message_ttl ............ how long the broker keeps a task with a deadline
+message ................ body and properties, whatever the driver
+task_token ............. proves that an outcome comes from whoever received the task
+reference_clock ........ the time by the clock that deadlines are judged by
+broker_address_check ... checks an AMQP URL
 
 Both the service and the agents import this package, and it imports neither of them: only `errors`. It does no
 I/O. Unknown fields are left out and unknown types are passed over, so that versions may differ.

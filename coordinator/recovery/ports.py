@@ -80,7 +80,7 @@ class FindsTaskAndMessage(Protocol):
 
 
 class TakesTurns(Protocol):
-    """Lets one request at a time act on a task: `registry.stores.task_turns.TaskTurns`."""
+    """Lets one request at a time act on a task: `registry.stores.request_turns.RequestTurns`."""
 
     async def take(self, task_id: str, decide: Callable[[Task, TaskMessage], tuple[str, T]]) -> T:
         """Take the turn, and return the second of what ``decide`` returns; the first is the id of the event

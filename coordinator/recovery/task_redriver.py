@@ -74,7 +74,7 @@ class FindsDead(Protocol):
 
 
 class TakesDeadTurns(TakesTurns, Protocol):
-    """Takes the turns of many dead tasks at once, too: `registry.stores.task_turns.TaskTurns`."""
+    """Takes the turns of many dead tasks at once, too: `registry.stores.request_turns.RequestTurns`."""
 
     async def take_dead(
         self,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
-from coordinator.protocol.broker_address import address_problem
+from coordinator.protocol.broker_address_check import address_problem
 
 __all__ = [
     "BrokerUrl",

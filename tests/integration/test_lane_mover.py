@@ -26,7 +26,7 @@ from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
-from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
+from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
@@ -43,7 +43,7 @@ class AsLastCaughtUp:
 
     def __init__(self, service: Service, ledger: Ledger) -> None:
         self._wait = service.coordinator.registry._catch_up
-        self._tasks = UntypedTasks(ledger)
+        self._tasks = TasksInUntypedLanes(ledger)
         self._known: dict[str, set[str]] = {}
         self.task_ids: list[str] = []
         self.caught_up = asyncio.Event()

@@ -20,13 +20,16 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, task_queue_topology
-from coordinator.registry.agents.agent_requests import AgentRequests, RegistrationTerms
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
-from coordinator.registry.agents.heartbeat_corrections import HeartbeatCorrections
+from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
+from coordinator.registry.agents.registration_requests import (
+    RegistrationRequests,
+    RegistrationTerms,
+)
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
@@ -104,12 +107,12 @@ class RegisteringSide:
             snapshots=self.snapshots,
             book=self.book,
             types=AnnouncedTypes(),
-            corrections=HeartbeatCorrections(
+            corrections=HeartbeatAnswers(
                 agents=self.agents, book=self.book, commands=self.commands
             ),
             watching=LedgerWaiters(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
-        self.requests = AgentRequests(
+        self.requests = RegistrationRequests(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
         )
         self._running: dict[str, asyncio.Task[object]] = {}

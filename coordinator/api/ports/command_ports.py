@@ -89,7 +89,7 @@ class CancelsTasks(Protocol):
 
 
 class DeletesTasks(Protocol):
-    """Deletes one ended task. `coordinator.registry.upkeep.task_deletion.TaskDeletion` fits."""
+    """Deletes one ended task. `coordinator.registry.upkeep.requested_deletion.TaskDeletion` fits."""
 
     async def delete(self, task_id: str) -> None:
         """Raises `TaskNotFound`, `WrongState` where it has not ended, or `Unavailable`."""

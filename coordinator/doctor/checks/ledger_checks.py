@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from coordinator.domain.clock_skew import SKEW_BOUND
-from coordinator.registry.ledger.ledger_facts import (
+from coordinator.registry.ledger.inspection_results import (
     FailingSchedules,
     LedgerFacts,
     LedgerState,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from coordinator.protocol.topology import BindingSpec
-from coordinator.registry.ledger.ledger_facts import LedgerFacts
+from coordinator.registry.ledger.inspection_results import LedgerFacts
 
 from .broker_location import BrokerLocation
 

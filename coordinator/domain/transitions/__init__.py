@@ -10,15 +10,15 @@ The fence is (generation, attempt). An event of an older generation is only ever
 and the log are told of a task by two queues that commit on their own, so an agent's events may be
 folded before the task's own message: they make a stub, and the message fills it in.
 
-fold ............. one event into one task, by the fold of its type; what callers call
-task_publishes ... the task's own message: submitted, scheduled, published again
-dead_letters ..... its message when RabbitMQ gave it up
-declines ......... the task that an agent gave back, since it has no handler for the type
-attempts ......... started, progressed, completed, failed, lost
-generations ...... a redrive reopens the task; what is older is late
-retries .......... another attempt after a pause, or the end
-task_ends ........ cancelled, expired, too large
-effects .......... what a fold answers, and what is to be done once that is stored
+fold ................... one event into one task, by the fold of its type; what callers call
+task_publishes ......... the task's own message: submitted, scheduled, published again
+dead_letters ........... its message when RabbitMQ gave it up
+declines ............... the task that an agent gave back, since it has no handler for the type
+attempts ............... started, progressed, completed, failed, lost
+generations ............ a redrive reopens the task; what is older is late
+retries ................ another attempt after a pause, or the end
+ends_without_attempt ... cancelled, expired, too large
+effects ................ what a fold answers, and what is to be done once that is stored
 
 Arrows run down this list; nothing here imports a module above its own line, nor the ledger.
 Never happens: a fold that reads the clock (`Rules.now` is given), that depends on the order in which

@@ -17,8 +17,8 @@ from coordinator.protocol.messages.events import (
 )
 
 from .effects import Effect, Folded, Rules, cancel_on
+from .ends_without_attempt import end_task
 from .retries import LONGEST_SECONDS, retry_or_end
-from .task_ends import end_task
 
 __all__ = [
     "ATTEMPT_LOST",

@@ -15,8 +15,8 @@ from coordinator.protocol.messages.events import (
 )
 
 from .effects import Effect, Folded, PublishAt, Rules
+from .ends_without_attempt import EXPIRED, end_task
 from .retries import retry_or_end
-from .task_ends import EXPIRED, end_task
 
 __all__ = ["fold_dead_letter"]
 

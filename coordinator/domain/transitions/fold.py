@@ -25,8 +25,8 @@ from coordinator.protocol.messages.events import (
 from .attempts import fold_completion, fold_failure, fold_loss, fold_progress, fold_start
 from .declines import fold_decline
 from .effects import NO_RETRY_TIME, Folded, Rules
+from .ends_without_attempt import fold_cancellation, fold_expiry, fold_too_large
 from .generations import fold_late, reopened
-from .task_ends import fold_cancellation, fold_expiry, fold_too_large
 from .task_publishes import fold_message
 
 __all__ = ["fold"]

@@ -20,7 +20,7 @@ from pydantic_core import from_json, to_json
 
 from coordinator.errors import ForgedIdentity, MalformedMessage, Unreadable
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
 from coordinator.protocol.message import Message

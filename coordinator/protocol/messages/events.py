@@ -13,7 +13,8 @@ from .agent_events import (
     HeldTask,
     RunningTask,
 )
-from .coordinator_events import (
+from .event import Event, EventData
+from .queue_and_ledger_events import (
     LedgerCaughtUp,
     LedgerEnded,
     LedgerMarked,
@@ -21,7 +22,6 @@ from .coordinator_events import (
     SourceOpened,
     SourceRetired,
 )
-from .event import Event, EventData
 from .task_events import (
     CRASH_LOOP,
     AttemptError,

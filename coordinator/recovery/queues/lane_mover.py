@@ -56,8 +56,8 @@ PATIENCE = 5.0
 
 
 class FindsUntyped(Protocol):
-    """Finds task queues that hold tasks of announced types: `registry.upkeep.untyped_tasks.UntypedTasks`.
-    Everything raises `LedgerUnavailable`.
+    """Finds task queues that hold tasks of announced types:
+    `registry.upkeep.tasks_in_untyped_lanes.TasksInUntypedLanes`. Everything raises `LedgerUnavailable`.
     """
 
     async def sources(

@@ -35,7 +35,7 @@ __all__ = ["FindsMessages", "PublishesInOrder", "Rerouted", "TaskRerouter"]
 
 
 class FindsMessages(Protocol):
-    """Finds the messages of tasks: `registry.upkeep.untyped_tasks.UntypedTasks.messages`."""
+    """Finds the messages of tasks: `registry.upkeep.tasks_in_untyped_lanes.TasksInUntypedLanes.messages`."""
 
     async def __call__(self, task_ids: Collection[str], /) -> Mapping[str, Collection[str]]:
         """The ids of the messages of each task that the ledger has, by task. Raises `LedgerUnavailable`."""

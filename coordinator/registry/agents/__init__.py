@@ -2,9 +2,9 @@
 
 in_memory ............... every agent as this process knows it; all below write to it or ask it
 live_queue_reader ....... applies what this process's live queue brings, heartbeats included
-heartbeat_corrections ... answers a heartbeat that shows a difference with a command
+heartbeat_answers ....... answers a heartbeat that shows a difference with a command
 registrar ............... makes a confirmed event of each request about an agent
-agent_requests .......... answers agents' requests over AMQP, by the registrar
+registration_requests ... answers agents' requests over AMQP, by the registrar
 control_queue_probe ..... asks the broker whether agents have a control queue
 agent_snapshots ......... restores agents from the ledger, compares them with it, writes them back
 agent_snapshot_rows ..... the rows of it in SQL

@@ -3,7 +3,7 @@ and then.
 
 What is kept of a heartbeat is how long the agent had been silent when it was written: time in which
 no coordinator heard agents is not counted as an agent's silence. What was said about an agent is in force
-here as soon as it is heard, and replaced by what the ledger made of it (`heard_statements`).
+here as soon as it is heard, and replaced by what the ledger made of it (`unfolded_statements`).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
 from .agent_snapshots import AgentSnapshots
-from .heartbeat_corrections import HeartbeatCorrections
+from .heartbeat_answers import HeartbeatAnswers
 from .in_memory.live_agents import LiveAgents
 
 __all__ = ["LedgerWaiters", "LiveQueueReader"]
@@ -77,7 +77,7 @@ class LiveQueueReader:
         snapshots: AgentSnapshots,
         book: TaskQueues,
         types: AnnouncedTypes,
-        corrections: HeartbeatCorrections,
+        corrections: HeartbeatAnswers,
         watching: LedgerWaiters,
     ) -> None:
         """``process`` names the queue for operators."""

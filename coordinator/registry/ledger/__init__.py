@@ -11,7 +11,7 @@ migrations ............. brings the tables of an older version to the newest
 ledger ................. the open ledger: transactions in threads, one writer
 database_clock ......... gives all coordinators of one ledger the same time
 undeliverable_queues ... notes which queues the broker cannot deliver from
-ledger_facts ........... what an inspection found
+inspection_results ..... what an inspection found
 ledger_inspection ...... reads a ledger from outside, for `coordinator doctor`
 
 A module imports those above it. The room imports `tables`, and no other of the registry.

@@ -26,7 +26,13 @@ from coordinator.registry.tables.unreadable_rows import NOT_READ
 from .database_engines import look_only
 from .database_timeouts import DatabaseTimeouts
 from .database_url import SQLITE, is_a_file, parse
-from .ledger_facts import FailingSchedules, LedgerFacts, LedgerState, ParkingSummary, WrongClock
+from .inspection_results import (
+    FailingSchedules,
+    LedgerFacts,
+    LedgerState,
+    ParkingSummary,
+    WrongClock,
+)
 from .undeliverable_queues import stuck_queues
 
 __all__ = ["examine"]

@@ -31,7 +31,7 @@ class FoldInterceptor(Protocol):
         ...
 
     def failed(self, events: Sequence[Event], error: BaseException) -> None:
-        """Nothing was batch. The projector tries again, at once in smaller batches or after a pause."""
+        """Nothing was stored. The projector tries again, at once in smaller batches or after a pause."""
         ...
 
 

@@ -16,7 +16,7 @@ from coordinator.domain.task import Task
 from coordinator.errors import InvalidRequest
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
-from coordinator.registry.tables.dead_task_rows import DEATH_ORDER, matches
+from coordinator.registry.tables.dead_task_selection import DEATH_ORDER, matches
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.storable_text import storable
 from coordinator.registry.tables.task_rows import tasks_of

@@ -30,9 +30,9 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
 
-from .ledger_queries import LedgerQueries
 from .overlay import Overlay
 from .service_statistics import Statistics, statistics_of
+from .single_task_queries import SingleTaskQueries
 from .task_view import TaskView
 
 __all__ = ["Registry"]
@@ -60,7 +60,7 @@ class Registry:
         before. ``hear`` is `ReadBarrier.live`: once it returns, all is known here that was said about
         agents before. Both raise `LedgerBehind` or `BrokerUnavailable`.
         """
-        self._queries = LedgerQueries(ledger)
+        self._queries = SingleTaskQueries(ledger)
         self._agents = agents
         self._book = book
         self._catch_up = catch_up

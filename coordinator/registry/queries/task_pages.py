@@ -1,6 +1,6 @@
 """Reads pages of tasks, newest first, each as quick as the first however many tasks there are.
 
-A page begins after a place, not after a number of rows: an index leads there, see `task_lookups`. Tasks
+A page begins after a place, not after a number of rows: an index leads there, see `task_page_sql`. Tasks
 that this process knows more of than the ledger are merged in as they will stand.
 """
 
@@ -31,7 +31,7 @@ from coordinator.registry.tables.unreadable_rows import readable
 
 from .lane_requirements import LaneRequirements
 from .task_filter import TaskFilter
-from .task_lookups import Place, lanes_of_tasks, lookups
+from .task_page_sql import Place, lanes_of_tasks, lookups
 from .task_view import TaskSummary
 
 __all__ = ["Place", "TaskPage", "page_of"]

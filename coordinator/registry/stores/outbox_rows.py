@@ -25,7 +25,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.schema import outbox as table
-from coordinator.registry.tables.task_messages import contents, times_republished
+from coordinator.registry.tables.task_message_lookup import contents, times_republished
 from coordinator.registry.tables.task_rows import load_readable
 from coordinator.registry.tables.unreadable_rows import readable
 

@@ -1,19 +1,19 @@
 """Defines the tables of the ledger and converts what the domain knows to their rows and back.
 
-schema ................. every table, and instants as integers
-bulk_statements ........ finds, inserts and upserts many rows with one statement, in either database
-unreadable_rows ........ leaves out rows that cannot be read, and logs each once
-storable_text .......... replaces characters that some database does not take
+schema ..................... every table, and instants as integers
+bulk_statements ............ finds, inserts and upserts many rows with one statement, in either database
+unreadable_rows ............ leaves out rows that cannot be read, and logs each once
+storable_text .............. replaces characters that some database does not take
 
-event_rows ............. events, and which of them the ledger has
-task_rows .............. tasks as the law sees them
-task_messages .......... the messages that tasks were submitted as
-current_task ........... one task with the events over it that are not folded yet
-dead_task_rows ......... dead tasks that match a filter
-agent_rows ............. agents, without what heartbeats told
-task_queue_rows ........ open task queues and their requirements
-offered_capabilities ... everything that agents ever offered
-totals_rows ............ sums over tasks
+event_rows ................. events, and which of them the ledger has
+task_rows .................. tasks as the law sees them
+task_message_lookup ........ the messages that tasks were submitted as
+task_with_pending_events ... one task with the events over it that are not folded yet
+dead_task_selection ........ dead tasks that match a filter
+agent_rows ................. agents, without what heartbeats told
+task_queue_rows ............ open task queues and their requirements
+ever_offered ............... everything that agents ever offered
+totals_rows ................ sums over tasks
 
 All but the schema are functions that take a connection, and run within the caller's transaction. This room
 imports no other of the registry; of its own, a module imports those above it in this list.

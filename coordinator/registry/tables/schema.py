@@ -216,7 +216,7 @@ turns = Table(
     Index("turns_by_time", "taken_at"),
 )
 """Whose turn it is to act on a task by request, and the id of the event that is published in it, see
-`stores.task_turns`. `holder` is of one transaction."""
+`stores.request_turns`. `holder` is of one transaction."""
 
 schedules = Table(
     "schedules",

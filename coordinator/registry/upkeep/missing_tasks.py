@@ -20,7 +20,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.event_rows import chunks
-from coordinator.registry.tables.task_messages import contents
+from coordinator.registry.tables.task_message_lookup import contents
 from coordinator.registry.tables.task_rows import tasks_of
 
 __all__ = ["MissingTask", "MissingTasks", "messages_of", "newest_started"]

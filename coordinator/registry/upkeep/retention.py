@@ -25,7 +25,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 
-from .task_pruning import forget
+from .task_removal import forget
 
 __all__ = ["Retention", "RetentionPeriods"]
 

@@ -13,7 +13,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
-from coordinator.registry.tables.task_messages import contents
+from coordinator.registry.tables.task_message_lookup import contents
 from coordinator.registry.tables.task_rows import tasks_of
 
 from .missing_tasks import messages_of, newest_started

@@ -21,7 +21,7 @@ from coordinator.doctor.facts.fact_types import (
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import TOPOLOGY, task_queue_topology
-from coordinator.registry.ledger.ledger_facts import LedgerFacts, LedgerState
+from coordinator.registry.ledger.inspection_results import LedgerFacts, LedgerState
 from coordinator.registry.tables.schema import SCHEMA_VERSION
 
 __all__ = [

@@ -25,7 +25,7 @@ from coordinator.doctor.facts.fact_types import (
     Policy,
 )
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
-from coordinator.registry.ledger.ledger_facts import (
+from coordinator.registry.ledger.inspection_results import (
     FailingSchedules,
     LedgerFacts,
     ParkingSummary,

@@ -6,7 +6,7 @@
 
 A heartbeat never touches SQL: `LiveAgents.changed` tells what changed, to be written in one go now and
 then. Silence is measured on a clock that runs only while this process hears agents, see
-`domain.hearing_clock`; what is said about agents counts in the order of the log, see `heard_statements`.
+`domain.hearing_clock`; what is said about agents counts in the order of the log, see `unfolded_statements`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .agent_roster import AgentRoster
 from .agent_search import AgentSearch
 from .agent_view import AgentView, AgentViews
 from .doubled_instances import DoubledInstances
-from .heard_statements import HeardStatements
 from .heartbeat_intake import HeartbeatIntake
 from .known_agent import KnownAgent
 from .statement_intake import StatementIntake
+from .unfolded_statements import UnfoldedStatements
 
 __all__ = ["LiveAgents"]
 
@@ -53,7 +53,7 @@ class LiveAgents:
         self._roster = AgentRoster(stale_after=stale_after, monotonic=monotonic, now=now)
         self._silence = self._roster.silence
         self._doubled = DoubledInstances(self._silence)
-        self.statements = HeardStatements(monotonic)
+        self.statements = UnfoldedStatements(monotonic)
         self._heartbeats = HeartbeatIntake(self._roster, self._doubled)
         self._stated = StatementIntake(self._roster, self.statements)
         self._views = AgentViews(self._roster, self._doubled)

@@ -1,7 +1,7 @@
 """Takes in durable statements about agents: registrations, status changes, removals; and the ledger's word.
 
 A statement is in force as soon as it is heard, and is replaced by what the ledger made of it, see
-`heard_statements`.
+`unfolded_statements`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from coordinator.protocol.messages.events import (
 from coordinator.registry.tables.event_rows import Identity
 
 from .agent_roster import AgentRoster
-from .heard_statements import HeardStatements
 from .known_agent import KnownAgent
+from .unfolded_statements import UnfoldedStatements
 
 __all__ = ["StatementIntake"]
 
@@ -32,7 +32,7 @@ class StatementIntake:
     to what the ledger made of them.
     """
 
-    def __init__(self, roster: AgentRoster, statements: HeardStatements) -> None:
+    def __init__(self, roster: AgentRoster, statements: UnfoldedStatements) -> None:
         self._roster = roster
         self._statements = statements
 

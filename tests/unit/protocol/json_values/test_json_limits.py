@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.json_values.json_limits import MAX_DEPTH, json_problem
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
 from coordinator.protocol.messages.events import Event, TaskCompleted

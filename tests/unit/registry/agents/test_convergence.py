@@ -16,7 +16,7 @@ from coordinator.domain.agent import Agent, fold_agent
 from coordinator.errors import LedgerBehind
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
-from coordinator.registry.agents.in_memory.heard_statements import MOST_OF_ONE
+from coordinator.registry.agents.in_memory.unfolded_statements import MOST_OF_ONE
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.event_rows import identity
 from tests.support.waiting import eventually

@@ -13,7 +13,7 @@ from coordinator.protocol.messages.events import AgentRegistered, AgentStatusCha
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import rebuild
-from coordinator.registry.upkeep.task_pruning import forget
+from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import at, completed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
 from tests.unit.registry.fleet import Fleet, beat, registered

@@ -20,8 +20,12 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.database_engines import look_only
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
+from coordinator.registry.ledger.inspection_results import (
+    FailingSchedules,
+    ParkingSummary,
+    WrongClock,
+)
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_facts import FailingSchedules, ParkingSummary, WrongClock
 from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.parked_messages import MessageToPark, park
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule

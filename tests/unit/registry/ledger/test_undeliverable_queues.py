@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from coordinator.registry.ledger.inspection_results import UndeliverableQueue
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_facts import UndeliverableQueue
 from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 

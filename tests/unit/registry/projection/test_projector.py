@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from coordinator.broker.channel import Channel, Delivery
-from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
 from coordinator.protocol.messages.events import Event

@@ -21,7 +21,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
-from coordinator.registry.queries.task_lookups import Place, lanes_of_tasks, lookups
+from coordinator.registry.queries.task_page_sql import Place, lanes_of_tasks, lookups
 from coordinator.registry.queries.task_pages import page_of
 from tests.unit.domain.histories import RULES, at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import stored

@@ -39,7 +39,7 @@ from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.retention import Retention
 from coordinator.registry.upkeep.running_tasks import RunningTasks
-from coordinator.registry.upkeep.untyped_tasks import UntypedTasks
+from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -121,7 +121,9 @@ class Readers:
         await idle.stored()
         await idle.unused(NOW)
         await idle.homeless()
-        await UntypedTasks(self.ledger).sources([TaskQueue("any", Priority.NORMAL)], {"train"})
+        await TasksInUntypedLanes(self.ledger).sources(
+            [TaskQueue("any", Priority.NORMAL)], {"train"}
+        )
         left = FormerBrokerTasks(self.ledger)
         if await left.any_broker():
             last = None

@@ -26,13 +26,13 @@ from coordinator.registry.queries.task_pages import page_of
 from coordinator.registry.queries.task_timeline import timeline_of
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import UNREADABLE, OutboxRows
-from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.stores.request_turns import RequestTurns
 from coordinator.registry.tables import schema, unreadable_rows
 from coordinator.registry.tables.schema import idempotency_keys as keys
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.running_tasks import RunningTasks
-from coordinator.registry.upkeep.task_pruning import forget
+from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
@@ -174,7 +174,7 @@ async def test_dead_tasks_that_cannot_be_read_are_neither_listed_nor_tried_again
     dead = DeadTasks(ledger)
     page = await dead.page(DeadFilter(), limit=9, cursor=None)
     assert sorted(task.task_id for task in page.tasks) == ["b", "c"]
-    turns = TaskTurns(ledger=ledger, pending=lambda _: [], settle=nothing)
+    turns = RequestTurns(ledger=ledger, pending=lambda _: [], settle=nothing)
     last, redriven = await turns.take_dead(
         DeadFilter(), after=None, most=9, event_id=lambda task: f"{task.task_id}.2.1.scheduled"
     )

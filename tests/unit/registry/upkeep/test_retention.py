@@ -20,7 +20,7 @@ from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.tables import schema
 from coordinator.registry.upkeep import retention as retention_module
 from coordinator.registry.upkeep.retention import KEEP_STUBS_FOR, Retention, RetentionPeriods
-from coordinator.registry.upkeep.task_pruning import forget
+from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import (
     all_events,
     at,

@@ -21,10 +21,10 @@ from coordinator.errors import (
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage, scheduling_id
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.stores.task_turns import PATIENCE, TaskTurns
+from coordinator.registry.stores.request_turns import PATIENCE, RequestTurns
 from coordinator.registry.stores.turn_rows import KEPT, LASTS
 from coordinator.registry.tables import schema
-from coordinator.registry.upkeep.task_pruning import forget
+from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import stored
 
@@ -41,7 +41,7 @@ class Side:
         self.noted: list[Event] = []
         self.in_the_log: list[Event] = []
         self.asked = 0
-        self.turns = TaskTurns(
+        self.turns = RequestTurns(
             ledger=ledger,
             pending=lambda _: list(self.noted),
             settle=self._catch_up,

@@ -25,14 +25,14 @@ from coordinator.errors import LedgerBehind, LedgerUnavailable, OutcomeUnknown, 
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.current_task import current_task
-from coordinator.registry.tables.dead_task_rows import dead_after, still_dead
-from coordinator.registry.tables.task_messages import contents
+from coordinator.registry.tables.dead_task_selection import dead_after, still_dead
+from coordinator.registry.tables.task_message_lookup import contents
 from coordinator.registry.tables.task_rows import load
+from coordinator.registry.tables.task_with_pending_events import current_task
 
 from .turn_rows import TurnLook, TurnTaken, enter, enter_one, give_back, leave, name_events
 
-__all__ = ["TaskTurns"]
+__all__ = ["RequestTurns"]
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ POLL = 0.03
 _BUSY = "Another request acts on this task at this moment: ask again shortly"
 
 
-class TaskTurns:
+class RequestTurns:
     """Lets one request at a time act on a task, over all coordinators.
 
     ``pending`` is `Registry.pending`: what this process has seen confirmed and the ledger may not have.

@@ -30,11 +30,11 @@ from coordinator.protocol.messages.registration import (
 )
 from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.topology import REQUESTS
+from coordinator.registry.agents.in_memory.known_agent import profile_of
 
-from .in_memory.known_agent import profile_of
 from .registrar import Registrar
 
-__all__ = ["AgentRequests", "RegistrationTerms"]
+__all__ = ["RegistrationRequests", "RegistrationTerms"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class _Sender(BaseModel):
     agent_id: str
 
 
-class AgentRequests:
+class RegistrationRequests:
     """Answers each request once. Run `session` with `Connection.keep`; several coordinators share the queue.
 
     A request that its sender no longer waits for has expired in the queue and does not arrive.

@@ -17,10 +17,10 @@ from coordinator.registry.tables.event_rows import chunks
 from coordinator.registry.tables.schema import QUEUED
 from coordinator.registry.tables.schema import tasks as table
 
-__all__ = ["UntypedTasks"]
+__all__ = ["TasksInUntypedLanes"]
 
 
-class UntypedTasks:
+class TasksInUntypedLanes:
     """Reads whole queues: not for the hot path. Each method raises `LedgerUnavailable`."""
 
     def __init__(self, ledger: Ledger) -> None:

@@ -13,24 +13,20 @@ from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, TaskTotals, measure
 from coordinator.domain.transitions.fold import fold
 from coordinator.errors import TaskNotFound
-from coordinator.protocol.messages.events import (
-    Event,
-    TaskCompleted,
-    TaskSubmitted,
-)
+from coordinator.protocol.messages.events import Event, TaskCompleted, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
-from coordinator.registry.tables.current_task import current_task
 from coordinator.registry.tables.event_rows import data_of, identity
+from coordinator.registry.tables.task_with_pending_events import current_task
 from coordinator.registry.tables.totals_rows import tally_in
 
 from .task_view import TaskView
 
-__all__ = ["LedgerQueries"]
+__all__ = ["SingleTaskQueries"]
 
 
-class LedgerQueries:
+class SingleTaskQueries:
     """Reads in one transaction for each question. ``pending`` are events that this process has seen
     confirmed; those that the ledger has by now are told apart in the same transaction, so that
     nothing is counted twice or missed.

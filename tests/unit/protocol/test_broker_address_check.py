@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from coordinator.errors import OperatorError
-from coordinator.protocol.broker_address import address_problem, check_address
+from coordinator.protocol.broker_address_check import address_problem, check_address
 
 PASSWORD = "se5ret"
 

@@ -13,9 +13,9 @@ from coordinator.protocol.messages.events import Event
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.queries.registry import Registry
-from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.stores.request_turns import RequestTurns
 from coordinator.registry.tables import schema
-from coordinator.registry.upkeep.task_deletion import TaskDeletion
+from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored
 from tests.unit.registry.fleet import Fleet
@@ -37,9 +37,11 @@ class Side:
             catch_up=nothing,
             hear=nothing,
         )
-        turns = TaskTurns(ledger=ledger, pending=self.registry.pending, settle=self.registry.settle)
+        turns = RequestTurns(
+            ledger=ledger, pending=self.registry.pending, settle=self.registry.settle
+        )
         self.now = at(3600)
-        self.delete = TaskDeletion(
+        self.delete = RequestedDeletion(
             turns=turns,
             find=self.registry.current_task,
             note=self.registry.note_deleted,

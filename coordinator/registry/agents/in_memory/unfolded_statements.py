@@ -20,7 +20,7 @@ from coordinator.domain.agent import Agent, fold_agent
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.tables.event_rows import Identity, identity
 
-__all__ = ["HeardStatements"]
+__all__ = ["UnfoldedStatements"]
 
 MOST_OF_ONE = 100
 """Statements about one agent that are kept apart; beyond it the oldest are taken as stored."""
@@ -29,7 +29,7 @@ REMEMBERED = 20_000
 """Statements that the ledger has, so that a copy which comes late by another way is no news."""
 
 
-class HeardStatements:
+class UnfoldedStatements:
     """Folds both into the agent as it is now. The events must be durable ones about agents."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

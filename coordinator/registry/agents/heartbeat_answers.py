@@ -19,12 +19,11 @@ from coordinator.protocol.messages.agent_commands import (
 )
 from coordinator.protocol.messages.events import AgentHeartbeat
 from coordinator.protocol.messages.registration import SourceOffer
+from coordinator.registry.agents.in_memory.known_agent import profile_of
+from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.projection.command_sender import CommandSender
 
-from .in_memory.known_agent import profile_of
-from .in_memory.live_agents import LiveAgents
-
-__all__ = ["HeartbeatCorrections"]
+__all__ = ["HeartbeatAnswers"]
 
 COMMAND_PAUSE = 3.0
 """Seconds before an agent that still differs is told again."""
@@ -33,7 +32,7 @@ REMEMBERED_AGENTS = 10_000
 """Agents of which it is known when they were told last; beyond it all may be told again."""
 
 
-class HeartbeatCorrections:
+class HeartbeatAnswers:
     """Tells each agent at most one command in ``pause`` seconds, in the background."""
 
     def __init__(

@@ -14,13 +14,13 @@ from coordinator.domain.task import State, Task
 from coordinator.errors import LedgerBehind, TaskNotFound, WrongState
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.stores.outbox_rows import UNANSWERED
-from coordinator.registry.stores.task_turns import TaskTurns
+from coordinator.registry.stores.request_turns import RequestTurns
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.task_rows import task_of
 
-from .task_pruning import forget
+from .task_removal import forget
 
-__all__ = ["TaskDeletion"]
+__all__ = ["RequestedDeletion"]
 
 
 class FindsCurrentTask(Protocol):
@@ -32,13 +32,13 @@ class FindsCurrentTask(Protocol):
         """
 
 
-class TaskDeletion:
+class RequestedDeletion:
     """Acts on one task at a time, in its turn."""
 
     def __init__(
         self,
         *,
-        turns: TaskTurns,
+        turns: RequestTurns,
         find: FindsCurrentTask,
         note: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -51,7 +51,7 @@ class TaskDeletion:
 
     async def delete(self, task_id: str) -> None:
         """Raises `TaskNotFound`; `WrongState` for a task that has not ended, or whose message may
-        still be on its queue; what `TaskTurns.take` raises where others act on it.
+        still be on its queue; what `RequestTurns.take` raises where others act on it.
         """
         await self._check_ended(task_id)
         try:
