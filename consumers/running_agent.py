@@ -1,7 +1,7 @@
 """Runs one agent: connects its parts, keeps them alive over lost connections, and stops them.
 
 connection "agent <id> events" ── Publisher ◀── EventPublisher ◀────────┐
-                                       ▲ ◀── Heartbeat ◀─ AgentState │
+                                       ▲ ◀── Heartbeat ◀─ HeartbeatContent │
                                        └ ◀── Registration            │
 connection "agent <id>" ── ControlQueue ──▶ CommandDispatch ──▶ ServedQueues
                       └─── FetchLoop ──▶ TaskExecutor ── handlers ───┘
@@ -18,12 +18,12 @@ from typing import NoReturn, Self
 
 from consumers._fetching.fetch_loop import FetchLoop
 from consumers._fetching.served_queues import ServedQueues
-from consumers._handling.asyncio_task_factory import tasks_contained
+from consumers._handling.contained_tasks import tasks_contained
 from consumers._link.agent_health import AgentHealth
-from consumers._link.agent_state import AgentState
 from consumers._link.command_dispatch import CommandDispatch
 from consumers._link.control_queue import ControlQueue
 from consumers._link.heartbeat import Heartbeat
+from consumers._link.heartbeat_content import HeartbeatContent
 from consumers._link.registration import Registration
 from consumers._link.registration_cache import RegistrationCache
 from consumers._link.shutdown import Shutdown
@@ -108,7 +108,7 @@ class RunningAgent:
             self._executor,
             stuck_after=timings.stuck_after,
         )
-        self._state = AgentState(
+        self._state = HeartbeatContent(
             self._executor,
             self._sources,
             self._health,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consumers._handling.asyncio_task_factory import tasks_contained
+from consumers._handling.contained_tasks import tasks_contained
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads

@@ -8,7 +8,7 @@ interceptor_chain ..... interceptors around it
 handler_threads ....... daemon threads for plain functions
 handler_environment ... what all runs of an agent share
 progress_throttle ..... progress, an event a second at most
-asyncio_task_factory .. `sys.exit` in a task of a handler ends nothing but the task
+contained_tasks ....... `sys.exit` in a task of a handler ends nothing but the task
 
 It knows no broker: an outcome is given to whoever began the run.
 """

@@ -25,7 +25,7 @@ from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
 from consumers.task import Progress, Task
 from coordinator.protocol.messages.task_message import TaskMessage
 
-from .asyncio_task_factory import IN_HANDLER
+from .contained_tasks import IN_HANDLER
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
 from .stop_reason import StopReason, grace_after, outcome_after

@@ -1,8 +1,8 @@
 """Makes plain values of what handlers own: pure functions, without a loop and without a broker.
 
-result_encoding ...... a result as JSON, or why it is none
-printable_text ....... text of any object, whatever its methods do
-retry_pause .......... how long a handler asks to wait
-handler_limits ....... time-outs and sizes of one attempt
-attempt_log_context .. the fields of a log line about a task
+result_encoding ......... a result as JSON, or why it is none
+printable_text .......... text of any object, whatever its methods do
+requested_retry_pause ... how long a handler asks to wait
+handler_limits .......... time-outs and sizes of one attempt
+attempt_log_context ..... the fields of a log line about a task
 """

@@ -9,7 +9,7 @@ from coordinator.protocol.messages.events import Event
 from coordinator.recovery.outbox_publisher import OutboxPublisher
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
@@ -71,7 +71,7 @@ def make_outbox_projection(
         outbox=outbox,
         projector=Projector(
             fence=fence,
-            reader=LogReader(secret=state.secret, skew_of=agents.agents.skew_of, now=state.now),
+            reader=LogDecoder(secret=state.secret, skew_of=agents.agents.skew_of, now=state.now),
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,

@@ -26,7 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.projector import BATCH, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.interrupting import end_as_by_ctrl_c
@@ -119,7 +119,7 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
         folded: list[Event] = []
         fence = ProjectorFence(ledger)
         await fence.begin_epoch()
-        reader = LogReader(secret=SECRET)
+        reader = LogDecoder(secret=SECRET)
         projector = Projector(
             fence=fence,
             reader=reader,

@@ -15,7 +15,7 @@ from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import LOG, TOPOLOGY, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.projector import BATCH, SPACING, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 
@@ -117,7 +117,7 @@ class _Folding:
             async with Ledger(database.url) as ledger:
                 projector = Projector(
                     fence=ProjectorFence(ledger),
-                    reader=LogReader(secret=SECRET.encode()),
+                    reader=LogDecoder(secret=SECRET.encode()),
                     commands=CommandSender(cast("Publisher", None)),
                     told=ProjectionListeners(folded=tell),
                 )

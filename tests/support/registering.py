@@ -33,7 +33,7 @@ from coordinator.registry.agents.registration_requests import (
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
@@ -96,7 +96,7 @@ class RegisteringSide:
         self.parked_log = ParkedMessagesLog()
         self.projector = Projector(
             fence=ProjectorFence(ledger),
-            reader=LogReader(secret=SECRET, skew_of=self.agents.skew_of),
+            reader=LogDecoder(secret=SECRET, skew_of=self.agents.skew_of),
             commands=self.commands,
             told=ProjectionListeners(folded=self._folded, marked=self.catching_up.marked),
             interceptors=[self.parked_log],

@@ -35,7 +35,7 @@ from coordinator.task_log_context import task_context
 
 from .command_sender import CommandSender
 from .fold_interceptors import FoldInterceptor, fold_intercepted
-from .log_reader import LogReader, LogReading
+from .log_decoder import LogDecoder, LogReading
 from .projector_fence import ProjectorFence
 
 __all__ = ["ProjectionListeners", "Projector"]
@@ -76,7 +76,7 @@ class Projector:
         self,
         *,
         fence: ProjectorFence,
-        reader: LogReader,
+        reader: LogDecoder,
         commands: CommandSender,
         told: ProjectionListeners,
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen

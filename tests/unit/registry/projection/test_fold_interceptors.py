@@ -13,7 +13,7 @@ from coordinator.registry.ledger.batch_folding import FoldedBatch
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor, fold_intercepted
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.projector import ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.unit.domain.histories import started
@@ -56,7 +56,7 @@ async def project(ledger: Ledger, *deliveries: Any, interceptors: Sequence[FoldI
     fence = ProjectorFence(ledger)
     projector = Projector(
         fence=fence,
-        reader=LogReader(secret=SECRET),
+        reader=LogDecoder(secret=SECRET),
         commands=CommandSender(Published()),
         told=ProjectionListeners(folded=folded.extend),
         interceptors=interceptors,

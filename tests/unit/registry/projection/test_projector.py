@@ -23,7 +23,7 @@ from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
-from coordinator.registry.projection.log_reader import LogReader
+from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import FIRST_PAUSE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
@@ -69,7 +69,7 @@ class Projected:
         self.published = Published()
         self.commands = CommandSender(self.published)
         self.fence = ProjectorFence(ledger)
-        self.reader = LogReader(
+        self.reader = LogDecoder(
             secret=SECRET,
             skew_of=lambda agent_id: timedelta(seconds=SKEWS.get(agent_id, 0)),
             now=lambda: at(60),

@@ -1,4 +1,4 @@
-"""Reads the events out of messages of the log and checks each; parks what cannot be read."""
+"""Decodes messages of the log into events and checks each; parks what cannot be read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from coordinator.registry.ledger.parked_messages import MessageToPark, parked_de
 from .event_validation import check_event
 from .left_out_fields_log import LeftOutFieldsLog
 
-__all__ = ["LogReader", "LogReading"]
+__all__ = ["LogDecoder", "LogReading"]
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class LogReading:
         return [*alone, LogReading(self.delivery, parked=self.parked, marks=self.marks)]
 
 
-class LogReader:
+class LogDecoder:
     """Reads for one projector, from one thread at a time.
 
     ``secret`` is the key of the task tokens. ``skew_of`` tells how far an agent's clock is ahead of this

@@ -14,10 +14,10 @@ from coordinator.protocol.messages.events import AgentHeartbeat
 from .agent_health import AgentHealth
 from .load_metrics import LoadMetrics
 
-__all__ = ["AgentState"]
+__all__ = ["HeartbeatContent"]
 
 
-class AgentState:
+class HeartbeatContent:
     """Numbers its descriptions, so that a late one is known as such. ``wall`` is the agent's own clock."""
 
     def __init__(
