@@ -41,6 +41,10 @@ MAX_BATCH = 200
 MAX_BATCH_BYTES = 512 * 1024
 """A batch is closed when its results have this many bytes of JSON."""
 
+TURNS = 2
+"""Turns of the event loop that an event waits for others: a handler starts before its start is told, and
+where it ends without waiting for anything, start and end are one message."""
+
 Receipt = TypeVar("Receipt")
 
 
@@ -100,6 +104,8 @@ class EventPublisher(Generic[Receipt]):
         """Publish until cancelled. What was put in stays in until the broker has confirmed it."""
         while True:
             await self._added.wait()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             self._added.clear()
             while self._waiting:
                 batch = self._next_batch()
