@@ -28,7 +28,8 @@ from tests.support.interrupting import end_as_by_ctrl_c
 
 from .arena import Arena, arena, bench_python
 from .batch import batch
-from .contestants import LIMITS, PEERS
+from .checkouts import checkout_of
+from .contestants import COORDINATOR, LIMITS, PEERS, Contestant, other
 from .drain import drain
 from .latency import latency
 from .priority import priority
@@ -53,9 +54,23 @@ REGISTRY = "tests.benchmarks.registry"
 ITEMS = (*COMPARED, "scaling", "registry")
 
 
-async def measure(items: Sequence[str], scale: Scale, folder: Path) -> None:
-    results = Results([one.name for one in PEERS], [one.name for one in LIMITS])
-    async with arena(folder) as made:
+async def measure(
+    items: Sequence[str],
+    scale: Scale,
+    folder: Path,
+    *,
+    against: Contestant | None = None,
+    peers: bool = True,
+) -> None:
+    """Measure, and print the table. ``against`` is the coordinator of another commit."""
+    beside = [] if against is None else [against]
+    others = [*PEERS, *LIMITS] if peers else []
+    results = Results(
+        [one.name for one in others if one in PEERS],
+        [one.name for one in others if one in LIMITS],
+        other=None if against is None else against.name,
+    )
+    async with arena(folder, [COORDINATOR, *beside, *others]) as made:
         for item, run in COMPARED.items():
             if item in items:
                 await run(made, results, scale)
@@ -76,6 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--million", action="store_true", help="scaling: a queue of a million tasks, too"
     )
+    parser.add_argument(
+        "--against", metavar="COMMIT", help="the coordinator as of that commit beside this one"
+    )
+    parser.add_argument(
+        "--no-peers", action="store_true", help="the coordinator alone, for two commits"
+    )
     given = parser.parse_args(arguments)
     unknown = set(given.items) - set(ITEMS)
     if unknown:
@@ -87,9 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.million:
         scale = replace(scale, depths=(*scale.depths, 1_000_000))
     if set(items) != {"registry"}:
-        bench_python()
+        if not given.no_peers:
+            bench_python()
+        against = None if given.against is None else other(checkout_of(given.against))
         with tempfile.TemporaryDirectory(prefix="coordinator-bench-") as folder:
-            asyncio.run(measure(items, scale, Path(folder)))
+            asyncio.run(
+                measure(items, scale, Path(folder), against=against, peers=not given.no_peers)
+            )
     if "registry" in items and importlib.util.find_spec(REGISTRY):
         print()
         importlib.import_module(REGISTRY).main(["--quick"] if given.quick else [])

@@ -19,7 +19,7 @@ from tests.e2e.processes import LISTENING, Process, client, get, ready, service,
 from tests.support.management import ManagementApi
 from tests.support.waiting import eventually
 
-from .contestants import Contestant
+from .contestants import ALL, Contestant
 from .processes import cpu_seconds
 from .starts import Starts
 
@@ -112,14 +112,20 @@ class Entry:
                     "BENCH_SLOTS": str(slots),
                     "BENCH_PREFETCH": str(slots),
                 }
-                process = spawned(*self._worker(slots), output=output, environment=environment)
+                process = spawned(
+                    *self._worker(slots),
+                    output=output,
+                    environment=environment,
+                    folder=self.contestant.root,
+                )
                 started.append(await stack.enter_async_context(process))
             yield started
 
     def _worker(self, slots: int) -> Sequence[str]:
         if not self.contestant.peer:
-            agent = "tests.benchmarks.agent_under_test:agent"
-            return (sys.executable, "-m", "consumers", agent)
+            checkout = self.contestant.checkout
+            python = sys.executable if checkout is None else checkout.python
+            return (python, "-m", "consumers", "tests.benchmarks.agent_under_test:agent")
         assert self.contestant.worker is not None
         return (bench_python(), "-m", *self.contestant.worker(slots))
 
@@ -136,8 +142,16 @@ class Entry:
 class Arena:
     """``folder`` and all in it go with it."""
 
-    def __init__(self, node: EmbeddedNode, management: ManagementApi, folder: Path) -> None:
+    def __init__(
+        self,
+        node: EmbeddedNode,
+        management: ManagementApi,
+        folder: Path,
+        compared: Sequence[Contestant] = ALL,
+    ) -> None:
         self.node = node
+        self.compared = tuple(compared)
+        """Who takes part."""
         self._management = management
         self._folder = folder
 
@@ -160,7 +174,7 @@ class Arena:
             "BENCH_PRIORITIES": "yes" if priorities else "no",
             "COORDINATOR_AMQP_URL": amqp_url,
             "XDG_CACHE_HOME": str(folder / "cache"),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": str(contestant.root),
         }
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._management.delete, "vhosts", vhost)
@@ -176,6 +190,7 @@ class Arena:
                     service(
                         amqp_url,
                         folder / "service",
+                        command=contestant.command,
                         environment={
                             "COORDINATOR_HTTP_WORKERS": str(workers),
                             "COORDINATOR_MAX_QUEUED_TASKS": "10000000",
@@ -222,12 +237,13 @@ class Arena:
 
 
 @asynccontextmanager
-async def arena(folder: Path) -> AsyncIterator[Arena]:
+async def arena(folder: Path, compared: Sequence[Contestant] = ALL) -> AsyncIterator[Arena]:
+    """A private node, gone at the end, for those who are ``compared``."""
     async with EmbeddedNode(folder / "rabbitmq", say=say, standard_ports=False) as node:
         say(f"RabbitMQ {node.version}")
         api = ManagementApi(node.management_url, username=node.username, password=node.password)
         async with api:
-            yield Arena(node, api, folder)
+            yield Arena(node, api, folder, compared)
 
 
 _numbers = itertools.count(1)

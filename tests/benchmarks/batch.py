@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from .arena import Arena, Entry, say
-from .contestants import COORDINATOR
 from .load import submit_for, task_body
+from .processes import cpu_seconds
 from .results import Results
 from .scale import Scale
 
@@ -18,15 +18,31 @@ CONNECTIONS = 2
 
 
 async def batch(arena: Arena, results: Results, scale: Scale) -> None:
-    async with arena.entry(COORDINATOR) as entry:
-        await submit_for(entry.base_url, task_body(), seconds=0.5)
+    async with arena.entries([one for one in arena.compared if not one.peer]) as entries:
+        for entry in entries:
+            await submit_for(entry.base_url, task_body(), seconds=0.5)
         for number in range(scale.rounds):
             say(f"batch submit, round {number + 1} of {scale.rounds}")
-            await arena.calm(entry)
-            results.note("batch submit, tasks/s", entry.name, await _rate(entry, scale.batches))
-            await arena.calm(entry)
-            single, _ = await submit_for(entry.base_url, task_body(), seconds=scale.submit_seconds)
-            results.note("  one by one beside it, tasks/s", entry.name, single)
+            for entry in entries if number % 2 == 0 else entries[::-1]:
+                await _round(arena, results, scale, entry)
+
+
+async def _round(arena: Arena, results: Results, scale: Scale, entry: Entry) -> None:
+    await arena.calm(entry)
+    server, node = cpu_seconds(entry.server.pid), cpu_seconds(arena.node.pid)
+    results.note("batch submit, tasks/s", entry.name, await _rate(entry, scale.batches))
+    await entry.settled()
+    for what, before, pid in (
+        ("server", server, entry.server.pid),
+        ("broker", node, arena.node.pid),
+    ):
+        cost = 1e6 * (cpu_seconds(pid) - before) / (SIZE * scale.batches)
+        results.note(
+            f"  CPU of the {what}, µs a task of a batch", entry.name, cost, less_is_better=True
+        )
+    await arena.calm(entry)
+    single, _ = await submit_for(entry.base_url, task_body(), seconds=scale.submit_seconds)
+    results.note("  one by one beside it, tasks/s", entry.name, single)
 
 
 async def _rate(entry: Entry, batches: int) -> float:

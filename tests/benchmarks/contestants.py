@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from .checkouts import Checkout
 from .results import OURS
 
-__all__ = ["ALL", "COORDINATOR", "LIMITS", "PEERS", "Contestant"]
+__all__ = ["ALL", "COORDINATOR", "LIMITS", "PEERS", "Contestant", "other"]
 
+ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "tests.benchmarks.peers"
 
 
@@ -21,6 +24,23 @@ class Contestant:
     """The command of one worker process with so many slots, after `python -m`."""
     blocking: bool = False
     """Its slots are threads: more than a few cost more than they bring."""
+    checkout: Checkout | None = None
+    """Where the coordinator is that of another commit."""
+
+    @property
+    def root(self) -> Path:
+        """What it is run from."""
+        return ROOT if self.checkout is None else self.checkout.folder
+
+    @property
+    def command(self) -> list[str] | None:
+        """Its `coordinator`, where it is another than this checkout's."""
+        return None if self.checkout is None else [self.checkout.coordinator]
+
+    @property
+    def works(self) -> bool:
+        """Whether it has workers."""
+        return self.worker is not None or not self.peer
 
 
 COORDINATOR = Contestant(name=OURS)
@@ -66,3 +86,8 @@ LIMITS = (
 )
 
 ALL = (COORDINATOR, *PEERS, *LIMITS)
+
+
+def other(checkout: Checkout) -> Contestant:
+    """The coordinator of another commit."""
+    return Contestant(name=checkout.name, checkout=checkout)

@@ -9,7 +9,6 @@ import random
 from contextlib import AsyncExitStack
 
 from .arena import Arena, Entry, say
-from .contestants import ALL
 from .drain import slots_of
 from .load import submit_one, submit_paced, task_body
 from .results import Results, quantile
@@ -21,7 +20,7 @@ RATE = 500
 
 
 async def latency(arena: Arena, results: Results, scale: Scale) -> None:
-    contestants = [one for one in ALL if one.worker is not None or not one.peer]
+    contestants = [one for one in arena.compared if one.works]
     async with arena.entries(contestants) as entries, AsyncExitStack() as stack:
         for entry in entries:
             await stack.enter_async_context(entry.workers(1, slots=slots_of(entry.contestant)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from .arena import Arena, Entry, say
-from .contestants import COORDINATOR, PEERS
+from .contestants import LIMITS
 from .load import submit_one, task_body
 from .results import Results
 from .scale import Scale
@@ -20,7 +20,7 @@ LASTS = 0.02
 
 
 async def priority(arena: Arena, results: Results, scale: Scale) -> None:
-    for contestant in (COORDINATOR, *PEERS):
+    for contestant in [one for one in arena.compared if one.works and one not in LIMITS]:
         say(f"priority under a backlog: {contestant.name}")
         async with arena.entry(contestant, priorities=True) as entry:
             await entry.fill(scale.backlog, seconds=LASTS)

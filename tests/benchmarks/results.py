@@ -20,10 +20,15 @@ class _Row:
 
 
 class Results:
-    """``peers`` and ``limits`` are the names of the columns."""
+    """``peers`` and ``limits`` are the names of the columns; ``other`` that of the coordinator at another
+    commit, which has a ratio of its own.
+    """
 
-    def __init__(self, peers: Sequence[str], limits: Sequence[str]) -> None:
+    def __init__(
+        self, peers: Sequence[str], limits: Sequence[str], other: str | None = None
+    ) -> None:
         self._peers = peers
+        self._others = [] if other is None else [other]
         self._limits = limits
         self._rows: dict[str, _Row] = {}
 
@@ -33,7 +38,8 @@ class Results:
         row.rounds.setdefault(who, []).append(value)
 
     def table(self) -> str:
-        head = ["figure", OURS, *self._peers, *self._limits, "÷ best peer"]
+        head = ["figure", *self._names, *(["÷ best peer"] if self._peers else [])]
+        head += [f"÷ {name}" for name in self._others]
         lines = [head, *(self._line(row) for row in self._rows.values())]
         widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
         lines.insert(1, ["-" * width for width in widths])
@@ -42,12 +48,18 @@ class Results:
     def _line(self, row: _Row) -> list[str]:
         medians = {who: statistics.median(values) for who, values in row.rounds.items()}
         peers = [medians[peer] for peer in self._peers if peer in medians]
-        ratio = ""
-        if peers and OURS in medians:
-            best = min(peers) if row.less_is_better else max(peers)
-            ratio = f"{medians[OURS] / best:.2f}"
-        names = [OURS, *self._peers, *self._limits]
-        return [row.what, *(told(medians.get(name)) for name in names), ratio]
+        best = (min if row.less_is_better else max)(peers, default=None)
+        ratios = [_ratio(medians.get(OURS), best)] if self._peers else []
+        ratios += [_ratio(medians.get(OURS), medians.get(name)) for name in self._others]
+        return [row.what, *(told(medians.get(name)) for name in self._names), *ratios]
+
+    @property
+    def _names(self) -> list[str]:
+        return [OURS, *self._others, *self._peers, *self._limits]
+
+
+def _ratio(ours: float | None, other: float | None) -> str:
+    return "" if ours is None or not other else f"{ours / other:.2f}"
 
 
 def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -73,10 +73,13 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def spawned(
-    *command: str, output: Path, environment: Mapping[str, str] | None = None
+    *command: str,
+    output: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
 ) -> AsyncIterator[Process]:
-    """Run ``command`` for the length of the block; ends it with SIGTERM if it has not ended. Where
-    this process is killed, the kernel kills it.
+    """Run ``command`` in ``folder`` for the length of the block; ends it with SIGTERM if it has not ended.
+    Where this process is killed, the kernel kills it.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     clean = {
@@ -85,7 +88,7 @@ async def spawned(
     with output.open("wb") as sink:
         raw = await asyncio.create_subprocess_exec(
             *command,
-            cwd=ROOT,
+            cwd=folder,
             env=clean | dict(environment or {}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sink,
@@ -108,11 +111,13 @@ async def service(
     port: int = 0,
     environment: Mapping[str, str] | None = None,
     module: str = "coordinator",
+    command: Sequence[str] | None = None,
 ) -> AsyncIterator[tuple[Process, str]]:
     """`coordinator serve` as a process; yields it and its base URL once it listens, which is before
-    it is `ready` to take tasks. ``module`` is for one that does more than that.
+    it is `ready` to take tasks. ``module`` is for one that does more than that, and ``command`` for another
+    `coordinator` than that of this checkout.
     """
-    command = [sys.executable, "-m", module, "serve"]
+    command = [*(command or (sys.executable, "-m", module)), "serve"]
     command += ["--amqp-url", amqp_url, "--data-dir", str(data_dir), "--port", str(port)]
     output = data_dir / "serve.out"
     async with spawned(*command, output=output, environment=environment) as process:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import __main__ as bench
+from tests.benchmarks.checkouts import checkout_of
 from tests.benchmarks.contestants import ALL, LIMITS, PEERS
 from tests.benchmarks.load import submit_for, task_body
 from tests.benchmarks.results import OURS, Results
@@ -66,6 +68,54 @@ def test_starts_are_counted_from_where_they_were_forgotten(tmp_path: Path) -> No
     assert [start.at for start in starts.all()] == [4, 5]
     starts.forget()
     assert starts.count == 0
+
+
+def test_beside_another_commit_the_table_has_the_ratio_to_it_alone() -> None:
+    results = Results([], [], other="60bafb1")
+    for ours, theirs in ((30, 10), (20, 10), (90, 8)):
+        results.note("submit, tasks/s", OURS, ours)
+        results.note("submit, tasks/s", "60bafb1", theirs)
+    results.note("only ours", OURS, 1)
+
+    assert results.table().splitlines() == [
+        "| figure          | coordinator | 60bafb1 | ÷ 60bafb1 |",
+        "| --------------- | ----------- | ------- | --------- |",
+        "| submit, tasks/s |        30.0 |    10.0 |      3.00 |",
+        "| only ours       |        1.00 |         |           |",
+    ]
+
+
+def test_a_commit_that_is_not_there_is_told() -> None:
+    with pytest.raises(SystemExit, match="no such commit"):
+        checkout_of("0000000")
+
+
+def test_a_checkout_is_that_of_the_commit_with_an_environment_of_its_own_and_is_made_once(
+    tmp_path: Path,
+) -> None:
+    repository, cache = tmp_path / "repository", tmp_path / "cache"
+    (repository / "deploy").mkdir(parents=True)
+    script = repository / "deploy/venv.sh"
+    script.write_text('#!/bin/sh\nmkdir -p "$1" && echo made >> made-how-often\n')
+    script.chmod(0o755)
+
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *identity, *words], cwd=repository, check=True, capture_output=True)
+
+    git("init")
+    for text in ("before", "after"):
+        (repository / "text").write_text(text)
+        git("add", ".")
+        git("commit", "-m", text)
+
+    made = checkout_of("HEAD~1", repository=repository, cache=cache)
+    assert made == checkout_of("HEAD~1", repository=repository, cache=cache)
+
+    assert (made.folder / "text").read_text() == "before"
+    assert (made.folder / "made-how-often").read_text() == "made\n"
+    assert made.python.startswith(str(cache))
+    assert len(made.folder.name) == 40
 
 
 def test_the_table_has_medians_and_the_ratio_to_the_best_peer() -> None:
