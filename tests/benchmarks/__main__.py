@@ -4,6 +4,7 @@ submit ..... tasks a second over HTTP, and how long each takes
 batch ...... the same in requests of 500 tasks
 drain ...... tasks a second from a backlog, with one worker process and with four
 latency .... from the submission to the start: idle, and at 500 tasks a second
+idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
@@ -31,6 +32,7 @@ from .batch import batch
 from .checkouts import checkout_of
 from .contestants import COORDINATOR, LIMITS, PEERS, Contestant, other
 from .drain import drain
+from .idle import idle
 from .latency import latency
 from .priority import priority
 from .results import Results
@@ -45,6 +47,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
     "batch": batch,
     "drain": drain,
     "latency": latency,
+    "idle": idle,
     "priority": priority,
 }
 

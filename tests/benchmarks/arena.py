@@ -123,9 +123,12 @@ class Entry:
 
     def _worker(self, slots: int) -> Sequence[str]:
         if not self.contestant.peer:
-            checkout = self.contestant.checkout
-            python = sys.executable if checkout is None else checkout.python
-            return (python, "-m", "consumers", "tests.benchmarks.agent_under_test:agent")
+            return (
+                self.contestant.python,
+                "-m",
+                "consumers",
+                "tests.benchmarks.agent_under_test:agent",
+            )
         assert self.contestant.worker is not None
         return (bench_python(), "-m", *self.contestant.worker(slots))
 

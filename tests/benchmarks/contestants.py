@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,11 @@ class Contestant:
     def root(self) -> Path:
         """What it is run from."""
         return ROOT if self.checkout is None else self.checkout.folder
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its agents."""
+        return sys.executable if self.checkout is None else self.checkout.python
 
     @property
     def command(self) -> list[str] | None:

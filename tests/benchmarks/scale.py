@@ -23,6 +23,13 @@ class Scale:
     urgent: int
     """How many of those, one after another."""
     depths: tuple[int, ...]
+    idle_agents: tuple[int, ...]
+    """Sizes of a fleet with nothing to do."""
+    idle_lanes: tuple[int, ...]
+    """Lanes that it serves, each at all priorities: the first with every size, the others with the last."""
+    idle_seconds: float
+    idle_burst: int
+    """At most so many tasks at once."""
 
 
 WHOLE = Scale(
@@ -35,6 +42,10 @@ WHOLE = Scale(
     backlog=20_000,
     urgent=10,
     depths=(1_000, 10_000, 100_000),
+    idle_agents=(250, 500, 1_000),
+    idle_lanes=(2, 20),
+    idle_seconds=30,
+    idle_burst=300,
 )
 
 QUICK = Scale(
@@ -47,4 +58,8 @@ QUICK = Scale(
     backlog=2_000,
     urgent=5,
     depths=(1_000, 20_000),
+    idle_agents=(150,),
+    idle_lanes=(2,),
+    idle_seconds=10,
+    idle_burst=150,
 )

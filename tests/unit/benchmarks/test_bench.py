@@ -13,6 +13,7 @@ import pytest
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks.checkouts import checkout_of
 from tests.benchmarks.contestants import ALL, LIMITS, PEERS
+from tests.benchmarks.idle import extrapolated
 from tests.benchmarks.load import submit_for, task_body
 from tests.benchmarks.results import OURS, Results
 from tests.benchmarks.starts import Starts
@@ -83,6 +84,10 @@ def test_beside_another_commit_the_table_has_the_ratio_to_it_alone() -> None:
         "| submit, tasks/s |        30.0 |    10.0 |      3.00 |",
         "| only ours       |        1.00 |         |           |",
     ]
+
+
+def test_larger_fleets_are_told_by_the_line_through_what_was_measured() -> None:
+    assert extrapolated([(250, 3.0), (500, 5.0), (1_000, 9.0)], 5_000) == pytest.approx(41.0)
 
 
 def test_a_commit_that_is_not_there_is_told() -> None:
