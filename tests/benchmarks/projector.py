@@ -48,14 +48,16 @@ def task(number: int) -> TaskMessage:
     )
 
 
-def deliveries(count: int, *, batched: bool) -> Iterator[Delivery]:
-    """The log of ``count`` tasks; where ``batched``, agents send fifty events in a message."""
+def deliveries(count: int, *, batched: bool, part: int = 0, parts: int = 1) -> Iterator[Delivery]:
+    """The log of ``count`` tasks, or one of so many ``parts`` of it; where ``batched``, agents send fifty
+    events in a message.
+    """
     waiting: list[TaskMessage] = []
-    for number in range(count):
+    for number in range(part, count, parts):
         message = task(number)
         waiting.append(message)
         yield delivery(message.to_message(), message.source.key)
-        if len(waiting) == IN_FLIGHT or number == count - 1:
+        if len(waiting) == IN_FLIGHT or number + parts >= count:
             yield from spoken([_started(one) for one in waiting], batched=batched)
             yield from spoken([_completed(one) for one in waiting], batched=batched)
             waiting.clear()
