@@ -3,10 +3,14 @@
     async with running(settings) as coordinator:
         coordinator.app        # the FastAPI application, to be served
 
+That is all of it, in one process. `coordinator serve` runs two: one whose duty is `Duty.SERVING`, and one
+that folds the log (decision 0025).
+
 Each stage is one function that is given the stages before it and returns a frozen value. Making one
 opens nothing but what its name says; background work begins when all of them are there.
 
-replacements .......... holds a clock, connections, ledger, pauses and interceptors of a caller's own
+replacements .......... holds a clock, connections, ledger, pauses and interceptors of a caller's own, and
+                        which part of the service is this process's duty
 broker_connections .... the two connections to the broker: one only publishes, one does all the rest
 opened_ledger ......... the open ledger, and the clock, key and task queues that are read from it
 publishers ............ the confirmed publisher, and what sends commands, marks and ends with it
@@ -25,8 +29,8 @@ running ............... opens, builds, runs and stops all of it
 A module imports those above it in this list, never one below it; but any may import readiness.
 """
 
-from .replacements import Replacements, Timings
+from .replacements import Duty, Replacements, Timings
 from .running import prepare, running
 from .running_coordinator import ANSWERS_WITHIN, Coordinator
 
-__all__ = ["ANSWERS_WITHIN", "Coordinator", "Replacements", "Timings", "prepare", "running"]
+__all__ = ["ANSWERS_WITHIN", "Coordinator", "Duty", "Replacements", "Timings", "prepare", "running"]

@@ -15,6 +15,7 @@ from coordinator.registry.agents.registration_requests import (
     RegistrationTerms,
 )
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
+from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.queries.registry import Registry
 from coordinator.settings.settings import Settings
 
@@ -46,8 +47,11 @@ def make_agent_registry(
     *,
     process: str,
     timings: Timings,
+    folding: LogFoldingWatch | None = None,
 ) -> AgentRegistry:
-    """``process`` names this coordinator in the names of its own queues."""
+    """``process`` names this coordinator in the names of its own queues. With ``folding`` another process
+    folds the log, and writes the snapshots of agents.
+    """
     barrier, publisher = publishers.barrier, publishers.publisher
     agents = LiveAgents(stale_after=settings.stale_after, now=state.now)
     registry = Registry(
@@ -78,6 +82,7 @@ def make_agent_registry(
         agents=agents,
         interval=settings.snapshot_interval,
         catch_up=barrier.ledger,
+        writes=folding is None,
     )
     return AgentRegistry(
         agents=agents,
@@ -97,7 +102,7 @@ def make_agent_registry(
             corrections=HeartbeatAnswers(
                 agents=agents, book=state.book, commands=publishers.commands
             ),
-            watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters),
+            watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters, folding=folding),
         ),
         requests=RegistrationRequests(
             registrar=registrar,

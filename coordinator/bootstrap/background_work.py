@@ -10,12 +10,15 @@ from typing import Any
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
+from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
+from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
 from .opened_ledger import OpenedLedger
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
+from .replacements import Duty
 from .task_recovery import TaskRecovery
 from .task_submission import TaskSubmission
 
@@ -24,7 +27,9 @@ __all__ = ["BackgroundWork", "run_all"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackgroundWork:
-    """Runs what every stage does in the background."""
+    """Runs what every stage does in the background, as far as it is this process's ``duty``."""
+
+    duty: Duty
 
     state: OpenedLedger
     connections: BrokerConnections
@@ -33,24 +38,32 @@ class BackgroundWork:
     submission: TaskSubmission
     writing: OutboxProjection
     recovery: TaskRecovery
+    folding: LogFoldingWatch | None
+    """Only where another process folds the log."""
+    problems: FoldProblemBroadcast
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
         loops: list[Coroutine[Any, Any, object]] = [
             self.connections.reading.keep(self._session),
             self.agents.snapshots.run(),
-            self.agents.silent_agents.run(),
             self.agents.queue_probe.run(),
-            self.writing.outbox.run(),
-            self.recovery.deadlines.run(),
-            self.submission.schedule_runner.run(),
             self.agents.registry.run(),
-            self.writing.retention.run(),
-            self.submission.keys.run(),
             self.recovery.undeliverable.run(),
         ]
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
+        if self.duty is not Duty.SERVING:
+            loops += [
+                self.agents.silent_agents.run(),
+                self.writing.outbox.run(),
+                self.writing.retention.run(),
+                self.recovery.deadlines.run(),
+                self.submission.schedule_runner.run(),
+                self.submission.keys.run(),
+            ]
+        if self.duty is Duty.PROJECTING:
+            loops.append(self.problems.run())
         await run_all(*loops)
 
     async def _session(self, link: Link) -> None:
@@ -60,20 +73,28 @@ class BackgroundWork:
         await self.publishers.publisher.ready()
         try:
             await run_all(
-                self.writing.projector.session(link),
                 self.agents.live_reader.session(link),
                 self.agents.requests.session(link),
-                self.recovery.unrouted.session(link),
-                self.recovery.retirement.session(link),
-                self.recovery.rounds.session(link),
-                self.recovery.former_broker.session(link),
                 self.recovery.lane_mover.session(link),
                 self.submission.admission.session(link),
+                *self._upkeep(link),
                 self.publishers.publisher.lost(),
             )
         finally:
             # Where the log was deleted, say, a task that is taken now would be in no record.
             self.publishers.opener.interrupted()
+
+    def _upkeep(self, link: Link) -> list[Coroutine[Any, Any, object]]:
+        """What folds the log and goes by it, or what watches the process that does."""
+        if self.folding is not None:
+            return [self.folding.session(link)]
+        return [
+            self.writing.projector.session(link),
+            self.recovery.unrouted.session(link),
+            self.recovery.retirement.session(link),
+            self.recovery.rounds.session(link),
+            self.recovery.former_broker.session(link),
+        ]
 
 
 def _check_version(link: Link) -> None:

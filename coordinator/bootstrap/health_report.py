@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from coordinator.broker.connection import Connection
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.projection.projector import Projector
 from coordinator.submission.admission_control import AdmissionControl
 
@@ -26,6 +27,8 @@ class HealthReport:
     ledger: Ledger
     projector: Projector
     admission: AdmissionControl
+    folding: LogFoldingWatch | None = None
+    """Knows whether the log is folded, where another process does it."""
 
     def hindered(self) -> bool:
         """Whether it is known why no task can be submitted."""
@@ -34,9 +37,21 @@ class HealthReport:
 
     def problems(self) -> list[str]:
         """What keeps the service from its work now, a sentence each."""
-        others = self.ledger.problem or self.projector.problem, self.admission.problem
-        told = [one for one in others if one is not None]
-        return self.obstacles() + self.connections.reading.heads.problems() + told
+        told = self.folding_problems()
+        if self.admission.problem is not None:
+            told.append(self.admission.problem)
+        if self.folding is not None:
+            told += [one for one in self.folding.problems() if one not in told]
+        return self.obstacles() + told
+
+    def folding_problems(self) -> list[str]:
+        """What keeps this process from reading the log and using the ledger now, a sentence each."""
+        why = self.ledger.problem or self.projector.problem
+        return self.connections.reading.heads.problems() + ([] if why is None else [why])
+
+    def log_is_read(self) -> bool:
+        """Whether the log is read by this process or, where another does it, by that one."""
+        return self.folding is None or self.folding.is_read
 
     def obstacles(self) -> list[str]:
         """What keeps tasks from being submitted now, a sentence each."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 from coordinator.broker.connection import Connection
@@ -14,7 +15,15 @@ from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 
-__all__ = ["NONE", "ConnectionFactory", "Replacements", "Timings"]
+__all__ = ["NONE", "ConnectionFactory", "Duty", "Replacements", "Timings"]
+
+
+class Duty(Enum):
+    """Names the part of the service that one process runs. Every process hears the agents."""
+
+    ALL = "all"  #: everything
+    SERVING = "serving"  #: answers requests and submits; leaves the log to another process
+    PROJECTING = "projecting"  #: folds the log; runs outbox, schedules, retention and recovery
 
 
 class ConnectionFactory(Protocol):

@@ -14,6 +14,8 @@ from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
+from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.settings.settings import Settings
 
 from .agent_registry import make_agent_registry
@@ -25,7 +27,7 @@ from .opened_ledger import read_opened_ledger
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
 from .query_services import make_query_services
-from .replacements import NONE, Replacements
+from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
 from .task_recovery import make_requested_changes, make_task_recovery
 from .task_submission import make_task_submission
@@ -41,9 +43,10 @@ logger = logging.getLogger(__name__)
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, replacements: Replacements = NONE
+    settings: Settings, replacements: Replacements = NONE, *, duty: Duty = Duty.ALL
 ) -> AsyncIterator[Coordinator]:
-    """The whole service but its HTTP socket, with ``replacements`` for parts of it.
+    """The whole service but its HTTP socket, with ``replacements`` for parts of it; or the part of it that
+    is this process's ``duty``, where other processes do the rest.
 
     Raises `OperatorError` for what only an operator can put right, such as a wrong password. A
     broker that is away is waited for in the background.
@@ -67,8 +70,14 @@ async def running(
         )
         state = await read_opened_ledger(ledger, secret=settings.secret, now=replacements.now)
         publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
+        folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
-            settings, state, publishers, process=process, timings=replacements.timings
+            settings,
+            state,
+            publishers,
+            process=process,
+            timings=replacements.timings,
+            folding=folding,
         )
         submission = make_task_submission(settings, state, connections, publishers, agents)
         writing = make_outbox_projection(
@@ -85,8 +94,10 @@ async def running(
             ledger=ledger,
             projector=writing.projector,
             admission=submission.admission,
+            folding=folding,
         )
         work = BackgroundWork(
+            duty=duty,
             state=state,
             connections=connections,
             publishers=publishers,
@@ -94,13 +105,16 @@ async def running(
             submission=submission,
             writing=writing,
             recovery=recovery,
+            folding=folding,
+            problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_ANSWER):
                 await connections.reading.opened_or_refused()
         life = asyncio.create_task(work.run(), name="coordinator")
-        stack.push_async_callback(_last_snapshot, agents.snapshots)
+        if folding is None:
+            stack.push_async_callback(_last_snapshot, agents.snapshots)
         stack.push_async_callback(publishers.commands.told)
         stack.push_async_callback(publishers.ends.told)
         stack.push_async_callback(cancel_and_wait, life)
@@ -118,6 +132,7 @@ async def running(
             opener=publishers.opener,
             types=state.types,
             hindered=health.hindered,
+            log_is_read=health.log_is_read,
             life=life,
         )
 

@@ -39,6 +39,8 @@ class Coordinator:
     types: AnnouncedTypes
     hindered: Callable[[], bool]
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""
+    log_is_read: Callable[[], bool] = lambda: True
+    """Whether some process folds the log; always true where this one is to do so."""
     life: asyncio.Task[None]
     """Everything that runs in the background; it ends only by an error."""
 
@@ -48,16 +50,16 @@ class Coordinator:
         return can_submit(opened=self.opener.ready, available=self.publisher.available)
 
     async def ready(self) -> None:
-        """Wait until a task can be submitted. Raises what `failed` raises."""
-        await self._until(lambda: self.is_ready)
+        """Wait until a task can be submitted, and the log is read. Raises what `failed` raises."""
+        await self._until(lambda: self.is_ready and self.log_is_read())
 
     async def ready_to_answer(self) -> None:
-        """Wait until a task can be submitted, or it is known why none can; no longer than
-        `ANSWERS_WITHIN`. Raises what `failed` raises.
+        """Wait until a task can be submitted and the log is read, or it is known why no task can be; no
+        longer than `ANSWERS_WITHIN`. Raises what `failed` raises.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWERS_WITHIN):
-                await self._until(lambda: self.is_ready or self.hindered())
+                await self._until(lambda: (self.is_ready and self.log_is_read()) or self.hindered())
 
     async def agents_known(self, agent_ids: Collection[str]) -> None:
         """Wait until all of these agents are registered and active, and tasks of the types that they have

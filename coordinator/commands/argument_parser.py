@@ -25,6 +25,12 @@ def argument_parser() -> argparse.ArgumentParser:
     service.add_argument("--data-dir", help="folder of the ledger and the private broker")
     service.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
 
+    service.add_argument(
+        "--projector",
+        metavar="own|same",
+        help="fold the log in a process of its own, or in the same that answers HTTP (default own)",
+    )
+
     up = commands.add_parser(
         "up",
         parents=[service],
@@ -45,7 +51,11 @@ def argument_parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", parents=[service], help="the service alone")
     serve.add_argument("--workers", metavar="N", help="processes that answer HTTP (default 1)")
-    serve.add_argument("--socket-fd", type=int, help=argparse.SUPPRESS)  # for the workers
+    serve.add_argument(
+        "--socket-fd", type=int, help=argparse.SUPPRESS
+    )  # these are for child processes
+    serve.add_argument("--duty", choices=["serving", "projecting"], help=argparse.SUPPRESS)
+    serve.add_argument("--tell-fd", type=int, help=argparse.SUPPRESS)
     serve.set_defaults(command="serve")
 
     doctor = commands.add_parser(

@@ -4,8 +4,10 @@ ended.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from coordinator.errors import OperatorError, Unavailable
 
@@ -29,19 +31,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return SUBCOMMANDS[options.command](options)
     except (OperatorError, Unavailable) as exc:
-        print(f"coordinator: {exc}", file=sys.stderr)
+        _tell(str(exc), getattr(options, "tell_fd", None))
         return FAILED
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] in OWN:
             raise
-        print(
-            f"coordinator: this command needs the extra `service` ({exc.name} is not installed): run"
+        _tell(
+            f"this command needs the extra `service` ({exc.name} is not installed): run"
             " pip install 'agent-coordinator[service]'",
-            file=sys.stderr,
+            getattr(options, "tell_fd", None),
         )
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _tell(line: str, parent: int | None) -> None:
+    """A child's parent says it, once for all that could not start for the same reason."""
+    if parent is not None:
+        with suppress(OSError):  # such as: the parent stops, and has closed the pipe
+            os.write(parent, line.encode())
+        return
+    print(f"coordinator: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Runs `coordinator serve`: the service alone, against a broker that is named."""
+"""Runs one process of `coordinator serve`: the service, or its part that serves or that projects, against a
+broker that is named.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 
-from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, running
+from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind, inherited
@@ -13,13 +15,14 @@ from coordinator.web_server.server_socket import address, bind, inherited
 from . import gc_tuning
 from .ports import Says
 
-__all__ = ["serve"]
+__all__ = ["project", "serve"]
 
 
 async def serve(
     settings: Settings,
     say: Says,
     *,
+    duty: str = Duty.ALL.value,
     socket_fd: int | None = None,
     ready_within: float = ANSWERS_WITHIN,
 ) -> None:
@@ -27,14 +30,14 @@ async def serve(
 
     Connections are refused until it can answer, and no answer says that it is still starting. A worker
     is given the ``socket_fd`` that its parent bound, and the parent tells where; where it is not ready within
-    ``ready_within`` seconds, it answers all the same.
+    ``ready_within`` seconds, it answers all the same. ``duty`` is a `Duty`.
     """
     alone = socket_fd is None
     if socket_fd is None:
         listener = bind(settings.http_host, settings.http_port)
     else:
         listener = inherited(socket_fd)
-    async with running(settings) as coordinator:
+    async with running(settings, duty=Duty(duty)) as coordinator:
         if alone:
             await coordinator.ready_to_answer()
         else:
@@ -44,6 +47,13 @@ async def serve(
             if alone:
                 say(f"listening on {address(listener)}")
             await coordinator.failed()
+
+
+async def project(settings: Settings) -> None:
+    """Fold the log for other processes, which answer the requests; ends only by cancellation."""
+    async with running(settings, duty=Duty.PROJECTING) as coordinator:
+        gc_tuning.resume()
+        await coordinator.failed()
 
 
 async def _ready_to_join(coordinator: Coordinator, within: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from coordinator.errors import OperatorError
 from coordinator.logging_setup import set_up_logging
@@ -31,9 +32,10 @@ def _settings(options: argparse.Namespace) -> Settings:
         data_dir=options.data_dir,
         amqp_url=options.amqp_url,
         http_workers=getattr(options, "workers", None),
+        projector=options.projector,
     )
     set_up_logging(level=settings.log_level, style=settings.log_format)
-    if getattr(options, "socket_fd", None) is None:  # a worker's parent has told
+    if getattr(options, "tell_fd", None) is None:  # a child's parent has told
         _warn_of_unknown_settings()
     return settings
 
@@ -60,16 +62,34 @@ def _serve(options: argparse.Namespace) -> int:
             "No broker is named: give --amqp-url or COORDINATOR_AMQP_URL, or use `coordinator up`,"
             " which starts a private one"
         )
-    if settings.http_workers > 1 and options.socket_fd is None:
+    if options.tell_fd is None and settings.http_workers > 1:
         from .worker_processes import serve_with_workers  # noqa: PLC0415
 
         run_until_stopped(serve_with_workers(settings, _say))
         return CLEAN
     gc_tuning.rest()  # until it serves
+    if options.tell_fd is None and settings.projector == "own":
+        from .projector_process import beside_projector  # noqa: PLC0415
+
+        run_until_stopped(beside_projector(settings, partial(_serve_here, settings, "serving")))
+    elif options.duty == "projecting":
+        run_until_stopped(_project_here(settings))
+    else:
+        duty = options.duty or "all"
+        run_until_stopped(_serve_here(settings, duty, options.socket_fd))
+    return CLEAN
+
+
+async def _serve_here(settings: Settings, duty: str, socket_fd: int | None = None) -> None:
     from .serve_command import serve  # noqa: PLC0415
 
-    run_until_stopped(serve(settings, _say, socket_fd=options.socket_fd))
-    return CLEAN
+    await serve(settings, _say, duty=duty, socket_fd=socket_fd)
+
+
+async def _project_here(settings: Settings) -> None:
+    from .serve_command import project  # noqa: PLC0415
+
+    await project(settings)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -6,19 +6,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from coordinator.bootstrap import running
+from coordinator.bootstrap import Duty, running
 from coordinator.errors import OperatorError
+from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
-from .example_agent_processes import ExampleAgentProcesses, example_agents
+from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
 from .ports import Says
 from .private_node_start import start_private_node
+from .projector_process import beside_projector
 
 __all__ = ["UpOptions", "up"]
 
@@ -38,8 +43,6 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
     _check(settings, options)
     began = time.monotonic()
     listener = bind(settings.http_host, settings.http_port)
-    base = address(listener)
-    port = listener.getsockname()[1]
     say(f"data folder: {settings.data_dir}")
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
@@ -50,37 +53,39 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
                 await start_private_node(settings, say, new=options.new_broker)
             )
             url = node.amqp_url
+        named = settings.model_copy(update={"amqp_url": url})
+        work = partial(_serve, named, options, listener, node, began, say)
         say("starting the coordinator")
-        coordinator = await stack.enter_async_context(
-            running(settings.model_copy(update={"amqp_url": url}))
-        )
+        await (beside_projector(named, work) if settings.projector == "own" else work())
+
+
+async def _serve(
+    settings: Settings,
+    options: UpOptions,
+    listener: socket.socket,
+    node: EmbeddedNode | None,
+    began: float,
+    say: Says,
+) -> None:
+    """With the broker that the settings name, which is that of ``node`` where there is one."""
+    duty = Duty.SERVING if settings.projector == "own" else Duty.ALL
+    async with contextlib.AsyncExitStack() as stack:
+        coordinator = await stack.enter_async_context(running(settings, duty=duty))
         await coordinator.ready_to_answer()
         await stack.enter_async_context(serving(coordinator.app, listener))
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)
         logs = settings.data_dir / "logs"
+        amqp_url = settings.amqp_url or ""
         await stack.enter_async_context(
-            ExampleAgentProcesses(agents, amqp_url=url, log_dir=logs, say=say)
+            ExampleAgentProcesses(agents, amqp_url=amqp_url, log_dir=logs, say=say)
         )
         if agents:
             say(f"waiting for {len(agents)} example agents to register")
             await coordinator.agents_known({agent.agent_id for agent in agents})
         say(f"ready after {time.monotonic() - began:.1f} s")
-        say("")
-        say(f"  API            {base}")
-        say(f"  API docs       {base}/docs")
-        if node is not None:
-            say(f"  RabbitMQ UI    {node.management_url}")
-            say(f"                 user {node.username}, password {node.password}")
-            say(f"  for agents     export COORDINATOR_AMQP_URL={url}")
-        for agent in agents:
-            say(f"  agent          {agent.agent_id}: {agent.summary}")
-        if agents:
-            say(f"  agents' logs   {logs}")
-        say("")
-        say(f"Try it in another terminal:  make demo{'' if port == 9001 else f' PORT={port}'}")
-        say("Ctrl-C stops everything.")
+        _say_where(settings, address(listener), node, agents, say)
         ends = [asyncio.create_task(coordinator.failed())]
         if node is not None:
             ends.append(asyncio.create_task(node.keep()))
@@ -92,6 +97,30 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
             for task in ends:
                 task.cancel()
             say("stopping")
+
+
+def _say_where(
+    settings: Settings,
+    base: str,
+    node: EmbeddedNode | None,
+    agents: Sequence[ExampleAgent],
+    say: Says,
+) -> None:
+    say("")
+    say(f"  API            {base}")
+    say(f"  API docs       {base}/docs")
+    if node is not None:
+        say(f"  RabbitMQ UI    {node.management_url}")
+        say(f"                 user {node.username}, password {node.password}")
+        say(f"  for agents     export COORDINATOR_AMQP_URL={settings.amqp_url}")
+    for agent in agents:
+        say(f"  agent          {agent.agent_id}: {agent.summary}")
+    if agents:
+        say(f"  agents' logs   {settings.data_dir / 'logs'}")
+    say("")
+    port = base.rpartition(":")[2]
+    say(f"Try it in another terminal:  make demo{'' if port == '9001' else f' PORT={port}'}")
+    say("Ctrl-C stops everything.")
 
 
 def _check(settings: Settings, options: UpOptions) -> None:

@@ -9,7 +9,8 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
             └──#──▶ coordinator.log ◀── task.#, source.#, agent.*.<durable> ── coordinator.events
                                         ledger.*.marked                        │ agent.#, source.#
                                                                   live.<process> ◀┘ ledger.*.caught-up,
-                                                                    ledger.*.ended, live.*.marked
+                                                                    ledger.*.ended, ledger.*.hindered,
+                                                                    live.*.marked
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from coordinator.protocol.messages.events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerHindered,
     LedgerMarked,
     LiveMarked,
 )
@@ -163,6 +165,7 @@ LIVE_BINDINGS = (
     "source.#",
     _of_anyone(LedgerCaughtUp),
     _of_anyone(LedgerEnded),
+    _of_anyone(LedgerHindered),
     _of_anyone(LiveMarked),
 )
 """What a coordinator process hears directly, heartbeats included, without waiting for the ledger."""

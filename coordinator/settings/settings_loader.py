@@ -32,6 +32,7 @@ OPTIONS = {
     "http_host": "--host",
     "http_port": "--port",
     "http_workers": "--workers",
+    "projector": "--projector",
     "data_dir": "--data-dir",
     "amqp_url": "--amqp-url",
 }

@@ -24,6 +24,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Names",
+    "Projector",
 ]
 
 LONGEST = timedelta(days=36_525)
@@ -149,3 +150,4 @@ KeptFor = Annotated[
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_word)]
+Projector = Annotated[Literal["own", "same"], BeforeValidator(_word)]

@@ -37,6 +37,7 @@ from .events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerHindered,
     LedgerMarked,
     LiveMarked,
     SourceOpened,
@@ -58,7 +59,7 @@ __all__ = [
     "routing_key",
 ]
 
-_COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LiveMarked)
+_COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LedgerHindered, LiveMarked)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
 _DEATH_REASONS: dict[str, DeadLetterReason] = {

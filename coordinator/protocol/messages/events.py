@@ -17,6 +17,7 @@ from .event import Event, EventData
 from .queue_and_ledger_events import (
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerHindered,
     LedgerMarked,
     LiveMarked,
     SourceOpened,
@@ -57,6 +58,7 @@ __all__ = [
     "HeldTask",
     "LedgerCaughtUp",
     "LedgerEnded",
+    "LedgerHindered",
     "LedgerMarked",
     "LiveMarked",
     "RunningTask",
@@ -98,6 +100,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         LedgerMarked,
         LedgerCaughtUp,
         LedgerEnded,
+        LedgerHindered,
         LiveMarked,
     )
 }

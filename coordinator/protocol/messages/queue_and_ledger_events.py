@@ -13,6 +13,7 @@ from .event import EventData
 __all__ = [
     "LedgerCaughtUp",
     "LedgerEnded",
+    "LedgerHindered",
     "LedgerMarked",
     "LiveMarked",
     "SourceOpened",
@@ -73,3 +74,13 @@ class LedgerEnded(EventData):
     TYPE = "ledger.ended"
     tasks: list[str]
     """Their ids; where it is empty, any task may have ended."""
+
+
+class LedgerHindered(EventData):
+    """The process that folds the log tells what keeps it from that, and again while it lasts. Not
+    durable.
+    """
+
+    TYPE = "ledger.hindered"
+    problems: list[str]
+    """A sentence each; empty where all is well again."""

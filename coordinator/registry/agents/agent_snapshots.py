@@ -67,10 +67,12 @@ class AgentSnapshots:
         settle_every: timedelta = SETTLE_EVERY,
         rows: int = ROWS,
         at_once: int = AT_ONCE,
+        writes: bool = True,
     ) -> None:
         """``catch_up`` is `ReadBarrier.ledger`: it returns once the ledger has all that was confirmed
         before, and raises `Unavailable`. With it a statement is told that was heard and parked, say,
-        and never stored.
+        and never stored. Without ``writes``, `run` leaves writing to another process, which hears the
+        same agents.
         """
         self._ledger = ledger
         self._agents = agents
@@ -79,6 +81,7 @@ class AgentSnapshots:
         self._settle_every = settle_every.total_seconds()
         self._rows = rows
         self._at_once = at_once
+        self._writes = writes
         self._one_at_a_time = asyncio.Lock()
         """No older state of the ledger is taken in after a newer one."""
 
@@ -153,7 +156,8 @@ class AgentSnapshots:
             try:
                 await self.settle()
                 if due:
-                    await self.write()
+                    if self._writes:
+                        await self.write()
                     await self.restore()
             except LedgerUnavailable as exc:
                 if due:

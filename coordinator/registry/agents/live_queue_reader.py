@@ -25,12 +25,14 @@ from coordinator.protocol.messages.events import (
     Event,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerHindered,
     LiveMarked,
     SourceOpened,
     SourceRetired,
 )
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
+from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
@@ -64,6 +66,8 @@ class LedgerWaiters:
     """Waits for the ledger to have what was said before."""
     waiters: TaskEndWaiters
     """Wait for the end of a task."""
+    folding: LogFoldingWatch | None = None
+    """Tells how the process that folds the log is, where that is another one."""
 
 
 class LiveQueueReader:
@@ -89,6 +93,7 @@ class LiveQueueReader:
         self._corrections = corrections
         self._catching_up = watching.catching_up
         self._waiters = watching.waiters
+        self._folding = watching.folding
         self._warned: set[str] = set()
 
     async def session(self, link: Link) -> NoReturn:
@@ -190,6 +195,10 @@ class LiveQueueReader:
             return
         if isinstance(event.data, LedgerEnded):
             self._hear_ends(event.data.tasks)
+            return
+        if isinstance(event.data, LedgerHindered):
+            if self._folding is not None:
+                self._folding.hear(event.data.problems)
             return
         if isinstance(event.data, LiveMarked):
             self._catching_up.caught_up([event.id])

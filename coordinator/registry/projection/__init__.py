@@ -2,19 +2,22 @@
 
     coordinator.log ─▶ log_decoder ─▶ projector ─▶ projector_fence ─▶ ledger
                                         ├─▶ command_sender ─▶ agents
-                                        └─▶ read_barrier, task_end_broadcast ─▶ all coordinators
+                                        └─▶ read_barrier, task_end_broadcast,
+                                            fold_problem_broadcast ─▶ all coordinators
 
-event_validation ...... checks an event before it is folded
-left_out_fields_log ... logs fields that could not be read and were left out
-log_decoder ........... reads events out of the log's messages, and parks the others
-fold_interceptors ..... the port of what sees each transaction of the projector
-parked_messages_log ... counts and logs what was parked: such an interceptor
-command_sender ........ sends commands to agents, without a promise
-projector_fence ....... lets the latest epoch write, and no other
-projector ............. the loop: read, fold in one transaction, tell, acknowledge
-read_barrier .......... waits until the ledger has all that was confirmed before
-task_end_waiters ...... wakes who waits for the end of a task, in this process
-task_end_broadcast .... tells all processes which tasks have ended
+event_validation ......... checks an event before it is folded
+left_out_fields_log ...... logs fields that could not be read and were left out
+log_decoder .............. reads events out of the log's messages, and parks the others
+fold_interceptors ........ the port of what sees each transaction of the projector
+parked_messages_log ...... counts and logs what was parked: such an interceptor
+command_sender ........... sends commands to agents, without a promise
+projector_fence .......... lets the latest epoch write, and no other
+projector ................ the loop: read, fold in one transaction, tell, acknowledge
+read_barrier ............. waits until the ledger has all that was confirmed before
+task_end_waiters ......... wakes who waits for the end of a task, in this process
+task_end_broadcast ....... tells all processes which tasks have ended
+fold_problem_broadcast ... tells all processes what keeps the projector from folding
+log_folding_watch ........ knows in the other processes whether the log is folded
 
 A module imports those above it. The room imports `ledger` and `tables`; `agents` and `queries` import it.
 """

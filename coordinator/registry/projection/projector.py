@@ -69,7 +69,8 @@ class Projector:
     """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
 
     ``reader`` is called in a thread. ``first_pause``: seconds until the second try while the ledger
-    cannot be written; doubled for each further one. ``interceptors`` see each transaction.
+    cannot be written; doubled for each further one. ``spacing``: seconds between two transactions that are
+    not full. ``interceptors`` see each transaction.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Projector:
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         first_pause: float = FIRST_PAUSE,
+        spacing: float = SPACING,
         interceptors: Sequence[FoldInterceptor] = (),
     ) -> None:
         self._fence = fence
@@ -91,6 +93,7 @@ class Projector:
         self._retry = retry
         self._now = now
         self._first_pause = first_pause
+        self._spacing = spacing
         self._interceptors = tuple(interceptors)
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
@@ -98,7 +101,7 @@ class Projector:
     async def session(self, link: Link) -> NoReturn:
         """Project for as long as the link lasts; waits while another projector is active."""
         async with BatchReader(
-            link, queue=LOG, name="projector", batch=BATCH, spacing=SPACING
+            link, queue=LOG, name="projector", batch=BATCH, spacing=self._spacing
         ) as batches:
             try:
                 async for batch in batches:

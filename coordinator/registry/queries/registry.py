@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from coordinator.domain.task import Task
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.errors import AgentNotFound, TaskNotFound, Unavailable
+from coordinator.errors import AgentNotFound, LedgerBehind, TaskNotFound, Unavailable
 from coordinator.protocol.messages.events import (
     AgentEvent,
     Event,
@@ -37,8 +37,8 @@ from .task_view import TaskView
 
 __all__ = ["Registry"]
 
-SETTLE_EVERY = timedelta(seconds=1)
-"""Between two looks for what was published here and folded elsewhere."""
+SETTLE_EVERY = timedelta(milliseconds=250)
+"""Between two looks for what was published here and folded elsewhere: until then totals are read over it."""
 
 
 class Registry:
@@ -77,14 +77,24 @@ class Registry:
         before: set[str] = set()
         while True:
             await asyncio.sleep(self._settle_every)
-            if len(self._overlay):
-                with suppress(Unavailable):
-                    known = await self._queries.known(self._overlay.all())
-                    self._overlay.folded(event_id for event_id, _ in known)
-                    left = {event.id for event in self._overlay.all()}
-                    if left & before:
-                        await self.settle()
-                    before = left
+            waiting = {event.id for event in self._overlay.all()}
+            if waiting & before:
+                await self._let_go()
+                waiting = {event.id for event in self._overlay.all()}
+            before = waiting
+
+    async def _let_go(self) -> None:
+        """One mark in the log costs less than asking the ledger for each event. Where it does not come out
+        soon, the projector is behind, and what it has folded by then is asked for.
+        """
+        try:
+            await self.settle()
+        except LedgerBehind:
+            with suppress(Unavailable):
+                known = await self._queries.known(self._overlay.all())
+                self._overlay.folded(event_id for event_id, _ in known)
+        except Unavailable:
+            return
 
     async def settle(self) -> None:
         """Wait until the ledger has all that this process has seen confirmed, and go by the ledger alone

@@ -44,7 +44,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
 
     @asynccontextmanager
-    async def running(_: Any) -> AsyncIterator[Stub]:
+    async def running(_: Any, **__: Any) -> AsyncIterator[Stub]:
         yield stub
 
     @asynccontextmanager

@@ -15,19 +15,23 @@ from tests.support.waiting import eventually
 
 async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: Path) -> None:
     shared: list[int] = []
+    kept: list[str] = []
 
     class Workers:
-        def __init__(self, settings: Settings, listener: socket.socket) -> None:
-            shared.append(listener.fileno())
+        def __init__(self, settings: Settings) -> None:
+            pass
 
-        async def keep(self, number: int) -> NoReturn:
+        async def keep(self, what: str, *options: str, socket_fd: int | None = None) -> NoReturn:
+            kept.append(" ".join((what, *options)))
+            if socket_fd is not None:
+                shared.append(socket_fd)
             await asyncio.Event().wait()
             raise AssertionError
 
         async def stop(self) -> None:
             return
 
-    settings: Any = Settings(data_dir=tmp_path, http_port=0, http_workers=2)
+    settings: Any = Settings(data_dir=tmp_path, http_port=0, http_workers=2, projector="own")
     said: list[str] = []
     serving = asyncio.create_task(module.serve_with_workers(settings, said.append, keeps=Workers))
     try:
@@ -37,6 +41,11 @@ async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: 
         with socket.socket() as client:
             assert client.connect_ex(("127.0.0.1", port)) != 0
         assert not said
+        assert kept == [
+            "projecting process --duty projecting",
+            "worker 1 --duty serving",
+            "worker 2 --duty serving",
+        ]
 
         worker.listen()
         await eventually(lambda: said)

@@ -32,6 +32,7 @@ GIVEN: dict[str, Any] = {
     "priority": "low",
     "marks": ["m"],
     "tasks": [],
+    "problems": ["why"],
     "size": 3000,
     "limit": 2000,
 }

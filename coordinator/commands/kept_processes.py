@@ -1,0 +1,144 @@
+"""Keeps child processes of the service running: starts another for each that ends, stops all in order.
+
+this process ── spawn ─▶ `coordinator serve --duty …` ── ends ─▶ a pause ─▶ another takes its place
+             ◀─ one line, over a pipe ── cannot start at all ─▶ `OperatorError` with that line
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from coordinator.environment import ENV_PREFIX, FILE
+from coordinator.errors import OperatorError
+from coordinator.rabbitmq_node.child_process import spawn
+from coordinator.settings import Settings
+
+__all__ = ["PROJECTING", "SERVING", "KeptProcesses"]
+
+logger = logging.getLogger(__name__)
+
+PROJECTING, SERVING = ("--duty", "projecting"), ("--duty", "serving")
+"""The options of the process that folds the log, and of one that answers requests beside it."""
+
+FAILED = 1
+"""The exit status of a process that has told the operator what to put right."""
+
+STARTED_AFTER = 10.0
+"""Seconds; a process that fails sooner would fail again."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds before another takes the place of one that died; doubled each time."""
+
+STOPPING = 15.0
+"""Seconds for the processes to stop; then they are killed."""
+
+LONGEST_LINE = 4096
+"""Bytes of what a process says when it cannot start: as many as a pipe takes at once."""
+
+
+class KeptProcesses:
+    """Starts processes with these settings; all of them end with this one, in whatever way it ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        # What was given as an option reaches the process as a setting.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name.upper() != f"{ENV_PREFIX}AMQP_URL{FILE}"
+        }
+        self._environment = inherited | {
+            f"{ENV_PREFIX}AMQP_URL": settings.amqp_url or "",
+            f"{ENV_PREFIX}DATA_DIR": str(settings.data_dir),
+            f"{ENV_PREFIX}HTTP_HOST": settings.http_host,
+            f"{ENV_PREFIX}HTTP_PORT": str(settings.http_port),
+            f"{ENV_PREFIX}HTTP_WORKERS": "1",
+            f"{ENV_PREFIX}PROJECTOR": settings.projector,
+        }
+        self._running: set[asyncio.subprocess.Process] = set()
+
+    async def keep(self, what: str, *options: str, socket_fd: int | None = None) -> NoReturn:
+        """Have one process with these ``options`` at all times, called ``what`` in the log; it is given the
+        socket. Raises `OperatorError`, in its words, where it cannot start.
+        """
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        while True:
+            began = loop.time()
+            process, code, line = await self._run(options, socket_fd)
+            lasted = loop.time() - began
+            if code == FAILED and lasted < STARTED_AFTER:
+                raise OperatorError(line or f"The {what} could not start: see what it said above")
+            if line:
+                logger.error("%s", line)
+            logger.error(
+                "a process of the service ended; another takes its place",
+                extra={"duty": what, "pid": process.pid, "code": code},
+            )
+            if lasted > STARTED_AFTER:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _run(
+        self, options: Sequence[str], socket_fd: int | None
+    ) -> tuple[asyncio.subprocess.Process, int, str]:
+        """The process when it has ended, its exit status, and what it said of why."""
+        told, tell = os.pipe()
+        try:
+            fds = [tell]
+            if socket_fd is not None:
+                fds.append(socket_fd)
+                options = (*options, "--socket-fd", str(socket_fd))
+            try:
+                process = await spawn(
+                    [
+                        sys.executable,
+                        "-m",
+                        "coordinator",
+                        "serve",
+                        "--tell-fd",
+                        str(tell),
+                        *options,
+                    ],
+                    env=self._environment,
+                    output=None,
+                    pass_fds=fds,
+                )
+            finally:
+                os.close(tell)
+            self._running.add(process)
+            code = await process.wait()
+            self._running.discard(process)
+            os.set_blocking(told, False)
+            return process, code, _read(told)
+        finally:
+            os.close(told)
+
+    async def stop(self) -> None:
+        """Ask all of them at once; who does not stop in time is killed."""
+        running = set(self._running)
+        for process in running:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+        ends = [asyncio.create_task(process.wait()) for process in running]
+        if ends:
+            _, late = await asyncio.wait(ends, timeout=STOPPING)
+            if late:
+                logger.error("processes that did not stop are killed", extra={"count": len(late)})
+        for process in running:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def _read(told: int) -> str:
+    try:
+        return os.read(told, LONGEST_LINE).decode(errors="replace").strip()
+    except BlockingIOError:  # a child of the process still has the pipe
+        return ""
