@@ -11,7 +11,7 @@ from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
-from coordinator.registry.projection.projector import ProjectionListeners, Projector
+from coordinator.registry.projection.projector import APART, SPACING, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
@@ -41,10 +41,11 @@ def make_outbox_projection(
     publishers: Publishers,
     agents: AgentRegistry,
     *,
+    apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
 ) -> OutboxProjection:
     """Retention deletes only in the coordinator whose projector holds the fence. ``interceptors`` see each
-    batch after the service's own.
+    batch after the service's own. ``apart``: this process answers no requests.
     """
     registry, barrier = agents.registry, publishers.barrier
     outbox_rows = OutboxRows(state.ledger, now=state.now)
@@ -75,6 +76,7 @@ def make_outbox_projection(
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
+            spacing=APART if apart else SPACING,
             interceptors=[ParkedMessagesLog(), *interceptors],
         ),
         retention=Retention(

@@ -81,7 +81,12 @@ async def running(
         )
         submission = make_task_submission(settings, state, connections, publishers, agents)
         writing = make_outbox_projection(
-            settings, state, publishers, agents, interceptors=replacements.fold_interceptors
+            settings,
+            state,
+            publishers,
+            agents,
+            apart=duty is Duty.PROJECTING,
+            interceptors=replacements.fold_interceptors,
         )
         changes = make_requested_changes(state, publishers, agents, writing)
         recovery = make_task_recovery(

@@ -21,7 +21,11 @@ def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Run ``work`` on an event loop until it ends or SIGINT or SIGTERM asks it to stop; a second signal
     ends at once (what it started ends with it).
     """
-    from coordinator.web_server.http_server import event_loop_factory  # noqa: PLC0415
+    try:
+        from coordinator.web_server.http_server import event_loop_factory  # noqa: PLC0415
+    except ModuleNotFoundError:  # the extra is not installed
+        work.close()
+        raise
 
     async def supervised() -> None:
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The process that folds the log beside the one that serves: it dies and comes back, and both stop in order."""
+"""The process that folds the log beside the one that serves dies and comes back, and both stop in order."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ OWN = {"COORDINATOR_PROJECTOR": "own"}
 
 def children_of(pid: int) -> set[int]:
     return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 async def test_killed_under_load_it_loses_nothing_and_nobody_who_submits_or_reads_notices(
@@ -53,8 +57,9 @@ async def test_killed_under_load_it_loses_nothing_and_nobody_who_submits_or_read
         parent.signal(signal.SIGTERM)
         assert await parent.wait() == 0
     assert "Traceback" not in parent.printed
-    assert not any(Path(f"/proc/{pid}").exists() for pid in another)
+    assert not any(alive(pid) for pid in another)
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", port))
 
 
@@ -100,4 +105,4 @@ async def test_killed_with_the_process_that_serves_it_is_gone(
         (projecting,) = children_of(parent.pid)
         parent.signal(signal.SIGKILL)
         assert await parent.wait() == -signal.SIGKILL
-        await eventually(lambda: not Path(f"/proc/{projecting}").exists(), timeout=10)
+        await eventually(lambda: not alive(projecting), timeout=10)

@@ -1,4 +1,4 @@
-"""A projecting process that cannot start ends what runs beside it, with the line that it would have printed."""
+"""A projecting process that cannot start ends what runs beside it, with the line that it would print."""
 
 from __future__ import annotations
 
