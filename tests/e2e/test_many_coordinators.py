@@ -22,9 +22,17 @@ WORKERS = {"COORDINATOR_HTTP_WORKERS": "3"}
 HERMES = {"agent_id": "hermes", "agent_type": "worker", "capabilities": ["analysis"]}
 
 
-def workers_of(pid: int) -> set[int]:
-    """The processes that this one started."""
-    return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+def workers_of(pid: int, *, duty: str = "serving") -> set[int]:
+    """The processes that this one started for this duty."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(one) for one in found if duty.encode() in command_of(int(one))}
+
+
+def command_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return []
 
 
 def alive(pid: int) -> bool:
@@ -65,6 +73,7 @@ async def test_workers_and_a_second_coordinator_answer_alike_and_take_over_from_
         await ready(http)
         assert statuses(await on_new_connections(url, "GET", "/health/ready", 60)) == {200}
         workers = await eventually(lambda: three(workers_of(parent.pid)))
+        assert len(workers_of(parent.pid, duty="projecting")) == 1
 
         # An agent of HTTP alone: registered through one, alive through all.
         assert (await other.post("/agents/register", json=HERMES)).status_code == 200
@@ -106,7 +115,7 @@ async def test_workers_and_a_second_coordinator_answer_alike_and_take_over_from_
                 return bool((await stats(http))["tasks_completed"] == 120)
 
             await eventually(all_done, timeout=60)
-        survivors = workers_of(parent.pid)
+        survivors = workers_of(parent.pid) | workers_of(parent.pid, duty="projecting")
         parent.signal(signal.SIGTERM)
         assert await parent.wait(within=60) == 0
         assert not any(alive(pid) for pid in survivors)

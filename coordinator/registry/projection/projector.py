@@ -49,8 +49,8 @@ SPACING = 0.02
 """Seconds between two transactions that are not full: each costs the process, and its submissions,
 some milliseconds, whatever is in it. The first event after a pause is folded at once."""
 APART = 0.05
-"""The same for a projector in a process of its own: nothing there holds it up, so it would fold smaller batches
-than beside submissions, and take up to half as much CPU again for the same events."""
+"""The same for a projector in a process of its own: nothing there holds it up, so it would fold smaller
+batches than beside submissions, and take more CPU for the same events."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between two tries while the ledger cannot be written; doubled each time."""
