@@ -62,8 +62,8 @@ def settings_page() -> Lines:
             default = "$XDG_DATA_HOME/agent-coordinator"
         yield f"| `{ENV_PREFIX}{name.upper()}` | {_default(default)} | {told[name]} |"
     yield ""
-    yield "Options take precedence over the environment: `--host`, `--port`, `--data-dir` and `--amqp-url` of"
-    yield "`coordinator up` and `coordinator serve`, and `--workers` of the latter."
+    yield "Options take precedence over the environment: `--host`, `--port`, `--data-dir`, `--amqp-url` and"
+    yield "`--projector` of `coordinator up` and `coordinator serve`, and `--workers` of the latter."
 
 
 def _default(value: object) -> str:

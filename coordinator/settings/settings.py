@@ -69,12 +69,12 @@ class Settings(BaseModel):
     """TCP port of the HTTP API; 0 takes a free one."""
 
     http_workers: int = Field(default=1, ge=1, le=64)
-    """Processes of `coordinator serve` that answer HTTP, each a whole coordinator; all share the
-    socket and the ledger. More than the machine has cores are of no use."""
+    """Processes of `coordinator serve` that answer HTTP; all share the socket and the ledger. More than
+    the machine has cores are of no use."""
 
     projector: Projector = "own"
     """Where the log is folded: in a process of its `own`, so that it never holds up a request, or in the
-    `same` process as HTTP, which takes a third less memory."""
+    `same` process as HTTP, which takes half the memory."""
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""
