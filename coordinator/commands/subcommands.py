@@ -68,7 +68,7 @@ def _serve(options: argparse.Namespace) -> int:
         run_until_stopped(serve_with_workers(settings, _say))
         return CLEAN
     gc_tuning.rest()  # until it serves
-    if options.tell_fd is None and settings.projector == "own":
+    if options.tell_fd is None and settings.projects_apart:
         from .projector_process import beside_projector  # noqa: PLC0415
 
         run_until_stopped(beside_projector(settings, partial(_serve_here, settings, "serving")))

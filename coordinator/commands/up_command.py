@@ -56,7 +56,7 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
         named = settings.model_copy(update={"amqp_url": url})
         work = partial(_serve, named, options, listener, node, began, say)
         say("starting the coordinator")
-        await (beside_projector(named, work) if settings.projector == "own" else work())
+        await (beside_projector(named, work) if settings.projects_apart else work())
 
 
 async def _serve(
@@ -68,7 +68,7 @@ async def _serve(
     say: Says,
 ) -> None:
     """With the broker that the settings name, which is that of ``node`` where there is one."""
-    duty = Duty.SERVING if settings.projector == "own" else Duty.ALL
+    duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(running(settings, duty=duty))
         await coordinator.ready_to_answer()

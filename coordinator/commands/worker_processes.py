@@ -56,7 +56,7 @@ async def serve_with_workers(
     kept: list[asyncio.Task[Any]] = []
     try:
         await prepare(settings)
-        if settings.projector == "own":
+        if settings.projects_apart:
             options = SERVING
             kept.append(asyncio.create_task(processes.keep("projecting process", *PROJECTING)))
         for number in range(1, settings.http_workers + 1):

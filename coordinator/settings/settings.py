@@ -5,6 +5,8 @@ What is structure on the broker (names, queue arguments) is not here but in `pro
 
 from __future__ import annotations
 
+import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -32,6 +34,10 @@ from .value_types import (
 
 __all__ = ["Settings"]
 
+FEW_CORES = 2
+"""Broker, producers and the service fill as many: another process of the service takes memory there, and
+wins nothing (decision 0025)."""
+
 
 def default_data_dir() -> Path:
     """`$XDG_DATA_HOME/agent-coordinator`, by default below `~/.local/share`. Raises `OperatorError`
@@ -46,6 +52,11 @@ def default_data_dir() -> Path:
             "This user has no home for the data folder: name one with --data-dir or"
             " COORDINATOR_DATA_DIR"
         ) from exc
+
+
+def _cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 class Settings(BaseModel):
@@ -72,9 +83,10 @@ class Settings(BaseModel):
     """Processes of `coordinator serve` that answer HTTP; all share the socket and the ledger. More than
     the machine has cores are of no use."""
 
-    projector: Projector = "own"
+    projector: Projector = "auto"
     """Where the log is folded: in a process of its `own`, so that it never holds up a request, or in the
-    `same` process as HTTP, which takes half the memory."""
+    `same` process as HTTP, which takes half the memory. By default the former where the service may use
+    more than two cores."""
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""
@@ -170,6 +182,11 @@ class Settings(BaseModel):
     def unnamed_for(self) -> timedelta:
         """`attempt_lost_after`, and three heartbeats at least; zero is never."""
         return self.attempt_lost_after and max(self.attempt_lost_after, 3 * self.heartbeat_interval)
+
+    @property
+    def projects_apart(self) -> bool:
+        """Whether the log is folded in a process of its own."""
+        return self.projector == "own" or (self.projector == "auto" and _cores() > FEW_CORES)
 
     @property
     def ledger_place(self) -> str | Path:

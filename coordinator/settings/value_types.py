@@ -150,4 +150,4 @@ KeptFor = Annotated[
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_word)]
-Projector = Annotated[Literal["own", "same"], BeforeValidator(_word)]
+Projector = Annotated[Literal["auto", "own", "same"], BeforeValidator(_word)]

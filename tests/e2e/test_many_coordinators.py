@@ -18,7 +18,7 @@ from tests.e2e.processes import agent_process, client, get, ready, service, spaw
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
-WORKERS = {"COORDINATOR_HTTP_WORKERS": "3"}
+WORKERS = {"COORDINATOR_HTTP_WORKERS": "3", "COORDINATOR_PROJECTOR": "own"}
 HERMES = {"agent_id": "hermes", "agent_type": "worker", "capabilities": ["analysis"]}
 
 

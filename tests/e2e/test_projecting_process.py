@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import pytest
 
 from coordinator.rabbitmq_node.free_ports import choose_port
 from tests.e2e.processes import agent_process, client, get, service
@@ -30,6 +31,7 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.slow
 async def test_killed_under_load_it_loses_nothing_and_nobody_who_submits_or_reads_notices(
     broker: Broker, ledger_url: str, tmp_path: Path
 ) -> None:
@@ -72,6 +74,8 @@ async def produce(http: httpx.AsyncClient, accepted: list[str]) -> None:
         assert (await http.get(f"/tasks/{accepted[-1]}")).status_code == 200
 
 
+@pytest.mark.slow
+@pytest.mark.any_broker
 async def test_while_it_does_not_run_health_says_so_and_tasks_are_accepted(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -98,6 +102,7 @@ async def problems_of(http: httpx.AsyncClient) -> list[str]:
     return problems
 
 
+@pytest.mark.any_broker
 async def test_killed_with_the_process_that_serves_it_is_gone(
     broker: Broker, tmp_path: Path
 ) -> None:
