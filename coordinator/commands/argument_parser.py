@@ -28,7 +28,8 @@ def argument_parser() -> argparse.ArgumentParser:
     service.add_argument(
         "--projector",
         metavar="auto|own|same",
-        help="fold the log in a process of its own, or in the same that answers HTTP (default: its own where there are more than two cores)",
+        help="fold the log in a process of its own, or in the same that answers HTTP (default: its own"
+        " where there are more than two cores)",
     )
 
     up = commands.add_parser(
