@@ -27,6 +27,7 @@
     │   │   ├── PublishRefused .. the broker answered no
     │   │   └── QueuesFull ...... as much waits as may
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
+    │   │   └── PublishNacked ... one of its queues does not have it
     │   ├── LedgerUnavailable
     │   └── LedgerBehind ........ what was accepted may not be known here yet
     ├── Unreadable .............. nobody can fix it: it is parked
@@ -70,6 +71,7 @@ __all__ = [
     "OutcomeUnknown",
     "ParkedNotFound",
     "PayloadTooLarge",
+    "PublishNacked",
     "PublishRefused",
     "QueueLocked",
     "QueueMissing",
@@ -234,6 +236,10 @@ class OutcomeUnknown(Unavailable):
     def __init__(self, message: str | None = None, *, task_id: str | None = None) -> None:
         super().__init__(message)
         self.task_id = task_id
+
+
+class PublishNacked(OutcomeUnknown):
+    """The broker could not store the message on each of its queues; some may have it."""
 
 
 class LedgerUnavailable(Unavailable):

@@ -78,6 +78,7 @@ class BackgroundWork:
                 self.recovery.lane_mover.session(link),
                 self.submission.admission.session(link),
                 *self._upkeep(link),
+                self.submission.halves.session(link),
                 self.publishers.publisher.lost(),
             )
         finally:

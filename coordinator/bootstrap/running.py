@@ -90,7 +90,14 @@ async def running(
         )
         changes = make_requested_changes(state, publishers, agents, writing)
         recovery = make_task_recovery(
-            settings, state, connections, publishers, agents, writing, timings=replacements.timings
+            settings,
+            state,
+            connections,
+            publishers,
+            agents,
+            writing,
+            submission.halves.doubts,
+            timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
         health = HealthReport(

@@ -10,6 +10,7 @@ from functools import partial
 
 from coordinator.broker.queue_depths import QueueDepths
 from coordinator.recovery.broker_migration import BrokerMigration
+from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
@@ -107,16 +108,20 @@ def make_task_recovery(
     publishers: Publishers,
     agents: AgentRegistry,
     writing: OutboxProjection,
+    doubted: DoubtedTasks,
     *,
     timings: Timings,
 ) -> TaskRecovery:
     """The rounds of the reconciler and of the lost attempts, which one coordinator makes at a time,
-    share the depths of the queues with the retirement of queues.
+    share the depths of the queues with the retirement of queues. ``doubted`` are the tasks that submission
+    is not sure of.
     """
     ledger, publisher = state.ledger, publishers.publisher
     opener, note = publishers.opener, agents.registry.note
     catch_up, depths = publishers.barrier.ledger, connections.depths
-    former_broker, reconciler = _republishing(settings, state, publishers, agents, writing, depths)
+    former_broker, reconciler = _republishing(
+        settings, state, publishers, agents, writing, depths, doubted
+    )
     lost_attempts = LostAttemptFinder(
         running=RunningTasks(ledger),
         agents=HeartbeatWitnesses(agents.agents),
@@ -173,6 +178,7 @@ def _republishing(
     agents: AgentRegistry,
     writing: OutboxProjection,
     depths: QueueDepths,
+    doubted: DoubtedTasks,
 ) -> tuple[BrokerMigration, Reconciler]:
     """Both put tasks on their queues again with the same `TaskRepublisher`."""
     overtaken = MissingTasks(state.ledger)
@@ -196,5 +202,6 @@ def _republishing(
         catch_up=publishers.barrier.ledger,
         in_hand=agents.agents.in_hand,
         after=settings.reconcile_after,
+        doubted=doubted,
     )
     return former_broker, reconciler

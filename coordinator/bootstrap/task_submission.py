@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.api import run_of
+from coordinator.recovery.half_published_tasks import HalfPublishedTasks
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.schedules import Schedules
@@ -18,6 +19,7 @@ from coordinator.submission.queue_clearer import QueueClearer
 from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import TaskMaker
+from coordinator.submission.task_publisher import TaskPublisher
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -33,6 +35,7 @@ class TaskSubmission:
 
     limits: RequestLimits
     admission: AdmissionControl
+    halves: HalfPublishedTasks
     submitter: Submitter
     batches: BatchSubmitter
     keys: IdempotencyKeys
@@ -63,8 +66,16 @@ def make_task_submission(
     )
     maker = TaskMaker(secret=state.secret, types=state.types, limits=limits, now=state.now)
     one_at_a_time = PerIdLock()
-    submitter = Submitter(
+    halves = HalfPublishedTasks(
         publisher=publisher,
+        find=registry.current_task,
+        catch_up=publishers.barrier.ledger,
+        in_hand=agents.agents.in_hand,
+        depths=connections.depths,
+    )
+    tasks = TaskPublisher(publisher, halves=halves, grouped=settings.group_log)
+    submitter = Submitter(
+        publisher=tasks,
         ensure=opener.ensure,
         tasks=registry,
         maker=maker,
@@ -72,7 +83,7 @@ def make_task_submission(
         admit=admission.admit,
     )
     batches = BatchSubmitter(
-        publisher=publisher,
+        publisher=tasks,
         ensure=opener.ensure,
         tasks=registry,
         maker=maker,
@@ -88,6 +99,7 @@ def make_task_submission(
     return TaskSubmission(
         limits=limits,
         admission=admission,
+        halves=halves,
         submitter=submitter,
         batches=batches,
         keys=keys,

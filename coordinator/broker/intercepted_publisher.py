@@ -5,7 +5,7 @@ Where nobody intercepts, a plain `Publisher` is used, and its path costs what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
@@ -81,6 +81,29 @@ class InterceptedPublisher(Publisher):
         for outgoing, error in zip(messages, ends, strict=True):
             self._ended_with(outgoing, error)
         return ends
+
+    async def publish_each(
+        self,
+        messages: Sequence[Outgoing],
+        *,
+        told: Callable[[int, Ended], None],
+        deadline: float,
+    ) -> None:
+        """All of ``messages`` are told of before the first is sent, and each when it has ended."""
+        self._before(messages)
+        open_ones = dict(enumerate(messages))
+
+        def ended(index: int, error: Ended) -> None:
+            self._ended_with(open_ones.pop(index), error)
+            told(index, error)
+
+        try:
+            await super().publish_each(messages, told=ended, deadline=deadline)
+        except BaseException as exc:
+            for outgoing in open_ones.values():
+                self._ended_with(outgoing, exc)
+            open_ones.clear()
+            raise
 
     def _before(self, messages: Sequence[Outgoing]) -> None:
         for outgoing in messages:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, NoReturn, Self
 
@@ -38,7 +38,7 @@ from .asyncio_cancel import cancel_and_wait
 from .channel import Channel, confirmed
 from .connection import Connection, Link
 
-__all__ = ["PUBLISH_TIMEOUT", "Outgoing", "Publisher"]
+__all__ = ["PUBLISH_TIMEOUT", "SURE_SIZE", "Ended", "Outgoing", "Publisher"]
 
 PUBLISH_TIMEOUT = timedelta(seconds=10)
 """Longer than the election of a new leader takes (6 s where a node froze)."""
@@ -145,6 +145,13 @@ class Publisher:
             nothing = Message(body=bytes(size), persistent=False)
             await self.publish(nothing, exchange="", key=f"nobody.{new_id()}")
 
+    @property
+    def sure_size(self) -> int:
+        """Bytes of body that may be sent without a thought: `SURE_SIZE`, or less where the broker has
+        said that it takes less.
+        """
+        return min(SURE_SIZE, self._taken)
+
     def deadline(self) -> float:
         """By when whatever is begun now is answered, on the clock of the event loop."""
         return asyncio.get_running_loop().time() + self._timeout
@@ -174,6 +181,43 @@ class Publisher:
             self._ended(one, outgoing.message) if isinstance(one, asyncio.Future) else one
             for one, outgoing in zip(sent, messages, strict=True)
         ]
+
+    async def publish_each(
+        self,
+        messages: Sequence[Outgoing],
+        *,
+        told: Callable[[int, Ended], None],
+        deadline: float,
+    ) -> None:
+        """Publish in order, as `publish_all` does, and tell how each ended as soon as it has: ``told`` is
+        called once for each, with its index, on the event loop, and raises nothing. Returns when all have
+        been told, by ``deadline``.
+        """
+        waiting: dict[asyncio.Future[Any], int] = {}
+        last: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        all_sent = False
+
+        def end(sent: asyncio.Future[Any]) -> None:
+            index = waiting.pop(sent, None)
+            if index is None:
+                return  # told already: its time was over
+            told(index, self._ended(sent, messages[index].message))
+            if all_sent and not waiting and not last.done():
+                last.set_result(None)
+
+        for index, outgoing in enumerate(messages):
+            try:
+                sent = await self._send(outgoing, deadline)
+            except (MessageTooLarge, BrokerUnavailable) as exc:
+                told(index, exc)
+            else:
+                waiting[sent] = index
+                sent.add_done_callback(end)
+        all_sent = True
+        if waiting:
+            await _settled(last, deadline)
+        for sent in list(waiting):
+            end(sent)
 
     async def _send(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any]:
         """Wait for room in the window, and send. Raises `BrokerUnavailable` or `MessageTooLarge` where

@@ -24,6 +24,7 @@ from coordinator.broker.connection import Link
 from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.protocol.task_queue import TaskQueue
 
+from .doubted_tasks import DoubtedTasks
 from .empty_queue_check import is_empty
 from .ports import CatchesUp, TasksInHand
 from .task_republisher import QueuedTask, TaskRepublisher, queue_of
@@ -50,8 +51,10 @@ class OvertakenTask(QueuedTask, Protocol):
 class FindsOvertaken(Protocol):
     """Reads the queued tasks that others have overtaken: `registry.upkeep.missing_tasks.MissingTasks`."""
 
-    async def look(self) -> Sequence[OvertakenTask]:
-        """All of them. Raises `LedgerUnavailable`."""
+    async def look(self, doubted: Sequence[str] = ()) -> Sequence[OvertakenTask]:
+        """All of them, and those of the ``doubted`` that are queued, overtaken or not. Raises
+        `LedgerUnavailable`.
+        """
 
 
 Key = tuple[str, int, int, int]
@@ -69,8 +72,9 @@ class _Seen:
 class Reconciler:
     """Puts overtaken tasks on their queue again: one of the looks of `ExclusiveRounds`.
 
-    A task is taken to be missing ``after`` it was overtaken for so long; zero is never. ``monotonic``: a
-    clock in seconds that is never set.
+    A task is taken to be missing ``after`` it was overtaken for so long; zero is never. One of the
+    ``doubted`` need not be overtaken, since an empty queue says as much of it. ``monotonic``: a clock in
+    seconds that is never set.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Reconciler:
         catch_up: CatchesUp,
         in_hand: TasksInHand,
         after: timedelta,
+        doubted: DoubtedTasks,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._overtaken = overtaken
@@ -90,6 +95,7 @@ class Reconciler:
         self._catch_up = catch_up
         self._in_hand = in_hand
         self._after = after.total_seconds()
+        self._doubted = doubted
         self._monotonic = monotonic
         self._seen: dict[Key, _Seen] = {}
 
@@ -100,8 +106,10 @@ class Reconciler:
 
     async def look(self, link: Link) -> int:
         """One round; how many tasks were put on their queue again. Raises `Unavailable`."""
+        doubted = self._doubted.all()
         await self._catch_up()
-        found = {_key(one): one for one in await self._overtaken.look()}
+        found = {_key(one): one for one in await self._overtaken.look(doubted)}
+        self._doubted.keep({one.task.task_id for one in found.values()}, of=doubted)
         now = self._monotonic()
         self._seen = {
             key: self._seen.get(key) or _Seen(now, one.passed) for key, one in found.items()

@@ -160,6 +160,10 @@ class Settings(BaseModel):
     """Seconds without a task after which a queue of tasks is given up, to make room for others; its
     next task opens it again. 0 is never."""
 
+    group_log: bool = True
+    """Whether tasks that are submitted at the same time share one message of the log. Off while a
+    coordinator of before runs beside this one, which would park such messages."""
+
     reconcile_after: DurationOrZero = timedelta(minutes=10)
     """Seconds after which a queued task that later ones of its queue have overtaken is taken to be
     missing there, after a purge by hand, say, and is put there again. 0 is never."""

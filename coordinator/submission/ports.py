@@ -4,12 +4,13 @@ the broker that others use as well are in `broker.ports`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from coordinator.broker.ports import PublishesMessages
-from coordinator.broker.publisher import Outgoing
+from coordinator.broker.publisher import Ended, Outgoing
 from coordinator.errors import CoordinatorError
+from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -17,9 +18,11 @@ from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = [
     "Admits",
+    "CompletesHalves",
     "EnsuresQueue",
     "KnowsTasks",
     "NotesEnd",
+    "PublishesEach",
     "PublishesMany",
     "PublishesOne",
 ]
@@ -44,6 +47,45 @@ class PublishesMany(Protocol):
         self, messages: Sequence[Outgoing], *, deadline: float
     ) -> Sequence[CoordinatorError | None]:
         """Publish in order; how each ended by ``deadline``, in the same order, None for a confirm."""
+        ...
+
+
+class PublishesEach(PublishesOne, PublishesMany, Protocol):
+    """Publishes many messages, and tells of each by itself: `broker.publisher.Publisher`."""
+
+    @property
+    def sure_size(self) -> int:
+        """Bytes of a body that the broker takes for certain."""
+        ...
+
+    async def publish_each(
+        self,
+        messages: Sequence[Outgoing],
+        *,
+        told: Callable[[int, Ended], None],
+        deadline: float,
+    ) -> None:
+        """Publish in order; ``told`` is called once for each with its index, as soon as it has ended."""
+        ...
+
+
+class CompletesHalves(Protocol):
+    """Sees to tasks of which the broker has one half, the message on the queue or the record in the log:
+    `recovery.half_published_tasks.HalfPublishedTasks`. Nothing here waits, or raises.
+    """
+
+    def unlogged(self, message: Message, /) -> None:
+        """The task is on its queue, and perhaps not in the log."""
+        ...
+
+    def unqueued(self, message: Message, /, *, certain: bool) -> None:
+        """The task may be in the log, and is not on its queue; not ``certain`` where the broker has said
+        so with a nack.
+        """
+        ...
+
+    def doubted(self, task_id: str, /) -> None:
+        """The task may be in the log, and is perhaps not on its queue."""
         ...
 
 

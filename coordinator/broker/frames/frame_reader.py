@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, SupportsIndex
 from aiormq.connection import TransportFactory
 from yarl import URL
 
-from coordinator.errors import OutcomeUnknown, PublishRefused
+from coordinator.errors import PublishNacked, PublishRefused
 from coordinator.protocol.message import Message
 
 from .frame_decoding import read_message, read_short
@@ -42,9 +42,6 @@ _KINDS = frozenset({_METHOD, _HEADER, _BODY, _HEARTBEAT})
 _DELIVER, _GET_OK, _GET_EMPTY, _RETURN, _ACK, _NACK = (
     60 << 16 | method for method in (60, 71, 72, 50, 80, 120)
 )
-
-NOT_EVERYWHERE = "The broker could not store the message on each of its queues; some may have it."
-"""What a nack means: a task goes to its queue and to the log, and one of them without a leader is enough."""
 
 _SIGN_OF_LIFE = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 """A heartbeat."""
@@ -166,7 +163,7 @@ class Inlet:
             if answered is None or answered.done():  # returned before, or its channel is closing
                 continue
             if refused:
-                answered.set_exception(OutcomeUnknown(NOT_EVERYWHERE))
+                answered.set_exception(PublishNacked())
             else:
                 answered.set_result(None)
 

@@ -2,7 +2,8 @@
 
 One event travels in binary mode: its attributes are headers (``cloudEvents_id``, …) and its data is
 the body. Several events of one author travel as ``application/cloudevents-batch+json``. One in structured
-mode is read, too; see `cloudevents`.
+mode is read, too; see `cloudevents`. The log holds tasks as their messages are, one or several: see
+`task_group`.
 
 Who speaks is decided by the routing key alone, which the broker can guard with topic permissions;
 an event whose content names another agent is refused (`ForgedIdentity`).
@@ -47,6 +48,7 @@ from .events import (
     TaskSubmitted,
 )
 from .heartbeat_reading import read_heartbeat
+from .task_group import is_task_group, read_group
 from .task_message import TASK_TYPE, TaskMessage, describe
 
 __all__ = [
@@ -54,7 +56,7 @@ __all__ = [
     "Refused",
     "encode",
     "encode_batch",
-    "is_batch",
+    "holds_several",
     "read",
     "routing_key",
 ]
@@ -120,6 +122,11 @@ def encode_batch(events: Sequence[Event]) -> tuple[str, Message]:
     )
 
 
+def holds_several(message: Message) -> bool:
+    """Whether there may be more than one event in a message of the log."""
+    return is_task_group(message) or (message.type != TASK_TYPE and is_batch(message))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """A message, or one event of a batch, that cannot be taken as an event, with the reason."""
@@ -135,6 +142,8 @@ def read(message: Message, key: str) -> list[Event | Refused]:
     ``key`` is the routing key that the message was published with. Raises nothing: what is wrong with
     one event of a batch is told of that one alone.
     """
+    if is_task_group(message):
+        return _read_group(message, key)
     if message.type != TASK_TYPE and is_batch(message):
         return _read_batch(message, key)
     try:
@@ -185,20 +194,46 @@ def _without_a_type(message: Message, key: str) -> Event:
 
 def _decode_task(message: Message, key: str) -> Event:
     task = TaskMessage.from_message(message)
-    fence: dict[str, Any] = {
-        "task_id": task.task_id,
-        "generation": task.generation,
-        "attempt": task.attempt,
-    }
-    if not key.startswith(f"task.{BROKER_AUTHOR}."):
-        data: EventData = TaskSubmitted(**fence, task=task)
-        return Event(id=task.message_id, time=task.submitted_at, data=data)
+    if not _is_dead_letter(key):
+        return _submitted(task)
     told = message.headers.get("x-first-death-reason")
     reason = _DEATH_REASONS.get(str(told))
     if reason is None:
         raise MalformedMessage(f"a dead-lettered task without a known reason: {told!r}")
-    data = TaskDeadLettered(**fence, task=task, reason=reason)
+    data = TaskDeadLettered(
+        task_id=task.task_id,
+        generation=task.generation,
+        attempt=task.attempt,
+        task=task,
+        reason=reason,
+    )
     return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
+
+
+def _is_dead_letter(key: str) -> bool:
+    return key.startswith(f"task.{BROKER_AUTHOR}.")
+
+
+def _submitted(task: TaskMessage) -> Event:
+    data = TaskSubmitted(
+        task_id=task.task_id, generation=task.generation, attempt=task.attempt, task=task
+    )
+    return Event(id=task.message_id, time=task.submitted_at, data=data)
+
+
+def _read_group(message: Message, key: str) -> list[Event | Refused]:
+    if _is_dead_letter(key):
+        return [
+            Refused(why=MalformedMessage("several tasks are on no queue that gives up messages"))
+        ]
+    try:
+        found = read_group(message)
+    except MalformedMessage as exc:
+        return [Refused(why=exc)]
+    return [
+        _submitted(one) if isinstance(one, TaskMessage) else Refused(why=one.why, alone=one.alone)
+        for one in found
+    ]
 
 
 def _read_batch(message: Message, key: str) -> list[Event | Refused]:

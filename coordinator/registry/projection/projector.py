@@ -26,7 +26,7 @@ from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
 from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
-from coordinator.protocol.messages.event_codec import is_batch
+from coordinator.protocol.messages.event_codec import holds_several
 from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
@@ -167,7 +167,7 @@ class Projector:
             return
         (event,) = reading.events
         logger.error("an event cannot be folded", exc_info=why, extra=_log_context(event))
-        if is_batch(reading.delivery.message):
+        if holds_several(reading.delivery.message):
             parked = parked_event(event, why, self._now())
         else:
             parked = parked_delivery(reading.delivery, why, self._now())

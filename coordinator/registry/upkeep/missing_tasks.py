@@ -49,13 +49,35 @@ class MissingTasks:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def look(self) -> list[MissingTask]:
-        """All of them, queue by queue."""
-        return await self._ledger.read(lambda connection: list(_overtaken(connection)))
+    async def look(self, doubted: Sequence[str] = ()) -> list[MissingTask]:
+        """All of them, queue by queue, and the ``doubted`` that are queued, overtaken or not."""
+        return await self._ledger.read(partial(_found, doubted))
 
     async def messages(self, tasks: Sequence[Task]) -> dict[str, TaskMessage]:
         """What the tasks hold, by task."""
         return await self._ledger.read(partial(_contents, tasks))
+
+
+def _found(doubted: Sequence[str], connection: Connection) -> list[MissingTask]:
+    found = {one.task.task_id: one for one in _overtaken(connection)}
+    asked = [task_id for task_id in doubted if task_id not in found]
+    return [*found.values(), *_queued(connection, asked)]
+
+
+def _queued(connection: Connection, task_ids: Iterable[str]) -> Iterator[MissingTask]:
+    """Those of the tasks that are queued; nothing is known to have passed them."""
+    tasks = schema.tasks.c
+    queued = (tasks.state == State.QUEUED.value) & tasks.lane.is_not(None)
+    for ids in chunks(task_ids):
+        rows = connection.execute(sa.select(schema.tasks).where(queued, tasks.task_id.in_(ids)))
+        waiting = {task.task_id: task for task in tasks_of(rows.all())}
+        for task_id, found in messages_of(connection, waiting).items():
+            yield MissingTask(
+                task=waiting[task_id],
+                position=found.last,
+                passed=0,
+                republished=found.republished,
+            )
 
 
 def _contents(tasks: Sequence[Task], connection: Connection) -> dict[str, TaskMessage]:

@@ -19,6 +19,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
+from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.task_republisher import TaskRepublisher
@@ -47,6 +48,7 @@ class World:
         self.log: list[Event] = []
         self.unanswered = False
         self.given_back = 0
+        self.doubted = DoubtedTasks()
         overtaken = MissingTasks(ledger)
         self.reconciler = Reconciler(
             overtaken=overtaken,
@@ -61,6 +63,7 @@ class World:
             catch_up=self.catch_up,
             in_hand=lambda: self.in_hand,
             after=AFTER,
+            doubted=self.doubted,
             monotonic=lambda: self.now,
         )
 
