@@ -81,6 +81,7 @@ def make_task_submission(
         maker=maker,
         one_at_a_time=one_at_a_time,
         admit=admission.admit,
+        doubt=halves.doubted,
     )
     batches = BatchSubmitter(
         publisher=tasks,
@@ -89,6 +90,7 @@ def make_task_submission(
         maker=maker,
         one_at_a_time=one_at_a_time,
         admit=admission.admit,
+        doubt=halves.doubted,
     )
 
     async def submit_run(body: dict[str, Any], *, repeated: bool) -> None:

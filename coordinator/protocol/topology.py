@@ -11,6 +11,9 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
                                                                   live.<process> ◀┘ ledger.*.caught-up,
                                                                     ledger.*.ended, ledger.*.hindered,
                                                                     live.*.marked
+
+Tasks that are submitted together go to `coordinator.log` in one message, past the exchanges, and each to
+`coordinator.work` alone. A nack of it is taken as its queue's: nobody else is to bind a queue there.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ schedule_runner ......... submits the tasks of recurring schedules, tick by tick
 missed_deadlines ........ ends tasks that were not started in time
 exclusive_rounds ........ calls the next two, one coordinator at a time
 reconciler .............. finds queued tasks that are on no queue
+half_published_tasks .... completes tasks of which the broker took one half
+doubted_tasks ........... remembers tasks whose queue may not have them, for the reconciler
 lost_attempt_finder ..... finds running tasks that nobody works on
 broker_migration ........ puts what a former broker had on the new one
 queues .................. moves tasks between queues, retires queues, opens those that are missing

@@ -1,10 +1,11 @@
 """Submits tasks: HTTP in, broker out.
 
-    SubmitTask ─▶ limits ─▶ task ─▶ admitted ─▶ its queue is open ─▶ one publish, its confirm ─▶ Accepted
+    SubmitTask ─▶ limits ─▶ task ─▶ admitted ─▶ its queue is open ─▶ published, confirmed ─▶ Accepted
 
 idempotent_submission ... does a request with an Idempotency-Key once
 batch_submitter ......... submits many tasks, with a verdict for each
 submitter ............... submits one task
+task_publisher .......... publishes tasks of one turn of the loop: to the log together, else one by one
 task_maker .............. checks a request, and makes the task and its message of it
 task_options ............ settles attempts, pauses, time-outs, times and deadline
 request_limits .......... checks values against limits

@@ -12,7 +12,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .per_id_lock import PerIdLock
-from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesMany
+from .ports import Admits, DoubtsTask, EnsuresQueue, KnowsTasks, PublishesMany
 from .submitter import outgoing
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -51,6 +51,7 @@ class BatchSubmitter:
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
         admit: Admits = lambda _: None,
+        doubt: DoubtsTask = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -58,6 +59,7 @@ class BatchSubmitter:
         self._maker = maker
         self._one_at_a_time = one_at_a_time
         self._admit = admit
+        self._doubt = doubt
 
     async def submit_all(self, commands: Sequence[SubmitTask]) -> list[Verdict]:
         """Submit all; the verdicts in the order of ``commands``. An id that comes twice is answered the
@@ -105,6 +107,7 @@ class BatchSubmitter:
             if wish.index in verdicts:
                 continue
             if wish.task_id in tasks:
+                self._doubt(wish.task_id)  # as `Submitter` does
                 verdicts[wish.index] = self._again(wish, tasks[wish.task_id], None)
                 continue
             try:

@@ -19,6 +19,7 @@ from coordinator.protocol.task_queue import TaskQueue
 __all__ = [
     "Admits",
     "CompletesHalves",
+    "DoubtsTask",
     "EnsuresQueue",
     "KnowsTasks",
     "NotesEnd",
@@ -66,6 +67,14 @@ class PublishesEach(PublishesOne, PublishesMany, Protocol):
         deadline: float,
     ) -> None:
         """Publish in order; ``told`` is called once for each with its index, as soon as it has ended."""
+        ...
+
+
+class DoubtsTask(Protocol):
+    """Has a task watched that may be on no queue: `recovery.half_published_tasks.HalfPublishedTasks.doubted`."""
+
+    def __call__(self, task_id: str, /) -> None:
+        """Called with a task that was submitted before, by whoever. Neither waits nor raises."""
         ...
 
 

@@ -11,7 +11,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS
 
 from .per_id_lock import PerIdLock
-from .ports import Admits, EnsuresQueue, KnowsTasks, PublishesOne
+from .ports import Admits, DoubtsTask, EnsuresQueue, KnowsTasks, PublishesOne
 from .request_limits import check_message_size
 from .task_maker import Accepted, SubmitTask, TaskMaker
 
@@ -30,6 +30,7 @@ class Submitter:
         maker: TaskMaker,
         one_at_a_time: PerIdLock,
         admit: Admits = lambda _: None,
+        doubt: DoubtsTask = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._ensure = ensure
@@ -37,6 +38,7 @@ class Submitter:
         self._maker = maker
         self._one_at_a_time = one_at_a_time
         self._admit = admit
+        self._doubt = doubt
 
     async def check(self, command: SubmitTask) -> None:
         """Raise what `submit` would raise for this command, whenever it is tried: for one that is to be
@@ -61,6 +63,7 @@ class Submitter:
                 known = await self._tasks.submission(task_id, certain=command.repeated)
             except TaskNotFound:
                 return await self._publish(command, task_id)
+            self._doubt(task_id)  # whoever published it may have been killed at that
             return self._maker.answer_again(command, known)
 
     async def _publish(self, command: SubmitTask, task_id: str) -> Accepted:

@@ -10,6 +10,7 @@ events .................... all events by their type on the wire
 task_events ............... facts in the past tense about tasks
 agent_events .............. the same about agents, heartbeats among them
 queue_and_ledger_events ... the same about task queues and the ledger
+task_group ................ several tasks in one message of the log
 event ..................... the envelope of an event, and the base of its data
 task_message .............. a task as its queue and the log hold it
 cloudevents ............... attributes of CloudEvents in an AMQP message

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from coordinator.errors import MalformedMessage
-from coordinator.protocol.json_values.array_items import items_of
+from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.message import Message
 
 from .task_message import TASK_TYPE, TaskMessage
