@@ -71,7 +71,7 @@ class PublishesEach(PublishesOne, PublishesMany, Protocol):
 
 
 class DoubtsTask(Protocol):
-    """Has a task watched that may be on no queue: `recovery.half_published_tasks.HalfPublishedTasks.doubted`."""
+    """Has a task watched that may be on no queue: `recovery.half_published_tasks.HalfPublishedTasks`."""
 
     def __call__(self, task_id: str, /) -> None:
         """Called with a task that was submitted before, by whoever. Neither waits nor raises."""

@@ -246,3 +246,22 @@ async def test_what_is_not_answered_is_looked_at_again(world: World) -> None:
     world.unanswered = False
     assert await world.round() == 1
     assert world.again() == [("lost", 1, 1)]
+
+
+async def test_a_doubted_task_is_put_on_its_empty_queue_though_nothing_overtakes_it(
+    world: World,
+) -> None:
+    await world.fold(waits("doubted"), waits("other", 1))
+    world.doubted.add("doubted")
+    world.doubted.add("unheard-of")
+    assert await world.after_a_while() == 1
+    assert world.again() == [("doubted", 1, 1)]
+    assert world.doubted.all() == ["doubted"]
+
+
+async def test_a_doubted_task_on_a_queue_that_is_not_empty_stays_where_it_is(world: World) -> None:
+    await world.fold(waits("doubted"))
+    world.doubted.add("doubted")
+    world.ready = 1
+    assert await world.after_a_while() == 0
+    assert not world.published
