@@ -38,11 +38,20 @@ def test_it_looks_seldom_while_a_service_starts_and_looks_all_the_same() -> None
 
 
 def test_what_there_is_once_it_has_started_is_passed_over_from_then_on() -> None:
-    usual = gc.get_threshold()
     gc_tuning.rest()
     kept = [object()]
 
     gc_tuning.resume()
 
-    assert gc.get_threshold() == usual
     assert not any(one is kept for one in gc.get_objects())
+
+
+def test_once_it_has_started_it_looks_now_and_then() -> None:
+    gc_tuning.rest()
+    gc_tuning.resume()
+    knot = ref(Knot())
+    made: list[list[object]] = [[] for _ in range(gc_tuning.RUNNING // 2)]
+    assert knot() is not None
+
+    made += [[] for _ in range(2 * gc_tuning.RUNNING)]
+    assert knot() is None
