@@ -10,7 +10,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode_batch
-from coordinator.registry.agents.live_queue_reader import LiveQueueReader
+from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from tests.unit.registry.fleet import Fleet, registered
 
 
@@ -28,7 +28,7 @@ def reader_of(fleet: Fleet) -> LiveQueueReader:
         book=nothing,
         types=AnnouncedTypes(),
         corrections=nothing,
-        watching=cast("Any", type("Watching", (), {"catching_up": None, "waiters": None})),
+        watching=LedgerWaiters(catching_up=cast("Any", None), waiters=cast("Any", None)),
     )
 
 
