@@ -17,6 +17,8 @@ from datetime import timedelta
 from typing import NoReturn, Self
 
 from consumers._fetching.fetch_loop import FetchLoop
+from consumers._fetching.fetch_policy import look_spread
+from consumers._fetching.fleet import Fleet
 from consumers._fetching.served_queues import ServedQueues
 from consumers._handling.contained_tasks import tasks_contained
 from consumers._link.agent_health import AgentHealth
@@ -81,6 +83,8 @@ class RunningAgent:
             wall=self._clock.own,
         )
         self._sources = ServedQueues(asyncio.get_running_loop().time)
+        self._fleet = Fleet()
+        self._fleet.on_missing = self._wake_queue_missing
         self._commands = CommandDispatch(
             self._sources,
             self._executor,
@@ -89,7 +93,11 @@ class RunningAgent:
             drain=self.drain,
         )
         self._control = ControlQueue(
-            options.agent_id, on_command=self._commands.obey, timings=timings, rng=self._rng
+            options.agent_id,
+            on_command=self._commands.obey,
+            fleet_size=lambda: self._fleet.size,
+            timings=timings,
+            rng=self._rng,
         )
         self._cache = RegistrationCache(options.cache_folder(), options.profile(), amqp_url=url)
         self._registration = Registration(
@@ -231,6 +239,8 @@ class RunningAgent:
             link,
             self._executor,
             self._sources,
+            self._fleet,
+            publisher=self._publisher,
             agent_id=self.options.agent_id,
             timings=self.options.timings,
             rng=self._rng,
@@ -291,10 +301,17 @@ class RunningAgent:
 
     def _apply(self, reply: RegisterReply) -> None:
         self._sources_known = True
+        self._fleet.told(reply.wake_queue, reply.wake_queues)
         self._commands.serve(reply.sources)
         self._executor.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
         self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
 
+    def _wake_queue_missing(self) -> None:
+        """All of its kind notice at once: they ask for it one after another."""
+        delay = self._rng.uniform(0, look_spread(self._fleet.size))
+        asyncio.get_running_loop().call_later(delay, self._registration.again)
+
     def _sources_changed(self) -> None:
-        self._executor.changed.set()
+        if self._health.fetching is not None:
+            self._health.fetching.hear_news()
         self._heartbeat.beat_soon()

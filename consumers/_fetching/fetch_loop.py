@@ -12,9 +12,11 @@
 * pull: one `basic.get` for each free slot; started at once;
 * focus: tasks of a few milliseconds are pushed, as fast as plain prefetch, from the best queue while it
   is the best, with a probe every 50 ms;
-* rest: short pauses, and after a quiet second (sooner with slots to spare) consumers of a few queues,
-  with a prefetch of one, or of a share of the free slots. Work that they bring by themselves leaves the
-  agent at rest. What is pushed to an agent that is busy by then is given back.
+* rest: asleep until a call comes to the wake queue, with a peek now and then; after a quiet second (sooner
+  with slots to spare) consumers of a few queues, with a prefetch of one, or of a share of the free slots.
+  Work that they bring by themselves leaves the agent at rest. What is pushed to an agent that is busy by
+  then is given back;
+* who leaves its rest calls another to consume in its place, and up to two where more waits than it can do.
 
 Strict priority follows, but for what is in hand and for work that came since the last probe.
 """
@@ -27,17 +29,21 @@ import random
 from consumers._working.task_executor import TaskExecutor
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.connection import Link
+from coordinator.broker.ports import PublishesMessages
 from coordinator.broker.undeliverable_head import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
 from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import MAX_UNTOLD, ProbeResult, fresh_for, is_brisk, is_pushed
+from .fleet import Fleet
 from .idle_waiting import SPACING, IdleWaiting
 from .pull_consumer import PullConsumer
 from .push_consumer import PushConsumer
 from .queue_focus import PROBE_EVERY, QueueFocus
 from .queue_probe import QueueProbe
 from .served_queues import ServedQueues
+from .wake_caller import WakeCaller
+from .wake_consumer import WakeConsumer
 from .wakeups import Wakeups
 
 __all__ = ["FetchLoop"]
@@ -47,8 +53,8 @@ logger = logging.getLogger(__name__)
 PATIENCE = 0.02
 """Seconds for which a busy agent keeps its consumers, and surplus, in the hope of a free slot."""
 
-WAKE = 1.0
-"""Seconds after which every wait here looks around again."""
+WAKE = 10.0
+"""Seconds after which every wait here looks around again, though nothing tells it to."""
 
 
 class FetchLoop:
@@ -59,7 +65,9 @@ class FetchLoop:
         link: Link,
         executor: TaskExecutor,
         sources: ServedQueues,
+        fleet: Fleet,
         *,
+        publisher: PublishesMessages,
         agent_id: str,
         timings: AgentTimings = DEFAULT_TIMINGS,
         rng: random.Random,
@@ -69,11 +77,22 @@ class FetchLoop:
         self._rng = rng
         self._push_expected_within = timings.push_expected_within.total_seconds()
         self._wakeups = Wakeups(executor)
-        self._probe = QueueProbe(link, sources, clock=self._wakeups.now, rng=rng)
+        self._probe = QueueProbe(link, sources, fleet, clock=self._wakeups.now, rng=rng)
         self._pull = PullConsumer(link, executor, sources)
         self._push = PushConsumer(link, executor, sources, agent_id=agent_id)
         self._focus = QueueFocus(executor, self._probe, self._push, self._wakeups)
-        self._rest = IdleWaiting(executor, sources, self._probe, self._push, self._wakeups, rng=rng)
+        self._caller = WakeCaller(publisher, fleet, clock=self._wakeups.now)
+        self._wake = WakeConsumer(link, executor, fleet, agent_id=agent_id, call=self._caller.call)
+        self._rest = IdleWaiting(
+            executor,
+            sources,
+            self._probe,
+            self._push,
+            self._wake,
+            self._wakeups,
+            fleet=fleet,
+            rng=rng,
+        )
         self._probed = -1.0
         """When, by the loop's clock, the queues were probed last."""
         self._found = ProbeResult()
@@ -92,6 +111,10 @@ class FetchLoop:
     def stop(self) -> None:
         """Take nothing more; `run` returns soon after."""
         self._wakeups.stop()
+
+    def hear_news(self) -> None:
+        """The agent serves other queues from now on."""
+        self._rest.hear_news()
 
     async def run(self) -> None:
         """Raises `ConnectionLost` where the link ends."""
@@ -124,10 +147,12 @@ class FetchLoop:
             await self._push.stop()
         finally:
             self._executor.backlog.give_back_surplus(all_of_it=True)
+            await self._wake.close()
 
     async def _turn(self) -> None:
         now = self._wakeups.turn()
         self._executor.changed.clear()  # what happens from here on is noticed by the next wait
+        self._wake.woken = False
         await self._push.refresh()
         if not self._executor.free:
             self._pressed = now
@@ -165,10 +190,10 @@ class FetchLoop:
 
     async def _work(self, found: ProbeResult) -> None:
         executor = self._executor
-        if self._push.on or sum(one.ready for one in found.waiting) > executor.free:
+        waiting = sum(one.ready for one in found.waiting)
+        if self._push.on or waiting > executor.free:
             self._pressed = self._wakeups.now()
-        if self._push.on:
-            await self._push.stop()
+        await self._leave_rest(more=waiting - executor.free)
         best = found.waiting[0]
         free = executor.free
         if best.ready > free > 0 and is_brisk(
@@ -190,11 +215,21 @@ class FetchLoop:
             await self._wakeups.fact(lambda: executor.free > 0, PATIENCE)
             if executor.free:
                 return
-            await self._push.stop()
+            await self._leave_rest()
             executor.backlog.give_back_surplus()
         elif executor.backlog:
             before = executor.ended
             await self._wakeups.fact(lambda: executor.free > 0, PROBE_EVERY)
             if executor.ended == before:
                 executor.backlog.give_back_surplus()
+        await self._leave_rest()
         await self._wakeups.fact(lambda: executor.free > 0, WAKE)
+
+    async def _leave_rest(self, *, more: int = 0) -> None:
+        """Consume no queue any more; ``more`` is how many tasks wait that this agent cannot start."""
+        leaves = {source.queue for source in self._push.on} | self._wake.left_over
+        if self._caller.found_work(more, leaves=frozenset(leaves)):
+            self._wake.take_left_over()
+        self._wake.stop()
+        if self._push.on:
+            await self._push.stop()

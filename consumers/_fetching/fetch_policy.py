@@ -22,12 +22,15 @@ __all__ = [
     "Verdict",
     "Waiting",
     "by_level",
+    "calls_to_make",
     "focus_window",
     "fresh_for",
     "in_batches",
     "is_brisk",
     "is_pushed",
+    "look_spread",
     "pause_at_rest",
+    "pause_in_fleet",
     "prefetch_shares",
     "queues_to_consume",
     "stay_focused",
@@ -57,6 +60,20 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.03, 1.0
 LONGEST_ROUND = 1.0
 """Seconds in which a resting agent has peeked at all its queues, however long nothing came; with
 hundreds of queues it takes longer."""
+
+LOOKS_A_SECOND = 30
+"""Peeks by which all resting agents together look for what nobody was woken for, however many they are. Each
+costs the broker some 0.4 ms, and finds a queue out of ten in 70 ms, out of a hundred in 700."""
+
+LONGEST_NAP = 60.0
+"""Seconds between two peeks of one agent, however large its fleet."""
+
+NEWS_A_SECOND = 200
+"""The same as `LOOKS_A_SECOND` right after a queue was opened, which all agents hear of at once."""
+
+FAN_OUT = 2
+"""Agents that one which found more work than it can do wakes at most: each of them wakes as many, so that
+300 are awake after eight turns, and hardly more than twice as many are woken as there are tasks."""
 
 TURN = 0.5
 """Seconds of focus on one queue while an equal one waits, and of staying where nothing comes."""
@@ -141,17 +158,47 @@ def pause_at_rest(quiet: float, peeks: int, rng: random.Random) -> float:
     return min(max(SHORTEST_PAUSE, quiet / 10), longest) * rng.uniform(0.5, 1.0)
 
 
+def pause_in_fleet(fleet: int, rng: random.Random) -> float:
+    """Seconds until the next peek of one of so many resting agents, at the least."""
+    return min(fleet / LOOKS_A_SECOND, LONGEST_NAP) * rng.uniform(0.5, 1.0)
+
+
+def look_spread(fleet: int) -> float:
+    """Seconds in which so many resting agents look at a queue that all have just heard of."""
+    return min(fleet / NEWS_A_SECOND, LONGEST_NAP)
+
+
+def calls_to_make(more: int, *, leaves: bool) -> int:
+    """How many agents to wake, where ``more`` tasks wait than one can start: one for each, up to `FAN_OUT`,
+    and at least one where one ``leaves`` queues that it consumed while it rested.
+    """
+    return max(1 if leaves else 0, min(max(more, 0), FAN_OUT))
+
+
 def queues_to_consume(
-    depths: Mapping[TaskQueue, Depth], consumed: AbstractSet[TaskQueue], rng: random.Random
+    depths: Mapping[TaskQueue, Depth],
+    consumed: AbstractSet[TaskQueue],
+    rng: random.Random,
+    *,
+    others: int | None = None,
 ) -> list[TaskQueue]:
-    """Those to consume as well, at rest: all that nobody consumes, and some that few do."""
+    """Those to consume as well, at rest: all that nobody consumes, and some that few do.
+
+    ``others`` is how many other agents rest, where that is known: no more can be waiting at a queue, though
+    the broker also counts those who have left it with a task that still runs.
+    """
     free = [source for source in depths if source not in consumed]
     rng.shuffle(free)
-    free.sort(key=lambda source: (depths[source].consumers, source.priority.rank))
+
+    def consumers_of(source: TaskQueue) -> int:
+        counted = depths[source].consumers
+        return counted if others is None else min(counted, others)
+
+    free.sort(key=lambda source: (consumers_of(source), source.priority.rank))
     chosen: list[TaskQueue] = []
     for source in free:
         taken = len(consumed) + len(chosen)
-        consumers = depths[source].consumers
+        consumers = consumers_of(source)
         if (
             taken >= MAX_QUEUES
             or consumers >= MAX_CONSUMERS

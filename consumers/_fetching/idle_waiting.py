@@ -1,25 +1,36 @@
-"""Waits for work while none is seen: peeks at a few queues at a time, and consumes some of them."""
+"""Waits for work while none is seen: sleeps until it is called, peeks at a few queues now and then, and
+consumes some of them.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import Mapping
 
 from consumers._working.task_executor import TaskExecutor
+from coordinator.broker.channel import Depth
+from coordinator.protocol.task_queue import TaskQueue
 
-from .fetch_policy import ProbeResult, pause_at_rest, prefetch_shares, queues_to_consume
+from .fetch_policy import (
+    ProbeResult,
+    look_spread,
+    pause_at_rest,
+    pause_in_fleet,
+    prefetch_shares,
+    queues_to_consume,
+)
+from .fleet import Fleet
 from .push_consumer import PushConsumer
 from .queue_probe import PEEK, QueueProbe
 from .served_queues import ServedQueues
+from .wake_consumer import WakeConsumer
 from .wakeups import Wakeups
 
 __all__ = ["SPACING", "IdleWaiting"]
 
 SPACING = 0.02
 """Seconds between two probes of a resting agent, however often it is woken."""
-
-FULL_PROBE = 1.0
-"""Seconds for which a resting agent only peeks; then it probes everything again, the number of consumers
-included."""
 
 QUIET = (1.0, 2.0)
 """Seconds without work, by chance between these, after which an agent consumes a queue."""
@@ -34,7 +45,7 @@ cancelled no consumer and saw no more of them than it has slots for."""
 
 
 class IdleWaiting:
-    """Returns when something arrived, a peek found work, or it is time for another full probe."""
+    """Returns when something arrived, the agent was called, or a peek found work."""
 
     def __init__(
         self,
@@ -42,37 +53,92 @@ class IdleWaiting:
         sources: ServedQueues,
         probe: QueueProbe,
         push: PushConsumer,
+        wake: WakeConsumer,
         wakeups: Wakeups,
         *,
+        fleet: Fleet,
         rng: random.Random,
     ) -> None:
         self._executor = executor
         self._sources = sources
         self._probe = probe
         self._push = push
+        self._wake = wake
+        self._fleet = fleet
         self._wakeups = wakeups
         self._rng = rng
         self._quiet = rng.uniform(*QUIET)
+        self._counted = False
+        """Whether those who rest were counted since this agent does, too."""
+        self._news = False
+        """Whether the agent serves other queues than it has looked at."""
 
     async def __call__(self, found: ProbeResult, *, probed: float, pressed: float) -> None:
         """``probed`` is when ``found`` was seen, ``pressed`` when work last waited that consumers would not
-        have brought: both by the loop's clock.
+        have brought: both by the loop's clock. Where what was found is on its way, it returns soon.
         """
-        if self._long_enough(pressed):
-            await self._consume_some(found)
-            if not self._executor.free or self._wakeups.stopped:
-                return
         changed = self._executor.changed
-        peeks = -(-len(self._sources) // PEEK)
-        full_probe = probed + max(FULL_PROBE, 4 * found.cost)
-        while not changed.is_set() and self._wakeups.now() < full_probe:
-            quiet = self._wakeups.turn() - self._executor.last_change
-            await self._wakeups.change(pause_at_rest(quiet, peeks, self._rng))
-            if changed.is_set() or await self._probe.peek():
+        depths, self._counted = found.depths or {}, False
+        while not changed.is_set() and await self._settled_down(depths, pressed):
+            if not await self._quiet_for(self._pause(on_its_way=bool(found.waiting))):
+                break
+            depths = await self._probe.peek()
+            self._counted = self._wake.on
+            if found.waiting or any(depth.ready for depth in depths.values()):
                 break
         early = probed + SPACING - self._wakeups.now()
         if early > 0 and self._executor.free:
             await self._wakeups.pause(early)
+
+    def hear_news(self) -> None:
+        """The agent serves other queues from now on. All of a fleet hear of it at once: those that sleep look
+        at what is new one after another.
+        """
+        if not self._wake.on:
+            self._executor.changed.set()
+        elif not self._news:
+            self._news = True
+            delay = self._rng.uniform(0, look_spread(self._fleet.size))
+            asyncio.get_running_loop().call_later(delay, self._executor.changed.set)
+
+    async def _settled_down(self, depths: Mapping[TaskQueue, Depth], pressed: float) -> bool:
+        """Do what the agent has been quiet for long enough for; whether it is still at rest then."""
+        if self._long_enough(pressed):
+            await self._consume_some(depths)
+        if self._quiet_since() > QUIET_TO_SPARE:
+            await self._wake.start(consumes_queues=bool(self._push.on))
+        return self._executor.free > 0 and not self._wakeups.stopped
+
+    async def _quiet_for(self, seconds: float) -> bool:
+        """Wait, and return early with False where there is reason to probe everything."""
+        changed, last_change = self._executor.changed, self._executor.last_change
+        await self._wakeups.change(seconds)
+        if not changed.is_set():
+            return True
+        news, self._news = self._news, False
+        if not news or self._wake.woken or self._executor.last_change != last_change:
+            return False
+        changed.clear()
+        await self._push.refresh()
+        return not self._wakeups.stopped
+
+    def _pause(self, *, on_its_way: bool) -> float:
+        """Seconds until the next peek."""
+        quiet = self._quiet_since()
+        peeks = -(-len(self._sources) // PEEK)
+        pause = pause_at_rest(quiet, peeks, self._rng)
+        if on_its_way:
+            return pause
+        pause = max(pause, pause_in_fleet(self._fleet.size, self._rng))
+        # To be there when it is time to sleep, and to consume.
+        for due in (QUIET_TO_SPARE, self._quiet):
+            if quiet < due:
+                return min(pause, due - quiet + 0.01)
+        return pause
+
+    def _quiet_since(self) -> float:
+        """Seconds for which nothing arrived or finished."""
+        return self._wakeups.turn() - self._executor.last_change
 
     def _long_enough(self, pressed: float) -> bool:
         """Whether nothing came for so long that consuming pays."""
@@ -82,9 +148,17 @@ class IdleWaiting:
             to_spare and now - pressed > AGAIN
         )
 
-    async def _consume_some(self, found: ProbeResult) -> None:
-        """The queues that nobody consumes, and some that few do."""
-        chosen = queues_to_consume(found.depths or {}, self._push.on, self._rng)
+    async def _consume_some(self, depths: Mapping[TaskQueue, Depth]) -> None:
+        """The queues that nobody consumes, some that few do, and those of who has called this agent."""
+        on = self._push.on
+        others = self._fleet.resting - 1 if self._counted else None
+        chosen = queues_to_consume(depths, on, self._rng, others=others)
+        left_over = self._wake.take_left_over()
+        chosen += [
+            source
+            for source in (self._sources.to_probe() if left_over else ())
+            if source.queue in left_over and source not in on and source not in chosen
+        ]
         free = self._executor.free - sum(self._push.rooms.values())
         shares = prefetch_shares(chosen, free, self._executor.pace.lately)
         for source, window in zip(chosen, shares, strict=True):

@@ -12,6 +12,7 @@ from coordinator.broker.queue_depths import QueueDepths
 from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import ProbeResult, Waiting, by_level, in_batches
+from .fleet import Fleet
 from .served_queues import ServedQueues
 
 __all__ = ["PEEK", "QueueProbe"]
@@ -30,7 +31,13 @@ class QueueProbe:
     """
 
     def __init__(
-        self, link: Link, sources: ServedQueues, *, clock: Callable[[], float], rng: random.Random
+        self,
+        link: Link,
+        sources: ServedQueues,
+        fleet: Fleet,
+        *,
+        clock: Callable[[], float],
+        rng: random.Random,
     ) -> None:
         self._depths = QueueDepths(lambda: link)
         self._link = link
@@ -38,6 +45,7 @@ class QueueProbe:
         self._clock = clock
         self._rng = rng
         self._round: deque[TaskQueue] = deque()
+        self._fleet = fleet
 
     async def __call__(self, enough: int) -> ProbeResult:
         """Probe from the most urgent down, until ``enough`` tasks were seen.
@@ -59,23 +67,34 @@ class QueueProbe:
                 break
         return ProbeResult(tuple(waiting), seen, self._clock() - began)
 
-    async def peek(self) -> bool:
-        """Ask the next few queues of a round over all of them: whether any has work."""
+    async def peek(self) -> dict[TaskQueue, Depth]:
+        """What the next few queues of a round over all of them hold; those that were opened since the last
+        time come first.
+        """
         if not self._round:
             everything = self._to_probe()
             self._rng.shuffle(everything)
             self._round.extend(everything)
+        new = self._sources.take_new()
+        self._round.extendleft(one for one in new if one not in self._round)
         some = [self._round.popleft() for _ in range(min(PEEK, len(self._round)))]
-        found = await self._look(some)
-        return any(depth.ready for depth in found.values())
+        return await self._look(some, resting=True)
 
     def _to_probe(self) -> list[TaskQueue]:
         heads = self._link.heads
         return [one for one in self._sources.to_probe() if not heads.of(one.queue).rests]
 
-    async def _look(self, sources: list[TaskQueue]) -> dict[TaskQueue, Depth]:
-        """Those that exist."""
-        answers = await self._depths.look(source.queue for source in sources)
+    async def _look(
+        self, sources: list[TaskQueue], *, resting: bool = False
+    ) -> dict[TaskQueue, Depth]:
+        """Those that exist. At rest, how many of its kind rest is asked, too: they consume the wake queue."""
+        asked = [source.queue for source in sources]
+        wake_queue = self._fleet.wake_queue if resting else None
+        if wake_queue is not None:
+            asked.append(wake_queue)
+        answers = await self._depths.look(asked)
+        if wake_queue is not None:
+            self._count(answers[wake_queue])
         found: dict[TaskQueue, Depth] = {}
         for source in sources:
             depth = answers[source.queue]
@@ -85,3 +104,9 @@ class QueueProbe:
                 self._sources.found(source)
                 found[source] = depth
         return found
+
+    def _count(self, resting: Depth | None) -> None:
+        if resting is None:
+            self._fleet.missing()
+        else:
+            self._fleet.counted(resting.consumers)

@@ -32,6 +32,7 @@ class ServedQueues:
         self._offered: dict[TaskQueue, int] = {}
         self._openings = 0
         self._missing: dict[TaskQueue, _Missing] = {}
+        self._new: list[TaskQueue] = []
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever `hash` changes."""
 
@@ -45,6 +46,8 @@ class ServedQueues:
         """Serve these and no other; all of them exist, says who offers them."""
         known, self._offered = self._offered, {}
         for source in sources:
+            if source not in known:
+                self._new.append(source)
             self._offered[source] = known.get(source) or self._next_opening()
         self._missing.clear()
         self.on_change()
@@ -55,7 +58,13 @@ class ServedQueues:
         if source not in self._offered:
             logger.info("serving a new queue", extra={"queue": source.queue})
         self._offered[source] = self._next_opening()
+        self._new.append(source)
         self.on_change()
+
+    def take_new(self) -> list[TaskQueue]:
+        """Those that were opened since this was asked last, and are still served."""
+        new, self._new = self._new, []
+        return [source for source in dict.fromkeys(new) if source in self._offered]
 
     def opening(self, source: TaskQueue) -> int | None:
         """Another number each time that the queue was opened; None where it is not offered."""

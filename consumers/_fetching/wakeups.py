@@ -17,8 +17,13 @@ class Wakeups:
         self._executor = executor
         self._stop = asyncio.Event()
         self.now = asyncio.get_running_loop().time
-        self.last_turn = self.now()
-        """When the fetch loop was last seen alive."""
+        self._turned = self.now()
+        self._waits_until = self._turned
+
+    @property
+    def last_turn(self) -> float:
+        """When the fetch loop was last seen alive: now, while it waits here in good order."""
+        return max(self._turned, min(self._waits_until, self.now()))
 
     @property
     def stopped(self) -> bool:
@@ -32,8 +37,8 @@ class Wakeups:
 
     def turn(self) -> float:
         """The loop is alive; the time."""
-        self.last_turn = self.now()
-        return self.last_turn
+        self._turned = self.now()
+        return self._turned
 
     async def fact(self, is_so: Callable[[], bool], seconds: float) -> None:
         """Until ``is_so`` is true, or the time is up, or the loop is told to stop."""
@@ -47,16 +52,18 @@ class Wakeups:
 
     async def change(self, seconds: float) -> None:
         """Until something arrives or finishes, or the time is up."""
-        await _within(seconds, self._executor.changed.wait())
+        await self._within(seconds, self._executor.changed.wait())
 
     async def pause(self, seconds: float) -> None:
         """Until the time is up, or the loop is told to stop."""
-        await _within(seconds, self._stop.wait())
+        await self._within(seconds, self._stop.wait())
 
-
-async def _within(seconds: float, waiting: Awaitable[object]) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await waiting
-    except TimeoutError:
-        return
+    async def _within(self, seconds: float, waiting: Awaitable[object]) -> None:
+        self._waits_until = self.now() + seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await waiting
+        except TimeoutError:
+            return
+        finally:
+            self._waits_until = min(self._waits_until, self.now())

@@ -28,6 +28,11 @@ __all__ = ["ControlQueue"]
 logger = logging.getLogger(__name__)
 
 
+OFTEN = 100
+"""Agents that may bind their queues again as often as `AgentTimings.rebind_interval` says; twice as many do
+so half as often."""
+
+
 class ControlQueue:
     """Calls ``on_command`` with every command that this version knows."""
 
@@ -36,11 +41,13 @@ class ControlQueue:
         agent_id: str,
         *,
         on_command: Callable[[Command], None],
+        fleet_size: Callable[[], int] = lambda: 1,
         timings: AgentTimings = DEFAULT_TIMINGS,
         rng: random.Random | None = None,
     ) -> None:
         self._pause = timings.control_pause.total_seconds()
         self._rebind_interval = timings.rebind_interval.total_seconds()
+        self._fleet_size = fleet_size
         self._rng = rng or random.Random()
         self._agent_id = agent_id
         self._on_command = on_command
@@ -114,14 +121,17 @@ class ControlQueue:
             asyncio.create_task(ended.wait()),
         }
         try:
-            while not await _any_of(
-                waiting, within=self._rebind_interval * self._rng.uniform(0.8, 1.0)
-            ):
+            while not await _any_of(waiting, within=self._until_rebound()):
                 await self._channel.declare(Topology(bindings=bindings))
         finally:
             for task in waiting:
                 task.cancel()
         raise ChannelLost
+
+    def _until_rebound(self) -> float:
+        """Seconds: longer in a large fleet, which binds no more often for it."""
+        shares = max(1.0, self._fleet_size() / OFTEN)
+        return self._rebind_interval * shares * self._rng.uniform(0.8, 1.0)
 
     def _arrived(self, delivery: Delivery) -> None:
         message = delivery.message

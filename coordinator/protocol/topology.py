@@ -60,6 +60,7 @@ __all__ = [
     "live_queue",
     "lock_queue",
     "task_queue_topology",
+    "wake_queue_spec",
 ]
 
 TASKS = "coordinator.tasks"
@@ -193,6 +194,36 @@ and nobody runs them."""
 def lock_queue(name: str) -> QueueSpec:
     """Held by one connection at a time; nothing is ever in it."""
     return QueueSpec(name=f"lock.{name}", exclusive=True)
+
+
+CALL_LIFETIME = 1000
+"""Milliseconds for which a call waits for an agent that is about to sleep. After that it would wake one for
+nothing."""
+
+MAX_CALLS = 100
+"""Calls that wait in one wake queue: none does while an agent sleeps."""
+
+UNUSED_FOR = 24 * 3600 * 1000
+"""Milliseconds after which a wake queue is gone that no agent has consumed."""
+
+
+def wake_queue_spec(name: str) -> QueueSpec:
+    """The queue at which sleeping agents of one kind wait for a call: `wake_call.wake_queue` names it.
+
+    Durable, since a queue that is neither durable nor exclusive is refused by RabbitMQ 4.3 where an
+    operator so wishes; classic, since what is in it is worth nothing after a second.
+    """
+    return QueueSpec(
+        name=name,
+        arguments=MappingProxyType(
+            {
+                "x-queue-type": "classic",
+                "x-message-ttl": CALL_LIFETIME,
+                "x-max-length": MAX_CALLS,
+                "x-expires": UNUSED_FOR,
+            }
+        ),
+    )
 
 
 def task_queue_topology(source: TaskQueue) -> Topology:

@@ -89,6 +89,11 @@ class RegisterReply(BaseModel):
     stale_after_seconds: float = 60.0
     default_timeout_seconds: float = 3600.0
     """For tasks that name no `timeout_seconds`."""
+    wake_queue: str | None = None
+    """Where the agent may wait to be woken while it has nothing to do: `wake_call.wake_queue`. None where
+    there is none now: then it looks for work by itself."""
+    wake_queues: int = Field(default=1, ge=1)
+    """How many such queues there are: all agents together look for work so often, however many they are."""
 
     def to_json(self) -> bytes:
         """A refusal is its `error` alone."""

@@ -29,10 +29,12 @@ from coordinator.protocol.messages.registration import (
     reply_queue,
 )
 from coordinator.protocol.messages.task_message import describe
+from coordinator.protocol.messages.wake_call import wake_queue
 from coordinator.protocol.topology import REQUESTS
 from coordinator.registry.agents.in_memory.known_agent import profile_of
 
 from .registrar import Registrar
+from .wake_queue_opener import WakeQueueOpener
 
 __all__ = ["RegistrationRequests", "RegistrationTerms"]
 
@@ -79,11 +81,13 @@ class RegistrationRequests:
         self._publisher = publisher
         self._terms = terms
         self._now = now
+        self._wake_queues = WakeQueueOpener(now)
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
 
     async def session(self, link: Link) -> NoReturn:
         """Answer until the link is lost. Raises `ChannelLost`."""
+        self._wake_queues.use(link)
         async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
             async for batch in batches:
                 await asyncio.gather(*(self._answer(delivery) for delivery in batch))
@@ -128,7 +132,9 @@ class RegistrationRequests:
             return self._refusal(describe(exc))
         except RequestError as exc:
             return self._refusal(str(exc))
-        offered = self._book.offered_to(profile_of(request))
+        profile = profile_of(request)
+        offered = self._book.offered_to(profile)
+        wakes = await self._wake_queues.open(wake_queue(profile))
         return RegisterReply(
             registered_at=registered_at.isoformat(),
             coordinator_time=self._now(),
@@ -136,6 +142,8 @@ class RegistrationRequests:
             heartbeat_seconds=self._terms.heartbeat_interval.total_seconds(),
             stale_after_seconds=self._terms.stale_after.total_seconds(),
             default_timeout_seconds=self._terms.default_timeout.total_seconds(),
+            wake_queue=wakes,
+            wake_queues=self._wake_queues.count,
         )
 
     def _refusal(self, why: str) -> RegisterReply:

@@ -1,0 +1,68 @@
+"""Wakes sleeping agents of the agent's own kind, by messages to their wake queue that nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from coordinator.broker.ports import PublishesMessages
+from coordinator.errors import MessageTooLarge, Unavailable
+from coordinator.protocol.messages.wake_call import WakeCall
+
+from .fetch_policy import calls_to_make
+from .fleet import Fleet
+
+__all__ = ["WakeCaller"]
+
+logger = logging.getLogger(__name__)
+
+PAUSE = 0.25
+"""Seconds between two times that an agent calls others: it does so when it finds work after a rest, and an
+agent that is always at work need not tell of it each time."""
+
+UNCONFIRMED = 20
+"""Calls under way; beyond it none is made: a broker that is slow has no use for more."""
+
+
+class WakeCaller:
+    """Publishes calls in the background. One that is lost is made up for by the looks of those who sleep."""
+
+    def __init__(
+        self, publisher: PublishesMessages, fleet: Fleet, *, clock: Callable[[], float]
+    ) -> None:
+        """``clock`` is in seconds."""
+        self._publisher = publisher
+        self._fleet = fleet
+        self._clock = clock
+        self._called = float("-inf")
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def found_work(self, more: int, *, leaves: frozenset[str] = frozenset()) -> bool:
+        """This agent has begun to work: where ``more`` tasks wait than it can start, others are woken; where
+        it ``leaves`` queues that it consumed, one to consume them in its place. Whether it called now.
+        """
+        now = self._clock()
+        calls = calls_to_make(more, leaves=bool(leaves))
+        if calls == 0 or self._fleet.wake_queue is None or now - self._called < PAUSE:
+            return False
+        self._called = now
+        self.call(WakeCall(consumed=sorted(leaves)))
+        for _ in range(calls - 1):
+            self.call(WakeCall())
+        return True
+
+    def call(self, call: WakeCall) -> None:
+        """Wake one agent, if one sleeps. Returns at once."""
+        queue = self._fleet.wake_queue
+        if queue is None or len(self._under_way) >= UNCONFIRMED:
+            return
+        task = asyncio.create_task(self._publish(call, queue))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _publish(self, call: WakeCall, queue: str) -> None:
+        try:
+            await self._publisher.publish(call.to_message(), exchange="", key=queue)
+        except (MessageTooLarge, Unavailable) as exc:
+            logger.debug("nobody was woken", extra={"why": str(exc)})

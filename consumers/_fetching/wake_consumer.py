@@ -1,0 +1,131 @@
+"""Consumes the wake queue of the agent's kind while the agent rests, so that a call can wake it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from consumers._working.task_executor import TaskExecutor
+from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.broker.channel import Channel, Delivery
+from coordinator.broker.connection import Link
+from coordinator.errors import BrokerUnavailable, ChannelLost, OperatorError, QueueMissing
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.wake_call import WakeCall
+
+from .fleet import Fleet
+
+__all__ = ["WakeConsumer"]
+
+logger = logging.getLogger(__name__)
+
+ASLEEP, AT_QUEUES = 1, 0
+"""Consumer priorities: an agent that consumes queues of tasks is woken when nobody else is left."""
+
+
+class WakeConsumer:
+    """Notes what wakes the agent. A call that reaches it when it has found work by itself is passed on.
+
+    ``call`` publishes a call in the agent's name: `WakeCaller`.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        executor: TaskExecutor,
+        fleet: Fleet,
+        *,
+        agent_id: str,
+        call: Callable[[WakeCall], None],
+    ) -> None:
+        self._link = link
+        self._executor = executor
+        self._fleet = fleet
+        self._agent_id = agent_id
+        self._call = call
+        self._channel: Channel | None = None
+        self._tag: str | None = None
+        self._priority = ASLEEP
+        self._leaving: asyncio.Task[None] | None = None
+        self.woken = False
+        """Whether a call came that was not followed by a look yet; whoever looks clears it."""
+        self.left_over: frozenset[str] = frozenset()
+        """Queues that whoever called has left, and that this agent consumes once it rests."""
+
+    @property
+    def on(self) -> bool:
+        """Whether a call would reach this agent."""
+        return self._tag is not None and self._channel is not None and self._channel.open
+
+    async def start(self, *, consumes_queues: bool) -> None:
+        """Wait for calls, where there is a wake queue. Raises `ConnectionLost`."""
+        queue, priority = self._fleet.wake_queue, AT_QUEUES if consumes_queues else ASLEEP
+        if queue is None or (self.on and self._priority == priority):
+            return
+        await self._left()
+        if self.on:
+            self.stop()
+            await self._left()
+        tag = f"{self._agent_id[:100]}.wake.{new_id()}"
+        try:
+            if self._channel is None or not self._channel.open:
+                self._channel = await self._link.channel()
+            self._tag, self._priority = tag, priority
+            await self._channel.consume(
+                queue,
+                lambda delivery: self._called(tag, delivery),
+                tag=tag,
+                priority=priority,
+                no_ack=True,
+                on_cancelled=lambda: self._cancelled(tag),
+            )
+        except QueueMissing:
+            self._cancelled(tag)
+        except (ChannelLost, OperatorError) as exc:
+            self._tag = None
+            self._fleet.refused()
+            logger.warning("cannot sleep, and looks for work by itself: %s", exc)
+
+    def stop(self) -> None:
+        """The agent has found work: wake it no more. Returns at once; what comes yet is passed on."""
+        tag, self._tag = self._tag, None
+        if tag is not None and self._channel is not None and self._channel.open:
+            self._leaving = asyncio.create_task(self._cancel(self._channel, tag))
+
+    async def close(self) -> None:
+        """The agent stops."""
+        self.stop()
+        if self._leaving is not None:
+            await cancel_and_wait(self._leaving)
+
+    def take_left_over(self) -> frozenset[str]:
+        """`left_over`, which is somebody else's from then on."""
+        taken, self.left_over = self.left_over, frozenset()
+        return taken
+
+    async def _left(self) -> None:
+        if self._leaving is not None:
+            await asyncio.wait([self._leaving])
+            self._leaving = None
+
+    async def _cancel(self, channel: Channel, tag: str) -> None:
+        try:
+            await channel.cancel(tag)
+        except BrokerUnavailable as exc:
+            logger.debug("left the wake queue with its channel", extra={"why": str(exc)})
+
+    def _called(self, tag: str, delivery: Delivery) -> None:
+        call = WakeCall.from_message(delivery.message)
+        if tag != self._tag:
+            self._call(call)
+            return
+        self.left_over |= frozenset(call.consumed)
+        self.woken = True
+        self._executor.changed.set()
+
+    def _cancelled(self, tag: str) -> None:
+        """The queue is gone."""
+        if tag == self._tag:
+            self._tag = None
+            self._fleet.missing()
