@@ -228,7 +228,8 @@ class FetchLoop:
     async def _leave_rest(self, *, more: int = 0) -> None:
         """Consume no queue any more; ``more`` is how many tasks wait that this agent cannot start."""
         leaves = {source.queue for source in self._push.on} | self._wake.left_over
-        if self._caller.found_work(more, leaves=frozenset(leaves)):
+        allowed = self._wake.take_allowed()
+        if self._caller.found_work(more, allowed=allowed, leaves=frozenset(leaves)):
             self._wake.take_left_over()
         self._wake.stop()
         if self._push.on:

@@ -72,8 +72,8 @@ NEWS_A_SECOND = 200
 """The same as `LOOKS_A_SECOND` right after a queue was opened, which all agents hear of at once."""
 
 FAN_OUT = 2
-"""Agents that one which found more work than it can do wakes at most: each of them wakes as many, so that
-300 are awake after eight turns, and hardly more than twice as many are woken as there are tasks."""
+"""Agents that one which found more work than it can do wakes at most by itself: each of them wakes as many
+in its turn, so that 300 are awake after eight turns."""
 
 TURN = 0.5
 """Seconds of focus on one queue while an equal one waits, and of staying where nothing comes."""
@@ -168,11 +168,18 @@ def look_spread(fleet: int) -> float:
     return min(fleet / NEWS_A_SECOND, LONGEST_NAP)
 
 
-def calls_to_make(more: int, *, leaves: bool) -> int:
-    """How many agents to wake, where ``more`` tasks wait than one can start: one for each, up to `FAN_OUT`,
-    and at least one where one ``leaves`` queues that it consumed while it rested.
+def calls_to_make(more: int, *, allowed: int | None, leaves: bool) -> list[int | None]:
+    """What each agent that is woken may wake in its turn, where ``more`` tasks wait than one can start: one
+    agent for each, within what one is ``allowed`` (None: no limit), up to `FAN_OUT` of them by oneself.
+
+    One that ``leaves`` queues which it consumed while it rested wakes at least one. What waits it may not
+    have seen, and then says nothing of it.
     """
-    return max(1 if leaves else 0, min(max(more, 0), FAN_OUT))
+    to_wake = more if allowed is None else min(more, allowed)
+    if to_wake <= 0:
+        return [None if allowed is None else 0] if leaves else []
+    calls = min(to_wake, FAN_OUT)
+    return [(to_wake - calls + number) // calls for number in range(calls)]
 
 
 def queues_to_consume(

@@ -79,6 +79,8 @@ class IdleWaiting:
         """
         changed = self._executor.changed
         depths, self._counted = found.depths or {}, False
+        if not self._wake.woken:
+            self._wake.take_allowed()  # what it was called for is done
         while not changed.is_set() and await self._settled_down(depths, pressed):
             if not await self._quiet_for(self._pause(on_its_way=bool(found.waiting))):
                 break

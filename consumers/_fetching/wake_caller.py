@@ -18,8 +18,8 @@ __all__ = ["WakeCaller"]
 logger = logging.getLogger(__name__)
 
 PAUSE = 0.25
-"""Seconds between two times that an agent calls others: it does so when it finds work after a rest, and an
-agent that is always at work need not tell of it each time."""
+"""Seconds between two times that an agent calls others by itself, and not because it was called: one that is
+always at work need not tell of it each time that it looks."""
 
 UNCONFIRMED = 20
 """Calls under way; beyond it none is made: a broker that is slow has no use for more."""
@@ -38,18 +38,21 @@ class WakeCaller:
         self._called = float("-inf")
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def found_work(self, more: int, *, leaves: frozenset[str] = frozenset()) -> bool:
-        """This agent has begun to work: where ``more`` tasks wait than it can start, others are woken; where
-        it ``leaves`` queues that it consumed, one to consume them in its place. Whether it called now.
+    def found_work(
+        self, more: int, *, allowed: int | None, leaves: frozenset[str] = frozenset()
+    ) -> bool:
+        """This agent has begun to work: where ``more`` tasks wait than it can start, others are woken, within
+        what whoever called it ``allowed``; where it ``leaves`` queues that it consumed, one to consume them
+        in its place. Whether it called now.
         """
         now = self._clock()
-        calls = calls_to_make(more, leaves=bool(leaves))
-        if calls == 0 or self._fleet.wake_queue is None or now - self._called < PAUSE:
+        shares = calls_to_make(more, allowed=allowed, leaves=bool(leaves))
+        often = allowed is None and now - self._called < PAUSE
+        if not shares or self._fleet.wake_queue is None or often:
             return False
         self._called = now
-        self.call(WakeCall(consumed=sorted(leaves)))
-        for _ in range(calls - 1):
-            self.call(WakeCall())
+        for number, share in enumerate(shares):
+            self.call(WakeCall(consumed=[] if number else sorted(leaves), more=share))
         return True
 
     def call(self, call: WakeCall) -> None:

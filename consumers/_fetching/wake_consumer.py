@@ -50,6 +50,7 @@ class WakeConsumer:
         self._leaving: asyncio.Task[None] | None = None
         self.woken = False
         """Whether a call came that was not followed by a look yet; whoever looks clears it."""
+        self._allowed: int | None = None
         self.left_over: frozenset[str] = frozenset()
         """Queues that whoever called has left, and that this agent consumes once it rests."""
 
@@ -99,6 +100,13 @@ class WakeConsumer:
         if self._leaving is not None:
             await cancel_and_wait(self._leaving)
 
+    def take_allowed(self) -> int | None:
+        """How many others this agent may wake for what it finds, as far as it was called; None where
+        nobody limits it. Once for each call.
+        """
+        allowed, self._allowed = self._allowed, None
+        return allowed
+
     def take_left_over(self) -> frozenset[str]:
         """`left_over`, which is somebody else's from then on."""
         taken, self.left_over = self.left_over, frozenset()
@@ -121,6 +129,7 @@ class WakeConsumer:
             self._call(call)
             return
         self.left_over |= frozenset(call.consumed)
+        self._allowed = _sum(self._allowed, call.more) if self.woken else call.more
         self.woken = True
         self._executor.changed.set()
 
@@ -129,3 +138,7 @@ class WakeConsumer:
         if tag == self._tag:
             self._tag = None
             self._fleet.missing()
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other

@@ -30,6 +30,10 @@ class WakeCall(BaseModel):
     """Queues that the caller consumed while it rested, and leaves: whoever finds no work consumes them
     in its place. The broker goes on counting the caller as their consumer for as long as its task runs."""
 
+    more: int | None = Field(default=None, ge=0)
+    """How many others the one that is woken may wake in its turn, and those whom they wake; None for as
+    many as it finds tasks for."""
+
     def to_message(self) -> Message:
         """Of no worth once the broker was restarted."""
         return Message(
