@@ -91,6 +91,7 @@ class FetchLoop:
             self._wake,
             self._wakeups,
             fleet=fleet,
+            timings=timings,
             rng=rng,
         )
         self._probed = -1.0

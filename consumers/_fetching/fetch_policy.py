@@ -61,15 +61,11 @@ LONGEST_ROUND = 1.0
 """Seconds in which a resting agent has peeked at all its queues, however long nothing came; with
 hundreds of queues it takes longer."""
 
-LOOKS_A_SECOND = 30
-"""Peeks by which all resting agents together look for what nobody was woken for, however many they are. Each
-costs the broker some 0.4 ms, and finds a queue out of ten in 70 ms, out of a hundred in 700."""
-
-LONGEST_NAP = 60.0
-"""Seconds between two peeks of one agent, however large its fleet."""
-
 NEWS_A_SECOND = 200
-"""The same as `LOOKS_A_SECOND` right after a queue was opened, which all agents hear of at once."""
+"""Peeks by which all resting agents together look at a queue that was opened: all hear of it at once."""
+
+LONGEST_SPREAD = 60.0
+"""Seconds after which all have looked there, however many they are."""
 
 FAN_OUT = 2
 """Agents that one which found more work than it can do wakes at most by itself: each of them wakes as many
@@ -158,14 +154,16 @@ def pause_at_rest(quiet: float, peeks: int, rng: random.Random) -> float:
     return min(max(SHORTEST_PAUSE, quiet / 10), longest) * rng.uniform(0.5, 1.0)
 
 
-def pause_in_fleet(fleet: int, rng: random.Random) -> float:
-    """Seconds until the next peek of one of so many resting agents, at the least."""
-    return min(fleet / LOOKS_A_SECOND, LONGEST_NAP) * rng.uniform(0.5, 1.0)
+def pause_in_fleet(fleet: int, rng: random.Random, *, shared: float, longest: float) -> float:
+    """Seconds until the next peek of one of so many resting agents, where all together peek every ``shared``
+    seconds or so, and each after ``longest`` at the latest.
+    """
+    return min(fleet * shared, longest) * rng.uniform(0.5, 1.0)
 
 
 def look_spread(fleet: int) -> float:
     """Seconds in which so many resting agents look at a queue that all have just heard of."""
-    return min(fleet / NEWS_A_SECOND, LONGEST_NAP)
+    return min(fleet / NEWS_A_SECOND, LONGEST_SPREAD)
 
 
 def calls_to_make(more: int, *, allowed: int | None, leaves: bool) -> list[int | None]:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Mapping
 
 from consumers._working.task_executor import TaskExecutor
+from consumers.agent_timings import AgentTimings
 from coordinator.broker.channel import Depth
 from coordinator.protocol.task_queue import TaskQueue
 
@@ -57,6 +58,7 @@ class IdleWaiting:
         wakeups: Wakeups,
         *,
         fleet: Fleet,
+        timings: AgentTimings,
         rng: random.Random,
     ) -> None:
         self._executor = executor
@@ -66,6 +68,8 @@ class IdleWaiting:
         self._wake = wake
         self._fleet = fleet
         self._wakeups = wakeups
+        self._shared_look = timings.shared_look.total_seconds()
+        self._longest_nap = timings.longest_nap.total_seconds()
         self._rng = rng
         self._quiet = rng.uniform(*QUIET)
         self._counted = False
@@ -131,7 +135,10 @@ class IdleWaiting:
         pause = pause_at_rest(quiet, peeks, self._rng)
         if on_its_way:
             return pause
-        pause = max(pause, pause_in_fleet(self._fleet.size, self._rng))
+        in_fleet = pause_in_fleet(
+            self._fleet.size, self._rng, shared=self._shared_look, longest=self._longest_nap
+        )
+        pause = max(pause, in_fleet)
         # To be there when it is time to sleep, and to consume.
         for due in (QUIET_TO_SPARE, self._quiet):
             if quiet < due:

@@ -17,12 +17,12 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers._fetching.fetch_policy import ProbeResult, Waiting
+from consumers._fetching.fetch_policy import ProbeResult
 from consumers._fetching.pull_consumer import PullConsumer
 from consumers._fetching.push_consumer import PushConsumer
 from consumers._fetching.queue_probe import QueueProbe
 from consumers.agent_timings import AgentTimings
-from coordinator.broker.channel import Delivery
+from coordinator.broker.channel import Delivery, Depth
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
@@ -443,14 +443,16 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seats: list[int] = []  # for each, how often it was seen that a task waits
-    look, start, stop = QueueProbe.__call__, PushConsumer.start, PushConsumer.stop
+    look, start, stop = QueueProbe._look, PushConsumer.start, PushConsumer.stop
 
-    async def sees_one(self: QueueProbe, enough: int) -> ProbeResult:
-        sight = await look(self, enough)
+    async def sees_one(
+        self: QueueProbe, sources: list[TaskQueue], *, resting: bool = False
+    ) -> dict[TaskQueue, Depth]:
+        depths = await look(self, sources, resting=resting)
         if not seats or seats[-1] < 0:
-            return sight
-        seats[-1] += 1
-        return replace(sight, waiting=(Waiting(NORMAL, 1),))
+            return depths
+        seats[-1] += not resting
+        return depths | {NORMAL: replace(depths[NORMAL], ready=1)}
 
     async def sits(self: PushConsumer, source: TaskQueue, *, what: str, window: int) -> None:
         seats.append(0)
@@ -463,7 +465,7 @@ async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_lon
         await stop(self)
 
     seen: list[int] = []
-    monkeypatch.setattr(QueueProbe, "__call__", sees_one)
+    monkeypatch.setattr(QueueProbe, "_look", sees_one)
     monkeypatch.setattr(PushConsumer, "start", sits)
     monkeypatch.setattr(PushConsumer, "stop", stands)
     agent = field.agent("worker-1", slots=8)

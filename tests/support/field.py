@@ -43,6 +43,7 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
     task_queue_topology,
+    wake_queue_spec,
 )
 from tests.support.decoding import decode
 
@@ -66,7 +67,7 @@ class Field:
     """Declares queues, submits tasks, and hears every event in the order of its arrival.
 
     ``lasting`` is for tests that stop the broker: nothing is missed then, but each event costs more.
-    ``timings`` are those of its agents.
+    ``timings`` are those of its agents, which wait for calls at ``wake_queue``.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class Field:
         *,
         lasting: bool = False,
         timings: AgentTimings = DEFAULT_TIMINGS,
+        wake_queue: str | None = None,
     ) -> None:
         self.url = url
+        self.wake_queue = wake_queue
         self.timings = timings
         self.cache_dir = cache_dir
         self.events: list[Event] = []
@@ -108,6 +111,8 @@ class Field:
         link = await self._connection.opened_or_refused()
         self._channel = await link.channel()
         await self._channel.declare(TOPOLOGY)
+        if self.wake_queue is not None:
+            await self._channel.declare(Topology(queues=(wake_queue_spec(self.wake_queue),)))
         await self._channel.declare(
             Topology(
                 queues=(self._ears,),
@@ -143,7 +148,7 @@ class Field:
         agent = Agent(agent_id, slots=slots, amqp_url=self.url, cache_dir=self.cache_dir, **more)
         agent.configure(timings=self.timings)
         cache = RegistrationCache(self.cache_dir, agent.options.profile(), amqp_url=self.url)
-        cache.save(RegisterReply(sources=offers))
+        cache.save(RegisterReply(sources=offers, wake_queue=self.wake_queue))
         return agent
 
     def message(self, source: TaskQueue, **data: Any) -> TaskMessage:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers._fetching.fetch_policy import (
+    FAN_OUT,
     LONGEST_PAUSE,
     MAX_CONSUMERS,
     MAX_QUEUES,
@@ -17,12 +18,15 @@ from consumers._fetching.fetch_policy import (
     Verdict,
     Waiting,
     by_level,
+    calls_to_make,
     focus_window,
     fresh_for,
     in_batches,
     is_brisk,
     is_pushed,
+    look_spread,
     pause_at_rest,
+    pause_in_fleet,
     prefetch_shares,
     queues_to_consume,
     stay_focused,
@@ -157,6 +161,55 @@ def test_an_agent_sits_where_nobody_does_and_at_few_other_doors(
 def test_an_agent_takes_no_second_seat_at_the_same_door() -> None:
     depths = {HIGH: Depth(0, 1), LOW: Depth(0, 0)}
     assert queues_to_consume(depths, {HIGH}, random.Random(1)) == [LOW]
+
+
+def test_who_left_a_queue_with_a_task_that_runs_waits_there_for_none() -> None:
+    depths = {HIGH: Depth(0, 30), LOW: Depth(0, 30), OTHER_HIGH: Depth(0, 2)}
+    rng = random.Random(1)
+    assert queues_to_consume(depths, set(), rng) == [OTHER_HIGH]
+    assert queues_to_consume(depths, set(), rng, others=MAX_CONSUMERS) == [OTHER_HIGH]
+    assert set(queues_to_consume(depths, set(), rng, others=1)) == set(depths)
+    assert set(queues_to_consume(depths, set(), rng, others=0)) == set(depths)
+
+
+@given(st.integers(1, 100_000), rngs)
+def test_all_together_look_as_often_however_many_they_are(fleet: int, rng: random.Random) -> None:
+    pause = pause_in_fleet(fleet, rng, shared=0.05, longest=1e9)
+    assert 20 <= fleet / pause <= 40.001
+
+
+@given(st.integers(1, 1_000_000), rngs)
+def test_no_agent_naps_for_longer_than_it_is_told(fleet: int, rng: random.Random) -> None:
+    assert pause_in_fleet(fleet, rng, shared=0.05, longest=60) <= 60
+    assert look_spread(fleet) <= 60
+
+
+@given(st.integers(-5, 1000), st.none() | st.integers(0, 1000), st.booleans())
+def test_one_agent_is_woken_for_each_task_that_waits_and_none_beyond_what_is_allowed(
+    more: int, allowed: int | None, leaves: bool
+) -> None:
+    shares = calls_to_make(more, allowed=allowed, leaves=leaves)
+    wanted = max(0, more if allowed is None else min(more, allowed))
+    assert len(shares) <= FAN_OUT
+    if wanted:
+        assert sum(1 + (share or 0) for share in shares) == wanted
+        assert None not in shares
+    else:
+        assert shares == ([None if allowed is None else 0] if leaves else [])
+
+
+@given(st.integers(1, 2000))
+def test_as_many_are_woken_as_tasks_wait_in_few_turns(tasks: int) -> None:
+    awake, turns, allowed = 1, 0, calls_to_make(tasks - 1, allowed=None, leaves=False)
+    while allowed:
+        awake, turns = awake + len(allowed), turns + 1
+        allowed = [
+            one
+            for share in allowed
+            for one in calls_to_make(tasks - 1, allowed=share, leaves=False)
+        ]
+    assert awake == tasks
+    assert 2**turns <= tasks + 1
 
 
 def focused(
