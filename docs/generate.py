@@ -123,6 +123,8 @@ def _queues() -> Lines:
         "Tasks of one lane and priority, declared when the first of them arrives. |"
     )
     yield f"| `{CONTROL_QUEUE}` | exclusive | Commands to one agent, and replies to it. |"
+    wake = topology.wake_queue_spec("wake.<agent type>.<digest>")
+    yield f"| `{wake.name}` | {_arguments(wake.arguments)} | {_first_line(topology.wake_queue_spec)} |"
     yield f"| `{topology.lock_queue('<name>').name}` | exclusive | {_first_line(topology.lock_queue)} |"
     yield f"| `{topology.live_queue('<process>').name}` | exclusive | {_heard()} |"
 

@@ -116,21 +116,6 @@ async def waits(broker: Broker, holding: Holding) -> bool:
     return bool(await consuming(broker) - holding.at_work)
 
 
-async def test_a_call_reaches_an_agent_that_consumes_queues_when_nobody_else_sleeps(
-    field: Field, broker: Broker
-) -> None:
-    await field.open(any_lane("high"))
-    async with Holding() as holding:
-        await holding.start(*(field.agent(f"worker-{n}") for n in range(2)))
-        await eventually(lambda: _all_consume(broker, 2), timeout=60)
-        await field.submit_many(NORMAL, 2)
-        await eventually(lambda: len(holding.at_work) == 2, timeout=60)
-
-
-async def _all_consume(broker: Broker, agents: int) -> bool:
-    return len(await consuming(broker)) == agents and await broker.consumers(WAKE) == agents
-
-
 async def test_an_agent_with_slots_to_spare_is_woken_as_well(field: Field, broker: Broker) -> None:
     async with Holding() as holding:
         await holding.start(*(field.agent(f"worker-{n}", slots=4) for n in range(8)))
