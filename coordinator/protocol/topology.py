@@ -210,8 +210,8 @@ UNUSED_FOR = 24 * 3600 * 1000
 def wake_queue_spec(name: str) -> QueueSpec:
     """Sleeping agents of one kind wait here to be woken.
 
-    `wake_call.wake_queue` names it. Durable, since a queue that is neither durable nor exclusive is refused by RabbitMQ 4.3 where an
-    operator so wishes; classic, since what is in it is worth nothing after a second.
+    `wake_call.wake_queue` names it. Durable, since a queue that is neither durable nor exclusive is refused
+    by RabbitMQ 4.3 where an operator so wishes; classic, since what is in it is worth nothing after a second.
     """
     return QueueSpec(
         name=name,
