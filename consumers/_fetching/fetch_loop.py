@@ -226,8 +226,10 @@ class FetchLoop:
         await self._leave_rest()
         await self._wakeups.fact(lambda: executor.free > 0, WAKE)
 
-    async def _leave_rest(self, *, more: int = 0) -> None:
-        """Consume no queue any more; ``more`` is how many tasks wait that this agent cannot start."""
+    async def _leave_rest(self, *, more: int | None = None) -> None:
+        """Consume no queue any more; ``more`` is how many tasks wait that this agent cannot start, None where
+        it did not look.
+        """
         leaves = {source.queue for source in self._push.on} | self._wake.left_over
         allowed = self._wake.take_allowed()
         if self._caller.found_work(more, allowed=allowed, leaves=frozenset(leaves)):

@@ -166,14 +166,17 @@ def look_spread(fleet: int) -> float:
     return min(fleet / NEWS_A_SECOND, LONGEST_SPREAD)
 
 
-def calls_to_make(more: int, *, allowed: int | None, leaves: bool) -> list[int | None]:
+def calls_to_make(more: int | None, *, allowed: int | None, leaves: bool) -> list[int | None]:
     """What each agent that is woken may wake in its turn, where ``more`` tasks wait than one can start: one
-    agent for each, within what one is ``allowed`` (None: no limit), up to `FAN_OUT` of them by oneself.
+    agent for each, within what one is ``allowed`` (None: no limit), up to `FAN_OUT` of them by oneself. Where
+    ``more`` is None, one did not look, and passes on what one was allowed.
 
-    One that ``leaves`` queues which it consumed while it rested wakes at least one. What waits it may not
-    have seen, and then says nothing of it.
+    One that ``leaves`` queues which it consumed while it rested wakes at least one.
     """
-    to_wake = more if allowed is None else min(more, allowed)
+    if more is None:
+        to_wake = allowed or 0
+    else:
+        to_wake = more if allowed is None else min(more, allowed)
     if to_wake <= 0:
         return [None if allowed is None else 0] if leaves else []
     calls = min(to_wake, FAN_OUT)

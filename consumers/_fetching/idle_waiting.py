@@ -82,7 +82,7 @@ class IdleWaiting:
         have brought: both by the loop's clock. Where what was found is on its way, it returns soon.
         """
         changed = self._executor.changed
-        depths, self._counted = found.depths or {}, False
+        depths, self._counted, self._news = found.depths or {}, False, False
         if not self._wake.woken:
             self._wake.take_allowed()  # what it was called for is done
         while not changed.is_set() and await self._settled_down(depths, pressed):

@@ -39,11 +39,11 @@ class WakeCaller:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def found_work(
-        self, more: int, *, allowed: int | None, leaves: frozenset[str] = frozenset()
+        self, more: int | None, *, allowed: int | None, leaves: frozenset[str] = frozenset()
     ) -> bool:
         """This agent has begun to work: where ``more`` tasks wait than it can start, others are woken, within
-        what whoever called it ``allowed``; where it ``leaves`` queues that it consumed, one to consume them
-        in its place. Whether it called now.
+        what whoever called it ``allowed``; None where it did not look. Where it ``leaves`` queues that it
+        consumed, one is woken to consume them in its place. Whether it called now.
         """
         now = self._clock()
         shares = calls_to_make(more, allowed=allowed, leaves=bool(leaves))

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable
 
 from consumers._working.task_executor import TaskExecutor
-from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import BrokerUnavailable, ChannelLost, OperatorError, QueueMissing
@@ -83,7 +82,10 @@ class WakeConsumer:
             )
         except QueueMissing:
             self._cancelled(tag)
-        except (ChannelLost, OperatorError) as exc:
+        except ChannelLost as exc:  # tried again before the next look
+            self._tag = None
+            logger.info("a channel was lost while falling asleep", extra={"why": str(exc)})
+        except OperatorError as exc:
             self._tag = None
             self._fleet.refused()
             logger.warning("cannot sleep, and looks for work by itself: %s", exc)
@@ -97,8 +99,7 @@ class WakeConsumer:
     async def close(self) -> None:
         """The agent stops."""
         self.stop()
-        if self._leaving is not None:
-            await cancel_and_wait(self._leaving)
+        await self._left()
 
     def take_allowed(self) -> int | None:
         """How many others this agent may wake for what it finds, as far as it was called; None where

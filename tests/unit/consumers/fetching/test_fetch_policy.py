@@ -198,6 +198,13 @@ def test_one_agent_is_woken_for_each_task_that_waits_and_none_beyond_what_is_all
         assert shares == ([None if allowed is None else 0] if leaves else [])
 
 
+def test_who_did_not_look_passes_on_what_it_was_called_for() -> None:
+    assert calls_to_make(None, allowed=5, leaves=False) == [1, 2]
+    assert calls_to_make(None, allowed=0, leaves=True) == [0]
+    assert calls_to_make(None, allowed=None, leaves=True) == [None]
+    assert calls_to_make(None, allowed=None, leaves=False) == []
+
+
 @given(st.integers(1, 2000))
 def test_as_many_are_woken_as_tasks_wait_in_few_turns(tasks: int) -> None:
     awake, turns, allowed = 1, 0, calls_to_make(tasks - 1, allowed=None, leaves=False)

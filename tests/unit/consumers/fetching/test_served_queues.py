@@ -73,3 +73,17 @@ def test_a_queue_that_is_opened_again_shows() -> None:
     assert sources.opening(LOW) not in (before[1], None)
     sources.remove(HIGH)
     assert sources.opening(HIGH) is None
+
+
+def test_queues_that_were_opened_are_new_once() -> None:
+    sources = ServedQueues(Clock())
+    sources.replace([HIGH])
+    assert sources.take_new() == [HIGH]
+    sources.replace([HIGH, LOW])
+    assert sources.take_new() == [LOW]
+    sources.add(HIGH)  # opened again
+    sources.add(HIGH)
+    assert sources.take_new() == [HIGH]
+    sources.add(LOW)
+    sources.remove(LOW)
+    assert sources.take_new() == []
