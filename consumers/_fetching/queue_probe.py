@@ -20,6 +20,9 @@ __all__ = ["PEEK", "QueueProbe"]
 TOGETHER = 30
 """Queues that are asked together: what is saved by stopping early is less than another way costs."""
 
+COUNTED_AT_ONCE = 300
+"""Resting agents of a kind that each look counts; of twice as many, every other look does."""
+
 PEEK = 5
 """Queues that a resting agent asks at a time."""
 
@@ -87,9 +90,9 @@ class QueueProbe:
     async def _look(
         self, sources: list[TaskQueue], *, resting: bool = False
     ) -> dict[TaskQueue, Depth]:
-        """Those that exist. At rest, how many of its kind rest is asked, too: they consume the wake queue."""
+        """Those that exist. At rest, how many of its kind rest is asked, too."""
         asked = [source.queue for source in sources]
-        wake_queue = self._fleet.wake_queue if resting else None
+        wake_queue = self._fleet.wake_queue if resting and self._time_to_count() else None
         if wake_queue is not None:
             asked.append(wake_queue)
         answers = await self._depths.look(asked)
@@ -110,3 +113,7 @@ class QueueProbe:
             self._fleet.missing()
         else:
             self._fleet.counted(resting.consumers)
+
+    def _time_to_count(self) -> bool:
+        """By chance, and the more rarely the more there are: the broker counts them one by one."""
+        return self._rng.random() * self._fleet.resting < COUNTED_AT_ONCE
