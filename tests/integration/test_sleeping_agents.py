@@ -131,6 +131,9 @@ async def test_an_agent_hears_of_a_new_queue_in_its_sleep(broker: Broker, tmp_pa
             agent.configure(timings=RARELY)
             agent.default(lambda task: None)
             await registered(stack, agent)
+        await service.post("/tasks/submit", task_data={})
+        # Each has looked for the last time before it sleeps when it consumes a queue.
+        await eventually(lambda: _consume(broker, 3), timeout=60)
         await eventually(lambda: _sleep(broker, 3), timeout=60)
         for priority in ("low", "urgent"):
             task = await service.post("/tasks/submit", task_data={}, priority=priority)
