@@ -85,7 +85,7 @@ class IdleWaiting:
         depths, self._counted, self._news = found.depths or {}, False, False
         if not self._wake.woken:
             self._wake.take_allowed()  # what it was called for is done
-        while not changed.is_set() and await self._settled_down(depths, pressed):
+        while await self._settled_down(depths, pressed) and not changed.is_set():
             if not await self._quiet_for(self._pause(on_its_way=bool(found.waiting))):
                 break
             depths = await self._probe.peek()
