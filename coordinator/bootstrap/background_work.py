@@ -88,7 +88,7 @@ class BackgroundWork:
     def _upkeep(self, link: Link) -> list[Coroutine[Any, Any, object]]:
         """What folds the log and goes by it, or what watches the process that does."""
         if self.folding is not None:
-            return [self.folding.session(link)]
+            return [self.folding.session(link), self.recovery.doubt_rounds.session(link)]
         return [
             self.writing.projector.session(link),
             self.recovery.unrouted.session(link),

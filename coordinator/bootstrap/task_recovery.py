@@ -61,6 +61,8 @@ class TaskRecovery:
     deadlines: MissedDeadlines
     former_broker: BrokerMigration
     rounds: ExclusiveRounds
+    doubt_rounds: ExclusiveRounds
+    """Of a process that submits and does not fold: what it is not sure of, no other process knows."""
     lane_mover: LaneMover
     unrouted: UnroutedTasks
     retirement: QueueRetirement
@@ -142,6 +144,7 @@ def make_task_recovery(
         ),
         former_broker=former_broker,
         rounds=ExclusiveRounds(reconciler, lost_attempts),
+        doubt_rounds=ExclusiveRounds(reconciler),
         lane_mover=LaneMover(
             book=state.book,
             types=state.types,

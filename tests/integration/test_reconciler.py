@@ -11,11 +11,37 @@ from consumers import Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.task_token import task_token
 from tests.support.broker import Broker
-from tests.support.serving import serving
+from tests.support.serving import SECRET, serving
 from tests.support.waiting import eventually
 
 SLOW = Requirements(capabilities=("slow",)).as_dict()
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["one-process", "projector-apart"])
+async def test_a_task_in_the_log_alone_that_is_submitted_again_is_done_once(
+    broker: Broker, tmp_path: Path, apart: bool
+) -> None:
+    """So a coordinator leaves it that is killed between the record and the queue: nobody was answered."""
+    runs: list[str] = []
+    async with serving(broker, tmp_path, apart=apart, reconcile_after=1) as service:
+        data = {"task_id": "left-by-halves"}
+        await service.submit(
+            task_id="left-by-halves",
+            task_data=data,
+            task_token=task_token(SECRET.encode(), "left-by-halves", 1, 1),
+            backoff=None,
+            log_alone=True,
+        )
+        await service.becomes("left-by-halves", "queued")
+        again = await service.post("/tasks/submit", task_data=data)
+        assert again["task_id"] == "left-by-halves"
+        agent = service.agent("quick")
+        agent.default(lambda task: runs.append(task.id))
+        async with agent.running():
+            assert (await service.ends("left-by-halves"))["state"] == "completed"
+    assert runs == ["left-by-halves"]
 
 
 @pytest.mark.slow

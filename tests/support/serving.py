@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from consumers import Agent
 from coordinator.bootstrap import Coordinator, Replacements, running
+from coordinator.bootstrap.replacements import Duty
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
@@ -121,11 +122,23 @@ class Service:
 
 @asynccontextmanager
 async def serving(
-    broker: Broker, folder: Path, *, replacements: Replacements | None = None, **settings: Any
+    broker: Broker,
+    folder: Path,
+    *,
+    replacements: Replacements | None = None,
+    apart: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
-    """Yields once tasks can be submitted."""
+    """Yields once tasks can be submitted. With ``apart`` the log is folded by another coordinator than that
+    which answers, as it is where the projector has a process of its own.
+    """
     given = Settings(amqp_url=broker.url, data_dir=folder, secret=SECRET, **settings)
     replacements = replacements or Replacements()
-    async with running(given, replacements) as coordinator, over(coordinator.app) as http:
+    async with AsyncExitStack() as stack:
+        if apart:
+            await stack.enter_async_context(running(given, duty=Duty.PROJECTING))
+        duty = Duty.SERVING if apart else Duty.ALL
+        coordinator = await stack.enter_async_context(running(given, replacements, duty=duty))
+        http = await stack.enter_async_context(over(coordinator.app))
         await coordinator.ready()
         yield Service(coordinator, http, broker, folder)
