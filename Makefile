@@ -72,7 +72,7 @@ format: $(INSTALLED) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(INSTALLED) $(PEERS)/installed ## the coordinator beside what people would use instead, in one table
+bench: $(INSTALLED) $(if $(findstring --no-peers,$(ARGS)),,$(PEERS)/installed) ## the coordinator beside what people would use instead, in one table
 	deploy/rabbitmq/install.sh
 	BENCH_PYTHON=$(PEERS)/bin/python $(BIN)/python -m tests.benchmarks $(ARGS)
 

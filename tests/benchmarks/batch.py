@@ -6,8 +6,8 @@ import asyncio
 import time
 
 from .arena import Arena, Entry, say
+from .costs import Costs, cpu_of, note_costs
 from .load import submit_for, task_body
-from .processes import cpu_seconds
 from .results import Results
 from .scale import Scale
 
@@ -29,17 +29,14 @@ async def batch(arena: Arena, results: Results, scale: Scale) -> None:
 
 async def _round(arena: Arena, results: Results, scale: Scale, entry: Entry) -> None:
     await arena.calm(entry)
-    server, node = cpu_seconds(entry.server.pid), cpu_seconds(arena.node.pid)
+    costs = Costs(
+        server=cpu_of(entry.server.pid), broker=cpu_of(arena.node.pid), client=time.process_time
+    )
     results.note("batch submit, tasks/s", entry.name, await _rate(entry, scale.batches))
+    costs.stop("client")
     await entry.settled()
-    for what, before, pid in (
-        ("server", server, entry.server.pid),
-        ("broker", node, arena.node.pid),
-    ):
-        cost = 1e6 * (cpu_seconds(pid) - before) / (SIZE * scale.batches)
-        results.note(
-            f"  CPU of the {what}, µs a task of a batch", entry.name, cost, less_is_better=True
-        )
+    each = costs.for_each(SIZE * scale.batches)
+    note_costs(results, entry.name, each, where=", in a batch")
     await arena.calm(entry)
     single, _ = await submit_for(entry.base_url, task_body(), seconds=scale.submit_seconds)
     results.note("  one by one beside it, tasks/s", entry.name, single)

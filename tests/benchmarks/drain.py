@@ -6,15 +6,12 @@ same machine; the peers record nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from tests.e2e.processes import Process
 
 from .arena import Arena, Entry, say
 from .contestants import Contestant
+from .costs import Costs, cpu_of, note_costs
 from .load import submit_one, task_body
-from .processes import cpu_seconds
 from .results import Results
 from .scale import Scale
 
@@ -45,12 +42,7 @@ async def drain(arena: Arena, results: Results, scale: Scale) -> None:
                     if one.recorded is not None:
                         note = f"  until the ledger has all, {processes}, tasks/s"
                         results.note(note, entry.name, one.recorded)
-                    results.note(
-                        f"  CPU of {processes}, µs a task",
-                        entry.name,
-                        1e6 * one.cost,
-                        less_is_better=True,
-                    )
+                    note_costs(results, entry.name, one.costs, where=f", {processes}")
 
 
 async def _announced(entry: Entry) -> None:
@@ -67,8 +59,9 @@ class Drained:
     """Tasks a second to the last start."""
     recorded: float | None
     """Tasks a second to the last end in the ledger."""
-    cost: float
-    """Seconds of CPU that the workers took for a task."""
+    costs: dict[str, float]
+    """Seconds of CPU a task: of the workers once they are at work, and of the broker, and a server that
+    has a ledger, until the last end is in it."""
 
 
 async def drained(arena: Arena, entry: Entry, count: int, *, processes: int) -> Drained:
@@ -78,17 +71,17 @@ async def drained(arena: Arena, entry: Entry, count: int, *, processes: int) -> 
     await arena.calm(entry)
     entry.starts.forget()
     recorded = None
+    ledger = {} if entry.contestant.peer else {"server": cpu_of(entry.server.pid)}
+    others = Costs(broker=cpu_of(arena.node.pid), **ledger)
     async with entry.workers(processes, slots=slots_of(entry.contestant)) as workers:
         await entry.starts.reach(count // 20)
-        began, already = _cpu(workers), entry.starts.count
+        of_workers = Costs(workers=cpu_of(*(worker.pid for worker in workers)))
+        already = entry.starts.count
         await entry.starts.reach(count)
-        cost = (_cpu(workers) - began) / (count - already)
+        costs = of_workers.for_each(count - already)
         starts = entry.starts.all()
         if not entry.contestant.peer:
             await entry.until_completed(before + count)
             recorded = count / (time.time() - starts[0].at)
-    return Drained(rate=count / (starts[-1].at - starts[0].at), recorded=recorded, cost=cost)
-
-
-def _cpu(workers: Sequence[Process]) -> float:
-    return sum(cpu_seconds(worker.pid) for worker in workers)
+        costs |= others.for_each(count)
+    return Drained(rate=count / (starts[-1].at - starts[0].at), recorded=recorded, costs=costs)

@@ -9,7 +9,7 @@ __all__ = ["cpu_seconds", "memory"]
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time so far, of the process and its children."""
+    """CPU time so far, of the process and its children, those that have ended included."""
     return sum(_ticks(one) for one in _family(pid)) / os.sysconf("SC_CLK_TCK")
 
 
@@ -19,17 +19,28 @@ def memory(pid: int) -> int:
 
 
 def _family(pid: int) -> list[int]:
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(one for child in children for one in _family(int(child)))]
+    """Whichever of its threads started them."""
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in _read(thread).split()
+    ]
+    return [pid, *(one for child in children for one in _family(child))]
 
 
 def _ticks(pid: int) -> int:
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(after_name[11]) + int(after_name[12])
+    """Its own, and those of the children that it has waited for."""
+    after_name = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in after_name[11:15])
 
 
 def _pages(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return int((_read(Path(f"/proc/{pid}/statm")).split() or ["0", "0"])[1])
+
+
+def _read(path: Path) -> str:
+    """Empty where the process or thread has ended meanwhile."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

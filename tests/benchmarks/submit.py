@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from .arena import Arena, say
+from .costs import Costs, cpu_of, note_costs
 from .load import submit_for, task_body
-from .processes import cpu_seconds, memory
+from .processes import memory
 from .results import Results, quantile
 from .scale import Scale
 
@@ -20,20 +23,18 @@ async def submit(arena: Arena, results: Results, scale: Scale) -> None:
             say(f"submit, round {number + 1} of {scale.rounds}")
             for entry in entries[number % len(entries) :] + entries[: number % len(entries)]:
                 await arena.calm(entry)
-                before, node = cpu_seconds(entry.server.pid), cpu_seconds(arena.node.pid)
+                costs = Costs(
+                    server=cpu_of(entry.server.pid),
+                    broker=cpu_of(arena.node.pid),
+                    client=time.process_time,
+                )
                 rate, took = await submit_for(
                     entry.base_url, task_body(), seconds=scale.submit_seconds
                 )
+                costs.stop("client")
                 await entry.settled()
-                cost = (cpu_seconds(entry.server.pid) - before) / len(took)
-                of_node = (cpu_seconds(arena.node.pid) - node) / len(took)
                 results.note("submit, tasks/s", entry.name, rate)
-                results.note(
-                    "  CPU of the server, µs a task", entry.name, 1e6 * cost, less_is_better=True
-                )
-                results.note(
-                    "  CPU of the broker, µs a task", entry.name, 1e6 * of_node, less_is_better=True
-                )
+                note_costs(results, entry.name, costs.for_each(len(took)))
                 results.note(
                     "  memory of the server, MiB",
                     entry.name,

@@ -6,6 +6,7 @@ import ast
 import json
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks.checkouts import checkout_of
 from tests.benchmarks.contestants import ALL, LIMITS, PEERS
+from tests.benchmarks.costs import Costs, note_costs
 from tests.benchmarks.idle import extrapolated
 from tests.benchmarks.load import submit_for, task_body
+from tests.benchmarks.processes import cpu_seconds, memory
 from tests.benchmarks.results import OURS, Results
 from tests.benchmarks.starts import Starts
 from tests.benchmarks.work import RECORD
@@ -121,6 +124,44 @@ def test_a_checkout_is_that_of_the_commit_with_an_environment_of_its_own_and_is_
     assert (made.folder / "made-how-often").read_text() == "made\n"
     assert made.python.startswith(str(cache))
     assert len(made.folder.name) == 40
+
+
+def test_what_each_party_costs_is_counted_to_its_own_end_and_noted_for_a_task() -> None:
+    clocks = {"server": 100.0, "client": 7.0}
+    costs = Costs(server=lambda: clocks["server"], client=lambda: clocks["client"])
+    clocks |= {"server": 100.25, "client": 7.5}
+    costs.stop("client")
+    clocks |= {"server": 101.0, "client": 9.0}
+    results = Results([], [])
+
+    note_costs(results, OURS, costs.for_each(1000), where=", in a batch")
+
+    assert results.table().splitlines()[2:] == [
+        "|   CPU of the server, in a batch, µs a task   |       1 000 |",
+        "|   CPU of the client, in a batch, µs a task   |         500 |",
+        "|   CPU of all of these, in a batch, µs a task |       1 500 |",
+    ]
+
+
+def test_the_cpu_of_a_process_has_that_of_its_children_whichever_thread_started_them() -> None:
+    work = "import time; [None for _ in iter(lambda: time.process_time() < 0.3, False)]"
+    living = f"{work}; print('done', flush=True); input()"
+    script = (
+        "import subprocess, sys, threading\n"
+        f"subprocess.run([sys.executable, '-c', {work!r}])\n"
+        f"run = lambda: subprocess.run([sys.executable, '-c', {living!r}])\n"
+        "threading.Thread(target=run).start()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        spent, kept = cpu_seconds(process.pid), memory(process.pid)
+        process.communicate(b"\n")
+
+    assert spent >= 0.58
+    assert kept > 10 * 2**20
 
 
 def test_the_table_has_medians_and_the_ratio_to_the_best_peer() -> None:
