@@ -32,7 +32,8 @@ from .batch import batch
 from .checkouts import checkout_of
 from .contestants import COORDINATOR, LIMITS, PEERS, Contestant, other
 from .drain import drain
-from .idle import idle
+from .idle import PLAIN, idle
+from .idle_wakes import lanes_of
 from .latency import latency
 from .priority import priority
 from .results import Results
@@ -40,7 +41,7 @@ from .scale import QUICK, WHOLE, Scale
 from .scaling import scaling
 from .submit import submit
 
-__all__ = ["ITEMS", "main"]
+__all__ = ["ITEMS", "main", "parsed", "scale_of"]
 
 COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
     "submit": submit,
@@ -68,9 +69,10 @@ async def measure(
     """Measure, and print the table. ``against`` is the coordinator of another commit."""
     beside = [] if against is None else [against]
     others = [*PEERS, *LIMITS] if peers else []
+    limits = [one.name for one in others if one in LIMITS]
     results = Results(
         [one.name for one in others if one in PEERS],
-        [one.name for one in others if one in LIMITS],
+        limits or ([PLAIN] if "idle" in items else []),
         other=None if against is None else against.name,
     )
     async with arena(folder, [COORDINATOR, *beside, *others]) as made:
@@ -84,7 +86,8 @@ async def measure(
             await scaling(made, scale)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Ends the process with a sentence where there is no such item or option."""
     parser = argparse.ArgumentParser(
         prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -100,16 +103,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--no-peers", action="store_true", help="the coordinator alone, for two commits"
     )
+    parser.add_argument(
+        "--agents", metavar="N,...", type=_numbers, help="idle: the sizes of the fleet, rising"
+    )
+    parser.add_argument(
+        "--queues", metavar="N,...", type=_numbers, help="idle: how many it serves (10,100)"
+    )
     given = parser.parse_args(arguments)
     unknown = set(given.items) - set(ITEMS)
     if unknown:
         parser.error(f"no such item: {', '.join(sorted(unknown))}; there are {', '.join(ITEMS)}")
-    items = given.items or ITEMS
+    given.items = given.items or [*ITEMS]
+    return given
+
+
+def _numbers(words: str) -> tuple[int, ...]:
+    """Above zero, from the smallest."""
+    numbers = tuple(int(word) for word in words.split(","))
+    if min(numbers) < 1 or list(numbers) != sorted(numbers):
+        raise ValueError(words)
+    return numbers
+
+
+def scale_of(given: argparse.Namespace) -> Scale:
     scale = QUICK if given.quick else WHOLE
     if given.rounds:
         scale = replace(scale, rounds=given.rounds)
+    if given.agents:
+        scale = replace(scale, idle_agents=given.agents)
+    if given.queues:
+        scale = replace(scale, idle_lanes=tuple(map(lanes_of, given.queues)))
     if given.million:
         scale = replace(scale, depths=(*scale.depths, 1_000_000))
+    return scale
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    given = parsed(arguments)
+    items, scale = given.items, scale_of(given)
     if set(items) != {"registry"}:
         if not given.no_peers:
             bench_python()

@@ -1,115 +1,206 @@
-"""What a fleet costs that has nothing to do, and how quickly it wakes.
+"""Measures what a fleet costs that has nothing to do, and how quickly it wakes.
 
 Agents of one slot each, in a few processes, serve the queues of some lanes at all priorities. Measured are
-the CPU of broker, agents and coordinator while nothing is submitted, their heartbeats included; then how long
-one task waits for the sleeping fleet, and a burst of one task for each of it.
+the CPU of broker, agents and coordinator while nothing is submitted, their heartbeats included; then, with
+the largest fleet, how long one task waits for it, and a burst of one task for each agent. Beside that fleet
+stand plain consumers of the same queues, which hold whatever the broker pushes: a limit.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import math
 import re
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.protocol.priority import Priority
 from tests.e2e.processes import Process, spawned
 
 from .arena import PATIENCE, Arena, Entry, say
-from .contestants import LIMITS
+from .contestants import LIMITS, Contestant
+from .costs import cpu_of
 from .idle_fleet import READY
-from .load import submit_one, task_body
-from .processes import cpu_seconds
+from .idle_wakes import Lanes, burst, one_by_one
 from .results import Results, quantile
 from .scale import Scale
 
-__all__ = ["extrapolated", "idle"]
+__all__ = ["PLAIN", "extrapolated", "idle"]
+
+PLAIN = LIMITS[-1].name
+"""The column of plain consumers."""
 
 PROCESSES = 4
-REST = 5.0
-"""Seconds in which a fleet that was at work comes to rest."""
-
-BURST_LASTS = 2.0
-"""Seconds that each task of a burst takes: longer than all of them need to start."""
+REST = 8.0
+"""Seconds in which a fleet that was started, or at work, comes to rest."""
 
 MORE = 5_000
-"""Agents that are told by extrapolation."""
+"""Agents whose cost is told by extrapolation."""
 
 _fleet = str(Path(__file__).with_name("idle_fleet.py"))
 
 
 async def idle(arena: Arena, results: Results, scale: Scale) -> None:
+    """All take turns at each size, since a fleet of another would be in the broker's figure."""
     ours = [one for one in arena.compared if not one.peer]
-    costs: dict[str, list[tuple[int, float]]] = {}
-    for contestant in ours:
-        for lanes in scale.idle_lanes:
-            for agents in (
-                scale.idle_agents if lanes == scale.idle_lanes[0] else scale.idle_agents[-1:]
-            ):
-                what = f"{agents} idle agents, {lanes * len(Priority)} queues"
-                say(f"{what}: {contestant.name}")
-                async with arena.entry(contestant) as entry:
-                    queues = await _opened(entry, lanes)
-                    async with _fleet_of(entry, "agents", agents, queues) as fleet:
-                        broker = await _resting(arena, entry, results, what, fleet, scale)
-                        if lanes == scale.idle_lanes[0]:
-                            costs.setdefault(contestant.name, []).append((agents, broker))
-                        await _waking(entry, results, what, scale)
-                    if contestant is ours[0] and any(one in arena.compared for one in LIMITS):
-                        async with _fleet_of(entry, "plain", agents, queues):
-                            used, _ = await _used(arena, entry, (), scale)
-                            results.note(_broker(what), LIMITS[-1].name, used[0])
-    for name, points in costs.items():
-        if len(points) > 1:
+    measured: dict[str, _Points] = {one.name: _Points([], 0.0) for one in ours}
+    for step in _steps(scale):
+        for contestant in ours:
+            say(f"{step.fleet}: {contestant.name}")
+            async with arena.entry(contestant) as entry:
+                points = await _measured(arena, entry, results, step, scale)
+                if step.lanes == scale.idle_lanes[0]:
+                    measured[contestant.name].add(points)
+                if contestant is ours[0] and step.largest:
+                    say(f"{step.fleet}: plain consumers")
+                    await _plain(arena, entry, results, step, scale)
+    for name, points in measured.items():
+        if len(points.sizes) > 1:
             what = f"{MORE} idle agents, by extrapolation: broker, %"
-            results.note(what, name, extrapolated(points, MORE), less_is_better=True)
+            value = extrapolated(points.sizes, MORE, without=points.without)
+            results.note(what, name, value, less_is_better=True)
 
 
-def extrapolated(points: Sequence[tuple[int, float]], where: int) -> float:
-    """The line of least squares through ``points``, at ``where``."""
+def extrapolated(points: Sequence[tuple[int, float]], where: int, *, without: float = 0.0) -> float:
+    """What ``where`` agents cost, by those that were measured, and what is taken ``without`` any: by the line
+    of least squares, or by the power of the fleet's size that fits best, whichever is more.
+    """
     slope, start = statistics.linear_regression(*zip(*points, strict=True))
-    return slope * where + start
+    line = slope * where + start
+    logs = [(math.log(size), math.log(cost - without)) for size, cost in points if cost > without]
+    if len(logs) < len(points):
+        return line
+    power, factor = statistics.linear_regression(*zip(*logs, strict=True))
+    return max(line, without + math.exp(factor + power * math.log(where)))
 
 
-def _broker(what: str) -> str:
-    return f"{what}: broker, %"
+@dataclass(frozen=True, slots=True)
+class _Step:
+    agents: int
+    lanes: int
+    largest: bool
+    """Whether it is measured how it wakes, too, what is taken without it, and by plain consumers."""
+
+    @property
+    def queues(self) -> str:
+        return f"{self.lanes * len(Priority)} queues"
+
+    @property
+    def fleet(self) -> str:
+        return f"{self.agents} idle agents, {self.queues}"
 
 
-async def _opened(entry: Entry, lanes: int) -> list[str]:
-    """The queues of so many lanes, of which the first asks for nothing; open, and empty."""
-    for lane in range(lanes):
-        for priority in Priority:
-            body = {
-                "task_data": {"text": "open"},
-                "priority": priority.value,
-                "requirements": {"capabilities": [f"c{lane}"]} if lane else {},
-            }
-            (await entry.http.post("/tasks/submit", json=body)).raise_for_status()
-    for priority in Priority:
-        cleared = await entry.http.post(f"/tasks/queues/{priority.value}/clear")
-        cleared.raise_for_status()
-    names = ["any", *(f"cap:c{lane}" for lane in range(1, lanes))]
-    return [f"tasks.{name}.{priority.value}" for name in names for priority in Priority]
+def _steps(scale: Scale) -> Iterator[_Step]:
+    """All sizes with the first number of lanes; the largest with the others."""
+    largest = scale.idle_agents[-1]
+    for lanes in scale.idle_lanes:
+        sizes = scale.idle_agents if lanes == scale.idle_lanes[0] else (largest,)
+        for agents in sizes:
+            yield _Step(agents, lanes, agents == largest)
+
+
+@dataclass(slots=True)
+class _Points:
+    sizes: list[tuple[int, float]]
+    """How many agents, and percents of the broker."""
+    without: float
+    """Its percents without any, from when the largest fleet was measured."""
+
+    def add(self, other: _Points) -> None:
+        self.sizes += other.sizes
+        self.without = other.without
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Percents of a core."""
+
+    broker: float
+    coordinator: float
+    fleet: float
+
+
+async def _used(arena: Arena, entry: Entry, fleet: Sequence[Process], seconds: float) -> _Used:
+    clocks = [cpu_of(pid) for pid in (arena.node.pid, entry.server.pid)]
+    clocks.append(cpu_of(*(process.pid for process in fleet)))
+    began, before = time.monotonic(), [clock() for clock in clocks]
+    await asyncio.sleep(seconds)
+    took, after = time.monotonic() - began, [clock() for clock in clocks]
+    return _Used(*(100 * (late - early) / took for early, late in zip(before, after, strict=True)))
+
+
+async def _measured(
+    arena: Arena, entry: Entry, results: Results, step: _Step, scale: Scale
+) -> _Points:
+    def note(what: str, value: float) -> None:
+        results.note(what, entry.name, value, less_is_better=True)
+
+    lanes = Lanes(step.lanes)
+    await lanes.open(entry)
+    without = 0.0
+    if step.largest:
+        await arena.calm(entry)
+        nobody = await _used(arena, entry, (), scale.idle_seconds)
+        note(f"no agents, {step.queues}: broker, %", nobody.broker)
+        note(f"no agents, {step.queues}: coordinator, %", nobody.coordinator)
+        without = nobody.broker
+    async with _fleet_of(entry, "agents", step.agents, lanes) as fleet:
+        used = await _used(arena, entry, fleet, scale.idle_seconds)
+        note(f"{step.fleet}: broker, %", used.broker)
+        note(f"{step.fleet}: coordinator, %", used.coordinator)
+        note(f"{step.fleet}: each agent, %", used.fleet / step.agents)
+        if step.largest:
+            await _waking(entry, entry.name, results, step, scale)
+    return _Points([(step.agents, used.broker)], without)
+
+
+async def _plain(arena: Arena, entry: Entry, results: Results, step: _Step, scale: Scale) -> None:
+    lanes = Lanes(step.lanes)
+    async with _fleet_of(entry, "plain", step.agents, lanes) as fleet:
+        used = await _used(arena, entry, fleet, scale.idle_seconds)
+        results.note(f"{step.fleet}: broker, %", PLAIN, used.broker)
+        results.note(f"{step.fleet}: each agent, %", PLAIN, used.fleet / step.agents)
+        await _waking(entry, PLAIN, results, step, scale)
+
+
+async def _waking(entry: Entry, who: str, results: Results, step: _Step, scale: Scale) -> None:
+    lanes = Lanes(step.lanes)
+
+    def note(what: str, value: float) -> None:
+        results.note(what, who, 1000 * value, less_is_better=True)
+
+    waits = await one_by_one(entry, lanes, scale.idle_tasks)
+    note(f"{step.fleet}: one task, p50, ms", quantile(waits, 0.5))
+    note(f"{step.fleet}: one task, p99, ms", quantile(waits, 0.99))
+    size = min(step.agents, scale.idle_burst)
+    for _ in range(scale.idle_bursts):
+        for where, some in (("one queue", Lanes(1)), ("all queues", lanes)):
+            await asyncio.sleep(REST)
+            waits = await burst(entry, some, size)
+            note(f"{step.fleet}: {size} at once to {where}, median, ms", quantile(waits, 0.5))
+            note(f"{step.fleet}: {size} at once to {where}, last, ms", max(waits))
 
 
 @asynccontextmanager
 async def _fleet_of(
-    entry: Entry, kind: str, count: int, queues: Sequence[str]
+    entry: Entry, kind: str, count: int, lanes: Lanes
 ) -> AsyncIterator[list[Process]]:
+    """At rest."""
     share = -(-count // PROCESSES)
-    python = str(entry.contestant.python)
+    contestant: Contestant = entry.contestant
     async with AsyncExitStack() as stack:
         fleet = [
             await stack.enter_async_context(
                 spawned(
-                    *(python, _fleet, kind, str(first), str(min(share, count - first)), *queues),
+                    *(contestant.python, _fleet, kind, str(first), str(min(share, count - first))),
+                    *lanes.queues,
                     output=entry.folder / f"fleet-{kind}-{count}-{first}.out",
                     environment=entry.environment,
-                    folder=entry.contestant.root,
+                    folder=contestant.root,
                 )
             )
             for first in range(0, count, share)
@@ -118,67 +209,3 @@ async def _fleet_of(
             await process.prints(re.compile(READY), within=PATIENCE)
         await asyncio.sleep(REST)
         yield fleet
-
-
-async def _resting(
-    arena: Arena,
-    entry: Entry,
-    results: Results,
-    what: str,
-    fleet: Sequence[Process],
-    scale: Scale,
-) -> float:
-    """Note what all take; the broker's percents."""
-    (broker, coordinator, agents), count = await _used(arena, entry, fleet, scale)
-    assert count == len(fleet)
-    results.note(_broker(what), entry.name, broker, less_is_better=True)
-    results.note(f"{what}: coordinator, %", entry.name, coordinator, less_is_better=True)
-    each = agents / int(what.split(maxsplit=1)[0])
-    results.note(f"{what}: each agent, %", entry.name, each, less_is_better=True)
-    return broker
-
-
-async def _used(
-    arena: Arena, entry: Entry, fleet: Sequence[Process], scale: Scale
-) -> tuple[tuple[float, float, float], int]:
-    """Percents of a core, of broker, coordinator and fleet, over some seconds; and the fleet's processes."""
-
-    def now() -> tuple[float, float, float]:
-        agents = sum(cpu_seconds(one.pid) for one in fleet)
-        return cpu_seconds(arena.node.pid), cpu_seconds(entry.server.pid), agents
-
-    began, before = time.monotonic(), now()
-    await asyncio.sleep(scale.idle_seconds)
-    took, after = time.monotonic() - began, now()
-    broker, coordinator, agents = (
-        100 * (late - early) / took for early, late in zip(before, after, strict=True)
-    )
-    return (broker, coordinator, agents), len(fleet)
-
-
-async def _waking(entry: Entry, results: Results, what: str, scale: Scale) -> None:
-    entry.starts.forget()
-    for number in range(scale.idle_tasks):
-        await submit_one(entry.base_url, task_body())
-        await entry.starts.reach(number + 1, pause=0.01)
-        await asyncio.sleep(random.uniform(0.1, 0.5))
-    waits = [start.at - start.sent for start in entry.starts.all()]
-    for share, name in ((0.5, "p50"), (0.99, "p99")):
-        note = f"  one task for {what.split(',', maxsplit=1)[0]}, {name}, ms"
-        results.note(note, entry.name, 1000 * quantile(waits, share), less_is_better=True)
-    await asyncio.sleep(REST)
-    burst = min(int(what.split(maxsplit=1)[0]), scale.idle_burst)
-    entry.starts.forget()
-    bodies = b",".join(task_body(seconds=BURST_LASTS)() for _ in range(burst))
-    began = time.time()
-    sent = await entry.http.post(
-        "/tasks/submit/batch",
-        content=b'{"tasks": [%b]}' % bodies,
-        headers={"Content-Type": "application/json"},
-    )
-    sent.raise_for_status()
-    await entry.starts.reach(burst)
-    took = [start.at - began for start in entry.starts.all()]
-    for share, name in ((0.5, "median"), (1.0, "last")):
-        note = f"{what}: a burst of {burst}, {name}, ms"
-        results.note(note, entry.name, 1000 * quantile(took, share), less_is_better=True)

@@ -1,4 +1,4 @@
-"""A process of agents that have nothing to do: `python idle_fleet.py kind first count queue...`.
+"""Runs agents that have nothing to do in one process: `python idle_fleet.py kind first count queue...`.
 
 Run by its path, so that it imports the agents of whatever checkout is on PYTHONPATH. ``kind`` is `agents`, or
 `plain` for bare consumers of the same queues: what a fleet costs that lets the broker push. Each agent has
@@ -8,14 +8,15 @@ one slot and serves every lane of the queues. It prints a line when all are ther
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
 
 import aiormq
+from aiormq.abc import DeliveredMessage
 
 READY = "the fleet is there"
 
@@ -45,21 +46,22 @@ async def agents(first: int, count: int, capabilities: Sequence[str]) -> None:
 
 
 async def plain(count: int, queues: Sequence[str]) -> None:
+    """Each holds one message of each queue at most, and does at once all that it holds."""
+    from tests.benchmarks.work import work_async
+
+    async def handle(message: DeliveredMessage) -> None:
+        await work_async(json.loads(message.body)["task_data"])
+        await message.channel.basic_ack(message.delivery_tag or 0, wait=False)
+
     connections = []
-
-    async def give_back(message: Any) -> None:
-        await message.channel.basic_nack(message.delivery_tag, requeue=True)
-
     for _ in range(count):
         connection = await aiormq.connect(url())
         connections.append(connection)
         channel = await connection.channel()
         await channel.basic_qos(prefetch_count=1)
-        for queue in queues:
-            await channel.basic_consume(queue, give_back)
+        await asyncio.gather(*(channel.basic_consume(queue, handle) for queue in queues))
     await _until_stopped()
-    for connection in connections:
-        await connection.close()
+    await asyncio.gather(*(connection.close() for connection in connections))
 
 
 async def _until_stopped() -> None:
@@ -70,14 +72,15 @@ async def _until_stopped() -> None:
 
 
 def main(kind: str, first: str, count: str, *queues: str) -> None:
-    if kind == "plain":
-        asyncio.run(plain(int(count), queues))
-        return
-    capabilities = [queue.partition("cap:")[2].rpartition(".")[0] for queue in queues]
     import uvloop
 
+    names = {queue.partition("cap:")[2].rpartition(".")[0] for queue in queues}
+    capabilities = sorted(names - {""})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(agents(int(first), int(count), sorted(set(filter(None, capabilities)))))
+        if kind == "plain":
+            runner.run(plain(int(count), queues))
+        else:
+            runner.run(agents(int(first), int(count), capabilities))
 
 
 if __name__ == "__main__":

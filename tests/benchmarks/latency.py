@@ -30,7 +30,7 @@ async def latency(arena: Arena, results: Results, scale: Scale) -> None:
             say(f"latency, round {number + 1} of {scale.rounds}")
             for entry in entries:
                 await arena.calm(entry)
-                _note(results, "idle", entry, await _idle(entry, scale.idle_tasks))
+                _note(results, "idle", entry, await _idle(entry, scale.one_by_one))
             for entry in entries:
                 await arena.calm(entry)
                 _note(results, f"{RATE}/s", entry, await _paced(entry, scale.paced_seconds))

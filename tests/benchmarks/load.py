@@ -18,11 +18,17 @@ Body = Callable[[], bytes]
 _SENT = b"1234567890.123456"
 
 
-def task_body(*, priority: str = "normal", seconds: float = 0, bytes_: int = 200) -> Body:
-    """A submission whose `task_data` has ``bytes_`` bytes and tells when it was sent."""
+def task_body(
+    *, priority: str = "normal", seconds: float = 0, bytes_: int = 200, capability: str = ""
+) -> Body:
+    """A submission whose `task_data` has ``bytes_`` bytes and tells when it was sent. It asks for the
+    ``capability``, if that is given.
+    """
     data = {"task_type": "work", "sent": float(_SENT), "seconds": seconds, "text": ""}
     data["text"] = "x" * (bytes_ - len(json.dumps(data)))
-    whole = json.dumps({"task_data": data, "priority": priority, "requirements": {}}).encode()
+    requirements = {"capabilities": [capability]} if capability else {}
+    content = {"task_data": data, "priority": priority, "requirements": requirements}
+    whole = json.dumps(content).encode()
     before, after = whole.split(_SENT)
     return lambda: b"%b%.6f%b" % (before, time.time(), after)
 

@@ -71,12 +71,14 @@ def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def told(value: float | None) -> str:
-    """With three digits that count."""
+    """With three digits that count, or two where it is small."""
     if value is None:
         return ""
     if value >= 100:
         return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 or not value else f"{value:.4f}"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

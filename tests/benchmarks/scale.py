@@ -16,7 +16,8 @@ class Scale:
     """Of 500 tasks, in each round."""
     drained: int
     """Tasks in a backlog."""
-    idle_tasks: int
+    one_by_one: int
+    """Tasks, each when the one before has started."""
     paced_seconds: float
     backlog: int
     """Low tasks that an urgent one overtakes."""
@@ -28,8 +29,12 @@ class Scale:
     idle_lanes: tuple[int, ...]
     """Lanes that it serves, each at all priorities: the first with every size, the others with the last."""
     idle_seconds: float
+    idle_tasks: int
+    """For the largest fleet, one by one."""
     idle_burst: int
     """At most so many tasks at once."""
+    idle_bursts: int
+    """To one queue, and as many to all."""
 
 
 WHOLE = Scale(
@@ -37,7 +42,7 @@ WHOLE = Scale(
     submit_seconds=3,
     batches=12,
     drained=20_000,
-    idle_tasks=60,
+    one_by_one=60,
     paced_seconds=4,
     backlog=20_000,
     urgent=10,
@@ -45,7 +50,9 @@ WHOLE = Scale(
     idle_agents=(250, 500, 1_000),
     idle_lanes=(2, 20),
     idle_seconds=30,
+    idle_tasks=100,
     idle_burst=300,
+    idle_bursts=3,
 )
 
 QUICK = Scale(
@@ -53,13 +60,15 @@ QUICK = Scale(
     submit_seconds=2,
     batches=6,
     drained=4_000,
-    idle_tasks=30,
+    one_by_one=30,
     paced_seconds=2,
     backlog=2_000,
     urgent=5,
     depths=(1_000, 20_000),
-    idle_agents=(150,),
-    idle_lanes=(2,),
+    idle_agents=(37, 75, 150),
+    idle_lanes=(2, 20),
     idle_seconds=10,
-    idle_burst=150,
+    idle_tasks=30,
+    idle_burst=300,
+    idle_bursts=1,
 )

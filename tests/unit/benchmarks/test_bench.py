@@ -7,18 +7,25 @@ import json
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from coordinator.protocol.lanes import lane_name
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks.checkouts import checkout_of
 from tests.benchmarks.contestants import ALL, LIMITS, PEERS
 from tests.benchmarks.costs import Costs, note_costs
 from tests.benchmarks.idle import extrapolated
+from tests.benchmarks.idle_wakes import Lanes, lanes_of
 from tests.benchmarks.load import submit_for, task_body
 from tests.benchmarks.processes import cpu_seconds, memory
 from tests.benchmarks.results import OURS, Results
+from tests.benchmarks.scale import QUICK, WHOLE
 from tests.benchmarks.starts import Starts
 from tests.benchmarks.work import RECORD
 
@@ -91,6 +98,70 @@ def test_beside_another_commit_the_table_has_the_ratio_to_it_alone() -> None:
 
 def test_larger_fleets_are_told_by_the_line_through_what_was_measured() -> None:
     assert extrapolated([(250, 3.0), (500, 5.0), (1_000, 9.0)], 5_000) == pytest.approx(41.0)
+
+
+def test_fleets_that_cost_more_and_more_are_told_by_the_power_of_their_size() -> None:
+    floor = 0.5
+    squares = [(size, floor + size**2 / 1000) for size in (25, 50, 100)]
+
+    assert extrapolated(squares, 400, without=floor) == pytest.approx(floor + 160)
+
+
+def test_without_an_option_all_is_measured_as_a_whole() -> None:
+    given = bench.parsed([])
+
+    assert given.items == [*bench.ITEMS]
+    assert given.against is None
+    assert not given.no_peers
+    assert bench.scale_of(given) == WHOLE
+
+
+def test_options_choose_items_another_commit_and_how_much() -> None:
+    given = bench.parsed(
+        [
+            *("idle", "drain", "--against", "60bafb1", "--no-peers"),
+            *("--agents", "50,400", "--queues", "10"),
+            "--quick",
+        ]
+    )
+
+    assert given.items == ["idle", "drain"]
+    assert given.against == "60bafb1"
+    assert given.no_peers
+    assert bench.scale_of(given) == replace(QUICK, idle_agents=(50, 400), idle_lanes=(2,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sumbit"], "no such item: sumbit; there are submit, batch"),
+        (["--agents", "100,50"], "argument --agents: invalid"),
+        (["--agents", "0"], "argument --agents: invalid"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        bench.parsed(arguments)
+
+    assert told in capsys.readouterr().err
+
+
+def test_the_lanes_of_an_idle_fleet_have_a_queue_for_each_priority() -> None:
+    lanes = Lanes(lanes_of(10))
+
+    assert lanes.queues == [
+        TaskQueue(lane, priority).queue
+        for lane in (
+            lane_name(Requirements()),
+            lane_name(Requirements(capabilities=("c1",))),
+        )
+        for priority in Priority
+    ]
+    made = json.loads(lanes.body(1, Priority.HIGH, seconds=2)())
+    assert made["requirements"] == {"capabilities": ["c1"]}
+    assert (made["priority"], made["task_data"]["seconds"]) == ("high", 2)
 
 
 def test_a_commit_that_is_not_there_is_told() -> None:
