@@ -73,7 +73,7 @@ EVENTS = "coordinator.events"
 """Topic exchange: every event."""
 LOG = "coordinator.log"
 """Quorum queue with a single active consumer: every task and event in one order, but for
-heartbeats."""
+heartbeats. Tasks that are submitted together are one message of the type `tasks`: a JSON array of them."""
 CONTROL = "coordinator.control"
 """Topic exchange: commands to agents."""
 REQUESTS = "coordinator.requests"
