@@ -20,7 +20,7 @@ from consumers._fetching.fetch_loop import FetchLoop
 from consumers._fetching.fetch_policy import look_spread
 from consumers._fetching.fleet import Fleet
 from consumers._fetching.served_queues import ServedQueues
-from consumers._handling.contained_tasks import tasks_contained
+from consumers._handling.sys_exit_containment import tasks_contained
 from consumers._link.agent_health import AgentHealth
 from consumers._link.command_dispatch import CommandDispatch
 from consumers._link.control_queue import ControlQueue

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from consumers._handling.contained_tasks import tasks_contained
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
 from consumers._handling.stop_reason import StopReason
+from consumers._handling.sys_exit_containment import tasks_contained
 from consumers._values.handler_limits import HandlerLimits
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AttemptError

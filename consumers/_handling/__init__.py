@@ -1,14 +1,14 @@
 """Runs one handler on one attempt: on the loop or in a thread, through the interceptors, until it ends or is
 given up.
 
-handler_run ........... the life of one run: time-outs, being told to stop, grace
-stop_reason ........... why it is told to stop, and what becomes of the attempt
-handler_call .......... the call itself, on the loop or in a thread
-interceptor_chain ..... interceptors around it
-handler_threads ....... daemon threads for plain functions
-handler_environment ... what all runs of an agent share
-progress_throttle ..... progress, an event a second at most
-contained_tasks ....... `sys.exit` in a task of a handler ends nothing but the task
+handler_run ............ the life of one run: time-outs, being told to stop, grace
+stop_reason ............ why it is told to stop, and what becomes of the attempt
+handler_call ........... the call itself, on the loop or in a thread
+interceptor_chain ...... interceptors around it
+handler_threads ........ daemon threads for plain functions
+handler_environment .... what all runs of an agent share
+progress_throttle ...... progress, an event a second at most
+sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task
 
 It knows no broker: an outcome is given to whoever began the run.
 """

@@ -25,10 +25,10 @@ from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
 from consumers.task import Progress, Task
 from coordinator.protocol.messages.task_message import TaskMessage
 
-from .contained_tasks import IN_HANDLER
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
 from .stop_reason import StopReason, grace_after, outcome_after
+from .sys_exit_containment import IN_HANDLER
 
 __all__ = ["HandlerRun"]
 

@@ -10,10 +10,7 @@ from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.registration_requests import (
-    RegistrationRequests,
-    RegistrationTerms,
-)
+from coordinator.registry.agents.registration_answers import RegistrationAnswers, RegistrationTerms
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.queries.registry import Registry
@@ -37,7 +34,7 @@ class AgentRegistry:
     snapshots: AgentSnapshots
     silent_agents: SilentAgentRemoval
     live_reader: LiveQueueReader
-    requests: RegistrationRequests
+    requests: RegistrationAnswers
 
 
 def make_agent_registry(
@@ -104,7 +101,7 @@ def make_agent_registry(
             ),
             watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters, folding=folding),
         ),
-        requests=RegistrationRequests(
+        requests=RegistrationAnswers(
             registrar=registrar,
             book=state.book,
             publisher=publisher,

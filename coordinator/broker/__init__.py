@@ -10,7 +10,7 @@ intercepted_publisher  shows each message to interceptors before and after it is
 batch_reader ......... reads the log in batches, and acknowledges when their effect is stored
 queue_depths ......... messages and consumers of many queues, asked together
 queue_drain .......... empties a queue, and counts what it took
-name_lock ............ a lock that ends with the connection of its holder
+broker_lock .......... a lock that ends with the connection of its holder
 connection ........... connects, and connects again when the link is lost
 undeliverable_head ... notices a message that ends each reader's connection
 channel .............. one channel: publish, get, consume, settle, declare

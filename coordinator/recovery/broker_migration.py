@@ -15,8 +15,8 @@ import logging
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
+from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.domain.task import Task
 from coordinator.errors import ChannelLost, OperatorError, QueueLocked, Unavailable
 from coordinator.protocol.topology import RECONCILING

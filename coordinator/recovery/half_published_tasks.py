@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
+from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.task import State
 from coordinator.errors import (

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from weakref import WeakValueDictionary
 
+from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues, counts
 from coordinator.errors import (

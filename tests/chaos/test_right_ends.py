@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from consumers._handling.contained_tasks import IN_HANDLER, tasks_contained
+from consumers._handling.sys_exit_containment import IN_HANDLER, tasks_contained
 from consumers.outcome import Failed, Outcome, completed_with, failed_with
 from coordinator.protocol.messages.events import CRASH_LOOP
 from tests.chaos.faults import Injected

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from consumers import Task
+from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Connection, Link
-from coordinator.broker.name_lock import held
 from coordinator.broker.publisher import Outgoing
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues

@@ -43,7 +43,7 @@ from coordinator.protocol.topology import (
     QueueSpec,
     Topology,
 )
-from coordinator.registry.agents.registration_requests import RegistrationTerms
+from coordinator.registry.agents.registration_answers import RegistrationTerms
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from consumers import Agent, Task
 from coordinator.bootstrap import Coordinator, Replacements, Timings, running
+from coordinator.broker.broker_lock import held
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
-from coordinator.broker.name_lock import held
 from coordinator.errors import QueueLocked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue

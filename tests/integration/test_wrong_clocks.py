@@ -23,7 +23,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.requirements import Requirements
-from coordinator.registry.agents.registration_requests import RegistrationTerms
+from coordinator.registry.agents.registration_answers import RegistrationTerms
 from tests.e2e.processes import Process, agent_process
 from tests.support.broker import Broker
 from tests.support.registering import SOURCE, RegisteringSide, registering_side

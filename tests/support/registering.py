@@ -26,10 +26,7 @@ from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.registration_requests import (
-    RegistrationRequests,
-    RegistrationTerms,
-)
+from coordinator.registry.agents.registration_answers import RegistrationAnswers, RegistrationTerms
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
@@ -112,7 +109,7 @@ class RegisteringSide:
             ),
             watching=LedgerWaiters(catching_up=self.catching_up, waiters=self.registry.waiters),
         )
-        self.requests = RegistrationRequests(
+        self.requests = RegistrationAnswers(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
         )
         self._running: dict[str, asyncio.Task[object]] = {}

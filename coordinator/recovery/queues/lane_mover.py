@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
+from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import (

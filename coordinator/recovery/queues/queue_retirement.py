@@ -18,9 +18,9 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, Protocol
 
+from coordinator.broker.broker_lock import held
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
-from coordinator.broker.name_lock import held
 from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, QueueLocked, TooManyLanes, TopologyConflict, Unavailable

@@ -19,7 +19,7 @@ from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import insert_new, upsert
 from coordinator.registry.tables.event_rows import identity, is_copy
-from coordinator.registry.tables.ever_offered import add_offered
+from coordinator.registry.tables.past_agent_offers import add_offered
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from coordinator.registry.tables.task_rows import MOVING, has_content_of, load, row_of

@@ -20,7 +20,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import insert_new
-from coordinator.registry.tables.ever_offered import announced_types
+from coordinator.registry.tables.past_agent_offers import announced_types
 from coordinator.registry.tables.task_queue_rows import open_task_queues
 
 from .database_engines import READERS, Engines, make_engines

@@ -12,7 +12,7 @@ task_with_pending_events ... one task with the events over it that are not folde
 dead_task_selection ........ dead tasks that match a filter
 agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements
-ever_offered ............... everything that agents ever offered
+past_agent_offers .......... everything that agents ever offered
 totals_rows ................ sums over tasks
 
 All but the schema are functions that take a connection, and run within the caller's transaction. This room

@@ -14,7 +14,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.ever_offered import never_offered
+from coordinator.registry.tables.past_agent_offers import never_offered
 
 from .able_agents import AbleAgents
 

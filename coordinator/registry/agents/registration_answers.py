@@ -36,7 +36,7 @@ from coordinator.registry.agents.in_memory.known_agent import profile_of
 from .registrar import Registrar
 from .wake_queue_opener import WakeQueueOpener
 
-__all__ = ["RegistrationRequests", "RegistrationTerms"]
+__all__ = ["RegistrationAnswers", "RegistrationTerms"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class _Sender(BaseModel):
     agent_id: str
 
 
-class RegistrationRequests:
+class RegistrationAnswers:
     """Answers each request once. Run `session` with `Connection.keep`; several coordinators share the queue.
 
     A request that its sender no longer waits for has expired in the queue and does not arrive.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from consumers import Task
-from consumers._handling.contained_tasks import IN_HANDLER, tasks_contained
+from consumers._handling.sys_exit_containment import IN_HANDLER, tasks_contained
 from consumers.testing import run_task, run_task_sync
 
 
