@@ -36,7 +36,7 @@ PLAIN = LIMITS[-1].name
 
 PROCESSES = 4
 REST = 8.0
-"""Seconds in which a fleet that was started, or at work, comes to rest."""
+"""Seconds in which a fleet that had work sleeps again, if not as deeply as after `Scale.idle_rest`."""
 
 MORE = 5_000
 """Agents whose cost is told by extrapolation."""
@@ -148,7 +148,7 @@ async def _measured(
         note(f"no agents, {step.queues}: broker, %", nobody.broker)
         note(f"no agents, {step.queues}: coordinator, %", nobody.coordinator)
         without = nobody.broker
-    async with _fleet_of(entry, "agents", step.agents, lanes) as fleet:
+    async with _fleet_of(entry, "agents", step, scale) as fleet:
         used = await _used(arena, entry, fleet, scale.idle_seconds)
         note(f"{step.fleet}: broker, %", used.broker)
         note(f"{step.fleet}: coordinator, %", used.coordinator)
@@ -159,8 +159,7 @@ async def _measured(
 
 
 async def _plain(arena: Arena, entry: Entry, results: Results, step: _Step, scale: Scale) -> None:
-    lanes = Lanes(step.lanes)
-    async with _fleet_of(entry, "plain", step.agents, lanes) as fleet:
+    async with _fleet_of(entry, "plain", step, scale) as fleet:
         used = await _used(arena, entry, fleet, scale.idle_seconds)
         results.note(f"{step.fleet}: broker, %", PLAIN, used.broker)
         results.note(f"{step.fleet}: each agent, %", PLAIN, used.fleet / step.agents)
@@ -187,17 +186,17 @@ async def _waking(entry: Entry, who: str, results: Results, step: _Step, scale: 
 
 @asynccontextmanager
 async def _fleet_of(
-    entry: Entry, kind: str, count: int, lanes: Lanes
+    entry: Entry, kind: str, step: _Step, scale: Scale
 ) -> AsyncIterator[list[Process]]:
     """At rest."""
-    share = -(-count // PROCESSES)
+    count, share = step.agents, -(-step.agents // PROCESSES)
     contestant: Contestant = entry.contestant
     async with AsyncExitStack() as stack:
         fleet = [
             await stack.enter_async_context(
                 spawned(
                     *(contestant.python, _fleet, kind, str(first), str(min(share, count - first))),
-                    *lanes.queues,
+                    *Lanes(step.lanes).queues,
                     output=entry.folder / f"fleet-{kind}-{count}-{first}.out",
                     environment=entry.environment,
                     folder=contestant.root,
@@ -207,5 +206,5 @@ async def _fleet_of(
         ]
         for process in fleet:
             await process.prints(re.compile(READY), within=PATIENCE)
-        await asyncio.sleep(REST)
+        await asyncio.sleep(scale.idle_rest)
         yield fleet

@@ -28,7 +28,10 @@ class Scale:
     """Sizes of a fleet with nothing to do."""
     idle_lanes: tuple[int, ...]
     """Lanes that it serves, each at all priorities: the first with every size, the others with the last."""
+    idle_rest: float
+    """Seconds from the start of a fleet until it is measured."""
     idle_seconds: float
+    """Of measuring."""
     idle_tasks: int
     """For the largest fleet, one by one."""
     idle_burst: int
@@ -49,6 +52,7 @@ WHOLE = Scale(
     depths=(1_000, 10_000, 100_000),
     idle_agents=(250, 500, 1_000),
     idle_lanes=(2, 20),
+    idle_rest=30,
     idle_seconds=30,
     idle_tasks=100,
     idle_burst=300,
@@ -67,6 +71,7 @@ QUICK = Scale(
     depths=(1_000, 20_000),
     idle_agents=(37, 75, 150),
     idle_lanes=(2, 20),
+    idle_rest=10,
     idle_seconds=10,
     idle_tasks=30,
     idle_burst=300,
