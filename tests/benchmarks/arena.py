@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
@@ -23,7 +24,9 @@ from .contestants import ALL, Contestant
 from .processes import cpu_seconds
 from .starts import Starts
 
-__all__ = ["Arena", "Entry", "arena", "bench_python", "say"]
+__all__ = ["Arena", "Entry", "arena", "bench_python", "in_turn", "say"]
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 500
@@ -44,6 +47,12 @@ def bench_python() -> str:
 def say(line: str) -> None:
     """How far it has come: beside the table, which may go to a file."""
     print(line, file=sys.stderr, flush=True)
+
+
+def in_turn(entries: Sequence[T], number: int) -> list[T]:
+    """All of them, in each round from another: nobody is always measured after the same one."""
+    first = number % len(entries)
+    return [*entries[first:], *entries[:first]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

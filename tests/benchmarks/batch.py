@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from .arena import Arena, Entry, say
+from .arena import Arena, Entry, in_turn, say
 from .costs import Costs, cpu_of, note_costs
 from .load import submit_for, task_body
 from .results import Results
@@ -23,7 +23,7 @@ async def batch(arena: Arena, results: Results, scale: Scale) -> None:
             await submit_for(entry.base_url, task_body(), seconds=0.5)
         for number in range(scale.rounds):
             say(f"batch submit, round {number + 1} of {scale.rounds}")
-            for entry in entries if number % 2 == 0 else entries[::-1]:
+            for entry in in_turn(entries, number):
                 await _round(arena, results, scale, entry)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from .arena import Arena, Entry, say
+from .arena import Arena, Entry, in_turn, say
 from .contestants import Contestant
 from .costs import Costs, cpu_of, note_costs
 from .load import submit_one, task_body
@@ -35,7 +35,7 @@ async def drain(arena: Arena, results: Results, scale: Scale) -> None:
         for number in range(max(1, scale.rounds // 2)):
             for processes in PROCESSES:
                 say(f"drain, round {number + 1}, {processes} processes")
-                for entry in entries:
+                for entry in in_turn(entries, number):
                     one = await drained(arena, entry, scale.drained, processes=processes)
                     what = f"drain, {processes} process{'es' if processes > 1 else ''}"
                     results.note(f"{what}, tasks/s", entry.name, one.rate)

@@ -8,7 +8,7 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
-from .arena import Arena, Entry, say
+from .arena import Arena, Entry, in_turn, say
 from .drain import slots_of
 from .load import submit_one, submit_paced, task_body
 from .results import Results, quantile
@@ -28,10 +28,10 @@ async def latency(arena: Arena, results: Results, scale: Scale) -> None:
             await entry.starts.reach(1)
         for number in range(scale.rounds):
             say(f"latency, round {number + 1} of {scale.rounds}")
-            for entry in entries:
+            for entry in in_turn(entries, number):
                 await arena.calm(entry)
                 _note(results, "idle", entry, await _idle(entry, scale.one_by_one))
-            for entry in entries:
+            for entry in in_turn(entries, number):
                 await arena.calm(entry)
                 _note(results, f"{RATE}/s", entry, await _paced(entry, scale.paced_seconds))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .arena import Arena, say
+from .arena import Arena, in_turn, say
 from .costs import Costs, cpu_of, note_costs
 from .load import submit_for, task_body
 from .processes import memory
@@ -21,7 +21,7 @@ async def submit(arena: Arena, results: Results, scale: Scale) -> None:
             await entry.settled()
         for number in range(scale.rounds):
             say(f"submit, round {number + 1} of {scale.rounds}")
-            for entry in entries[number % len(entries) :] + entries[: number % len(entries)]:
+            for entry in in_turn(entries, number):
                 await arena.calm(entry)
                 costs = Costs(
                     server=cpu_of(entry.server.pid),

@@ -17,6 +17,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from tests.benchmarks import __main__ as bench
+from tests.benchmarks.arena import in_turn
 from tests.benchmarks.checkouts import checkout_of
 from tests.benchmarks.contestants import ALL, LIMITS, PEERS
 from tests.benchmarks.costs import Costs, note_costs
@@ -162,6 +163,12 @@ def test_the_lanes_of_an_idle_fleet_have_a_queue_for_each_priority() -> None:
     made = json.loads(lanes.body(1, Priority.HIGH, seconds=2)())
     assert made["requirements"] == {"capabilities": ["c1"]}
     assert (made["priority"], made["task_data"]["seconds"]) == ("high", 2)
+
+
+def test_each_round_begins_with_another() -> None:
+    rounds = [in_turn(["a", "b", "c"], number) for number in range(4)]
+
+    assert rounds == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
 
 
 def test_a_commit_that_is_not_there_is_told() -> None:
