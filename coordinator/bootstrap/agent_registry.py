@@ -13,7 +13,7 @@ from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.agents.registration_answers import RegistrationAnswers, RegistrationTerms
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
-from coordinator.registry.queries.registry import Registry
+from coordinator.registry.queries.registry import SETTLE_APART, SETTLE_EVERY, Registry
 from coordinator.settings.settings import Settings
 
 from .opened_ledger import OpenedLedger
@@ -57,6 +57,7 @@ def make_agent_registry(
         book=state.book,
         catch_up=barrier.ledger,
         hear=barrier.live,
+        settle_every=SETTLE_EVERY if folding is None else SETTLE_APART,
     )
     queue_probe = ControlQueueProbe(
         agents=agents,

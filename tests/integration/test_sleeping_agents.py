@@ -81,7 +81,7 @@ async def consuming(broker: Broker, queue: str = NORMAL.queue) -> set[str]:
 
 async def rests(broker: Broker, agents: int, *, queue: str = WAKE) -> None:
     """Wait until so many sleep, and some of them consume the queue of tasks."""
-    await eventually(lambda: _rests(broker, agents, queue), timeout=60)
+    await eventually(lambda: _rests(broker, agents, queue), timeout=180)
 
 
 async def _rests(broker: Broker, agents: int, queue: str) -> bool:

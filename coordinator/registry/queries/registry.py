@@ -35,10 +35,13 @@ from .service_statistics import Statistics, statistics_of
 from .single_task_queries import SingleTaskQueries
 from .task_view import TaskView
 
-__all__ = ["Registry"]
+__all__ = ["SETTLE_APART", "SETTLE_EVERY", "Registry"]
 
-SETTLE_EVERY = timedelta(milliseconds=250)
-"""Between two looks for what was published here and folded elsewhere: until then totals are read over it."""
+SETTLE_EVERY = timedelta(seconds=1)
+"""Between two looks for what was published here and folded elsewhere."""
+
+SETTLE_APART = timedelta(milliseconds=250)
+"""The same where all of it is: until then totals are read over it."""
 
 
 class Registry:
