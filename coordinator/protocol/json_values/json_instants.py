@@ -39,6 +39,14 @@ def instant(value: Any) -> datetime | None:
 
 def _parsed(text: str) -> datetime:
     """Raises ValueError, or `OverflowError` for the last second of the calendar."""
+    try:
+        return datetime.fromisoformat(text)  # as nearly all are
+    except ValueError:
+        return _mended(text)
+
+
+def _mended(text: str) -> datetime:
+    """The same for a text with what other languages and leap seconds have in it."""
     text = _BEFORE_ZONE.sub("", text.strip())  # as Ruby writes a time
     leap = _RFC_3339.fullmatch(text)
     if leap is not None:
