@@ -89,4 +89,5 @@ class LogDecoder:
         if event.data.author is None or not isinstance(event.data, TaskEvent):
             return event
         skew = self._skew_of(event.data.author)
-        return replace(event, time=told_by_our_clock(event.time, skew, self._now()))
+        time = told_by_our_clock(event.time, skew, self._now())
+        return event if time is event.time else replace(event, time=time)
