@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +22,9 @@ from sqlalchemy.engine import Connection, Dialect, Row
 __all__ = ["add_to", "find", "insert", "insert_new", "keep_writers_out", "take_time", "upsert"]
 
 Rows = list[dict[str, Any]]
+
+TOGETHER = 32
+"""Rows in one statement of SQLite, which takes 999 values in one by default before 3.32."""
 
 
 def find(
@@ -101,7 +105,21 @@ def _run(
         # All rows in one statement, as one array a column: a statement a row takes twice as long.
         connection.exec_driver_sql(sql, {name: [row[name] for row in rows] for name in columns})
     else:
-        connection.exec_driver_sql(sql, list(map(itemgetter(*order), rows)))
+        _run_together(connection, sql, list(map(itemgetter(*order), rows)))
+
+
+def _run_together(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    """Run ``sql``, which is for one row, with `TOGETHER` rows at a time, and the rest one by one: SQLite
+    takes a quarter less for each row then, and the driver lets other threads in between less often.
+    """
+    several = len(rows) - len(rows) % TOGETHER
+    if several:
+        one = f"({', '.join('?' * len(rows[0]))})"
+        together = sql.replace(f"VALUES {one}", f"VALUES {', '.join([one] * TOGETHER)}", 1)
+        groups = (rows[start : start + TOGETHER] for start in range(0, several, TOGETHER))
+        connection.exec_driver_sql(together, [tuple(chain.from_iterable(each)) for each in groups])
+    if several < len(rows):
+        connection.exec_driver_sql(sql, rows[several:])
 
 
 @lru_cache
