@@ -5,7 +5,7 @@ would go through all of it again each time that it has grown by a quarter, and l
 then, but it does: a service that waits for its database waits for as long as it takes.
 
 Once the service runs, what it makes is freed by its count of references. A batch of the log that is folded is
-some ten thousand objects, through which the collector would go ten times at its usual pace: a quarter of
+some ten thousand objects, through which the collector would go ten times at its usual pace: a tenth of
 what folding costs.
 """
 
