@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.cloudevents import BATCH
 from coordinator.protocol.messages.event_codec import Refused, holds_several, read
 from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_group import GROUP_TYPE, join_tasks
@@ -61,3 +64,17 @@ def test_no_queue_gives_up_several_tasks_at_once() -> None:
     key = f"task.{BROKER_AUTHOR}.dead-lettered"
     (refused,) = read(join_tasks([message("a"), message("b")]), key)
     assert isinstance(refused, Refused)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "key"),
+    [(GROUP_TYPE, "application/json", LOG), (None, BATCH, "task.ada.batch")],
+)
+def test_a_string_that_does_not_end_takes_time_that_grows_with_the_message_and_not_its_square(
+    kind: str | None, content_type: str, key: str
+) -> None:
+    """A megabyte in no time; searched again from each of its quotes, it took hours."""
+    body = b'["' + b'\\"' * 500_000 + b"]"
+    (refused,) = read(Message(body=body, type=kind, content_type=content_type), key)
+    assert isinstance(refused, Refused)
+    assert refused.alone is None
