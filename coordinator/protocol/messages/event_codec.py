@@ -64,6 +64,7 @@ __all__ = [
 _COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LedgerHindered, LiveMarked)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
+_NOUNS = frozenset(event_type.partition(".")[0] for event_type in EVENT_TYPES)
 _DEATH_REASONS: dict[str, DeadLetterReason] = {
     reason: reason for reason in get_args(DeadLetterReason)
 }
@@ -195,6 +196,7 @@ def _without_a_type(message: Message, key: str) -> Event:
 def _decode_task(message: Message, key: str) -> Event:
     task = TaskMessage.from_message(message)
     if not _is_dead_letter(key):
+        _check_no_event_key(key)
         return _submitted(task)
     told = message.headers.get("x-first-death-reason")
     reason = _DEATH_REASONS.get(str(told))
@@ -214,6 +216,14 @@ def _is_dead_letter(key: str) -> bool:
     return key.startswith(f"task.{BROKER_AUTHOR}.")
 
 
+def _check_no_event_key(key: str) -> None:
+    """Tasks come over `coordinator.tasks`, or straight to the log: whoever may state events alone submits
+    nothing. No lane is called as an event's noun.
+    """
+    if key.partition(".")[0] in _NOUNS:
+        raise ForgedIdentity(f"a task was published as an event, with the routing key {key!r}")
+
+
 def _submitted(task: TaskMessage) -> Event:
     data = TaskSubmitted(
         task_id=task.task_id, generation=task.generation, attempt=task.attempt, task=task
@@ -227,8 +237,9 @@ def _read_group(message: Message, key: str) -> list[Event | Refused]:
             Refused(why=MalformedMessage("several tasks are on no queue that gives up messages"))
         ]
     try:
+        _check_no_event_key(key)
         found = read_group(message)
-    except MalformedMessage as exc:
+    except Unreadable as exc:
         return [Refused(why=exc)]
     return [
         _submitted(one) if isinstance(one, TaskMessage) else Refused(why=one.why, alone=one.alone)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from coordinator.errors import MalformedMessage
+from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.cloudevents import BATCH
 from coordinator.protocol.messages.event_codec import Refused, holds_several, read
@@ -78,3 +78,18 @@ def test_a_string_that_does_not_end_takes_time_that_grows_with_the_message_and_n
     (refused,) = read(Message(body=body, type=kind, content_type=content_type), key)
     assert isinstance(refused, Refused)
     assert refused.alone is None
+
+
+@pytest.mark.parametrize("key", ["task.ada.started", "task.ada.tasks", "agent.ada.stopped"])
+def test_who_may_state_events_submits_no_tasks_with_them(key: str) -> None:
+    one = message("a")
+    for submitted in (one, join_tasks([one]), join_tasks([one, message("b")])):
+        (refused,) = read(submitted, key)
+        assert isinstance(refused, Refused)
+        assert isinstance(refused.why, ForgedIdentity)
+
+
+@pytest.mark.parametrize("key", ["any.low", "task:train.low", "agent:ada:long.low", LOG])
+def test_no_key_of_a_lane_is_taken_for_an_events(key: str) -> None:
+    (event,) = read(message("a"), key)
+    assert isinstance(event, Event)
