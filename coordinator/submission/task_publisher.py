@@ -174,8 +174,11 @@ class TaskPublisher:
             task.end(None)
             return
         self._leave(task)
-        error = task.queue if task.log is None else task.log
-        task.end(error if isinstance(error, OutcomeUnknown) else OutcomeUnknown(_HALF))
+        for error in (task.queue, task.log):
+            if isinstance(error, OutcomeUnknown):
+                task.end(error)
+                return
+        task.end(OutcomeUnknown(_HALF))
 
     def _leave(self, task: _Task) -> None:
         """To who completes halves in the background."""

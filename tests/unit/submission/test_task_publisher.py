@@ -208,6 +208,14 @@ async def test_each_half_alone_is_told_and_completed(
     assert broker.left == ([] if left is None else [(left, "a"), (left, "b")])
 
 
+async def test_no_half_is_said_to_be_tried_again_where_none_is(
+    tasks: TaskPublisher, broker: Broker
+) -> None:
+    broker.ends = {LOG: [MessageTooLarge(9, 8)], WORK: [OutcomeUnknown("The channel was closed")]}
+    ends = await submitted(tasks, message("a"), message("b"))
+    assert [str(end) for end in ends] == ["The channel was closed"] * 2
+
+
 async def test_a_task_that_is_not_answered_holds_up_no_other_of_its_group(
     tasks: TaskPublisher, broker: Broker
 ) -> None:
