@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -23,8 +24,10 @@ AWAY = "amqp://127.0.0.1:1/"
 
 
 @asynccontextmanager
-async def starting(amqp_url: str, folder: Path, port: int, *more: str) -> AsyncIterator[Process]:
-    command = [sys.executable, "-m", "coordinator", "serve", "--amqp-url", amqp_url]
+async def starting(
+    amqp_url: str, folder: Path, port: int, *more: str, through: tuple[str, ...] = ()
+) -> AsyncIterator[Process]:
+    command = [*through, sys.executable, "-m", "coordinator", "serve", "--amqp-url", amqp_url]
     command += ["--data-dir", str(folder), "--port", str(port), *more]
     async with spawned(*command, output=folder / "serve.out") as process:
         yield process
@@ -51,6 +54,25 @@ async def test_the_first_answer_is_that_it_is_well(
             answer = await first_answer(port, process)
             assert answer.json()["status"] == "healthy", answer.text
             await process.prints(LISTENING)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [("--projector", "same"), ("--projector", "own"), ("--projector", "own", "--workers", "2")],
+    ids=["same", "own", "workers"],
+)
+@pytest.mark.any_broker
+async def test_with_its_standard_streams_closed_it_is_well_and_stops_in_order(
+    broker: Broker, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """As some that start programs at boot leave them; sockets and pipes had their numbers."""
+    port = choose_port([], taken=set())
+    closed = ("sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh")
+    async with starting(broker.url, tmp_path, port, *more, through=closed) as process:
+        answer = await first_answer(port, process)
+        assert answer.json()["status"] == "healthy", answer.text
+        process.signal(signal.SIGTERM)
+        assert await process.wait() == 0
 
 
 async def test_the_doctor_finds_the_log_read_at_the_first_answer(
