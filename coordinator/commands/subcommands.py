@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -132,7 +134,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """To whoever reads it. The service goes on where nobody does any more, as behind `| head -1`."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(
+            os.devnull, os.O_WRONLY
+        )  # what is left is told there, as Python ends, too
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

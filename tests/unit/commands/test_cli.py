@@ -80,6 +80,22 @@ def test_a_module_of_our_own_that_is_missing_is_no_extra(monkeypatch: pytest.Mon
         cli.main(["doctor"])
 
 
+def test_a_service_whose_lines_nobody_reads_any_more_goes_on() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = "from coordinator.commands.subcommands import _say as say; say('one'); say('two')"
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda one: one[0])
 @pytest.mark.parametrize(
     "imported", ["coordinator.errors", "pydantic", "coordinator.settings.settings"]
