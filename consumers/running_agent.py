@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -91,6 +92,7 @@ class RunningAgent:
             profile=lambda: options.profile(handlers.announced),
             register_again=lambda: self._registration.again(),  # noqa: PLW0108 - made below
             drain=self.drain,
+            beat_at=lambda: self._heartbeat.made_at,
         )
         self._control = ControlQueue(
             options.agent_id,
@@ -168,7 +170,7 @@ class RunningAgent:
             logger.info(
                 "starting with the cached registration", extra={"path": str(self._cache.path)}
             )
-            self._apply(cached)
+            self._apply(cached, as_of=-math.inf)
         for part in (
             self._connection.keep(self._session),
             self._registration.run(),
@@ -278,8 +280,8 @@ class RunningAgent:
             if self._clock.was_set:
                 self._registration.again()
 
-    def _registered(self, reply: RegisterReply) -> None:
-        self._apply(reply)
+    def _registered(self, reply: RegisterReply, asked: float) -> None:
+        self._apply(reply, as_of=asked)
         self._cache.save(reply)
         self._heartbeat.beat_soon()
         self._tell_at_work()
@@ -299,10 +301,10 @@ class RunningAgent:
                 extra={"agent_id": self.options.agent_id, "slots": self.options.slots},
             )
 
-    def _apply(self, reply: RegisterReply) -> None:
+    def _apply(self, reply: RegisterReply, *, as_of: float) -> None:
         self._sources_known = True
         self._fleet.told(reply.wake_queue, reply.wake_queues)
-        self._commands.serve(reply.sources)
+        self._commands.serve(reply.sources, as_of=as_of)
         self._executor.default_timeout = timedelta(seconds=reply.default_timeout_seconds)
         self._heartbeat.interval = timedelta(seconds=reply.heartbeat_seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ logger = logging.getLogger(__name__)
 FIRST_ABSENCE = 1.0
 LONGEST_ABSENCE = 60.0
 """Seconds for which a queue that does not exist is left out; doubled each time that it is missed."""
+
+
+TOLD_LASTS = 60.0
+"""Seconds for which it is remembered when a single queue was opened or given up: longer than any list of all
+of them is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class ServedQueues:
         self._openings = 0
         self._missing: dict[TaskQueue, _Missing] = {}
         self._new: list[TaskQueue] = []
+        self._told: dict[TaskQueue, float] = {}
+        """When it was said of a single queue that it was opened or given up, the latest at the end."""
         self.on_change: Callable[[], None] = lambda: None
         """Called whenever `hash` changes."""
 
@@ -42,10 +50,15 @@ class ServedQueues:
     def __contains__(self, source: TaskQueue) -> bool:
         return source in self._offered
 
-    def replace(self, sources: Iterable[TaskQueue]) -> None:
-        """Serve these and no other; all of them exist, says who offers them."""
+    def replace(self, sources: Iterable[TaskQueue], *, as_of: float) -> None:
+        """Serve these and no other; all of them exist, says who offers them. ``as_of``, by the clock, is the
+        earliest moment at which the list can have been made: what was said of a single queue since then is
+        newer, and stays.
+        """
         known, self._offered = self._offered, {}
-        for source in sources:
+        newer = {source for source, told in self._told.items() if told > as_of}
+        kept = (source for source in known if source in newer)
+        for source in (*(source for source in sources if source not in newer), *kept):
             if source not in known:
                 self._new.append(source)
             self._offered[source] = known.get(source) or self._next_opening()
@@ -54,6 +67,7 @@ class ServedQueues:
 
     def add(self, source: TaskQueue) -> None:
         """A queue was opened, or opened again."""
+        self._note(source)
         self._missing.pop(source, None)
         if source not in self._offered:
             logger.info("serving a new queue", extra={"queue": source.queue})
@@ -76,10 +90,21 @@ class ServedQueues:
 
     def remove(self, source: TaskQueue) -> None:
         """A queue was given up."""
+        self._note(source)
         if source in self._offered:
             del self._offered[source]
             self._missing.pop(source, None)
             self.on_change()
+
+    def _note(self, source: TaskQueue) -> None:
+        now = self._clock()
+        self._told.pop(source, None)
+        self._told[source] = now
+        forgotten = itertools.takewhile(
+            lambda told: now - self._told[told] > TOLD_LASTS, list(self._told)
+        )
+        for old in forgotten:
+            del self._told[old]
 
     def miss(self, source: TaskQueue) -> None:
         """The broker says that the queue does not exist: leave it out for a while."""

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 class CommandDispatch:
     """Obeys commands for an agent with this ``profile``, which is asked for each time. ``register_again`` and
-    ``drain`` are called for the commands of that name.
+    ``drain`` are called for the commands of that name. ``beat_at`` tells when the agent's last heartbeat was
+    made, by the clock of ``sources``: a list of all queues is an answer to one.
     """
 
     def __init__(
@@ -38,18 +39,20 @@ class CommandDispatch:
         profile: Callable[[], Profile],
         register_again: Callable[[], None],
         drain: Callable[[], None],
+        beat_at: Callable[[], float],
     ) -> None:
         self._sources = sources
         self._executor = executor
         self._profile = profile
         self._register_again = register_again
         self._drain = drain
+        self._beat_at = beat_at
 
     def obey(self, command: Command) -> None:
         """Never raises, and returns at once: what takes longer is begun only."""
         match command:
             case ServeSources(sources=offers):
-                self.serve(offers)
+                self.serve(offers, as_of=self._beat_at())
             case ServeSource(lane=lane, priority=priority, requirements=requirements):
                 if self._profile().satisfies(Requirements.from_dict(requirements)):
                     self._sources.add(TaskQueue(lane, priority))
@@ -65,7 +68,10 @@ class CommandDispatch:
             case _:
                 logger.debug("ignored a command", extra={"command": command.TYPE})
 
-    def serve(self, offers: Iterable[SourceOffer]) -> None:
-        """None whose tasks this process has no handler for: another one may be registered by its id."""
+    def serve(self, offers: Iterable[SourceOffer], *, as_of: float) -> None:
+        """Take from what is offered, as it was at ``as_of`` or later (`ServedQueues.replace`), but from none
+        whose tasks this process has no handler for: another one may be registered by its id.
+        """
         profile = self._profile()
-        self._sources.replace(offer.source for offer in offers if offer.suits(profile))
+        suitable = (offer.source for offer in offers if offer.suits(profile))
+        self._sources.replace(suitable, as_of=as_of)

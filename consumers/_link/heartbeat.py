@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Callable
 from datetime import timedelta
@@ -45,6 +46,8 @@ class Heartbeat:
         self._rng = rng or random.Random()
         self._soon = asyncio.Event()
         self._told_busy = False
+        self.made_at = -math.inf
+        """When, by the loop's clock, the last beat was made."""
         self.interval = timedelta(seconds=10)
         """Between two heartbeats where nothing changes; as the coordinator says."""
 
@@ -76,6 +79,7 @@ class Heartbeat:
     async def beat(self) -> None:
         """One beat, now; a beat that cannot be sent is not worth keeping."""
         self._told_busy = self._busy()
+        self.made_at = asyncio.get_running_loop().time()
         event = Event(data=self._state())
         try:
             await self._publisher.publish(

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 class Registration:
     """Asks to be registered. ``request`` makes what the agent says of itself, each time; ``on_reply`` is
-    called with each accepted reply.
+    called with each accepted reply, and when it was asked for by the loop's clock.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Registration:
         publisher: Publisher,
         control: ControlQueue,
         clock: ReferenceClock,
-        on_reply: Callable[[RegisterReply], None],
+        on_reply: Callable[[RegisterReply, float], None],
         timings: AgentTimings = DEFAULT_TIMINGS,
         rng: random.Random | None = None,
     ) -> None:
@@ -63,21 +63,22 @@ class Registration:
         """Register whenever it is needed. Raises `RegistrationRefused`."""
         while True:
             await self._needed.wait()
-            reply = await self._obtain()
+            reply, asked = await self._obtain()
             if reply.error is not None:
                 raise RegistrationRefused(f"The coordinator refuses this agent: {reply.error}")
             self._needed.clear()
             logger.info("registered", extra={"sources": len(reply.sources)})
-            self._on_reply(reply)
+            self._on_reply(reply, asked)
             self.done.set()
 
-    async def _obtain(self) -> RegisterReply:
+    async def _obtain(self) -> tuple[RegisterReply, float]:
         first, longest = self._backoff.first.total_seconds(), self._backoff.longest.total_seconds()
         pause = first
         while True:
+            asked = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(self._timeout.total_seconds()):
-                    return await self._ask()
+                    return await self._ask(), asked
             except TimeoutError:
                 why = "no coordinator answers"
             except Unavailable as exc:

@@ -43,8 +43,9 @@ LOCK_PATIENCE = 5.0
 class QueueOpener:
     """Restores what is known on each new link, and opens what is new.
 
-    A task queue is opened in this order: queue and binding, the event, the command to the agents. Who
-    sees the event can rely on the queue, and whoever dies between leaves what a repetition mends.
+    A task queue is opened in this order: queue and binding, the book, the event, the command to the agents.
+    Who sees the event can rely on the queue, an agent that registers meanwhile is offered it, and whoever
+    dies between leaves what a repetition mends.
     """
 
     def __init__(
@@ -106,9 +107,9 @@ class QueueOpener:
         """
         if not self.ready:
             raise NotOpened
-        if task_queue in self._book and not again:
-            return
         if task_queue not in self._opening:
+            if task_queue in self._book and not again:
+                return
             if not again:
                 self._check_room(task_queue, requirements)
             task = asyncio.create_task(self._open(task_queue, requirements))
@@ -149,8 +150,13 @@ class QueueOpener:
             channel = await self._link.channel()
             await channel.declare(task_queue_topology(task_queue))
             await channel.close()
-            await self._announce(task_queue, requirements)
-            self._book.add(task_queue, requirements)
+            new = self._book.add(task_queue, requirements)
+            try:
+                await self._announce(task_queue, requirements)
+            except BaseException:
+                if new:
+                    self._book.discard(task_queue)
+                raise
         logger.info("opened a queue", extra={"queue": task_queue.queue})
 
     async def _announce(self, task_queue: TaskQueue, requirements: Requirements) -> None:

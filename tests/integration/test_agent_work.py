@@ -306,8 +306,10 @@ async def test_a_queue_that_is_deleted_and_declared_at_once_is_served_when_annou
 # --- registration -----------------------------------------------------------------------------
 
 
-async def answer_registrations(url: str, reply: RegisterReply, seen: list[Any]) -> None:
-    """A coordinator as far as registration goes."""
+async def answer_registrations(
+    url: str, reply: RegisterReply, seen: list[Any], *, first: Command | None = None
+) -> None:
+    """A coordinator as far as registration goes, which tells all agents something ``first``."""
     async with Connection(url, name="a coordinator") as connection, Publisher(connection) as back:
         link = await connection.opened()
         channel = await link.channel()
@@ -320,6 +322,8 @@ async def answer_registrations(url: str, reply: RegisterReply, seen: list[Any]) 
             message = request.message
             asked = RegisterRequest.model_validate_json(message.body)
             seen.append((message.type, asked, reply_allowed(asked.agent_id, message.reply_to)))
+            if first is not None:
+                await back.publish(encode_command(first), exchange=CONTROL, key=EVERY_AGENT)
             await back.publish(
                 Message(
                     body=reply.model_dump_json().encode(), correlation_id=message.correlation_id
@@ -356,6 +360,21 @@ async def test_an_agent_registers_over_amqp_and_remembers_the_answer(field: Fiel
 
     async with fresh.running():  # no coordinator any more
         await field.all_ended([await field.submit(NORMAL)])
+
+
+async def test_a_queue_that_was_opened_while_the_agent_registered_is_served(field: Field) -> None:
+    """The reply was made without it, and comes after the word of its opening."""
+    await field.open(NORMAL)
+    fresh = Agent("worker-9", amqp_url=field.url, cache_dir=field.cache_dir)
+    fresh.default(lambda task: "done")
+    reply = RegisterReply(sources=[], heartbeat_seconds=5)
+    opened = ServeSource(lane=NORMAL.lane, priority=NORMAL.priority, requirements={})
+    coordinator = asyncio.create_task(answer_registrations(field.url, reply, [], first=opened))
+    async with fresh.running() as life:
+        await life.registered()
+        await field.all_ended([await field.submit(NORMAL)])
+    coordinator.cancel()
+    await asyncio.wait([coordinator])
 
 
 async def test_a_refused_registration_ends_the_agent_with_the_sentence(field: Field) -> None:

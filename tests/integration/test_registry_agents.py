@@ -266,6 +266,21 @@ async def test_an_agent_that_serves_other_queues_than_it_should_is_sent_the_list
     assert await caller.channel.get(caller.queue) is None
 
 
+async def test_an_agent_that_has_just_been_told_one_thing_is_told_another_at_once(
+    side: RegisteringSide,
+) -> None:
+    caller = await Caller.opened(side)
+    await caller.beat(sequence=1)
+    assert await caller.command() == RegisterAgain()
+    await caller.register()
+    side.book.add(OPEN, Requirements())
+    listed = ServeSources(sources=[SourceOffer.of(OPEN, Requirements())])
+    await caller.beat(sequence=2, sources_hash="one")
+    assert await caller.command() == listed
+    await caller.beat(sequence=3, sources_hash="another")  # it did something about it
+    assert await caller.command() == listed
+
+
 @pytest.mark.parametrize(
     "terms", [RegistrationTerms(heartbeat_interval=timedelta(seconds=1))], ids=["brisk"]
 )

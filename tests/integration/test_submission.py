@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from coordinator.errors import BrokerUnavailable, TooManyLanes
+from coordinator.broker.ports import PublishesMessages
+from coordinator.errors import BrokerUnavailable, OutcomeUnknown, TooManyLanes
 from coordinator.protocol.lanes import lane_name
+from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import ServeSource, decode_command
 from coordinator.protocol.messages.events import SourceOpened, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
@@ -16,6 +19,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
+from coordinator.submission.queue_opener import QueueOpener
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from coordinator.submission.task_options import TaskOptions
 from tests.support.broker import Broker, OwnBroker
@@ -197,6 +201,45 @@ async def test_a_queue_of_another_kind_in_the_way_holds_up_no_other(
     assert await side.waiting(ANY) == 0
     await side.submit()
     assert await side.waiting(ANY) == 1
+
+
+class Holding:
+    """A publisher that sends the commands to agents when it is told what to answer."""
+
+    def __init__(self, publisher: PublishesMessages) -> None:
+        self._publisher = publisher
+        self.begun = asyncio.Event()
+        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def publish(self, message: Message, *, exchange: str, key: str, **how: Any) -> None:
+        if exchange == CONTROL:
+            self.begun.set()
+            await asyncio.shield(self.answer)
+        await self._publisher.publish(message, exchange=exchange, key=key, **how)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_a_queue_is_offered_while_it_is_announced_and_ready_once_it_is(
+    side: SubmittingSide, confirmed: bool
+) -> None:
+    holding = Holding(side.publisher)
+    opener = QueueOpener(book=side.book, publisher=holding)
+    await opener.restore(await side.reading.opened_or_refused())
+    first = asyncio.create_task(opener.ensure(ANY, Requirements()))
+    await holding.begun.wait()
+    assert ANY in side.book
+    second = asyncio.create_task(opener.ensure(ANY, Requirements()))
+    done, _ = await asyncio.wait([second], timeout=0)
+    assert not done
+    if confirmed:
+        holding.answer.set_result(None)
+        await asyncio.gather(first, second)
+    else:
+        holding.answer.set_exception(OutcomeUnknown)
+        for waiting in (first, second):
+            with pytest.raises(BrokerUnavailable, match="did not confirm the opening"):
+                await waiting
+    assert (ANY in side.book) is confirmed
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task_queues import TaskQueues
@@ -26,14 +27,21 @@ from coordinator.registry.projection.command_sender import CommandSender
 __all__ = ["HeartbeatAnswers"]
 
 COMMAND_PAUSE = 3.0
-"""Seconds before an agent that still differs is told again."""
+"""Seconds before an agent that differs in the same way is told the same again."""
 
 REMEMBERED_AGENTS = 10_000
 """Agents of which it is known when they were told last; beyond it all may be told again."""
 
 
+class _Told(NamedTuple):
+    command: type[Command]
+    sources_hash: str | None
+    """Of the beat that it answered: one that has changed since may be answered anew."""
+    at: float
+
+
 class HeartbeatAnswers:
-    """Tells each agent at most one command in ``pause`` seconds, in the background."""
+    """Tells each agent the same thing at most once in ``pause`` seconds, in the background."""
 
     def __init__(
         self,
@@ -50,7 +58,7 @@ class HeartbeatAnswers:
         self._commands = commands
         self._pause = pause
         self._monotonic = monotonic
-        self._told: dict[str, float] = {}
+        self._told: dict[str, _Told] = {}
 
     def answer(self, beat: AgentHeartbeat) -> None:
         """``beat`` was applied to the agents before, and names its instance."""
@@ -58,11 +66,13 @@ class HeartbeatAnswers:
         if command is None:
             return
         now = self._monotonic()
-        if now - self._told.get(beat.agent_id, now - self._pause) < self._pause:
+        last = self._told.get(beat.agent_id)
+        told = _Told(type(command), beat.sources_hash, now)
+        if last is not None and last[:2] == told[:2] and now - last.at < self._pause:
             return
         if len(self._told) >= REMEMBERED_AGENTS:
             self._told.clear()
-        self._told[beat.agent_id] = now
+        self._told[beat.agent_id] = told
         self._commands.tell(beat.agent_id, command)
 
     def _correction(self, beat: AgentHeartbeat) -> Command | None:

@@ -133,8 +133,8 @@ class RegistrationAnswers:
         except RequestError as exc:
             return self._refusal(str(exc))
         profile = profile_of(request)
-        offered = self._book.offered_to(profile)
         wakes = await self._wake_queues.open(wake_queue(profile))
+        offered = self._book.offered_to(profile)  # nothing is waited for between this and the reply
         return RegisterReply(
             registered_at=registered_at.isoformat(),
             coordinator_time=self._now(),

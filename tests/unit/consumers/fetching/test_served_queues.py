@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from consumers._fetching.served_queues import ServedQueues
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.priority import Priority
@@ -7,6 +9,7 @@ from coordinator.protocol.task_queue import TaskQueue
 
 HIGH = TaskQueue("any", Priority.HIGH)
 LOW = TaskQueue("any", Priority.LOW)
+LOWEST = TaskQueue("agent:ada", Priority.LOW)
 
 
 class Clock:
@@ -19,7 +22,7 @@ class Clock:
 def test_a_missing_queue_is_left_out_for_a_growing_while() -> None:
     clock = Clock()
     sources = ServedQueues(clock)
-    sources.replace([HIGH, LOW])
+    sources.replace([HIGH, LOW], as_of=0.0)
 
     sources.miss(LOW)
     assert sources.to_probe() == [HIGH]
@@ -35,7 +38,7 @@ def test_a_missing_queue_is_left_out_for_a_growing_while() -> None:
 
 def test_a_missing_queue_shows_in_the_hash() -> None:
     sources = ServedQueues(Clock())
-    sources.replace([HIGH, LOW])
+    sources.replace([HIGH, LOW], as_of=0.0)
     assert sources.hash == sources_hash([HIGH, LOW])
     sources.miss(LOW)
     assert sources.hash == sources_hash([HIGH])
@@ -45,7 +48,7 @@ def test_a_missing_queue_shows_in_the_hash() -> None:
 
 def test_an_announcement_ends_the_absence_at_once() -> None:
     sources = ServedQueues(Clock())
-    sources.replace([LOW])
+    sources.replace([LOW], as_of=0.0)
     sources.miss(LOW)
     sources.add(LOW)
     assert sources.to_probe() == [LOW]
@@ -56,7 +59,7 @@ def test_the_coordinators_list_replaces_what_was_served() -> None:
     told: list[int] = []
     sources.on_change = lambda: told.append(len(sources))
     sources.add(LOW)
-    sources.replace([HIGH])
+    sources.replace([HIGH], as_of=0.5)
     assert sources.to_probe() == [HIGH]
     assert LOW not in sources
     assert told == [1, 1]
@@ -64,9 +67,9 @@ def test_the_coordinators_list_replaces_what_was_served() -> None:
 
 def test_a_queue_that_is_opened_again_shows() -> None:
     sources = ServedQueues(Clock())
-    sources.replace([HIGH, LOW])
+    sources.replace([HIGH, LOW], as_of=0.0)
     before = sources.opening(HIGH), sources.opening(LOW)
-    sources.replace([HIGH, LOW])
+    sources.replace([HIGH, LOW], as_of=0.0)
     assert (sources.opening(HIGH), sources.opening(LOW)) == before
     sources.add(LOW)
     assert sources.opening(HIGH) == before[0]
@@ -77,9 +80,9 @@ def test_a_queue_that_is_opened_again_shows() -> None:
 
 def test_queues_that_were_opened_are_new_once() -> None:
     sources = ServedQueues(Clock())
-    sources.replace([HIGH])
+    sources.replace([HIGH], as_of=0.0)
     assert sources.take_new() == [HIGH]
-    sources.replace([HIGH, LOW])
+    sources.replace([HIGH, LOW], as_of=0.0)
     assert sources.take_new() == [LOW]
     sources.add(HIGH)  # opened again
     sources.add(HIGH)
@@ -87,3 +90,32 @@ def test_queues_that_were_opened_are_new_once() -> None:
     sources.add(LOW)
     sources.remove(LOW)
     assert sources.take_new() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "served"), [(1.0, {HIGH, LOW}), (3.0, {LOW})], ids=["before", "after"]
+)
+def test_a_list_does_not_undo_what_was_said_since_it_was_asked_for(
+    asked: float, served: set[TaskQueue]
+) -> None:
+    clock = Clock()
+    sources = ServedQueues(clock)
+    sources.replace([LOWEST], as_of=0.0)
+    clock.now = 2.0
+    sources.add(HIGH)
+    sources.remove(LOWEST)
+    sources.replace([LOW, LOWEST] if asked < clock.now else [LOW], as_of=asked)
+    assert set(sources.to_probe()) == served
+
+
+def test_a_queue_that_was_opened_again_is_served_though_it_was_given_up_meanwhile() -> None:
+    clock = Clock()
+    sources = ServedQueues(clock)
+    clock.now = 2.0
+    sources.add(HIGH)
+    sources.remove(HIGH)
+    sources.replace([], as_of=1.0)
+    assert HIGH not in sources
+    clock.now = 3.0
+    sources.replace([HIGH], as_of=2.5)
+    assert HIGH in sources
