@@ -43,6 +43,7 @@ def fold_decline(task: Task, _event: Event, data: TaskDeclined, rules: Rules) ->
         generation=task.generation,
         attempt=data.attempt,
         due=rules.now + rules.declined.pause(declined, jitter=jitter(task)),
+        anew=True,
     )
     return Folded(task, (again,))
 

@@ -42,6 +42,8 @@ class PublishAt:
     generation: int
     attempt: int
     due: datetime
+    anew: bool = False
+    """Whether it was ordered before, and that order is void: what was published for it came back."""
 
 
 Effect = CancelOnAgent | PublishAt

@@ -159,14 +159,23 @@ _IN_OUTBOX = (State.SCHEDULED, State.WAITING)
 
 
 def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:
-    rows = [
-        {
-            "task_id": effect.task_id,
-            "generation": effect.generation,
-            "attempt": effect.attempt,
-            "due_at": micros(effect.due),
-        }
-        for effect in effects
-        if isinstance(effect, PublishAt)
-    ]
-    insert_new(connection, schema.outbox, ["task_id", "generation", "attempt"], rows)
+    orders = [effect for effect in effects if isinstance(effect, PublishAt)]
+    key = ["task_id", "generation", "attempt"]
+    insert_new(connection, schema.outbox, key, [_row(one) for one in orders if not one.anew])
+    # Whoever publishes what was ordered before loses the lease with it, and cannot mark this as done.
+    anew = {_row_key(one): _row(one) for one in orders if one.anew}
+    upsert(connection, schema.outbox, key, list(anew.values()))
+
+
+def _row(order: PublishAt) -> dict[str, Any]:
+    return {
+        "task_id": order.task_id,
+        "generation": order.generation,
+        "attempt": order.attempt,
+        "due_at": micros(order.due),
+        "claimed_until": 0,
+    }
+
+
+def _row_key(order: PublishAt) -> tuple[str, int, int]:
+    return order.task_id, order.generation, order.attempt

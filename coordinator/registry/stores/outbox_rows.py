@@ -1,7 +1,8 @@
 """Leases due rows of the outbox table to a publisher, for `recovery.outbox_publisher`.
 
     due ──lease──▶ leased for a while ──publish, confirmed──▶ done (the row goes)
-     ▲                    └── refused: given back, at once due again
+     ▲                    ├── refused: given back, at once due again
+     │                    └── ordered anew meanwhile: the lease is void
      └────────── lease ran out: whoever held it was killed, or never heard the broker's answer
 
 A row also goes when its message was seen in the log, or its task has ended (`batch_folding`). So a row
@@ -51,6 +52,10 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _KEY = (table.c.task_id, table.c.generation, table.c.attempt)
 
+_Key = tuple[str, int, int]
+_Leased = tuple[str, int, int, int]
+"""A key, and until when the row was leased by whoever says so: nobody else's lease ends then."""
+
 
 class OutboxRows:
     """Tells what is due, and keeps who publishes it. Each method is one transaction and raises
@@ -63,6 +68,8 @@ class OutboxRows:
     ) -> None:
         self._ledger = ledger
         self._now = now
+        self._leases: dict[_Key, int] = {}
+        """Until when this caller has leased a row, as the row says while the lease is its own."""
 
     async def next_due(self) -> datetime | None:
         """When the first row that nobody has leased is due; None where there is none."""
@@ -79,23 +86,45 @@ class OutboxRows:
         Rows that are no longer of use are taken away. ``task_token`` is as it was in the task's
         first message.
         """
-        return await self._ledger.write(partial(_lease, self._now(), most, in_doubt))
+        until = micros(self._now() + LEASE)
+        leased = await self._ledger.write(
+            partial(_lease, self._now(), until=until, most=most, in_doubt=in_doubt)
+        )
+        self._leases |= {_key_of(one): until for one in leased}
+        return leased
 
     async def renew(self, leased: Sequence[TaskMessage]) -> None:
-        """These are still being published by this caller."""
-        await self._ledger.write(partial(_until, self._now() + LEASE, leased))
+        """These are still being published by this caller, who keeps its lease of each, where it has not
+        lost it.
+        """
+        until = micros(self._now() + LEASE)
+        held = self._held(leased)
+        await self._ledger.write(partial(_set_lease, held, until))
+        self._leases |= {row[:3]: until for row in held}
 
     async def done(self, published: Sequence[TaskMessage]) -> None:
         """The broker has these."""
-        await self._ledger.write(partial(_done, published))
+        await self._ledger.write(partial(_delete_leased, self._held(published)))
+        self._end(published)
 
     async def give_back(self, refused: Sequence[TaskMessage]) -> None:
         """The broker does not have these: anybody may lease them again."""
-        await self._ledger.write(partial(_until, None, refused))
+        await self._ledger.write(partial(_set_lease, self._held(refused), 0))
+        self._end(refused)
 
     async def put_off(self, unanswered: Sequence[TaskMessage]) -> None:
         """Nobody knows whether the broker has these."""
-        await self._ledger.write(partial(_until, self._now() + UNANSWERED, unanswered))
+        until = micros(self._now() + UNANSWERED)
+        await self._ledger.write(partial(_set_lease, self._held(unanswered), until))
+        self._end(unanswered)
+
+    def _held(self, leased: Sequence[TaskMessage]) -> list[_Leased]:
+        keys = map(_key_of, leased)
+        return [(*key, self._leases[key]) for key in keys if key in self._leases]
+
+    def _end(self, leased: Sequence[TaskMessage]) -> None:
+        for one in leased:
+            self._leases.pop(_key_of(one), None)
 
     async def withdraw(self, task_id: str, generation: int) -> None:
         """The task has ended: nothing of this generation is to be published."""
@@ -126,7 +155,9 @@ def _any_in_doubt(now: datetime, connection: Connection) -> bool:
     return connection.execute(sa.select(table.c.task_id).where(due).limit(1)).first() is not None
 
 
-def _lease(now: datetime, most: int, in_doubt: bool, connection: Connection) -> list[TaskMessage]:
+def _lease(
+    now: datetime, connection: Connection, *, until: int, most: int, in_doubt: bool
+) -> list[TaskMessage]:
     due = sa.and_(table.c.due_at <= micros(now), _free(now))
     if not in_doubt:
         due &= table.c.claimed_until == 0
@@ -135,7 +166,7 @@ def _lease(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
     lease = (
         table.update()
         .where(sa.tuple_(*_KEY).in_(first), due)
-        .values(claimed_until=micros(now + LEASE))
+        .values(claimed_until=until)
         .returning(*_KEY, table.c.due_at)
     )
     leased = connection.execute(lease).all()
@@ -146,8 +177,9 @@ def _lease(now: datetime, most: int, in_doubt: bool, connection: Connection) -> 
     unreadable |= {row.task_id for row in wanted} - messages.keys()
     checked = set(rows)
     left = [row for row in leased if row not in checked or row.task_id in unreadable]
-    _set_lease(connection, [_key(row) for row in left], micros(now + UNREADABLE))
-    _delete(connection, [_key(row) for row in rows if row not in wanted and row not in left])
+    _set_lease([(*_key(row), until) for row in left], micros(now + UNREADABLE), connection)
+    useless = [row for row in rows if row not in wanted and row not in left]
+    _delete_leased([(*_key(row), until) for row in useless], connection)
     wanted = [row for row in wanted if row not in left]
     declined = [row.task_id for row in wanted if times_declined(tasks[row.task_id])[0]]
     republished = times_republished(connection, declined)
@@ -190,18 +222,9 @@ def _is_wanted(row: Row[Any], task: Task | None) -> bool:
     return bool(max(task.published, started, task.failed, task.settled) < row.attempt)
 
 
-def _done(published: Sequence[TaskMessage], connection: Connection) -> None:
-    _delete(connection, [(one.task_id, one.generation, one.attempt) for one in published])
-
-
-def _until(instant: datetime | None, leased: Sequence[TaskMessage], connection: Connection) -> None:
-    keys = [(one.task_id, one.generation, one.attempt) for one in leased]
-    _set_lease(connection, keys, 0 if instant is None else micros(instant))
-
-
-def _set_lease(connection: Connection, keys: Sequence[tuple[str, int, int]], until: int) -> None:
-    if keys:
-        connection.execute(table.update().where(_is_one_of(keys)).values(claimed_until=until))
+def _set_lease(leased: Sequence[_Leased], until: int, connection: Connection) -> None:
+    if leased:
+        connection.execute(table.update().where(_is_one_of(leased)).values(claimed_until=until))
 
 
 def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
@@ -209,16 +232,20 @@ def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
     connection.execute(table.delete().where(this))
 
 
-def _delete(connection: Connection, keys: Sequence[tuple[str, int, int]]) -> None:
-    if keys:
-        connection.execute(table.delete().where(_is_one_of(keys)))
+def _delete_leased(leased: Sequence[_Leased], connection: Connection) -> None:
+    if leased:
+        connection.execute(table.delete().where(_is_one_of(leased)))
 
 
-def _is_one_of(keys: Sequence[tuple[str, int, int]]) -> sa.ColumnElement[bool]:
+def _is_one_of(leased: Sequence[_Leased]) -> sa.ColumnElement[bool]:
     """By task too, since SQLite looks only for that in the index."""
-    tasks = table.c.task_id.in_([task_id for task_id, _, _ in keys])
-    return tasks & sa.tuple_(*_KEY).in_(keys)
+    tasks = table.c.task_id.in_([task_id for task_id, *_ in leased])
+    return tasks & sa.tuple_(*_KEY, table.c.claimed_until).in_(leased)
 
 
-def _key(row: Row[Any]) -> tuple[str, int, int]:
+def _key(row: Row[Any]) -> _Key:
     return row.task_id, row.generation, row.attempt
+
+
+def _key_of(task: TaskMessage) -> _Key:
+    return task.task_id, task.generation, task.attempt

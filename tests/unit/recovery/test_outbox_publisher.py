@@ -499,6 +499,60 @@ async def test_no_row_is_leased_by_two(world: World, ledger_url: str) -> None:
     assert len(leased) == len(set(leased)) == count
 
 
+DECLINED_AGAIN = {
+    "folded with what was published": True,
+    "folded after it": False,
+}
+
+
+@pytest.mark.parametrize("together", DECLINED_AGAIN.values(), ids=DECLINED_AGAIN)
+async def test_a_task_that_is_given_back_again_before_its_publish_is_marked_is_published_again(
+    world: World, together: bool
+) -> None:
+    """As where the broker delivers a message again whose acknowledgement it lost."""
+    await world.fold(submitted(), declined())
+    world.now += timedelta(minutes=1)
+    marked = world.rows.done
+
+    async def folded_first(published: Sequence[TaskMessage]) -> None:
+        if not together:
+            await world.fold()
+        world.log.append(declined())
+        await world.fold()
+        await marked(published)
+
+    world.done = folded_first  # type: ignore[method-assign]
+    await world.look()
+    assert [task.republished for task in world.queue] == [1]
+    assert (await state(world)).state == "waiting"
+    world.done = marked  # type: ignore[method-assign]
+    world.now += timedelta(minutes=1)
+    await world.look()
+    assert [task.republished for task in world.queue] == [1, 2]
+    await world.fold()
+    assert (await state(world)).state == "queued"
+    assert await world.outbox() == []
+
+
+@pytest.mark.parametrize("verb", ["done", "renew", "give_back", "put_off"])
+async def test_who_has_lost_a_lease_has_no_say_in_the_row(
+    world: World, ledger_url: str, verb: str
+) -> None:
+    await world.fold(submitted(not_before=START))
+    lost = await world.rows.lease()
+    world.now += LEASE + timedelta(seconds=1)
+    async with Ledger(ledger_url) as other:
+        theirs = OutboxRows(other, now=lambda: world.now)
+        (leased,) = await theirs.lease()
+        await getattr(world.rows, verb)(lost)
+        assert await world.outbox() == [("t", 1, 1)]
+        assert await world.rows.next_due() is None  # theirs still
+        world.now += LEASE + timedelta(seconds=1)
+        assert await world.rows.next_due() == START  # and not for longer than they said
+        await theirs.done([leased])
+        assert await world.outbox() == []
+
+
 async def test_a_clock_set_back_loses_no_lease(world: World) -> None:
     await world.fold(submitted(not_before=at(-7200)))
     world.faults = ["killed"]
