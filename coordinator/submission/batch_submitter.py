@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown, PublishRefused
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
@@ -32,7 +33,7 @@ class _Wish:
 @dataclass(frozen=True, slots=True)
 class _Ready:
     wish: _Wish
-    task: TaskMessage
+    task: NewTask
     task_queue: TaskQueue
     sending: Outgoing
 
@@ -95,9 +96,9 @@ class BatchSubmitter:
         asked: set[str],
         verdicts: dict[int, Verdict],
         deadline: float,
-    ) -> dict[str, TaskMessage]:
+    ) -> dict[str, NewTask | TaskMessage]:
         """Give every one of ``wishes`` its verdict; return the tasks behind them, by id."""
-        tasks: dict[str, TaskMessage] = {}
+        tasks: dict[str, NewTask | TaskMessage] = {}
         ready: list[_Ready] = []
         try:
             tasks |= await self._find(wishes, asked)
@@ -173,7 +174,9 @@ class BatchSubmitter:
             for one, error in zip(ready, ended, strict=True)
         ]
 
-    def _again(self, wish: _Wish, known: TaskMessage | None, answered: Verdict | None) -> Verdict:
+    def _again(
+        self, wish: _Wish, known: NewTask | TaskMessage | None, answered: Verdict | None
+    ) -> Verdict:
         """The answer to a task that is ``known``; where the first of its id in this batch was not
         accepted, that one's.
         """

@@ -12,6 +12,7 @@ from coordinator.broker.publisher import Ended, Outgoing
 from coordinator.errors import CoordinatorError
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -141,6 +142,6 @@ class KnowsTasks(Protocol):
         """Those of the tasks that are known, by id."""
         ...
 
-    def note_submitted(self, task: TaskMessage) -> None:
+    def note_submitted(self, task: NewTask) -> None:
         """Told of each task that the broker confirmed, before it is answered."""
         ...

@@ -6,7 +6,7 @@ import contextlib
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import OutcomeUnknown, PublishRefused, TaskNotFound, Unavailable
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS
 
@@ -78,7 +78,7 @@ class Submitter:
         self._tasks.note_submitted(task)
         return Accepted.of(task)
 
-    def _made(self, command: SubmitTask, task_id: str) -> tuple[TaskMessage, TaskQueue, Outgoing]:
+    def _made(self, command: SubmitTask, task_id: str) -> tuple[NewTask, TaskQueue, Outgoing]:
         task = self._maker.task(command, task_id)
         task_queue = task.source
         return task, task_queue, outgoing(task, task_queue)
@@ -92,7 +92,7 @@ class Submitter:
             await self._publisher.publish(message, exchange=exchange, key=key, mandatory=mandatory)
 
 
-def outgoing(task: TaskMessage, task_queue: TaskQueue) -> Outgoing:
+def outgoing(task: NewTask, task_queue: TaskQueue) -> Outgoing:
     """Makes the task's message, and says where it goes: a scheduled one to the log alone, which must
     exist. Raises `PayloadTooLarge`.
     """

@@ -11,6 +11,7 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import Conflict
 from coordinator.protocol.id_limits import TASK_WORDS, check_path_id
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage, task_type_of
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -62,8 +63,8 @@ class Accepted:
     """Where it is scheduled: when it goes on its queue."""
 
     @classmethod
-    def of(cls, task: TaskMessage) -> Accepted:
-        """The answer about a task, from its message."""
+    def of(cls, task: NewTask | TaskMessage) -> Accepted:
+        """The answer about a task."""
         return cls(
             task_id=task.task_id,
             priority=task.priority,
@@ -106,31 +107,29 @@ class TaskMaker:
             command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
         )
 
-    def task(self, command: SubmitTask, task_id: str) -> TaskMessage:
-        """The task's first message, as of now. Raises `InvalidRequest` where its deadline has passed."""
+    def task(self, command: SubmitTask, task_id: str) -> NewTask:
+        """The task as of now. Raises `InvalidRequest` where its deadline has passed."""
         now = self._now()
         options = command.options
         times = settled(options, now, self._limits)
-        return TaskMessage(
+        return NewTask(
             task_id=task_id,
-            generation=1,
-            attempt=1,
             max_attempts=options.max_attempts or self._limits.default_max_attempts,
-            backoff=options.backoff,
             task_data=command.task_data,
             priority=command.priority,
-            requirements=self._types.routed(command.requirements, command.task_type).as_dict(),
+            wanted=self._types.routed(command.requirements, command.task_type),
             submitted_at=now,
+            task_token=task_token(self._secret, task_id, 1, 1),
+            backoff=options.backoff,
             timeout_seconds=command.timeout_seconds,
             progress_timeout_seconds=options.progress_timeout_seconds,
             not_before=times.not_before,
             expires_at=times.expires_at,
             metadata=command.metadata,
             traceparent=command.traceparent,
-            task_token=task_token(self._secret, task_id, 1, 1),
         )
 
-    def answer_again(self, command: SubmitTask, known: TaskMessage) -> Accepted:
+    def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
         """As the first time, if the task is the same; otherwise raises `Conflict`. A deadline or a
         delay in seconds counts from when the task was submitted first.
         """

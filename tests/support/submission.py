@@ -18,6 +18,7 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
@@ -76,8 +77,8 @@ class SubmittingSide:
     ) -> dict[str, TaskMessage]:
         return {task_id: self.tasks[task_id] for task_id in task_ids if task_id in self.tasks}
 
-    def note_submitted(self, task: TaskMessage) -> None:
-        self.tasks[task.task_id] = task
+    def note_submitted(self, task: NewTask) -> None:
+        self.tasks[task.task_id] = task.model
 
     async def submit(self, **fields: Any) -> str:
         command = SubmitTask(**({"task_data": {"prompt": "test prompt"}} | fields))

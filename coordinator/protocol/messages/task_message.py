@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,7 +15,18 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-__all__ = ["TASK_TYPE", "Backoff", "TaskMessage", "describe", "scheduling_id", "task_type_of"]
+__all__ = [
+    "TASK_TYPE",
+    "AnyTask",
+    "Backoff",
+    "TaskMessage",
+    "attempt_id",
+    "describe",
+    "scheduling_id",
+    "task_envelope",
+    "task_queue_of",
+    "task_type_of",
+]
 
 _LONG_AFTER = LONG_AFTER.total_seconds()
 
@@ -39,6 +50,56 @@ class Backoff(BaseModel):
 def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
     """The id of the message that tells the log when an attempt is to go to its queue."""
     return f"{task_id}.{generation}.{attempt}.scheduled"
+
+
+def attempt_id(task_id: str, generation: int, attempt: int, *, scheduled: bool) -> str:
+    """The id of an attempt's message; as `scheduling_id` of one that is ``scheduled``."""
+    if scheduled:
+        return scheduling_id(task_id, generation, attempt)
+    return f"{task_id}.{generation}.{attempt}"
+
+
+def task_queue_of(
+    wanted: Requirements, priority: Priority, timeout_seconds: float | None
+) -> TaskQueue:
+    """The queue that a task with these properties belongs on."""
+    long = timeout_seconds is not None and timeout_seconds > _LONG_AFTER
+    return TaskQueue(lane_name(wanted, long=long), priority)
+
+
+class AnyTask(Protocol):
+    """What the properties of a message are made of: `TaskMessage`, or `new_task.NewTask`."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def submitted_at(self) -> datetime: ...
+    @property
+    def not_before(self) -> datetime | None: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def traceparent(self) -> str | None: ...
+
+
+def task_envelope(task: AnyTask, body: bytes) -> Message:
+    """The message of ``task``, which is ``body``. One that schedules never expires: it is for the log
+    alone, which must not lose it.
+    """
+    expiration = None
+    if task.not_before is None:
+        expiration = time_to_live(task.expires_at, task.submitted_at)
+    return Message(
+        body=body,
+        message_id=task.message_id,
+        type=TASK_TYPE,
+        correlation_id=task.task_id,
+        timestamp=task.submitted_at.astimezone(UTC),
+        headers={} if task.traceparent is None else {"traceparent": task.traceparent},
+        expiration=expiration,
+    )
 
 
 class TaskMessage(BaseModel):
@@ -91,33 +152,18 @@ class TaskMessage(BaseModel):
     @property
     def source(self) -> TaskQueue:
         """The queue that this task belongs on."""
-        long = (self.timeout_seconds or 0) > _LONG_AFTER
-        return TaskQueue(lane_name(self.wanted, long=long), self.priority)
+        return task_queue_of(self.wanted, self.priority, self.timeout_seconds)
 
     @property
     def message_id(self) -> str:
         """One per attempt, so that a task published twice is folded once; scheduling has its own."""
-        attempt = f"{self.task_id}.{self.generation}.{self.attempt}"
         if self.republished:
-            return f"{attempt}.again-{self.republished}"
-        if self.not_before is None:
-            return attempt
-        return scheduling_id(self.task_id, self.generation, self.attempt)
+            return f"{self.task_id}.{self.generation}.{self.attempt}.again-{self.republished}"
+        scheduled = self.not_before is not None
+        return attempt_id(self.task_id, self.generation, self.attempt, scheduled=scheduled)
 
     def to_message(self) -> Message:
-        """The one that schedules is for the log alone, which must not lose it: it never expires."""
-        expiration = None
-        if self.not_before is None:
-            expiration = time_to_live(self.expires_at, self.submitted_at)
-        return Message(
-            body=self.model_dump_json(exclude_none=True).encode(),
-            message_id=self.message_id,
-            type=TASK_TYPE,
-            correlation_id=self.task_id,
-            timestamp=self.submitted_at.astimezone(UTC),
-            headers={} if self.traceparent is None else {"traceparent": self.traceparent},
-            expiration=expiration,
-        )
+        return task_envelope(self, self.model_dump_json(exclude_none=True).encode())
 
     @classmethod
     def from_message(cls, message: Message) -> TaskMessage:

@@ -8,9 +8,11 @@ was folded are remembered for a while.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 
-from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.events import Event, TaskSubmitted
+from coordinator.protocol.messages.new_task import NewTask
+from coordinator.protocol.messages.task_message import TaskMessage
 
 __all__ = ["Overlay"]
 
@@ -19,11 +21,13 @@ MOST = 10_000
 
 
 class Overlay:
-    """Keeps events of tasks until they are folded."""
+    """Keeps events of tasks until they are folded. Nearly all are folded unread, so that a submission becomes
+    an event only when it is asked for.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._waiting: OrderedDict[str, Event] = OrderedDict()
+        self._waiting: OrderedDict[str, Event | NewTask | TaskMessage] = OrderedDict()
         self._by_task: dict[str, list[str]] = {}
         self._folded: OrderedDict[str, None] = OrderedDict()
 
@@ -32,12 +36,11 @@ class Overlay:
 
     def add(self, event: Event) -> None:
         """The broker has confirmed this event, published by this process."""
-        if event.id in self._folded or event.id in self._waiting:
-            return
-        self._waiting[event.id] = event
-        self._by_task.setdefault(event.data.subject, []).append(event.id)
-        if len(self._waiting) > self._most:
-            self._forget(next(iter(self._waiting)))
+        self._add(event.id, event.data.subject, event)
+
+    def add_submission(self, task: NewTask | TaskMessage) -> None:
+        """The broker has confirmed the message of this task, published by this process."""
+        self._add(task.message_id, task.task_id, task)
 
     def folded(self, event_ids: Iterable[str]) -> None:
         """The ledger has these, of this process or another."""
@@ -49,17 +52,41 @@ class Overlay:
             if len(self._folded) > self._most:
                 self._folded.popitem(last=False)
 
+    def ids(self) -> KeysView[str]:
+        """Of what is still to be folded."""
+        return self._waiting.keys()
+
     def of(self, task_id: str) -> list[Event]:
         """What is still to be folded of this task, in the order in which it was added."""
-        return [self._waiting[event_id] for event_id in self._by_task.get(task_id, ())]
+        return [_event(self._waiting[event_id]) for event_id in self._by_task.get(task_id, ())]
 
     def all(self) -> list[Event]:
         """What is still to be folded, in the order in which it was added."""
-        return list(self._waiting.values())
+        return [_event(one) for one in self._waiting.values()]
+
+    def _add(self, event_id: str, task_id: str, one: Event | NewTask | TaskMessage) -> None:
+        if event_id in self._folded or event_id in self._waiting:
+            return
+        self._waiting[event_id] = one
+        self._by_task.setdefault(task_id, []).append(event_id)
+        if len(self._waiting) > self._most:
+            self._forget(next(iter(self._waiting)))
 
     def _forget(self, event_id: str) -> None:
-        event = self._waiting.pop(event_id)
-        of_task = self._by_task[event.data.subject]
+        one = self._waiting.pop(event_id)
+        task_id = one.data.subject if isinstance(one, Event) else one.task_id
+        of_task = self._by_task[task_id]
         of_task.remove(event_id)
         if not of_task:
-            del self._by_task[event.data.subject]
+            del self._by_task[task_id]
+
+
+def _event(one: Event | NewTask | TaskMessage) -> Event:
+    """As it will be read from the log."""
+    if isinstance(one, Event):
+        return one
+    task = one.model if isinstance(one, NewTask) else one
+    data = TaskSubmitted(
+        task_id=task.task_id, generation=task.generation, attempt=task.attempt, task=task
+    )
+    return Event(id=task.message_id, time=task.submitted_at, data=data)

@@ -21,8 +21,8 @@ from coordinator.protocol.messages.events import (
     Event,
     SourceOpened,
     TaskEvent,
-    TaskSubmitted,
 )
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -80,11 +80,9 @@ class Registry:
         before: set[str] = set()
         while True:
             await asyncio.sleep(self._settle_every)
-            waiting = {event.id for event in self._overlay.all()}
-            if waiting & before:
+            if not before.isdisjoint(self._overlay.ids()):
                 await self._let_go()
-                waiting = {event.id for event in self._overlay.all()}
-            before = waiting
+            before = set(self._overlay.ids())
 
     async def _let_go(self) -> None:
         """One mark in the log costs less than asking the ledger for each event. Where it does not come out
@@ -104,7 +102,7 @@ class Registry:
         for that: what it has not is of a task that was deleted, by another process too. Raises
         `LedgerBehind` or `BrokerUnavailable`.
         """
-        confirmed = [event.id for event in self._overlay.all()]
+        confirmed = list(self._overlay.ids())
         await self._catch_up()
         self._overlay.folded(confirmed)
 
@@ -212,15 +210,9 @@ class Registry:
 
     # --- what happens -------------------------------------------------------------------------
 
-    def note_submitted(self, task: TaskMessage) -> None:
+    def note_submitted(self, task: NewTask | TaskMessage) -> None:
         """This process has published the task, and the broker has it."""
-        data = TaskSubmitted(
-            task_id=task.task_id,
-            generation=task.generation,
-            attempt=task.attempt,
-            task=task,
-        )
-        self._overlay.add(Event(id=task.message_id, time=task.submitted_at, data=data))
+        self._overlay.add_submission(task)
 
     def note(self, event: Event) -> None:
         """This process has published the event, and the broker has it."""

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import TaskNotFound
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -48,7 +49,7 @@ class Broker:
     async def submissions(self, task_ids: object, *, certain: bool = False) -> dict[str, Any]:
         return {}
 
-    def note_submitted(self, task: TaskMessage) -> None: ...
+    def note_submitted(self, task: NewTask) -> None: ...
 
 
 @cache

@@ -22,6 +22,7 @@ from coordinator.errors import (
     TaskNotFound,
     TooManyLanes,
 )
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -79,8 +80,8 @@ class World:
             raise self.ledger
         return {task_id: self.tasks[task_id] for task_id in task_ids if task_id in self.tasks}
 
-    def note_submitted(self, task: TaskMessage) -> None:
-        self.tasks[task.task_id] = task
+    def note_submitted(self, task: NewTask) -> None:
+        self.tasks[task.task_id] = task.model
 
 
 @pytest.fixture

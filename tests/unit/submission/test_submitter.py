@@ -20,6 +20,7 @@ from coordinator.errors import (
     TooManyLanes,
 )
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import Backoff, TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -83,8 +84,8 @@ class Known:
     ) -> dict[str, TaskMessage]:
         raise NotImplementedError
 
-    def note_submitted(self, task: TaskMessage) -> None:
-        self.tasks[task.task_id] = task
+    def note_submitted(self, task: NewTask) -> None:
+        self.tasks[task.task_id] = task.model
 
 
 @pytest.fixture
