@@ -13,8 +13,12 @@ def new_id() -> str:
 
     Neighbours in time are neighbours in an index, which keeps inserts into a large ledger cheap.
     """
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    at = f"{time.time_ns() // 1_000_000:012x}"
+    chance = os.urandom(10)
+    digits = chance.hex()
+    variant = _VARIANT[chance[9] & 3]
+    return f"{at[:8]}-{at[8:]}-7{digits[:3]}-{variant}{digits[3:6]}-{digits[6:18]}"
+
+
+_VARIANT = "89ab"
+"""Of RFC 9562: the two bits `10`, and two of chance."""
