@@ -30,10 +30,13 @@ class Priority(StrEnum):
             return cls.NORMAL
         if not isinstance(value, str):
             raise InvalidPriority(value)
+        if value in _BY_WORD:
+            return _BY_WORD[value]
         try:
             return cls(value.strip().lower())
         except ValueError:
             raise InvalidPriority(value) from None
 
 
+_BY_WORD = {priority.value: priority for priority in Priority}
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}

@@ -46,11 +46,11 @@ def json_problem(
     Plain are dicts with strings as keys, lists, tuples, strings, finite numbers, booleans and None,
     and not their subclasses.
     """
-    if type(value) in _ALWAYS_FINE:
-        return None
-    level: list[Collection[Any]] = [(value,)]
-    values = -1  # the outermost tuple is not part of it
-    for _ in range(max_depth + 1):
+    if type(value) not in _CONTAINERS:
+        return _problem_in((value,), [])
+    level: list[Collection[Any]] = [value]
+    values = 0
+    for _ in range(max_depth):
         deeper: list[Collection[Any]] = []
         for container in level:
             values += len(container)

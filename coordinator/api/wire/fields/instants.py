@@ -38,7 +38,7 @@ def instant(text: str | None, field: str) -> datetime | None:
 
 def iso(instant: datetime) -> str:
     """ISO 8601 in UTC with its offset: `2026-01-31T12:00:00.123456+00:00`."""
-    return instant.astimezone(UTC).isoformat()
+    return (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).isoformat()
 
 
 def iso_or_none(instant: datetime | None) -> str | None:
