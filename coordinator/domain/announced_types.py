@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
@@ -63,7 +64,7 @@ class AnnouncedTypes:
     def routed(self, wanted: Requirements, task_type: str | None) -> Requirements:
         """What a task asks of an agent: ``wanted``, and its type where that is settled."""
         settled = task_type if task_type in self._settled else None
-        return wanted if wanted.task_type == settled else replace(wanted, task_type=settled)
+        return wanted if wanted.task_type == settled else _of_type(wanted, settled)
 
     def route(self, message: TaskMessage) -> TaskMessage:
         """``message`` with the requirements, and so on the lane, that it has now."""
@@ -72,3 +73,9 @@ class AnnouncedTypes:
         if wanted == before:
             return message
         return message.model_copy(update={"requirements": wanted.as_dict()})
+
+
+@lru_cache(maxsize=1024)
+def _of_type(wanted: Requirements, task_type: str | None) -> Requirements:
+    """Kept, because many tasks are alike; there are as many as lanes."""
+    return replace(wanted, task_type=task_type)

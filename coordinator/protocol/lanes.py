@@ -29,11 +29,14 @@ LONG_AFTER = timedelta(minutes=10)
 """A task with a longer `timeout_seconds` goes to the lane's long queues: a message held for hours
 blocks the truncation of its queue's log on RabbitMQ up to 4.2, so it must not share one."""
 
+REMEMBERED_LANES = 4096
+"""Names that are kept: each task has its lane named, and there may be some hundred of them."""
+
 MAX_LANE = 160
 """Characters; a longer name keeps its beginning and ends in a hash."""
 
 
-@lru_cache
+@lru_cache(REMEMBERED_LANES)
 def lane_name(requirements: Requirements, *, long: bool = False) -> str:
     """The canonical name of the lane for these requirements: one word of a routing key.
 
