@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["ANY_TYPE", "Profile", "Requirements"]
+__all__ = ["ANY_TYPE", "NO_REQUIREMENTS", "Profile", "Requirements"]
 
 ANY_TYPE = "any"
 """Among the `task_types` of an agent: it takes tasks without a type, and those of a type that no agent
@@ -14,6 +14,8 @@ has announced."""
 
 
 def _canonical(values: Iterable[str]) -> tuple[str, ...]:
+    if values == ():
+        return ()
     return tuple(sorted(set(values)))
 
 
@@ -67,7 +69,7 @@ class Requirements:
     def from_dict(cls, data: dict[str, Any] | None) -> Requirements:
         """Read the JSON form, which was validated where it entered; unknown keys are ignored."""
         if not data:
-            return _NOTHING
+            return NO_REQUIREMENTS
         return cls(
             agent_type=data.get("agent_type") or None,
             capabilities=tuple(data.get("capabilities") or ()),
@@ -77,7 +79,7 @@ class Requirements:
         )
 
 
-_NOTHING = Requirements()
+NO_REQUIREMENTS = Requirements()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 from coordinator.errors import InvalidRequest, PayloadTooLarge
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.json_values.json_limits import json_problem
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
@@ -62,6 +62,8 @@ def check_names(names: Sequence[str], field: str, *, at_most: int) -> None:
 
 def check_requirements(wanted: Requirements, limits: RequestLimits) -> None:
     """Refuse an id or a name that cannot be one, and too many of them. Raises `InvalidRequest`."""
+    if wanted is NO_REQUIREMENTS:
+        return
     for field, word in (
         ("requirements.agent_type", wanted.agent_type),
         ("requirements.agent_id", wanted.agent_id),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,11 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.new_task import NewTask
 from coordinator.protocol.messages.task_message import TaskMessage, task_type_of
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 from coordinator.protocol.task_token import task_token
 
 from .request_limits import RequestLimits, check_data, check_requirements, check_timeout
-from .task_options import Settled, TaskOptions, check_options, settled
+from .task_options import NO_OPTIONS, Settled, TaskOptions, check_options, settled
 
 __all__ = ["Accepted", "SubmitTask", "TaskMaker"]
 
@@ -30,9 +30,9 @@ class SubmitTask:
     task_data: dict[str, Any]
     """`task_id` in it, where there is one, becomes the task's id."""
     priority: Priority = Priority.NORMAL
-    requirements: Requirements = field(default_factory=Requirements)
+    requirements: Requirements = NO_REQUIREMENTS
     timeout_seconds: float | None = None
-    options: TaskOptions = field(default_factory=TaskOptions)
+    options: TaskOptions = NO_OPTIONS
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     """The W3C trace context of the request."""

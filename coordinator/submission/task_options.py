@@ -17,6 +17,7 @@ from .request_limits import RequestLimits, check_seconds
 __all__ = [
     "MAX_ATTEMPTS",
     "MAX_FACTOR",
+    "NO_OPTIONS",
     "SOON",
     "Settled",
     "TaskOptions",
@@ -47,7 +48,7 @@ class TaskOptions:
     expires_at: datetime | None = None
 
 
-NONE = TaskOptions()
+NO_OPTIONS = TaskOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ _PLAIN = Settled()
 
 def check_options(options: TaskOptions, limits: RequestLimits) -> None:
     """All that does not depend on the time. Raises `InvalidRequest`."""
-    if options == NONE:
+    if options is NO_OPTIONS:
         return
     attempts = options.max_attempts
     if attempts is not None and not 1 <= attempts <= MAX_ATTEMPTS:
@@ -83,7 +84,7 @@ def check_options(options: TaskOptions, limits: RequestLimits) -> None:
 
 def settled(options: TaskOptions, now: datetime, limits: RequestLimits) -> Settled:
     """The times of a task submitted ``now``. Raises `InvalidRequest` where they cannot be."""
-    if options == NONE:
+    if options is NO_OPTIONS:
         return _PLAIN
     not_before = _instant(options.delay_seconds, options.not_before, now)
     _check_distance(not_before, "not_before", now + limits.max_delay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
@@ -17,9 +18,9 @@ from coordinator.api.wire.fields.answer_fields import (
 from coordinator.api.wire.fields.text_patterns import Names, Word, task_data_schema
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 from coordinator.submission.task_maker import Accepted, SubmitTask
-from coordinator.submission.task_options import TaskOptions
+from coordinator.submission.task_options import NO_OPTIONS, TaskOptions
 
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import InstantText, instant, iso
@@ -221,7 +222,12 @@ def _json_type(value: Any) -> str:
     return "an array" if isinstance(value, list) else "an object"
 
 
+_OPTIONS = frozenset(field.name for field in fields(TaskOptions))
+
+
 def _options(body: SubmitTaskBody) -> TaskOptions:
+    if _OPTIONS.isdisjoint(body.model_fields_set):
+        return NO_OPTIONS
     backoff = body.backoff
     return TaskOptions(
         max_attempts=body.max_attempts,
@@ -237,7 +243,7 @@ def _options(body: SubmitTaskBody) -> TaskOptions:
 
 def _requirements(body: TaskRequirements | None) -> Requirements:
     if body is None:
-        return Requirements()
+        return NO_REQUIREMENTS
     return Requirements(
         agent_type=body.agent_type or None,
         capabilities=tuple(body.capabilities or ()),
