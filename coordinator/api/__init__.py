@@ -11,6 +11,7 @@ endpoint_route ............. the route of each endpoint: strict JSON in, errors 
 strict_requests ............ endpoints that act refuse unknown keys and queries
 unknown_query_parameters ... endpoints that list refuse unknown filters
 unknown_body_keys .......... the others name unknown keys in a `warning`
+plain_requests ............. the head and body of a request that needs none of this, for `lean_submit`
 idempotent_requests ........ the header Idempotency-Key
 endpoint_services .......... the objects that endpoints call
 ports ...................... a Protocol for each of these

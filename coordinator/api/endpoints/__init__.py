@@ -1,8 +1,8 @@
 """The endpoints: one module for each resource, named as its requests and answers in `wire` are.
 
 task_submission ..... POST /tasks/submit
-lean_submit ......... the same for plain requests, without the framework: the hot path
 task_batches ........ POST /tasks/submit/batch
+lean_submit ......... both for plain requests, without the framework: the hot path
 task_statistics ..... GET /tasks/status
 queues .............. /tasks/queues
 task_explanations ... GET /tasks/{task_id}/explain
@@ -16,5 +16,5 @@ parked_messages ..... /parked
 health .............. /health and /
 docs_page ........... /docs and /openapi.json
 
-None imports another, but `lean_submit`, which submits by `task_submission`.
+None imports another, but `lean_submit`, which submits by `task_submission` and `task_batches`.
 """

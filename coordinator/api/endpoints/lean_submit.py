@@ -1,40 +1,45 @@
-"""Answers `POST /tasks/submit` without the framework around it: its cost is the cost of a submission.
+"""Answers `POST /tasks/submit`, and `/batch`, without the framework: its cost is the cost of a submission.
 
 The framework matches routes, keeps exit stacks, solves dependencies and builds request and response
-objects for each request: about half of the CPU of a submission. Here a plain submission is read by the
-same models, submit_and_answer by the same function and answered with the same body. Whatever is not plain, or
+objects for each request: about half of the CPU of a submission. Here a plain request is read by the same
+models, submitted by the same function and answered with the same body. Whatever is not plain, or
 not valid, is handed to the ordinary endpoint untouched, which answers it or says what is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic_core import from_json, to_json
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from pydantic_core import from_json
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
+from coordinator.api.plain_requests import plain_request, send_json
 from coordinator.api.unknown_body_keys import unknown_keys
-from coordinator.api.wire.task_submission import (
-    SubmitTaskBody,
-    submit_command,
-    trace_context,
-)
+from coordinator.api.wire.task_batches import BatchBody
+from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command, trace_context
 
+from .task_batches import read_batch, submit_batch_and_answer
 from .task_submission import submit_and_answer
 
 __all__ = ["LeanSubmit"]
 
-PATHS = frozenset({"/tasks/submit", "/v1/tasks/submit"})
+_Answering = Callable[[], Awaitable[dict[str, Any]]]
+"""Submits what was read, and gives the body of the answer."""
 
-ENDPOINT = "submit_task"
 
-_JSON = (b"application/json", b"application/json; charset=utf-8")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How requests of one path are answered here."""
 
-_NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"content-encoding", b"expect"})
-"""Headers of requests that are for the ordinary endpoint."""
+    endpoint: str
+    """Whose errors they end in."""
+    max_bytes: int
+    read: Callable[[bytes, str | None], _Answering]
+    """Called with the body and the trace context. Raises anything for what is not answered here."""
 
 
 class LeanSubmit:
@@ -43,84 +48,48 @@ class LeanSubmit:
     def __init__(self, services: EndpointServices, ordinary: ASGIApp) -> None:
         self._services = services
         self._ordinary = ordinary
+        one = _Way(endpoint="submit_task", max_bytes=services.max_body_bytes, read=self._one)
+        many = _Way(endpoint="submit_batch", max_bytes=services.max_batch_bytes, read=self._many)
+        self._ways = {
+            f"{prefix}{path}": way
+            for path, way in (("/tasks/submit", one), ("/tasks/submit/batch", many))
+            for prefix in ("", "/v1")
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plain = self._plain(scope) if scope["type"] == "http" else None
-        if plain is None:
+        way = self._ways.get(scope["path"]) if scope["type"] == "http" else None
+        plain = None if way is None else plain_request(scope, receive, max_bytes=way.max_bytes)
+        if way is None or plain is None:
             await self._ordinary(scope, receive, send)
             return
-        messages = [await receive()]
         try:
-            content = await self._content(messages, receive, plain.length)
-            raw = from_json(content, allow_inf_nan=False)
-            body = SubmitTaskBody.model_validate(raw)
-            wish = submit_command(body, trace_context(plain.traceparent))
-            unknown = unknown_keys(raw, SubmitTaskBody)
+            submit = way.read(await plain.content(), trace_context(plain.traceparent))
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
-            await self._ordinary(scope, _again(messages, receive), send)
+            await self._ordinary(scope, plain.again, send)
             return
         try:
-            answer = await submit_and_answer(wish, self._services, unknown)
+            answer = await submit()
         except Exception as exc:  # noqa: BLE001 - as every endpoint answers its errors
-            await answer_error(exc, ENDPOINT)(scope, receive, send)
+            await answer_error(exc, way.endpoint)(scope, receive, send)
             return
-        await _send(answer, send)
+        await send_json(answer, send)
 
-    async def _content(self, messages: list[Message], receive: Receive, length: int) -> bytes:
-        """The whole body; ``messages`` begins with the first part and has all of them afterwards."""
-        content: bytes = messages[0].get("body", b"")
-        while messages[-1].get("more_body", False) and len(content) <= length:
-            messages.append(await receive())
-            content += messages[-1].get("body", b"")
-        if messages[-1]["type"] != "http.request" or len(content) != length:
-            raise ValueError("not a body that can be read here")
-        return content
+    def _one(self, content: bytes, traceparent: str | None) -> _Answering:
+        raw = from_json(content, allow_inf_nan=False)
+        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent)
+        unknown = unknown_keys(raw, SubmitTaskBody)
+        return lambda: submit_and_answer(wish, self._services, unknown)
 
-    def _plain(self, scope: Scope) -> _Plain | None:
-        """None for a request that is not answered here."""
-        if scope["path"] not in PATHS or scope["method"] != "POST" or scope["query_string"]:
-            return None
-        length = content_type = traceparent = None
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value
-            elif name == b"content-type" and content_type is None:
-                content_type = value
-            elif name == b"traceparent":
-                traceparent = traceparent or value
-            elif name in _NOT_PLAIN:
-                return None
-        if content_type not in _JSON or length is None or not length.isdigit():
-            return None
-        if int(length) > self._services.max_body_bytes:
-            return None
-        told = "" if traceparent is None else traceparent.decode("latin-1")
-        return _Plain(int(length), told)
+    def _many(self, content: bytes, traceparent: str | None) -> _Answering:
+        raw = from_json(content, allow_inf_nan=False)
+        batch = read_batch(
+            BatchBody.model_validate(raw),
+            traceparent,
+            unknown=unknown_keys(raw, BatchBody),
+            max_task_bytes=self._services.max_body_bytes,
+        )
 
+        async def answer() -> dict[str, Any]:
+            return (await submit_batch_and_answer(batch, self._services)).body
 
-class _Plain(NamedTuple):
-    """Keeps the head of a request that is answered here."""
-
-    length: int
-    """Of the body, in bytes; not too large."""
-    traceparent: str
-    """Empty for none."""
-
-
-def _again(messages: list[Message], receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """``receive`` from the beginning, for who has received these ``messages`` already."""
-
-    async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
-
-    return again
-
-
-async def _send(answer: dict[str, object], send: Send) -> None:
-    content = to_json(answer, inf_nan_mode="null")
-    headers = [
-        (b"content-length", b"%d" % len(content)),
-        (b"content-type", b"application/json"),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+        return answer

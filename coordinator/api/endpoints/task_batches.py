@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from coordinator.api.endpoint_route import EndpointRoute
@@ -40,7 +41,7 @@ from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
 
-__all__ = ["MOST_TASKS", "router"]
+__all__ = ["MOST_TASKS", "read_batch", "router", "submit_batch_and_answer"]
 
 MOST_TASKS = 1000
 """Tasks in one request."""
@@ -49,12 +50,15 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ignored:
-    """Keeps the warnings of `unknown_keys` about a batch."""
+class Batch:
+    """Keeps what a request asks for, task by task."""
 
-    whole: str | None
-    each: Sequence[str | None]
-    """Of its tasks, in order."""
+    tasks: Sequence[SubmitTask | Exception]
+    """Each, or what is wrong with it."""
+    ignored: Sequence[str | None]
+    """For each the warning of its unknown keys."""
+    unknown: str | None
+    """That of the batch's own."""
 
 
 @router.post(
@@ -76,61 +80,66 @@ async def submit_batch(
     With an `Idempotency-Key` the batch may be repeated: what was accepted is not accepted again, what
     is unknown or found the service away is tried again, and once neither is left the answer is kept.
     """
-    if len(body.tasks) > MOST_TASKS:
-        raise InvalidRequest(
-            f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
-            field="tasks",
-        )
-    traceparent = trace_context(request.headers.get("traceparent", ""))
-    read = [_read(raw, traceparent, wired.max_body_bytes) for raw in body.tasks]
-    ignored = Ignored(
-        whole=await unknown_keys_of(request, BatchBody),
-        each=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
+    batch = read_batch(
+        body,
+        trace_context(request.headers.get("traceparent", "")),
+        unknown=await unknown_keys_of(request, BatchBody),
+        max_task_bytes=wired.max_body_bytes,
     )
     if key is None:
-        return JsonAnswer((await _submitted(read, wired, ignored)).body)
+        return JsonAnswer((await submit_batch_and_answer(batch, wired)).body)
 
     async def work(claim: IdempotencyClaim) -> Worked:
         ours = [
             replace(one, task_id=claim.task_id(index), repeated=not claim.fresh)
             if isinstance(one, SubmitTask)
             else one
-            for index, one in enumerate(read)
+            for index, one in enumerate(batch.tasks)
         ]
-        return await _submitted(ours, wired, ignored)
+        return await submit_batch_and_answer(replace(batch, tasks=ours), wired)
 
     return await once(key, request, wired, operation="submit batch", work=work)
 
 
-async def _submitted(
-    read: Sequence[SubmitTask | Exception], wired: EndpointServices, ignored: Ignored
-) -> Worked:
-    """Raises `BrokerUnavailable` where the broker is away and nothing was accepted."""
-    wishes = [one for one in read if isinstance(one, SubmitTask)]
+def read_batch(
+    body: BatchBody, traceparent: str | None, *, unknown: str | None, max_task_bytes: int
+) -> Batch:
+    """What ``body`` asks for; ``unknown`` is the warning of its unknown keys. Raises `InvalidRequest` for too
+    many tasks.
+    """
+    if len(body.tasks) > MOST_TASKS:
+        raise InvalidRequest(
+            f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
+            field="tasks",
+        )
+    return Batch(
+        tasks=_read_all(body.tasks, traceparent, max_task_bytes),
+        ignored=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
+        unknown=unknown,
+    )
+
+
+async def submit_batch_and_answer(batch: Batch, wired: EndpointServices) -> Worked:
+    """Submits all, and gives the body of the answer. Raises `BrokerUnavailable` where the broker is away and
+    nothing was accepted.
+    """
+    wishes = [one for one in batch.tasks if isinstance(one, SubmitTask)]
     told = iter(await wired.batches.submit_all(wishes))
-    verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in read]
+    verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in batch.tasks]
     _raise_if_away(verdicts)
-    accepted = {
-        (one.requirements, one.task_type)
-        for one, verdict in zip(read, verdicts, strict=True)
-        if isinstance(one, SubmitTask) and isinstance(verdict, Accepted)
-    }
-    warnings = {asked: await wired.explainer.warning(*asked) for asked in accepted}
+    warnings = await _warnings(batch.tasks, verdicts, wired)
     results = [
-        _result(index, verdict, with_warnings(*_warnings(one, warnings), unknown))
-        for index, (one, verdict, unknown) in enumerate(
-            zip(read, verdicts, ignored.each, strict=True)
+        _result(index, verdict, with_warnings(warning, unknown))
+        for index, (verdict, warning, unknown) in enumerate(
+            zip(verdicts, warnings, batch.ignored, strict=True)
         )
     ]
-    counts = {
-        status: sum(result["status"] == status for result in results)
-        for status in ("accepted", "rejected", "unknown")
-    }
+    told_of = Counter(result["status"] for result in results)
     body = {
         "status": "success",
-        **counts,
+        **{status: told_of[status] for status in ("accepted", "rejected", "unknown")},
         "results": results,
-        **with_warnings(ignored.whole),
+        **with_warnings(batch.unknown),
         "timestamp": timestamp(),
     }
     return Worked(body=body, final=not any(status_of(one) >= 500 for one in _wrong(verdicts)))
@@ -138,6 +147,23 @@ async def _submitted(
 
 def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
     return [one for one in verdicts if isinstance(one, Exception)]
+
+
+def _read_all(
+    raw: Sequence[Any], traceparent: str | None, most: int
+) -> list[SubmitTask | Exception]:
+    """What each entry asks for, or what is wrong with it. All are validated at once, and measured at once:
+    only where one of them is wrong is each looked at by itself.
+    """
+    try:
+        if len(to_json(raw)) <= most:
+            return [submit_command(body, traceparent) for body in _bodies.validate_python(raw)]
+    except (ValidationError, CoordinatorError):
+        pass
+    return [_read(one, traceparent, most) for one in raw]
+
+
+_bodies = TypeAdapter(list[SubmitTaskBody])
 
 
 def _read(raw: Any, traceparent: str | None, most: int) -> SubmitTask | Exception:
@@ -163,12 +189,25 @@ def _raise_if_away(verdicts: Sequence[Verdict | Exception]) -> None:
         raise away[0]
 
 
-def _warnings(
-    read: SubmitTask | Exception, warnings: dict[tuple[Requirements, str | None], str | None]
+async def _warnings(
+    tasks: Sequence[SubmitTask | Exception],
+    verdicts: Sequence[Verdict | Exception],
+    wired: EndpointServices,
 ) -> list[str | None]:
-    if not isinstance(read, SubmitTask):
-        return []
-    return [warnings.get((read.requirements, read.task_type)), type_warning(read.task_data)]
+    """For each that was accepted, what its producer should know of it. Those that ask for the same are
+    looked at once.
+    """
+    known: dict[tuple[Requirements, str | None], str | None] = {}
+    told: list[str | None] = []
+    for task, verdict in zip(tasks, verdicts, strict=True):
+        if not isinstance(task, SubmitTask) or not isinstance(verdict, Accepted):
+            told.append(None)
+            continue
+        asked = task.requirements, task.task_type
+        if asked not in known:
+            known[asked] = await wired.explainer.warning(*asked)
+        told.append(with_warnings(known[asked], type_warning(task.task_data)).get("warning"))
+    return told
 
 
 def _result(index: int, verdict: Verdict | Exception, warning: dict[str, str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ task_events ............... facts in the past tense about tasks
 agent_events .............. the same about agents, heartbeats among them
 queue_and_ledger_events ... the same about task queues and the ledger
 task_group ................ several tasks in one message of the log
+new_task .................. a task's first message, written without the model
 event ..................... the envelope of an event, and the base of its data
 task_message .............. a task as its queue and the log hold it
 cloudevents ............... attributes of CloudEvents in an AMQP message

@@ -22,7 +22,7 @@ from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import TaskMaker
 from tests.contract.fakes import Fakes
 
-__all__ = ["submitting_app"]
+__all__ = ["Broker", "submitting_app"]
 
 
 class Broker:
@@ -53,9 +53,9 @@ class Broker:
 
 
 @cache
-def submitting_app() -> FastAPI:
-    """One for all tests."""
-    broker = Broker()
+def submitting_app(kind: type[Broker] = Broker) -> FastAPI:
+    """One for all tests with this kind of broker."""
+    broker = kind()
     given: dict[str, Any] = {
         "publisher": broker,
         "ensure": broker.ensure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 import httpx
@@ -14,9 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from coordinator.api.app import _Application
 from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown
+from coordinator.protocol.message import Message
 from tests.contract.fakes import Fakes, over
 
+from .submitting_app import Broker, submitting_app
+
 JSON = {"content-type": "application/json"}
+
+BATCH = "/tasks/submit/batch"
 
 PLAIN = b'{"task_data": {"task_type": "x", "text": "\\u00fc"}, "priority": "High"}'
 
@@ -54,6 +60,54 @@ REQUESTS: dict[str, tuple[bytes, dict[str, str]]] = {
 }
 
 
+BATCHES: dict[str, tuple[bytes, dict[str, str]]] = {
+    "one": (b'{"tasks": [' + PLAIN + b"]}", JSON),
+    "some": (b'{"tasks": [' + b", ".join([PLAIN] * 7) + b"]}", JSON),
+    "each of the single ones": (
+        b'{"tasks": ['
+        + b", ".join(
+            body
+            for name, (body, _) in REQUESTS.items()
+            if name not in ("nothing", "no JSON", "not a number", "half a pair")
+        )
+        + b"]}",
+        JSON,
+    ),
+    "traced": (
+        b'{"tasks": [' + PLAIN + b"]}",
+        JSON | {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+    ),
+    "unknown keys": (
+        b'{"task": 1, "tasks": [{"task_data": {}, "priorty": "low"}, {"task_data": {}}]}',
+        JSON,
+    ),
+    "types that are none": (
+        b'{"tasks": [{"task_data": {"task_type": 3}}, {"task_data": {}}]}',
+        JSON,
+    ),
+    "none": (b'{"tasks": []}', JSON),
+    "an object for none": (b'{"tasks": {}}', JSON),
+    "no list": (b'{"tasks": 3}', JSON),
+    "no tasks": (b"{}", JSON),
+    "no object": (b"[1]", JSON),
+    "no JSON": (b'{"tasks": [', JSON),
+    "not a number": (b'{"tasks": [{"task_data": {"a": NaN}}]}', JSON),
+    "half a pair": (b'{"tasks": [{"task_data": {"a": "\\ud800"}}]}', JSON),
+    "no content type": (b'{"tasks": [' + PLAIN + b"]}", {}),
+    "too many": (b'{"tasks": [' + b", ".join([PLAIN] * 1001) + b"]}", JSON),
+    "one too large": (
+        b'{"tasks": [{"task_data": {"a": "' + b"x" * 1_100_000 + b'"}}, ' + PLAIN + b"]}",
+        JSON,
+    ),
+    "large together": (
+        b'{"tasks": ['
+        + b", ".join([b'{"task_data": {"a": "' + b"x" * 600_000 + b'"}}'] * 2)
+        + b"]}",
+        JSON,
+    ),
+}
+
+
 async def both_ways(
     fakes: Fakes, body: bytes, headers: dict[str, str], path: str = "/tasks/submit"
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -82,8 +136,20 @@ async def test_both_ways_answer_the_same(body: bytes, headers: dict[str, str], p
     assert short == long
 
 
-@given(
-    body=st.fixed_dictionaries(
+@pytest.mark.parametrize(("body", "headers"), BATCHES.values(), ids=BATCHES)
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+async def test_both_ways_answer_a_batch_the_same(
+    body: bytes, headers: dict[str, str], prefix: str
+) -> None:
+    short, long = await both_ways(Fakes(), body, headers, f"{prefix}{BATCH}")
+
+    assert short == long
+
+
+MADE_UP = st.one_of(
+    st.none(),
+    st.integers(),
+    st.fixed_dictionaries(
         {},
         optional={
             name: st.one_of(
@@ -100,12 +166,97 @@ async def test_both_ways_answer_the_same(body: bytes, headers: dict[str, str], p
                 *("max_attempts", "backoff", "delay_seconds", "not_before", "expires_at"),
             )
         },
-    )
+    ),
 )
-async def test_both_ways_answer_the_same_to_whatever_is_made_up(body: dict[str, Any]) -> None:
+
+
+@given(MADE_UP)
+async def test_both_ways_answer_the_same_to_whatever_is_made_up(body: Any) -> None:
     short, long = await both_ways(Fakes(), json.dumps(body).encode(), JSON)
 
     assert short == long
+
+
+@given(st.lists(MADE_UP, max_size=4))
+async def test_both_ways_answer_the_same_to_whatever_batch_is_made_up(tasks: list[Any]) -> None:
+    body = json.dumps({"tasks": [*tasks, json.loads(PLAIN)]}).encode()
+    short, long = await both_ways(Fakes(), body, JSON, BATCH)
+
+    assert short == long
+
+
+SENT: list[Message] = []
+
+
+class Recording(Broker):
+    """Keeps what is published."""
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        SENT.append(message)
+
+    async def publish_all(self, messages: Collection[Any], *, deadline: float) -> list[None]:
+        SENT.extend(one.message for one in messages)
+        return [None] * len(messages)
+
+
+GOOD = st.fixed_dictionaries(
+    {
+        "task_data": st.dictionaries(
+            st.sampled_from(["task_type", "a", "ü"]),
+            st.recursive(
+                st.none()
+                | st.booleans()
+                | st.integers()
+                | st.floats(allow_nan=False, allow_infinity=False)
+                | st.text(),
+                lambda inner: (
+                    st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2)
+                ),
+                max_leaves=4,
+            ),
+        )
+    },
+    optional={
+        "priority": st.sampled_from(["low", "HIGH", None]),
+        "timeout_seconds": st.integers(1, 9000),
+        "requirements": st.fixed_dictionaries(
+            {},
+            optional={"capabilities": st.lists(st.sampled_from("abc")), "agent_type": st.just("w")},
+        ),
+        "backoff": st.fixed_dictionaries({}, optional={"factor": st.integers(1, 9)}),
+        "delay_seconds": st.integers(1, 99),
+        "metadata": st.dictionaries(st.text(), st.text()),
+    },
+)
+
+
+@given(st.lists(GOOD, min_size=1, max_size=3))
+async def test_both_ways_and_a_batch_send_the_same_messages(tasks: list[dict[str, Any]]) -> None:
+    app = submitting_app(Recording)
+    assert isinstance(app, _Application)
+    sent = []
+    for way in (app, app.ordinary):
+        for path, bodies in (
+            ("/tasks/submit", tasks),
+            (BATCH, [{"tasks": tasks}]),
+        ):
+            SENT.clear()
+            async with over(way) as http:  # type: ignore[arg-type]
+                for body in bodies:
+                    await http.post(path, content=json.dumps(body).encode(), headers=JSON)
+            sent.append([all_but_what_is_new(message) for message in SENT])
+
+    assert sent[0] == sent[1] == sent[2] == sent[3]
+
+
+def all_but_what_is_new(message: Message) -> Any:
+    """What a message holds, but for ids, times and tokens."""
+    body = json.loads(message.body)
+    for name in ("task_id", "submitted_at", "not_before", "task_token"):
+        body.pop(name, None)
+    return body, message.type, message.headers, message.expiration, message.persistent
 
 
 @pytest.mark.parametrize(
@@ -117,11 +268,14 @@ async def test_both_ways_answer_the_same_to_whatever_is_made_up(body: dict[str, 
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_both_ways_tell_the_same_errors(error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("path", "body"), [("/tasks/submit", PLAIN), (BATCH, BATCHES["some"][0])], ids=["one", "batch"]
+)
+async def test_both_ways_tell_the_same_errors(error: Exception, path: str, body: bytes) -> None:
     fakes = Fakes()
     fakes.failure = error
 
-    short, long = await both_ways(fakes, PLAIN, JSON)
+    short, long = await both_ways(fakes, body, JSON, path)
 
     assert short[0] == (503 if isinstance(error, CoordinatorError) else 500)
     assert short == long
@@ -151,6 +305,22 @@ async def test_the_short_way_is_taken(warned: str | None, body: bytes, unknown: 
     app.lean_submit._ordinary = never  # type: ignore[attr-defined]
     async with over(app) as http:
         answer = await http.post("/tasks/submit", content=body, headers=JSON)
+        batch = await http.post(BATCH, content=b'{"tasks": [%b]}' % body, headers=JSON)
 
-    assert answer.status_code == 200
-    assert answer.json().get("warning", "") == " ".join(filter(None, [warned, unknown]))
+    assert (answer.status_code, batch.status_code) == (200, 200)
+    told = " ".join(filter(None, [warned, unknown]))
+    assert answer.json().get("warning", "") == told
+    assert batch.json()["results"][0].get("warning", "") == told
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/tasks/submit", PLAIN), (BATCH, BATCHES["some"][0])], ids=["one", "batch"]
+)
+async def test_a_request_with_a_key_goes_the_long_way(path: str, body: bytes) -> None:
+    async with over(Fakes().app()) as http:
+        answers = [
+            await http.post(path, content=body, headers=JSON | {"idempotency-key": "k"})
+            for _ in range(2)
+        ]
+
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]

@@ -12,7 +12,7 @@ WITHOUT_MODELS = {"docs_page"}
 """Answers HTML, and the document itself."""
 
 ANOTHERS_MODELS = {"lean_submit"}
-"""Reads and answers what `task_submission` does."""
+"""Reads and answers what `task_submission` and `task_batches` do."""
 
 WITHOUT_ENDPOINTS = {"agent_registration", "errors"}
 """The largest request of `agents`, and the answers that all endpoints share."""

@@ -1,0 +1,89 @@
+"""Reads a plain request without the framework: a POST of JSON with a Content-Length, and nothing unusual.
+
+Whatever is not plain is left untouched for the application, to whom `PlainRequest.again` gives what was
+received already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.types import Message, Receive, Scope, Send
+
+__all__ = ["PlainRequest", "plain_request", "send_json"]
+
+_JSON = (b"application/json", b"application/json; charset=utf-8")
+
+_NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"content-encoding", b"expect"})
+"""Headers of requests that are for the ordinary endpoint."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PlainRequest:
+    """Keeps what of a request was read."""
+
+    length: int
+    """Of the body, in bytes; not too large."""
+    traceparent: str
+    """Empty for none."""
+    receive: Receive
+    received: list[Message] = field(default_factory=list)
+
+    async def content(self) -> bytes:
+        """The whole body. Raises `ValueError` where it does not come as it was announced."""
+        parts: list[bytes] = []
+        left, more = self.length, True
+        while more:
+            message = await self._next()
+            parts.append(message.get("body", b""))
+            left -= len(parts[-1])
+            if message["type"] != "http.request" or left < 0:
+                raise ValueError("not a body that can be read here")
+            more = message.get("more_body", False)
+        if left:
+            raise ValueError("a body that was cut short")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def again(self) -> Message:
+        """``receive`` from the beginning."""
+        return self.received.pop(0) if self.received else await self.receive()
+
+    async def _next(self) -> Message:
+        message = await self.receive()
+        self.received.append(message)
+        return message
+
+
+def plain_request(scope: Scope, receive: Receive, *, max_bytes: int) -> PlainRequest | None:
+    """None for a request that is not plain, or has more than ``max_bytes``."""
+    if scope["method"] != "POST" or scope["query_string"]:
+        return None
+    length = content_type = traceparent = None
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = value
+        elif name == b"content-type" and content_type is None:
+            content_type = value
+        elif name == b"traceparent":
+            traceparent = traceparent or value
+        elif name in _NOT_PLAIN:
+            return None
+    if content_type not in _JSON or length is None or not length.isdigit():
+        return None
+    if int(length) > max_bytes:
+        return None
+    told = "" if traceparent is None else traceparent.decode("latin-1")
+    return PlainRequest(length=int(length), traceparent=told, receive=receive)
+
+
+async def send_json(answer: dict[str, Any], send: Send) -> None:
+    """A 200 with this body."""
+    content = to_json(answer, inf_nan_mode="null")
+    headers = [
+        (b"content-length", b"%d" % len(content)),
+        (b"content-type", b"application/json"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
