@@ -68,7 +68,7 @@ def task_queue_of(
 
 
 class AnyTask(Protocol):
-    """What the properties of a message are made of: `TaskMessage`, or `new_task.NewTask`."""
+    """A task that has a message of its own: `TaskMessage`, or `new_task.NewTask`."""
 
     @property
     def task_id(self) -> str: ...
