@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import BrokerUnavailable, CoordinatorError, OutcomeUnknown, PublishRefused
@@ -23,15 +23,13 @@ Verdict = Accepted | CoordinatorError
 """The error is what `Submitter.submit` would have raised for this request alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    index: int
+class _Wish(NamedTuple):
+    place: int
     command: SubmitTask
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(NamedTuple):
     wish: _Wish
     task: NewTask
     task_queue: TaskQueue
@@ -86,8 +84,8 @@ class BatchSubmitter:
         async with self._one_at_a_time.alone_with(known):
             tasks = await self._submit(list(first.values()), known, verdicts, deadline)
         for wish in repeats:
-            answered = verdicts[first[wish.task_id].index]
-            verdicts[wish.index] = self._again(wish, tasks.get(wish.task_id), answered)
+            answered = verdicts[first[wish.task_id].place]
+            verdicts[wish.place] = self._again(wish, tasks.get(wish.task_id), answered)
         return [verdicts[index] for index in range(len(commands))]
 
     async def _submit(
@@ -103,13 +101,13 @@ class BatchSubmitter:
         try:
             tasks |= await self._find(wishes, asked)
         except CoordinatorError as exc:
-            verdicts |= {wish.index: exc for wish in wishes if wish.task_id in asked}
+            verdicts |= {wish.place: exc for wish in wishes if wish.task_id in asked}
         for wish in wishes:
-            if wish.index in verdicts:
+            if wish.place in verdicts:
                 continue
             if wish.task_id in tasks:
                 self._doubt(wish.task_id)  # as `Submitter` does
-                verdicts[wish.index] = self._again(wish, tasks[wish.task_id], None)
+                verdicts[wish.place] = self._again(wish, tasks[wish.task_id], None)
                 continue
             try:
                 task = self._maker.task(wish.command, wish.task_id)
@@ -119,18 +117,18 @@ class BatchSubmitter:
                     self._admit(len(sending.message.body))
                 ready.append(_Ready(wish, task, task_queue, sending))
             except CoordinatorError as exc:
-                verdicts[wish.index] = exc
+                verdicts[wish.place] = exc
         closed = await self._closed(ready, deadline)
-        verdicts |= {
-            one.wish.index: closed[one.task_queue] for one in ready if one.task_queue in closed
-        }
-        for one, error in await self._publish(
-            [one for one in ready if one.task_queue not in closed], deadline
-        ):
+        if closed:
+            verdicts |= {
+                one.wish.place: closed[one.task_queue] for one in ready if one.task_queue in closed
+            }
+            ready = [one for one in ready if one.task_queue not in closed]
+        for one, error in await self._publish(ready, deadline):
             tasks[one.task.task_id] = one.task
             if error is None:
                 self._tasks.note_submitted(one.task)
-            verdicts[one.wish.index] = error or Accepted.of(one.task)
+            verdicts[one.wish.place] = error or Accepted.of(one.task)
         return tasks
 
     async def _find(self, wishes: Sequence[_Wish], asked: set[str]) -> dict[str, TaskMessage]:
@@ -170,7 +168,7 @@ class BatchSubmitter:
         for index, error in zip(refused, again, strict=True):
             ended[index] = error
         return [
-            (one, _with_id(error, one.task.task_id))
+            (one, error if error is None else _with_id(error, one.task.task_id))
             for one, error in zip(ready, ended, strict=True)
         ]
 
@@ -189,7 +187,7 @@ class BatchSubmitter:
         return accepted
 
 
-def _with_id(error: CoordinatorError | None, task_id: str) -> CoordinatorError | None:
+def _with_id(error: CoordinatorError, task_id: str) -> CoordinatorError:
     if isinstance(error, OutcomeUnknown):
         return OutcomeUnknown(str(error), task_id=task_id)
     return error
