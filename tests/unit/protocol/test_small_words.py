@@ -141,3 +141,10 @@ def test_every_quorum_queue_has_an_explicit_delivery_limit_and_none_a_length_lim
         assert queue.arguments["x-delivery-limit"] > 0
         assert "x-max-length" not in queue.arguments
         assert "x-max-priority" not in queue.arguments
+
+
+def test_a_token_is_the_hmac_of_task_generation_and_attempt() -> None:
+    """What was signed by a coordinator of before counts; the value is OpenSSL's."""
+    token = task_token(b"a secret of the tests", "t", 2, 3)
+    assert token == "d113dfd82f60ce446ef4037a3f2107100e6306a5352a467fec706f5fe514228f"
+    assert token == task_token(b"a secret of the tests", "t", 2, 3)
