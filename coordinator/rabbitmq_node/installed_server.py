@@ -57,14 +57,16 @@ class InstalledServer:
         return Launch(command=command, env=self._environment(folder, ports))
 
     def epmd(self, folder: Path, ports: Ports) -> Launch:
-        # RabbitMQ would start it as a daemon that stays when the node is gone.
+        # RabbitMQ would start it as a daemon that stays when the node is gone; see `_environment`.
         command = [str(self.epmd_binary), "-port", str(ports.epmd), "-address", "127.0.0.1"]
         if self.root is not None:
             command = ["chroot", str(self.root), *command]
         return Launch(command=command, env=self._environment(folder, ports))
 
     def _environment(self, folder: Path, ports: Ports) -> dict[str, str]:
-        return environment(Path(MOUNT_POINT) if self.root else folder, ports)
+        """Erlang starts no epmd, not even where the one of the node was killed meanwhile."""
+        seen = Path(MOUNT_POINT) if self.root else folder
+        return environment(seen, ports) | {"ERL_AFLAGS": "-start_epmd false"}
 
 
 def find_server(

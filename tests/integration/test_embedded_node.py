@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,19 @@ async def test_a_server_that_fails_says_why_in_one_line(
     assert "did not start: erl: no such file" in str(failed.value)
     assert "\n" not in str(failed.value)
     assert private.state is NodeState.STOPPED
+
+
+async def test_where_its_epmd_is_gone_it_starts_none_that_would_stay(
+    server: InstalledServer, tmp_path: Path
+) -> None:
+    """As after a kill of the parent, which takes epmd along and leaves the server to its start."""
+    private = node(tmp_path / "data", replace(server, epmd_binary=Path("/bin/true")))
+    try:
+        with pytest.raises(OperatorError):
+            await private.start()
+    finally:
+        await private.stop()
+    assert processes_of(tmp_path / "data") == []
 
 
 async def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
