@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap.replacements import Replacements
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.publisher import Outgoing
+from coordinator.errors import OutcomeUnknown, TaskNotFound
 from coordinator.protocol.messages.task_group import GROUP_TYPE
+from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS, WORK
+from coordinator.recovery.half_published_tasks import HalfPublishedTasks
+from coordinator.submission.task_maker import SubmitTask
+from coordinator.submission.task_publisher import TaskPublisher
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
+from tests.support.submission import submitting_side
 from tests.support.waiting import eventually
+
+ANY = TaskQueue("any", Priority.NORMAL)
 
 
 class Sent:
@@ -123,3 +136,54 @@ async def test_tasks_that_their_queue_refuses_are_put_there_once_it_is_empty(
         await all_completed(service, left)
         await all_completed(service, ids)
     assert done == dict.fromkeys(ids, 1)
+
+
+async def test_tasks_that_the_log_refuses_are_on_their_queues_and_recorded_once_it_takes_them(
+    broker: Broker,
+) -> None:
+    async with submitting_side(broker.url, name=broker.name) as side:
+        link = await side.restore()
+        halves = HalfPublishedTasks(
+            publisher=side.publisher,
+            find=_not_found,
+            catch_up=_caught_up,
+            in_hand=list,
+            depths=side.depths,
+            first_pause=timedelta(milliseconds=50),
+        )
+        publisher = TaskPublisher(side.publisher, halves=halves)
+        batches = side.batches_over(publisher)
+        full = {
+            "pattern": f"^{re.escape(LOG)}$",
+            "definition": {"max-length": 1, "overflow": "reject-publish"},
+            "apply-to": "queues",
+        }
+        await broker.management.put("policies", broker.vhost, "full", body=full)
+        wishes = [SubmitTask(task_data={"n": n}) for n in range(10)]
+
+        async def refused() -> bool:
+            answers = await batches.submit_all(wishes)
+            return all(isinstance(answer, OutcomeUnknown) for answer in answers)
+
+        await eventually(refused)
+        queued = {message.correlation_id for _, message in await side.take_all(ANY.queue)}
+        assert len(halves) == 10
+
+        logged: Counter[str] = Counter()
+
+        async def read_until_all_are_logged() -> bool:
+            logged.update(event.data.subject for event in await side.take_log())
+            return not len(halves)
+
+        session = asyncio.create_task(halves.session(link))
+        await eventually(read_until_all_are_logged)
+        await cancel_and_wait(session)
+        await read_until_all_are_logged()
+        assert {task_id: logged[task_id or ""] for task_id in queued} == dict.fromkeys(queued, 1)
+
+
+async def _not_found(task_id: str) -> NoReturn:
+    raise TaskNotFound(task_id)
+
+
+async def _caught_up() -> None: ...

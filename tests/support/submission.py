@@ -26,6 +26,7 @@ from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.per_id_lock import PerIdLock
+from coordinator.submission.ports import PublishesMany
 from coordinator.submission.queue_clearer import QueueClearer
 from coordinator.submission.queue_opener import QueueOpener
 from coordinator.submission.submitter import Submitter
@@ -49,14 +50,14 @@ class SubmittingSide:
         self.tasks: dict[str, TaskMessage] = {}
         self.noted: list[Event] = []
         self.opener = QueueOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
-        submitting: dict[str, Any] = {
+        self._submitting: dict[str, Any] = {
             "ensure": self.opener.ensure,
             "tasks": self,
             "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
             "one_at_a_time": PerIdLock(),
         }
-        self.submitter = Submitter(publisher=publisher, **submitting)
-        self.batches = BatchSubmitter(publisher=publisher, **submitting)
+        self.submitter = Submitter(publisher=publisher, **self._submitting)
+        self.batches = BatchSubmitter(publisher=publisher, **self._submitting)
         self.clearer = QueueClearer(
             connection=reading, publisher=publisher, book=self.book, note=self.noted.append
         )
@@ -79,6 +80,10 @@ class SubmittingSide:
 
     def note_submitted(self, task: NewTask) -> None:
         self.tasks[task.task_id] = task.model
+
+    def batches_over(self, publisher: PublishesMany) -> BatchSubmitter:
+        """Submits batches through another publisher than `publisher`."""
+        return BatchSubmitter(publisher=publisher, **self._submitting)
 
     async def submit(self, **fields: Any) -> str:
         command = SubmitTask(**({"task_data": {"prompt": "test prompt"}} | fields))
