@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coordinator.domain.announced_types import AnnouncedTypes
@@ -79,7 +79,7 @@ class World:
         self.log: list[Event] = []
         """What is still to be folded."""
         self.faults: list[str] = []
-        """For the next publishes: `refused`, `lost`, `unconfirmed`, `killed` or `none`."""
+        """For the next publishes: `refused`, `lost`, `unconfirmed`, `killed`, `given back` or `none`."""
         self.killed_before_mark = False
         self.sources: list[tuple[TaskQueue, bool]] = []
         self.limit: int | None = None
@@ -176,8 +176,12 @@ class World:
             raise OutcomeUnknown
         task = TaskMessage.from_message(message)
         assert key == task.source.key
-        self.queue.append(task)
         self.log += decode(message, key)
+        if fault == "given back":  # and told of, before the broker's confirm is seen
+            await self.fold()
+            await self.fold(declined(attempt=task.attempt, republished=task.republished or 0))
+            return
+        self.queue.append(task)
         if fault == "unconfirmed":
             raise OutcomeUnknown
 
@@ -637,12 +641,13 @@ async def state(world: World, task_id: str = "t") -> Task:
 
 steps = st.sampled_from(
     ["look", "fold", "wait", "long wait", "fault: refused", "fault: lost", "fault: unconfirmed",
-     "fault: killed", "killed before mark"]
+     "fault: killed", "fault: given back", "killed before mark"]
 )  # fmt: skip
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(steps, max_size=25))
+@example(["fault: given back", "wait", "look"])
 def test_whatever_breaks_no_attempt_is_lost_and_none_counts_twice(history: list[str]) -> None:
     """Every attempt fails until they are spent; faults fall between any two steps."""
 
