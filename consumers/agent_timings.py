@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from coordinator.broker.connection_timings import DEFAULT_TIMINGS as CONNECTION_TIMINGS
+from coordinator.broker.connection_timings import ConnectionTimings
+
 __all__ = ["DEFAULT_TIMINGS", "AgentTimings", "Backoff"]
 
 
@@ -55,6 +58,8 @@ class AgentTimings:
     """Between two looks at whether the machine's clock was set."""
     flush_timeout: timedelta = timedelta(seconds=10)
     """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
+    connection: ConnectionTimings = CONNECTION_TIMINGS
+    """Of both connections to the broker."""
 
 
 DEFAULT_TIMINGS = AgentTimings()

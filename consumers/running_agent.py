@@ -15,6 +15,7 @@ import math
 import random
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn, Self
 
 from consumers._fetching.fetch_loop import FetchLoop
@@ -68,8 +69,9 @@ class RunningAgent:
         self._rng = rng or random.Random()
         timings = options.timings
         url, name = options.broker_url(), f"agent {options.agent_id}"
-        self._connection = Connection(url, name=name)
-        self._events = Connection(url, name=f"{name} events")
+        connect = partial(Connection, url, timings=timings.connection, rng=self._rng)
+        self._connection = connect(name=name)
+        self._events = connect(name=f"{name} events")
         self._publisher = Publisher(self._events)
         self._event_publisher: EventPublisher[Attempt] = EventPublisher(
             self._publisher, timings=timings, rng=self._rng

@@ -12,6 +12,7 @@ queue_depths ......... messages and consumers of many queues, asked together
 queue_drain .......... empties a queue, and counts what it took
 broker_lock .......... a lock that ends with the connection of its holder
 connection ........... connects, and connects again when the link is lost
+connection_timings ... its time-outs and pauses, which a test makes short
 undeliverable_head ... notices a message that ends each reader's connection
 channel .............. one channel: publish, get, consume, settle, declare
 frames ............... the frames that are sent most, encoded and decoded without the driver

@@ -27,11 +27,7 @@ from .driver_errors import PUBLISHING, translated
 if TYPE_CHECKING:
     from aiormq.abc import AbstractChannel, DeliveredMessage
 
-__all__ = ["ANSWER_TIMEOUT", "Channel", "Delivery", "Depth", "confirmed"]
-
-ANSWER_TIMEOUT = 15.0
-"""Seconds for the broker's answer to anything but a publish: longer than the election of a
-leader."""
+__all__ = ["Channel", "Delivery", "Depth", "confirmed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,13 @@ class Delivery:
 
 class Channel:
     """Made by `Link.channel`; every method raises `ChannelLost` or `ConnectionLost` once it is
-    gone.
+    gone. ``answer_timeout``: seconds for the broker's answer to anything but a publish.
     """
 
-    def __init__(self, raw: AbstractChannel, inlet: Inlet) -> None:
+    def __init__(self, raw: AbstractChannel, inlet: Inlet, *, answer_timeout: float) -> None:
         self._raw = cast("aiormq.Channel", raw)
         self._inlet = inlet
+        self._answer_timeout = answer_timeout
         self._sending = FrameWriter(self._raw, inlet)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
@@ -125,7 +122,7 @@ class Channel:
         Raises `TopologyConflict` where something exists with other arguments.
         """
         for exchange in topology.exchanges:
-            async with _asking(f"declaring exchange {exchange.name!r}"):
+            async with self._asking(f"declaring exchange {exchange.name!r}"):
                 await self._raw.exchange_declare(
                     exchange.name,
                     exchange_type=exchange.kind,
@@ -133,7 +130,7 @@ class Channel:
                     arguments=dict(exchange.arguments),
                 )
         for queue in topology.queues:
-            async with _asking(f"declaring queue {queue.name!r}"):
+            async with self._asking(f"declaring queue {queue.name!r}"):
                 await self._raw.queue_declare(
                     queue.name,
                     durable=not queue.exclusive,
@@ -142,7 +139,7 @@ class Channel:
                     arguments=dict(queue.arguments),
                 )
         for binding in topology.bindings:
-            async with _asking(f"binding {binding.target!r} to {binding.exchange!r}"):
+            async with self._asking(f"binding {binding.target!r} to {binding.exchange!r}"):
                 bind = self._raw.exchange_bind if binding.to_exchange else self._raw.queue_bind
                 await bind(binding.target, binding.exchange, binding.key)
 
@@ -152,14 +149,14 @@ class Channel:
 
         Raises `QueueMissing`, and the channel is lost with it.
         """
-        async with _asking(f"looking at queue {queue!r}"):
+        async with self._asking(f"looking at queue {queue!r}"):
             answer = await self._raw.queue_declare(queue, passive=True)
         return Depth(answer.message_count or 0, answer.consumer_count or 0)
 
     async def has_exchange(self, exchange: str) -> bool:
         """The channel is lost where it does not exist."""
         try:
-            async with _asking(f"looking at exchange {exchange!r}"):
+            async with self._asking(f"looking at exchange {exchange!r}"):
                 await self._raw.exchange_declare(exchange, passive=True)
         except QueueMissing:  # the driver has one word for whatever is not found
             return False
@@ -169,7 +166,7 @@ class Channel:
         """Plain, since quorum queues refuse "if empty" and "if unused" by closing the
         connection.
         """
-        async with _asking(f"deleting queue {queue!r}"):
+        async with self._asking(f"deleting queue {queue!r}"):
             await self._raw.queue_delete(queue)
 
     # --- taking -------------------------------------------------------------------------------
@@ -179,13 +176,13 @@ class Channel:
 
         What comes for a get that was cancelled meanwhile, or that took too long, is given back.
         """
-        async with _asking(f"taking from queue {queue!r}"):
+        async with self._asking(f"taking from queue {queue!r}"):
             arrived = await self._sending.get(queue)
         return None if arrived is None else self._delivery(arrived)
 
     async def prefetch(self, count: int) -> None:
         """How many unsettled messages each consumer that is made from now on may hold."""
-        async with _asking("setting the prefetch"):
+        async with self._asking("setting the prefetch"):
             await self._raw.basic_qos(prefetch_count=count)
 
     async def consume(
@@ -207,7 +204,7 @@ class Channel:
             self._on_cancelled[tag] = on_cancelled
 
         self._inlet.consumers[tag] = lambda arrived: on_delivery(self._delivery(arrived))
-        async with _asking(f"consuming from queue {queue!r}"):
+        async with self._asking(f"consuming from queue {queue!r}"):
             await self._raw.basic_consume(
                 queue,
                 _never,
@@ -221,7 +218,7 @@ class Channel:
         delivered.
         """
         self._on_cancelled.pop(tag, None)
-        async with _asking("cancelling a consumer"):
+        async with self._asking("cancelling a consumer"):
             await self._raw.basic_cancel(tag)
         self._inlet.consumers.pop(tag, None)
 
@@ -268,6 +265,17 @@ class Channel:
         await asyncio.wait([sent])
         confirmed(sent)
 
+    @asynccontextmanager
+    async def _asking(self, doing: str) -> AsyncIterator[None]:
+        """Bound the wait for an answer, and translate what goes wrong.
+
+        The driver's own time-outs are left alone: on Python 3.11 they are made of `asyncio.wait_for`,
+        which loses a cancellation that comes together with the answer.
+        """
+        with translated(doing):
+            async with asyncio.timeout(self._answer_timeout):
+                yield
+
     def _delivery(self, arrived: Arrived) -> Delivery:
         return Delivery(
             message=arrived.message,
@@ -282,18 +290,6 @@ class Channel:
 async def _never(message: DeliveredMessage) -> None:
     """The driver's consumer, past which the inlet leads."""
     raise AssertionError(f"the driver was given a delivery: {message!r}")
-
-
-@asynccontextmanager
-async def _asking(doing: str) -> AsyncIterator[None]:
-    """Bound the wait for an answer, and translate what goes wrong.
-
-    The driver's own time-outs are left alone: on Python 3.11 they are made of `asyncio.wait_for`,
-    which loses a cancellation that comes together with the answer.
-    """
-    with translated(doing):
-        async with asyncio.timeout(ANSWER_TIMEOUT):
-            yield
 
 
 def confirmed(sent: asyncio.Future[Any]) -> None:

@@ -2,8 +2,7 @@
 
     Connection ──keeps──▶ Link (one TCP connection, lives once) ──▶ Channel
 
-What runs over it is written as a *session*: a coroutine that is given a link and uses it until it
-is
+What runs over it is written as a *session*: a coroutine that is given a link and uses it until it is
 lost. `Connection.keep` runs it again on the next link, so every session sets itself up from nothing
 and nothing has to be restored.
 """
@@ -29,7 +28,8 @@ from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost,
 from coordinator.protocol.broker_address_check import LONGEST_HEARTBEAT
 
 from .asyncio_cancel import cancel_and_wait
-from .channel import ANSWER_TIMEOUT, Channel
+from .channel import Channel
+from .connection_timings import DEFAULT_TIMINGS, ConnectionTimings
 from .driver_errors import translated
 from .undeliverable_head import HeadsOfQueues
 
@@ -47,16 +47,6 @@ after two. The broker's address may name another: `amqp://.../?heartbeat=30`."""
 OLDEST_BROKER = (3, 10)
 """The first version whose quorum queues dead-letter at least once and expire messages."""
 
-CONNECT_TIMEOUT = 15.0
-"""Seconds."""
-
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
-"""Seconds between two attempts to connect; doubled each time, with jitter."""
-
-LAST_WORDS = 2.0
-"""Seconds for what was sent on a connection to leave before it is closed."""
-
 
 class Link:
     """One established connection; once lost it stays lost."""
@@ -67,10 +57,12 @@ class Link:
         transport: AbstractConnection,
         intake: FrameReader,
         heads: HeadsOfQueues,
+        timings: ConnectionTimings,
     ) -> None:
         self._raw = raw
         self._transport = transport
         self._intake = intake
+        self._timings = timings
         self.heads = heads
         """What reading each queue came to, over this connection's links so far."""
         self._channels: WeakSet[Channel] = WeakSet()
@@ -106,12 +98,12 @@ class Link:
     async def channel(self, *, confirms: bool = False, prefetch: int | None = None) -> Channel:
         """Open a channel; ``confirms`` makes each publish wait for the broker's word."""
         with translated("opening a channel"):
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(self._timings.answer_timeout):
                 raw = await self._transport.channel(
                     publisher_confirms=confirms, on_return_raises=True
                 )
         inlet = self._intake.inlet(raw.number)
-        channel = Channel(raw, inlet)
+        channel = Channel(raw, inlet, answer_timeout=self._timings.answer_timeout)
         self._channels.add(channel)
         raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, inlet))
         if prefetch is not None:
@@ -124,7 +116,7 @@ class Link:
             channel.flush()
         if self.open:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORDS):
+                async with asyncio.timeout(self._timings.flush_timeout):
                     await self._written()
         with translated("closing the connection"):
             await self._raw.close()
@@ -141,7 +133,7 @@ class Connection:
     """Keeps one link open from ``async with`` on; safe to leave at any time.
 
     ``name`` is what operators read in the management UI. Raises `OperatorError` where the address
-    names a heartbeat that is none. ``longest_pause``: seconds between two attempts to connect at most.
+    names a heartbeat that is none. ``rng`` draws the jitter of the pauses.
     """
 
     def __init__(
@@ -150,11 +142,13 @@ class Connection:
         *,
         name: str,
         heartbeat: timedelta = HEARTBEAT,
-        longest_pause: float = LONGEST_PAUSE,
+        timings: ConnectionTimings = DEFAULT_TIMINGS,
+        rng: random.Random | None = None,
     ) -> None:
         self._url = _with_heartbeat(URL(url), heartbeat)
         self.name = name
-        self._longest_pause = longest_pause
+        self._timings = timings
+        self._rng = rng or random.Random()
         self._link: Link | None = None
         self._changed = asyncio.Condition()
         self._supervisor: asyncio.Task[None] | None = None
@@ -162,7 +156,7 @@ class Connection:
         """Why the latest attempt to connect failed; None while connected."""
         self.refused: OperatorError | None = None
         """What an operator must put right before a session can go on; None while one does."""
-        self.heads = HeadsOfQueues()
+        self.heads = HeadsOfQueues(timings)
 
     async def __aenter__(self) -> Self:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
@@ -217,7 +211,7 @@ class Connection:
         A session ends by raising `BrokerUnavailable` (or an `OperatorError`, which is logged and
         tried again, since an operator may put it right); any other exception is a bug and passes.
         """
-        pause = FIRST_PAUSE
+        pause = self._timings.first_pause
         while True:
             link = await self.opened()
             loop = asyncio.get_running_loop()
@@ -231,18 +225,18 @@ class Connection:
                 if str(exc) != str(self.refused):
                     logger.error("%s", exc, extra={"connection": self.name})
                 self.refused = exc
-            if loop.time() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, self._longest_pause)
+            if loop.time() - began > self._timings.longest_pause:
+                pause = self._timings.first_pause
+            await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
+            pause = min(2 * pause, self._timings.longest_pause)
 
     async def _supervise(self) -> None:
-        pause = FIRST_PAUSE
+        pause = self._timings.first_pause
         try:
             while True:
                 try:
                     link = await self._connect()
-                    pause = FIRST_PAUSE
+                    pause = self._timings.first_pause
                     logger.info("connected to the broker", extra={"connection": self.name})
                     await self._set(link, None)
                     await link.closed()
@@ -254,8 +248,8 @@ class Connection:
                 except Exception as exc:  # noqa: BLE001 - whatever it was, the trying goes on
                     self._tell(exc)
                     await self._set(None, exc)
-                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                    pause = min(2 * pause, self._longest_pause)
+                    await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
+                    pause = min(2 * pause, self._timings.longest_pause)
         finally:
             if self._link is not None:
                 link, self._link = self._link, None
@@ -282,7 +276,7 @@ class Connection:
         raw = _ThroughIntake(self._url, client_properties={"connection_name": self.name})
         try:
             with translated(f"connecting to {self.address}"):
-                async with asyncio.timeout(CONNECT_TIMEOUT):
+                async with asyncio.timeout(self._timings.connect_timeout):
                     await raw.connect()
         except BaseException as exc:
             await raw.close()  # which it would try for itself when it is collected, loop or no loop
@@ -296,7 +290,7 @@ class Connection:
         transport, intake = raw.transport, raw.quick.intake
         if transport is None or intake is None:
             raise ConnectionLost
-        return Link(raw, transport.connection, intake, self.heads)
+        return Link(raw, transport.connection, intake, self.heads, self._timings)
 
 
 class _ThroughIntake(aio_pika.Connection):

@@ -16,7 +16,7 @@ from pamqp import commands
 
 from coordinator.errors import BrokerUnavailable, QueueMissing
 
-from .channel import ANSWER_TIMEOUT, Channel, Depth
+from .channel import Channel, Depth
 from .connection import Link
 from .driver_errors import translated
 
@@ -81,8 +81,9 @@ async def depths(channel: Channel, queues: Sequence[str]) -> list[Depth]:
     ``channel`` must not be used again: answers may still be under way on it.
     """
     raw: aiormq.Channel = channel._raw  # noqa: SLF001 - the driver's, for this package
+    timeout = channel._answer_timeout  # noqa: SLF001
     with translated(f"looking at {len(queues)} queues"):
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(timeout):
             # A task of the driver's, which it ends when the channel is lost.
             found: list[Depth] = await raw.create_task(_ask(raw, queues))
     return found

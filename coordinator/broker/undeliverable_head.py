@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .connection_timings import DEFAULT_TIMINGS, ConnectionTimings
+
 __all__ = [
-    "FIRST_REST",
-    "LONGEST_REST",
     "MANY_ENDS",
     "WHAT_TO_DO",
     "HeadOfQueue",
@@ -29,10 +29,6 @@ __all__ = [
 
 MANY_ENDS = 4
 """In a row: fewer are a broker that is restarted."""
-
-FIRST_REST = 60.0
-LONGEST_REST = 3600.0
-"""Seconds for which such a queue is left alone; doubled with each end after that."""
 
 SOON = 10.0
 """Seconds from the beginning of a reading within which its end is laid to what was read."""
@@ -48,8 +44,15 @@ class _Reading:
 class HeadOfQueue:
     """Of one queue, over all the connections that this process reads it with."""
 
-    def __init__(self, queue: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        queue: str,
+        *,
+        timings: ConnectionTimings = DEFAULT_TIMINGS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.queue = queue
+        self._timings = timings
         self.ends = 0
         """Connections in a row that ended as soon as the queue was read."""
         self.has_passed = False
@@ -88,7 +91,8 @@ class HeadOfQueue:
         """Whether it is to be left alone now."""
         if not self.stuck:
             return False
-        rest = min(FIRST_REST * 2.0 ** min(self.ends - MANY_ENDS, 10), LONGEST_REST)
+        doubled = self._timings.first_rest * 2.0 ** min(self.ends - MANY_ENDS, 10)
+        rest = min(doubled, self._timings.longest_rest)
         return self._monotonic() - self._ended < rest
 
     @property
@@ -100,11 +104,12 @@ class HeadOfQueue:
 class HeadsOfQueues:
     """Of all queues that one connection reads in batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, timings: ConnectionTimings = DEFAULT_TIMINGS) -> None:
+        self._timings = timings
         self._heads: dict[str, HeadOfQueue] = {}
 
     def of(self, queue: str) -> HeadOfQueue:
-        return self._heads.setdefault(queue, HeadOfQueue(queue))
+        return self._heads.setdefault(queue, HeadOfQueue(queue, timings=self._timings))
 
     def all(self) -> list[HeadOfQueue]:
         return list(self._heads.values())

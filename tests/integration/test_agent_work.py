@@ -24,6 +24,7 @@ from consumers._fetching.queue_probe import QueueProbe
 from consumers.agent_timings import AgentTimings
 from coordinator.broker.channel import Delivery, Depth
 from coordinator.broker.connection import Connection
+from coordinator.broker.connection_timings import ConnectionTimings
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import BrokerRefused, RegistrationRefused
 from coordinator.protocol.message import Message
@@ -586,9 +587,8 @@ async def test_what_a_draining_agent_gives_back_is_given_back_once(
 
 
 async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
-    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    field: Field, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("coordinator.broker.channel.ANSWER_TIMEOUT", 0.5)
     arrived: list[Delivery] = []
     release = asyncio.Event()
     address = urlsplit(field.url)
@@ -603,7 +603,10 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
         async def hold(task: Task) -> None:
             await release.wait()
 
-        agent.configure(timings=AgentTimings(flush_timeout=timedelta(seconds=0.2)))
+        quick = ConnectionTimings(answer_timeout=0.5)
+        agent.configure(
+            timings=AgentTimings(flush_timeout=timedelta(seconds=0.2), connection=quick)
+        )
         life = agent.running()
         life._executor.on_delivery = arrived.append
 

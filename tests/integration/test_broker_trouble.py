@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -20,6 +21,9 @@ import pytest
 
 from consumers import Task
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
+from coordinator.bootstrap import Replacements
+from coordinator.broker.connection import Connection
+from coordinator.broker.connection_timings import ConnectionTimings
 from coordinator.doctor import Patience
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
@@ -295,14 +299,19 @@ async def test_somebody_else_declares_the_log_otherwise(broker: Broker, tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_alarms_and_whatever_hangs_are_told_and_pass(
-    own_broker: OwnBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own_broker: OwnBroker, tmp_path: Path
 ) -> None:
     """One after the other, since each starts where the one before has ended."""
-    monkeypatch.setattr("coordinator.broker.connection.CONNECT_TIMEOUT", 3)
+    given_up_soon = ConnectionTimings(connect_timeout=3)
     quick = timedelta(seconds=3)
     patience = Patience(management_timeout=3)
     async with producing(
-        own_broker, tmp_path, patience=patience, publish_timeout=quick
+        own_broker,
+        tmp_path,
+        timings=AgentTimings(connection=given_up_soon),
+        replacements=Replacements(connect=partial(Connection, timings=given_up_soon)),
+        patience=patience,
+        publish_timeout=quick,
     ) as producer:
         due_meanwhile = (await producer.submit(delay_seconds=2)).json()["task_id"]
         await own_broker.ctl("set_vm_memory_high_watermark", "absolute", "1")

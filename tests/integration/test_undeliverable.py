@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Task
+from consumers.agent_timings import AgentTimings
 from coordinator.bootstrap import Replacements, running
-from coordinator.broker import undeliverable_head
 from coordinator.broker.connection import Connection
+from coordinator.broker.connection_timings import ConnectionTimings
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerMarked
@@ -60,7 +61,9 @@ async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
 ) -> None:
     doctor = Doctor(broker, tmp_path)
     settings = Settings(amqp_url=front.url, data_dir=tmp_path)
-    replacements = Replacements(connect=partial(Connection, longest_pause=0.5))
+    replacements = Replacements(
+        connect=partial(Connection, timings=ConnectionTimings(longest_pause=0.5))
+    )
     async with running(settings, replacements) as coordinator, over(coordinator.app) as http:
         await coordinator.ready()
 
@@ -92,9 +95,8 @@ async def test_it_is_told_which_queue_it_is_and_what_to_do_until_it_can_be_read(
 
 
 async def test_an_agent_leaves_such_a_queue_alone_says_so_and_does_what_is_on_the_others(
-    broker: Broker, front: HangingUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, front: HangingUp, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(undeliverable_head, "FIRST_REST", 2.0)
     done: list[str] = []
     starts: list[str] = []
     may_end = asyncio.Event()
@@ -104,6 +106,7 @@ async def test_an_agent_leaves_such_a_queue_alone_says_so_and_does_what_is_on_th
         others = [await service.submit(task_data={"n": n}) for n in range(3)]
         front.queue = "tasks.any.high"
         agent = Agent("ada", amqp_url=front.url, cache_dir=tmp_path / "ada", slots=2)
+        agent.configure(timings=AgentTimings(connection=ConnectionTimings(first_rest=2.0)))
 
         @agent.default
         async def work(task: Task) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.broker.undeliverable_head import (
-    FIRST_REST,
-    LONGEST_REST,
-    MANY_ENDS,
-    HeadOfQueue,
-    HeadsOfQueues,
-)
+from coordinator.broker.connection_timings import ConnectionTimings
+from coordinator.broker.undeliverable_head import MANY_ENDS, HeadOfQueue, HeadsOfQueues
+
+TIMINGS = ConnectionTimings(first_rest=10.0, longest_rest=1000.0)
 
 
 class Clock:
@@ -27,7 +24,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def head(clock: Clock) -> HeadOfQueue:
-    return HeadOfQueue("coordinator.log", monotonic=clock)
+    return HeadOfQueue("coordinator.log", timings=TIMINGS, monotonic=clock)
 
 
 def end(head: HeadOfQueue, times: int = 1, *, waiting: int = 1) -> None:
@@ -91,14 +88,14 @@ def test_a_stuck_queue_is_left_alone_for_longer_with_each_end_and_not_once_it_wa
         rests.append(head.rests)
         end(head)
     assert not any(rests)
-    for rest in (FIRST_REST, 2 * FIRST_REST):
+    for rest in (10.0, 20.0):
         clock.now += rest - 1
         rests.append(head.rests)
         clock.now += 1
         rests.append(head.rests)
         end(head)
     end(head, 2000)
-    clock.now += LONGEST_REST
+    clock.now += 1000.0
     rests.append(head.rests)
     head.passed()
     end(head)
