@@ -29,6 +29,7 @@ from coordinator.errors import (
     OutcomeUnknown,
     Unavailable,
 )
+from coordinator.task_log_context import task_context
 
 from .ports import IsReady
 
@@ -210,12 +211,12 @@ class ScheduleRunner:
         error: str | None = None
         seen_to: datetime | None = None
         for tick in ticks:
+            task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
+            context = _log_context(schedule, task_id)
             try:
-                task_id = await self._submit_run(schedule, tick)
+                await self._submit_run(schedule, task_id)
             except Unavailable as exc:
-                logger.info(
-                    "a schedule waits", extra={"schedule": schedule.schedule_id, "why": str(exc)}
-                )
+                logger.info("a schedule waits", extra=context | {"why": str(exc)})
                 if schedule.in_doubt or isinstance(exc, OutcomeUnknown):
                     return  # the lease runs out, and whoever takes it then submits the same ids
                 if seen_to is None:
@@ -225,28 +226,26 @@ class ScheduleRunner:
                 break
             except CoordinatorError as exc:
                 error = str(exc)
-                logger.error(
-                    "a schedule's task was refused: %s",
-                    exc,
-                    extra={"schedule": schedule.schedule_id},
-                )
+                logger.error("a schedule's task was refused: %s", exc, extra=context)
             except Exception as exc:
                 # One that cannot be submitted holds up no other; its next tick is tried.
                 error = f"{type(exc).__name__}: {exc}"
-                logger.exception(
-                    "a schedule's task failed to be submitted",
-                    extra={"schedule": schedule.schedule_id},
-                )
+                logger.exception("a schedule's task failed to be submitted", extra=context)
             else:
                 ran = tick, task_id
             seen_to = tick
         await self._schedules.advance(schedule, now, ran, error)
 
-    async def _submit_run(self, schedule: DueSchedule, tick: datetime) -> str:
-        task_id = tick_id(schedule.schedule_id, schedule.created_at, tick)
+    async def _submit_run(self, schedule: DueSchedule, task_id: str) -> None:
         data = {**schedule.task["task_data"], "task_id": task_id}
         await self._submit({**schedule.task, "task_data": data}, repeated=schedule.in_doubt)
-        return task_id
+
+
+def _log_context(schedule: DueSchedule, task_id: str) -> dict[str, object]:
+    """Nothing was published yet: there is no attempt and no agent to name."""
+    task_type = schedule.task["task_data"].get("task_type")
+    context = task_context(task_id, task_type=None if task_type is None else str(task_type))
+    return context | {"schedule": schedule.schedule_id}
 
 
 def _due(schedule: DueSchedule, now: datetime) -> list[datetime]:

@@ -17,6 +17,7 @@ from coordinator.errors import CoordinatorError
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
+from coordinator.task_log_context import task_context
 
 from .oversized_tasks import OversizedTasks
 from .ports import ReopensQueue
@@ -93,9 +94,15 @@ class TaskRepublisher:
         ended = await asyncio.gather(
             *(self._puts.put_or_end(task) for task in again), return_exceptions=True
         )
-        for failure in ended:
+        for task, failure in zip(again, ended, strict=True):
             if isinstance(failure, CoordinatorError):
-                logger.warning("a task is not on its queue again: %s", failure)
+                logger.warning(
+                    "a task is not on its queue again: %s",
+                    failure,
+                    extra=task_context(
+                        task.task_id, attempt=task.attempt, task_type=task.task_type
+                    ),
+                )
             elif isinstance(failure, BaseException):
                 raise failure
         return ended.count(True)

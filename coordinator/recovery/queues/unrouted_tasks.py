@@ -26,6 +26,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.ports import ReopensQueue
+from coordinator.task_log_context import task_context
 
 __all__ = ["PARKED_FROM", "UnroutedTasks"]
 
@@ -105,16 +106,26 @@ class UnroutedTasks:
         )
         await asyncio.gather(
             *(
-                self._try(delivery, self._republish(task_queue, delivery, task))
+                self._try(delivery, self._republish(task_queue, delivery, task), task)
                 for delivery, task in tasks
             )
         )
 
-    async def _try(self, delivery: Delivery, step: Coroutine[Any, Any, None]) -> None:
+    async def _try(
+        self,
+        delivery: Delivery,
+        step: Coroutine[Any, Any, None],
+        task: TaskMessage | None = None,
+    ) -> None:
         try:
             await step
         except CoordinatorError as exc:
-            logger.warning("could not send on what was unrouted: %s", exc)
+            context: dict[str, object] = {"queue": UNROUTED, "routing_key": delivery.routing_key}
+            if task is not None:
+                context |= task_context(
+                    task.task_id, attempt=task.attempt, task_type=task.task_type
+                )
+            logger.warning("could not send on what was unrouted: %s", exc, extra=context)
             self._put_off_one(delivery)
 
     def _put_off_one(self, delivery: Delivery) -> None:

@@ -239,10 +239,14 @@ async def test_while_the_ledger_is_behind_nothing_is_concluded(world: World) -> 
     assert world.published == []
 
 
-async def test_what_is_not_answered_is_looked_at_again(world: World) -> None:
+async def test_what_is_not_answered_is_told_and_looked_at_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     await overtake(world)
     world.unanswered = True
     await world.after_a_while()
+    (told,) = (vars(one) for one in caplog.records if "not on its queue" in one.getMessage())
+    assert (told["task"], told["attempt"]) == ("lost", 1)
     world.unanswered = False
     assert await world.round() == 1
     assert world.again() == [("lost", 1, 1)]

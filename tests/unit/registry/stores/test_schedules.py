@@ -216,11 +216,15 @@ async def test_a_clock_that_was_set_back_holds_up_no_schedule(process: Process) 
     assert await process.at(FIRST) == [run(FIRST)]
 
 
-async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(process: Process) -> None:
+async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
     await process.schedules.create(a_schedule())
     process.fails = TooManyLanes("No room.")
     assert await process.at(FIRST) == []
     assert (await process.schedules.get("s")).last_error == "No room."
+    (told,) = (vars(one) for one in caplog.records)
+    assert (told["schedule"], told["task"], told["type"]) == ("s", run(FIRST), "no-op")
     process.fails = None
     assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
     assert (await process.schedules.get("s")).last_error is None

@@ -1,0 +1,60 @@
+"""What `coordinator.unrouted` is emptied of while the broker does not take it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from coordinator.broker.channel import Channel, Delivery
+from coordinator.errors import BrokerUnavailable
+from coordinator.protocol.message import Message
+from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
+from tests.unit.domain.histories import message
+
+
+class Away:
+    """A broker that opens queues and takes no message."""
+
+    async def ensure(self, source: TaskQueue, requirements: Requirements, *, again: bool) -> None:
+        assert again
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        raise BrokerUnavailable
+
+
+def unrouted(message: Message, key: str) -> Delivery:
+    return Delivery(
+        message=message,
+        exchange="coordinator.work",
+        routing_key=key,
+        redelivered=False,
+        tag=1,
+        channel=cast("Channel", None),
+    )
+
+
+async def test_a_task_that_cannot_be_sent_on_now_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = Away()
+    tasks = UnroutedTasks(
+        reopen=broker.ensure,
+        publisher=broker,
+        too_large=OversizedTasks(publisher=broker, note=lambda _: None),
+    )
+    task = message("lost", task_data={"task_type": "sum"})
+    strange = Message(body=b"hello", type="greeting")
+    await tasks._send_on([unrouted(task.to_message(), task.source.key), unrouted(strange, "any")])
+    of_task, of_stranger = (
+        vars(one) for one in caplog.records if one.getMessage().startswith("could not send on")
+    )
+    assert (of_task["task"], of_task["attempt"], of_task["type"]) == ("lost", 1, "sum")
+    assert of_task["routing_key"] == task.source.key
+    assert of_stranger["routing_key"] == "any"
+    assert "task" not in of_stranger
