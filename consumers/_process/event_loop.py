@@ -28,13 +28,15 @@ def run_to_end(
     main: Callable[[], Coroutine[Any, Any, None]],
     *,
     on_signal: Callable[[signal.Signals], None],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     """Run ``main`` in a loop of its own, in which ``on_signal`` is called for SIGTERM and SIGINT.
+    ``loop_factory`` makes the loop; None for uvloop where it is installed.
 
     Raises what ``main`` raises. Where a coroutine does not end although it was cancelled, the process
     ends here: with 0 if ``main`` has ended well, with 1 if not.
     """
-    with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory or _event_loop_factory()) as runner:
         loop = runner.get_loop()
         with StopSignals(loop, on_signal):
             task = loop.create_task(main())

@@ -11,7 +11,7 @@ from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
-from coordinator.registry.projection.projector import APART, SPACING, ProjectionListeners, Projector
+from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
@@ -76,7 +76,7 @@ def make_outbox_projection(
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
-            spacing=APART if apart else SPACING,
+            pace=APART if apart else BESIDE,
             interceptors=[ParkedMessagesLog(), *interceptors],
         ),
         retention=Retention(

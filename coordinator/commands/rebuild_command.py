@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_rebuild import kept_events, rebuild
+from coordinator.registry.ledger.ledger_rebuild import PAGE, kept_events, rebuild
 from coordinator.settings import Settings
 
 __all__ = ["run"]
@@ -58,13 +58,14 @@ async def _rebuild(
     console: Console,
     timeouts: DatabaseTimeouts,
     line_every: float = LINE_EVERY,
+    page: int = PAGE,
 ) -> None:
     async with Ledger(place, timeouts=timeouts) as ledger:
         shown = _Shown(console, await ledger.read(kept_events), line_every)
         try:
             began = time.monotonic()
             with shown.showing():
-                count = await ledger.write(partial(rebuild, told=shown.add))
+                count = await ledger.write(partial(rebuild, told=shown.add, page=page))
         except asyncio.CancelledError:
             shown.interrupted = True  # rolled back at the end of the page
             raise

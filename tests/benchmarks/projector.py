@@ -27,7 +27,7 @@ from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_decoder import LogDecoder
-from coordinator.registry.projection.projector import BATCH, ProjectionListeners, Projector
+from coordinator.registry.projection.projector import BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.postgres import own_postgres_server
@@ -129,9 +129,9 @@ async def measure(url: str, count: int, *, batched: bool) -> str:
             told=ProjectionListeners(folded=folded.extend),
         )
         reading = storing = 0.0
-        for start in range(0, len(log), BATCH):
+        for start in range(0, len(log), BESIDE.batch):
             began = time.perf_counter()
-            readings = await asyncio.to_thread(reader.read, log[start : start + BATCH])
+            readings = await asyncio.to_thread(reader.read, log[start : start + BESIDE.batch])
             read = time.perf_counter()
             await projector._store(readings)
             reading += read - began

@@ -16,7 +16,7 @@ from coordinator.protocol.topology import LOG, TOPOLOGY, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_decoder import LogDecoder
-from coordinator.registry.projection.projector import BATCH, SPACING, ProjectionListeners, Projector
+from coordinator.registry.projection.projector import BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 
 from .registry_feed import feeding
@@ -88,7 +88,9 @@ async def _fill(link: Link, amqp_url: str, tasks: int, *, batched: bool) -> None
 
 
 async def _read(link: Link, count: int) -> None:
-    async with BatchReader(link, queue=LOG, name="reader", batch=BATCH, spacing=SPACING) as batches:
+    async with BatchReader(
+        link, queue=LOG, name="reader", batch=BESIDE.batch, spacing=BESIDE.spacing
+    ) as batches:
         async for batch in batches:
             count -= len(batch)
             await batches.settle(batch)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
 import pytest
+import sqlalchemy as sa
 
-from coordinator.bootstrap import running
-from coordinator.registry.ledger import database_engines
+from coordinator.bootstrap import Replacements, running
+from coordinator.registry.ledger.database_engines import Engines, make_engines
+from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
+from coordinator.registry.ledger.ledger import Ledger
 from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker
@@ -26,30 +27,35 @@ CREATE TRIGGER no_room BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTI
 """What PostgreSQL says where it needs another page: the tests cannot take the disk away from it."""
 
 
-@pytest.fixture
-def room(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Called with False, the database cannot grow; with True, it can again."""
-    if ledger_url.startswith("sqlite"):
-        return _room_in_sqlite(monkeypatch)
+class Room:
+    """What the database may still grow by: nothing once there `is_none`."""
 
-    def room(there_is: bool) -> None:
-        with psycopg.connect(ledger_url, autocommit=True) as connection:
-            connection.execute("DROP FUNCTION no_room CASCADE" if there_is else FULL.encode())
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._pages = 2**30
 
-    return room
+    def engines(self, place: str | Path, timeouts: DatabaseTimeouts) -> Engines:
+        engines = make_engines(place, timeouts)
+        if self._place.startswith("sqlite"):
+            sa.event.listen(engines.writing, "begin", self._limit)
+        return engines
 
+    def is_none(self) -> None:
+        self._pages = 1  # fewer than there are means: no page more
+        if not self._place.startswith("sqlite"):
+            self._tell_postgresql(FULL)
 
-def _room_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    most = {"pages": 2**30}
-    begin = database_engines._begin_sqlite
+    def is_there_again(self) -> None:
+        self._pages = 2**30
+        if not self._place.startswith("sqlite"):
+            self._tell_postgresql("DROP FUNCTION no_room CASCADE")
 
-    def limited(connection: Any) -> None:
-        # Less than there are means: no page more.
-        connection.exec_driver_sql(f"PRAGMA max_page_count={most['pages']}")
-        begin(connection)
+    def _limit(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={self._pages}")
 
-    monkeypatch.setattr(database_engines, "_begin_sqlite", limited)
-    return lambda there_is: most.update(pages=2**30 if there_is else 1)
+    def _tell_postgresql(self, statements: str) -> None:
+        with psycopg.connect(self._place, autocommit=True) as connection:
+            connection.execute(statements.encode())
 
 
 async def submit(http: httpx.AsyncClient) -> str:
@@ -60,15 +66,20 @@ async def submit(http: httpx.AsyncClient) -> str:
 
 @pytest.mark.any_broker
 async def test_while_the_database_is_full_tasks_are_taken_and_folded_once_there_is_room(
-    broker: Broker, ledger_url: str, room: Callable[[bool], None], tmp_path: Path
+    broker: Broker, ledger_url: str, tmp_path: Path
 ) -> None:
     settings = Settings(amqp_url=broker.url, data_dir=tmp_path, database_url=ledger_url)
-    async with running(settings) as coordinator, over(coordinator.app) as http:
+    room = Room(ledger_url)
+    async with (
+        Ledger(ledger_url, engines=room.engines) as ledger,
+        running(settings, Replacements(ledger=ledger)) as coordinator,
+        over(coordinator.app) as http,
+    ):
         await coordinator.ready()
         accepted = [await submit(http)]
         await eventually(lambda: caught_up(http))
 
-        room(False)
+        room.is_none()
         accepted += [await submit(http) for _ in range(20)]
 
         async def told() -> str | None:
@@ -85,7 +96,7 @@ async def test_while_the_database_is_full_tasks_are_taken_and_folded_once_there_
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
 
-        room(True)
+        room.is_there_again()
 
         async def well() -> bool:
             return bool((await http.get("/health")).json()["status"] == "healthy")

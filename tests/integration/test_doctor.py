@@ -7,7 +7,6 @@ import json
 import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -28,7 +27,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TOPOLOGY, QueueSpec, Topology, task_queue_topology
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
-from coordinator.settings import Settings, load_settings
+from coordinator.settings import Settings, load_settings, unknown_settings
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
 from tests.support.waiting import eventually
@@ -51,8 +50,6 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"COORDINATOR_{name.upper()}", raising=False)
     monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    hurried = partial(doctor_package.run, patience=doctor_package.Patience(reader_within=0))
-    monkeypatch.setattr(doctor_package, "run", hurried)  # here nobody is starting
 
 
 @pytest.fixture
@@ -66,7 +63,14 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> Doctor:
     """Runs the command; its exit status, and its findings that are not fine, by check."""
 
     async def visit() -> tuple[int, Findings]:
-        status = await asyncio.to_thread(cli.main, ["doctor", "--json"])
+        here_nobody_starts = doctor_package.Patience(reader_within=0)
+        status = await asyncio.to_thread(
+            doctor_package.run,
+            load_settings(),
+            json=True,
+            unknown=unknown_settings(),
+            patience=here_nobody_starts,
+        )
         printed = json.loads(capsys.readouterr().out)
         found: Findings = {}
         for one in printed["findings"]:

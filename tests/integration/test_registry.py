@@ -36,7 +36,7 @@ from coordinator.protocol.topology import (
 )
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.projection import projector as projector_module
+from coordinator.registry.projection.projector import FoldPace
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.tables import schema
 from tests.support.broker import Broker
@@ -248,11 +248,16 @@ async def test_a_projector_killed_between_commit_and_acknowledgement_folds_nothi
 
 
 async def test_a_projector_killed_again_and_again_folds_everything_once(
-    side: RegisteringSide, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, ledger_url: str
 ) -> None:
     """Wherever it is, because batches are small and the kills fall anywhere."""
-    monkeypatch.setattr(projector_module, "BATCH", 7)
-    tasks = 100
+    async with registering_side(
+        broker.url, name=broker.name, ledger_url=ledger_url, pace=FoldPace(batch=7)
+    ) as side:
+        await killed_again_and_again(side, broker, tasks=100)
+
+
+async def killed_again_and_again(side: RegisteringSide, broker: Broker, *, tasks: int) -> None:
 
     async def work() -> None:
         for number in range(tasks):

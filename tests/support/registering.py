@@ -32,7 +32,12 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
-from coordinator.registry.projection.projector import ProjectionListeners, Projector
+from coordinator.registry.projection.projector import (
+    BESIDE,
+    FoldPace,
+    ProjectionListeners,
+    Projector,
+)
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
@@ -60,6 +65,7 @@ class RegisteringSide:
         publisher: Publisher,
         patience: timedelta = PATIENCE,
         terms: RegistrationTerms = USUAL,
+        pace: FoldPace = BESIDE,
     ) -> None:
         self.connection = connection
         self.publisher = publisher
@@ -96,6 +102,7 @@ class RegisteringSide:
             reader=LogDecoder(secret=SECRET, skew_of=self.agents.skew_of),
             commands=self.commands,
             told=ProjectionListeners(folded=self._folded, marked=self.catching_up.marked),
+            pace=pace,
             interceptors=[self.parked_log],
         )
         self.live_reader = LiveQueueReader(
@@ -184,6 +191,7 @@ async def registering_side(
     patience: timedelta = PATIENCE,
     terms: RegistrationTerms = USUAL,
     timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
+    pace: FoldPace = BESIDE,
 ) -> AsyncIterator[RegisteringSide]:
     async with (
         Ledger(ledger_url, timeouts=timeouts) as ledger,
@@ -198,6 +206,7 @@ async def registering_side(
             publisher=publisher,
             patience=patience,
             terms=terms,
+            pace=pace,
         )
         channel = await (await connection.opened_or_refused()).channel()
         await channel.declare(TOPOLOGY)

@@ -22,6 +22,7 @@ from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.past_agent_offers import announced_types
 from coordinator.registry.tables.task_queue_rows import open_task_queues
+from coordinator.registry.tables.unreadable_rows import tell_again
 
 from .database_engines import READERS, Engines, make_engines
 from .database_errors import misconfigured, translated
@@ -45,7 +46,8 @@ class Ledger:
     ``place`` is a file, or ``postgresql://user:password@host/name``, or ``sqlite:////folder/file``.
     A database that is away when the ledger is opened is waited for where ``patient``; what waiting
     does not mend, such as a wrong password, raises `OperatorError` in any case. ``first_pause``: seconds
-    until the second try, doubled for each further one.
+    until the second try, doubled for each further one. ``engines`` is called once, when the ledger is
+    opened, and raises `OperatorError` where the place is not valid.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class Ledger:
         patient: bool = False,
         timeouts: DatabaseTimeouts = DatabaseTimeouts(),  # noqa: B008 - frozen
         first_pause: float = FIRST_PAUSE,
+        engines: Callable[[str | Path, DatabaseTimeouts], Engines] = make_engines,
     ) -> None:
         self._place = place
         self._patient = patient
         self._timeouts = timeouts
         self._first_pause = first_pause
+        self._make_engines = engines
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ledger writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledger reader")
         self._engines: Engines | None = None
@@ -67,7 +71,8 @@ class Ledger:
 
     async def __aenter__(self) -> Self:
         try:
-            self._engines = make_engines(self._place, self._timeouts)
+            tell_again()
+            self._engines = self._make_engines(self._place, self._timeouts)
             await self._open()
         except BaseException:
             await self.__aexit__()

@@ -23,7 +23,7 @@ from coordinator.registry.tables.unreadable_rows import readable
 
 from .batch_folding import fold_events
 
-__all__ = ["kept_events", "rebuild"]
+__all__ = ["PAGE", "kept_events", "rebuild"]
 
 PAGE = 5000
 """Events folded at a time."""
@@ -40,10 +40,12 @@ def kept_events(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def rebuild(connection: Connection, told: Callable[[int], object] | None = None) -> int:
+def rebuild(
+    connection: Connection, told: Callable[[int], object] | None = None, *, page: int = PAGE
+) -> int:
     """Make tasks, totals, agents and task queues anew; return how many events were folded: those that
     can be read. ``told`` is called in this thread with the number of events of each page, and whatever
-    it raises undoes everything.
+    it raises undoes everything. ``page``: events folded at a time.
 
     What heartbeats told of the agents stays, since no event tells of it; so does the outbox.
     """
@@ -55,7 +57,7 @@ def rebuild(connection: Connection, told: Callable[[int], object] | None = None)
         connection.execute(table.delete())
     add_tally(connection, schema.totals, tally_in(connection, schema.checkpoint))
     count = 0
-    for events in _pages(connection):
+    for events in _pages(connection, page):
         fold_events(connection, events, _NO_EFFECTS)
         count += len(events)
         if told is not None:
@@ -67,14 +69,14 @@ def rebuild(connection: Connection, told: Callable[[int], object] | None = None)
     return count
 
 
-def _pages(connection: Connection) -> Iterator[list[Event]]:
+def _pages(connection: Connection, page: int) -> Iterator[list[Event]]:
     position = 0
     while True:
         query = (
             sa.select(schema.events)
             .where(schema.events.c.position > position)
             .order_by(schema.events.c.position)
-            .limit(PAGE)
+            .limit(page)
         )
         rows = connection.execute(query).all()
         if not rows:

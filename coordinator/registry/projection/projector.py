@@ -38,22 +38,32 @@ from .fold_interceptors import FoldInterceptor, fold_intercepted
 from .log_decoder import LogDecoder, LogReading
 from .projector_fence import ProjectorFence
 
-__all__ = ["APART", "SPACING", "ProjectionListeners", "Projector"]
+__all__ = ["APART", "BESIDE", "FoldPace", "ProjectionListeners", "Projector"]
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-BATCH = 1000
-SPACING = 0.02
-"""Seconds between two transactions that are not full: each costs the process, and its submissions,
-some milliseconds, whatever is in it. The first event after a pause is folded at once."""
-APART = 0.05
-"""The same for a projector in a process of its own: nothing there holds it up, so it would fold smaller
-batches than beside submissions, and take more CPU for the same events."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between two tries while the ledger cannot be written; doubled each time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldPace:
+    """Says how much the projector folds at a time, and how long it waits in between."""
+
+    batch: int = 1000
+    """Messages of the log in one transaction at most."""
+    spacing: float = 0.02
+    """Seconds between two transactions that are not full: each costs the process, and its submissions,
+    some milliseconds, whatever is in it. The first event after a pause is folded at once."""
+    first_pause: float = 0.1
+    longest_pause: float = 5.0
+    """Seconds between two tries while the ledger cannot be written; doubled each time."""
+
+
+BESIDE = FoldPace()
+"""In a process that answers requests, too."""
+APART = FoldPace(spacing=0.05)
+"""In a process of its own: nothing there holds it up, so it would fold smaller batches than beside
+submissions, and take more CPU for the same events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +81,7 @@ class ProjectionListeners:
 class Projector:
     """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
 
-    ``reader`` is called in a thread. ``first_pause``: seconds until the second try while the ledger
-    cannot be written; doubled for each further one. ``spacing``: seconds between two transactions that are
-    not full. ``interceptors`` see each transaction.
+    ``reader`` is called in a thread. ``interceptors`` see each transaction.
     """
 
     def __init__(
@@ -85,8 +93,7 @@ class Projector:
         told: ProjectionListeners,
         retry: RetryBackoff = RetryBackoff(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        first_pause: float = FIRST_PAUSE,
-        spacing: float = SPACING,
+        pace: FoldPace = BESIDE,
         interceptors: Sequence[FoldInterceptor] = (),
     ) -> None:
         self._fence = fence
@@ -95,8 +102,7 @@ class Projector:
         self._told = told
         self._retry = retry
         self._now = now
-        self._first_pause = first_pause
-        self._spacing = spacing
+        self._pace = pace
         self._interceptors = tuple(interceptors)
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
@@ -104,7 +110,11 @@ class Projector:
     async def session(self, link: Link) -> NoReturn:
         """Project for as long as the link lasts; waits while another projector is active."""
         async with BatchReader(
-            link, queue=LOG, name="projector", batch=BATCH, spacing=self._spacing
+            link,
+            queue=LOG,
+            name="projector",
+            batch=self._pace.batch,
+            spacing=self._pace.spacing,
         ) as batches:
             try:
                 async for batch in batches:
@@ -138,7 +148,7 @@ class Projector:
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Try until the ledger can be written."""
-        pause = self._first_pause
+        pause = self._pace.first_pause
         while True:
             try:
                 done = await work()
@@ -147,7 +157,7 @@ class Projector:
                     logger.error("the projector waits for the ledger: %s", exc)
                 self.problem = str(exc)
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, self._pace.longest_pause)
             else:
                 self.problem = None
                 return done

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-__all__ = ["NOT_READ", "readable", "tell"]
+__all__ = ["NOT_READ", "readable", "tell", "tell_again"]
 
 T = TypeVar("T")
 
@@ -40,8 +40,13 @@ def readable(rows: Iterable[Any], read: Callable[[Any], T], table: sa.Table) -> 
             yield value
 
 
+def tell_again() -> None:
+    """A ledger is opened: what was told of the rows of another says nothing of its own."""
+    _told.clear()
+
+
 def tell(table: sa.Table, row: Any, why: Exception) -> None:
-    """Log that it cannot be read, once in the life of this process."""
+    """Log that it cannot be read, once for as long as this process has the ledger open."""
     key = [str(getattr(row, column.name)) for column in table.primary_key]
     if (table.name, *key) in _told:
         return

@@ -14,7 +14,6 @@ from rich.console import Console
 from coordinator.commands import rebuild_command
 from coordinator.commands.cli import main
 from coordinator.errors import OperatorError
-from coordinator.registry.ledger import ledger_rebuild as rebuild_module
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.settings import Settings
@@ -88,28 +87,33 @@ def test_a_ledger_that_is_being_written_is_left_alone(
     other.close()
 
 
-async def test_a_rebuild_that_is_interrupted_has_changed_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rebuild_module, "PAGE", 1)
+class Held(io.StringIO):
+    """An output that takes a line only once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        self.reached.set()
+        self.go_on.wait()
+        return super().write(text)
+
+
+async def test_a_rebuild_that_is_interrupted_has_changed_nothing(tmp_path: Path) -> None:
     await written(tmp_path)
-    folding, go_on = threading.Event(), threading.Event()
-
-    def held(shown: rebuild_command._Shown, _: str) -> None:
-        folding.set()
-        go_on.wait()
-
-    monkeypatch.setattr(rebuild_command._Shown, "_line", held)
+    output = Held()
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as connection:
         connection.execute("DELETE FROM tasks")
-    console = Console(file=io.StringIO())
     working = asyncio.create_task(
-        rebuild_command._rebuild(url(tmp_path), console, DatabaseTimeouts())
+        rebuild_command._rebuild(
+            url(tmp_path), Console(file=output), DatabaseTimeouts(), line_every=0, page=1
+        )
     )
-    await asyncio.to_thread(folding.wait)
+    await asyncio.to_thread(output.reached.wait)
     working.cancel()
     await asyncio.sleep(0)
-    go_on.set()
+    output.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await working
     assert connection.execute("SELECT count(*) FROM tasks").fetchone() == (0,)

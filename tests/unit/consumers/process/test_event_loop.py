@@ -17,16 +17,13 @@ import uvloop
 from consumers._process import event_loop
 from tests.support.waiting import eventually
 
-LOOPS = {"standard": None, "uvloop": uvloop.new_event_loop}
+LOOPS = {"standard": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(params=LOOPS)
-def run_to_end(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., None]:
+def run_to_end(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Once with each loop."""
-    monkeypatch.setattr(event_loop, "_event_loop_factory", lambda: LOOPS[request.param])
-    return event_loop.run_to_end
+    return partial(event_loop.run_to_end, loop_factory=LOOPS[request.param])
 
 
 def no_signal(number: signal.Signals) -> None:

@@ -25,7 +25,12 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
-from coordinator.registry.projection.projector import FIRST_PAUSE, ProjectionListeners, Projector
+from coordinator.registry.projection.projector import (
+    BESIDE,
+    FoldPace,
+    ProjectionListeners,
+    Projector,
+)
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
@@ -63,7 +68,7 @@ def done(task_id: str = "t", **more: Any) -> Event:
 
 
 class Projected:
-    def __init__(self, ledger: Ledger, *, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, ledger: Ledger, *, pace: FoldPace = BESIDE) -> None:
         self.ledger = ledger
         self.folded: list[Event] = []
         self.published = Published()
@@ -81,7 +86,7 @@ class Projected:
             commands=self.commands,
             told=ProjectionListeners(folded=self.folded.extend),
             now=lambda: at(60),
-            first_pause=first_pause,
+            pace=pace,
             interceptors=[self.parked_log],
         )
 
@@ -324,7 +329,7 @@ async def test_agents_are_commanded_after_the_commit(projected: Projected) -> No
 
 async def test_a_locked_ledger_is_waited_for_and_nothing_is_lost(sqlite_url: str) -> None:
     async with Ledger(sqlite_url, timeouts=DatabaseTimeouts(lock=0.02)) as ledger:
-        projected = Projected(ledger, first_pause=0.01)
+        projected = Projected(ledger, pace=FoldPace(first_pause=0.01))
         other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         projecting = asyncio.create_task(projected.project(task(), said(done())))
@@ -343,7 +348,7 @@ async def test_a_full_disk_is_waited_for_and_nothing_is_lost(sqlite_url: str) ->
         return lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={most}")
 
     async with Ledger(sqlite_url) as ledger:
-        projected = Projected(ledger, first_pause=0.01)
+        projected = Projected(ledger, pace=FoldPace(first_pause=0.01))
         await projected.project(task())
         await ledger.write(pages("1"))  # no page more than there are
         tasks = [task(f"{number}" * 100) for number in range(9)]

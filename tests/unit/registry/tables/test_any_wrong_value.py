@@ -32,7 +32,7 @@ from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedules import Schedules
-from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.registry.tables import schema
 from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
@@ -65,11 +65,6 @@ TABLES = (
     schema.totals,
     schema.schedules,
 )
-
-
-@pytest.fixture(autouse=True)
-def nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unreadable_rows, "_told", set())
 
 
 async def submit(body: dict[str, Any], *, repeated: bool) -> None:

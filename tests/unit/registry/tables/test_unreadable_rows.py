@@ -27,7 +27,7 @@ from coordinator.registry.queries.task_timeline import timeline_of
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import UNREADABLE, OutboxRows
 from coordinator.registry.stores.request_turns import RequestTurns
-from coordinator.registry.tables import schema, unreadable_rows
+from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import idempotency_keys as keys
 from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
@@ -36,11 +36,6 @@ from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import at, failed, started, submitted
 from tests.unit.registry.answers import execute, stored, totals
 from tests.unit.registry.fleet import Fleet, beat, registered
-
-
-@pytest.fixture(autouse=True)
-def nothing_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unreadable_rows, "_told", set())
 
 
 @pytest.fixture
@@ -77,6 +72,18 @@ async def test_a_queue_that_cannot_be_read_leaves_the_others(
     for _ in range(2):
         assert [source.lane for source, _ in await ledger.task_queues()] == ["type:worker"]
     assert told() == [["any", wrong.get("priority", "low")]]
+
+
+async def test_a_row_is_told_of_again_when_its_ledger_is_opened_again(
+    ledger: Ledger, ledger_url: str, told: Callable[[], list[list[str]]]
+) -> None:
+    await stored(ledger, Event(data=SourceOpened(lane="any", priority=Priority.LOW)))
+    await spoil(ledger, schema.sources, schema.sources.c.lane == "any", requirements="{")
+    assert await ledger.task_queues() == []
+    async with Ledger(ledger_url) as again:
+        assert await again.task_queues() == []
+        assert await again.task_queues() == []
+    assert told() == [["any", "low"]] * 2
 
 
 @pytest.mark.parametrize(
