@@ -14,7 +14,7 @@ dead_filter ......... which dead tasks a request means
 agent ............... how events change an agent
 agent_statuses ...... types and statuses of agents
 agent_liveness ...... the status and health that are shown of an agent
-agent_matching ...... why an agent may not do a task, in words
+ineligibility_reasons  why an agent may not do a task, in words
 announced_types ..... task types that have lanes of their own
 task_queues ......... open task queues, and the offer to each agent
 clock_skew .......... how far an agent's clock is from ours

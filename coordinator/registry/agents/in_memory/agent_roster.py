@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from coordinator.domain.agent import Agent
 from coordinator.domain.agent_liveness import merged_status
-from coordinator.domain.agent_matching import TAKES_WORK
 from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.ineligibility_reasons import TAKES_WORK
 
 from .agent_index import AgentIndex
 from .agent_silence import AgentSilence

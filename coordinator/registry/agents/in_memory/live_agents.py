@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 
 from coordinator.domain.agent import Agent
 from coordinator.domain.agent_liveness import STALE_AFTER
-from coordinator.domain.agent_matching import TAKES_WORK
 from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.ineligibility_reasons import TAKES_WORK
 from coordinator.protocol.messages.events import AgentEvent, AgentHeartbeat, Event
 from coordinator.registry.tables.event_rows import Identity
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from coordinator.domain.agent_matching import not_now
+from coordinator.domain.ineligibility_reasons import not_now
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent, profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents

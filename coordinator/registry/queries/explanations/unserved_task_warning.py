@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from coordinator.domain.agent_matching import TAKES_WORK
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.ineligibility_reasons import TAKES_WORK
 from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.broker.ports import ReadsQueueDepths
-from coordinator.domain.agent_matching import lacks
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.ineligibility_reasons import lacks
 from coordinator.domain.task import ENDED, State
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.priority import Priority

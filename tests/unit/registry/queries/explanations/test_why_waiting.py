@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from coordinator.broker.channel import Depth
-from coordinator.domain.agent_matching import NOT_ON_THE_BROKER
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.ineligibility_reasons import NOT_ON_THE_BROKER
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import LedgerUnavailable
 from coordinator.protocol.messages.events import OVER_HTTP, Event, HeldTask

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.domain.agent_matching import NOT_ON_THE_BROKER, TAKES_WORK, lacks, not_now
 from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.ineligibility_reasons import NOT_ON_THE_BROKER, TAKES_WORK, lacks, not_now
 from coordinator.protocol.requirements import Profile, Requirements
 
 ADA = Profile(
