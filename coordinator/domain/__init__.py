@@ -2,7 +2,7 @@
 
     event from the log ─▶ transitions.fold(task, event, rules) ─▶ task, effects ─▶ ledger, outbox, commands
     event from the log ─▶ agent.fold_agent(agent, event) ─▶ agent ─▶ ledger
-    heartbeat ─▶ clock_skew, hearing_clock ─▶ agent_liveness ─▶ the status that is shown
+    heartbeat ─▶ clock_skew, hearing_clock ─▶ agent_status_rules ─▶ the status that is shown
     requirements, profile ─▶ task_queues ─▶ the queues that an agent is offered
 
 transitions ......... how events change a task: the law
@@ -13,7 +13,7 @@ lost_attempt_rule ... when a running attempt that nobody names is lost
 dead_filter ......... which dead tasks a request means
 agent ............... how events change an agent
 agent_statuses ...... types and statuses of agents
-agent_liveness ...... the status and health that are shown of an agent
+agent_status_rules .. the status and health that are shown of an agent
 ineligibility_reasons  why an agent may not do a task, in words
 announced_types ..... task types that have lanes of their own
 task_queues ......... open task queues, and the offer to each agent

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from coordinator.domain.agent_liveness import STALE_AFTER
+from coordinator.domain.agent_status_rules import STALE_AFTER
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
 from coordinator.registry.tables import schema

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from coordinator.domain.agent import Agent
-from coordinator.domain.agent_liveness import merged_status
+from coordinator.domain.agent_status_rules import merged_status
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.ineligibility_reasons import TAKES_WORK
 

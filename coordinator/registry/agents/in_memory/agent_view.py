@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from coordinator.domain.agent_liveness import health_score
+from coordinator.domain.agent_status_rules import health_score
 from coordinator.domain.clock_skew import SKEW_BOUND
 
 from .agent_roster import AgentRoster

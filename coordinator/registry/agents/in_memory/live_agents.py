@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
 from coordinator.domain.agent import Agent
-from coordinator.domain.agent_liveness import STALE_AFTER
+from coordinator.domain.agent_status_rules import STALE_AFTER
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.ineligibility_reasons import TAKES_WORK
 from coordinator.protocol.messages.events import AgentEvent, AgentHeartbeat, Event

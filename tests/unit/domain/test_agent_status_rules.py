@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from coordinator.domain.agent_liveness import health_score, merged_status
+from coordinator.domain.agent_status_rules import health_score, merged_status
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.retry_backoff import RetryBackoff
 
