@@ -3,7 +3,7 @@ is done.
 
 demo_run .......... looks for agents, submits, watches, tells the end
 terminal_screen ... shows the live table, the plain lines and the summary
-task_board ........ keeps what is known of each task, for the screen
+watched_tasks ..... keeps what is known of each task, for the screen
 api_client ........ makes the few HTTP calls that it takes
 demo_tasks ........ chooses what is submitted: work, requirements and priorities
 

@@ -15,8 +15,8 @@ from coordinator.protocol.requirements import Profile, Requirements
 
 from .api_client import ApiClient
 from .demo_tasks import Order, mixed_batch
-from .task_board import TaskBoard, TaskRow
 from .terminal_screen import Screen
+from .watched_tasks import WatchedTask, WatchedTasks
 
 __all__ = ["run"]
 
@@ -59,8 +59,8 @@ def run(
 async def _run(
     client: ApiClient, *, count: int, live: bool, patience: timedelta, console: Console
 ) -> int:
-    board = TaskBoard()
-    screen = Screen(console, board, live=live)
+    watched = WatchedTasks()
+    screen = Screen(console, watched, live=live)
     async with client:
         await client.health()
         agents = await client.agents()
@@ -71,16 +71,16 @@ async def _run(
         )
         screen.heading()
         with screen.showing():
-            await _submit(client, orders, board)
-            in_time = await _watch(client, board, screen, patience)
+            await _submit(client, orders, watched)
+            in_time = await _watch(client, watched, screen, patience)
     screen.summary()
-    bad = [row for row in board.rows if not row.well]
+    bad = [row for row in watched.rows if not row.well]
     if not in_time:
         screen.line(f"Nothing changed for {patience.total_seconds():.0f} s: gave up", "bold red")
     elif bad:
-        screen.line(f"{len(bad)} of {len(board.rows)} tasks did not complete", "bold red")
+        screen.line(f"{len(bad)} of {len(watched.rows)} tasks did not complete", "bold red")
     else:
-        screen.line(f"All {len(board.rows)} tasks completed", "bold green")
+        screen.line(f"All {len(watched.rows)} tasks completed", "bold green")
     return 1 if bad else 0
 
 
@@ -97,30 +97,32 @@ def _orders(agents: list[Profile], count: int) -> list[Order]:
     return mixed_batch(count, possible)
 
 
-async def _submit(client: ApiClient, orders: list[Order], board: TaskBoard) -> None:
+async def _submit(client: ApiClient, orders: list[Order], watched: WatchedTasks) -> None:
     """Keep the order of the batch, but a few requests in flight."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(order: Order) -> None:
         async with gate:
             task_id = await client.submit(order)
-        board.rows.append(TaskRow(order=order, task_id=task_id))
+        watched.rows.append(WatchedTask(order=order, task_id=task_id))
 
     await _all(one(order) for order in orders)
 
 
-async def _watch(client: ApiClient, board: TaskBoard, screen: Screen, patience: timedelta) -> bool:
+async def _watch(
+    client: ApiClient, watched: WatchedTasks, screen: Screen, patience: timedelta
+) -> bool:
     """Ask for every open task until all have ended; False if nothing changes any more."""
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(AT_ONCE)
     last_change = loop.time()
 
-    async def one(row: TaskRow) -> bool:
+    async def one(row: WatchedTask) -> bool:
         async with gate:
-            return board.update(row, await client.task(row.task_id))
+            return watched.update(row, await client.task(row.task_id))
 
-    while board.open:
-        if any(await _all(one(row) for row in board.open)):
+    while watched.open:
+        if any(await _all(one(row) for row in watched.open)):
             last_change = loop.time()
             screen.changed()
         elif loop.time() - last_change > patience.total_seconds():

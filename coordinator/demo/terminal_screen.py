@@ -16,7 +16,7 @@ from rich.text import Text
 
 from coordinator.protocol.priority import Priority
 
-from .task_board import TaskBoard, TaskRow, waits_by_priority
+from .watched_tasks import WatchedTask, WatchedTasks, waits_by_priority
 
 __all__ = ["Screen"]
 
@@ -37,11 +37,11 @@ _RESULTS = 30
 
 
 class Screen:
-    """Shows a board on ``console``; ``live`` redraws a table, otherwise each end is a line."""
+    """Shows a watched on ``console``; ``live`` redraws a table, otherwise each end is a line."""
 
-    def __init__(self, console: Console, board: TaskBoard, *, live: bool) -> None:
+    def __init__(self, console: Console, watched: WatchedTasks, *, live: bool) -> None:
         self._console = console
-        self._board = board
+        self._board = watched
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
             if live and console.is_terminal
@@ -115,7 +115,7 @@ def _bar(done: int, every: int) -> Text:
     return Text.assemble(("━" * filled, "green"), ("━" * (_BAR - filled), "dim"))
 
 
-def _state(row: TaskRow) -> str:
+def _state(row: WatchedTask) -> str:
     if row.state == "running" and row.fraction is not None:
         return f"{row.fraction:.0%}"
     return row.state
@@ -135,7 +135,7 @@ def _columns(*columns: tuple[str, int]) -> Table:
     return table
 
 
-def _results(rows: list[TaskRow]) -> RenderableType:
+def _results(rows: list[WatchedTask]) -> RenderableType:
     """One line for each different piece of work."""
     distinct = {row.order.work.label: row for row in reversed(rows)}
     shown = sorted(distinct.values(), key=lambda row: row.order.work.label)[:_RESULTS]
@@ -150,7 +150,7 @@ def _results(rows: list[TaskRow]) -> RenderableType:
     )
 
 
-def _failures(rows: list[TaskRow]) -> RenderableType:
+def _failures(rows: list[WatchedTask]) -> RenderableType:
     """In full: a reason that is cut helps nobody."""
     lines = (
         f"  {row.order.work.label} on {row.agent or 'no agent'}: {row.outcome}" for row in rows
@@ -158,11 +158,11 @@ def _failures(rows: list[TaskRow]) -> RenderableType:
     return Group(Text("\nWhat went wrong", style="bold red"), *(Text(line) for line in lines))
 
 
-def _waits(board: TaskBoard) -> RenderableType:
+def _waits(watched: WatchedTasks) -> RenderableType:
     table = _columns(
         ("priority", 10), ("tasks", 6), ("mean wait", 13), ("longest wait", 14), ("took", 10)
     )
-    for waits in waits_by_priority(board.rows):
+    for waits in waits_by_priority(watched.rows):
         table.add_row(
             Text(str(waits.priority), style=_PRIORITY_STYLES[waits.priority]),
             str(waits.tasks),

@@ -12,14 +12,14 @@ from coordinator.protocol.priority import Priority
 
 from .demo_tasks import Order
 
-__all__ = ["TaskBoard", "TaskRow", "Waits", "waits_by_priority"]
+__all__ = ["Waits", "WatchedTask", "WatchedTasks", "waits_by_priority"]
 
 _GOOD = "completed"
 _ENDED = frozenset({_GOOD, "dead", "failed", "cancelled", "expired"})
 
 
 @dataclass(slots=True, kw_only=True)
-class TaskRow:
+class WatchedTask:
     """Holds one task, updated by each answer of the API."""
 
     order: Order
@@ -90,14 +90,14 @@ def _between(facts: dict[str, Any], first: str, last: str) -> timedelta | None:
 
 
 @dataclass(slots=True)
-class TaskBoard:
+class WatchedTasks:
     """Holds all tasks of the batch."""
 
-    rows: list[TaskRow] = field(default_factory=list)
-    ended: list[TaskRow] = field(default_factory=list)
+    rows: list[WatchedTask] = field(default_factory=list)
+    ended: list[WatchedTask] = field(default_factory=list)
     """In the order in which they were seen to end."""
 
-    def update(self, row: TaskRow, facts: dict[str, Any]) -> bool:
+    def update(self, row: WatchedTask, facts: dict[str, Any]) -> bool:
         """Take the API's answer; True if it says something new."""
         changed = row.facts != facts
         was_ended = row.ended
@@ -107,12 +107,12 @@ class TaskBoard:
         return changed
 
     @property
-    def open(self) -> list[TaskRow]:
+    def open(self) -> list[WatchedTask]:
         """Those that have not ended."""
         return [row for row in self.rows if not row.ended]
 
     @property
-    def by_interest(self) -> list[TaskRow]:
+    def by_interest(self) -> list[WatchedTask]:
         """Running ones, then the latest to end, then those that wait, most urgent first."""
         running = [row for row in self.rows if row.state == "running"]
         waiting = [row for row in self.open if row.state != "running"]
@@ -132,7 +132,7 @@ class Waits:
     """Mean of the times that the work itself took."""
 
 
-def waits_by_priority(rows: Iterable[TaskRow]) -> list[Waits]:
+def waits_by_priority(rows: Iterable[WatchedTask]) -> list[Waits]:
     """One entry for each priority that occurs, the most urgent first."""
     every = list(rows)
     found: list[Waits] = []
