@@ -12,7 +12,7 @@ opens nothing but what its name says; background work begins when all of them ar
 replacements .......... holds a clock, connections, ledger, pauses and interceptors of a caller's own, and
                         which part of the service is this process's duty
 broker_connections .... the two connections to the broker: one only publishes, one does all the rest
-opened_ledger ......... the open ledger, and the clock, key and task queues that are read from it
+starting_state ........ the open ledger, and the clock, key and task queues that are read from it
 publishers ............ the confirmed publisher, and what sends commands, marks and ends with it
 agent_registry ........ registers agents, hears their heartbeats, keeps snapshots of them
 task_submission ....... takes tasks in over HTTP and puts them on their queues

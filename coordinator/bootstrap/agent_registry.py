@@ -16,9 +16,9 @@ from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.queries.registry import SETTLE_APART, SETTLE_EVERY, Registry
 from coordinator.settings.settings import Settings
 
-from .opened_ledger import OpenedLedger
 from .publishers import Publishers
 from .replacements import Timings
+from .starting_state import StartingState
 
 __all__ = ["AgentRegistry", "make_agent_registry"]
 
@@ -39,7 +39,7 @@ class AgentRegistry:
 
 def make_agent_registry(
     settings: Settings,
-    state: OpenedLedger,
+    state: StartingState,
     publishers: Publishers,
     *,
     process: str,

@@ -15,10 +15,10 @@ from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .opened_ledger import OpenedLedger
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
 from .replacements import Duty
+from .starting_state import StartingState
 from .task_recovery import TaskRecovery
 from .task_submission import TaskSubmission
 
@@ -31,7 +31,7 @@ class BackgroundWork:
 
     duty: Duty
 
-    state: OpenedLedger
+    state: StartingState
     connections: BrokerConnections
     publishers: Publishers
     agents: AgentRegistry

@@ -18,8 +18,8 @@ from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
-from .opened_ledger import OpenedLedger
 from .publishers import Publishers
+from .starting_state import StartingState
 
 __all__ = ["OutboxProjection", "make_outbox_projection"]
 
@@ -37,7 +37,7 @@ class OutboxProjection:
 
 def make_outbox_projection(
     settings: Settings,
-    state: OpenedLedger,
+    state: StartingState,
     publishers: Publishers,
     agents: AgentRegistry,
     *,

@@ -12,7 +12,7 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .opened_ledger import OpenedLedger
+from .starting_state import StartingState
 
 __all__ = ["QueryServices", "make_query_services"]
 
@@ -28,7 +28,7 @@ class QueryServices:
 
 
 def make_query_services(
-    settings: Settings, state: OpenedLedger, connections: BrokerConnections, agents: AgentRegistry
+    settings: Settings, state: StartingState, connections: BrokerConnections, agents: AgentRegistry
 ) -> QueryServices:
     """Reasons and sizes look at queues one after the other, on one channel."""
     registry, depths = agents.registry, connections.depths

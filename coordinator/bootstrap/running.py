@@ -23,12 +23,12 @@ from .api_application import make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
 from .health_report import HealthReport
-from .opened_ledger import read_opened_ledger
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
 from .query_services import make_query_services
 from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
+from .starting_state import read_starting_state
 from .task_recovery import make_requested_changes, make_task_recovery
 from .task_submission import make_task_submission
 
@@ -68,7 +68,7 @@ async def running(
                 interceptors=replacements.publish_interceptors,
             )
         )
-        state = await read_opened_ledger(ledger, secret=settings.secret, now=replacements.now)
+        state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
         publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(

@@ -36,10 +36,10 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .opened_ledger import OpenedLedger
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
 from .replacements import Timings
+from .starting_state import StartingState
 
 __all__ = ["RequestedChanges", "TaskRecovery", "make_requested_changes", "make_task_recovery"]
 
@@ -70,7 +70,7 @@ class TaskRecovery:
 
 
 def make_requested_changes(
-    state: OpenedLedger, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
+    state: StartingState, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
 ) -> RequestedChanges:
     """All three share the turns of the tasks."""
     registry = agents.registry
@@ -105,7 +105,7 @@ def make_requested_changes(
 
 def make_task_recovery(
     settings: Settings,
-    state: OpenedLedger,
+    state: StartingState,
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,
@@ -176,7 +176,7 @@ def make_task_recovery(
 
 def _republishing(
     settings: Settings,
-    state: OpenedLedger,
+    state: StartingState,
     publishers: Publishers,
     agents: AgentRegistry,
     writing: OutboxProjection,

@@ -23,8 +23,8 @@ from coordinator.submission.task_publisher import TaskPublisher
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
-from .opened_ledger import OpenedLedger
 from .publishers import Publishers
+from .starting_state import StartingState
 
 __all__ = ["TaskSubmission", "make_task_submission"]
 
@@ -47,7 +47,7 @@ class TaskSubmission:
 
 def make_task_submission(
     settings: Settings,
-    state: OpenedLedger,
+    state: StartingState,
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,

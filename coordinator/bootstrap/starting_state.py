@@ -11,11 +11,11 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
 
-__all__ = ["OpenedLedger", "read_opened_ledger"]
+__all__ = ["StartingState", "read_starting_state"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedLedger:
+class StartingState:
     """The ledger, and what was read from it at the start."""
 
     ledger: Ledger
@@ -29,9 +29,9 @@ class OpenedLedger:
     types: AnnouncedTypes
 
 
-async def read_opened_ledger(
+async def read_starting_state(
     ledger: Ledger, *, secret: str | None, now: Callable[[], datetime] | None
-) -> OpenedLedger:
+) -> StartingState:
     """``secret`` and ``now`` come before what the database has. Raises `LedgerUnavailable`, and
     `OperatorError` where the key in the ledger is damaged.
     """
@@ -44,7 +44,7 @@ async def read_opened_ledger(
         clock = DatabaseClock(ledger)
         await clock.compare()
         now = clock.now
-    return OpenedLedger(
+    return StartingState(
         ledger=ledger,
         now=now,
         clock=clock,
