@@ -41,7 +41,7 @@ class Screen:
 
     def __init__(self, console: Console, watched: WatchedTasks, *, live: bool) -> None:
         self._console = console
-        self._board = watched
+        self._watched = watched
         self._live = (
             Live(console=console, get_renderable=self._table, refresh_per_second=8, transient=True)
             if live and console.is_terminal
@@ -61,12 +61,12 @@ class Screen:
         """Tell what ended since the last call; the live table draws itself."""
         if self._live is not None:
             return
-        for row in self._board.ended[self._told :]:
+        for row in self._watched.ended[self._told :]:
             self.line(
                 f"{row.state:<9} {row.order.priority:<8} {row.order.work.label:<30.30} "
                 f"{row.agent:<11.11} {_span(row.waited):>8} {_span(row.took):>8}"
             )
-        self._told = len(self._board.ended)
+        self._told = len(self._watched.ended)
 
     def heading(self) -> None:
         """Name the columns of the plain lines."""
@@ -77,17 +77,17 @@ class Screen:
 
     def summary(self) -> None:
         """Results, failures, and the waits by priority."""
-        good = [row for row in self._board.rows if row.well]
-        bad = [row for row in self._board.rows if not row.well]
+        good = [row for row in self._watched.rows if row.well]
+        bad = [row for row in self._watched.rows if not row.well]
         if good:
             self._console.print(_results(good))
         if bad:
             self._console.print(_failures(bad[:_RESULTS]))
-        self._console.print(_waits(self._board))
+        self._console.print(_waits(self._watched))
 
     def _table(self) -> RenderableType:
         room = max(self._console.height - _FRAME, 5)
-        rows = self._board.by_interest
+        rows = self._watched.by_interest
         table = _columns(
             ("work", 22), ("for", 16), ("priority", 8), ("agent", 10), ("waited", 7), ("state", 9)
         )
@@ -101,7 +101,7 @@ class Screen:
                 _span(row.waited),
                 Text(_state(row), style=style),
             )
-        done, every = len(self._board.ended), len(self._board.rows)
+        done, every = len(self._watched.ended), len(self._watched.rows)
         hidden = f"  {len(rows) - room} more below" if len(rows) > room else ""
         return Group(
             Text(f"{done} of {every} tasks ended{hidden}"),

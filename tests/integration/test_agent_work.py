@@ -17,11 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers._fetching.fetch_policy import ProbeResult
-from consumers._fetching.pull_consumer import PullConsumer
 from consumers._fetching.push_consumer import PushConsumer
 from consumers._fetching.queue_probe import QueueProbe
 from consumers.agent_timings import AgentTimings
+from consumers.running_agent import RunningAgent
 from coordinator.broker.channel import Delivery, Depth
 from coordinator.broker.connection import Connection
 from coordinator.broker.connection_timings import ConnectionTimings
@@ -426,20 +425,8 @@ async def test_connections_and_consumers_are_named_after_the_agent(
 
 
 async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
-    field: Field, monkeypatch: pytest.MonkeyPatch
+    field: Field,
 ) -> None:
-    asked = 0
-    take = PullConsumer.__call__
-
-    async def counted(
-        self: PullConsumer, sight: ProbeResult, *, until: float
-    ) -> tuple[int, ProbeResult]:
-        nonlocal asked
-        taken, left = await take(self, sight, until=until)
-        asked += taken
-        return taken, left
-
-    monkeypatch.setattr(PullConsumer, "__call__", counted)
     agent = field.agent("worker-1", slots=8)
     started = asyncio.Event()
 
@@ -449,14 +436,20 @@ async def test_an_agent_with_slots_to_spare_sits_down_though_tasks_keep_coming(
 
     pushed: deque[bool] = deque(maxlen=300)
     await field.submit(NORMAL)  # so that it begins standing
-    async with agent.running(), asyncio.timeout(120):
+    async with agent.running() as life, asyncio.timeout(120):
         await started.wait()
         while pushed.count(True) < 200:
-            before = asked
+            before = arrived_by_push(life)
             started.clear()
             await field.submit(NORMAL)
             await started.wait()
-            pushed.append(asked == before)
+            pushed.append(arrived_by_push(life) > before)
+
+
+def arrived_by_push(life: RunningAgent) -> int:
+    """The tasks that the agent did not ask for."""
+    assert life._health.fetching is not None
+    return life._health.fetching._push.arrived
 
 
 async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_longer(
