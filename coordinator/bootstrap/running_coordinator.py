@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from fastapi import FastAPI
 
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import OperatorError
@@ -51,6 +52,11 @@ class Coordinator:
 
     async def ready(self) -> None:
         """Wait until a task can be submitted, and the log is read. Raises what `failed` raises."""
+        opened = asyncio.create_task(self._opened())
+        try:
+            await asyncio.wait([opened, self.life], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await cancel_and_wait(opened)
         await self._until(lambda: self.is_ready and self.log_is_read())
 
     async def ready_to_answer(self) -> None:
@@ -78,7 +84,12 @@ class Coordinator:
         await asyncio.shield(self.life)
         raise OperatorError("The service ended by itself.")
 
+    async def _opened(self) -> None:
+        await self.publisher.ready()
+        await self.opener.restored()
+
     async def _until(self, fact: Callable[[], bool]) -> None:
+        """For facts that nothing signals, such as that another process reads the log."""
         while not fact():
             if self.life.done():
                 await self.failed()
