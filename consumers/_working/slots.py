@@ -39,6 +39,7 @@ class Slots:
         return any(not run.in_thread for run in self._given_up)
 
     def occupy(self) -> None:
+        """To be called before a handler runs, and `release` once nothing of it does."""
         self._occupied += 1
 
     def give_up(self, run: HandlerRun) -> None:

@@ -110,6 +110,7 @@ class Channel:
         self._sending.flush()
 
     async def close(self) -> None:
+        """What was sent before is sent. Messages in hand go back to their queues."""
         self.flush()
         with translated("closing a channel"):
             await self._raw.close()

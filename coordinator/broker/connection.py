@@ -174,6 +174,7 @@ class Connection:
 
     @property
     def blocked(self) -> bool:
+        """As `Link.blocked`; False while there is no link."""
         link = self.link
         return link is not None and link.blocked
 

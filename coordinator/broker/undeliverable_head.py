@@ -84,6 +84,7 @@ class HeadOfQueue:
 
     @property
     def stuck(self) -> bool:
+        """Whether so many connections in a row have ended that a message at the head must be the cause."""
         return self.ends >= MANY_ENDS
 
     @property

@@ -29,6 +29,7 @@ class TaskTotals(NamedTuple):
     """Microseconds from acceptance to the first start, over those."""
 
     def plus(self, other: TaskTotals) -> TaskTotals:
+        """Number by number."""
         return TaskTotals(*map(add, self, other))
 
     def minus(self, other: TaskTotals) -> TaskTotals:

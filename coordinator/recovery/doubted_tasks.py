@@ -20,6 +20,7 @@ class DoubtedTasks:
         self._ids: dict[str, None] = {}
 
     def add(self, task_id: str) -> None:
+        """One that is there already keeps its place."""
         self._ids[task_id] = None
         if len(self._ids) > self._most:
             del self._ids[next(iter(self._ids))]

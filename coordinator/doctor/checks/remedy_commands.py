@@ -49,6 +49,7 @@ class RemedyCommands:
         )
 
     def delete_queue(self, name: str) -> str:
+        """A shell command, as from every method here."""
         if self.management_url:
             return self._curl("DELETE", "queues", self.vhost, name)
         return self._ctl("delete_queue", name)

@@ -47,6 +47,7 @@ class WallClock:
             raise _unknown(name) from exc
 
     def shows(self, instant: datetime) -> datetime:
+        """What the clock on the wall shows at ``instant``, without a zone."""
         return instant.astimezone(self.zone).replace(tzinfo=None, fold=0)
 
     def offset(self, instant: datetime) -> timedelta:

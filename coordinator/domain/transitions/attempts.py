@@ -38,6 +38,7 @@ MAX_RUNNERS = 16
 
 
 def fold_start(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
+    """An attempt runs, unless it was given up before. Where the task has ended, the agent is told so."""
     runner = Runner(data.attempt, data.agent_id)
     again = runner in task.runners
     own_end = _ended_by(task, data.agent_id, data.attempt)
@@ -90,6 +91,7 @@ def fold_completion(task: Task, event: Event, data: TaskCompleted, _: Rules) -> 
 
 
 def fold_failure(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Folded:
+    """An attempt has failed: another follows where ``rules`` and the task allow it, or the task is dead."""
     if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
         gone = Runner(data.attempt, data.agent_id)
         return Folded(task._replace(runners=tuple(r for r in task.runners if r != gone)))

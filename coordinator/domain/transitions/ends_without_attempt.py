@@ -43,6 +43,7 @@ def end_task(task: Task, event: Event, state: State, *, error: dict[str, Any] | 
 
 
 def fold_cancellation(task: Task, event: Event, data: TaskCancelled, _: Rules) -> Folded:
+    """A person cancelled the task, or cleared its queue: an attempt after the cleared message goes on."""
     if data.reason == CLEARED and data.attempt >= task.published:
         task = task._replace(settled=max(task.settled, data.attempt))
     if task.ended or (data.reason == CLEARED and data.attempt < task.attempt):
@@ -52,6 +53,7 @@ def fold_cancellation(task: Task, event: Event, data: TaskCancelled, _: Rules) -
 
 
 def fold_expiry(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folded:
+    """Its deadline has passed: a task that runs by now, or has ended, stays as it is."""
     if task.ended or task.state is State.RUNNING:
         return Folded(task)
     return end_task(task, event, State.EXPIRED, error=EXPIRED)

@@ -11,6 +11,9 @@ __all__ = ["fold_late", "reopened"]
 
 
 def fold_late(task: Task, data: TaskEvent) -> Folded:
+    """Something was said of a generation before this one: it changes nothing, and who works at it is
+    told to cancel.
+    """
     if isinstance(data, TaskStarted | TaskProgressed):
         cancel = CancelOnAgent(
             agent_id=data.agent_id,

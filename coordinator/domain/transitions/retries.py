@@ -57,6 +57,7 @@ def _policy(task: Task, usual: RetryBackoff) -> RetryBackoff:
 
 
 def capped_duration(seconds: float) -> timedelta:
+    """At most `LONGEST_SECONDS`."""
     return timedelta(seconds=min(seconds, LONGEST_SECONDS))
 
 

@@ -22,6 +22,7 @@ LONGEST_TYPE = 128
 def fold_message(
     task: Task, event: Event, data: TaskSubmitted | TaskDeadLettered, rules: Rules
 ) -> Folded:
+    """A message of the task was published or dead-lettered. The first that is folded fills the task in."""
     folded = _filled_in(task, event.id, data.task, rules)
     if data.generation < task.generation:
         return folded

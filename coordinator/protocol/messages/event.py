@@ -26,6 +26,7 @@ class EventData(BaseModel):
 
     @classmethod
     def spares(cls, path: str) -> bool:
+        """Whether ``path``, such as `metadata.host`, is that of a field in `SPARED` or of a part of one."""
         return f"{path}.".startswith(tuple(f"{field}." for field in cls.SPARED))
 
     @property

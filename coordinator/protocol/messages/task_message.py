@@ -147,6 +147,7 @@ class TaskMessage(BaseModel):
 
     @property
     def wanted(self) -> Requirements:
+        """What it asks of an agent. See `requirements`, of which this is the checked form."""
         return Requirements.from_dict(self.requirements)
 
     @property
