@@ -6,19 +6,18 @@ import asyncio
 import itertools
 import random
 import threading
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from consumers import Agent, Discard, RetryLater, Task
-from consumers._fetching.push_consumer import PushConsumer
-from consumers._fetching.queue_probe import QueueProbe
+from consumers._fetching.fetch_loop import FetchLoop
 from consumers.agent_timings import AgentTimings
 from consumers.running_agent import RunningAgent
 from coordinator.broker.channel import Delivery, Depth
@@ -53,7 +52,6 @@ from coordinator.protocol.messages.registration import (
     sources_hash,
 )
 from coordinator.protocol.messages.task_message import TaskMessage
-from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, REQUESTS, TASKS
 from tests.chaos.proxy import Proxy
 from tests.support.broker import Broker
@@ -452,39 +450,38 @@ def arrived_by_push(life: RunningAgent) -> int:
     return life._health.fetching._push.arrived
 
 
-async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_longer(
-    field: Field, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seats: list[int] = []  # for each, how often it was seen that a task waits
-    look, start, stop = QueueProbe._look, PushConsumer.start, PushConsumer.stop
+class OneWaits:
+    """Tells the depths of queues, and of one that is consumed that a task waits there; counts how often."""
 
-    async def sees_one(
-        self: QueueProbe, sources: list[TaskQueue], *, resting: bool = False
-    ) -> dict[TaskQueue, Depth]:
-        depths = await look(self, sources, resting=resting)
-        if not seats or seats[-1] < 0:
+    def __init__(self, fetching: FetchLoop) -> None:
+        self._depths = fetching._probe._depths
+        self._seats = fetching._push._tags
+        self.looks: Counter[str] = Counter()
+        """For each consumer, by its tag."""
+
+    async def look(self, queues: Iterable[str]) -> Mapping[str, Depth | None]:
+        depths = await self._depths.look(queues)
+        found = depths.get(NORMAL.queue)
+        if not self._seats or found is None:
             return depths
-        seats[-1] += not resting
-        return depths | {NORMAL: replace(depths[NORMAL], ready=1)}
+        self.looks.update(self._seats.keys())
+        return {**depths, NORMAL.queue: replace(found, ready=1)}
 
-    async def sits(self: PushConsumer, source: TaskQueue, *, what: str, window: int) -> None:
-        seats.append(0)
-        await start(self, source, what=what, window=window)
+    def was_kept_and_left(self) -> bool:
+        """Whether a consumer outlived the peek and the probe that had found the task, and ended then."""
+        return any(often > 2 for tag, often in self.looks.items() if tag not in self._seats)
 
-    async def stands(self: PushConsumer) -> None:
-        if self.on:
-            seen.append(seats[-1])
-            seats[-1] = -1
-        await stop(self)
 
-    seen: list[int] = []
-    monkeypatch.setattr(QueueProbe, "_look", sees_one)
-    monkeypatch.setattr(PushConsumer, "start", sits)
-    monkeypatch.setattr(PushConsumer, "stop", stands)
+async def test_an_agent_keeps_its_seat_while_what_waits_is_on_its_way_and_no_longer(
+    field: Field,
+) -> None:
     agent = field.agent("worker-1", slots=8)
     agent.default(lambda task: None)
-    async with agent.running():
-        await eventually(lambda: any(often > 1 for often in seen), timeout=60)
+    async with agent.running() as life:
+        fetching = await eventually(lambda: life._health.fetching)
+        depths = OneWaits(fetching)
+        fetching._probe._depths = cast("Any", depths)
+        await eventually(depths.was_kept_and_left, timeout=60)
 
 
 async def test_a_free_slot_takes_what_a_full_seat_does_not_bring(
