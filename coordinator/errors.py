@@ -131,11 +131,12 @@ class MessageTooLarge(PayloadTooLarge):
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
             f"The message has {size} bytes, and the broker takes {limit} at most: store the data"
-            " elsewhere and send a reference to it, or raise max_message_size on the broker"
+            " elsewhere and send a reference to it, or raise max_message_size on the broker and"
+            " COORDINATOR_MAX_MESSAGE_BYTES"
         )
         self.size = size
         self.limit = limit
-        """Bytes: RabbitMQ's `max_message_size`."""
+        """Bytes: RabbitMQ's `max_message_size`, or `COORDINATOR_MAX_MESSAGE_BYTES` where that is less."""
 
 
 class TooManyLanes(RequestError):

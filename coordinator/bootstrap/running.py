@@ -65,6 +65,7 @@ async def running(
             make_publisher(
                 connections.publishing,
                 timeout=settings.publish_timeout,
+                largest=settings.message_limit,
                 interceptors=replacements.publish_interceptors,
             )
         )
@@ -105,6 +106,7 @@ async def running(
             publishers=publishers,
             ledger=ledger,
             projector=writing.projector,
+            floods=writing.floods,
             admission=submission.admission,
             folding=folding,
         )
