@@ -13,6 +13,7 @@
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
+    │       ├── LaneNotFound
     │       ├── ParkedNotFound
     │       ├── ScheduleNotFound
     │       └── TaskNotFound
@@ -60,6 +61,7 @@ __all__ = [
     "InvalidPriority",
     "InvalidRequest",
     "KeyInUse",
+    "LaneNotFound",
     "LedgerBehind",
     "LedgerUnavailable",
     "MalformedMessage",
@@ -169,6 +171,10 @@ class AgentNotFound(NotFound):
     def __init__(self, agent_id: str) -> None:
         super().__init__()
         self.agent_id = agent_id
+
+
+class LaneNotFound(NotFound):
+    """Lane not found: GET /tasks/queues/stats has those that are open"""
 
 
 class ScheduleNotFound(NotFound):

@@ -16,7 +16,9 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
+from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
 from .api_application import make_application
@@ -70,7 +72,10 @@ async def running(
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
-        publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
+        unserved = UnservedLanes(ledger)
+        publishers = make_publishers(
+            publisher, book=state.book, limits=_lane_limits(settings), unserved=unserved
+        )
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
             settings,
@@ -98,6 +103,7 @@ async def running(
             agents,
             writing,
             submission.halves.doubts,
+            unserved=unserved,
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
@@ -138,6 +144,7 @@ async def running(
                 agents=agents,
                 submission=submission,
                 changes=changes,
+                recovery=recovery,
                 queries=queries,
                 health=health,
             ),
@@ -149,6 +156,14 @@ async def running(
             log_is_read=health.log_is_read,
             life=life,
         )
+
+
+def _lane_limits(settings: Settings) -> LaneLimits:
+    return LaneLimits(
+        lanes=settings.max_lanes,
+        unserved=settings.max_unserved_lanes,
+        absent_agents=settings.max_absent_agents,
+    )
 
 
 async def prepare(settings: Settings) -> None:

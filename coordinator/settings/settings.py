@@ -179,6 +179,19 @@ class Settings(BaseModel):
     """Seconds without a task after which a queue of tasks is given up, to make room for others; its
     next task opens it again. 0 is never."""
 
+    max_unserved_lanes: int = Field(default=50, ge=1)
+    """Of those combinations, the ones that ask for something which no agent ever registered; they count
+    apart, so that a loop of typing errors closes no lane to others. Never more than
+    `COORDINATOR_MAX_LANES`."""
+
+    max_absent_agents: int = Field(default=200, ge=1)
+    """Agents that never registered and have queues of their own, of tasks that name them in
+    `requirements.agent_id`."""
+
+    retire_unserved_lanes_after: DurationOrZero = timedelta(hours=1)
+    """Seconds without a task after which a queue is given up that no agent ever registered for. 0 is never
+    before the others."""
+
     group_log: bool = True
     """Whether tasks that are submitted at the same time share one message of the log. Off while a
     coordinator of before runs beside this one, which would park such messages."""
