@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
@@ -63,6 +64,9 @@ async def running(
         connections = await stack.enter_async_context(
             broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
         )
+        wide = wide_folder(settings.data_dir)
+        if wide is not None and duty is not Duty.SERVING:  # one process tells it for all
+            logger.warning("%s", wide)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,

@@ -3,8 +3,8 @@
     too many bytes ─▶ fewer at a time: what comes beyond them is let go, and comes again over a new channel
     small ones for a while ─▶ more at a time again, over a new channel too
 
-A prefetch stands for as long as its consumer lasts, and RabbitMQ has none in bytes. One that is small enough for
-large messages would make small batches of small ones.
+A prefetch stands for as long as its consumer lasts, and RabbitMQ has none in bytes. One that is small enough
+for large messages would make small batches of small ones.
 """
 
 from __future__ import annotations

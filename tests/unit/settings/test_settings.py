@@ -308,6 +308,10 @@ def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(OperatorError) as caught:
         load_settings()
     assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", "http://user:12/hunter2@broker:15672")
+    with pytest.raises(OperatorError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_ledger_is_in_the_data_folder_unless_a_database_is_named(tmp_path: Path) -> None:
