@@ -64,15 +64,16 @@ def check_room(
 
 _LANES = (
     "{} different combinations of task type and requirements are in use, which is the limit: use one of"
-    " them, or have the operator raise COORDINATOR_MAX_LANES, or retire one (POST /tasks/lanes/<lane>/retire)"
+    " them, or have the operator raise COORDINATOR_MAX_LANES, or retire one"
+    " (POST /tasks/queues/lanes/<lane>/retire)"
 )
 _UNSERVED = (
     "{} different combinations of requirements wait for what no agent ever registered, which is the limit"
     " (COORDINATOR_MAX_UNSERVED_LANES, and never more than COORDINATOR_MAX_LANES): look for a typing error,"
-    " let an agent register first, or have the operator retire one (POST /tasks/lanes/<lane>/retire)"
+    " let an agent register first, or have the operator retire one (POST /tasks/queues/lanes/<lane>/retire)"
 )
 _ABSENT = (
     "Tasks wait for {} agents that never registered, which is the limit (COORDINATOR_MAX_ABSENT_AGENTS): look"
     " for a typing error in agent_id, let the agent register first, or have the operator retire one"
-    " (POST /tasks/lanes/<lane>/retire)"
+    " (POST /tasks/queues/lanes/<lane>/retire)"
 )

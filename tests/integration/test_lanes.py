@@ -99,14 +99,14 @@ async def test_an_operator_retires_a_lane_once_it_has_no_task_and_it_makes_room_
     async with client_of(broker, tmp_path, max_unserved_lanes=1) as http:
         task_id = await submitted(http, TYPO)
         assert (await submit(http, {"capabilities": ["pgu"]})).status_code == 422
-        refused = await http.post("/tasks/lanes/cap:gup/retire")
+        refused = await http.post("/tasks/queues/lanes/cap:gup/retire")
         assert refused.status_code == 409
         assert "on tasks.cap:gup.normal: let them end" in refused.json()["detail"]
         assert QUEUE in await broker.queues()
         assert (await http.post(f"/tasks/{task_id}/cancel")).status_code == 200
 
         async def retired() -> Any:
-            answer = await http.post("/tasks/lanes/cap%3Agup/retire")
+            answer = await http.post("/tasks/queues/lanes/cap%3Agup/retire")
             return answer.status_code == 200 and answer.json()
 
         told = await eventually(retired)
@@ -130,7 +130,7 @@ async def test_a_task_that_comes_while_its_lane_is_retired_by_request_is_not_los
         await eventually(lambda: has_state(http, first, "completed"))
 
         async def retired() -> bool:
-            return (await http.post("/tasks/lanes/cap:gup/retire")).status_code == 200
+            return (await http.post("/tasks/queues/lanes/cap:gup/retire")).status_code == 200
 
         await eventually(retired)
         tasks = [await submitted(http, TYPO)]
@@ -154,11 +154,11 @@ async def test_what_is_no_lane_or_must_stay_is_told(
 ) -> None:
     async with client_of(broker, tmp_path) as http:
         await submitted(http, {})
-        answer = await http.post(f"/tasks/lanes/{lane}/retire")
+        answer = await http.post(f"/tasks/queues/lanes/{lane}/retire")
         assert answer.status_code == status
         told = answer.json()
         assert (told.get("message") or told["detail"]).startswith(words)
-        unknown = await http.post(f"/tasks/lanes/{lane}/retire", json={"dry_run": True})
+        unknown = await http.post(f"/tasks/queues/lanes/{lane}/retire", json={"dry_run": True})
         assert unknown.status_code == 422
 
 

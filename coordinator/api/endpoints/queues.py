@@ -106,7 +106,7 @@ async def clear_queue(
 
 
 @router.post(
-    f"/lanes/{{lane:{SEGMENT}}}/retire",
+    f"/queues/lanes/{{lane:{SEGMENT}}}/retire",
     summary="Retire a lane",
     dependencies=[strict_request_without_body],
     responses=responses("retire_lane", LaneRetiredAnswer, 404, 409, 413, 422, 503),
