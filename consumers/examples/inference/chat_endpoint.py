@@ -72,6 +72,8 @@ class ChatEndpoint:
     api_key: str | None = field(default=None, repr=False)
     model: str | None = None
     """For prompts that name none."""
+    largest_answer: int = LARGEST_ANSWER
+    """Bytes of an answer that are read."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ChatEndpoint:
@@ -97,7 +99,7 @@ class ChatEndpoint:
     ) -> dict[str, Any]:
         """Ask for one completion: its text, why it ended, the model and the tokens that it took.
 
-        Raises `ChatRefused`, also for a redirect and for more than `LARGEST_ANSWER` bytes, or
+        Raises `ChatRefused`, also for a redirect and for more than `largest_answer` bytes, or
         `ChatUnavailable`.
         """
         chosen = model or self.model
@@ -115,14 +117,14 @@ class ChatEndpoint:
         url = _without_password(url)
         try:
             with _opener.open(request, timeout=timeout.total_seconds()) as answer:
-                content: bytes = answer.read(LARGEST_ANSWER + 1)
+                content: bytes = answer.read(self.largest_answer + 1)
         except HTTPError as exc:
             raise _refusal(exc, url) from exc
         except (URLError, TimeoutError, HTTPException, ConnectionError) as exc:
             reason = getattr(exc, "reason", None) or exc
             raise ChatUnavailable(f"{url} does not answer: {reason}") from exc
-        if len(content) > LARGEST_ANSWER:
-            raise ChatRefused(f"{url} answered more than {LARGEST_ANSWER} bytes")
+        if len(content) > self.largest_answer:
+            raise ChatRefused(f"{url} answered more than {self.largest_answer} bytes")
         return content
 
 

@@ -107,13 +107,12 @@ def test_a_redirect_is_refused_and_the_key_goes_to_nobody_else(status: int) -> N
     assert (seen.paths, seen.keys) == ([], [])
 
 
-def test_an_answer_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumers.examples.inference.chat_endpoint.LARGEST_ANSWER", 1000)
+def test_an_answer_that_does_not_end_is_given_up() -> None:
     with (
         endpoint(body=" " * 1001) as (url, _),
         pytest.raises(ChatRefused, match="more than 1000 bytes"),
     ):
-        ChatEndpoint(base_url=url, model="m").complete(PROMPT)
+        ChatEndpoint(base_url=url, model="m", largest_answer=1000).complete(PROMPT)
 
 
 @pytest.mark.parametrize("url", ["http://ada:hunter2@127.0.0.1:9/v1", "ftp://ada:hunter2@host"])
