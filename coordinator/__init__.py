@@ -22,8 +22,9 @@ settings ............. declares, reads and checks every setting
 protocol ............. messages, names and queues on the broker, as agents see them, too
 
 On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
-name that was probably meant), `logging_setup`, `task_log_context` (fields of a log line about a task) and
-`interceptor_calls` (calls interceptors of publishes and folds).
+name that was probably meant), `logging_setup`, `task_log_context` (fields of a log line about a task),
+`private_folder` (folders for this user alone) and `interceptor_calls` (calls interceptors of publishes and
+folds).
 """
 
 __all__ = ["__version__"]

@@ -13,6 +13,7 @@
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
+    │       ├── LaneNotFound
     │       ├── ParkedNotFound
     │       ├── ScheduleNotFound
     │       └── TaskNotFound
@@ -60,6 +61,7 @@ __all__ = [
     "InvalidPriority",
     "InvalidRequest",
     "KeyInUse",
+    "LaneNotFound",
     "LedgerBehind",
     "LedgerUnavailable",
     "MalformedMessage",
@@ -131,11 +133,12 @@ class MessageTooLarge(PayloadTooLarge):
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(
             f"The message has {size} bytes, and the broker takes {limit} at most: store the data"
-            " elsewhere and send a reference to it, or raise max_message_size on the broker"
+            " elsewhere and send a reference to it, or raise max_message_size on the broker and"
+            " COORDINATOR_MAX_MESSAGE_BYTES"
         )
         self.size = size
         self.limit = limit
-        """Bytes: RabbitMQ's `max_message_size`."""
+        """Bytes: RabbitMQ's `max_message_size`, or `COORDINATOR_MAX_MESSAGE_BYTES` where that is less."""
 
 
 class TooManyLanes(RequestError):
@@ -168,6 +171,10 @@ class AgentNotFound(NotFound):
     def __init__(self, agent_id: str) -> None:
         super().__init__()
         self.agent_id = agent_id
+
+
+class LaneNotFound(NotFound):
+    """Lane not found: GET /tasks/queues/stats has those that are open"""
 
 
 class ScheduleNotFound(NotFound):

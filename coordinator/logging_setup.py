@@ -21,6 +21,17 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     }
 
 
+def _escaped(line: str) -> str:
+    """With an escape for each character that a terminal might act on, or that would begin another line: a
+    value may be what somebody sent.
+    """
+    return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 class TextFormatter(logging.Formatter):
     """``12:30:59 WARNING registry: lost the connection  connection=…``"""
 
@@ -28,8 +39,11 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         fields = "".join(f"  {key}={value}" for key, value in _fields(record).items())
         name = record.name.removeprefix("coordinator.")
-        line = f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = _escaped(f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}")
+        if not record.exc_info:
+            return line
+        trace = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *map(_escaped, trace)])
 
 
 class JsonFormatter(logging.Formatter):

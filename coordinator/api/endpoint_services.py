@@ -18,6 +18,7 @@ from .ports.command_ports import (
     DeletesTasks,
     KeepsSchedules,
     RedrivesTasks,
+    RetiresLanes,
     SubmitsBatches,
     SubmitsOnce,
     SubmitsTasks,
@@ -41,6 +42,7 @@ class EndpointServices:
     batches: SubmitsBatches
     once: SubmitsOnce
     clearer: ClearsQueues
+    lanes: RetiresLanes
     canceller: CancelsTasks
     redriver: RedrivesTasks
     dead_tasks: ListsDeadTasks

@@ -94,6 +94,7 @@ UNEXPECTED = {
     "get_queue_sizes": "Error getting queue sizes",
     "get_queue_stats": "Error getting queue stats",
     "clear_queue": "Error clearing queue",
+    "retire_lane": "Error retiring lane",
     "get_task": "Error getting task",
     "cancel_task": "Error cancelling task",
     "retry_task": "Error retrying task",

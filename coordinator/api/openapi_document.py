@@ -47,7 +47,7 @@ _WRONG_FIELDS = {
     "agent_heartbeat": ("status", "status: input should be a valid string"),
     **dict.fromkeys(
         (
-            *("clear_queue", "drain_agent", "remove_agent", "delete_task"),
+            *("clear_queue", "retire_lane", "drain_agent", "remove_agent", "delete_task"),
             *("pause_schedule", "resume_schedule", "delete_schedule"),
         ),
         ("body", "Nothing was done, because these keys are unknown: 'dry_run'"),
@@ -60,6 +60,7 @@ _NOUNS = {
     "agent": "Agent",
     "task": "Task",
     "schedule": "Schedule",
+    "lane": "Lane",
     "parked": "Parked message",
 }
 
@@ -83,6 +84,7 @@ _CONFLICTS = {
     "resume_schedule": "It cannot go on: timezone 'Mars/Olympus' is not known: write a name such as"
     " 'Europe/Vienna', or 'UTC'. Delete it, and make it anew",
     "delete_task": "The task is running: cancel it before you delete it",
+    "retire_lane": "The lane 'any' is open to all tasks, and stays",
     "cancel_task": "The task is completed already: there is nothing to cancel",
     "retry_task": "The task is queued: only one that is dead, expired, cancelled can be tried again",
 }

@@ -11,7 +11,7 @@ from coordinator.settings.settings import Settings
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
 from .query_services import QueryServices
-from .task_recovery import RequestedChanges
+from .task_recovery import RequestedChanges, TaskRecovery
 from .task_submission import TaskSubmission
 
 __all__ = ["make_application"]
@@ -23,6 +23,7 @@ def make_application(
     agents: AgentRegistry,
     submission: TaskSubmission,
     changes: RequestedChanges,
+    recovery: TaskRecovery,
     queries: QueryServices,
     health: HealthReport,
 ) -> FastAPI:
@@ -33,6 +34,7 @@ def make_application(
             batches=submission.batches,
             once=submission.once,
             clearer=submission.clearer,
+            lanes=recovery.requested_retirement,
             canceller=changes.canceller,
             redriver=changes.redriver,
             dead_tasks=changes.dead_tasks,

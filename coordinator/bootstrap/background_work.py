@@ -50,6 +50,7 @@ class BackgroundWork:
             self.agents.queue_probe.run(),
             self.agents.registry.run(),
             self.recovery.undeliverable.run(),
+            self.recovery.requested_retirement.run(),
         ]
         if self.state.clock is not None:
             loops.append(self.state.clock.run())

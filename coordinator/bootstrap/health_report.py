@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from coordinator.broker.connection import Connection
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.projection.parked_floods import ParkedFloods
 from coordinator.registry.projection.projector import Projector
 from coordinator.submission.admission_control import AdmissionControl
 
@@ -26,6 +27,7 @@ class HealthReport:
     publishers: Publishers
     ledger: Ledger
     projector: Projector
+    floods: ParkedFloods
     admission: AdmissionControl
     folding: LogFoldingWatch | None = None
     """Knows whether the log is folded, where another process does it."""
@@ -47,7 +49,8 @@ class HealthReport:
     def folding_problems(self) -> list[str]:
         """What keeps this process from reading the log and using the ledger now, a sentence each."""
         why = self.ledger.problem or self.projector.problem
-        return self.connections.reading.heads.problems() + ([] if why is None else [why])
+        hindered = self.connections.reading.heads.problems() + ([] if why is None else [why])
+        return hindered + self.floods.problems()
 
     def log_is_read(self) -> bool:
         """Whether the log is read by this process or, where another does it, by that one."""

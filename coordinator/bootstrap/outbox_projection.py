@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from coordinator.protocol.messages.events import Event
 from coordinator.recovery.outbox_publisher import OutboxPublisher
 from coordinator.recovery.oversized_tasks import OversizedTasks
+from coordinator.registry.ledger.parked_bounds import ParkedBounds
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
 from coordinator.registry.projection.log_decoder import LogDecoder
+from coordinator.registry.projection.parked_floods import ParkedFloods
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
@@ -32,6 +34,7 @@ class OutboxProjection:
     too_large: OversizedTasks
     outbox: OutboxPublisher
     projector: Projector
+    floods: ParkedFloods
     retention: Retention
 
 
@@ -66,22 +69,36 @@ def make_outbox_projection(
         publishers.ends.folded(events)
 
     fence = ProjectorFence(state.ledger)
+    floods = ParkedFloods()
+    bounds = ParkedBounds(
+        messages=settings.keep_parked,
+        size=settings.keep_parked_bytes,
+        age=settings.keep_parked_for,
+    )
     return OutboxProjection(
         outbox_rows=outbox_rows,
         too_large=too_large,
         outbox=outbox,
         projector=Projector(
             fence=fence,
-            reader=LogDecoder(secret=state.secret, skew_of=agents.agents.skew_of, now=state.now),
+            reader=LogDecoder(
+                secret=state.secret,
+                skew_of=agents.agents.skew_of,
+                now=state.now,
+                largest=settings.message_limit,
+            ),
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
             pace=APART if apart else BESIDE,
-            interceptors=[ParkedMessagesLog(), *interceptors],
+            interceptors=[ParkedMessagesLog(), floods, *interceptors],
+            parked=bounds,
         ),
+        floods=floods,
         retention=Retention(
             ledger=state.ledger,
             keep=RetentionPeriods(ended=settings.keep_ended_for, dead=settings.keep_dead_for),
+            parked=bounds,
             active=lambda: fence.held,
             now=state.now,
         ),

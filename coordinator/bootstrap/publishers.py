@@ -9,6 +9,8 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
+from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
+from coordinator.submission.lane_limits import LaneLimits
 from coordinator.submission.queue_opener import QueueOpener
 
 from .readiness import can_submit
@@ -31,11 +33,13 @@ class Publishers:
         return can_submit(opened=self.opener.ready, available=self.publisher.available)
 
 
-def make_publishers(publisher: Publisher, *, book: TaskQueues, max_lanes: int) -> Publishers:
-    """``max_lanes`` is how many lanes may be open at a time."""
+def make_publishers(
+    publisher: Publisher, *, book: TaskQueues, limits: LaneLimits, unserved: UnservedLanes
+) -> Publishers:
+    """``limits`` say how many lanes may be open at a time, and ``unserved`` which are nobody's."""
     return Publishers(
         publisher=publisher,
-        opener=QueueOpener(book=book, publisher=publisher, max_lanes=max_lanes),
+        opener=QueueOpener(book=book, publisher=publisher, limits=limits, unserved=unserved),
         commands=CommandSender(publisher),
         ends=TaskEndBroadcast(publisher),
         barrier=ReadBarrier(publisher),

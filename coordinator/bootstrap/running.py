@@ -12,11 +12,14 @@ from collections.abc import AsyncIterator
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
+from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
 from .api_application import make_application
@@ -61,15 +64,22 @@ async def running(
         connections = await stack.enter_async_context(
             broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
         )
+        wide = wide_folder(settings.data_dir)
+        if wide is not None and duty is not Duty.SERVING:  # one process tells it for all
+            logger.warning("%s", wide)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,
                 timeout=settings.publish_timeout,
+                largest=settings.message_limit,
                 interceptors=replacements.publish_interceptors,
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
-        publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
+        unserved = UnservedLanes(ledger)
+        publishers = make_publishers(
+            publisher, book=state.book, limits=_lane_limits(settings), unserved=unserved
+        )
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
             settings,
@@ -97,6 +107,7 @@ async def running(
             agents,
             writing,
             submission.halves.doubts,
+            unserved=unserved,
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
@@ -105,6 +116,7 @@ async def running(
             publishers=publishers,
             ledger=ledger,
             projector=writing.projector,
+            floods=writing.floods,
             admission=submission.admission,
             folding=folding,
         )
@@ -136,6 +148,7 @@ async def running(
                 agents=agents,
                 submission=submission,
                 changes=changes,
+                recovery=recovery,
                 queries=queries,
                 health=health,
             ),
@@ -147,6 +160,14 @@ async def running(
             log_is_read=health.log_is_read,
             life=life,
         )
+
+
+def _lane_limits(settings: Settings) -> LaneLimits:
+    return LaneLimits(
+        lanes=settings.max_lanes,
+        unserved=settings.max_unserved_lanes,
+        absent_agents=settings.max_absent_agents,
+    )
 
 
 async def prepare(settings: Settings) -> None:

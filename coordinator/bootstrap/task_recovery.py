@@ -16,6 +16,7 @@ from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
+from coordinator.recovery.queues.requested_retirement import RequestedRetirement
 from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.task_canceller import TaskCanceller
@@ -32,6 +33,7 @@ from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
+from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
@@ -66,6 +68,7 @@ class TaskRecovery:
     lane_mover: LaneMover
     unrouted: UnroutedTasks
     retirement: QueueRetirement
+    requested_retirement: RequestedRetirement
     undeliverable: UndeliverableQueues
 
 
@@ -112,11 +115,12 @@ def make_task_recovery(
     writing: OutboxProjection,
     doubted: DoubtedTasks,
     *,
+    unserved: UnservedLanes,
     timings: Timings,
 ) -> TaskRecovery:
     """The rounds of the reconciler and of the lost attempts, which one coordinator makes at a time,
     share the depths of the queues with the retirement of queues. ``doubted`` are the tasks that submission
-    is not sure of.
+    is not sure of; ``unserved`` finds lanes that are nobody's.
     """
     ledger, publisher = state.ledger, publishers.publisher
     opener, note = publishers.opener, agents.registry.note
@@ -133,6 +137,23 @@ def make_task_recovery(
         note=note,
         after=settings.unnamed_for,
         time_limit=settings.default_timeout,
+    )
+    idle = IdleTaskQueues(ledger)
+    by_itself, by_request = (
+        QueueRetirement(
+            book=state.book,
+            opener=opener,
+            publisher=publisher,
+            depths=depths,
+            idle=idle,
+            catch_up=catch_up,
+            after=settings.retire_lanes_after,
+            unserved=unserved,
+            unserved_after=settings.retire_unserved_lanes_after,
+            now=state.now,
+            pause=timings.retirement_pause,
+        )
+        for _ in range(2)  # each deletes what it has retired itself
     )
     return TaskRecovery(
         deadlines=MissedDeadlines(
@@ -157,16 +178,13 @@ def make_task_recovery(
         unrouted=UnroutedTasks(
             reopen=opener.ensure, publisher=publisher, too_large=writing.too_large
         ),
-        retirement=QueueRetirement(
+        retirement=by_itself,
+        requested_retirement=RequestedRetirement(
+            retirement=by_request,
             book=state.book,
-            opener=opener,
-            publisher=publisher,
-            depths=depths,
-            idle=IdleTaskQueues(ledger),
+            idle=idle,
             catch_up=catch_up,
-            after=settings.retire_lanes_after,
-            now=state.now,
-            pause=timings.retirement_pause,
+            link=lambda: connections.reading.link,
         ),
         undeliverable=UndeliverableQueues(
             ledger, heads=connections.reading.heads.all, now=state.now

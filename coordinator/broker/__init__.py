@@ -8,6 +8,7 @@
 publisher ............ publishes and waits for the broker's confirm
 intercepted_publisher  shows each message to interceptors before and after it is published
 batch_reader ......... reads the log in batches, and acknowledges when their effect is stored
+prefetch_window ...... how many messages a reader may hold, by count and by bytes
 queue_depths ......... messages and consumers of many queues, asked together
 queue_drain .......... empties a queue, and counts what it took
 broker_lock .......... a lock that ends with the connection of its holder

@@ -51,8 +51,9 @@ class InterceptedPublisher(Publisher):
         *,
         interceptors: Sequence[PublishInterceptor],
         timeout: timedelta = PUBLISH_TIMEOUT,
+        largest: int | None = None,
     ) -> None:
-        super().__init__(connection, timeout=timeout)
+        super().__init__(connection, timeout=timeout, largest=largest)
         self._interceptors = tuple(interceptors)
 
     async def publish(
@@ -121,9 +122,15 @@ def _before(outgoing: Outgoing, interceptor: PublishInterceptor) -> None:
 
 
 def make_publisher(
-    connection: Connection, *, timeout: timedelta, interceptors: Sequence[PublishInterceptor] = ()
+    connection: Connection,
+    *,
+    timeout: timedelta,
+    largest: int | None = None,
+    interceptors: Sequence[PublishInterceptor] = (),
 ) -> Publisher:
-    """A plain publisher where nobody intercepts."""
+    """A plain publisher where nobody intercepts. ``largest``: see `Publisher`."""
     if not interceptors:
-        return Publisher(connection, timeout=timeout)
-    return InterceptedPublisher(connection, timeout=timeout, interceptors=interceptors)
+        return Publisher(connection, timeout=timeout, largest=largest)
+    return InterceptedPublisher(
+        connection, timeout=timeout, largest=largest, interceptors=interceptors
+    )

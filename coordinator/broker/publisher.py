@@ -75,8 +75,14 @@ class Publisher:
     """Publishes over ``connection``, which should be used for nothing else that may be blocked."""
 
     def __init__(
-        self, connection: Connection, *, timeout: timedelta = PUBLISH_TIMEOUT, window: int = WINDOW
+        self,
+        connection: Connection,
+        *,
+        timeout: timedelta = PUBLISH_TIMEOUT,
+        window: int = WINDOW,
+        largest: int | None = None,
     ) -> None:
+        """``largest``: bytes of a body beyond which nothing is sent, whatever the broker takes."""
         self._connection = connection
         self._timeout = timeout.total_seconds()
         self._window = asyncio.Semaphore(window)
@@ -87,6 +93,7 @@ class Publisher:
         self._alone = asyncio.Lock()
         self._taken = SURE_SIZE
         """Bytes of the largest message that the broker is known to take."""
+        self._largest = largest
         self._limit: int | None = None
         """Bytes of the largest that it takes, once it has said so."""
         self._ready = asyncio.Event()
@@ -223,13 +230,7 @@ class Publisher:
         """Wait for room in the window, and send. Raises `BrokerUnavailable` or `MessageTooLarge` where
         nothing was.
         """
-        why_not = self._why_not()
-        if why_not != self._told:
-            self._tell(why_not)
-        if why_not is not None:
-            raise BrokerUnavailable(why_not)
-        if asyncio.get_running_loop().time() >= deadline:
-            raise BrokerUnavailable(NOT_KEEPING_UP)
+        self._check_may_send(outgoing, deadline)
         if len(outgoing.message.body) > self._taken:
             sent = await self._send_alone(outgoing, deadline)
             if sent is not None:
@@ -254,6 +255,19 @@ class Publisher:
             raise
         sent.add_done_callback(self._answered)
         return sent
+
+    def _check_may_send(self, outgoing: Outgoing, deadline: float) -> None:
+        """Raises what `_send` does, where nothing is to be sent at all."""
+        why_not = self._why_not()
+        if why_not != self._told:
+            self._tell(why_not)
+        if why_not is not None:
+            raise BrokerUnavailable(why_not)
+        if asyncio.get_running_loop().time() >= deadline:
+            raise BrokerUnavailable(NOT_KEEPING_UP)
+        size = len(outgoing.message.body)
+        if self._largest is not None and size > self._largest:
+            raise MessageTooLarge(size, self._largest)
 
     async def _send_alone(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any] | None:
         """Send it on the other channel, and wait for the answer; None where the broker has taken one as

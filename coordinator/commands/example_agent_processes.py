@@ -18,6 +18,7 @@ from typing import Self
 
 from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.errors import OperatorError
+from coordinator.private_folder import make_private_folder
 from coordinator.rabbitmq_node.child_process import spawn
 
 from .ports import Says
@@ -86,7 +87,7 @@ class ExampleAgentProcesses:
         self._stopping = False
 
     async def __aenter__(self) -> Self:
-        self._log_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self._log_dir)
         for agent in self._agents:
             process = await spawn(
                 [sys.executable, "-m", "consumers", agent.target, "--id", agent.agent_id],

@@ -72,9 +72,9 @@ class TaskQueues:
     def __len__(self) -> int:
         return len(self._requirements)
 
-    def lanes(self) -> int:
-        """How many lanes count against the cap: not those for one agent, nor those open to all."""
-        return len({source.lane for source, wanted in self._requirements.items() if counts(wanted)})
+    def by_lane(self) -> dict[str, Requirements]:
+        """The requirements of each lane that is open at any priority."""
+        return {source.lane: wanted for source, wanted in self._requirements.items()}
 
     def has_lane(self, lane: str) -> bool:
         """Whether the lane is open at any priority."""

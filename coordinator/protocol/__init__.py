@@ -15,6 +15,7 @@ priority ............... the five priorities
 name_encoding .......... any identifier as one word of a queue's name or routing key
 id_limits, ids .... which ids are taken, and new ones
 message_ttl ............ how long the broker keeps a task with a deadline
+message_size ........... how large a message is read, and how much is told of a bad one
 message ................ body and properties, whatever the driver
 task_token ............. proves that an outcome comes from whoever received the task
 reference_clock ........ the time by the clock that deadlines are judged by

@@ -22,11 +22,16 @@ PR_SET_PDEATHSIG = 1
 
 
 async def spawn_obedient(
-    command: Sequence[str], *, env: Mapping[str, str], output: Path, pass_fds: Sequence[int] = ()
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    output: Path,
+    pass_fds: Sequence[int] = (),
+    umask: int = -1,
 ) -> Process:
     """Start a process that ends by itself at the end of its standard input.
 
-    That is when the parent closes it, or ends in whatever way.
+    That is when the parent closes it, or ends in whatever way. ``umask``: of its files; -1 is as here.
     """
     with output.open("ab") as file:
         return await asyncio.create_subprocess_exec(
@@ -36,6 +41,7 @@ async def spawn_obedient(
             stdout=file,
             stderr=STDOUT,
             pass_fds=pass_fds,
+            umask=umask,
             start_new_session=True,
         )
 
@@ -46,6 +52,7 @@ async def spawn(
     env: Mapping[str, str],
     output: Path | None,
     pass_fds: Sequence[int] = (),
+    umask: int = -1,
 ) -> Process:
     """Start a process that is killed when this process ends, in whatever way. Without ``output`` it prints
     where this process does.
@@ -62,6 +69,7 @@ async def spawn(
             stdout=file,
             stderr=None if file is None else STDOUT,
             pass_fds=pass_fds,
+            umask=umask,
             start_new_session=True,
             preexec_fn=die_with(os.getpid()),
         )

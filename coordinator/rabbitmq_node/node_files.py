@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from coordinator.errors import OperatorError
+from coordinator.private_folder import make_private_folder
 
 from .node_configuration import NODE_NAME, configuration
 from .node_identity import Identity, Ports
@@ -59,7 +60,7 @@ class NodeFiles:
         Raises `OperatorError` where another node uses the folder, or it cannot be written.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             raise OperatorError(
@@ -140,7 +141,7 @@ class NodeFiles:
         with self.locked():
             try:
                 self.folder.rename(aside)
-                self.folder.mkdir()
+                make_private_folder(self.folder)
                 shutil.copy2(aside / "identity.json", self.folder / "identity.json")
             except FileNotFoundError:
                 pass  # it has no identity yet: the next start makes one
@@ -166,7 +167,7 @@ class NodeFiles:
     def write(self, identity: Identity, ports: Ports, *, listen_on: str) -> None:
         """Lay the folder out for a start."""
         for name in ("home", "log", "mnesia", "config"):
-            (self.folder / name).mkdir(exist_ok=True)
+            make_private_folder(self.folder / name)
         cookie = self.folder / "home" / ".erlang.cookie"
         if not cookie.exists():
             self._write(cookie, "".join(secrets.choice(string.ascii_uppercase) for _ in range(24)))

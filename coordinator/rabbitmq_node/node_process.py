@@ -36,6 +36,9 @@ STOP_TIMEOUT = 15.0
 POLL = 0.05
 """Seconds between two looks at whether a node has got on."""
 
+FOR_THIS_USER = 0o077
+"""The umask of a node: its messages are nobody else's, wherever its folder is moved to."""
+
 MARK = "AGENT_COORDINATOR_NODE"
 """An environment variable of every process of a node: its folder, to know them by."""
 
@@ -68,10 +71,19 @@ class NodeProcess:
         epmd = None
         try:
             if (launch := server.epmd(files.folder, ports)) is not None:
-                epmd = await spawn(launch.command, env=_marked(launch, files), output=files.output)
+                epmd = await spawn(
+                    launch.command,
+                    env=_marked(launch, files),
+                    output=files.output,
+                    umask=FOR_THIS_USER,
+                )
             launch = server.server(files.folder, ports)
             vm = await spawn_obedient(
-                launch.command, env=_marked(launch, files), output=files.output, pass_fds=[lock]
+                launch.command,
+                env=_marked(launch, files),
+                output=files.output,
+                pass_fds=[lock],
+                umask=FOR_THIS_USER,
             )
         except BaseException as exc:
             await _kill(epmd)

@@ -31,6 +31,8 @@ class ComparedSettings(Protocol):
     def max_body_bytes(self) -> int: ...
     @property
     def max_batch_bytes(self) -> int: ...
+    @property
+    def max_message_bytes(self) -> int | None: ...
 
 
 def conflict(settings: ComparedSettings) -> str | None:
@@ -61,6 +63,14 @@ def conflict(settings: ComparedSettings) -> str | None:
             "no less than",
             "max_body_bytes",
             "a task that may be sent alone would fit into no batch",
+        )
+    if settings.max_message_bytes and settings.max_message_bytes < settings.max_body_bytes:
+        return _sentence(
+            settings,
+            "max_message_bytes",
+            "no less than",
+            "max_body_bytes",
+            "a task that is let in would be refused when it is published",
         )
     return None
 

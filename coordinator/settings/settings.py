@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from coordinator.environment import value_of
 from coordinator.errors import OperatorError
+from coordinator.protocol.message_size import LARGEST_MESSAGE
 
 from .setting_conflicts import conflict
 from .value_types import (
@@ -117,6 +118,19 @@ class Settings(BaseModel):
     keep_dead_for: KeptFor = None
     """The same for dead tasks. By default they are kept for ever: they wait for somebody to look."""
 
+    # --- what is parked: messages of the log that could not be taken as events -------------------
+
+    keep_parked: int = Field(default=10_000, ge=1)
+    """Parked messages that are kept; the oldest make room for others, and are counted."""
+
+    keep_parked_bytes: int = Field(default=64 * 1024**2, ge=1024 * 1024)
+    """Bytes of all of them together. Of one message 64 KiB of its body are kept at most."""
+
+    keep_parked_for: KeptFor = timedelta(days=30)
+    """Seconds that they are kept; 0 keeps them for ever, within the two limits above."""
+
+    # ----------------------------------------------------------------------------------------------
+
     publish_timeout: Duration = timedelta(seconds=10)
     """Seconds to wait for the broker's confirm: longer than the election of a queue's leader."""
 
@@ -137,6 +151,11 @@ class Settings(BaseModel):
     max_batch_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Bytes of one request to `POST /tasks/submit/batch`: 1 000 tasks of 16 KiB. Each task in it
     has the limit of `COORDINATOR_MAX_BODY_BYTES`."""
+
+    max_message_bytes: int | None = Field(default=None, ge=1024)
+    """Bytes of one message that is published, or read from the log: a larger one is parked unread. By
+    default 16 MiB, which is what RabbitMQ 4 takes, or twice `COORDINATOR_MAX_BODY_BYTES` where that is
+    more. Raise it, on a broker that takes more, for agents whose results are larger."""
 
     max_data_depth: int = Field(default=32, ge=1, le=200)
     """Levels of nesting in `task_data` and `metadata`."""
@@ -160,6 +179,19 @@ class Settings(BaseModel):
     """Seconds without a task after which a queue of tasks is given up, to make room for others; its
     next task opens it again. 0 is never."""
 
+    max_unserved_lanes: int = Field(default=50, ge=1)
+    """Of those combinations, the ones that ask for something which no agent ever registered; they count
+    apart, so that a loop of typing errors closes no lane to others. Never more than
+    `COORDINATOR_MAX_LANES`."""
+
+    max_absent_agents: int = Field(default=200, ge=1)
+    """Agents that never registered and have queues of their own, of tasks that name them in
+    `requirements.agent_id`."""
+
+    retire_unserved_lanes_after: DurationOrZero = timedelta(hours=1)
+    """Seconds without a task after which a queue is given up that no agent ever registered for. 0 is never
+    before the others."""
+
     group_log: bool = True
     """Whether tasks that are submitted at the same time share one message of the log. Off while a
     coordinator of before runs beside this one, which would park such messages."""
@@ -181,6 +213,11 @@ class Settings(BaseModel):
 
     log_format: LogFormat = "text"
     """`text` for people, `json` (one object a line) for collectors."""
+
+    @property
+    def message_limit(self) -> int:
+        """Bytes of `max_message_bytes`, whether it is given or not."""
+        return self.max_message_bytes or max(LARGEST_MESSAGE, 2 * self.max_body_bytes)
 
     @property
     def unnamed_for(self) -> timedelta:

@@ -92,6 +92,7 @@ def _http_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        good = good and "@" not in f"{parts.path}{parts.query}{parts.fragment}"
     except ValueError:  # its words may hold a part of the password
         good = False
     if not good:

@@ -11,6 +11,7 @@ task_options ............ settles attempts, pauses, time-outs, times and deadlin
 request_limits .......... checks values against limits
 admission_control ....... refuses tasks while too much waits
 queue_opener ............ opens a task queue on its first use
+lane_limits ............. decides whether one more lane may be opened
 queue_clearer ........... the way back: drains a priority, and publishes the end of each task
 per_id_lock ............. lets one submission of an id go on at a time
 ports ................... what bootstrap gives to them

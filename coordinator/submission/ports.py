@@ -4,7 +4,8 @@ the broker that others use as well are in `broker.ports`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from coordinator.broker.ports import PublishesMessages
@@ -22,6 +23,7 @@ __all__ = [
     "CompletesHalves",
     "DoubtsTask",
     "EnsuresQueue",
+    "FindsUnserved",
     "KnowsTasks",
     "NotesEnd",
     "PublishesEach",
@@ -106,6 +108,14 @@ class EnsuresQueue(Protocol):
         """Return once it is open and announced. Raises `TooManyLanes`, `TopologyConflict` or
         `BrokerUnavailable`.
         """
+        ...
+
+
+class FindsUnserved(Protocol):
+    """Finds lanes that no agent ever registered for: `registry.queries.unserved_lanes.UnservedLanes`."""
+
+    async def among(self, lanes: Mapping[str, Requirements]) -> AbstractSet[str]:
+        """Those of ``lanes``, by their names. Raises nothing; none while it cannot be known."""
         ...
 
 

@@ -12,12 +12,11 @@ from weakref import WeakValueDictionary
 from coordinator.broker.broker_lock import held
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages
-from coordinator.domain.task_queues import TaskQueues, counts
+from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import (
     BrokerUnavailable,
     NotOpened,
     OutcomeUnknown,
-    TooManyLanes,
     TopologyConflict,
 )
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, ServeSource, encode_command
@@ -27,14 +26,12 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, task_queue_topology
 
+from .lane_limits import MAX_LANES, LaneLimits, check_room
+from .ports import FindsUnserved
+
 __all__ = ["MAX_LANES", "QueueOpener"]
 
 logger = logging.getLogger(__name__)
-
-MAX_LANES = 500
-"""Distinct combinations of a task type and requirements; each has up to five queues (ten with the long
-ones), as far as its priorities are used."""
-
 
 LOCK_PATIENCE = 5.0
 """Seconds to wait while another opens the same queue, or retires it."""
@@ -53,11 +50,16 @@ class QueueOpener:
         *,
         book: TaskQueues,
         publisher: PublishesMessages,
-        max_lanes: int = MAX_LANES,
+        limits: LaneLimits = LaneLimits(),  # noqa: B008 - frozen
+        unserved: FindsUnserved | None = None,
     ) -> None:
+        """``unserved`` finds the lanes that no agent ever registered for; without it all are taken to be
+        served.
+        """
         self._book = book
         self._publisher = publisher
-        self._max_lanes = max_lanes
+        self._limits = limits
+        self._unserved = unserved
         self._opening: dict[TaskQueue, tuple[Requirements, asyncio.Task[None]]] = {}
         self._alone: WeakValueDictionary[TaskQueue, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
@@ -107,30 +109,26 @@ class QueueOpener:
         """
         if not self.ready:
             raise NotOpened
-        if task_queue not in self._opening:
-            if task_queue in self._book and not again:
+        if task_queue not in self._opening and not again:
+            if task_queue in self._book:
                 return
-            if not again:
-                self._check_room(task_queue, requirements)
+            if not self._book.has_lane(task_queue.lane):
+                await self._check_room(task_queue, requirements)
+        if task_queue not in self._opening:
             task = asyncio.create_task(self._open(task_queue, requirements))
             self._opening[task_queue] = (requirements, task)
             task.add_done_callback(partial(self._opened, task_queue))
         await asyncio.shield(self._opening[task_queue][1])
 
-    def _check_room(self, task_queue: TaskQueue, requirements: Requirements) -> None:
-        if not counts(requirements) or self._book.has_lane(task_queue.lane):
-            return
-        coming = {
-            other.lane
-            for other, (wanted, _) in self._opening.items()
-            if counts(wanted) and not self._book.has_lane(other.lane)
-        }
-        if self._book.lanes() + len(coming - {task_queue.lane}) >= self._max_lanes:
-            raise TooManyLanes(
-                f"{self._max_lanes} different combinations of task type and requirements are in use,"
-                " which is the limit: use one of them, or have the operator raise"
-                " COORDINATOR_MAX_LANES"
-            )
+    async def _check_room(self, task_queue: TaskQueue, requirements: Requirements) -> None:
+        """Nothing comes between the check and the opening that it is for."""
+        lanes = self._book.by_lane() | {task_queue.lane: requirements}
+        unserved = set() if self._unserved is None else await self._unserved.among(lanes)
+        coming = {other.lane: wanted for other, (wanted, _) in self._opening.items()}
+        others = self._book.by_lane() | coming
+        check_room(
+            task_queue.lane, requirements, others=others, unserved=unserved, limits=self._limits
+        )
 
     @asynccontextmanager
     async def kept_from_opening(self, task_queue: TaskQueue) -> AsyncIterator[None]:

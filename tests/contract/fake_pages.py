@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from coordinator.domain.task import State
@@ -97,17 +98,22 @@ class FakeBrowsing:
     async def parked(self, *, after: int | None, limit: int) -> ParkedPage:
         self._fail()
         self.asked = after, limit
-        found = [parked(2, b"\xff\x00"), parked(1, "não é".encode() + b"\xc3")]
-        return ParkedPage(messages=found, total=2, following=1 if self.more else None)
+        found = [parked(2, b"\xff\x00"), parked(1, WORDS[:-1], WORDS)]
+        return ParkedPage(messages=found, total=2, dropped=3, following=1 if self.more else None)
 
     async def parked_message(self, position: int) -> ParkedMessage:
         self._fail()
         if position != 1:
             raise ParkedNotFound
-        return parked(1, "não é".encode())
+        return parked(1, WORDS[:-1], WORDS)
 
 
-def parked(position: int, body: bytes) -> ParkedMessage:
+WORDS = "não éé".encode()
+"""Of which a page shows all but half of the last character."""
+
+
+def parked(position: int, body: bytes, whole: bytes | None = None) -> ParkedMessage:
+    whole = body if whole is None else whole
     return ParkedMessage(
         position=position,
         received_at=NOW,
@@ -115,6 +121,8 @@ def parked(position: int, body: bytes) -> ParkedMessage:
         exchange="coordinator.events",
         routing_key="task.ada.started",
         properties={"type": "task"},
-        size=len(body),
+        author="ada",
+        size=len(whole),
+        sha256=sha256(whole).hexdigest(),
         body=body,
     )

@@ -15,7 +15,7 @@ from coordinator.broker.channel import Depth
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.errors import AgentNotFound, Conflict, ScheduleNotFound, TaskNotFound
+from coordinator.errors import AgentNotFound, Conflict, LaneNotFound, ScheduleNotFound, TaskNotFound
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -206,6 +206,7 @@ class Fakes:
             "batches": self,
             "once": self.once,
             "clearer": self,
+            "lanes": self,
             "canceller": self,
             "redriver": self,
             "dead_tasks": self,
@@ -254,6 +255,13 @@ class Fakes:
         self.fail()
         self.cleared.append(priority)
         return 7
+
+    async def retire(self, lane: str) -> list[TaskQueue]:
+        self.fail()
+        found = [task_queue for task_queue in self.book.sources() if task_queue.lane == lane]
+        if not found:
+            raise LaneNotFound
+        return found
 
     async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
         task = await self.task(task_id)

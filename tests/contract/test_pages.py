@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_pages import Place
 
+from .fake_pages import WORDS
 from .fakes import Fakes, a_task, an_agent, over
 
 AT = "2026-01-31T12:00:00.123456+00:00"
@@ -166,6 +168,10 @@ async def test_agents_are_listed_as_they_are_looked_up(
     assert fakes.browsing.asked == (wanted, None, 2)
 
 
+def digest(body: bytes) -> str:
+    return sha256(body).hexdigest()
+
+
 async def test_parked_messages_are_shown_as_text_where_they_are_and_in_base64_where_not(
     client: httpx.AsyncClient,
 ) -> None:
@@ -174,22 +180,26 @@ async def test_parked_messages_are_shown_as_text_where_they_are_and_in_base64_wh
         "reason": "MalformedMessage: not a task",
         "exchange": "coordinator.events",
         "routing_key": "task.ada.started",
+        "author": "ada",
     }
     binary = base64.b64encode(b"\xff\x00").decode()
     text: dict[str, Any] = same | {"position": 1, "body": "não é", "encoding": "utf-8"}
     assert ok(await client.get("parked")) == {
         "status": "success",
         "parked": [
-            same | {"position": 2, "size": 2, "body": binary, "encoding": "base64"},
-            text | {"size": 8},  # its last character was cut in two
+            same
+            | {"position": 2, "size": 2, "sha256": digest(b"\xff\x00")}
+            | {"body": binary, "encoding": "base64"},
+            text | {"size": 9, "sha256": digest(WORDS)},  # its last character was cut in two
         ],
         "count": 2,
         "total": 2,
+        "dropped": 3,
         "next_cursor": None,
     }
     assert ok(await client.get("parked/1")) == {
         "status": "success",
-        "parked": text | {"size": 7, "properties": {"type": "task"}},
+        "parked": text | {"size": 9, "sha256": digest(WORDS), "properties": {"type": "task"}},
     }
 
 

@@ -156,3 +156,13 @@ def test_environment_variables_that_pages_name_are_settings() -> None:
         named = set(re.findall(r"COORDINATOR_[A-Z_]*", page.read_text(encoding="utf-8")))
         unknown = {name for name in named - known if not name.startswith("COORDINATOR_TEST_")}
         assert not unknown, page.name
+
+
+PASSWORD = re.compile(r"://[^\s/@:]+:[^\s/@]+@")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_ids)
+def test_no_command_has_a_password_in_it(page: Path) -> None:
+    """Other users see it in the list of processes, and it stays in the shell's history: a file holds it."""
+    shells = [one for one in blocks(page) if one.language in {"bash", "sh", "text", "console"}]
+    assert [found for one in shells for found in PASSWORD.findall(one.code)] == []

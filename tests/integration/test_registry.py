@@ -157,6 +157,11 @@ async def test_what_cannot_be_taken_is_parked_with_its_reason_and_stops_nothing(
     assert side.parked_log.count == 4
 
 
+KEPT = sa.select(
+    sa.func.max(schema.parked.c.size), sa.func.max(sa.func.length(schema.parked.c.body))
+)
+
+
 async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: RegisteringSide) -> None:
     """As large as RabbitMQ 4 takes them by default, and as deep as nobody means."""
     megabytes = 12 * 1024 * 1024
@@ -179,6 +184,10 @@ async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: Register
     query = sa.select(sa.func.max(sa.func.length(schema.parked.c.reason)))
     longest = await side.ledger.read(lambda connection: connection.execute(query).scalar_one())
     assert longest < 2000, "a reason quotes a little of the message"
+    kept = await side.ledger.read(lambda connection: connection.execute(KEPT).one())
+    assert kept == (megabytes + len(b'{"task_id":}'), 65_536), (
+        "and of its body the beginning is kept"
+    )
 
 
 async def test_duplicates_and_disorder_change_nothing(side: RegisteringSide) -> None:

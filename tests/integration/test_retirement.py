@@ -87,7 +87,9 @@ async def two(broker: Broker, tmp_path: Path) -> AsyncIterator[Two]:
 
 
 def agent(broker: Broker, folder: Path, may_end: asyncio.Event | None = None) -> Agent:
-    agent = Agent("ada", amqp_url=broker.url, cache_dir=folder, capabilities=["gpu"], slots=2)
+    agent = Agent(
+        "ada", amqp_url=broker.url, cache_dir=folder, capabilities=["gpu", "tpu"], slots=2
+    )
 
     @agent.default
     async def work(task: Task) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +15,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG, TASKS, UNROUTED, WORK
-from coordinator.recovery.queues.unrouted_tasks import PARKED_FROM
+from coordinator.recovery.queues.unrouted_tasks import CUT_FROM, PARKED_FROM
 from tests.support.broker import Broker
 from tests.support.decoding import decode
 from tests.support.submission import SubmittingSide, submitting_side
@@ -118,6 +119,31 @@ async def test_a_task_that_is_too_large_by_now_for_its_reopened_queue_has_its_en
 
     await eventually(gone)
     assert [message.type for _, message in await side.take_all(LOG)].count(told.TYPE) == 1
+
+
+async def test_of_what_is_no_task_and_too_large_by_now_the_beginning_is_parked(
+    side: SubmittingSide, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was tried again for ever."""
+    publish, limit = side.publisher.publish, 4096
+    body = b"x" * (limit + 1)
+
+    async def takes_little(message: Message, *, exchange: str, key: str, **more: bool) -> None:
+        if len(message.body) > limit:
+            raise MessageTooLarge(len(message.body), limit)
+        await publish(message, exchange=exchange, key=key, **more)
+
+    monkeypatch.setattr(side.publisher, "publish", takes_little)
+    await publish(Message(body=body, type="greeting"), exchange=WORK, key="nobody.knows")
+
+    async def parked() -> bool:
+        return await broker.depth(LOG) == 1 and await broker.depth(UNROUTED) == 0
+
+    await eventually(parked)
+    [(_, message)] = await side.take_all(LOG)
+    assert message.body == body[:limit]
+    digest = hashlib.sha256(body).hexdigest()
+    assert message.headers[CUT_FROM] == f"{limit + 1} bytes, SHA-256 {digest}"
 
 
 async def test_a_broken_task_does_not_hold_up_the_tasks_behind_it(

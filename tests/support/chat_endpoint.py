@@ -33,6 +33,11 @@ def endpoint(
     seen = Seen()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.paths.append(self.path)
+            seen.keys.append(self.headers.get("Authorization"))
+            self.send_error(405)
+
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
             seen.paths.append(self.path)

@@ -25,6 +25,7 @@ from coordinator.protocol.topology import LOG
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.lane_limits import LaneLimits
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.ports import PublishesMany
 from coordinator.submission.queue_clearer import QueueClearer
@@ -49,7 +50,9 @@ class SubmittingSide:
         self.depths = QueueDepths(lambda: looking.link)
         self.tasks: dict[str, TaskMessage] = {}
         self.noted: list[Event] = []
-        self.opener = QueueOpener(book=self.book, publisher=publisher, max_lanes=max_lanes)
+        self.opener = QueueOpener(
+            book=self.book, publisher=publisher, limits=LaneLimits(lanes=max_lanes)
+        )
         self._submitting: dict[str, Any] = {
             "ensure": self.opener.ensure,
             "tasks": self,

@@ -14,12 +14,15 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 __all__ = ["ChatEndpoint", "ChatError", "ChatRefused", "ChatUnavailable", "NotConfigured"]
 
 TIMEOUT = timedelta(minutes=5)
 """How long the endpoint may be silent."""
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes: far more than any model says, and less than the agent has memory for."""
 
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
@@ -48,6 +51,18 @@ class ChatUnavailable(ChatError):
         """What the endpoint asked for, where it did."""
 
 
+class _NoRedirect(HTTPRedirectHandler):
+    """Follows none: the key is for the address that was configured, and for no other. A redirect is the
+    answer then, and refused.
+    """
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirect)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEndpoint:
     """Completes chats at one address, with one model."""
@@ -57,6 +72,8 @@ class ChatEndpoint:
     api_key: str | None = field(default=None, repr=False)
     model: str | None = None
     """For prompts that name none."""
+    largest_answer: int = LARGEST_ANSWER
+    """Bytes of an answer that are read."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> ChatEndpoint:
@@ -65,7 +82,7 @@ class ChatEndpoint:
         if not base_url:
             raise NotConfigured
         if urlsplit(base_url).scheme not in {"http", "https"}:
-            raise ChatRefused(f"OPENAI_BASE_URL must begin with http:// or https://: {base_url!r}")
+            raise ChatRefused("OPENAI_BASE_URL must begin with http:// or https://")
         return cls(
             base_url=base_url,
             api_key=environment.get("OPENAI_API_KEY") or None,
@@ -82,7 +99,8 @@ class ChatEndpoint:
     ) -> dict[str, Any]:
         """Ask for one completion: its text, why it ended, the model and the tokens that it took.
 
-        Raises `ChatRefused` or `ChatUnavailable`.
+        Raises `ChatRefused`, also for a redirect and for more than `largest_answer` bytes, or
+        `ChatUnavailable`.
         """
         chosen = model or self.model
         if chosen is None:
@@ -96,15 +114,24 @@ class ChatEndpoint:
             headers["Authorization"] = f"Bearer {self.api_key}"
         url = f"{self.base_url}{path}"
         request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - http(s) was checked
+        url = _without_password(url)
         try:
-            with urlopen(request, timeout=timeout.total_seconds()) as answer:  # noqa: S310
-                content: bytes = answer.read()
-                return content
+            with _opener.open(request, timeout=timeout.total_seconds()) as answer:
+                content: bytes = answer.read(self.largest_answer + 1)
         except HTTPError as exc:
             raise _refusal(exc, url) from exc
         except (URLError, TimeoutError, HTTPException, ConnectionError) as exc:
             reason = getattr(exc, "reason", None) or exc
             raise ChatUnavailable(f"{url} does not answer: {reason}") from exc
+        if len(content) > self.largest_answer:
+            raise ChatRefused(f"{url} answered more than {self.largest_answer} bytes")
+        return content
+
+
+def _without_password(url: str) -> str:
+    """To be shown: a password may stand before the host."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _refusal(exc: HTTPError, url: str) -> ChatError:

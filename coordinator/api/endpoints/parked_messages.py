@@ -30,7 +30,7 @@ router = APIRouter(prefix="/parked", tags=["Parked"], route_class=EndpointRoute)
 async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> JsonAnswer:
     """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
     not of a known shape, in the name of another agent, with a token that is not the task's. They
-    changed nothing.
+    changed nothing. The oldest make room for others: `dropped` counts them.
     """
     page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
     return JsonAnswer(
@@ -39,6 +39,7 @@ async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> Jso
             "parked": [parked_shape(one, whole=False) for one in page.messages],
             "count": len(page.messages),
             "total": page.total,
+            "dropped": page.dropped,
             "next_cursor": cursors.PARKED.write(page.following),
             "timestamp": timestamp(),
         }
@@ -54,7 +55,7 @@ async def get_parked(
     position: Annotated[str, Path(description="Its `position` in the list.", examples=["1"])],
     wired: Wired,
 ) -> JsonAnswer:
-    """The whole message with its properties."""
+    """The message with its properties, and 64 KiB of its body at most."""
     if not (position.isascii() and position.isdecimal() and len(position) < LONGEST_POSITION):
         raise ParkedNotFound
     found = await wired.browsing.parked_message(int(position))

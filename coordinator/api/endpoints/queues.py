@@ -1,4 +1,4 @@
-"""Tells the sizes and statistics of task queues, and clears a priority."""
+"""Tells the sizes and statistics of task queues, clears a priority, and retires a lane."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from coordinator.api.strict_requests import strict_request_without_body
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.queues import (
     ClearedAnswer,
+    LaneRetiredAnswer,
     QueueSizesAnswer,
     QueueStatsAnswer,
     priority_shape,
@@ -26,11 +27,11 @@ from coordinator.registry.queries.queue_sizes import by_priority
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/tasks/queues", tags=["Queues"], route_class=EndpointRoute)
+router = APIRouter(prefix="/tasks", tags=["Queues"], route_class=EndpointRoute)
 
 
 @router.get(
-    "",
+    "/queues",
     summary="Tasks that wait, by priority",
     responses=responses("get_queue_sizes", QueueSizesAnswer, 503),
 )
@@ -45,7 +46,7 @@ async def get_queue_sizes(wired: Wired) -> JsonAnswer:
 
 
 @router.get(
-    "/stats",
+    "/queues/stats",
     summary="Every queue in detail",
     responses=responses("get_queue_stats", QueueStatsAnswer, 503),
 )
@@ -72,7 +73,7 @@ async def get_queue_stats(wired: Wired) -> JsonAnswer:
 
 
 @router.post(
-    f"/{{priority:{SEGMENT}}}/clear",
+    f"/queues/{{priority:{SEGMENT}}}/clear",
     summary="Clear a priority",
     dependencies=[strict_request_without_body],
     responses=responses("clear_queue", ClearedAnswer, 400, 413, 422, 503),
@@ -99,6 +100,35 @@ async def clear_queue(
             "message": f"Cleared {count} tasks from {wanted} queue",
             "priority": wanted.value,
             "cleared_count": count,
+            "timestamp": timestamp(),
+        }
+    )
+
+
+@router.post(
+    f"/queues/lanes/{{lane:{SEGMENT}}}/retire",
+    summary="Retire a lane",
+    dependencies=[strict_request_without_body],
+    responses=responses("retire_lane", LaneRetiredAnswer, 404, 409, 413, 422, 503),
+)
+async def retire_lane(
+    lane: Annotated[
+        str, Path(description="As `GET /tasks/queues/stats` names it.", examples=["cap:analysis"])
+    ],
+    wired: Wired,
+) -> JsonAnswer:
+    """Gives up the queues of a lane that nobody needs, as is done by itself with those that were unused
+    for long: there is room for another at once, and the queues are deleted within a minute. A lane with
+    tasks that have not ended, and the lane open to all, are a 409. The next task of the lane opens it again.
+    There is nothing to choose: a key in a body, or a query, is a 422.
+    """
+    queues = await wired.lanes.retire(lane)
+    return JsonAnswer(
+        {
+            "status": "success",
+            "message": f"Retired lane {lane}",
+            "lane": lane,
+            "queues": [task_queue.queue for task_queue in queues],
             "timestamp": timestamp(),
         }
     )

@@ -10,6 +10,7 @@ from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
@@ -74,6 +75,16 @@ class ClearsQueues(Protocol):
     async def clear(self, priority: Priority) -> int:
         """Ends every task that waits at the priority; how many. Raises `BrokerUnavailable` or
         `OutcomeUnknown`: a repetition goes on with the rest.
+        """
+        ...
+
+
+class RetiresLanes(Protocol):
+    """Retires a lane. `coordinator.recovery.queues.requested_retirement.RequestedRetirement` fits."""
+
+    async def retire(self, lane: str) -> Sequence[TaskQueue]:
+        """Gives up the lane; its queues, which are deleted soon. Raises `LaneNotFound`, `WrongState` where
+        it has a task, or `Unavailable`.
         """
         ...
 

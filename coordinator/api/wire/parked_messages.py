@@ -22,8 +22,15 @@ class ParkedShape(AnswerModel):
     reason: str = Field(examples=["ForgedIdentity: task.started of 'a' was published as …"])
     exchange: str
     routing_key: str
+    author: str = Field(
+        description="Whose word the routing key has, and the broker's user where it is told; or empty.",
+        examples=["ada"],
+    )
     size: int = Field(description="Of the whole body, in bytes.")
-    body: str = Field(description="In a list, its beginning; in base64 where it is no text.")
+    sha256: str = Field(description="Of the whole body, in hexadecimal.")
+    body: str = Field(
+        description="Its beginning: 400 bytes in a list, else 64 KiB. In base64 where it is no text."
+    )
     encoding: Literal["utf-8", "base64"]
 
 
@@ -36,6 +43,7 @@ class ParkedPageAnswer(AnswerModel):
     parked: list[ParkedShape]
     count: Count
     total: Total
+    dropped: int = Field(description="Older ones that made room for others, ever.", examples=[0])
     next_cursor: NextCursor
     timestamp: Instant
 
@@ -47,17 +55,17 @@ class ParkedAnswer(AnswerModel):
 
 
 def parked_shape(one: ParkedMessage, *, whole: bool) -> dict[str, Any]:
-    """A parked message as `ParkedShape` describes it, or ``whole`` as `ParkedWholeShape` does; then its body
-    must not have been cut.
-    """
-    text = _text(one.body, cut=not whole)
+    """A parked message as `ParkedShape` describes it, or ``whole`` as `ParkedWholeShape` does."""
+    text = _text(one.body, cut=not whole or one.size > len(one.body))
     shape = {
         "position": one.position,
         "received_at": iso(one.received_at),
         "reason": one.reason,
         "exchange": one.exchange,
         "routing_key": one.routing_key,
+        "author": one.author,
         "size": one.size,
+        "sha256": one.sha256,
         "body": base64.b64encode(one.body).decode() if text is None else text,
         "encoding": "base64" if text is None else "utf-8",
     }

@@ -18,6 +18,7 @@ from .task_statistics import QueueSizesShape, TotalsShape
 
 __all__ = [
     "ClearedAnswer",
+    "LaneRetiredAnswer",
     "PriorityTotals",
     "QueueShape",
     "QueueSizesAnswer",
@@ -77,6 +78,16 @@ class ClearedAnswer(AnswerModel):
     message: str = Field(examples=["Cleared 12 tasks from low queue"])
     priority: PriorityName
     cleared_count: int = Field(examples=[12])
+    timestamp: Instant
+
+
+class LaneRetiredAnswer(AnswerModel):
+    status: Success
+    message: str = Field(examples=["Retired lane cap:analysis"])
+    lane: str = Field(examples=["cap:analysis"])
+    queues: list[str] = Field(
+        description="Those that are deleted within a minute.", examples=[["tasks.cap:analysis.low"]]
+    )
     timestamp: Instant
 
 

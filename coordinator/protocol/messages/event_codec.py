@@ -11,7 +11,7 @@ an event whose content names another agent is refused (`ForgedIdentity`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -25,6 +25,7 @@ from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
 from coordinator.protocol.message import Message
+from coordinator.protocol.message_size import LARGEST_MESSAGE, REFUSED_APART
 from coordinator.protocol.name_encoding import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
 
 from . import cloudevents
@@ -136,13 +137,23 @@ class Refused:
     alone: Message | None = None
     """The event by itself, where the others of its message may be good; None is the whole message."""
 
+    def __post_init__(self) -> None:
+        """Of the error, its words are wanted. Its traceback would hold this, and with it the message and all
+        others that are read beside it, in a circle that only the collector frees.
+        """
+        self.why.__traceback__ = self.why.__cause__ = self.why.__context__ = None
 
-def read(message: Message, key: str) -> list[Event | Refused]:
+
+def read(message: Message, key: str, *, largest: int = LARGEST_MESSAGE) -> list[Event | Refused]:
     """What each event in a message of the log came to, in order; a task message is a `TaskSubmitted`.
 
-    ``key`` is the routing key that the message was published with. Raises nothing: what is wrong with
-    one event of a batch is told of that one alone.
+    ``key`` is the routing key that the message was published with, ``largest`` how many bytes of a body are
+    read. Raises nothing: what is wrong with one event of a batch is told of that one alone, for the first
+    `REFUSED_APART` of them, and of all others at once.
     """
+    size = len(message.body)
+    if size > largest:
+        return [Refused(why=MalformedMessage(_TOO_LARGE.format(size, largest)))]
     if is_task_group(message):
         return _read_group(message, key)
     if message.type != TASK_TYPE and is_batch(message):
@@ -151,6 +162,29 @@ def read(message: Message, key: str) -> list[Event | Refused]:
         return [_decode_one(message, key)]
     except Unreadable as exc:
         return [Refused(why=exc)]
+
+
+_TOO_LARGE = "a message of {} bytes, and at most {} are read (COORDINATOR_MAX_MESSAGE_BYTES)"
+
+
+def _few_refused(found: Iterable[Event | Refused]) -> list[Event | Refused]:
+    """All events, and the first of those that are refused; the others are told of together, with the whole
+    message.
+    """
+    kept: list[Event | Refused] = []
+    refused = 0
+    for one in found:
+        if isinstance(one, Refused):
+            refused += 1
+            if refused > REFUSED_APART:
+                continue
+        kept.append(one)
+    if refused > REFUSED_APART:
+        kept.append(Refused(why=MalformedMessage(_MANY.format(refused - REFUSED_APART))))
+    return kept
+
+
+_MANY = "{} more events of this message cannot be taken: they are kept as parts of it, and not one by one"
 
 
 def _decode_one(message: Message, key: str) -> Event:
@@ -241,10 +275,10 @@ def _read_group(message: Message, key: str) -> list[Event | Refused]:
         found = read_group(message)
     except Unreadable as exc:
         return [Refused(why=exc)]
-    return [
+    return _few_refused(
         _submitted(one) if isinstance(one, TaskMessage) else Refused(why=one.why, alone=one.alone)
         for one in found
-    ]
+    )
 
 
 def _read_batch(message: Message, key: str) -> list[Event | Refused]:
@@ -254,7 +288,7 @@ def _read_batch(message: Message, key: str) -> list[Event | Refused]:
         return _read_pieces(message, key, exc)
     if not isinstance(items, list):
         return [Refused(why=MalformedMessage("a batch must be a JSON array of events"))]
-    return [_read_item(item, key, message, None) for item in items]
+    return _few_refused(_read_item(item, key, message, None) for item in items)
 
 
 def _read_pieces(message: Message, key: str, why: ValueError) -> list[Event | Refused]:
@@ -262,16 +296,16 @@ def _read_pieces(message: Message, key: str, why: ValueError) -> list[Event | Re
     pieces = items_of(message.body)
     if pieces is None:
         return [Refused(why=MalformedMessage(f"a batch that is not JSON: {why}"))]
-    found: list[Event | Refused] = []
-    for piece in pieces:
-        try:
-            item = from_json(piece)
-        except ValueError as exc:
-            malformed = MalformedMessage(f"an event that is not JSON: {exc}")
-            found.append(Refused(why=malformed, alone=_alone(None, piece, message)))
-        else:
-            found.append(_read_item(item, key, message, piece))
-    return found
+    return _few_refused(_read_piece(piece, key, message) for piece in pieces)
+
+
+def _read_piece(piece: bytes, key: str, message: Message) -> Event | Refused:
+    try:
+        item = from_json(piece)
+    except ValueError as exc:
+        malformed = MalformedMessage(f"an event that is not JSON: {exc}")
+        return Refused(why=malformed, alone=_alone(None, piece, message))
+    return _read_item(item, key, message, piece)
 
 
 def _read_item(item: Any, key: str, message: Message, body: bytes | None) -> Event | Refused:

@@ -8,7 +8,7 @@ refused, as if its message had come by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
@@ -58,12 +58,12 @@ def is_task_group(message: Message) -> bool:
     return message.type == GROUP_TYPE
 
 
-def read_group(message: Message) -> list[TaskMessage | RefusedTask]:
-    """Every task, in order. Raises `MalformedMessage` for what is no list at all."""
+def read_group(message: Message) -> Iterable[TaskMessage | RefusedTask]:
+    """Every task, in order, to be gone through once. Raises `MalformedMessage` for what is no list at all."""
     try:
         return [*_tasks.validate_json(message.body)]
     except ValidationError:  # one of them is bad, or all: told of each alone
-        return [_read_item(body) for body in _items(message.body)]
+        return map(_read_item, _items(message.body))
 
 
 def _items(array: bytes) -> list[bytes]:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn, Protocol
@@ -94,9 +95,18 @@ class FindsIdle(Protocol):
         """Those of tasks that should be on a queue, and that are not open."""
 
 
+class TellsUnservedLanes(Protocol):
+    """Finds lanes that no agent ever registered for: `registry.upkeep.unserved_lanes.UnservedLanes`."""
+
+    async def among(self, lanes: Mapping[str, Requirements]) -> AbstractSet[str]:
+        """Those of ``lanes``, by their names. Raises nothing."""
+
+
 class QueueRetirement:
     """Retires, in rounds, the queues that were unused for as long as ``after``; zero is never. One
-    coordinator at a time does so. Run `session` with `Connection.keep`, after the task queues were restored.
+    coordinator at a time does so. Those that ``unserved`` finds, which no agent ever registered for, are
+    retired once they were unused for ``unserved_after``. Run `session` with `Connection.keep`, after the task
+    queues were restored.
 
     ``pause``: seconds between the event and the deletion, for those that have not heard of it.
     """
@@ -111,6 +121,8 @@ class QueueRetirement:
         idle: FindsIdle,
         catch_up: CatchesUp,
         after: timedelta,
+        unserved: TellsUnservedLanes | None = None,
+        unserved_after: timedelta = timedelta(0),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: float = PAUSE,
     ) -> None:
@@ -121,10 +133,16 @@ class QueueRetirement:
         self._idle = idle
         self._catch_up = catch_up
         self._after = after
+        self._unserved = unserved
+        self._nobodys: AbstractSet[str] = set()
+        """The lanes that no agent ever registered for, when it was last looked."""
+        self._unserved_after = unserved_after if unserved is not None else timedelta(0)
         self._now = now
         self._pause = pause
         self._leaving: dict[TaskQueue, Requirements] = {}
         """Retired, and not deleted yet."""
+        self._abandoned: set[TaskQueue] = set()
+        """Those of them that may hold messages of tasks that have ended: nobody comes to take them."""
 
     async def session(self, link: Link) -> NoReturn:
         """Retires queues until the link is closed. Raises `ChannelLost` then."""
@@ -132,9 +150,10 @@ class QueueRetirement:
             task_queue: self._book.requirements(task_queue) for task_queue in self._book.sources()
         }
         await self._agree(link, restored)
-        if not self._after:
+        periods = [after for after in (self._after, self._unserved_after) if after]
+        if not periods:
             await link.closed()
-        interval = min(self._after / 4, LONGEST_INTERVAL).total_seconds()
+        interval = min(min(periods) / 4, LONGEST_INTERVAL).total_seconds()
         while link.open:
             await asyncio.sleep(interval)
             try:
@@ -170,24 +189,49 @@ class QueueRetirement:
             # Somebody died between the event and the deletion.
             await self._opener.ensure(task_queue, wanted, again=True)
         for task_queue, wanted in await self._unused():
-            self._leaving[task_queue] = wanted
-            await self._retire(task_queue)
-        if self._leaving:
+            await self.retire(task_queue, wanted, abandoned=task_queue.lane in self._nobodys)
+        await self.remove_retired(link)
+
+    async def remove_retired(self, link: Link) -> None:
+        """Delete what was retired, after the pause, or open it again where it is wanted. Raises
+        `Unavailable`, `TopologyConflict`.
+        """
+        leaving = list(self._leaving)
+        if leaving:
             await asyncio.sleep(self._pause)
-        for task_queue in list(self._leaving):
+        for task_queue in leaving:
             await self._remove(link, task_queue)
 
     async def _unused(self) -> list[Opened]:
         """The lanes open to all stay: they are few, and the first that anybody uses."""
         unused = [
             (task_queue, wanted)
-            for task_queue, wanted in await self._idle.unused(self._now() - self._after)
+            for task_queue, wanted in await self._unused_for_long()
             if not wanted.empty
         ][:MOST]
         depths = await self._depths.look(task_queue.queue for task_queue, _ in unused)
-        return [one for one in unused if _is_empty(depths[one[0].queue])]
+        return [
+            one for one in unused if one[0].lane in self._nobodys or _is_empty(depths[one[0].queue])
+        ]
 
-    async def _retire(self, task_queue: TaskQueue) -> None:
+    async def _unused_for_long(self) -> list[Opened]:
+        """Those that nobody ever served are given up sooner."""
+        found = await self._idle.unused(self._now() - self._after) if self._after else []
+        self._nobodys = set()
+        if self._unserved is not None and self._unserved_after:
+            self._nobodys = await self._unserved.among(self._book.by_lane())
+        if not self._nobodys:
+            return found
+        unused = await self._idle.unused(self._now() - self._unserved_after)
+        return found + [one for one in unused if one[0].lane in self._nobodys and one not in found]
+
+    async def retire(self, task_queue: TaskQueue, wanted: Requirements, *, abandoned: bool) -> None:
+        """Have it forgotten everywhere, at once; `remove_retired` deletes it. ``abandoned``: also with
+        messages in it, of tasks that have ended all. Raises `Unavailable`.
+        """
+        self._leaving[task_queue] = wanted
+        if abandoned:
+            self._abandoned.add(task_queue)
         event = Event(data=SourceRetired(lane=task_queue.lane, priority=task_queue.priority))
         await self._publisher.publish(encode(event), exchange=EVENTS, key=routing_key(event.data))
         self._book.discard(task_queue)
@@ -199,7 +243,8 @@ class QueueRetirement:
             await self._catch_up()
             standing = await self._idle.standing(task_queue)
             depth = (await self._depths.look([task_queue.queue]))[task_queue.queue]
-            wanted = standing.opened or standing.unfinished or not _is_left(depth)
+            left = _is_left(depth, abandoned=task_queue in self._abandoned)
+            wanted = standing.opened or standing.unfinished or not left
             if not wanted and depth is not None:
                 channel = await link.channel()
                 await channel.delete_queue(task_queue.queue)
@@ -212,13 +257,15 @@ class QueueRetirement:
         else:
             logger.info("a queue that nobody used was given up", extra={"queue": task_queue.queue})
         del self._leaving[task_queue]
+        self._abandoned.discard(task_queue)
 
 
-def _is_left(depth: Depth | None) -> bool:
-    """RabbitMQ 3.10 moves whoever still consumes from a queue that is deleted to the next one of that
+def _is_left(depth: Depth | None, *, abandoned: bool) -> bool:
+    """What is in one that is ``abandoned`` is of ended tasks, says the ledger: an agent that took it would
+    drop it. RabbitMQ 3.10 moves whoever still consumes from a queue that is deleted to the next one of that
     name, and keeps what that one pushes to them (measured).
     """
-    return depth is None or (depth.ready == 0 and depth.consumers == 0)
+    return depth is None or ((abandoned or depth.ready == 0) and depth.consumers == 0)
 
 
 def _is_empty(depth: Depth | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Coroutine
 from dataclasses import replace
@@ -19,6 +20,7 @@ from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages
+from coordinator.broker.publisher import SURE_SIZE
 from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, MessageTooLarge
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
@@ -28,7 +30,7 @@ from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.ports import ReopensQueue
 from coordinator.task_log_context import task_context
 
-__all__ = ["PARKED_FROM", "UnroutedTasks"]
+__all__ = ["CUT_FROM", "PARKED_FROM", "UnroutedTasks"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,10 @@ PARKED_FROM = "parked-from"
 """The header that tells where a message that nobody understands was found."""
 
 
+CUT_FROM = "cut-from"
+"""The header of one that the broker takes no more: the size and the digest of the whole."""
+
+
 class UnroutedTasks:
     """Empties `coordinator.unrouted`. Run `session` with `Connection.keep`.
 
@@ -49,7 +55,7 @@ class UnroutedTasks:
     queue, anything else in the log, where the projector parks what it cannot read. A message that
     cannot be sent on now goes to the end of this queue after a ``pause``: it is tried for as long
     as it takes, and holds up no other. A task that the broker takes no more, because it is too large,
-    is ended.
+    is ended; of anything else the beginning is parked.
     """
 
     def __init__(
@@ -162,10 +168,23 @@ class UnroutedTasks:
             "found a message that is no task; sent to the log to be parked",
             extra={"queue": UNROUTED, "routing_key": delivery.routing_key},
         )
-        await self._publisher.publish(
-            replace(message, headers=headers), exchange="", key=LOG, mandatory=True
-        )
+        message = replace(message, headers=headers)
+        try:
+            await self._publisher.publish(message, exchange="", key=LOG, mandatory=True)
+        except MessageTooLarge as exc:
+            logger.error("its beginning is parked: %s", exc)
+            cut = _beginning(message, min(SURE_SIZE, exc.limit))
+            await self._publisher.publish(cut, exchange="", key=LOG, mandatory=True)
         await delivery.ack()
+
+
+def _beginning(message: Message, size: int) -> Message:
+    """As many bytes as the broker takes for certain, with what all of it was: as it is, it would be refused
+    for ever.
+    """
+    whole = f"{len(message.body)} bytes, SHA-256 {hashlib.sha256(message.body).hexdigest()}"
+    headers = {**message.headers, CUT_FROM: whole}
+    return replace(message, body=message.body[:size], headers=headers)
 
 
 def _task(message: Message) -> TaskMessage | None:

@@ -5,6 +5,7 @@ database_timeouts ...... limits how long it is waited for
 database_engines ....... makes connections to it, set as the ledger needs them
 database_errors ........ translates its errors: those that waiting may mend, and the others
 parked_messages ........ keeps messages that could not be taken as events
+parked_bounds .......... drops the oldest of them, where there are too many
 batch_folding .......... folds a batch of events into all tables, within one transaction
 ledger_rebuild ......... folds all kept events again
 migrations ............. brings the tables of an older version to the newest

@@ -8,11 +8,15 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from coordinator.errors import OperatorError
+from coordinator.private_folder import make_private_folder
 
 __all__ = ["POSTGRESQL", "SQLITE", "is_a_file", "make_private_file", "parse"]
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
 _DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
+
+_OTHERS = frozenset({"mariadb", "mssql", "mysql", "oracle"})
+"""Named in the error; what else stands there may be a part of anything."""
 
 _OF_SQLITE = frozenset(
     {"cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout"}
@@ -24,6 +28,11 @@ _NO_PORT = (
     "has a port that is no number from 1 to 65535. Write an IPv6 address in brackets, as"
     " postgresql://user:password@[::1]:5432/name; in a user or a password, write : as %3A and @ as"
     " %40"
+)
+
+_SECOND_AT = (
+    "has an @ behind the host. In a user, a password or a name, write @ as %40, : as %3A, / as %2F, # as %23"
+    " and ? as %3F"
 )
 
 EXAMPLE = (
@@ -45,10 +54,15 @@ def parse(place: str | Path) -> URL:
         ) from exc
     except ValueError as exc:  # of the port, which may be a part of anything
         raise OperatorError(f"COORDINATOR_DATABASE_URL {_NO_PORT}") from exc
+    if "@" in f"{parsed.host or ''}{parsed.database or ''}" or any(
+        "@" in key for key in parsed.query
+    ):
+        raise OperatorError(f"COORDINATOR_DATABASE_URL {_SECOND_AT}")
     kind = parsed.get_backend_name()
     if kind not in _DRIVERS:
+        named = repr(kind) if kind in _OTHERS else "a database of this kind"
         raise OperatorError(
-            f"The ledger cannot be in {kind!r}: COORDINATOR_DATABASE_URL is {EXAMPLE}"
+            f"The ledger cannot be in {named}: COORDINATOR_DATABASE_URL is {EXAMPLE}"
         )
     parsed = parsed.set(drivername=_DRIVERS[kind])
     if parsed.drivername == SQLITE:
@@ -82,7 +96,7 @@ def make_private_file(path: Path) -> None:
     `OperatorError`.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         path.touch(mode=0o600, exist_ok=True)
     except OSError as exc:
         raise OperatorError(_cannot_be_made(path, exc)) from exc

@@ -22,6 +22,7 @@ from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import take_time, upsert
 
 from .ledger_rebuild import rebuild
+from .parked_messages import cut_parked
 
 __all__ = ["is_prepared", "prepare"]
 
@@ -62,7 +63,7 @@ def prepare(connection: Connection) -> None:
     for table in schema.metadata.sorted_tables:
         for index in table.indexes:  # create_all leaves tables that are there as they are
             index.create(connection, checkfirst=True)
-    if missing:
+    if any(version in _FOLDED_AGAIN for version in missing):
         logger.info("folding all events again: the ledger is of an older version")
         rebuild(connection)
     if found != schema.SCHEMA_VERSION:
@@ -115,5 +116,20 @@ def _to_3(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE agents {change}")
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3}
+def _to_4(connection: Connection) -> None:
+    """Of what is parked, the beginning is kept, with its author, its size and its digest."""
+    for column in (
+        "author VARCHAR(300) NOT NULL DEFAULT ''",
+        "size BIGINT NOT NULL DEFAULT 0",
+        "kept INTEGER NOT NULL DEFAULT 0",
+        "body_digest VARCHAR(64) NOT NULL DEFAULT ''",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE parked ADD COLUMN {column}")
+    cut_parked(connection)
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
 """By version: what makes the tables of that version into those of the next."""
+
+_FOLDED_AGAIN = frozenset({1, 2})
+"""Those of which the step leaves something that only the events can fill."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from coordinator.broker.channel import Delivery
 from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.errors import Unreadable
+from coordinator.protocol.message_size import LARGEST_MESSAGE
 from coordinator.protocol.messages.event_codec import Refused, read
 from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
 from coordinator.registry.ledger.parked_messages import MessageToPark, parked_delivery, parked_event
@@ -45,6 +46,7 @@ class LogDecoder:
 
     ``secret`` is the key of the task tokens. ``skew_of`` tells how far an agent's clock is ahead of this
     process's, None where that is not known; it is called with the agent's id, in the reading thread.
+    ``largest``: bytes of a message that is read.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class LogDecoder:
         secret: bytes,
         skew_of: Callable[[str], timedelta | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        largest: int = LARGEST_MESSAGE,
     ) -> None:
         self._secret = secret
+        self._largest = largest
         self._skew_of = skew_of
         self._now = now
         self._left_out = LeftOutFieldsLog()
@@ -66,7 +70,7 @@ class LogDecoder:
     def _read_one(self, delivery: Delivery) -> LogReading:
         """Every event of a message; what is wrong with one of them parks that one alone."""
         reading = LogReading(delivery)
-        for one in read(delivery.message, delivery.routing_key):
+        for one in read(delivery.message, delivery.routing_key, largest=self._largest):
             if isinstance(one, Refused):
                 reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
             elif isinstance(one.data, LedgerMarked):

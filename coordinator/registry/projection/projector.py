@@ -22,14 +22,16 @@ from sqlalchemy.engine import Connection
 
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.connection import Link
+from coordinator.broker.prefetch_window import PrefetchWindow
 from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
-from coordinator.errors import ChannelLost, LedgerUnavailable, Superseded
+from coordinator.errors import LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask
 from coordinator.protocol.messages.event_codec import holds_several
 from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store
+from coordinator.registry.ledger.parked_bounds import ParkedBounds, drop_surplus
 from coordinator.registry.ledger.parked_messages import parked_delivery, parked_event
 from coordinator.task_log_context import task_context
 
@@ -81,7 +83,8 @@ class ProjectionListeners:
 class Projector:
     """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
 
-    ``reader`` is called in a thread. ``interceptors`` see each transaction.
+    ``reader`` is called in a thread. ``interceptors`` see each transaction. ``parked``: how much of what
+    cannot be folded is kept.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class Projector:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pace: FoldPace = BESIDE,
         interceptors: Sequence[FoldInterceptor] = (),
+        parked: ParkedBounds = ParkedBounds(),  # noqa: B008 - frozen
     ) -> None:
         self._fence = fence
         self._reader = reader
@@ -104,28 +108,34 @@ class Projector:
         self._now = now
         self._pace = pace
         self._interceptors = tuple(interceptors)
+        self._parked = parked
+        self._window = PrefetchWindow(2 * pace.batch)
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
 
     async def session(self, link: Link) -> NoReturn:
         """Project for as long as the link lasts; waits while another projector is active."""
-        async with BatchReader(
-            link,
-            queue=LOG,
-            name="projector",
-            batch=self._pace.batch,
-            spacing=self._pace.spacing,
-        ) as batches:
-            try:
-                async for batch in batches:
-                    if not self._fence.held:
-                        await self._begin_epoch(batches)
-                    await self._store(await asyncio.to_thread(self._reader.read, batch))
-                    await batches.settle(batch)
-            finally:
-                self._fence.release()
-                self.problem = None  # what it was is another's to tell now
-        raise ChannelLost
+        while True:  # a round for each width of the window
+            async with BatchReader(
+                link,
+                queue=LOG,
+                name="projector",
+                batch=self._pace.batch,
+                spacing=self._pace.spacing,
+                window=self._window,
+            ) as batches:
+                try:
+                    async for batch in batches:
+                        if not self._fence.held:
+                            await self._begin_epoch(batches)
+                        await self._store(await asyncio.to_thread(self._reader.read, batch))
+                        await batches.settle(batch)
+                finally:
+                    self._fence.release()
+                    self.problem = None  # what it was is another's to tell now
+            logger.info(
+                "the log is read with another prefetch", extra={"prefetch": self._window.count}
+            )
 
     async def _begin_epoch(self, batches: BatchReader) -> None:
         """With the first batch of a session. The broker is asked after it: who read the log when its
@@ -205,7 +215,10 @@ class Projector:
     ) -> FoldedBatch:
         parked = [parked for reading in readings for parked in reading.parked]
         rules = Rules(now=self._now(), retry=self._retry)
-        return store(connection, events, rules, parked)
+        stored = store(connection, events, rules, parked)
+        if stored.parked:
+            drop_surplus(connection, self._parked)
+        return stored
 
     def _tell(self, stored: FoldedBatch, readings: Sequence[LogReading]) -> None:
         self._told.folded(stored.events)

@@ -1,4 +1,4 @@
-"""Reads parked messages of the log, for people to look at: in pages, and one as a whole."""
+"""Reads parked messages of the log, for people to look at: in pages, and one with all that is kept of it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.errors import ParkedNotFound
+from coordinator.registry.ledger.parked_bounds import dropped
 from coordinator.registry.tables.schema import from_micros
 from coordinator.registry.tables.schema import parked as table
 from coordinator.registry.tables.unreadable_rows import readable
@@ -33,17 +34,25 @@ class ParkedMessage:
     """Empty where it is not known."""
     routing_key: str
     properties: dict[str, Any]
+    author: str
+    """Of the routing key, or the broker's user; empty where neither is known."""
     size: int
     """Of the whole body, in bytes."""
+    sha256: str
+    """Of the whole body, in hexadecimal."""
     body: bytes
+    """The beginning, or all of it where it has no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedPage:
-    """Holds some messages, the latest first; the number of all; and after which position there are more."""
+    """Holds some messages, the latest first; the number of all; how many older ones were dropped; and after
+    which position there are more.
+    """
 
     messages: list[ParkedMessage]
     total: int
+    dropped: int
     following: int | None
 
 
@@ -57,12 +66,13 @@ def parked_page(connection: Connection, *, after: int | None, limit: int) -> Par
     return ParkedPage(
         messages=list(readable(rows[:limit], _message, table)),
         total=total,
+        dropped=dropped(connection),
         following=rows[limit - 1].position if len(rows) > limit else None,
     )
 
 
 def parked_whole(connection: Connection, position: int) -> ParkedMessage:
-    """With its whole body. Raises `ParkedNotFound`."""
+    """With all that is kept of its body. Raises `ParkedNotFound`."""
     query = _messages(table.c.body).where(table.c.position == position)
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -79,7 +89,9 @@ def _messages(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
         columns.exchange,
         columns.routing_key,
         columns.properties,
-        sa.func.length(columns.body).label("size"),
+        columns.author,
+        columns.size,
+        columns.body_digest,
         sa.type_coerce(body, sa.LargeBinary).label("body"),
     )
 
@@ -96,6 +108,8 @@ def _message(row: Row[Any]) -> ParkedMessage:
         exchange=row.exchange,
         routing_key=row.routing_key,
         properties=next(readable([row], _properties_of, table), {}),
+        author=row.author,
         size=row.size,
+        sha256=row.body_digest,
         body=bytes(row.body or b""),  # the beginning of nothing is NULL in SQLite
     )

@@ -47,7 +47,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -260,11 +260,19 @@ parked = Table(
     Column("reason", Text, nullable=False),
     Column("exchange", String(300), nullable=False),
     Column("routing_key", String(300), nullable=False),
+    Column("author", String(300), nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("kept", Integer, nullable=False, server_default="0"),
+    Column("body_digest", String(64), nullable=False, server_default=""),
     Column("properties", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Index("parked_by_time", "received_at"),
+    Index("parked_sizes", "position", "kept"),
 )
 """What came through the log and could not be taken as an event. `digest` is of the whole message:
-one that is delivered again is parked once."""
+one that is delivered again is parked once. `body` is the beginning of it; `size` (bytes) and `body_digest`
+(SHA-256) are of all of it, and `kept` is how many bytes the row takes. `author` is whose word the routing
+key has, or the broker's user, as far as either is known."""
 
 totals = Table(
     "totals",

@@ -5,11 +5,12 @@ missing_tasks ............ queued tasks that later ones of their queue have over
 running_tasks ............ tasks that run, and which later tasks of their queues have started
 tasks_in_untyped_lanes ... tasks in a lane without a type, though an agent has announced theirs
 former_broker_tasks ...... queued tasks that were on a broker which was given up
+unserved_lanes ........... lanes that no agent ever registered for
 idle_task_queues ......... queues that nobody uses, and tasks whose queue is not open
 retention ................ forgets ended tasks when their time is over
 requested_deletion ....... deletes one ended task by request
 task_removal ............. takes tasks out of the ledger and keeps what they counted
 
-`coordinator.recovery` acts on the answers of the first six. Arrows run to tables, ledger and stores, and
+`coordinator.recovery` acts on the answers of the first seven. Arrows run to tables, ledger and stores, and
 here to `task_removal` and `missing_tasks`.
 """

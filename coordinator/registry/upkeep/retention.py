@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.task import ENDED, State
 from coordinator.errors import LedgerUnavailable
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.ledger.parked_bounds import ParkedBounds, drop_aged
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 
@@ -66,17 +67,20 @@ class Retention:
         *,
         ledger: Ledger,
         keep: RetentionPeriods = RetentionPeriods(),
+        parked: ParkedBounds = ParkedBounds(),  # noqa: B008 - frozen
         every: timedelta = LOOK_EVERY,
         pause: timedelta = PAUSE,
         active: Callable[[], bool] = lambda: True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """While ``active`` says no, nothing is done: one process is enough, and it is the projector's.
-        ``every`` lies between two looks, ``pause`` between two transactions of one.
+        ``parked`` says for how long parked messages are kept. ``every`` lies between two looks, ``pause``
+        between two transactions of one.
         """
         self._ledger = ledger
         self._active = active
         self._keep = keep
+        self._parked = parked
         self._every = every.total_seconds()
         self._pause = pause.total_seconds()
         self._now = now
@@ -90,11 +94,14 @@ class Retention:
                 continue
             try:
                 forgotten = await self.prune()
+                dropped = await self.drop_parked()
             except LedgerUnavailable as exc:
                 logger.warning("old tasks stay for now: %s", exc)
                 continue
             if forgotten:
                 logger.info("forgot tasks that ended long ago", extra={"count": forgotten})
+            if dropped:
+                logger.info("dropped messages that were parked long ago", extra={"count": dropped})
 
     async def prune(self) -> int:
         """Forget all that is old enough; return how many tasks. Raises `LedgerUnavailable`."""
@@ -111,6 +118,12 @@ class Retention:
             forgotten += await self._in_batches(stubs)
         self._log_end_before = log_end
         return forgotten
+
+    async def drop_parked(self) -> int:
+        """Drop the parked messages that were kept for long enough; return how many. Raises
+        `LedgerUnavailable`.
+        """
+        return await self._ledger.write(partial(drop_aged, bounds=self._parked, now=self._now()))
 
     async def _in_batches(self, which: Callable[[Connection], list[str]]) -> int:
         forgotten = 0

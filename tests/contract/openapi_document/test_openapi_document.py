@@ -84,6 +84,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/tasks/queues"),
         ("GET", "/tasks/queues/stats"),
         ("POST", "/tasks/queues/{priority}/clear"),
+        ("POST", "/tasks/queues/lanes/{lane}/retire"),
         ("POST", "/schedules"),
         ("GET", "/schedules"),
         ("GET", "/schedules/{schedule_id}"),

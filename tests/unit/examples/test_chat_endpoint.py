@@ -94,3 +94,31 @@ def test_an_answer_that_is_no_completion_is_shown(body: object) -> None:
         pytest.raises(ChatRefused, match="not a chat completion"),
     ):
         ChatEndpoint(base_url=url, model="m").complete(PROMPT)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_the_key_goes_to_nobody_else(status: int) -> None:
+    with (
+        endpoint() as (elsewhere, seen),
+        endpoint(status, "", {"Location": elsewhere}) as (url, _),
+        pytest.raises(ChatRefused, match=f"answered {status}"),
+    ):
+        ChatEndpoint(base_url=url, api_key="key-1", model="m").complete(PROMPT)
+    assert (seen.paths, seen.keys) == ([], [])
+
+
+def test_an_answer_that_does_not_end_is_given_up() -> None:
+    with (
+        endpoint(body=" " * 1001) as (url, _),
+        pytest.raises(ChatRefused, match="more than 1000 bytes"),
+    ):
+        ChatEndpoint(base_url=url, model="m", largest_answer=1000).complete(PROMPT)
+
+
+@pytest.mark.parametrize("url", ["http://ada:hunter2@127.0.0.1:9/v1", "ftp://ada:hunter2@host"])
+def test_no_password_of_the_address_is_told_in_an_error(url: str) -> None:
+    with pytest.raises((ChatRefused, ChatUnavailable)) as caught:
+        ChatEndpoint.from_environment({"OPENAI_BASE_URL": url, "OPENAI_MODEL": "m"}).complete(
+            PROMPT
+        )
+    assert "hunter2" not in str(caught.value)

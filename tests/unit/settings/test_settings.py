@@ -255,6 +255,10 @@ CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
         {"max_batch_bytes": "1048575"},
         "MAX_BATCH_BYTES (1048575) must be no less than COORDINATOR_MAX",
     ),
+    (
+        {"max_message_bytes": "1048575"},
+        "MAX_MESSAGE_BYTES (1048575) must be no less than COORDINATOR_MAX_BODY",
+    ),
 ]
 
 
@@ -280,7 +284,18 @@ def test_settings_at_the_edge_of_a_contradiction_are_taken() -> None:
         idempotency_retention=20,
         max_body_bytes=2048,
         max_batch_bytes=2048,
+        max_message_bytes=2048,
     )
+
+
+def test_the_largest_message_is_twice_the_largest_body_where_that_is_more_than_16_mebibytes() -> (
+    None
+):
+    mebibyte = 1024**2
+    assert load_settings().message_limit == 16 * mebibyte
+    large = {"max_body_bytes": 10 * mebibyte}
+    assert load_settings(**large).message_limit == 20 * mebibyte
+    assert load_settings(**large, max_message_bytes=11 * mebibyte).message_limit == 11 * mebibyte
 
 
 def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,6 +305,10 @@ def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "hunter2" not in str(caught.value)
     monkeypatch.delenv("COORDINATOR_AMQP_URL")
     monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", "http://user:hunter2/x@broker:15672")
+    with pytest.raises(OperatorError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", "http://user:12/hunter2@broker:15672")
     with pytest.raises(OperatorError) as caught:
         load_settings()
     assert "hunter2" not in str(caught.value)

@@ -26,6 +26,9 @@ WARNING_SECONDS = 1.0
 REMEMBERED = 1000
 """Answers that are kept, the last that were asked for."""
 
+LONGEST_TYPE = 128
+"""Characters of a task type whose answer is kept: a type may be as long as a body."""
+
 
 class UnservedTaskWarning:
     """Looks at the agents in memory; only where none suits does it ask the ledger who ever did."""
@@ -58,6 +61,8 @@ class UnservedTaskWarning:
         if known is not None and now - known[0] < WARNING_SECONDS:
             return known[1]
         told = await self._look(asked, task_type)
+        if task_type is not None and len(task_type) > LONGEST_TYPE:
+            return told
         self._known[key] = now, told
         self._known.move_to_end(key)
         if len(self._known) > REMEMBERED:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
@@ -287,3 +290,60 @@ def test_an_opened_source_names_its_lane_in_the_key() -> None:
     event = Event(data=SourceOpened(lane="type:worker", priority=Priority.LOW))
     assert routing_key(event.data) == "source.type:worker.opened"
     assert decode(encode(event), routing_key(event.data)) == [event]
+
+
+# --- floods -----------------------------------------------------------------------------------
+
+
+def test_a_message_beyond_the_limit_is_refused_before_it_is_read() -> None:
+    event = encode(Event(data=TaskStarted(task_id="t", agent_id="ada")))
+    large = replace(event, body=event.body + b" " * 1000)
+    (taken,) = read(large, "task.ada.started", largest=len(large.body))
+    assert isinstance(taken, Event)
+    (refused,) = read(large, "task.ada.started", largest=len(large.body) - 1)
+    assert isinstance(refused, Refused)
+    assert "COORDINATOR_MAX_MESSAGE_BYTES" in str(refused.why)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        (Message(body=b"", content_type=BATCH), "task.ada.batch"),
+        (Message(body=b"", type="tasks"), "any.normal"),
+    ],
+    ids=["events", "tasks"],
+)
+@pytest.mark.parametrize("end", [b"]", b',{"a":\xff}]'])
+def test_a_message_of_very_many_bad_events_is_told_of_a_hundred_times_and_once_as_a_whole(
+    kind: Message, key: str, end: bytes
+) -> None:
+    """However it is read: as JSON, or item by item."""
+    found = read(replace(kind, body=b"[" + b",".join([b"1"] * 20_000) + end), key)
+    refused = [one for one in found if isinstance(one, Refused)]
+    assert len(refused) == len(found) == 101
+    assert all(one.alone is not None for one in refused[:100])
+    assert refused[100].alone is None
+    assert str(refused[100].why).startswith("19900 more" if end == b"]" else "19901 more")
+
+
+def test_a_good_event_behind_very_many_bad_ones_is_taken() -> None:
+    good = {"specversion": "1.0", "id": "i", "type": "task.started"}
+    item = to_json(good | {"data": {"task_id": "t", "agent_id": "ada"}})
+    body = b"[" + b"1," * 5000 + item + b"]"
+    found = read(Message(body=body, content_type=BATCH), "task.ada.batch")
+    assert [one.id for one in found if isinstance(one, Event)] == ["i"]
+
+
+def test_what_is_refused_is_freed_with_the_last_that_has_it_and_waits_for_no_collector() -> None:
+    """A flood would wait there, since the collector counts objects and not their bytes."""
+    message = Message(body=b"x" * 1000)
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getrefcount(message)
+        (refused,) = read(message, "task.ada.started")
+        assert isinstance(refused, Refused)
+        del refused
+        assert sys.getrefcount(message) == before
+    finally:
+        gc.enable()

@@ -51,6 +51,9 @@ async def test_the_ledger_is_in_the_data_folder_whatever_its_name(
         ("postgresql://user:se5ret@::1:5432/name", "in brackets"),
         ("postgresql://user:se5ret@[::1/name", "in brackets"),
         ("mysql://user:se5ret@host/name", "cannot be in 'mysql'"),
+        ("se5ret://host", "a database of this kind"),
+        ("postgresql://user:12@se5ret@host/name", "write @ as %40"),
+        ("postgresql://user:12?x@se5ret@host/name", "write @ as %40"),
     ],
 )
 def test_a_broken_address_is_one_line_without_the_password(url: str, words: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from coordinator.protocol.messages.events import AgentRegistered, Event, SourceO
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger import migrations
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries.parked_pages import parked_page, parked_whole
 from coordinator.registry.tables import schema
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
@@ -151,6 +154,46 @@ async def test_an_index_that_is_new_is_made_in_tables_that_are_not(ledger_url: s
         await ledger.write(lambda one: one.exec_driver_sql("DROP INDEX events_by_subject"))
     async with Ledger(ledger_url) as ledger:
         assert await ledger.read(_tables_differ) == []
+
+
+async def test_what_a_version_before_parked_whole_is_cut_and_told_by_its_size(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is folded again for it."""
+    await version_1(ledger_url)
+    bodies = [b"x" * 100_000, b"\xff\x00", b""]
+    async with Ledger(ledger_url) as ledger:
+        await ledger.write(lambda connection: back_to_version_3(connection, bodies))
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        page = await ledger.read(lambda connection: parked_page(connection, after=None, limit=9))
+        assert [(one.size, one.author) for one in reversed(page.messages)] == [
+            (100_000, ""),
+            (2, ""),
+            (0, ""),
+        ]
+        for one, body in zip(reversed(page.messages), bodies, strict=True):
+            assert one.sha256 == hashlib.sha256(body).hexdigest()
+            whole = await ledger.read(partial(parked_whole, position=one.position))
+            assert whole.body == body[:65_536]
+        assert await ledger.read(_tables_differ) == []
+
+
+def back_to_version_3(connection: Connection, bodies: list[bytes]) -> None:
+    for index in ("parked_by_time", "parked_sizes"):
+        connection.exec_driver_sql(f"DROP INDEX {index}")
+    for column in ("author", "size", "kept", "body_digest"):
+        connection.exec_driver_sql(f"ALTER TABLE parked DROP COLUMN {column}")
+    old = sa.MetaData()
+    old.reflect(connection, only=["parked", "meta"])
+    words = {"received_at": 0, "reason": "why", "exchange": "", "routing_key": "k"}
+    rows = [
+        words | {"digest": str(number), "properties": "{}", "body": body}
+        for number, body in enumerate(bodies)
+    ]
+    connection.execute(old.tables["parked"].insert(), rows)
+    version = old.tables["meta"].c.name == "schema_version"
+    connection.execute(old.tables["meta"].update().where(version).values(value="3"))
 
 
 def _tables_differ(connection: Connection) -> list[str]:
