@@ -24,6 +24,7 @@ from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
 from coordinator.broker.frames.frame_reader import FrameReader, QuickTransport
+from coordinator.broker.frames.publishing_user import PublishingUser
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 from coordinator.protocol.broker_address_check import LONGEST_HEARTBEAT
 
@@ -58,8 +59,10 @@ class Link:
         intake: FrameReader,
         heads: HeadsOfQueues,
         timings: ConnectionTimings,
+        user: PublishingUser,
     ) -> None:
         self._raw = raw
+        self._user = user
         self._transport = transport
         self._intake = intake
         self._timings = timings
@@ -103,7 +106,7 @@ class Link:
                     publisher_confirms=confirms, on_return_raises=True
                 )
         inlet = self._intake.inlet(raw.number)
-        channel = Channel(raw, inlet, answer_timeout=self._timings.answer_timeout)
+        channel = Channel(raw, inlet, self._user, answer_timeout=self._timings.answer_timeout)
         self._channels.add(channel)
         raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, inlet))
         if prefetch is not None:
@@ -146,6 +149,7 @@ class Connection:
         rng: random.Random | None = None,
     ) -> None:
         self._url = _with_heartbeat(URL(url), heartbeat)
+        self._user = PublishingUser(self._url)
         self.name = name
         self._timings = timings
         self._rng = rng or random.Random()
@@ -291,7 +295,7 @@ class Connection:
         transport, intake = raw.transport, raw.quick.intake
         if transport is None or intake is None:
             raise ConnectionLost
-        return Link(raw, transport.connection, intake, self.heads, self._timings)
+        return Link(raw, transport.connection, intake, self.heads, self._timings, self._user)
 
 
 class _ThroughIntake(aio_pika.Connection):
