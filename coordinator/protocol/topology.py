@@ -36,7 +36,7 @@ from coordinator.protocol.messages.events import (
     LiveMarked,
 )
 
-from .name_encoding import BROKER_AUTHOR
+from .name_encoding import DEAD_LETTER_KEY
 from .task_queue import TaskQueue
 
 __all__ = [
@@ -240,7 +240,7 @@ def task_queue_topology(source: TaskQueue) -> Topology:
                     DELIVERY_LIMIT,
                     x_overflow="reject-publish",
                     x_dead_letter_exchange=EVENTS,
-                    x_dead_letter_routing_key=f"task.{BROKER_AUTHOR}.dead-lettered",
+                    x_dead_letter_routing_key=DEAD_LETTER_KEY,
                     x_dead_letter_strategy="at-least-once",
                     x_queue_leader_locator="balanced",
                 ),

@@ -33,6 +33,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.projection.message_origin import check_origin
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
@@ -156,6 +157,11 @@ class LiveQueueReader:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
+        try:
+            check_origin(delivery)
+        except Unreadable as exc:
+            self._ignored(exc, delivery.routing_key)
+            return
         for one in read(delivery.message, delivery.routing_key):
             why = one.why if isinstance(one, Refused) else self._refused(one)
             if why is not None:

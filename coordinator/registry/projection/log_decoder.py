@@ -13,8 +13,9 @@ from coordinator.protocol.messages.event_codec import Refused, read
 from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
 from coordinator.registry.ledger.parked_messages import MessageToPark, parked_delivery, parked_event
 
-from .event_validation import check_event
+from .event_validation import checked
 from .left_out_fields_log import LeftOutFieldsLog
+from .message_origin import check_origin
 
 __all__ = ["LogDecoder", "LogReading"]
 
@@ -66,6 +67,11 @@ class LogDecoder:
     def _read_one(self, delivery: Delivery) -> LogReading:
         """Every event of a message; what is wrong with one of them parks that one alone."""
         reading = LogReading(delivery)
+        try:
+            check_origin(delivery)
+        except Unreadable as exc:
+            reading.parked.append(parked_delivery(delivery, exc, self._now()))
+            return reading
         for one in read(delivery.message, delivery.routing_key):
             if isinstance(one, Refused):
                 reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
@@ -77,12 +83,12 @@ class LogDecoder:
 
     def _check(self, event: Event, reading: LogReading) -> None:
         try:
-            check_event(event, self._secret)
+            good = checked(event, self._secret)
         except Unreadable as exc:
             reading.parked.append(parked_event(event, exc, self._now()))
         else:
             self._left_out.tell(event.data.author or "", event.left_out)
-            reading.events.append(self._by_our_clock(event))
+            reading.events.append(self._by_our_clock(good))
 
     def _by_our_clock(self, event: Event) -> Event:
         """What an agent says of a task, with its instant by this process's clock: so it is kept."""
