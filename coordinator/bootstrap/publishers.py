@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.broker.publisher import Publisher
@@ -31,11 +32,17 @@ class Publishers:
         return can_submit(opened=self.opener.ready, available=self.publisher.available)
 
 
-def make_publishers(publisher: Publisher, *, book: TaskQueues, max_lanes: int) -> Publishers:
-    """``max_lanes`` is how many lanes may be open at a time."""
+def make_publishers(
+    publisher: Publisher,
+    *,
+    book: TaskQueues,
+    max_lanes: int,
+    why_not: Callable[[], str | None],
+) -> Publishers:
+    """``max_lanes`` is how many lanes may be open at a time; ``why_not`` tells why none can be now."""
     return Publishers(
         publisher=publisher,
-        opener=QueueOpener(book=book, publisher=publisher, max_lanes=max_lanes),
+        opener=QueueOpener(book=book, publisher=publisher, max_lanes=max_lanes, why_not=why_not),
         commands=CommandSender(publisher),
         ends=TaskEndBroadcast(publisher),
         barrier=ReadBarrier(publisher),

@@ -59,7 +59,12 @@ async def running(
         if ledger is None:
             ledger = await stack.enter_async_context(Ledger(settings.ledger_place, patient=True))
         connections = await stack.enter_async_context(
-            broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
+            broker_connections(
+                settings.amqp_url,
+                process=process,
+                ledger_id=await ledger.identity(),
+                connect=replacements.connect,
+            )
         )
         publisher = await stack.enter_async_context(
             make_publisher(
@@ -69,7 +74,12 @@ async def running(
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
-        publishers = make_publishers(publisher, book=state.book, max_lanes=settings.max_lanes)
+        publishers = make_publishers(
+            publisher,
+            book=state.book,
+            max_lanes=settings.max_lanes,
+            why_not=connections.belongs_elsewhere,
+        )
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
             settings,

@@ -161,6 +161,8 @@ class Connection:
         self.refused: OperatorError | None = None
         """What an operator must put right before a session can go on; None while one does."""
         self.heads = HeadsOfQueues(timings)
+        self.admit: Callable[[Link], Awaitable[object]] | None = None
+        """Called over each new link, before anybody is given it; what it raises is why there is none."""
 
     async def __aenter__(self) -> Self:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
@@ -240,7 +242,7 @@ class Connection:
         try:
             while True:
                 try:
-                    link = await self._connect()
+                    link = await self._admitted(await self._connect())
                     pause = self._timings.first_pause
                     logger.info("connected to the broker", extra={"connection": self.name})
                     await self._set(link, None)
@@ -259,6 +261,15 @@ class Connection:
             if self._link is not None:
                 link, self._link = self._link, None
                 await link.close()
+
+    async def _admitted(self, link: Link) -> Link:
+        if self.admit is not None:
+            try:
+                await self.admit(link)
+            except BaseException:
+                await link.close()
+                raise
+        return link
 
     def _tell(self, exc: Exception) -> None:
         """Why there is no connection, once for each reason; with a traceback where it is a bug."""

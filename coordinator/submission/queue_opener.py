@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from weakref import WeakValueDictionary
@@ -54,10 +54,15 @@ class QueueOpener:
         book: TaskQueues,
         publisher: PublishesMessages,
         max_lanes: int = MAX_LANES,
+        why_not: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """``why_not`` tells in a sentence why nothing can be opened now, where more is known than that the
+        broker is away.
+        """
         self._book = book
         self._publisher = publisher
         self._max_lanes = max_lanes
+        self._why_not = why_not
         self._opening: dict[TaskQueue, tuple[Requirements, asyncio.Task[None]]] = {}
         self._alone: WeakValueDictionary[TaskQueue, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
@@ -106,7 +111,7 @@ class QueueOpener:
         its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
         """
         if not self.ready:
-            raise NotOpened
+            raise NotOpened(self._why_not())
         if task_queue not in self._opening:
             if task_queue in self._book and not again:
                 return
