@@ -13,6 +13,7 @@ from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.settings.settings import Settings
@@ -40,6 +41,7 @@ def make_outbox_projection(
     state: StartingState,
     publishers: Publishers,
     agents: AgentRegistry,
+    users: BrokerUsers,
     *,
     apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
@@ -72,7 +74,12 @@ def make_outbox_projection(
         outbox=outbox,
         projector=Projector(
             fence=fence,
-            reader=LogDecoder(secret=state.secret, skew_of=agents.agents.skew_of, now=state.now),
+            reader=LogDecoder(
+                secret=state.secret,
+                identities=users.identities,
+                skew_of=agents.agents.skew_of,
+                now=state.now,
+            ),
             commands=publishers.commands,
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,

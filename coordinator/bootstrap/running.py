@@ -16,6 +16,8 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.stores.broker_users import BrokerUsers
+from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.settings.settings import Settings
 
 from .agent_registry import make_agent_registry
@@ -80,11 +82,18 @@ async def running(
             max_lanes=settings.max_lanes,
             why_not=connections.belongs_elsewhere,
         )
+        users = BrokerUsers(
+            ledger,
+            required=settings.require_identity,
+            own=lambda: connections.publishing.user,
+        )
+        await users.read()
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
             settings,
             state,
             publishers,
+            users,
             process=process,
             timings=replacements.timings,
             folding=folding,
@@ -95,6 +104,7 @@ async def running(
             state,
             publishers,
             agents,
+            users,
             apart=duty is Duty.PROJECTING,
             interceptors=replacements.fold_interceptors,
         )
@@ -110,12 +120,14 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
+        refused = RefusedEvents(ledger, now=state.now)
         health = HealthReport(
             connections=connections,
             publishers=publishers,
             ledger=ledger,
             projector=writing.projector,
             admission=submission.admission,
+            refused=refused,
             folding=folding,
         )
         work = BackgroundWork(
@@ -128,6 +140,8 @@ async def running(
             writing=writing,
             recovery=recovery,
             folding=folding,
+            users=users,
+            refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers

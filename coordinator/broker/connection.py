@@ -185,6 +185,11 @@ class Connection:
         return link is not None and link.blocked
 
     @property
+    def user(self) -> str | None:
+        """Whom the broker takes this connection's messages to be from; None where that is not known."""
+        return self._user.name
+
+    @property
     def address(self) -> str:
         """The broker's address without the password."""
         return str(self._url.with_query(None).with_password(None).with_user(None))

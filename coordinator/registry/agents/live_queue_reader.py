@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.broker_identities import ANYBODY, BrokerIdentities
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.ids import new_id
@@ -84,8 +86,10 @@ class LiveQueueReader:
         types: AnnouncedTypes,
         corrections: HeartbeatAnswers,
         watching: LedgerWaiters,
+        identities: Callable[[], BrokerIdentities] = lambda: ANYBODY,
     ) -> None:
-        """``process`` names the queue for operators."""
+        """``process`` names the queue for operators; ``identities`` are asked for with each event."""
+        self._identities = identities
         self._process = process
         self._agents = agents
         self._snapshots = snapshots
@@ -163,7 +167,7 @@ class LiveQueueReader:
             self._ignored(exc, delivery.routing_key)
             return
         for one in read(delivery.message, delivery.routing_key):
-            why = one.why if isinstance(one, Refused) else self._refused(one)
+            why = one.why if isinstance(one, Refused) else self._refused(one, delivery)
             if why is not None:
                 self._ignored(why, delivery.routing_key)
 
@@ -180,9 +184,10 @@ class LiveQueueReader:
             extra={"routing_key": routing_key, "why": str(why)},
         )
 
-    def _refused(self, event: Event) -> Unreadable | None:
+    def _refused(self, event: Event, delivery: Delivery) -> Unreadable | None:
         """Apply it; why not, where it cannot be."""
         try:
+            self._identities().check(event.data, delivery.message.user_id)
             self._apply(event)
         except Unreadable as exc:
             return exc

@@ -31,9 +31,10 @@ HIGHEST_NUMBER = 2**31 - 1
 """Of a generation or an attempt: what a column holds."""
 
 
-def checked(event: Event, secret: bytes) -> Event:
+def checked(event: Event, secret: bytes, *, strict: bool = False) -> Event:
     """The event as it is folded. Raises `MalformedMessage`, or `WrongToken` for what nobody could say who
-    was given the task, or for a task that no coordinator has made.
+    was given the task, or for a task that no coordinator has made. ``strict``: a start or progress has a
+    token, too, and who counts crashes says how many.
     """
     data = event.data
     if not (is_storable(event.id) and is_storable(data.subject) and is_storable(data.author or "")):
@@ -43,7 +44,7 @@ def checked(event: Event, secret: bytes) -> Event:
     if isinstance(data, TaskSubmitted | TaskDeadLettered):
         _check_task(data.task, secret)
     elif isinstance(data, AgentsTaskEvent):
-        event = _of_attempt(event, data, secret)
+        event = _of_attempt(event, data, secret, strict=strict)
     if isinstance(data, TaskCompleted):
         _check_json(data, "the result", data.result)
     elif isinstance(data, AgentRegistered):
@@ -66,14 +67,18 @@ def _check_task(task: TaskMessage, secret: bytes) -> None:
         raise WrongToken("The task carries a token that no coordinator of this ledger has made")
 
 
-def _of_attempt(event: Event, data: AgentsTaskEvent, secret: bytes) -> Event:
+def _of_attempt(event: Event, data: AgentsTaskEvent, secret: bytes, *, strict: bool) -> Event:
     """The same with the agents that were lost over the message counted apart; without the token where it
     has done its service, since the attempt goes on.
     """
     if data.task_token is None:  # a start or progress, from an agent of before
+        if strict:
+            raise WrongToken(
+                f"{data.TYPE} carries no token, which COORDINATOR_REQUIRE_IDENTITY asks for"
+            )
         return event
     found: dict[str, Any] = {}
-    crashes = _crashes(data, data.task_token, secret)
+    crashes = _crashes(data, data.task_token, secret, strict=strict)
     if crashes != (data.crashes or 0):
         found["crashes"] = crashes
     if isinstance(data, TaskStarted | TaskProgressed):
@@ -81,11 +86,11 @@ def _of_attempt(event: Event, data: AgentsTaskEvent, secret: bytes) -> Event:
     return replace(event, data=data.model_copy(update=found)) if found else event
 
 
-def _crashes(data: AgentsTaskEvent, token: str, secret: bytes) -> int:
+def _crashes(data: AgentsTaskEvent, token: str, secret: bytes, *, strict: bool) -> int:
     """How many attempts before the one that the agent names its token is of. An agent that does not count
     those apart may have been given the message after others crashed over it: up to the delivery limit.
     """
-    told = data.crashes
+    told = data.crashes if data.crashes is not None or not strict else 0
     most = min(DELIVERY_LIMIT, data.attempt - 1)
     for crashes in range(most + 1) if told is None else (told,):
         delivered = data.attempt - crashes

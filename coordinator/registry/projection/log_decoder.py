@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from coordinator.broker.channel import Delivery
+from coordinator.domain.broker_identities import ANYBODY, BrokerIdentities
 from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.errors import Unreadable
 from coordinator.protocol.messages.event_codec import Refused, read
@@ -44,18 +45,21 @@ class LogReading:
 class LogDecoder:
     """Reads for one projector, from one thread at a time.
 
-    ``secret`` is the key of the task tokens. ``skew_of`` tells how far an agent's clock is ahead of this
-    process's, None where that is not known; it is called with the agent's id, in the reading thread.
+    ``secret`` is the key of the task tokens. ``identities`` are asked for with each message. ``skew_of``
+    tells how far an agent's clock is ahead of this process's, None where that is not known; it is called
+    with the agent's id, in the reading thread.
     """
 
     def __init__(
         self,
         *,
         secret: bytes,
+        identities: Callable[[], BrokerIdentities] = lambda: ANYBODY,
         skew_of: Callable[[str], timedelta | None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._secret = secret
+        self._identities = identities
         self._skew_of = skew_of
         self._now = now
         self._left_out = LeftOutFieldsLog()
@@ -72,20 +76,24 @@ class LogDecoder:
         except Unreadable as exc:
             reading.parked.append(parked_delivery(delivery, exc, self._now()))
             return reading
+        identities = self._identities()
         for one in read(delivery.message, delivery.routing_key):
             if isinstance(one, Refused):
                 reading.parked.append(parked_delivery(delivery, one.why, self._now(), one.alone))
-            elif isinstance(one.data, LedgerMarked):
-                reading.marks.append(one.id)
             else:
-                self._check(one, reading)
+                self._check(one, reading, identities)
         return reading
 
-    def _check(self, event: Event, reading: LogReading) -> None:
+    def _check(self, event: Event, reading: LogReading, identities: BrokerIdentities) -> None:
         try:
-            good = checked(event, self._secret)
+            identities.check(event.data, reading.delivery.message.user_id)
+            if isinstance(event.data, LedgerMarked):
+                reading.marks.append(event.id)
+                return
+            good = checked(event, self._secret, strict=identities.required)
         except Unreadable as exc:
-            reading.parked.append(parked_event(event, exc, self._now()))
+            user = reading.delivery.message.user_id
+            reading.parked.append(parked_event(event, exc, self._now(), user=user))
         else:
             self._left_out.tell(event.data.author or "", event.left_out)
             reading.events.append(self._by_our_clock(good))

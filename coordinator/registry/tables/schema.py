@@ -30,6 +30,7 @@ __all__ = [
     "QUEUED",
     "SCHEMA_VERSION",
     "agents",
+    "broker_users",
     "checkpoint",
     "events",
     "from_micros",
@@ -265,6 +266,15 @@ parked = Table(
 )
 """What came through the log and could not be taken as an event. `digest` is of the whole message:
 one that is delivered again is parked once."""
+
+broker_users = Table(
+    "broker_users",
+    metadata,
+    Column("user_name", String(255), primary_key=True),
+    Column("agent_id", String(128), primary_key=True),
+)
+"""Whose a user of the broker is, where its name does not say it: an agent's, or, where that is empty, a
+coordinator's."""
 
 totals = Table(
     "totals",

@@ -6,6 +6,7 @@ running_tasks ............ tasks that run, and which later tasks of their queues
 tasks_in_untyped_lanes ... tasks in a lane without a type, though an agent has announced theirs
 former_broker_tasks ...... queued tasks that were on a broker which was given up
 idle_task_queues ......... queues that nobody uses, and tasks whose queue is not open
+refused_events ........... counts by author what was parked for its token or its identity
 retention ................ forgets ended tasks when their time is over
 requested_deletion ....... deletes one ended task by request
 task_removal ............. takes tasks out of the ledger and keeps what they counted
