@@ -114,6 +114,7 @@ def make_agent_registry(
                 stale_after=settings.stale_after,
                 default_timeout=settings.default_timeout,
             ),
+            may_speak_for=lambda agent_id, user: users.identities().may_speak_for(agent_id, user),
             now=state.now,
         ),
     )

@@ -30,6 +30,7 @@ class Letter:
     content_type: str = "application/json"
     headers: Mapping[str, Any] = field(default_factory=dict)
     user_id: str | None = None
+    reply_to: str | None = None
 
 
 def event(kind: str, author: str, **data: Any) -> Letter:
@@ -63,6 +64,8 @@ class Publishing:
                     message_id=new_id(),
                     message_type=letter.type,
                     user_id=user or None,
+                    reply_to=letter.reply_to,
+                    correlation_id=new_id(),
                 ),
             )
         except ChannelPreconditionFailed:

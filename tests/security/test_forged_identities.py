@@ -14,13 +14,15 @@ import pytest
 
 from consumers import Agent, Task
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.registration import REGISTER, control_queue
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.topology import REQUESTS
 from tests.support.broker import Broker
 from tests.support.broker_users import Account, broker_account
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
-from .actors import Publishing, publishing
+from .actors import Letter, Publishing, publishing
 from .forgeries import Scene, by_key_and_user, of_coordinators, of_outcomes, of_tasks
 
 STEADY = ("agent_type", "capabilities", "services", "registration_time")
@@ -145,6 +147,30 @@ async def test_what_was_forged_is_parked_with_its_reason_and_counted_by_its_auth
 
         problems = await eventually(told)
         assert all(f"user {stage.attacker.name}: 1" in one for one in problems)
+
+
+@pytest.mark.parametrize("user_id", [None, ""])
+async def test_nobody_registers_as_another(
+    broker: Broker,
+    tmp_path: Path,
+    user_id: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with staged(broker, tmp_path) as stage:
+        before, victim = await stage.state(), stage.scene.victim
+        request = Letter(
+            key=REQUESTS,
+            exchange="",
+            type=REGISTER,
+            body={"agent_id": victim, "agent_type": "worker", "capabilities": ["forged"]},
+            user_id=user_id,
+            reply_to=control_queue(victim, "forged"),
+        )
+        await stage.attacker.send(request)
+        await eventually(
+            lambda: any("is not this agent's" in getattr(one, "why", "") for one in caplog.records)
+        )
+        assert await stage.state() == before
 
 
 async def test_the_broker_refuses_anothers_user(broker: Broker, tmp_path: Path) -> None:
