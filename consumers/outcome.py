@@ -136,9 +136,16 @@ def chosen(exc: BaseException, *kinds: type[BaseException]) -> bool:
 
 
 def event_of(
-    outcome: Completed | Failed, task: TaskMessage, *, agent_id: str, duration: timedelta
+    outcome: Completed | Failed,
+    task: TaskMessage,
+    *,
+    agent_id: str,
+    duration: timedelta,
+    crashes: int | None = None,
 ) -> EventData:
-    """What is published of an outcome that the ledger does not know of."""
+    """What is published of an outcome that the ledger does not know of. ``crashes``: agents that were lost
+    with the same message in hand, which the attempt of ``task`` counts.
+    """
     match outcome:
         case Completed(result=result):
             return TaskCompleted(
@@ -148,6 +155,7 @@ def event_of(
                 agent_id=agent_id,
                 result=result,
                 duration_seconds=duration.total_seconds(),
+                crashes=crashes,
                 task_token=task.task_token,
             )
         case Failed(error=error, retryable=retryable, retry_after=after):
@@ -160,6 +168,7 @@ def event_of(
                 retryable=retryable,
                 retry_after_seconds=None if after is None else max(0.0, after.total_seconds()),
                 duration_seconds=duration.total_seconds(),
+                crashes=crashes,
                 task_token=task.task_token,
             )
         case _:

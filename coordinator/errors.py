@@ -24,6 +24,7 @@
     │   │   │   ├── QueueMissing
     │   │   │   ├── QueueLocked
     │   │   │   └── Superseded .. another coordinator has taken the log over
+    │   │   ├── OtherLedger ..... this broker belongs to another ledger
     │   │   ├── NotOpened ....... the broker's queues are not declared yet
     │   │   ├── PublishRefused .. the broker answered no
     │   │   └── QueuesFull ...... as much waits as may
@@ -69,6 +70,7 @@ __all__ = [
     "NotFound",
     "NotOpened",
     "OperatorError",
+    "OtherLedger",
     "OtherVersionsData",
     "OutcomeUnknown",
     "ParkedNotFound",
@@ -223,6 +225,20 @@ class Superseded(ChannelLost):
 
 class QueueLocked(ChannelLost):
     """Another connection holds this queue for itself."""
+
+
+class OtherLedger(BrokerUnavailable):
+    """This broker belongs to another ledger."""
+
+    def __init__(self, own: str, other: str | None) -> None:
+        named = f" ({other})" if other else ""
+        super().__init__(
+            f"This broker belongs to another ledger{named} than that of this coordinator ({own}): name"
+            " that ledger with COORDINATOR_DATABASE_URL or COORDINATOR_DATA_DIR, or another broker or"
+            " virtual host with COORDINATOR_AMQP_URL. Nothing was sent."
+        )
+        self.own = own
+        self.other = other
 
 
 class NotOpened(BrokerUnavailable):

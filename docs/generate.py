@@ -104,7 +104,7 @@ def _exchanges() -> Lines:
     yield ""
     yield "| name | type | what |"
     yield "|---|---|---|"
-    for exchange in topology.TOPOLOGY.exchanges:
+    for exchange in (*topology.TOPOLOGY.exchanges, *topology.ledger_claim("ID").exchanges):
         yield f"| `{exchange.name}` | {exchange.kind} | {told[exchange.name]} |"
 
 

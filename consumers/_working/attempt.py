@@ -50,6 +50,11 @@ class Attempt:
         """From its start on."""
 
     @property
+    def crashes(self) -> int | None:
+        """Agents that were lost with this message in hand, which the attempt counts; None for none."""
+        return self.message.attempt - self.fence[2] or None
+
+    @property
     def ours(self) -> bool:
         """Whether the broker has not given it to somebody else."""
         return any(delivery.channel.open for delivery in self.deliveries)

@@ -50,6 +50,8 @@ class AttemptReporter:
                 attempt=message.attempt,
                 agent_id=self._agent_id,
                 instance=self._instance,
+                crashes=attempt.crashes,
+                task_token=message.task_token,
             )
         )
 
@@ -64,6 +66,8 @@ class AttemptReporter:
                 agent_id=self._agent_id,
                 fraction=progress.fraction,
                 message=progress.message,
+                crashes=attempt.crashes,
+                task_token=message.task_token,
             )
         )
 
@@ -79,6 +83,7 @@ class AttemptReporter:
                 agent_id=self._agent_id,
                 task_type=message.task_type,
                 republished=message.republished or 0,
+                crashes=attempt.crashes,
                 task_token=message.task_token,
             ),
             receipt=attempt,
@@ -91,6 +96,7 @@ class AttemptReporter:
             attempt.message,
             agent_id=self._agent_id,
             duration=timedelta(seconds=attempt.lasted),
+            crashes=attempt.crashes,
         )
         if isinstance(outcome, Completed):
             self.completed += 1

@@ -14,6 +14,7 @@ from coordinator.registry.agents.registration_answers import RegistrationAnswers
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.queries.registry import SETTLE_APART, SETTLE_EVERY, Registry
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.settings.settings import Settings
 
 from .publishers import Publishers
@@ -41,13 +42,14 @@ def make_agent_registry(
     settings: Settings,
     state: StartingState,
     publishers: Publishers,
+    users: BrokerUsers,
     *,
     process: str,
     timings: Timings,
     folding: LogFoldingWatch | None = None,
 ) -> AgentRegistry:
-    """``process`` names this coordinator in the names of its own queues. With ``folding`` another process
-    folds the log, and writes the snapshots of agents.
+    """``process`` names this coordinator in the names of its own queues; ``users`` tell whose the users of
+    the broker are. With ``folding`` another process folds the log, and writes the snapshots of agents.
     """
     barrier, publisher = publishers.barrier, publishers.publisher
     agents = LiveAgents(stale_after=settings.stale_after, now=state.now)
@@ -101,6 +103,7 @@ def make_agent_registry(
                 agents=agents, book=state.book, commands=publishers.commands
             ),
             watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters, folding=folding),
+            identities=users.identities,
         ),
         requests=RegistrationAnswers(
             registrar=registrar,
@@ -111,6 +114,7 @@ def make_agent_registry(
                 stale_after=settings.stale_after,
                 default_timeout=settings.default_timeout,
             ),
+            may_speak_for=lambda agent_id, user: users.identities().may_speak_for(agent_id, user),
             now=state.now,
         ),
     )

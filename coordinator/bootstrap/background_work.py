@@ -12,6 +12,8 @@ from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.stores.broker_users import BrokerUsers
+from coordinator.registry.upkeep.refused_events import RefusedEvents
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -40,6 +42,8 @@ class BackgroundWork:
     recovery: TaskRecovery
     folding: LogFoldingWatch | None
     """Only where another process folds the log."""
+    users: BrokerUsers
+    refused: RefusedEvents
     problems: FoldProblemBroadcast
 
     async def run(self) -> None:
@@ -51,6 +55,8 @@ class BackgroundWork:
             self.agents.registry.run(),
             self.recovery.undeliverable.run(),
             self.recovery.requested_retirement.run(),
+            self.users.run(),
+            self.refused.run(),
         ]
         if self.state.clock is not None:
             loops.append(self.state.clock.run())

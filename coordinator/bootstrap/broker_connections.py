@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.queue_depths import QueueDepths
+from coordinator.errors import OtherLedger
+from coordinator.registry.ledger.broker_claim import BrokerClaim
 
 from .replacements import ConnectionFactory
 
@@ -29,16 +31,23 @@ class BrokerConnections:
     admission_depths: QueueDepths
     """The same for admission, whose looks wait for no other."""
 
+    def belongs_elsewhere(self) -> str | None:
+        """The sentence where the broker belongs to another ledger; None where it is not known to."""
+        why = self.reading.last_error
+        return str(why) if isinstance(why, OtherLedger) else None
+
 
 @contextlib.asynccontextmanager
 async def broker_connections(
-    url: str, *, process: str, connect: ConnectionFactory
+    url: str, *, process: str, ledger_id: str, connect: ConnectionFactory
 ) -> AsyncIterator[BrokerConnections]:
-    """Open both, named after ``process``; a broker that is away is tried again in the background."""
-    async with (
-        connect(url, name=f"coordinator {process} publish") as publishing,
-        connect(url, name=f"coordinator {process} read") as reading,
-    ):
+    """Open both, named after ``process``; a broker that is away is tried again in the background, and so is
+    one that belongs to another ledger than ``ledger_id``.
+    """
+    publishing = connect(url, name=f"coordinator {process} publish")
+    reading = connect(url, name=f"coordinator {process} read")
+    publishing.admit = reading.admit = BrokerClaim(ledger_id).state
+    async with publishing, reading:
         yield BrokerConnections(
             publishing=publishing,
             reading=reading,

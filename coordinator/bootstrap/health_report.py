@@ -9,6 +9,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.projection.parked_floods import ParkedFloods
 from coordinator.registry.projection.projector import Projector
+from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.submission.admission_control import AdmissionControl
 
 from . import readiness
@@ -29,6 +30,7 @@ class HealthReport:
     projector: Projector
     floods: ParkedFloods
     admission: AdmissionControl
+    refused: RefusedEvents
     folding: LogFoldingWatch | None = None
     """Knows whether the log is folded, where another process does it."""
 
@@ -42,6 +44,7 @@ class HealthReport:
         told = self.folding_problems()
         if self.admission.problem is not None:
             told.append(self.admission.problem)
+        told += self.refused.problems()
         if self.folding is not None:
             told += [one for one in self.folding.problems() if one not in told]
         return self.obstacles() + told

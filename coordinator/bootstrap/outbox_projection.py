@@ -15,6 +15,7 @@ from coordinator.registry.projection.parked_floods import ParkedFloods
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.settings.settings import Settings
@@ -43,6 +44,7 @@ def make_outbox_projection(
     state: StartingState,
     publishers: Publishers,
     agents: AgentRegistry,
+    users: BrokerUsers,
     *,
     apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
@@ -83,6 +85,7 @@ def make_outbox_projection(
             fence=fence,
             reader=LogDecoder(
                 secret=state.secret,
+                identities=users.identities,
                 skew_of=agents.agents.skew_of,
                 now=state.now,
                 largest=settings.message_limit,

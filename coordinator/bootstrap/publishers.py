@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.broker.publisher import Publisher
@@ -34,12 +35,21 @@ class Publishers:
 
 
 def make_publishers(
-    publisher: Publisher, *, book: TaskQueues, limits: LaneLimits, unserved: UnservedLanes
+    publisher: Publisher,
+    *,
+    book: TaskQueues,
+    limits: LaneLimits,
+    unserved: UnservedLanes,
+    why_not: Callable[[], str | None],
 ) -> Publishers:
-    """``limits`` say how many lanes may be open at a time, and ``unserved`` which are nobody's."""
+    """``limits`` say how many lanes may be open at a time, and ``unserved`` which are nobody's; ``why_not``
+    tells why none can be opened now.
+    """
     return Publishers(
         publisher=publisher,
-        opener=QueueOpener(book=book, publisher=publisher, limits=limits, unserved=unserved),
+        opener=QueueOpener(
+            book=book, publisher=publisher, limits=limits, unserved=unserved, why_not=why_not
+        ),
         commands=CommandSender(publisher),
         ends=TaskEndBroadcast(publisher),
         barrier=ReadBarrier(publisher),

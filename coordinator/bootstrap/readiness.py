@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from coordinator.errors import OperatorError
+from coordinator.errors import OperatorError, OtherLedger
 
 __all__ = ["ConnectionState", "can_submit", "obstacles", "submission_hindered"]
 
@@ -41,6 +41,8 @@ def obstacles(*, reading: ConnectionState, publishing: ConnectionState, ready: b
     """What keeps tasks from being submitted now, a sentence each; ``ready`` is `can_submit`."""
     if not reading.linked or not publishing.linked:
         why = reading.last_error or publishing.last_error
+        if isinstance(why, OtherLedger):
+            return [str(why)]
         return [f"The broker cannot be reached: {why or 'not tried yet'}"]
     if publishing.blocked:
         return ["The broker is short of memory or disk and takes nothing now."]

@@ -17,6 +17,8 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.stores.broker_users import BrokerUsers
+from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 from coordinator.submission.lane_limits import LaneLimits
@@ -62,7 +64,12 @@ async def running(
         if ledger is None:
             ledger = await stack.enter_async_context(Ledger(settings.ledger_place, patient=True))
         connections = await stack.enter_async_context(
-            broker_connections(settings.amqp_url, process=process, connect=replacements.connect)
+            broker_connections(
+                settings.amqp_url,
+                process=process,
+                ledger_id=await ledger.identity(),
+                connect=replacements.connect,
+            )
         )
         wide = wide_folder(settings.data_dir)
         if wide is not None and duty is not Duty.SERVING:  # one process tells it for all
@@ -78,13 +85,24 @@ async def running(
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
         unserved = UnservedLanes(ledger)
         publishers = make_publishers(
-            publisher, book=state.book, limits=_lane_limits(settings), unserved=unserved
+            publisher,
+            book=state.book,
+            limits=_lane_limits(settings),
+            unserved=unserved,
+            why_not=connections.belongs_elsewhere,
         )
+        users = BrokerUsers(
+            ledger,
+            required=settings.require_identity,
+            own=lambda: connections.publishing.user,
+        )
+        await users.read()
         folding = LogFoldingWatch(depths=connections.depths) if duty is Duty.SERVING else None
         agents = make_agent_registry(
             settings,
             state,
             publishers,
+            users,
             process=process,
             timings=replacements.timings,
             folding=folding,
@@ -95,6 +113,7 @@ async def running(
             state,
             publishers,
             agents,
+            users,
             apart=duty is Duty.PROJECTING,
             interceptors=replacements.fold_interceptors,
         )
@@ -111,6 +130,7 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
+        refused = RefusedEvents(ledger, now=state.now)
         health = HealthReport(
             connections=connections,
             publishers=publishers,
@@ -118,6 +138,7 @@ async def running(
             projector=writing.projector,
             floods=writing.floods,
             admission=submission.admission,
+            refused=refused,
             folding=folding,
         )
         work = BackgroundWork(
@@ -130,6 +151,8 @@ async def running(
             writing=writing,
             recovery=recovery,
             folding=folding,
+            users=users,
+            refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers

@@ -176,7 +176,10 @@ def make_task_recovery(
             catch_up=catch_up,
         ),
         unrouted=UnroutedTasks(
-            reopen=opener.ensure, publisher=publisher, too_large=writing.too_large
+            reopen=opener.ensure,
+            publisher=publisher,
+            too_large=writing.too_large,
+            secret=state.secret,
         ),
         retirement=by_itself,
         requested_retirement=RequestedRetirement(

@@ -18,6 +18,7 @@ from pamqp import commands
 
 from coordinator.broker.frames.frame_reader import Arrived, Inlet
 from coordinator.broker.frames.frame_writer import FrameWriter
+from coordinator.broker.frames.publishing_user import PublishingUser
 from coordinator.errors import QueueMissing
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import Topology
@@ -89,11 +90,13 @@ class Channel:
     gone. ``answer_timeout``: seconds for the broker's answer to anything but a publish.
     """
 
-    def __init__(self, raw: AbstractChannel, inlet: Inlet, *, answer_timeout: float) -> None:
+    def __init__(
+        self, raw: AbstractChannel, inlet: Inlet, user: PublishingUser, *, answer_timeout: float
+    ) -> None:
         self._raw = cast("aiormq.Channel", raw)
         self._inlet = inlet
         self._answer_timeout = answer_timeout
-        self._sending = FrameWriter(self._raw, inlet)
+        self._sending = FrameWriter(self._raw, inlet, user)
         self._on_cancelled: dict[str, Callable[[], None]] = {}
         raw.on_consumer_cancel_callbacks.add(self._consumer_cancelled)
 

@@ -24,6 +24,7 @@ from aiormq.exceptions import InvalidFrameError
 from yarl import URL
 
 from coordinator.broker.frames.frame_reader import FrameReader, QuickTransport
+from coordinator.broker.frames.publishing_user import PublishingUser
 from coordinator.errors import BrokerRefused, BrokerUnavailable, ConnectionLost, OperatorError
 from coordinator.protocol.broker_address_check import LONGEST_HEARTBEAT
 
@@ -58,8 +59,10 @@ class Link:
         intake: FrameReader,
         heads: HeadsOfQueues,
         timings: ConnectionTimings,
+        user: PublishingUser,
     ) -> None:
         self._raw = raw
+        self._user = user
         self._transport = transport
         self._intake = intake
         self._timings = timings
@@ -103,7 +106,7 @@ class Link:
                     publisher_confirms=confirms, on_return_raises=True
                 )
         inlet = self._intake.inlet(raw.number)
-        channel = Channel(raw, inlet, answer_timeout=self._timings.answer_timeout)
+        channel = Channel(raw, inlet, self._user, answer_timeout=self._timings.answer_timeout)
         self._channels.add(channel)
         raw.closing.add_done_callback(lambda _: self._intake.leave(raw.number, inlet))
         if prefetch is not None:
@@ -146,6 +149,7 @@ class Connection:
         rng: random.Random | None = None,
     ) -> None:
         self._url = _with_heartbeat(URL(url), heartbeat)
+        self._user = PublishingUser(self._url)
         self.name = name
         self._timings = timings
         self._rng = rng or random.Random()
@@ -157,6 +161,8 @@ class Connection:
         self.refused: OperatorError | None = None
         """What an operator must put right before a session can go on; None while one does."""
         self.heads = HeadsOfQueues(timings)
+        self.admit: Callable[[Link], Awaitable[object]] | None = None
+        """Called over each new link, before anybody is given it; what it raises is why there is none."""
 
     async def __aenter__(self) -> Self:
         self._supervisor = asyncio.create_task(self._supervise(), name=f"connection {self.name}")
@@ -177,6 +183,11 @@ class Connection:
         """As `Link.blocked`; False while there is no link."""
         link = self.link
         return link is not None and link.blocked
+
+    @property
+    def user(self) -> str | None:
+        """Whom the broker takes this connection's messages to be from; None where that is not known."""
+        return self._user.name
 
     @property
     def address(self) -> str:
@@ -236,7 +247,7 @@ class Connection:
         try:
             while True:
                 try:
-                    link = await self._connect()
+                    link = await self._admitted(await self._connect())
                     pause = self._timings.first_pause
                     logger.info("connected to the broker", extra={"connection": self.name})
                     await self._set(link, None)
@@ -255,6 +266,15 @@ class Connection:
             if self._link is not None:
                 link, self._link = self._link, None
                 await link.close()
+
+    async def _admitted(self, link: Link) -> Link:
+        if self.admit is not None:
+            try:
+                await self.admit(link)
+            except BaseException:
+                await link.close()
+                raise
+        return link
 
     def _tell(self, exc: Exception) -> None:
         """Why there is no connection, once for each reason; with a traceback where it is a bug."""
@@ -291,7 +311,7 @@ class Connection:
         transport, intake = raw.transport, raw.quick.intake
         if transport is None or intake is None:
             raise ConnectionLost
-        return Link(raw, transport.connection, intake, self.heads, self._timings)
+        return Link(raw, transport.connection, intake, self.heads, self._timings, self._user)
 
 
 class _ThroughIntake(aio_pika.Connection):

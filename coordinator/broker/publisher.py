@@ -28,6 +28,7 @@ from coordinator.errors import (
     CoordinatorError,
     MessageTooLarge,
     OperatorError,
+    OtherLedger,
     OutcomeUnknown,
     PublishRefused,
 )
@@ -356,6 +357,9 @@ class Publisher:
 
     def _why_not(self) -> str | None:
         if self._channel is None or not self._channel.open:
+            why = self._connection.last_error
+            if isinstance(why, OtherLedger):
+                return str(why)
             return "The broker cannot be reached right now; nothing was sent."
         if self._connection.blocked:
             return "The broker is short of memory or disk and takes nothing now; nothing was sent."

@@ -13,6 +13,7 @@ from coordinator.doctor.checks.event_log_checks import (
 )
 from coordinator.doctor.checks.finding import Finding
 from coordinator.doctor.checks.ledger_checks import check_ledger
+from coordinator.doctor.checks.ledger_claim_checks import check_claim
 from coordinator.doctor.checks.node_checks import check_flags, check_nodes
 from coordinator.doctor.checks.policy_checks import check_consumer_timeout, check_policies
 from coordinator.doctor.checks.readable_amounts import names
@@ -81,6 +82,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     check_nodes,
     check_flags,
     check_permissions,
+    check_claim,
     check_structure,
     check_silent,
     check_bindings,

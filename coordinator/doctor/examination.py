@@ -79,7 +79,12 @@ async def examined(
         return [no_broker_named(str(exc)), *check_ledger(ledger)]
     known = ledger.state.task_queues if ledger.state else None
     broker, management = await asyncio.gather(
-        ask_broker(address.amqp_url, known or (), reader_within=patience.reader_within),
+        ask_broker(
+            address.amqp_url,
+            known or (),
+            ledger_id=ledger.state.ledger_id if ledger.state else None,
+            reader_within=patience.reader_within,
+        ),
         ask_management(address, timeout=patience.management_timeout),
     )
     return diagnose(

@@ -12,6 +12,7 @@ task_totals ......... what each task adds to the totals
 lost_attempt_rule ... when a running attempt that nobody names is lost
 dead_filter ......... which dead tasks a request means
 agent ............... how events change an agent
+broker_identities ... which user of the broker may speak for which agent
 agent_statuses ...... types and statuses of agents
 agent_status_rules .. the status and health that are shown of an agent
 ineligibility_reasons  why an agent may not do a task, in words

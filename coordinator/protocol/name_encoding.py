@@ -12,7 +12,7 @@ import hashlib
 import string
 from functools import lru_cache
 
-__all__ = ["BROKER_AUTHOR", "COORDINATOR_AUTHOR", "encode_word"]
+__all__ = ["BROKER_AUTHOR", "COORDINATOR_AUTHOR", "DEAD_LETTER_KEY", "encode_word"]
 
 COORDINATOR_AUTHOR = "~coordinator"
 """The author's word in the routing key of an event that a coordinator states. No agent id
@@ -20,6 +20,9 @@ encodes to it."""
 
 BROKER_AUTHOR = "~broker"
 """The author's word in the routing key of a task that the broker dead-lettered."""
+
+DEAD_LETTER_KEY = f"task.{BROKER_AUTHOR}.dead-lettered"
+"""The routing key with which a task that its queue gave up goes to `coordinator.events`."""
 
 MAX_WORD = 100
 """Characters; a longer word keeps its beginning and ends in a hash, so that every name stays below

@@ -36,13 +36,14 @@ from coordinator.protocol.messages.events import (
     LiveMarked,
 )
 
-from .name_encoding import BROKER_AUTHOR
+from .name_encoding import DEAD_LETTER_KEY
 from .task_queue import TaskQueue
 
 __all__ = [
     "CONTROL",
     "DELIVERY_LIMIT",
     "EVENTS",
+    "LEDGER",
     "LIVE_BINDINGS",
     "LOG",
     "MOVING",
@@ -57,6 +58,7 @@ __all__ = [
     "ExchangeSpec",
     "QueueSpec",
     "Topology",
+    "ledger_claim",
     "live_queue",
     "lock_queue",
     "task_queue_topology",
@@ -134,6 +136,18 @@ def _of_anyone(event: type[EventData]) -> str:
 
 
 _DURABLE_AGENT_EVENTS = (AgentRegistered, AgentStatusChanged, AgentStopped, AgentRemoved)
+
+LEDGER = "coordinator.ledger"
+"""Fanout exchange, to which nobody publishes: its argument names the ledger that the broker belongs to."""
+
+
+def ledger_claim(ledger_id: str) -> Topology:
+    """States on the broker whose it is. Declared again for another ledger it is refused, since
+    RabbitMQ compares this one argument of an exchange. It is as durable as the queues are.
+    """
+    stated = MappingProxyType({"alternate-exchange": f"{LEDGER}.{ledger_id}"})
+    return Topology(exchanges=(ExchangeSpec(name=LEDGER, kind="fanout", arguments=stated),))
+
 
 TOPOLOGY = Topology(
     exchanges=(
@@ -240,7 +254,7 @@ def task_queue_topology(source: TaskQueue) -> Topology:
                     DELIVERY_LIMIT,
                     x_overflow="reject-publish",
                     x_dead_letter_exchange=EVENTS,
-                    x_dead_letter_routing_key=f"task.{BROKER_AUTHOR}.dead-lettered",
+                    x_dead_letter_routing_key=DEAD_LETTER_KEY,
                     x_dead_letter_strategy="at-least-once",
                     x_queue_leader_locator="balanced",
                 ),

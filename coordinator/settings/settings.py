@@ -99,6 +99,15 @@ class Settings(BaseModel):
     secret: str | None = Field(default=None, min_length=16)
     """Key of the task tokens. By default made once and kept in the ledger."""
 
+    # --- identity on the broker ------------------------------------------------------------------
+
+    require_identity: bool = False
+    """Whether each event has to come from its author's own user of the broker, and each task from a
+    coordinator's: anything else is parked. For agents that have a user each; set it for all coordinators
+    of a ledger alike."""
+
+    # ----------------------------------------------------------------------------------------------
+
     stale_after: Duration = timedelta(seconds=60)
     """Seconds of silence after which an agent is `stale`: six heartbeats."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from weakref import WeakValueDictionary
@@ -52,14 +52,17 @@ class QueueOpener:
         publisher: PublishesMessages,
         limits: LaneLimits = LaneLimits(),  # noqa: B008 - frozen
         unserved: FindsUnserved | None = None,
+        why_not: Callable[[], str | None] = lambda: None,
     ) -> None:
         """``unserved`` finds the lanes that no agent ever registered for; without it all are taken to be
-        served.
+        served. ``why_not`` tells in a sentence why nothing can be opened now, where more is known than that
+        the broker is away.
         """
         self._book = book
         self._publisher = publisher
         self._limits = limits
         self._unserved = unserved
+        self._why_not = why_not
         self._opening: dict[TaskQueue, tuple[Requirements, asyncio.Task[None]]] = {}
         self._alone: WeakValueDictionary[TaskQueue, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
@@ -108,7 +111,7 @@ class QueueOpener:
         its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
         """
         if not self.ready:
-            raise NotOpened
+            raise NotOpened(self._why_not())
         if task_queue not in self._opening and not again:
             if task_queue in self._book:
                 return

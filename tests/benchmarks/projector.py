@@ -24,6 +24,7 @@ from coordinator.protocol.messages.events import Event, TaskCompleted, TaskStart
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_token import task_token
+from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.log_decoder import LogDecoder
@@ -56,7 +57,7 @@ def deliveries(count: int, *, batched: bool, part: int = 0, parts: int = 1) -> I
     for number in range(part, count, parts):
         message = task(number)
         waiting.append(message)
-        yield delivery(message.to_message(), message.source.key)
+        yield delivery(message.to_message(), message.source.key, TASKS)
         if len(waiting) == IN_FLIGHT or number + parts >= count:
             yield from spoken([_started(one) for one in waiting], batched=batched)
             yield from spoken([_completed(one) for one in waiting], batched=batched)
@@ -73,10 +74,10 @@ def spoken(events: Sequence[Event], *, batched: bool) -> Iterator[Delivery]:
         yield delivery(message, key)
 
 
-def delivery(message: Message, key: str) -> Delivery:
+def delivery(message: Message, key: str, exchange: str = EVENTS) -> Delivery:
     return Delivery(
         message=message,
-        exchange="",
+        exchange=exchange,
         routing_key=key,
         redelivered=False,
         tag=0,

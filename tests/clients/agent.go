@@ -165,7 +165,7 @@ func take(channel *amqp.Channel, queues map[string]int) bool {
 func work(channel *amqp.Channel, message amqp.Delivery) {
 	var given task
 	must(json.Unmarshal(message.Body, &given))
-	tell(channel, "task.started", given.TaskID, event{AgentID: agent, fence: &given.fence})
+	tell(channel, "task.started", given.TaskID, event{AgentID: agent, fence: &given.fence, TaskToken: given.TaskToken})
 	text := []rune(given.TaskData["text"].(string))
 	for a, b := 0, len(text)-1; a < b; a, b = a+1, b-1 {
 		text[a], text[b] = text[b], text[a]

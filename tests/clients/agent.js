@@ -74,7 +74,7 @@ async function main() {
     const { task_id, generation, attempt, task_token } = task;
     const fence = { task_id, generation, attempt };
     running = [{ ...fence, started_at: new Date() }];
-    await tell("task.started", { ...fence, instance: INSTANCE }, task_id);
+    await tell("task.started", { ...fence, instance: INSTANCE, task_token }, task_id);
     const result = { reversed: [...task.task_data.text].reverse().join("") };
     await tell("task.completed", { ...fence, result, task_token }, task_id);
     channel.ack(message);

@@ -87,7 +87,7 @@ function work(AMQPMessage $message): void
 {
     $task = json_decode($message->getBody(), true);
     $fence = array_intersect_key($task, array_flip(["task_id", "generation", "attempt"]));
-    tell("task.started", $fence, $task["task_id"]);
+    tell("task.started", $fence + ["task_token" => $task["task_token"]], $task["task_id"]);
     $result = ["reversed" => strrev($task["task_data"]["text"])];
     $outcome = $fence + ["result" => $result, "task_token" => $task["task_token"]];
     tell("task.completed", $outcome, $task["task_id"]);

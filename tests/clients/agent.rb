@@ -68,7 +68,7 @@ end
 def work(delivery, task)
   fence = { task_id: task["task_id"], generation: task["generation"], attempt: task["attempt"] }
   $running = [{ **fence, started_at: Time.now }]
-  tell("task.started", fence, task["task_id"])
+  tell("task.started", { **fence, task_token: task["task_token"] }, task["task_id"])
   result = { reversed: task["task_data"]["text"].reverse }
   tell("task.completed", { **fence, result: result, task_token: task["task_token"] }, task["task_id"])
   $channel.ack(delivery.delivery_tag)

@@ -149,7 +149,7 @@ async function work({ message, delivery }) {
   const { task_id, generation, attempt, task_token } = task;
   const fence = { task_id, generation, attempt };
   running = [{ ...fence, started_at: new Date() }];
-  await tell("task.started", fence, task_id);
+  await tell("task.started", { ...fence, task_token }, task_id);
   if (typeof task.task_data.text === "string") {
     const result = { reversed: [...task.task_data.text].reverse().join("") };
     await tell("task.completed", { ...fence, result, task_token }, task_id);

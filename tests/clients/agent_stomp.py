@@ -156,8 +156,8 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
             fence = self.in_hand[task_id]
             self.in_hand[task_id] = {**fence, "started_at": datetime.now(UTC).isoformat()}
             self.running = task_id
-            self.tell("task.started", fence, task_id)
             proof = {"task_token": task["task_token"]}
+            self.tell("task.started", {**fence, **proof}, task_id)
             text = task["task_data"].get("text")
             if text is None:
                 error = {"type": "Incomplete", "message": "there is no text in the task"}

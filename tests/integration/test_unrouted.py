@@ -88,6 +88,22 @@ async def test_what_is_no_task_is_parked_in_the_log_with_the_place_it_was_found(
         decode(message, key)
 
 
+async def test_a_task_that_no_coordinator_has_made_opens_no_queue_and_reaches_no_agent(
+    side: SubmittingSide, broker: Broker
+) -> None:
+    made = side.tasks[await side.submit()]
+    await side.take_all(LOG)
+    wanted = {"requirements": GPU.as_dict(), "task_id": "forged"}
+    forged = made.model_copy(update=wanted).to_message()
+    await side.publisher.publish(forged, exchange=WORK, key=SOURCE.key)
+
+    async def parked() -> bool:
+        return await broker.depth(LOG) == 1 and await broker.depth(UNROUTED) == 0
+
+    await eventually(parked)
+    assert SOURCE.queue not in await broker.queues()
+
+
 async def test_a_task_that_is_too_large_by_now_for_its_reopened_queue_has_its_end_in_the_log(
     side: SubmittingSide, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,9 +56,11 @@ class Service:
             "submitted_at": datetime.now(UTC),
             "max_attempts": 3,
             "backoff": QUICK,
-            "task_token": task_token(SECRET.encode(), task_id, 1, 1),
         }
-        task = TaskMessage(**(given | fields))
+        given |= fields
+        generation, attempt = given.get("generation", 1), given.get("attempt", 1)
+        token = task_token(SECRET.encode(), given["task_id"], generation, attempt)
+        task = TaskMessage(**({"task_token": token} | given))
         await self.coordinator.opener.ensure(task.source, task.wanted)
         exchange, key = ("", LOG) if log_alone else (TASKS, task.source.key)
         await self.coordinator.publisher.publish(task.to_message(), exchange=exchange, key=key)

@@ -36,6 +36,8 @@ from tests.support.decoding import decode
 
 __all__ = ["SubmittingSide", "submitting_side"]
 
+SECRET = b"a secret of the tests"
+
 
 class SubmittingSide:
     """What a coordinator process has for submitting; ``tasks`` is what it confirmed."""
@@ -56,7 +58,7 @@ class SubmittingSide:
         self._submitting: dict[str, Any] = {
             "ensure": self.opener.ensure,
             "tasks": self,
-            "maker": TaskMaker(secret=b"a secret of the tests", types=AnnouncedTypes()),
+            "maker": TaskMaker(secret=SECRET, types=AnnouncedTypes()),
             "one_at_a_time": PerIdLock(),
         }
         self.submitter = Submitter(publisher=publisher, **self._submitting)
@@ -68,6 +70,7 @@ class SubmittingSide:
             reopen=self.opener.ensure,
             publisher=publisher,
             too_large=OversizedTasks(publisher=publisher, note=self.noted.append),
+            secret=SECRET,
             pause=timedelta(milliseconds=100),
         )
 

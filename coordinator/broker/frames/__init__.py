@@ -4,6 +4,7 @@ frame_writer ..... publishes, gets and settlements of a channel, written at the 
 frame_reader ..... messages and confirms, read from the socket before the driver sees them
 frame_encoding ... one function for each frame that is sent
 frame_decoding ... a delivery's header and body, as a `Message`
+publishing_user .. the name of who publishes, which each message has
 
 Arrows run down this list.
 """

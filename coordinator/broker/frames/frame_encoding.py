@@ -35,10 +35,17 @@ _FRAME_OVERHEAD = 8
 
 
 def publish_frames(
-    channel: int, frame_max: int, message: Message, to: tuple[str, str, bool]
+    channel: int,
+    frame_max: int,
+    message: Message,
+    to: tuple[str, str, bool],
+    *,
+    user: str | None = None,
 ) -> bytes:
-    """``to`` is the exchange, the routing key and whether it is mandatory."""
-    header = _properties(message)
+    """``to`` is the exchange, the routing key and whether it is mandatory. ``user`` is who publishes,
+    where the message does not say so itself.
+    """
+    header = _properties(message, message.user_id or user)
     head = _content.pack(_BASIC, 0, len(message.body), header[0]) + header[1]
     method = _method(*to)
     body = message.body
@@ -83,7 +90,7 @@ def _method(exchange: str, key: str, mandatory: bool) -> bytes:
     return _PUBLISH + _short(exchange) + _short(key) + (b"\x01" if mandatory else b"\x00")
 
 
-def _properties(message: Message) -> tuple[int, bytes]:
+def _properties(message: Message, user: str | None) -> tuple[int, bytes]:
     """The flags, and the values in the order of their flags."""
     flags = 1 << 12
     values = [b"\x02" if message.persistent else b"\x01"]
@@ -112,9 +119,9 @@ def _properties(message: Message) -> tuple[int, bytes]:
     if message.type is not None:
         flags |= 1 << 5
         values.append(_known(message.type))
-    if message.user_id is not None:
+    if user is not None:
         flags |= 1 << 4
-        values.append(_known(message.user_id))
+        values.append(_known(user))
     return flags, b"".join(values)
 
 

@@ -21,6 +21,7 @@ from coordinator.protocol.message import Message
 
 from .frame_encoding import ack_frame, get_frame, nack_frame, publish_frames, reject_frame
 from .frame_reader import Arrived, Inlet
+from .publishing_user import PublishingUser
 
 if TYPE_CHECKING:
     import aiormq
@@ -29,10 +30,13 @@ __all__ = ["FrameWriter"]
 
 
 class FrameWriter:
-    """All publishes of a channel go through here, so that their numbers are right."""
+    """All publishes of a channel go through here, so that their numbers are right, and all of them name
+    the ``user`` who publishes.
+    """
 
-    def __init__(self, raw: aiormq.Channel, inlet: Inlet) -> None:
+    def __init__(self, raw: aiormq.Channel, inlet: Inlet, user: PublishingUser) -> None:
         self._raw = raw
+        self._user = user
         self._inlet = inlet
         self._number = 0
         self._waiting: list[bytes] = []
@@ -55,6 +59,7 @@ class FrameWriter:
             raw.connection.connection_tune.frame_max,
             message,
             (exchange, key, mandatory),
+            user=self._user.name,
         )
         answered: asyncio.Future[Any] = raw.create_future()
         if raw.publisher_confirms:
@@ -132,7 +137,7 @@ class FrameWriter:
     def _end(self, closing: asyncio.Future[Any]) -> None:
         """Nobody empties the driver's queue any more; what waits to be answered the driver ends."""
         if not closing.cancelled():
-            closing.exception()
+            self._user.learn(str(closing.exception()))
         if self._writing is not None:
             self._writing.cancel()
 

@@ -6,6 +6,7 @@ node_checks ........ alarms of memory and disk, feature flags
 topology_checks .... exchanges, queues and bindings are as the protocol has them
 policy_checks ...... no policy harms a queue; how long an agent may hold a task
 event_log_checks ... somebody reads the log; the queues beside it are emptied
+ledger_claim_checks  the broker belongs to this ledger and to no other
 ledger_checks ...... the ledger can be read, is of this version, has room; nothing lies about in it
 remedy_commands .... the commands that put things right, for the broker at hand
 readable_amounts ... sizes, times and lists, as sentences say them

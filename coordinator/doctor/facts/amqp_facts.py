@@ -19,6 +19,7 @@ from coordinator.protocol.topology import (
     ExchangeSpec,
     QueueSpec,
     Topology,
+    ledger_claim,
     task_queue_topology,
 )
 
@@ -40,10 +41,15 @@ LOOKS = 3
 
 
 async def ask_broker(
-    url: str, sources: Sequence[TaskQueue], *, reader_within: float = READER_WITHIN
+    url: str,
+    sources: Sequence[TaskQueue],
+    *,
+    ledger_id: str | None = None,
+    reader_within: float = READER_WITHIN,
 ) -> BrokerFacts | str:
-    """Ask the broker at ``url``, for the task queues ``sources`` as well. Where nobody reads the log it looks
-    again for ``reader_within`` seconds. The facts, or one sentence that says why there are none.
+    """Ask the broker at ``url``, for the task queues ``sources`` as well, and whether it belongs to the
+    ledger ``ledger_id``. Where nobody reads the log it looks again for ``reader_within`` seconds. The facts,
+    or one sentence that says why there are none.
     """
     try:
         async with asyncio.timeout(PATIENCE), Connection(url, name="coordinator doctor") as broker:
@@ -53,14 +59,15 @@ async def ask_broker(
                     return NO_ANSWER
                 why = str(broker.last_error or "it cannot be reached")
                 return why.removesuffix(f" (while connecting to {broker.address})")
-            return await _look(_Look(broker.link, reader_within=reader_within), sources)
+            return await _look(_Look(broker.link, reader_within=reader_within), sources, ledger_id)
     except TimeoutError:
         return NO_ANSWER
     except CoordinatorError as exc:
         return NO_ANSWER if isinstance(exc.__cause__, TimeoutError) else str(exc)
 
 
-async def _look(look: _Look, sources: Sequence[TaskQueue]) -> BrokerFacts:
+async def _look(look: _Look, sources: Sequence[TaskQueue], ledger_id: str | None) -> BrokerFacts:
+    (claim,) = ledger_claim(ledger_id or "").exchanges
     wanted = [queue for source in sources for queue in task_queue_topology(source).queues]
     return BrokerFacts(
         version=look.link.server_version,
@@ -72,6 +79,7 @@ async def _look(look: _Look, sources: Sequence[TaskQueue]) -> BrokerFacts:
             ]
         ),
         sources=tuple([await look.queue(one) for one in wanted]),
+        claim=await look.exchange(claim),
     )
 
 

@@ -64,6 +64,8 @@ class BrokerFacts:
     """Those that must always exist."""
     sources: tuple[ObjectState, ...]
     """The queues of tasks that the ledger knows."""
+    claim: ObjectState | None = None
+    """The exchange that names the ledger of the broker, compared with the one that is looked at."""
 
     @property
     def structure(self) -> tuple[ObjectState, ...]:

@@ -13,6 +13,7 @@ folded before the task's own message: they make a stub, and the message fills it
 fold ................... one event into one task, by the fold of its type; what callers call
 task_publishes ......... the task's own message: submitted, scheduled, published again
 dead_letters ........... its message when RabbitMQ gave it up
+own_attempts ........... what an old attempt's agent says counts for no later one
 declines ............... the task that an agent gave back, since it has no handler for the type
 attempts ............... started, progressed, completed, failed, lost
 generations ............ a redrive reopens the task; what is older is late

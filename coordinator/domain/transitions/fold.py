@@ -7,6 +7,7 @@ from typing import Any
 
 from coordinator.domain.task import Task
 from coordinator.protocol.messages.events import (
+    AgentsTaskEvent,
     Event,
     TaskCancelled,
     TaskCompleted,
@@ -27,6 +28,7 @@ from .declines import fold_decline
 from .effects import NO_RETRY_TIME, Folded, Rules
 from .ends_without_attempt import fold_cancellation, fold_expiry, fold_too_large
 from .generations import fold_late, reopened
+from .own_attempts import of_its_own_attempt
 from .task_publishes import fold_message
 
 __all__ = ["fold"]
@@ -50,6 +52,8 @@ def fold(task: Task | None, event: Event, rules: Rules = NO_RETRY_TIME) -> Folde
         return fold_message(task, event, data, rules)
     if data.generation < task.generation:
         return fold_late(task, data)
+    if isinstance(data, AgentsTaskEvent):
+        data = of_its_own_attempt(task, data)
     return _FOLDS[type(data)](task, event, data, rules)
 
 

@@ -26,7 +26,11 @@ from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import LeftOut, read_what_can_be
 from coordinator.protocol.message import Message
 from coordinator.protocol.message_size import LARGEST_MESSAGE, REFUSED_APART
-from coordinator.protocol.name_encoding import BROKER_AUTHOR, COORDINATOR_AUTHOR, encode_word
+from coordinator.protocol.name_encoding import (
+    COORDINATOR_AUTHOR,
+    DEAD_LETTER_KEY,
+    encode_word,
+)
 
 from . import cloudevents
 from .cloudevents import BATCH, STRUCTURED, is_batch
@@ -247,7 +251,7 @@ def _decode_task(message: Message, key: str) -> Event:
 
 
 def _is_dead_letter(key: str) -> bool:
-    return key.startswith(f"task.{BROKER_AUTHOR}.")
+    return key == DEAD_LETTER_KEY
 
 
 def _check_no_event_key(key: str) -> None:

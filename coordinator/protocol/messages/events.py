@@ -25,6 +25,7 @@ from .queue_and_ledger_events import (
 )
 from .task_events import (
     CRASH_LOOP,
+    AgentsTaskEvent,
     AttemptError,
     DeadLetterReason,
     TaskCancelled,
@@ -51,6 +52,7 @@ __all__ = [
     "AgentRemoved",
     "AgentStatusChanged",
     "AgentStopped",
+    "AgentsTaskEvent",
     "AttemptError",
     "DeadLetterReason",
     "Event",

@@ -13,6 +13,7 @@ from .task_message import TaskMessage
 
 __all__ = [
     "CRASH_LOOP",
+    "AgentsTaskEvent",
     "AttemptError",
     "DeadLetterReason",
     "TaskCancelled",
@@ -42,8 +43,15 @@ class TaskEvent(EventData):
         return self.task_id
 
 
-class _AgentsTaskEvent(TaskEvent):
+class AgentsTaskEvent(TaskEvent):
+    """Something that an agent says of an attempt that it was given."""
+
     agent_id: str = Field(min_length=1, max_length=128)
+    crashes: int | None = Field(default=None, ge=0)
+    """Agents that were lost with the message in hand and that ``attempt`` counts: the token is of the
+    attempt that many before. None where the agent does not count them apart."""
+    task_token: str | None = None
+    """The token of the message. Agents of before send it with what ends an attempt alone."""
 
     @property
     def author(self) -> str | None:
@@ -57,40 +65,40 @@ class TaskSubmitted(TaskEvent):
     task: TaskMessage
 
 
-class TaskStarted(_AgentsTaskEvent):
+class TaskStarted(AgentsTaskEvent):
     """An agent began an attempt."""
 
     TYPE = "task.started"
-    SPARED = ("instance",)
+    SPARED = ("instance", "crashes")
     instance: str | None = None
     """Which process of the agent: a new one each time it starts."""
 
 
-class TaskDeclined(_AgentsTaskEvent):
+class TaskDeclined(AgentsTaskEvent):
     """An agent was given a task of a type that it has no handler for, and gave it back: no attempt."""
 
     TYPE = "task.declined"
-    SPARED = ("task_type",)
+    SPARED = ("task_type", "crashes")
     task_type: str | None = None
     republished: int = Field(default=0, ge=0)
     """As the message said that was given back."""
     task_token: str
 
 
-class TaskProgressed(_AgentsTaskEvent):
+class TaskProgressed(AgentsTaskEvent):
     """An agent told the progress of an attempt."""
 
     TYPE = "task.progress"
-    SPARED = ("fraction", "message")
+    SPARED = ("fraction", "message", "crashes")
     fraction: float | None = Field(default=None, ge=0, le=1)
     message: str | None = None
 
 
-class TaskCompleted(_AgentsTaskEvent):
+class TaskCompleted(AgentsTaskEvent):
     """The work is done; ends the task, whichever attempt of the generation did it."""
 
     TYPE = "task.completed"
-    SPARED = ("duration_seconds",)
+    SPARED = ("duration_seconds", "crashes")
     result: Any = None
     duration_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     task_token: str
@@ -128,11 +136,11 @@ def _message_alone(error: Any) -> Any:
     raise PydanticCustomError("error_shape", "give a text, or an object with `type` and `message`")
 
 
-class TaskFailed(_AgentsTaskEvent):
+class TaskFailed(AgentsTaskEvent):
     """An attempt ended without a result."""
 
     TYPE = "task.failed"
-    SPARED = ("duration_seconds", "retry_after_seconds", "error.traceback")
+    SPARED = ("duration_seconds", "retry_after_seconds", "error.traceback", "crashes")
     error: Annotated[AttemptError, BeforeValidator(_message_alone)]
     """A text alone is the error's message."""
     retryable: bool = True

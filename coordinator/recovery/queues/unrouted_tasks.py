@@ -25,6 +25,7 @@ from coordinator.errors import ChannelLost, CoordinatorError, MalformedMessage, 
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.ports import ReopensQueue
@@ -64,8 +65,11 @@ class UnroutedTasks:
         reopen: ReopensQueue,
         publisher: PublishesMessages,
         too_large: OversizedTasks,
+        secret: bytes,
         pause: timedelta = PAUSE,
     ) -> None:
+        """``secret`` is the key of the task tokens: what no coordinator has made is not sent on."""
+        self._secret = secret
         self._reopen = reopen
         self._publisher = publisher
         self._too_large = too_large
@@ -87,7 +91,7 @@ class UnroutedTasks:
         found: dict[TaskQueue, list[tuple[Delivery, TaskMessage]]] = {}
         strange: list[Delivery] = []
         for delivery in batch:
-            task = _task(delivery.message)
+            task = _task(delivery.message, self._secret)
             if task is None:
                 strange.append(delivery)
             else:
@@ -187,10 +191,13 @@ def _beginning(message: Message, size: int) -> Message:
     return replace(message, body=message.body[:size], headers=headers)
 
 
-def _task(message: Message) -> TaskMessage | None:
+def _task(message: Message, secret: bytes) -> TaskMessage | None:
+    """None for what is no task, and for one that no coordinator of this ledger has made."""
     if message.type != TASK_TYPE:
         return None
     try:
-        return TaskMessage.from_message(message)
+        task = TaskMessage.from_message(message)
     except MalformedMessage:
         return None
+    fence = (task.task_id, task.generation, task.attempt)
+    return task if token_matches(secret, *fence, task.task_token) else None

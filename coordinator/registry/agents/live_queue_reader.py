@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.domain.announced_types import AnnouncedTypes
+from coordinator.domain.broker_identities import ANYBODY, BrokerIdentities
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.ids import new_id
@@ -33,6 +35,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.projection.message_origin import check_origin
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_waiters import TaskEndWaiters
 from coordinator.registry.tables.task_queue_rows import opened_task_queue
@@ -83,8 +86,10 @@ class LiveQueueReader:
         types: AnnouncedTypes,
         corrections: HeartbeatAnswers,
         watching: LedgerWaiters,
+        identities: Callable[[], BrokerIdentities] = lambda: ANYBODY,
     ) -> None:
-        """``process`` names the queue for operators."""
+        """``process`` names the queue for operators; ``identities`` are asked for with each event."""
+        self._identities = identities
         self._process = process
         self._agents = agents
         self._snapshots = snapshots
@@ -156,8 +161,13 @@ class LiveQueueReader:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
+        try:
+            check_origin(delivery)
+        except Unreadable as exc:
+            self._ignored(exc, delivery.routing_key)
+            return
         for one in read(delivery.message, delivery.routing_key):
-            why = one.why if isinstance(one, Refused) else self._refused(one)
+            why = one.why if isinstance(one, Refused) else self._refused(one, delivery)
             if why is not None:
                 self._ignored(why, delivery.routing_key)
 
@@ -174,9 +184,10 @@ class LiveQueueReader:
             extra={"routing_key": routing_key, "why": str(why)},
         )
 
-    def _refused(self, event: Event) -> Unreadable | None:
+    def _refused(self, event: Event, delivery: Delivery) -> Unreadable | None:
         """Apply it; why not, where it cannot be."""
         try:
+            self._identities().check(event.data, delivery.message.user_id)
             self._apply(event)
         except Unreadable as exc:
             return exc

@@ -74,8 +74,11 @@ class RegistrationAnswers:
         book: TaskQueues,
         publisher: PublishesMessages,
         terms: RegistrationTerms,
+        may_speak_for: Callable[[str, str | None], bool] = lambda _agent_id, _user: True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """``may_speak_for`` tells whether a user of the broker is one of the agent's."""
+        self._may_speak_for = may_speak_for
         self._registrar = registrar
         self._book = book
         self._publisher = publisher
@@ -106,6 +109,12 @@ class RegistrationAnswers:
         if not reply_allowed(sender, message.reply_to):
             self.refused += 1
             _log_refused(message, sender, "its reply_to is no control queue of this agent")
+            return
+        if not self._may_speak_for(sender, message.user_id):
+            # Unanswered: the control queue is that of the agent, who has not asked.
+            self.refused += 1
+            why = f"the broker's user {message.user_id!r} is not this agent's"
+            _log_refused(message, sender, why)
             return
         try:
             await self._reply(message, await self._answer_to(message))

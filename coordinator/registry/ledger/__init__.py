@@ -11,6 +11,7 @@ ledger_rebuild ......... folds all kept events again
 migrations ............. brings the tables of an older version to the newest
 ledger ................. the open ledger: transactions in threads, one writer
 database_clock ......... gives all coordinators of one ledger the same time
+broker_claim ........... states on the broker which ledger it belongs to
 undeliverable_queues ... notes which queues the broker cannot deliver from
 inspection_results ..... what an inspection found
 ledger_inspection ...... reads a ledger from outside, for `coordinator doctor`

@@ -58,6 +58,8 @@ class LedgerState:
     """Bytes, with the write-ahead log."""
     free: int | None = None
     """Bytes left on the disk of an SQLite file."""
+    ledger_id: str | None = None
+    """None where no coordinator of this version has opened it yet."""
     parking: ParkingSummary = ParkingSummary()
     overdue: int = 0
     """Attempts that should have been published."""

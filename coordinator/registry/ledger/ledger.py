@@ -29,7 +29,7 @@ from .database_errors import misconfigured, translated
 from .database_timeouts import DatabaseTimeouts
 from .migrations import is_prepared, prepare
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "ledger_id"]
 
 T = TypeVar("T")
 
@@ -113,6 +113,11 @@ class Ledger:
                 " back a backup of the table meta"
             ) from exc
 
+    async def identity(self) -> str:
+        """Which ledger this is: made once, the same for every process on it. Raises `LedgerUnavailable`."""
+        known = await self.read(ledger_id)
+        return known if known is not None else await self.write(_make_identity)
+
     async def task_queues(self) -> list[tuple[TaskQueue, Requirements]]:
         """The open task queues, with what each asks of an agent. Raises `LedgerUnavailable`."""
         return await self.read(open_task_queues)
@@ -164,16 +169,32 @@ class Ledger:
 _ADVICE = "Check COORDINATOR_DATABASE_URL and the data folder"
 
 
+def ledger_id(connection: Connection) -> str | None:
+    """Its id; None where no coordinator has needed it yet."""
+    return _kept(connection, "ledger_id")
+
+
+def _make_identity(connection: Connection) -> str:
+    return _made(connection, "ledger_id", secrets.token_hex(8))
+
+
 def _secret(connection: Connection) -> str | None:
-    query = sa.select(schema.meta.c.value).where(schema.meta.c.name == "token_secret")
-    return connection.execute(query).scalar()
+    return _kept(connection, "token_secret")
 
 
 def _make_secret(connection: Connection) -> str:
+    return _made(connection, "token_secret", secrets.token_hex(32))
+
+
+def _kept(connection: Connection, name: str) -> str | None:
+    query = sa.select(schema.meta.c.value).where(schema.meta.c.name == name)
+    return connection.execute(query).scalar()
+
+
+def _made(connection: Connection, name: str, fresh: str) -> str:
     """Another process may be as quick: the first one counts for all."""
-    fresh = {"name": "token_secret", "value": secrets.token_hex(32)}
-    insert_new(connection, schema.meta, ["name"], [fresh])
-    made = _secret(connection)
+    insert_new(connection, schema.meta, ["name"], [{"name": name, "value": fresh}])
+    made = _kept(connection, name)
     if made is None:
         raise LedgerUnavailable("The database does not keep what is written to it")
     return made

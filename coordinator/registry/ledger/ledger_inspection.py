@@ -33,6 +33,7 @@ from .inspection_results import (
     ParkingSummary,
     WrongClock,
 )
+from .ledger import ledger_id
 from .undeliverable_queues import stuck_queues
 
 __all__ = ["examine"]
@@ -95,6 +96,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         schema_version=int(version),
         size=size,
         free=free,
+        ledger_id=ledger_id(connection),
         parking=_parking(connection),
         overdue=overdue,
         overdue_for=timedelta(0) if first_due is None else now - first_due,

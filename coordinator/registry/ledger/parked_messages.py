@@ -84,13 +84,15 @@ def parked_delivery(
     )
 
 
-def parked_event(event: Event, why: Exception, at: datetime) -> MessageToPark:
-    """One event alone, where the others of its message are good. Numbers that JSON lacks stay as they
-    are in its body.
+def parked_event(
+    event: Event, why: Exception, at: datetime, *, user: str | None = None
+) -> MessageToPark:
+    """One event alone, where the others of its message are good; published by the broker's ``user``.
+    Numbers that JSON lacks stay as they are in its body.
     """
     data = event.data.model_dump(exclude_none=True)
     return MessageToPark(
-        message=replace(encode(event), body=to_json(data)),
+        message=replace(encode(event), body=to_json(data), user_id=user),
         exchange="",
         routing_key=routing_key(event.data),
         reason=_reason(why),

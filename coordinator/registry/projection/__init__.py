@@ -6,6 +6,7 @@
                                             fold_problem_broadcast ─▶ all coordinators
 
 event_validation ......... checks an event before it is folded
+message_origin ........... checks the way by which a message came to the log
 left_out_fields_log ...... logs fields that could not be read and were left out
 log_decoder .............. reads events out of the log's messages, and parks the others
 fold_interceptors ........ the port of what sees each transaction of the projector

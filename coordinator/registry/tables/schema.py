@@ -30,6 +30,7 @@ __all__ = [
     "QUEUED",
     "SCHEMA_VERSION",
     "agents",
+    "broker_users",
     "checkpoint",
     "events",
     "from_micros",
@@ -273,6 +274,15 @@ parked = Table(
 one that is delivered again is parked once. `body` is the beginning of it; `size` (bytes) and `body_digest`
 (SHA-256) are of all of it, and `kept` is how many bytes the row takes. `author` is whose word the routing
 key has, or the broker's user, as far as either is known."""
+
+broker_users = Table(
+    "broker_users",
+    metadata,
+    Column("user_name", String(255), primary_key=True),
+    Column("agent_id", String(128), primary_key=True),
+)
+"""Whose a user of the broker is, where its name does not say it: an agent's, or, where that is empty, a
+coordinator's."""
 
 totals = Table(
     "totals",

@@ -7,6 +7,7 @@ tasks_in_untyped_lanes ... tasks in a lane without a type, though an agent has a
 former_broker_tasks ...... queued tasks that were on a broker which was given up
 unserved_lanes ........... lanes that no agent ever registered for
 idle_task_queues ......... queues that nobody uses, and tasks whose queue is not open
+refused_events ........... counts by author what was parked for its token or its identity
 retention ................ forgets ended tasks when their time is over
 requested_deletion ....... deletes one ended task by request
 task_removal ............. takes tasks out of the ledger and keeps what they counted

@@ -162,6 +162,60 @@ def test_a_failure_of_an_attempt_that_is_not_current_counts_for_nothing() -> Non
     assert end.effects == ()
 
 
+AGAIN = {"crashes": 1}
+"""As an agent says that was given the message of the attempt before, after another was lost over it."""
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        failed("mallory", attempt=2, **AGAIN, retryable=False),
+        failed("mallory", attempt=2, **AGAIN, error=CRASH_LOOP, retryable=False),
+        declined("mallory", attempt=2, **AGAIN),
+        started("mallory", attempt=2, **AGAIN),
+        progressed(0.9, "mallory", attempt=2, **AGAIN),
+    ],
+)
+@pytest.mark.parametrize(
+    "current",
+    [
+        [submitted(), started(), failed()],
+        [submitted(), started(), failed(), submitted(attempt=2)],
+        [submitted(), started(), failed(), submitted(attempt=2), started("bob", attempt=2)],
+    ],
+    ids=["waiting", "queued", "running"],
+)
+def test_who_had_an_old_attempt_ends_and_begins_no_later_one(
+    current: list[Event], late: Event
+) -> None:
+    before = folded(*current)
+
+    after = fold(before, late, RULES)
+
+    assert _where(after.task) == _where(before)
+    assert after.effects == ()
+
+
+def _where(task: Task) -> tuple[Any, ...]:
+    """What an attempt may change by its start and its end."""
+    now = (task.state, task.attempt, task.agent_id, task.started_at, task.outcome, task.error)
+    return (*now, task.published, task.started, task.failed, task.settled, task.failures)
+
+
+def test_an_attempt_after_a_crash_over_the_same_message_counts_as_the_next_one() -> None:
+    task = folded(submitted(), started(), started("bob", attempt=2, **AGAIN))
+    assert (task.state, task.attempt, task.agent_id) == (State.RUNNING, 2, "bob")
+
+    task = folded(failed("bob", attempt=2, **AGAIN), onto=task)
+    assert (task.state, task.failed, task.failures) == (State.WAITING, 2, 1)
+
+
+def test_work_done_after_a_crash_is_done_though_a_later_attempt_is_queued() -> None:
+    task = folded(submitted(), submitted(attempt=2), completed("bob", attempt=2, **AGAIN))
+
+    assert (task.state, task.attempt, task.agent_id) == (State.COMPLETED, 1, "bob")
+
+
 def test_a_failure_counts_once_though_two_agents_report_it() -> None:
     task = folded(submitted(max_attempts=2), started("ada"), started("bob"), failed("ada"))
     again = fold(task, failed("bob"))

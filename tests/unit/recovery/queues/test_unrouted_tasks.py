@@ -11,9 +11,12 @@ from coordinator.errors import BrokerUnavailable
 from coordinator.protocol.message import Message
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.task_token import task_token
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.queues.unrouted_tasks import UnroutedTasks
 from tests.unit.domain.histories import message
+
+SECRET = bytes(32)
 
 
 class Away:
@@ -47,8 +50,10 @@ async def test_a_task_that_cannot_be_sent_on_now_is_named_in_the_log(
         reopen=broker.ensure,
         publisher=broker,
         too_large=OversizedTasks(publisher=broker, note=lambda _: None),
+        secret=SECRET,
     )
-    task = message("lost", task_data={"task_type": "sum"})
+    token = task_token(SECRET, "lost", 1, 1)
+    task = message("lost", task_data={"task_type": "sum"}, task_token=token)
     strange = Message(body=b"hello", type="greeting")
     await tasks._send_on([unrouted(task.to_message(), task.source.key), unrouted(strange, "any")])
     of_task, of_stranger = (

@@ -19,6 +19,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.task_token import task_token
+from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
@@ -43,10 +44,10 @@ SECRET = b"s" * 32
 SKEWS = {"fast": 20, "slow": -20, "near": 1.5}
 
 
-def delivered(message: Message, key: str) -> Delivery:
+def delivered(message: Message, key: str, exchange: str = EVENTS) -> Delivery:
     return Delivery(
         message=message,
-        exchange="coordinator.events",
+        exchange=exchange,
         routing_key=key,
         redelivered=False,
         tag=1,
@@ -60,7 +61,7 @@ def said(event: Event) -> Delivery:
 
 def task(task_id: str = "t") -> Delivery:
     one = message(task_id, task_token=task_token(SECRET, task_id, 1, 1))
-    return delivered(one.to_message(), one.source.key)
+    return delivered(one.to_message(), one.source.key, TASKS)
 
 
 def done(task_id: str = "t", **more: Any) -> Event:

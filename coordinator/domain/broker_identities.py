@@ -1,0 +1,68 @@
+"""Decides who may say what, by the broker's user that published it: its own agent's, or a coordinator's.
+
+The broker refuses a message whose `user_id` is not the name of its publisher. An agent's user is called as
+the agent's id is written in names on the broker, or is entered for it in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from coordinator.errors import ForgedIdentity
+from coordinator.protocol.messages.events import AgentEvent, EventData
+from coordinator.protocol.name_encoding import encode_word
+
+__all__ = ["ANYBODY", "BrokerIdentities"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerIdentities:
+    """Holds whose the broker's users are."""
+
+    required: bool = False
+    """Whether it is looked at; if not, the routing key alone says who speaks."""
+    coordinators: frozenset[str] = frozenset()
+    """The users of coordinators."""
+    agents: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    """For each user that was entered, the ids of its agents. It speaks for no other."""
+
+    def check(self, data: EventData, user: str | None) -> None:
+        """Raises `ForgedIdentity` where ``user``, by whom it was published, may not state it."""
+        if not self.required:
+            return
+        author = data.author
+        if user is None:
+            raise ForgedIdentity(
+                f"{data.TYPE} names no user of the broker: set the property user_id to the name of the"
+                " user who publishes it, since COORDINATOR_REQUIRE_IDENTITY is on"
+            )
+        if author is None:
+            if user not in self.coordinators:
+                raise ForgedIdentity(
+                    f"{data.TYPE} was published by the user {user!r}, who is no coordinator's"
+                )
+        elif not (self.may_speak_for(author, user) or self._for_an_agent(data, user)):
+            raise ForgedIdentity(
+                f"{data.TYPE} of {author!r} was published by the user {user!r}, who is not that agent's"
+            )
+
+    def may_speak_for(self, agent_id: str, user: str | None) -> bool:
+        """Whether ``user`` is one of this agent's; anybody is where identity is not required."""
+        if not self.required:
+            return True
+        if user is None:
+            return False
+        entered = self.agents.get(user)
+        if entered is not None:
+            return agent_id in entered
+        return user not in self.coordinators and user == encode_word(agent_id)
+
+    def _for_an_agent(self, data: EventData, user: str) -> bool:
+        """Coordinators state what they were told over HTTP, or notice themselves."""
+        return isinstance(data, AgentEvent) and user in self.coordinators
+
+
+ANYBODY = BrokerIdentities()
+"""Where identity is not required."""
