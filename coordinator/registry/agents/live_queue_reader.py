@@ -30,6 +30,7 @@ from coordinator.protocol.messages.events import (
     SourceOpened,
     SourceRetired,
 )
+from coordinator.protocol.messages.registration import request_author
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -156,6 +157,8 @@ class LiveQueueReader:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
+        if request_author(delivery.routing_key) is not None:
+            return  # a request, which `registration_answers` answers
         for one in read(delivery.message, delivery.routing_key):
             why = one.why if isinstance(one, Refused) else self._refused(one)
             if why is not None:
