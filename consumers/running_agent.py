@@ -119,6 +119,7 @@ class RunningAgent:
             self._control,
             self._event_publisher,
             self._executor,
+            self._sources,
             stuck_after=timings.stuck_after,
         )
         self._state = HeartbeatContent(

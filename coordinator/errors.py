@@ -36,6 +36,7 @@
     │   └── WrongToken
     └── OperatorError ........... the operator must fix it, and is told how in one line
         ├── BrokerRefused
+        │   └── QueueRefused .... this user may not read one queue
         ├── TopologyConflict
         ├── BrokerTooOld
         └── OtherVersionsData ... a private broker cannot go on with the folder of another version
@@ -75,6 +76,7 @@ __all__ = [
     "PublishRefused",
     "QueueLocked",
     "QueueMissing",
+    "QueueRefused",
     "QueuesFull",
     "RegistrationRefused",
     "RequestError",
@@ -274,6 +276,10 @@ class OperatorError(CoordinatorError):
 
 class BrokerRefused(OperatorError):
     """The broker refuses this user, password or virtual host: check COORDINATOR_AMQP_URL."""
+
+
+class QueueRefused(BrokerRefused):
+    """The broker refuses this user, who may not read from the queue."""
 
 
 class TopologyConflict(OperatorError):

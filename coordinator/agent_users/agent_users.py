@@ -74,7 +74,7 @@ class AgentUsers:
         await self._there(agent_id)
         await self._api.delete("users", encode_word(agent_id))
 
-    async def list(self) -> list[AgentUser]:
+    async def every(self) -> list[AgentUser]:
         """Those of all agents, by id."""
         users = [
             (found, row)
