@@ -61,13 +61,13 @@ class AgentUsers:
         await self._grant(grant)
         return password
 
-    async def rotate(self, agent_id: str) -> str:
-        """Give it a new password, which is returned. Connections that are open stay so."""
+    async def rotate(self, agent_id: str) -> tuple[str, str]:
+        """Give it a new password; its user and that. Connections that are open stay so."""
         there = await self._there(agent_id)
         password = self._make_password()
         body = {"password": password, "tags": ",".join(_tags(there))}
         await self._api.put("users", encode_word(agent_id), body=body)
-        return password
+        return encode_word(agent_id), password
 
     async def remove(self, agent_id: str) -> None:
         """Delete the user, with all that it may do; the broker closes its connections."""

@@ -9,7 +9,7 @@ from coordinator.protocol.name_encoding import encode_word
 
 from .agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 
-__all__ = ["to_add", "to_remove", "to_rotate"]
+__all__ = ["to_add", "to_list", "to_remove", "to_rotate"]
 
 
 def to_add(grant: AgentGrant, *, vhost: str) -> list[str]:
@@ -59,6 +59,11 @@ def to_rotate(agent_id: str) -> list[str]:
 def to_remove(agent_id: str) -> list[str]:
     """And to delete the user."""
     return [_line("delete_user", encode_word(agent_id))]
+
+
+def to_list() -> list[str]:
+    """And to see them: agents' users have the tag `AGENT_TAG`."""
+    return [_line("list_users")]
 
 
 def _line(command: str, *words: str) -> str:

@@ -115,6 +115,30 @@ def _rebuild(options: argparse.Namespace) -> int:
     return CLEAN
 
 
+def _agents(options: argparse.Namespace) -> int:
+    from . import agents_command  # noqa: PLC0415
+
+    settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    set_up_logging(level="warning", style=settings.log_format)
+    _warn_of_unknown_settings()
+    raise_on_interrupt()
+    typed = {
+        name: value
+        for name, value in vars(options).items()
+        if name in {"action", "agent_id", "agent_type", "slots", "rabbitmqctl"}
+    }
+    lists = {
+        name: getattr(options, option, [])
+        for name, option in (
+            ("capabilities", "capability"),
+            ("services", "service"),
+            ("task_types", "task_type"),
+        )
+    }
+    agents_command.run(settings, agents_command.AgentsOptions(**typed, **lists), _say)
+    return CLEAN
+
+
 def _demo(options: argparse.Namespace) -> int:
     from coordinator import demo  # noqa: PLC0415
 
@@ -150,6 +174,7 @@ SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "doctor": _doctor,
     "rebuild": _rebuild,
+    "agents": _agents,
     "demo": _demo,
 }
 """By name, as it was typed. Each is called with its options, returns the exit status, and raises
