@@ -43,7 +43,7 @@ _WORD = "[A-Za-z0-9_-]+"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentGrant:
-    """Lists what one agent is granted, and makes rights of it: it may serve the lanes that ask for nothing else.
+    """Lists what one agent is granted, and makes rights of it: it may serve lanes that ask for nothing else.
 
     Raises `InvalidRequest` for an id or a name that no agent can have.
     """

@@ -14,7 +14,7 @@ from coordinator.protocol.topology import EVENTS, TOPOLOGY
 from .agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 from .management_api import AdministratorApi
 
-__all__ = ["AgentUser", "AgentUsers", "drift", "new_password", "read_user"]
+__all__ = ["AgentUser", "AgentUsers", "new_password", "read_users", "tags_of"]
 
 
 def new_password() -> str:
@@ -45,19 +45,19 @@ class AgentUsers:
         self._vhost = vhost
         self._make_password = make_password
 
-    async def add(self, grant: AgentGrant) -> str | None:
+    async def add(self, grant: AgentGrant, *, password: str | None = None) -> str | None:
         """Make the user, or bring what it may do in line with ``grant``. The password of a new one; None
         where there was one, which keeps its password.
         """
         there = await self._api.get("users", grant.user)
-        if there is None:
-            password = self._make_password()
-            await self._put_user(grant, {"password": password})
-        else:
+        if there is not None:
             _check_ours(there, grant.agent_id)
-            password = None
+        if there is not None and password is None:
             kept = {name: there[name] for name in ("password_hash", "hashing_algorithm")}
             await self._put_user(grant, kept)
+        else:
+            password = password or self._make_password()
+            await self._put_user(grant, {"password": password})
         await self._grant(grant)
         return password
 
@@ -65,7 +65,7 @@ class AgentUsers:
         """Give it a new password; its user and that. Connections that are open stay so."""
         there = await self._there(agent_id)
         password = self._make_password()
-        body = {"password": password, "tags": ",".join(_tags(there))}
+        body = {"password": password, "tags": ",".join(tags_of(there))}
         await self._api.put("users", encode_word(agent_id), body=body)
         return encode_word(agent_id), password
 
@@ -76,26 +76,12 @@ class AgentUsers:
 
     async def every(self) -> list[AgentUser]:
         """Those of all agents, by id."""
-        users = [
-            (found, row)
-            for row in await self._api.get("users") or ()
-            if (found := AgentGrant.of_tags(_tags(row))) is not None
-        ]
-        permissions = await self._of_users("permissions")
-        topics = await self._of_users("topic-permissions")
-        return sorted(
-            (
-                read_user(found, permissions.get(row["name"], ()), topics.get(row["name"], ()))
-                for found, row in users
-            ),
-            key=lambda user: user.grant.agent_id,
+        found = read_users(
+            await self._api.get("users") or (),
+            await self._api.get("vhosts", self._vhost, "permissions") or (),
+            await self._api.get("vhosts", self._vhost, "topic-permissions") or (),
         )
-
-    async def _of_users(self, kind: str) -> dict[str, list[Mapping[str, Any]]]:
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for row in await self._api.get("vhosts", self._vhost, kind) or ():
-            found.setdefault(row["user"], []).append(row)
-        return found
+        return list(found)
 
     async def _there(self, agent_id: str) -> Mapping[str, Any]:
         there: Mapping[str, Any] | None = await self._api.get("users", encode_word(agent_id))
@@ -134,16 +120,41 @@ class AgentUsers:
             await self._api.put("exchanges", self._vhost, EVENTS, body=body)
 
 
-def read_user(
-    grant: AgentGrant,
+def read_users(
+    users: Iterable[Mapping[str, Any]],
     permissions: Iterable[Mapping[str, Any]],
     topics: Iterable[Mapping[str, Any]],
-) -> AgentUser:
-    """Compare what it has with what it was granted."""
-    return AgentUser(grant=grant, drift=tuple(drift(grant, permissions, topics)))
+) -> tuple[AgentUser, ...]:
+    """Those of agents that may do anything in one virtual host, by id, each compared with its grant: from the
+    management API's rows about all users, and about their permissions there.
+    """
+    may, may_publish = _by_user(permissions), _by_user(topics)
+    found = [
+        AgentUser(
+            grant=grant,
+            drift=tuple(_drift(grant, may.get(row["name"], []), may_publish.get(row["name"], []))),
+        )
+        for row in users
+        if (row["name"] in may or row["name"] in may_publish)
+        and (grant := AgentGrant.of_tags(tags_of(row))) is not None
+    ]
+    return tuple(sorted(found, key=lambda user: user.grant.agent_id))
 
 
-def drift(
+def tags_of(row: Mapping[str, Any]) -> list[str]:
+    """Of a user: a list from RabbitMQ 3.9 on, a text with commas before."""
+    tags = row["tags"]
+    return tags.split(",") if isinstance(tags, str) else list(tags)
+
+
+def _by_user(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["user"], []).append(row)
+    return found
+
+
+def _drift(
     grant: AgentGrant,
     permissions: Iterable[Mapping[str, Any]],
     topics: Iterable[Mapping[str, Any]],
@@ -167,14 +178,8 @@ def drift(
         yield f"its topic permission to write to {EVENTS} is {told}"
 
 
-def _tags(row: Mapping[str, Any]) -> list[str]:
-    """A list, from RabbitMQ 3.9 on; with commas before."""
-    tags = row["tags"]
-    return tags.split(",") if isinstance(tags, str) else list(tags)
-
-
 def _check_ours(row: Mapping[str, Any], agent_id: str) -> None:
-    grant = AgentGrant.of_tags(_tags(row))
+    grant = AgentGrant.of_tags(tags_of(row))
     if grant is None:
         raise OperatorError(
             f"The broker has a user {row['name']} that is no agent's: choose another id for the agent, or"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from coordinator.errors import OperatorError
 
-__all__ = ["AdministratorApi"]
+__all__ = ["AdministeredBroker", "AdministratorApi"]
 
 TIMEOUT = 10.0
 """Seconds for each answer."""
@@ -22,22 +23,44 @@ HOW_ELSE = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdministeredBroker:
+    """A broker, one virtual host of it, and an administrator's way to it."""
+
+    amqp_url: str = field(repr=False)
+    """As the service has it: agents get it with a login of their own."""
+    management_url: str
+    login: tuple[str, str] = field(repr=False)
+    """Of the administrator: user and password."""
+    vhost: str = "/"
+
+    def url_of(self, user: str, password: str) -> str:
+        """The broker's address with another login."""
+        parts = urlsplit(self.amqp_url)
+        host = parts.netloc.rpartition("@")[2]
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return parts._replace(netloc=f"{login}@{host}").geturl()
+
+
 class AdministratorApi:
     """An async context manager. Every method raises `OperatorError`, which says how to do without."""
 
     def __init__(
         self,
-        url: str,
-        login: tuple[str, str],
+        broker: AdministeredBroker,
         *,
         timeout: float = TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url = url
-        self._user = login[0]
+        self._url = broker.management_url
+        self._user = broker.login[0]
         # A proxy from the environment would be asked for this machine's own loopback address.
         self._http = httpx.AsyncClient(
-            base_url=url, auth=login, timeout=timeout, trust_env=False, transport=transport
+            base_url=broker.management_url,
+            auth=broker.login,
+            timeout=timeout,
+            trust_env=False,
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:

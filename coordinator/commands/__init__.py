@@ -7,7 +7,6 @@ up_command ................ `up`: private broker, service and example agents
 serve_command ............. `serve`: the service alone
 worker_processes .......... `serve --workers N`: several processes behind one socket
 rebuild_command ........... `rebuild`: folds all events again
-agents_command ............ `agents`: makes and removes the users that agents have on the broker
 private_node_start ........ starts the private RabbitMQ node of `up`, or a new one in its place
 example_agent_processes ... runs the example agents of `up`
 signal_handling ........... stops a command on SIGINT and SIGTERM
@@ -16,5 +15,5 @@ kept_processes ............ starts another for each child process that ends, sto
 gc_tuning ................. has Python's garbage collector rest while a service starts
 ports ..................... how a command tells people what it does
 
-`doctor` and `demo` are packages of their own. Arrows run down this list.
+`doctor`, `demo` and, for `agents`, `agent_users` are packages of their own. Arrows run down this list.
 """

@@ -116,26 +116,22 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 
 def _agents(options: argparse.Namespace) -> int:
-    from . import agents_command  # noqa: PLC0415
+    from coordinator.agent_users import users_command  # noqa: PLC0415
+    from coordinator.agent_users.management_api import AdministeredBroker  # noqa: PLC0415
+    from coordinator.doctor.facts.broker_location import locate_broker  # noqa: PLC0415
 
     settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
     set_up_logging(level="warning", style=settings.log_format)
     _warn_of_unknown_settings()
     raise_on_interrupt()
-    typed = {
-        name: value
-        for name, value in vars(options).items()
-        if name in {"action", "agent_id", "agent_type", "slots", "rabbitmqctl"}
-    }
-    lists = {
-        name: getattr(options, option, [])
-        for name, option in (
-            ("capabilities", "capability"),
-            ("services", "service"),
-            ("task_types", "task_type"),
-        )
-    }
-    agents_command.run(settings, agents_command.AgentsOptions(**typed, **lists), _say)
+    address = locate_broker(settings)
+    broker = AdministeredBroker(
+        amqp_url=address.amqp_url,
+        management_url=address.management_url,
+        login=address.management_login,
+        vhost=address.vhost,
+    )
+    users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _say)
     return CLEAN
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from consumers import Task
 from consumers.agent_timings import AgentTimings
 from coordinator.agent_users.agent_grant import AgentGrant
 from coordinator.protocol.ids import new_id
+from tests.docs.blocks import blocks
+from tests.e2e.processes import spawned
 from tests.support.agent_accounts import account_of, users_of
 from tests.support.broker import Broker
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/agents-in-other-languages.md"
 GPU = {"capabilities": ["gpu"]}
 
 
@@ -121,3 +125,28 @@ async def test_what_the_broker_refuses_is_told_instead_of_that_no_coordinator_an
             )
     assert f"lacks the permission to read the queue agent.{grant.user}.control." in waiting[0]
     assert not [one for one in caplog.messages if "no coordinator answers" in one]
+
+
+async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_declare_nothing(
+    broker: Broker, tmp_path: Path
+) -> None:
+    agent_id = a_new_id("plain")
+    grant = AgentGrant(agent_id=agent_id, capabilities=("reversing",), task_types=("reverse",))
+    (code,) = [one.code for one in blocks(GUIDE) if one.verb == "file"]
+    program = tmp_path / "plain_agent.py"
+    program.write_text(code.replace('AGENT = "plain-agent"', f'AGENT = "{agent_id}"'))
+    async with account_of(broker, grant) as [url], serving(broker, tmp_path) as service:
+        command, output = (sys.executable, str(program)), tmp_path / "agent.out"
+        environment = {"COORDINATOR_AMQP_URL": url}
+        async with spawned(*command, output=output, environment=environment):
+
+            async def listens() -> bool:
+                answer = await service.http.get(f"/agents/{agent_id}")
+                return answer.status_code == 200 and answer.json()["agent"]["listening"]
+
+            await eventually(listens)
+            told = {"task_type": "reverse", "text": "stressed"}
+            for wanted in ({}, {"capabilities": ["reversing"]}, {"agent_id": agent_id}):
+                done = await service.post("/tasks/submit", task_data=told, requirements=wanted)
+                task = await service.ends(done["task_id"])
+                assert task["result"] == {"reversed": "desserts"}

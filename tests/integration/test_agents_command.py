@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import aiormq
 import aiormq.exceptions
@@ -15,6 +17,7 @@ from coordinator.commands.cli import main
 from coordinator.protocol.ids import new_id
 from tests.support.agent_accounts import users_of
 from tests.support.broker import Broker
+from tests.support.doctor import Doctor
 
 Typed = Callable[..., "asyncio.Future[int]"]
 URL = re.compile(r"^COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
@@ -52,7 +55,11 @@ async def rights(broker: Broker, user: str) -> dict[str, str]:
 
 
 async def test_a_user_is_made_changed_given_another_password_and_removed(
-    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str]
+    broker: Broker,
+    ada: str,
+    coordinator: Typed,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     assert await coordinator("agents", "add", ada, "--capability", "gpu") == 0
     [first] = URL.findall(capsys.readouterr().out)
@@ -82,6 +89,11 @@ async def test_a_user_is_made_changed_given_another_password_and_removed(
     async with users_of(broker) as users:
         [found] = [one for one in await users.every() if one.grant.agent_id == ada]
     assert found.drift == ("its write permission is .*",)
+    fix = await Doctor(broker, tmp_path).finds("agents-users", "its write permission is .*")
+    command, *words = shlex.split(fix)
+    assert command == "coordinator"
+    assert await coordinator(*words) == 0
+    assert await rights(broker, ada) == changed.permissions
 
     assert await coordinator("agents", "remove", ada) == 0
     assert not await connects(second)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from coordinator.agent_users.agent_grant import AgentGrant
 from coordinator.agent_users.agent_users import AgentUsers
-from coordinator.agent_users.management_api import AdministratorApi
+from coordinator.agent_users.management_api import AdministeredBroker, AdministratorApi
 from tests.support.broker import Broker
 
 __all__ = ["account_of", "url_of", "users_of"]
@@ -18,8 +18,13 @@ __all__ = ["account_of", "url_of", "users_of"]
 async def users_of(broker: Broker) -> AsyncIterator[AgentUsers]:
     """For the virtual host of the test."""
     management = broker.management
-    login = (management.username, management.password)
-    async with AdministratorApi(management.url, login, timeout=30) as api:
+    administered = AdministeredBroker(
+        amqp_url=broker.url,
+        management_url=management.url,
+        login=(management.username, management.password),
+        vhost=broker.vhost,
+    )
+    async with AdministratorApi(administered, timeout=30) as api:
         yield AgentUsers(api, vhost=broker.vhost)
 
 

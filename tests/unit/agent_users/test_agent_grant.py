@@ -118,6 +118,6 @@ def test_a_user_whose_tags_do_not_say_what_was_granted_is_no_agents(tags: list[s
 def test_what_no_agent_can_have_is_refused_with_its_name() -> None:
     for wrong in ({"agent_id": ""}, {"agent_id": "a\n"}, {"agent_id": "a", "slots": 0}):
         with pytest.raises(InvalidRequest):
-            AgentGrant(**wrong)  # type: ignore[arg-type]
+            AgentGrant(**wrong)
     with pytest.raises(InvalidRequest, match="more than RabbitMQ takes"):
         AgentGrant(agent_id="é" * 100)

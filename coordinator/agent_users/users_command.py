@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
 
-from coordinator.agent_users import rabbitmqctl_commands
-from coordinator.agent_users.agent_grant import AgentGrant
-from coordinator.agent_users.agent_users import AgentUser, AgentUsers
-from coordinator.agent_users.management_api import AdministratorApi
-from coordinator.doctor.facts.broker_location import BrokerLocation, locate_broker
 from coordinator.errors import InvalidRequest, OperatorError
-from coordinator.settings import Settings
 
-from .ports import Says
+from . import rabbitmqctl_commands
+from .agent_grant import AgentGrant
+from .agent_users import AgentUser, AgentUsers
+from .management_api import AdministeredBroker, AdministratorApi
 
-__all__ = ["AgentsOptions", "agent_url", "run"]
+__all__ = ["AgentsOptions", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +35,27 @@ class AgentsOptions:
     rabbitmqctl: bool = False
     """Print the commands, and change nothing."""
 
+    @classmethod
+    def typed(cls, parsed: Mapping[str, Any]) -> Self:
+        """From what the command line's parser has found, by its names."""
+        named = ("action", "agent_id", "agent_type", "slots", "rabbitmqctl")
+        lists = (
+            ("capabilities", "capability"),
+            ("services", "service"),
+            ("task_types", "task_type"),
+        )
+        given: dict[str, Any] = {name: parsed[name] for name in named if name in parsed}
+        given |= {name: parsed[option] for name, option in lists if option in parsed}
+        return cls(**given)
 
-def run(settings: Settings, options: AgentsOptions, say: Says) -> None:
-    """Raises `OperatorError`."""
-    address = locate_broker(settings)
+
+def run(broker: AdministeredBroker, options: AgentsOptions, say: Callable[[str], None]) -> None:
+    """Do it; ``say`` is called with each line for people. Raises `OperatorError`."""
     if options.rabbitmqctl:
-        for line in _commands(options, address):
+        for line in _commands(options, broker):
             say(line)
         return
-    asyncio.run(_run(address, options, say))
-
-
-def agent_url(address: BrokerLocation, user: str, password: str) -> str:
-    """The broker's address with an agent's login."""
-    parts = urlsplit(address.amqp_url)
-    login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{login}@{host}").geturl()
+    asyncio.run(_run(broker, options, say))
 
 
 def _granted(options: AgentsOptions) -> AgentGrant:
@@ -70,10 +72,10 @@ def _granted(options: AgentsOptions) -> AgentGrant:
         raise OperatorError(str(exc)) from exc
 
 
-def _commands(options: AgentsOptions, address: BrokerLocation) -> list[str]:
+def _commands(options: AgentsOptions, broker: AdministeredBroker) -> list[str]:
     match options.action:
         case "add":
-            return rabbitmqctl_commands.to_add(_granted(options), vhost=address.vhost)
+            return rabbitmqctl_commands.to_add(_granted(options), vhost=broker.vhost)
         case "rotate":
             return rabbitmqctl_commands.to_rotate(options.agent_id)
         case "remove":
@@ -82,9 +84,11 @@ def _commands(options: AgentsOptions, address: BrokerLocation) -> list[str]:
             return rabbitmqctl_commands.to_list()
 
 
-async def _run(address: BrokerLocation, options: AgentsOptions, say: Says) -> None:
-    async with AdministratorApi(address.management_url, address.management_login) as api:
-        users = AgentUsers(api, vhost=address.vhost)
+async def _run(
+    broker: AdministeredBroker, options: AgentsOptions, say: Callable[[str], None]
+) -> None:
+    async with AdministratorApi(broker) as api:
+        users = AgentUsers(api, vhost=broker.vhost)
         match options.action:
             case "add":
                 grant = _granted(options)
@@ -94,10 +98,10 @@ async def _run(address: BrokerLocation, options: AgentsOptions, say: Says) -> No
                         f"The agent {grant.agent_id} had a user, which may do now what is said here."
                     )
                 else:
-                    _say_url(address, options.agent_id, grant.user, password, say)
+                    _say_url(broker, options.agent_id, grant.user, password, say)
             case "rotate":
                 user, password = await users.rotate(options.agent_id)
-                _say_url(address, options.agent_id, user, password, say)
+                _say_url(broker, options.agent_id, user, password, say)
             case "remove":
                 await users.remove(options.agent_id)
                 say(f"The user of the agent {options.agent_id} is gone from the broker.")
@@ -105,9 +109,11 @@ async def _run(address: BrokerLocation, options: AgentsOptions, say: Says) -> No
                 _show(await users.every())
 
 
-def _say_url(address: BrokerLocation, agent_id: str, user: str, password: str, say: Says) -> None:
+def _say_url(
+    broker: AdministeredBroker, agent_id: str, user: str, password: str, say: Callable[[str], None]
+) -> None:
     say(f"The agent {agent_id} connects with this, which is shown once:")
-    say(f"COORDINATOR_AMQP_URL={agent_url(address, user, password)}")
+    say(f"COORDINATOR_AMQP_URL={broker.url_of(user, password)}")
 
 
 def _show(found: list[AgentUser]) -> None:
