@@ -32,6 +32,9 @@ class AgentTimings:
     and nobody is told."""
     control_pause: timedelta = timedelta(seconds=1)
     """Before a lost control channel is opened again, or a missing exchange is asked for again."""
+    control_grace: timedelta = timedelta(seconds=1)
+    """For which a coordinator may take to declare the control queue; then the agent declares one itself, if
+    its user may."""
     registration_timeout: timedelta = timedelta(seconds=5)
     """How long a reply is waited for, and how long a request may wait for a coordinator."""
     registration_backoff: Backoff = Backoff(timedelta(seconds=0.5), timedelta(seconds=15))

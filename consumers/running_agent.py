@@ -98,6 +98,7 @@ class RunningAgent:
         )
         self._control = ControlQueue(
             options.agent_id,
+            publisher=self._publisher,
             on_command=self._commands.obey,
             fleet_size=lambda: self._fleet.size,
             timings=timings,
@@ -118,6 +119,7 @@ class RunningAgent:
             self._control,
             self._event_publisher,
             self._executor,
+            self._sources,
             stuck_after=timings.stuck_after,
         )
         self._state = HeartbeatContent(

@@ -38,6 +38,7 @@
     │   └── WrongToken
     └── OperatorError ........... the operator must fix it, and is told how in one line
         ├── BrokerRefused
+        │   └── QueueRefused .... this user may not read one queue
         ├── TopologyConflict
         ├── BrokerTooOld
         └── OtherVersionsData ... a private broker cannot go on with the folder of another version
@@ -79,6 +80,7 @@ __all__ = [
     "PublishRefused",
     "QueueLocked",
     "QueueMissing",
+    "QueueRefused",
     "QueuesFull",
     "RegistrationRefused",
     "RequestError",
@@ -297,6 +299,10 @@ class OperatorError(CoordinatorError):
 
 class BrokerRefused(OperatorError):
     """The broker refuses this user, password or virtual host: check COORDINATOR_AMQP_URL."""
+
+
+class QueueRefused(BrokerRefused):
+    """The broker refuses this user, who may not read from the queue."""
 
 
 class TopologyConflict(OperatorError):

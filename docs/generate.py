@@ -122,7 +122,9 @@ def _queues() -> Lines:
         f"| `{work.name.replace('normal', '<priority>')}` | {_arguments(work.arguments)} | "
         "Tasks of one lane and priority, declared when the first of them arrives. |"
     )
-    yield f"| `{CONTROL_QUEUE}` | exclusive | Commands to one agent, and replies to it. |"
+    [control] = topology.control_queue_topology(CONTROL_QUEUE, keys=()).queues
+    told_of_control = "Commands to one agent, and replies to it."
+    yield f"| `{CONTROL_QUEUE}` | {_arguments(control.arguments)} | {told_of_control} |"
     wake = topology.wake_queue_spec("wake.<agent type>.<digest>")
     yield f"| `{wake.name}` | {_arguments(wake.arguments)} | {_first_line(topology.wake_queue_spec)} |"
     yield f"| `{topology.lock_queue('<name>').name}` | exclusive | {_first_line(topology.lock_queue)} |"

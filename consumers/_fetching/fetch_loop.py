@@ -230,6 +230,7 @@ class FetchLoop:
         """Consume no queue any more; ``more`` is how many tasks wait that this agent cannot start, None where
         it did not look.
         """
+        await self._wake.prove()
         leaves = {source.queue for source in self._push.on} | self._wake.left_over
         allowed = self._wake.take_allowed()
         if self._caller.found_work(more, allowed=allowed, leaves=frozenset(leaves)):

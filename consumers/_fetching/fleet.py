@@ -15,6 +15,10 @@ class Fleet:
     def __init__(self) -> None:
         self.wake_queue: str | None = None
         """Where agents of this kind wait to be woken; None where there is none that may be used."""
+        self.proven = False
+        """Whether this agent has consumed it. Before that nobody is called: a call that the broker refuses
+        costs the channel of all that is published."""
+        self._refused: str | None = None
         self._queues = 1
         self._resting = 1
         self.on_missing: Callable[[], None] = lambda: None
@@ -32,7 +36,9 @@ class Fleet:
 
     def told(self, wake_queue: str | None, queues: int) -> None:
         """The coordinator named the queue, and how many such ``queues`` there are."""
-        self.wake_queue = wake_queue
+        if wake_queue != self.wake_queue:
+            self.proven = False
+        self.wake_queue = None if wake_queue == self._refused else wake_queue
         self._queues = max(1, queues)
 
     def counted(self, consumers: int) -> None:
@@ -41,9 +47,9 @@ class Fleet:
 
     def missing(self) -> None:
         """It does not exist. The fleet is as large as before all the same."""
-        self.wake_queue = None
+        self.wake_queue, self.proven = None, False
         self.on_missing()
 
     def refused(self) -> None:
-        """It may not be consumed."""
-        self.wake_queue = None
+        """It may not be consumed, or called: this agent looks for work by itself from now on."""
+        self._refused, self.wake_queue, self.proven = self.wake_queue, None, False

@@ -8,7 +8,7 @@ from dataclasses import replace
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
-from coordinator.errors import QueueMissing
+from coordinator.errors import QueueMissing, QueueRefused
 from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import ProbeResult, Waiting
@@ -77,10 +77,15 @@ class PullConsumer:
 
     async def _get_one(self, channel: Channel, source: TaskQueue) -> Delivery | None:
         try:
-            return await channel.get(source.queue)
+            got = await channel.get(source.queue)
         except QueueMissing:
             self._sources.miss(source)
             return None
+        except QueueRefused as exc:
+            self._sources.refuse(source, exc)
+            return None
+        self._sources.may_read(source)
+        return got
 
     async def _idle_channels(self, wanted: int) -> list[Channel]:
         """Those that hold nothing, as far as there are such."""

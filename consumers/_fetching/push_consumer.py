@@ -9,7 +9,7 @@ from typing import NamedTuple
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
-from coordinator.errors import ChannelLost, QueueMissing
+from coordinator.errors import ChannelLost, QueueMissing, QueueRefused
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.task_queue import TaskQueue
 
@@ -68,7 +68,12 @@ class PushConsumer:
         return rooms
 
     async def start(self, source: TaskQueue, *, what: str, window: int) -> None:
-        """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`."""
+        """Have up to ``window`` unsettled tasks of ``source`` pushed, until `stop`. Not where it may turn
+        out that this user may not read it, which would cost the channel, with what was pushed there and is
+        in hand.
+        """
+        if not self._sources.was_read(source) and self._holds_something():
+            return
         if self._channel is None or not self._channel.open:
             self._tags.clear()
             self._channel = await self._link.channel()
@@ -87,9 +92,14 @@ class PushConsumer:
             )
         except QueueMissing:
             self._sources.miss(source)
+        except QueueRefused as exc:  # and the channel is lost, with the consumers of other queues
+            self._tags.clear()
+            self._sources.refuse(source, exc)
         except ChannelLost:
             self._tags.clear()
             raise
+        else:
+            self._sources.may_read(source)
 
     async def stop(self) -> None:
         """When this returns, nothing more is pushed, and all that was pushed has been taken in."""
@@ -119,6 +129,9 @@ class PushConsumer:
             if not channel.open or not self._executor.receipts.held_on(channel):
                 self._outdated.remove(channel)
                 await channel.close()
+
+    def _holds_something(self) -> bool:
+        return self._channel is not None and self._executor.receipts.held_on(self._channel) > 0
 
     def _taker(self, source: TaskQueue) -> Callable[[Delivery], None]:
         def take_in(delivery: Delivery) -> None:

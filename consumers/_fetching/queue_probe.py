@@ -9,6 +9,7 @@ from collections.abc import Callable
 from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.broker.queue_depths import QueueDepths
+from coordinator.errors import QueueRefused
 from coordinator.protocol.task_queue import TaskQueue
 
 from .fetch_policy import ProbeResult, Waiting, by_level, in_batches
@@ -42,12 +43,14 @@ class QueueProbe:
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
-        self._depths = QueueDepths(lambda: link)
+        self._depths = QueueDepths(lambda: link, refused=self._refused)
         self._link = link
         self._sources = sources
         self._clock = clock
         self._rng = rng
         self._round: deque[TaskQueue] = deque()
+        self._not_told: dict[str, QueueRefused] = {}
+        """Queues that this user may not look at, of those that were asked last."""
         self._fleet = fleet
 
     async def __call__(self, enough: int) -> ProbeResult:
@@ -92,24 +95,32 @@ class QueueProbe:
     ) -> dict[TaskQueue, Depth]:
         """Those that exist. At rest, how many of its kind rest is asked, too."""
         asked = [source.queue for source in sources]
+        self._not_told = {}
         wake_queue = self._fleet.wake_queue if resting and self._time_to_count() else None
         if wake_queue is not None:
             asked.append(wake_queue)
         answers = await self._depths.look(asked)
         if wake_queue is not None:
-            self._count(answers[wake_queue])
+            self._count(wake_queue, answers[wake_queue])
         found: dict[TaskQueue, Depth] = {}
         for source in sources:
             depth = answers[source.queue]
-            if depth is None:
+            if source.queue in self._not_told:
+                self._sources.refuse(source, self._not_told[source.queue])
+            elif depth is None:
                 self._sources.miss(source)
             else:
                 self._sources.found(source)
                 found[source] = depth
         return found
 
-    def _count(self, resting: Depth | None) -> None:
-        if resting is None:
+    def _refused(self, queue: str, why: QueueRefused) -> None:
+        self._not_told[queue] = why
+
+    def _count(self, wake_queue: str, resting: Depth | None) -> None:
+        if wake_queue in self._not_told:
+            self._fleet.refused()
+        elif resting is None:
             self._fleet.missing()
         else:
             self._fleet.counted(resting.consumers)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from coordinator.errors import QueueRefused
 from coordinator.protocol.messages.registration import sources_hash
 from coordinator.protocol.task_queue import TaskQueue
 
@@ -18,6 +19,10 @@ FIRST_ABSENCE = 1.0
 LONGEST_ABSENCE = 60.0
 """Seconds for which a queue that does not exist is left out; doubled each time that it is missed."""
 
+FIRST_REFUSAL = 5.0
+LONGEST_REFUSAL = 300.0
+"""The same for one that the agent's user may not read, until somebody grants it."""
+
 
 TOLD_LASTS = 60.0
 """Seconds for which it is remembered when a single queue was opened or given up: longer than any list of all
@@ -25,19 +30,23 @@ of them is under way."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Missing:
+class _LeftOut:
     until: float
     absence: float
 
 
 class ServedQueues:
-    """Knows what the coordinator offered, less what is missing on the broker. ``clock`` is in seconds."""
+    """Knows what the coordinator offered, less what is missing on the broker, or may not be read. ``clock``
+    is in seconds.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._offered: dict[TaskQueue, int] = {}
         self._openings = 0
-        self._missing: dict[TaskQueue, _Missing] = {}
+        self._missing: dict[TaskQueue, _LeftOut] = {}
+        self._refused: dict[TaskQueue, _LeftOut] = {}
+        self._read: set[TaskQueue] = set()
         self._new: list[TaskQueue] = []
         self._told: dict[TaskQueue, float] = {}
         """When it was said of a single queue that it was opened or given up, the latest at the end."""
@@ -63,6 +72,7 @@ class ServedQueues:
                 self._new.append(source)
             self._offered[source] = known.get(source) or self._next_opening()
         self._missing.clear()
+        self._refused = {one: left for one, left in self._refused.items() if one in self._offered}
         self.on_change()
 
     def add(self, source: TaskQueue) -> None:
@@ -94,6 +104,7 @@ class ServedQueues:
         if source in self._offered:
             del self._offered[source]
             self._missing.pop(source, None)
+            self._refused.pop(source, None)
             self.on_change()
 
     def _note(self, source: TaskQueue) -> None:
@@ -110,7 +121,7 @@ class ServedQueues:
         """The broker says that the queue does not exist: leave it out for a while."""
         before = self._missing.get(source)
         absence = FIRST_ABSENCE if before is None else min(2 * before.absence, LONGEST_ABSENCE)
-        self._missing[source] = _Missing(self._clock() + absence, absence)
+        self._missing[source] = _LeftOut(self._clock() + absence, absence)
         if before is None:
             logger.warning("a queue does not exist", extra={"queue": source.queue})
             self.on_change()
@@ -121,18 +132,51 @@ class ServedQueues:
             del self._missing[source]
             self.on_change()
 
+    def refuse(self, source: TaskQueue, why: QueueRefused) -> None:
+        """The agent's user may not read it: leave it out for longer and longer, and do the rest."""
+        if source not in self._offered:
+            return
+        self._read.discard(source)
+        before = self._refused.get(source)
+        absence = FIRST_REFUSAL if before is None else min(2 * before.absence, LONGEST_REFUSAL)
+        self._refused[source] = _LeftOut(self._clock() + absence, absence)
+        if before is None:
+            logger.warning("a queue is left out: %s", why, extra={"queue": source.queue})
+            self.on_change()
+
+    def may_read(self, source: TaskQueue) -> None:
+        """It was read from."""
+        self._read.add(source)
+        if self._refused and self._refused.pop(source, None) is not None:
+            logger.info("a queue is served after all", extra={"queue": source.queue})
+            self.on_change()
+
+    def was_read(self, source: TaskQueue) -> bool:
+        """Whether the agent's user is known to have the permission."""
+        return source in self._read
+
+    @property
+    def refused(self) -> list[str]:
+        """The names of the queues that this user may not read, sorted."""
+        return sorted(source.queue for source in self._refused)
+
     def to_probe(self) -> list[TaskQueue]:
-        """What is there, and what was missed long enough ago to ask again."""
-        if not self._missing:
+        """What is there and may be read, and what was left out for long enough to ask again."""
+        if not self._missing and not self._refused:
             return list(self._offered)
         now = self._clock()
         return [
             source
             for source in self._offered
-            if source not in self._missing or self._missing[source].until <= now
+            if all(
+                source not in left_out or left_out[source].until <= now
+                for left_out in (self._missing, self._refused)
+            )
         ]
 
     @property
     def hash(self) -> str:
-        """Of the queues that are served: a missing one shows, and the coordinator opens it again."""
+        """Of the queues that are served: a missing one shows, and the coordinator opens it again. One that
+        may not be read does not: to be told of it again is of no use.
+        """
         return sources_hash(source for source in self._offered if source not in self._missing)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from coordinator.broker.ports import PublishesMessages
-from coordinator.errors import MessageTooLarge, Unavailable
+from coordinator.errors import MessageTooLarge, OperatorError, Unavailable
 from coordinator.protocol.messages.wake_call import WakeCall
 
 from .fetch_policy import calls_to_make
@@ -48,7 +48,7 @@ class WakeCaller:
         now = self._clock()
         shares = calls_to_make(more, allowed=allowed, leaves=bool(leaves))
         often = allowed is None and now - self._called < PAUSE
-        if not shares or self._fleet.wake_queue is None or often:
+        if not shares or self._fleet.wake_queue is None or not self._fleet.proven or often:
             return False
         self._called = now
         for number, share in enumerate(shares):
@@ -68,4 +68,6 @@ class WakeCaller:
         try:
             await self._publisher.publish(call.to_message(), exchange="", key=queue)
         except (MessageTooLarge, Unavailable) as exc:
+            if isinstance(exc.__cause__, OperatorError):
+                self._fleet.refused()
             logger.debug("nobody was woken", extra={"why": str(exc)})

@@ -80,6 +80,7 @@ class WakeConsumer:
                 no_ack=True,
                 on_cancelled=lambda: self._cancelled(tag),
             )
+            self._fleet.proven = True
         except QueueMissing:
             self._cancelled(tag)
         except ChannelLost as exc:  # tried again before the next look
@@ -88,7 +89,15 @@ class WakeConsumer:
         except OperatorError as exc:
             self._tag = None
             self._fleet.refused()
-            logger.warning("cannot sleep, and looks for work by itself: %s", exc)
+            logger.info("nobody wakes this agent, which looks for work by itself: %s", exc)
+
+    async def prove(self) -> None:
+        """Learn, once, whether the wake queue may be used, before anybody is called. Raises
+        `ConnectionLost`.
+        """
+        if self._fleet.wake_queue is not None and not self._fleet.proven:
+            await self.start(consumes_queues=True)
+            self.stop()
 
     def stop(self) -> None:
         """The agent has found work: wake it no more. Returns at once; what comes yet is passed on."""

@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from consumers._fetching.fetch_loop import FetchLoop
+from consumers._fetching.served_queues import ServedQueues
 from consumers._working.attempt import Attempt
 from consumers._working.event_publisher import EventPublisher
 from consumers._working.task_executor import TaskExecutor
@@ -14,6 +15,9 @@ from coordinator.broker.connection import Connection
 from .control_queue import ControlQueue
 
 __all__ = ["AgentHealth"]
+
+NAMED = 5
+"""Queues that one sentence names."""
 
 
 class AgentHealth:
@@ -27,6 +31,7 @@ class AgentHealth:
         control: ControlQueue,
         event_publisher: EventPublisher[Attempt],
         executor: TaskExecutor,
+        sources: ServedQueues,
         *,
         stuck_after: timedelta,
     ) -> None:
@@ -34,6 +39,7 @@ class AgentHealth:
         self._control = control
         self._event_publisher = event_publisher
         self._executor = executor
+        self._sources = sources
         self._stuck_after = stuck_after.total_seconds()
         self.fetching: FetchLoop | None = None
         """The loop of this connection; None while there is none."""
@@ -47,7 +53,8 @@ class AgentHealth:
         fetching, slots = self.fetching, self._executor.slots
         if fetching is None or self._connection.link is None or not self._control.alive:
             return "degraded"
-        if self.problems():
+        refused = len(self._sources.refused)
+        if self._connection.heads.problems() or (refused and refused == len(self._sources)):
             return "degraded"
         if self._event_publisher.held_up or slots.given_up >= slots.count:
             return "degraded"
@@ -55,5 +62,15 @@ class AgentHealth:
         return "active" if silence < self._stuck_after else "degraded"
 
     def problems(self) -> list[str]:
-        """Why it is degraded, for people: the queues that the broker cannot deliver from."""
-        return self._connection.heads.problems()
+        """What somebody should put right, for people: the queues that the broker cannot deliver from, or that
+        this user may not read.
+        """
+        found, refused = self._connection.heads.problems(), self._sources.refused
+        if refused:
+            named = ", ".join(refused[:NAMED])
+            more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+            found.append(
+                f"The agent's user on the broker lacks the permission to read {named}{more}: left out until"
+                " it is granted, as `coordinator agents add` does"
+            )
+        return found

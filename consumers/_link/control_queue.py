@@ -1,4 +1,9 @@
-"""Consumes commands, and replies to the agent's requests, from an exclusive queue of its own."""
+"""Consumes commands, and replies to the agent's requests, from a control queue that a coordinator declares.
+
+asks for one, by a fresh name ──▶ there, consumed ──▶ asks again now and then: it is bound anew
+           │ nobody answers in time
+           └─▶ declares an exclusive queue itself, if its user may: no coordinator runs, or one of before
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,21 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
-from coordinator.errors import ChannelLost, MalformedMessage, QueueMissing
+from coordinator.broker.publisher import Publisher
+from coordinator.errors import (
+    BrokerRefused,
+    ChannelLost,
+    MalformedMessage,
+    MessageTooLarge,
+    OperatorError,
+    QueueMissing,
+    Unavailable,
+)
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import (
@@ -20,8 +34,13 @@ from coordinator.protocol.messages.agent_commands import (
     agent_key,
     decode_command,
 )
-from coordinator.protocol.messages.registration import control_queue
-from coordinator.protocol.topology import CONTROL, BindingSpec, QueueSpec, Topology
+from coordinator.protocol.messages.registration import (
+    CONTROL_QUEUE,
+    ControlQueueRequest,
+    control_queue,
+    request_key,
+)
+from coordinator.protocol.topology import CONTROL, EVENTS, BindingSpec, QueueSpec, Topology
 
 __all__ = ["ControlQueue"]
 
@@ -33,6 +52,10 @@ OFTEN = 100
 so half as often."""
 
 
+FIRST_LOOK, LONGEST_LOOK = 0.03, 5.0
+"""Seconds between two looks for the queue that a coordinator was asked for; half as long again each time."""
+
+
 class ControlQueue:
     """Calls ``on_command`` with every command that this version knows."""
 
@@ -40,12 +63,16 @@ class ControlQueue:
         self,
         agent_id: str,
         *,
+        publisher: Publisher,
         on_command: Callable[[Command], None],
         fleet_size: Callable[[], int] = lambda: 1,
         timings: AgentTimings = DEFAULT_TIMINGS,
         rng: random.Random | None = None,
     ) -> None:
+        self._publisher = publisher
         self._pause = timings.control_pause.total_seconds()
+        self._grace = timings.control_grace.total_seconds()
+        self._request_lives = timings.registration_timeout
         self._rebind_interval = timings.rebind_interval.total_seconds()
         self._fleet_size = fleet_size
         self._rng = rng or random.Random()
@@ -57,6 +84,11 @@ class ControlQueue:
         self._queue: str | None = None
         self._ready = asyncio.Event()
         self._channel: Channel | None = None
+        self._may_declare = True
+        self.declared = False
+        """Whether the agent has declared the queue of this moment itself."""
+        self.refused: OperatorError | None = None
+        """The permission that is missing for there to be a queue; None while there is one."""
 
     @property
     def alive(self) -> bool:
@@ -90,6 +122,10 @@ class ControlQueue:
                     told = True
             except ChannelLost as exc:
                 logger.info("the control channel was lost", extra={"why": str(exc)})
+            except OperatorError as exc:
+                if str(exc) != str(self.refused):
+                    logger.error("the agent hears no commands: %s", exc)
+                self.refused = exc
             finally:
                 self._queue = None
                 self._ready.clear()
@@ -97,15 +133,104 @@ class ControlQueue:
 
     async def _consume(self, link: Link) -> None:
         queue = control_queue(self._agent_id, new_id())
-        bindings = tuple(
-            BindingSpec(exchange=CONTROL, target=queue, key=key)
-            for key in (agent_key(self._agent_id), EVERY_AGENT)
-        )
         ended = asyncio.Event()
-        self._channel = await link.channel()
-        await self._channel.declare(
-            Topology(queues=(QueueSpec(name=queue, exclusive=True),), bindings=bindings)
+        self.declared = not await self._opened(link, queue, ended)
+        if self.declared and not await self._declares(link, queue):
+            return
+        if self.declared:
+            await self._listen(link, queue, ended)
+        self._queue, self.refused = queue, None
+        self._ready.set()
+        self.on_ready()
+        channel = cast("Channel", self._channel)
+        waiting: set[asyncio.Task[Any]] = {
+            asyncio.create_task(channel.closed()),
+            asyncio.create_task(ended.wait()),
+        }
+        try:
+            while not await _any_of(waiting, within=self._until_rebound()):
+                if self.declared:
+                    await channel.declare(Topology(bindings=self._bindings(queue)))
+                else:
+                    await self._ask_for(queue)
+        finally:
+            for task in waiting:
+                task.cancel()
+        raise ChannelLost
+
+    async def _opened(self, link: Link, queue: str, ended: asyncio.Event) -> bool:
+        """Have a coordinator declare ``queue``, and consume it once it is there; False where that takes so
+        long that the agent is to declare one itself.
+        """
+        loop = asyncio.get_running_loop()
+        began, pause, ask_at = loop.time(), FIRST_LOOK, float("-inf")
+        while True:
+            if not await self._is_set_up(link):
+                raise QueueMissing
+            if loop.time() >= ask_at:
+                asked = await self._ask_for(queue)
+                ask_at = loop.time() + (
+                    self._request_lives.total_seconds() if asked else self._pause
+                )
+            await asyncio.sleep(pause)
+            try:
+                await self._listen(link, queue, ended)
+            except QueueMissing:
+                if self._may_declare and loop.time() - began > self._grace:
+                    return False
+            else:
+                return True
+            pause = min(pause * 1.5, LONGEST_LOOK)
+
+    async def _is_set_up(self, link: Link) -> bool:
+        """Whether a request can be published: without its exchange the channel of all that is published is
+        lost.
+        """
+        if self._channel is None or not self._channel.open:
+            self._channel = await link.channel()
+        return await self._channel.has_exchange(EVENTS)
+
+    async def _ask_for(self, queue: str) -> bool:
+        """Nobody answers: the queue is there soon, and bound. Whether the broker has the request."""
+        message = Message(
+            body=ControlQueueRequest(agent_id=self._agent_id).model_dump_json().encode(),
+            type=CONTROL_QUEUE,
+            reply_to=queue,
+            expiration=self._request_lives,
+            persistent=False,
         )
+        try:
+            async with asyncio.timeout(self._request_lives.total_seconds()):
+                await self._publisher.ready()
+            await self._publisher.publish(
+                message, exchange=EVENTS, key=request_key(self._agent_id), mandatory=True
+            )
+        except (MessageTooLarge, Unavailable, TimeoutError) as exc:
+            if isinstance(exc.__cause__, OperatorError):
+                self.refused = exc.__cause__
+            logger.debug("a control queue was not asked for", extra={"why": str(exc)})
+            return False
+        return True
+
+    async def _declares(self, link: Link, queue: str) -> bool:
+        """Declare it here, for want of a coordinator that does; whether this user may."""
+        self._channel = await link.channel()
+        own = QueueSpec(name=queue, exclusive=True)
+        try:
+            await self._channel.declare(Topology(queues=(own,), bindings=self._bindings(queue)))
+        except BrokerRefused:
+            self._may_declare = self.declared = False
+            logger.info("this user may declare no queue: a coordinator has to open one")
+            return False
+        return True
+
+    def _bindings(self, queue: str) -> tuple[BindingSpec, ...]:
+        keys = (agent_key(self._agent_id), EVERY_AGENT)
+        return tuple(BindingSpec(exchange=CONTROL, target=queue, key=key) for key in keys)
+
+    async def _listen(self, link: Link, queue: str, ended: asyncio.Event) -> None:
+        if self._channel is None or not self._channel.open:
+            self._channel = await link.channel()
         await self._channel.consume(
             queue,
             self._arrived,
@@ -113,20 +238,6 @@ class ControlQueue:
             no_ack=True,
             on_cancelled=ended.set,
         )
-        self._queue = queue
-        self._ready.set()
-        self.on_ready()
-        waiting: set[asyncio.Task[Any]] = {
-            asyncio.create_task(self._channel.closed()),
-            asyncio.create_task(ended.wait()),
-        }
-        try:
-            while not await _any_of(waiting, within=self._until_rebound()):
-                await self._channel.declare(Topology(bindings=bindings))
-        finally:
-            for task in waiting:
-                task.cancel()
-        raise ChannelLost
 
     def _until_rebound(self) -> float:
         """Seconds: longer in a large fleet, which binds no more often for it."""

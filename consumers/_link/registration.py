@@ -15,9 +15,14 @@ from coordinator.broker.publisher import Publisher
 from coordinator.errors import RegistrationRefused, Unavailable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.registration import REGISTER, RegisterReply, RegisterRequest
+from coordinator.protocol.messages.registration import (
+    REGISTER,
+    RegisterReply,
+    RegisterRequest,
+    request_key,
+)
 from coordinator.protocol.reference_clock import ReferenceClock
-from coordinator.protocol.topology import REQUESTS
+from coordinator.protocol.topology import EVENTS, REQUESTS
 
 from .control_queue import ControlQueue
 
@@ -50,6 +55,7 @@ class Registration:
         self._timeout = timings.registration_timeout
         self._backoff = timings.registration_backoff
         self._rng = rng or random.Random()
+        self._unanswered = 0
         self._needed = asyncio.Event()
         self._needed.set()
         self.done = asyncio.Event()
@@ -80,34 +86,50 @@ class Registration:
                 async with asyncio.timeout(self._timeout.total_seconds()):
                     return await self._ask(), asked
             except TimeoutError:
-                why = "no coordinator answers"
+                why = self._why_silent()
             except Unavailable as exc:
                 why = str(exc)
             except ValidationError as exc:
                 why = f"the reply cannot be read: {exc}"
+            self._unanswered += 1
             if pause == first:
                 logger.warning("waiting to be registered: %s", why)
             await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
             pause = min(2 * pause, longest)
 
+    def _why_silent(self) -> str:
+        """Where the broker has refused a request, or the queue for the answer, no coordinator could."""
+        refused = self._control.refused
+        return "no coordinator answers" if refused is None else str(refused)
+
+    def _way(self, agent_id: str) -> tuple[str, str]:
+        """Exchange and key of the next request. A coordinator of before takes none by the events' exchange:
+        every other one goes the old way, where the agent has declared its control queue as that one expects.
+        """
+        if self._control.declared and self._unanswered % 2 == 1:
+            return "", REQUESTS
+        return EVENTS, request_key(agent_id)
+
     async def _ask(self) -> RegisterReply:
         queue = await self._control.queue()
         await self._publisher.ready()
+        request = self._request()
         correlation_id = new_id()
         asked_at = self._clock.own()
+        exchange, key = self._way(request.agent_id)
         reply = asyncio.ensure_future(self._control.reply(correlation_id))
         try:
             await self._publisher.publish(
                 Message(
-                    body=self._request().model_dump_json(exclude_none=True).encode(),
+                    body=request.model_dump_json(exclude_none=True).encode(),
                     message_id=correlation_id,
                     type=REGISTER,
                     correlation_id=correlation_id,
                     reply_to=queue,
                     expiration=self._timeout,
                 ),
-                exchange="",
-                key=REQUESTS,
+                exchange=exchange,
+                key=key,
                 mandatory=True,
             )
             answer = RegisterReply.model_validate_json((await reply).body)

@@ -16,6 +16,9 @@ class Member:
     target: str
     """What ``python -m consumers`` runs."""
     summary: str
+    agent_type: str
+    capabilities: tuple[str, ...]
+    services: tuple[str, ...]
     needs: str | None = None
     """A variable of the environment without which it can do nothing."""
 
@@ -25,26 +28,41 @@ FLEET = (
         agent_id="generalist",
         target="consumers.examples.general.agent:agent",
         summary="prompts without a task_type",
+        agent_type="general",
+        capabilities=("prompts",),
+        services=("task-execution",),
     ),
     Member(
         agent_id="librarian",
         target="consumers.examples.documents.agent:agent",
         summary="text analysis: word-count, readability, keywords, summary, survey",
+        agent_type="worker",
+        capabilities=("data-processing", "analysis", "text-analysis"),
+        services=("task-execution", "documents"),
     ),
     Member(
         agent_id="archivist",
         target="consumers.examples.files.agent:agent",
         summary="files: checksum, describe, inventory, duplicates",
+        agent_type="worker",
+        capabilities=("data-processing", "checksums"),
+        services=("task-execution", "files"),
     ),
     Member(
         agent_id="inspector",
         target="consumers.examples.machine.agent:agent",
         summary="this machine: system-facts, load, memory, disk-space",
+        agent_type="monitor",
+        capabilities=("system-facts",),
+        services=("task-execution",),
     ),
     Member(
         agent_id="interpreter",
         target="consumers.examples.inference.agent:agent",
         summary="chat: prompts for the endpoint in OPENAI_BASE_URL",
+        agent_type="inference",
+        capabilities=("inference", "chat"),
+        services=("chat-completions",),
         needs="OPENAI_BASE_URL",
     ),
 )

@@ -19,12 +19,9 @@ from coordinator.errors import (
     QueueMissing,
 )
 
-from .refusal_texts import access_refused, precondition_failed
+from .refusal_texts import PUBLISHING, access_refused, precondition_failed
 
 __all__ = ["PUBLISHING", "translated"]
-
-PUBLISHING = "publishing"
-"""What a confirm that did not come is told of."""
 
 
 @contextmanager
@@ -56,7 +53,7 @@ def _translate(exc: Exception, doing: str) -> Exception:
     if isinstance(exc, driver.ChannelPreconditionFailed):
         return precondition_failed(text, where)
     if isinstance(exc, driver.ChannelAccessRefused):
-        return access_refused(text, where, publishing=doing == PUBLISHING)
+        return access_refused(text, where, doing=doing)
     for kinds, error, message in (
         (driver.ChannelNotFoundEntity, QueueMissing, where),
         (driver.ChannelLockedResource, QueueLocked, where),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aiormq.abc import ChannelFrame
 from pamqp import commands
 
-from coordinator.errors import BrokerUnavailable, QueueMissing
+from coordinator.errors import BrokerUnavailable, QueueMissing, QueueRefused
 
 from .channel import Channel, Depth
 from .connection import Link
@@ -34,13 +34,24 @@ class QueueDepths:
     slow look delays nothing. One look at a time.
     """
 
-    def __init__(self, link: Callable[[], Link | None]) -> None:
+    def __init__(
+        self,
+        link: Callable[[], Link | None],
+        *,
+        refused: Callable[[str, QueueRefused], None] | None = None,
+    ) -> None:
+        """``refused`` is called with each queue that this user may not look at, which then counts as one that
+        does not exist; without it, that is raised.
+        """
         self._link = link
+        self._refused = refused
         self._channel: Channel | None = None
         self._lock = asyncio.Lock()
 
     async def look(self, queues: Iterable[str]) -> dict[str, Depth | None]:
-        """The depth of each queue, None for one that does not exist. Raises `BrokerUnavailable`."""
+        """The depth of each queue, None for one that does not exist. Raises `BrokerUnavailable`,
+        or `QueueRefused`.
+        """
         found: dict[str, Depth | None] = {}
         asked = list(queues)
         async with self._lock:
@@ -51,7 +62,7 @@ class QueueDepths:
     async def _together(self, queues: Sequence[str]) -> dict[str, Depth | None]:
         try:
             found = await depths(await self._open(), queues)
-        except QueueMissing:
+        except (QueueMissing, QueueRefused):
             return {queue: await self._alone(queue) for queue in queues}
         except BaseException:
             self._channel = None  # answers may still come on it
@@ -63,6 +74,11 @@ class QueueDepths:
         try:
             return await (await self._open()).depth(queue)
         except QueueMissing:
+            return None
+        except QueueRefused as exc:
+            if self._refused is None:
+                raise
+            self._refused(queue, exc)
             return None
 
     async def _open(self) -> Channel:

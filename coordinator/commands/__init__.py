@@ -15,5 +15,5 @@ kept_processes ............ starts another for each child process that ends, sto
 gc_tuning ................. has Python's garbage collector rest while a service starts
 ports ..................... how a command tells people what it does
 
-`doctor` and `demo` are packages of their own. Arrows run down this list.
+`doctor`, `demo` and, for `agents`, `agent_users` are packages of their own. Arrows run down this list.
 """

@@ -11,12 +11,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from coordinator.environment import ENV_PREFIX, FILE
+from coordinator.environment import ENV_PREFIX
 from coordinator.errors import OperatorError
 from coordinator.private_folder import make_private_folder
 from coordinator.rabbitmq_node.child_process import spawn
@@ -30,6 +30,19 @@ DRAIN_SECONDS = 5.0
 HURRY_SECONDS = 3.0
 """For those that were told to hurry; then they are killed."""
 
+THEIRS = ("EXAMPLE_", "LC_", "OPENAI_", "PYTHON", "SSL_CERT_", "XDG_")
+"""How names of variables begin that go to the example agents: their own, Python's, the user's folders."""
+
+PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+ALSO_THEIRS = frozenset(
+    {
+        *PROXIES,
+        *(name.lower() for name in PROXIES),
+        *("HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"),
+        *(f"{ENV_PREFIX}{name}" for name in ("LOG_FORMAT", "LOG_LEVEL")),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleAgent:
@@ -39,6 +52,9 @@ class ExampleAgent:
     target: str
     """What ``python -m consumers`` runs: ``module:agent``."""
     summary: str
+    agent_type: str = "worker"
+    capabilities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
 
 
 async def example_agents(count: int | None = None) -> list[ExampleAgent]:
@@ -55,13 +71,20 @@ async def example_agents(count: int | None = None) -> list[ExampleAgent]:
     if process.returncode != 0:
         raise OperatorError("The example agents cannot be listed: is the package complete?")
     return [
-        ExampleAgent(agent_id=one["agent_id"], target=one["target"], summary=one["summary"])
+        ExampleAgent(
+            agent_id=one["agent_id"],
+            target=one["target"],
+            summary=one["summary"],
+            agent_type=one["agent_type"],
+            capabilities=tuple(one["capabilities"]),
+            services=tuple(one["services"]),
+        )
         for one in json.loads(printed)
     ]
 
 
 class ExampleAgentProcesses:
-    """Runs ``agents`` against ``amqp_url`` for as long as the block lasts.
+    """Runs ``agents`` for as long as the block lasts, each against its own of ``amqp_urls``, by its id.
 
     What they print goes to ``log_dir/<agent id>.log``. At the end each is asked to drain, then to
     hurry, and is killed only if it does neither; ``patience`` has the seconds for each.
@@ -71,14 +94,14 @@ class ExampleAgentProcesses:
         self,
         agents: Sequence[ExampleAgent],
         *,
-        amqp_url: str,
+        amqp_urls: Mapping[str, str],
         log_dir: Path,
         say: Says,
         patience: Sequence[float] = (DRAIN_SECONDS, HURRY_SECONDS),
     ) -> None:
         self._agents = agents
-        self._environment = os.environ | {f"{ENV_PREFIX}AMQP_URL": amqp_url}
-        self._environment.pop(f"{ENV_PREFIX}AMQP_URL{FILE}", None)
+        self._amqp_urls = amqp_urls
+        self._environment = {name: os.environ[name] for name in os.environ if _is_for_agents(name)}
         self._log_dir = log_dir
         self._say = say
         self._patience = tuple(patience)
@@ -91,7 +114,7 @@ class ExampleAgentProcesses:
         for agent in self._agents:
             process = await spawn(
                 [sys.executable, "-m", "consumers", agent.target, "--id", agent.agent_id],
-                env=self._environment,
+                env=self._environment | {f"{ENV_PREFIX}AMQP_URL": self._amqp_urls[agent.agent_id]},
                 output=self._log(agent.agent_id),
             )
             self._processes[agent.agent_id] = process
@@ -120,3 +143,8 @@ class ExampleAgentProcesses:
         code = await process.wait()
         if not self._stopping:
             self._say(f"agent {agent_id} ended with code {code}: see {self._log(agent_id)}")
+
+
+def _is_for_agents(name: str) -> bool:
+    """Whether an example agent needs this variable. It is given none of the service's, which hold secrets."""
+    return name in ALSO_THEIRS or name.startswith(THEIRS)

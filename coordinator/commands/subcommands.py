@@ -115,6 +115,26 @@ def _rebuild(options: argparse.Namespace) -> int:
     return CLEAN
 
 
+def _agents(options: argparse.Namespace) -> int:
+    from coordinator.agent_users import users_command  # noqa: PLC0415
+    from coordinator.agent_users.management_api import AdministeredBroker  # noqa: PLC0415
+    from coordinator.doctor.facts.broker_location import locate_broker  # noqa: PLC0415
+
+    settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
+    set_up_logging(level="warning", style=settings.log_format)
+    _warn_of_unknown_settings()
+    raise_on_interrupt()
+    address = locate_broker(settings)
+    broker = AdministeredBroker(
+        amqp_url=address.amqp_url,
+        management_url=address.management_url,
+        login=address.management_login,
+        vhost=address.vhost,
+    )
+    users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _say)
+    return CLEAN
+
+
 def _demo(options: argparse.Namespace) -> int:
     from coordinator import demo  # noqa: PLC0415
 
@@ -150,6 +170,7 @@ SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "doctor": _doctor,
     "rebuild": _rebuild,
+    "agents": _agents,
     "demo": _demo,
 }
 """By name, as it was typed. Each is called with its options, returns the exit status, and raises

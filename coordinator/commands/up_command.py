@@ -8,10 +8,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from coordinator.agent_users.agent_grant import AgentGrant
+from coordinator.agent_users.management_api import AdministeredBroker
+from coordinator.agent_users.private_node_users import make_agent_users, make_service_user
 from coordinator.bootstrap import Duty, running
 from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
@@ -52,7 +55,7 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
             node = await stack.enter_async_context(
                 await start_private_node(settings, say, new=options.new_broker)
             )
-            url = node.amqp_url
+            url = await make_service_user(_administered(node))
         named = settings.model_copy(update={"amqp_url": url})
         work = partial(_serve, named, options, listener, node, began, say)
         say("starting the coordinator")
@@ -77,9 +80,9 @@ async def _serve(
         await coordinator.ready()
         agents = await example_agents(options.agents)
         logs = settings.data_dir / "logs"
-        amqp_url = settings.amqp_url or ""
+        urls = await _addresses(agents, settings.amqp_url or "", node)
         await stack.enter_async_context(
-            ExampleAgentProcesses(agents, amqp_url=amqp_url, log_dir=logs, say=say)
+            ExampleAgentProcesses(agents, amqp_urls=urls, log_dir=logs, say=say)
         )
         if agents:
             say(f"waiting for {len(agents)} example agents to register")
@@ -99,6 +102,34 @@ async def _serve(
             say("stopping")
 
 
+def _administered(node: EmbeddedNode) -> AdministeredBroker:
+    return AdministeredBroker(
+        amqp_url=node.amqp_url,
+        management_url=node.management_url,
+        login=(node.username, node.password),
+    )
+
+
+async def _addresses(
+    agents: Sequence[ExampleAgent], amqp_url: str, node: EmbeddedNode | None
+) -> Mapping[str, str]:
+    """The broker's address for each agent, by its id. On the private node each has a user of its own."""
+    if node is None:
+        return {agent.agent_id: amqp_url for agent in agents}
+    return await make_agent_users(
+        _administered(node),
+        [
+            AgentGrant(
+                agent_id=agent.agent_id,
+                agent_type=agent.agent_type,
+                capabilities=agent.capabilities,
+                services=agent.services,
+            )
+            for agent in agents
+        ],
+    )
+
+
 def _say_where(
     settings: Settings,
     base: str,
@@ -111,7 +142,7 @@ def _say_where(
     say(f"  API docs       {base}/docs")
     if node is not None:
         say(f"  RabbitMQ UI    {node.management_url}")
-        say(f"                 user {node.username}, password {node.password}")
+        say(f"                 user and password: {node.administrator_file}")
         say(f"  for agents     export COORDINATOR_AMQP_URL={settings.amqp_url}")
     for agent in agents:
         say(f"  agent          {agent.agent_id}: {agent.summary}")

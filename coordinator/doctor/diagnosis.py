@@ -24,6 +24,7 @@ from coordinator.doctor.checks.topology_checks import (
     check_structure,
     check_unknown_queues,
 )
+from coordinator.doctor.checks.user_checks import check_agent_users
 from coordinator.doctor.checks.version_checks import check_version
 from coordinator.doctor.facts.fact_types import Facts
 
@@ -83,6 +84,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     check_flags,
     check_permissions,
     check_claim,
+    check_agent_users,
     check_structure,
     check_silent,
     check_bindings,

@@ -18,7 +18,7 @@ Tasks that are submitted together go to `coordinator.log` in one message, past t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from coordinator.protocol.messages.events import (
     LedgerMarked,
     LiveMarked,
 )
+from coordinator.protocol.messages.registration import REGISTER
 
 from .name_encoding import DEAD_LETTER_KEY
 from .task_queue import TaskQueue
@@ -58,6 +59,7 @@ __all__ = [
     "ExchangeSpec",
     "QueueSpec",
     "Topology",
+    "control_queue_topology",
     "ledger_claim",
     "live_queue",
     "lock_queue",
@@ -79,7 +81,8 @@ heartbeats. Tasks that are submitted together are one message of the type `tasks
 CONTROL = "coordinator.control"
 """Topic exchange: commands to agents."""
 REQUESTS = "coordinator.requests"
-"""Quorum queue: agents' requests to the coordinator."""
+"""Quorum queue: agents' requests to the coordinator, by `coordinator.events` with the key
+`agent.<agent>.register`; those of agents of before come by the default exchange."""
 
 DELIVERY_LIMIT = 20
 """Returns of a task's message before the broker dead-letters it. A task's own limit is
@@ -170,6 +173,7 @@ TOPOLOGY = Topology(
         BindingSpec(exchange=UNROUTED, target=UNROUTED, key=""),
         BindingSpec(exchange=EVENTS, target=LOG, key="task.#"),
         BindingSpec(exchange=EVENTS, target=LOG, key="source.#"),
+        BindingSpec(exchange=EVENTS, target=REQUESTS, key=f"agent.*.{REGISTER}"),
         *(
             BindingSpec(exchange=EVENTS, target=LOG, key=_of_anyone(event))
             for event in (*_DURABLE_AGENT_EVENTS, LedgerMarked)
@@ -238,6 +242,36 @@ def wake_queue_spec(name: str) -> QueueSpec:
             }
         ),
     )
+
+
+NOBODY_LISTENS_FOR = 60 * 1000
+"""Milliseconds after which a control queue is gone that no agent consumes."""
+
+MAX_COMMANDS = 1000
+MAX_COMMAND_BYTES = 16 * 1024 * 1024
+"""Of what waits in one control queue; beyond it the oldest are dropped. An agent that hears takes each at
+once."""
+
+
+def control_queue_topology(name: str, *, keys: Iterable[str]) -> Topology:
+    """The control queue of one connection of an agent, as a coordinator declares it, with its bindings.
+
+    `registration.control_queue` names it. Not exclusive, since it is the connection of another that
+    declares it; durable and classic as wake queues are.
+    """
+    queue = QueueSpec(
+        name=name,
+        arguments=MappingProxyType(
+            {
+                "x-queue-type": "classic",
+                "x-max-length": MAX_COMMANDS,
+                "x-max-length-bytes": MAX_COMMAND_BYTES,
+                "x-expires": NOBODY_LISTENS_FOR,
+            }
+        ),
+    )
+    bindings = tuple(BindingSpec(exchange=CONTROL, target=name, key=key) for key in keys)
+    return Topology(queues=(queue,), bindings=bindings)
 
 
 def task_queue_topology(source: TaskQueue) -> Topology:

@@ -105,6 +105,11 @@ class EmbeddedNode:
         return self._identity.password
 
     @property
+    def administrator_file(self) -> Path:
+        """The file with the login of the node's administrator, for people (mode 0600)."""
+        return self._files.administrator
+
+    @property
     def amqp_url(self) -> str:
         """The node's address, with user and password."""
         return self._identity.amqp_url(self._ports)

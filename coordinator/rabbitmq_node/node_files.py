@@ -3,6 +3,7 @@
 <data_dir>/
   lock                held while a node uses the folder
   identity.json       user, password and ports, for the next start (mode 0600)
+  administrator.txt   the login of the node's administrator, for people (mode 0600)
   rabbitmq.conf       written at each start (mode 0600: it names the first user's password)
   enabled_plugins
   home/.erlang.cookie
@@ -51,6 +52,11 @@ class NodeFiles:
     def output(self) -> Path:
         """The file of what the server's processes print."""
         return self.folder / "log" / "output.txt"
+
+    @property
+    def administrator(self) -> Path:
+        """The file with the login of the node's administrator."""
+        return self.folder / "administrator.txt"
 
     @contextmanager
     def locked(self) -> Iterator[int]:
@@ -174,6 +180,8 @@ class NodeFiles:
             cookie.chmod(0o400)
         kept = asdict(replace(identity, ports=ports))
         self._write(self.folder / "identity.json", json.dumps(kept, indent=1) + "\n")
+        login = f"user {identity.username}\npassword {identity.password}\n"
+        self._write(self.administrator, login)
         self._write(self.folder / "rabbitmq.conf", configuration(identity, ports, listen_on))
         self._write(self.folder / "enabled_plugins", "[rabbitmq_management].\n")
 

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.rabbitmq_node.installed_server import find_server
 from tests.e2e.processes import ROOT, Process, client, get, spawned
+from tests.support.management import ManagementApi
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(
@@ -67,6 +69,22 @@ async def is_healthy(data_dir: Path) -> None:
     assert {"queues", "policies", "log", "outbox"} <= {one["check"] for one in findings}
 
 
+async def each_has_the_user_that_it_needs(api: ManagementApi) -> bool:
+    """Agents those of their own, the service one that is no administrator."""
+    tags = {user["name"]: ",".join(user["tags"]) for user in await api.get("users")}
+    used: dict[str, set[str]] = {}
+    for one in await api.get("connections"):
+        name = one.get("user_provided_name", "").split()
+        used.setdefault(name[1] if name[:1] == ["agent"] else "the service", set()).add(one["user"])
+    agents = {"archivist", "generalist", "inspector", "librarian"}
+    if set(used) != {*agents, "the service"}:
+        return False
+    assert used == {agent: {agent} for agent in agents} | {"the service": {"coordinator-service"}}
+    assert tags["coordinator-service"] == ""
+    assert all("agent-coordinator-agent" in tags[agent] for agent in agents)
+    return True
+
+
 @pytest.mark.slow
 async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
     tmp_path: Path,
@@ -77,7 +95,16 @@ async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
         await process.prints(READY)
         assert f"{url}/docs" in process.printed
         assert re.search(r"RabbitMQ UI +http://127\.0\.0\.1:\d+", process.printed)
-        assert re.search(r"user \S+, password \S+", process.printed)
+        administrator = tmp_path / "rabbitmq" / "administrator.txt"
+        assert f"user and password: {administrator}" in process.printed
+        assert stat.S_IMODE(administrator.stat().st_mode) == 0o600
+        [user, password] = re.findall(
+            r"^(?:user|password) (\S+)$", administrator.read_text(), re.MULTILINE
+        )
+        assert password not in process.printed
+        [management] = re.findall(r"RabbitMQ UI +(http://\S+)", process.printed)
+        async with ManagementApi(management, username=user, password=password) as api:
+            await eventually(lambda: each_has_the_user_that_it_needs(api), timeout=60)
         async with client(url) as http:
             answer = await http.post(
                 "/tasks/submit",

@@ -44,6 +44,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 from coordinator.protocol.messages.registration import (
+    CONTROL_QUEUE,
     REGISTER,
     RegisterReply,
     RegisterRequest,
@@ -318,6 +319,9 @@ async def answer_registrations(
                 await asyncio.sleep(0.01)
                 continue
             message = request.message
+            if message.type == CONTROL_QUEUE:  # the field opens it
+                await request.ack()
+                continue
             asked = RegisterRequest.model_validate_json(message.body)
             seen.append((message.type, asked, reply_allowed(asked.agent_id, message.reply_to)))
             if first is not None:

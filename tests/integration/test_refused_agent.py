@@ -36,11 +36,12 @@ async def test_an_agent_that_may_not_tell_of_its_tasks_says_so_and_goes_on_when_
     broker: Broker, ada: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = urlsplit(ada).username or ""
-    only_heartbeats = {"exchange": EVENTS, "write": r"^agent\.ada\.heartbeat$", "read": ".*"}
+    of_itself = r"^agent\.ada\.(heartbeat|register)$"
+    only_of_itself = {"exchange": EVENTS, "write": of_itself, "read": ".*"}
     async with Field(broker.url, tmp_path) as field:
         await field.open(NORMAL)
         # Once the exchange is there: RabbitMQ 4.3 refuses topic permissions for one that is not.
-        await broker.management.put("topic-permissions", broker.vhost, user, body=only_heartbeats)
+        await broker.management.put("topic-permissions", broker.vhost, user, body=only_of_itself)
         agent = field.agent("ada")
         agent.configure(amqp_url=ada)
 

@@ -1,9 +1,12 @@
-"""A broker set up as a coordinator leaves it, without a coordinator: agents are tested on it."""
+"""A broker set up as a coordinator leaves it, without a coordinator: agents are tested on it. Only the
+control queues that they ask for are opened, as by one that answers nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -14,8 +17,10 @@ from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
+from coordinator.errors import Unavailable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import lane_name
+from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import (
     EVERY_AGENT,
     Command,
@@ -29,7 +34,13 @@ from coordinator.protocol.messages.events import (
     TaskFailed,
     TaskStarted,
 )
-from coordinator.protocol.messages.registration import RegisterReply, SourceOffer
+from coordinator.protocol.messages.registration import (
+    CONTROL_QUEUE,
+    REGISTER,
+    ControlQueueRequest,
+    RegisterReply,
+    SourceOffer,
+)
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -42,6 +53,7 @@ from coordinator.protocol.topology import (
     BindingSpec,
     QueueSpec,
     Topology,
+    control_queue_topology,
     task_queue_topology,
     wake_queue_spec,
 )
@@ -90,6 +102,7 @@ class Field:
         self._connection = Connection(url, name="test field")
         self._publisher = Publisher(self._connection)
         self._channel: Channel | None = None
+        self._opening: set[asyncio.Task[None]] = set()
         self._ears = (
             QueueSpec(name="test.events", arguments={"x-queue-type": "quorum"})
             if lasting
@@ -103,6 +116,8 @@ class Field:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for opening in self._opening:
+            opening.cancel()
         await self._publisher.__aexit__()
         await self._connection.__aexit__()
 
@@ -123,10 +138,25 @@ class Field:
         await self._publisher.ready()
 
     def _heard(self, delivery: Delivery) -> None:
+        message = delivery.message
+        if message.type in (CONTROL_QUEUE, REGISTER):
+            if message.type == CONTROL_QUEUE:
+                opening = asyncio.create_task(self._open_control_queue(message))
+                self._opening.add(opening)
+                opening.add_done_callback(self._opening.discard)
+            return
         try:
             self.events += decode(delivery.message, delivery.routing_key)
         except Exception as exc:  # noqa: BLE001 - shown by the test that looks
             self.bad.append(repr(exc))
+
+    async def _open_control_queue(self, message: Message) -> None:
+        agent_id = ControlQueueRequest.model_validate_json(message.body).agent_id
+        keys, queue = (agent_key(agent_id), EVERY_AGENT), message.reply_to or ""
+        with suppress(Unavailable):  # where the test has ended, or its broker
+            channel = await (await self._connection.opened()).channel()
+            await channel.declare(control_queue_topology(queue, keys=keys))
+            await channel.close()
 
     async def open(self, *sources: TaskQueue) -> None:
         """Declare queues, as for the first task on each."""

@@ -19,6 +19,7 @@ class ManagementApi:
     def __init__(self, url: str, *, username: str, password: str) -> None:
         self.url = url
         self.username = username
+        self.password = password
         self._http = httpx.AsyncClient(
             base_url=url, auth=(username, password), timeout=30, trust_env=False
         )

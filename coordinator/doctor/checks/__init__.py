@@ -1,6 +1,7 @@
 """Judges the facts. Each check is a pure function from `Facts` to findings.
 
 access_checks ...... the broker answers, its virtual host is there, its user may use it
+user_checks ........ the users of agents may do what was granted, the service is no administrator
 version_checks ..... known defects of this version of RabbitMQ
 node_checks ........ alarms of memory and disk, feature flags
 topology_checks .... exchanges, queues and bindings are as the protocol has them

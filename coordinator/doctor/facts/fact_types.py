@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from coordinator.agent_users.agent_users import AgentUser
 from coordinator.protocol.topology import BindingSpec
 from coordinator.registry.ledger.inspection_results import LedgerFacts
 
@@ -156,6 +157,10 @@ class ManagementFacts:
     has_vhost: bool | None = None
     """Whether the virtual host exists; told to administrators alone, as its permissions are."""
     permissions: Permissions | None = None
+    agent_users: tuple[AgentUser, ...] | None = None
+    """The users of agents, with what they may do here; told to administrators alone."""
+    is_administrator: bool | None = None
+    """Whether the user of AMQP administers the broker."""
 
     @property
     def withheld(self) -> tuple[str, ...]:

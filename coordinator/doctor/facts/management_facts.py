@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from coordinator.agent_users.agent_users import AgentUser, read_users, tags_of
 from coordinator.protocol.topology import BindingSpec
 
 from .broker_location import BrokerLocation
@@ -112,7 +113,25 @@ async def _ask(api: _Api, address: BrokerLocation) -> ManagementFacts:
         bindings=None if bindings is None else frozenset(bindings),
         has_vhost=None if there is _WITHHELD else there is not None,
         permissions=_permissions(granted) if there else None,
+        agent_users=await _agent_users(api, vhost) if there else None,
+        is_administrator=_administers(await api.one("users", address.user)),
     )
+
+
+async def _agent_users(api: _Api, vhost: str) -> tuple[AgentUser, ...] | None:
+    """None where this user may not read all of it."""
+    users = await api.rows(dict, "users")
+    permissions = await api.rows(dict, "vhosts", vhost, "permissions")
+    topics = await api.rows(dict, "vhosts", vhost, "topic-permissions")
+    if users is None or permissions is None or topics is None:
+        return None
+    return read_users(users, permissions, topics)
+
+
+def _administers(user: Any) -> bool | None:
+    if user is _WITHHELD or user is None:
+        return None
+    return "administrator" in tags_of(user)
 
 
 def _permissions(row: Any) -> Permissions | None:

@@ -29,6 +29,7 @@ __all__ = [
     "agent_key",
     "decode_command",
     "encode_command",
+    "word_key",
 ]
 
 EVERY_AGENT = "all"
@@ -37,7 +38,12 @@ EVERY_AGENT = "all"
 
 def agent_key(agent_id: str) -> str:
     """The routing key of a command to one agent."""
-    return f"agent.{encode_word(agent_id)}"
+    return word_key(encode_word(agent_id))
+
+
+def word_key(word: str) -> str:
+    """The same for an agent by its ``word`` on the broker: `encode_word` of its id."""
+    return f"agent.{word}"
 
 
 class Command(BaseModel):

@@ -1,4 +1,12 @@
-"""Defines an agent's registration request over `coordinator.requests`, and the coordinator's answer."""
+"""Defines the requests of an agent to the coordinator, to be registered and to have a control queue opened,
+and the answer.
+
+    agent ── coordinator.events, key `agent.<agent>.register` ──▶ coordinator.requests ──▶ a coordinator
+          ◀── its control queue, which the coordinator declares ────────────────────────────┘
+
+An agent of before declares its control queue itself, and publishes to the default exchange with the key
+`coordinator.requests`: then nothing says whose the request is.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +26,21 @@ from coordinator.protocol.task_queue import TaskQueue
 from .events import AgentRegistered
 
 __all__ = [
+    "CONTROL_QUEUE",
     "DIRECT_REPLY",
     "MAX_TASK_TYPES",
     "REGISTER",
+    "ControlQueueRequest",
     "RegisterReply",
     "RegisterRequest",
     "SourceOffer",
     "control_queue",
     "is_control_queue",
+    "may_be_opened",
     "reply_allowed",
     "reply_queue",
+    "request_author",
+    "request_key",
     "sources_hash",
 ]
 
@@ -36,6 +49,10 @@ MAX_TASK_TYPES = 256
 
 REGISTER = "register"
 """The AMQP `type` of a registration request."""
+
+CONTROL_QUEUE = "control-queue"
+"""The AMQP `type` of a request to declare the control queue that `reply_to` names, and to bind it again. It
+is not answered: the queue is there."""
 
 DIRECT_REPLY = "amq.rabbitmq.reply-to"
 """RabbitMQ's direct reply-to: a reply without a queue of one's own."""
@@ -101,11 +118,47 @@ class RegisterReply(BaseModel):
         return self.model_dump_json(exclude_none=True, include=said).encode()
 
 
+class ControlQueueRequest(BaseModel):
+    """Whose control queue it is. A request to be registered says as much, and opens it, too."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    agent_id: str
+
+
+def request_key(agent_id: str) -> str:
+    """The routing key of an agent's requests on `coordinator.events`: a permission for topics lets nobody
+    else use it.
+    """
+    return f"agent.{encode_word(agent_id)}.{REGISTER}"
+
+
+def request_author(key: str) -> str | None:
+    """The agent's word in the routing key of a request; None where it is no such key."""
+    found = _REQUEST_KEY.fullmatch(key)
+    return None if found is None else found[1]
+
+
+_REQUEST_KEY = re.compile(rf"agent\.([^.]+)\.{REGISTER}")
+
+
 def control_queue(agent_id: str, instance: str) -> str:
-    """The exclusive queue of one connection of an agent; the name is fresh each time, because a
-    fixed one is locked (RESOURCE_LOCKED) until the broker notices that the old connection is gone.
+    """The queue of one connection of an agent; the name is fresh each time, because one that was used
+    before may be locked, or still be consumed, until the broker notices that the old connection is gone.
     """
     return f"agent.{encode_word(agent_id)}.control.{instance}"
+
+
+def may_be_opened(word: str, queue: str) -> bool:
+    """Whether ``queue`` is one that a coordinator declares for the agent that is called ``word`` on the
+    broker.
+    """
+    prefix = f"agent.{word}.control."
+    if not word or not queue.startswith(prefix):
+        return False
+    return _OWN_PART.fullmatch(queue, len(prefix)) is not None
+
+
+_OWN_PART = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def is_control_queue(name: str | None) -> bool:

@@ -32,6 +32,7 @@ from coordinator.protocol.messages.events import (
     SourceOpened,
     SourceRetired,
 )
+from coordinator.protocol.messages.registration import request_author
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import EVENTS, LIVE_BINDINGS, BindingSpec, Topology, live_queue
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -166,6 +167,8 @@ class LiveQueueReader:
         except Unreadable as exc:
             self._ignored(exc, delivery.routing_key)
             return
+        if request_author(delivery.routing_key) is not None:
+            return  # a request, which `registration_answers` answers
         for one in read(delivery.message, delivery.routing_key):
             why = one.why if isinstance(one, Refused) else self._refused(one, delivery)
             if why is not None:

@@ -1,4 +1,10 @@
-"""Answers agents' requests over AMQP: to register, and to be told which queues to serve."""
+"""Answers agents' requests over AMQP: to register, to be told which queues to serve, and to have a control
+queue opened.
+
+A request that comes by `coordinator.events` is its author's: the routing key says whose, and its body has to
+agree. It is answered on a control queue of that agent alone, which is declared here. One that comes by the
+default exchange is of an agent of before, which has declared its control queue itself.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +15,36 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.errors import ChannelLost, RequestError, Unavailable
+from coordinator.errors import ChannelLost, MalformedMessage, RequestError, Unavailable
 from coordinator.protocol.json_values.lenient_reading import read_model
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.registration import (
+    CONTROL_QUEUE,
     REGISTER,
+    ControlQueueRequest,
     RegisterReply,
     RegisterRequest,
     SourceOffer,
     is_control_queue,
+    may_be_opened,
     reply_allowed,
     reply_queue,
+    request_author,
 )
 from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.messages.wake_call import wake_queue
-from coordinator.protocol.topology import REQUESTS
+from coordinator.protocol.name_encoding import encode_word
+from coordinator.protocol.topology import EVENTS, REQUESTS
 from coordinator.registry.agents.in_memory.known_agent import profile_of
 
+from .control_queue_opener import ControlQueueOpener
 from .registrar import Registrar
 from .wake_queue_opener import WakeQueueOpener
 
@@ -53,12 +65,6 @@ class RegistrationTerms:
     """Silence after which it counts as stale."""
     default_timeout: timedelta = timedelta(hours=1)
     """What an attempt may take that has no limit of its own."""
-
-
-class _Sender(BaseModel):
-    """As much as is needed to answer a request that is wrong otherwise."""
-
-    agent_id: str
 
 
 class RegistrationAnswers:
@@ -85,12 +91,14 @@ class RegistrationAnswers:
         self._terms = terms
         self._now = now
         self._wake_queues = WakeQueueOpener(now)
+        self._control_queues = ControlQueueOpener()
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
 
     async def session(self, link: Link) -> NoReturn:
         """Answer until the link is lost. Raises `ChannelLost`."""
         self._wake_queues.use(link)
+        self._control_queues.use(link)
         async with BatchReader(link, queue=REQUESTS, name="requests", batch=BATCH) as batches:
             async for batch in batches:
                 await asyncio.gather(*(self._answer(delivery) for delivery in batch))
@@ -100,11 +108,16 @@ class RegistrationAnswers:
     async def _answer(self, delivery: Delivery) -> None:
         """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
         message = replace(delivery.message, reply_to=reply_queue(delivery.message.reply_to))
+        word = None
+        if delivery.exchange == EVENTS:
+            word = request_author(delivery.routing_key) or ""
+            if not await self._has_queue(word, message):
+                return
         try:
-            sender = read_model(_Sender, message.body).agent_id
-        except ValidationError as exc:
+            sender = _sender(message, word)
+        except MalformedMessage as exc:
             # Nobody knows whose it is. A control queue is an agent's, and this one has asked.
-            await self._answer_unread(message, describe(exc))
+            await self._answer_unread(message, str(exc))
             return
         if not reply_allowed(sender, message.reply_to):
             self.refused += 1
@@ -116,10 +129,23 @@ class RegistrationAnswers:
             why = f"the broker's user {message.user_id!r} is not this agent's"
             _log_refused(message, sender, why)
             return
+        if message.type == CONTROL_QUEUE and word is not None:
+            return  # it is there
         try:
             await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
             logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
+
+    async def _has_queue(self, word: str, message: Message) -> bool:
+        """Declare the control queue where the agent called ``word`` wants its answer; whether there is
+        one.
+        """
+        queue = message.reply_to
+        if queue is None or not may_be_opened(word, queue):
+            self.refused += 1
+            _log_refused(message, word, "its reply_to is no name for a control queue of its author")
+            return False
+        return await self._control_queues.open(word, queue)
 
     async def _answer_unread(self, message: Message, why: str) -> None:
         refusal = self._refusal(why)
@@ -167,6 +193,17 @@ class RegistrationAnswers:
             persistent=False,
         )
         await self._publisher.publish(answer, exchange="", key=request.reply_to or "")
+
+
+def _sender(message: Message, word: str | None) -> str:
+    """Who asks, which has to be the agent called ``word`` where that is known. Raises `MalformedMessage`."""
+    try:
+        sender = read_model(ControlQueueRequest, message.body).agent_id
+    except ValidationError as exc:
+        raise MalformedMessage(describe(exc)) from exc
+    if word not in (None, encode_word(sender)):
+        raise MalformedMessage(f"agent_id is {sender!r}, and the routing key names another agent")
+    return sender
 
 
 def _log_refused(message: Message, agent_id: str, why: str) -> None:

@@ -11,6 +11,7 @@ from coordinator.errors import (
     ChannelLost,
     CoordinatorError,
     MessageTooLarge,
+    QueueRefused,
     TopologyConflict,
 )
 
@@ -74,7 +75,25 @@ def test_the_permission_that_is_missing_is_named(word: str) -> None:
     assert "rabbitmqctl set_topic_permissions" in str(error)
 
 
-def test_what_is_refused_while_nothing_is_published_is_told_in_the_brokers_words() -> None:
+@pytest.mark.parametrize("word", ["", "read ", "configure "])
+@pytest.mark.parametrize(
+    "doing", ["taking from queue 'q'", "consuming from queue 'q'", "looking at 3 queues"]
+)
+def test_a_queue_that_may_not_be_read_is_told_from_other_refusals(word: str, doing: str) -> None:
+    words = f"ACCESS_REFUSED - {word}access to queue 'q' in vhost '/' refused for user 'ada'"
+    error = translation(driver.ChannelAccessRefused(words), doing)
+    assert type(error) is QueueRefused
+    assert "lacks the permission to read the queue q" in str(error)
+
+
+def test_a_queue_that_may_not_be_declared_is_named_with_the_permission_for_that() -> None:
     words = "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'ada'"
     error = translation(driver.ChannelAccessRefused(words), "declaring queue 'q'")
-    assert str(error) == f"The broker refuses this user: {words} (while declaring queue 'q')"
+    assert type(error) is BrokerRefused
+    assert "lacks the permission to configure the queue q" in str(error)
+
+
+def test_what_else_is_refused_is_told_in_the_brokers_words() -> None:
+    words = "ACCESS_REFUSED - access to queue 'q' in vhost '/' refused for user 'ada'"
+    error = translation(driver.ChannelAccessRefused(words), "binding 'q' to 'e'")
+    assert str(error) == f"The broker refuses this user: {words} (while binding 'q' to 'e')"

@@ -224,3 +224,14 @@ def test_every_agent_has_a_part_in_the_demo() -> None:
 def profile(agent: Agent) -> Profile:
     """As it is once the agent has registered."""
     return agent.options.profile(agent.handlers.announced)
+
+
+def test_the_fleet_tells_of_each_agent_what_it_says_of_itself() -> None:
+    told = {
+        member.agent_id: (member.agent_type, {*member.capabilities}, {*member.services})
+        for member in FLEET
+    }
+    options = [agent.options for agent in AGENTS]
+    assert told == {
+        one.agent_id: (one.agent_type, {*one.capabilities}, {*one.services}) for one in options
+    }

@@ -4,7 +4,7 @@ import asyncio
 
 from consumers._fetching.fleet import Fleet
 from consumers._fetching.wake_caller import PAUSE, UNCONFIRMED, WakeCaller
-from coordinator.errors import BrokerUnavailable
+from coordinator.errors import BrokerRefused, BrokerUnavailable, PublishRefused
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.wake_call import WakeCall
 
@@ -38,6 +38,7 @@ class Clock:
 def made(publisher: Calls, clock: Clock, *, queue: str | None = "wake.worker") -> WakeCaller:
     fleet = Fleet()
     fleet.told(queue, 1)
+    fleet.proven = queue is not None
     return WakeCaller(publisher, fleet, clock=clock)
 
 
@@ -101,3 +102,33 @@ async def test_a_broker_that_is_away_or_silent_holds_nobody_up() -> None:
     caller.call(WakeCall())
     await turns()
     assert len(publisher.made) == UNCONFIRMED + 1
+
+
+async def test_nobody_is_called_before_the_agent_knows_that_it_may_use_the_wake_queue() -> None:
+    publisher, fleet = Calls(), Fleet()
+    fleet.told("wake.worker", 1)
+    caller = WakeCaller(publisher, fleet, clock=Clock())
+    assert not caller.found_work(3, allowed=None)
+    await turns()
+    assert publisher.made == []
+
+
+async def test_an_agent_whose_call_the_broker_refuses_calls_nobody_any_more() -> None:
+    class Refusing(Calls):
+        async def publish(
+            self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+        ) -> None:
+            await super().publish(message, exchange=exchange, key=key, mandatory=mandatory)
+            raise PublishRefused from BrokerRefused()
+
+    publisher, fleet, clock = Refusing(), Fleet(), Clock()
+    fleet.told("wake.worker", 1)
+    fleet.proven = True
+    caller = WakeCaller(publisher, fleet, clock=clock)
+    assert caller.found_work(1, allowed=None)
+    await turns()
+    fleet.told("wake.worker", 1)  # it registers again
+    clock.now += PAUSE
+    assert not caller.found_work(1, allowed=None)
+    await turns()
+    assert len(publisher.made) == 1

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from consumers._link.control_queue import OFTEN, ControlQueue
 from consumers.agent_timings import AgentTimings
+from coordinator.broker.connection import Connection
+from coordinator.broker.publisher import Publisher
 
 RARELY = AgentTimings(rebind_interval=timedelta(seconds=20))
 
@@ -18,6 +20,7 @@ def test_a_large_fleet_binds_its_queues_again_no_more_often_than_a_small_one(
 ) -> None:
     control = ControlQueue(
         "ada",
+        publisher=Publisher(Connection("amqp://localhost", name="ada")),
         on_command=lambda _: None,
         fleet_size=lambda: fleet,
         timings=RARELY,
