@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
@@ -41,6 +42,8 @@ class BackgroundWork:
     folding: LogFoldingWatch | None
     """Only where another process folds the log."""
     problems: FoldProblemBroadcast
+    keys: KeyRing | None
+    """Where this process asks who calls its API."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -51,6 +54,8 @@ class BackgroundWork:
             self.agents.registry.run(),
             self.recovery.undeliverable.run(),
         ]
+        if self.keys is not None:
+            loops.append(self.keys.run())
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:

@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 
+from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
@@ -19,7 +20,7 @@ from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.settings.settings import Settings
 
 from .agent_registry import make_agent_registry
-from .api_application import make_application
+from .api_application import make_access_control, make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
 from .health_report import HealthReport
@@ -100,6 +101,8 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
+        access = await make_access_control(settings, state)
+        keys = None if access.authenticator is None else access.authenticator.ring
         health = HealthReport(
             connections=connections,
             publishers=publishers,
@@ -119,6 +122,7 @@ async def running(
             recovery=recovery,
             folding=folding,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
+            keys=None if duty is Duty.PROJECTING else keys,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -127,6 +131,8 @@ async def running(
         life = asyncio.create_task(work.run(), name="coordinator")
         if folding is None:
             stack.push_async_callback(_last_snapshot, agents.snapshots)
+        if keys is not None:
+            stack.push_async_callback(_last_uses, keys)
         stack.push_async_callback(publishers.commands.told)
         stack.push_async_callback(publishers.ends.told)
         stack.push_async_callback(cancel_and_wait, life)
@@ -138,6 +144,7 @@ async def running(
                 changes=changes,
                 queries=queries,
                 health=health,
+                access=access,
             ),
             registry=agents.registry,
             publisher=publisher,
@@ -156,6 +163,13 @@ async def prepare(settings: Settings) -> None:
     """
     async with Ledger(settings.ledger_place):
         return
+
+
+async def _last_uses(keys: KeyRing) -> None:
+    try:
+        await keys.write_uses()
+    except LedgerUnavailable as exc:
+        logger.warning("which API keys were used is not written at the end: %s", exc)
 
 
 async def _last_snapshot(snapshots: AgentSnapshots) -> None:

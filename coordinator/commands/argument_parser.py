@@ -1,10 +1,14 @@
-"""Parses the command line: `coordinator up | serve | doctor | rebuild | demo`, and the options of each."""
+"""Parses the command line: `coordinator up | serve | doctor | rebuild | keys | demo`, and the options
+of each.
+"""
 
 from __future__ import annotations
 
 import argparse
 
 import coordinator
+
+from .keys import keys_parser
 
 __all__ = ["argument_parser"]
 
@@ -80,6 +84,8 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     rebuild.add_argument("--data-dir", help="folder of the ledger")
     rebuild.set_defaults(command="rebuild")
+
+    keys_parser.add_keys_parser(commands)
 
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")

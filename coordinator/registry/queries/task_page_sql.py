@@ -58,6 +58,8 @@ def _leading(
     """The column whose index leads, and the values that are looked up there, each by itself."""
     columns = table.c
     states = sorted(state.value for state in wanted.states)
+    if wanted.submitted_by is not None:
+        return columns.submitted_by, (wanted.submitted_by,)
     if wanted.agent_id is not None:
         return columns.state, states or sorted(state.value for state in State)
     few = states and State.COMPLETED not in wanted.states
