@@ -62,6 +62,7 @@ TASK = {
     "agent_id": "hermes-agent",
     "progress": None,
     "error": None,
+    "submitted_by": None,
 }
 
 
