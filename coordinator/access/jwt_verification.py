@@ -110,7 +110,7 @@ class JwtVerification:
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
         actor = f"jwt:{claims['sub']}"
-        if len(actor) > LONGEST_ACTOR or not printable(actor):
+        if not claims["sub"] or len(actor) > LONGEST_ACTOR or not printable(actor):
             raise NotAuthenticated(
                 f"The JWT's `sub` is not 1 to {LONGEST_ACTOR - 4} printable characters"
             )

@@ -181,7 +181,7 @@ class OpenApiDocument(FastAPI):
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             document["components"]["schemas"] = dict(sorted((schemas | _schemas()).items()))
-            _secure(document)
+            _secure(document, required=self.state.services.authenticator is not None)
             for path in document["paths"].values():
                 for operation in path.values():
                     _without_defaults(operation.get("requestBody"), schemas)
@@ -213,12 +213,13 @@ _REFUSALS = {
 }
 
 
-def _secure(document: dict[str, Any]) -> None:
-    """Every operation may need a credential, but those whose paths are open; which role it needs is told
-    in words. A service on loopback asks for none, which the empty requirement says.
+def _secure(document: dict[str, Any], *, required: bool) -> None:
+    """Every operation needs a credential, but those whose paths are open; which role it needs is told in
+    words. Where none is ``required``, the empty requirement comes first.
     """
     document["components"]["securitySchemes"] = _SCHEMES
-    document["security"] = [{}, *({name: []} for name in _SCHEMES)]
+    nothing: list[dict[str, Any]] = [] if required else [{}]
+    document["security"] = [*nothing, *({name: []} for name in _SCHEMES)]
     for path, methods in document["paths"].items():
         for operation in methods.values():
             if path in OPEN_PATHS:

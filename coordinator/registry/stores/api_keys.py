@@ -19,7 +19,7 @@ from coordinator.access.roles import Role
 from coordinator.errors import Conflict, InvalidRequest, NotFound
 from coordinator.protocol.id_limits import check_id
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.bulk_statements import insert_new, upsert
+from coordinator.registry.tables.bulk_statements import insert, keep_writers_out, upsert
 from coordinator.registry.tables.schema import api_keys as table
 from coordinator.registry.tables.schema import from_micros, meta, micros
 from coordinator.registry.tables.unreadable_rows import readable
@@ -134,18 +134,18 @@ class ApiKeys:
 
 
 def _add(row: dict[str, Any], connection: Connection) -> bool:
+    keep_writers_out(connection, table)
     there = sa.select(table.c.name).where(table.c.name == row["name"])
     if connection.execute(there).first() is not None:
         return False
-    insert_new(connection, table, ["name"], [row])
-    made = connection.execute(there.where(table.c.digest == row["digest"])).first() is not None
-    if made:
-        _count(connection)
-    return made
+    insert(connection, table, [row])
+    _count(connection)
+    return True
 
 
 def _change(name: str, values: dict[str, Any], connection: Connection) -> bool | None:
     """Whether it could be; None where there is no such key."""
+    keep_writers_out(connection, table)
     this = table.c.name == name
     if connection.execute(sa.select(table.c.name).where(this)).first() is None:
         return None
@@ -158,8 +158,7 @@ def _change(name: str, values: dict[str, Any], connection: Connection) -> bool |
 
 
 def _count(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":  # of two changes at once both count
-        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+    """Other writers are kept out: of two changes at once both count."""
     row = {"name": CHANGES, "value": str(_changes(connection) + 1)}
     upsert(connection, meta, ["name"], [row])
 

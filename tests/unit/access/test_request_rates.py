@@ -1,0 +1,46 @@
+"""Requests are counted by caller, and those beyond the limit wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from coordinator.access.caller_quotas import CallerQuotas
+from coordinator.access.request_rates import RequestRates
+from coordinator.errors import InvalidRequest, TooManyRequests
+
+
+def test_each_caller_has_a_limit_of_its_own() -> None:
+    rates = RequestRates("3/hour")
+    for _ in range(3):
+        rates.spend("key:a")
+    with pytest.raises(TooManyRequests) as told:
+        rates.spend("key:a")
+    assert 0 < told.value.retry_after <= 2 * 3600
+    rates.spend("key:b")
+    assert rates.state("key:b").remaining == 2
+    assert (rates.state("key:a").quota, rates.state("key:a").window) == (3, 3600)
+
+
+def test_a_batch_costs_its_tasks_and_one_that_never_fits_is_told_so() -> None:
+    rates = RequestRates("100/hour")
+    rates.spend("key:a", 90)
+    with pytest.raises(TooManyRequests):
+        rates.spend("key:a", 11)
+    rates.spend("key:a", 10)
+    with pytest.raises(InvalidRequest, match="fewer tasks"):
+        rates.spend("key:b", 101)
+
+
+def test_as_many_wait_as_may_and_each_caller_for_itself() -> None:
+    quotas = CallerQuotas(waiters=2)
+    with quotas.waiting("key:a"), quotas.waiting("key:a"), quotas.waiting("key:b"):
+        with pytest.raises(TooManyRequests), quotas.waiting("key:a"):
+            pass
+    with quotas.waiting("key:a"):
+        pass
+
+
+def test_without_a_quota_any_number_waits() -> None:
+    quotas = CallerQuotas()
+    with quotas.waiting("key:a"), quotas.waiting("key:a"), quotas.waiting("key:a"):
+        pass
