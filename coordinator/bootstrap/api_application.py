@@ -49,7 +49,7 @@ async def make_access_control(settings: Settings, state: OpenedLedger) -> Access
     rate = settings.rate_limit
     return AccessControl(
         authenticator=authenticator,
-        audit=AuditLog(state.now) if required or settings.audit_log else None,
+        audit=AuditLog() if required or settings.audit_log else None,
         rates=None if rate is None else RequestRates(rate),
         quotas=CallerQuotas(waiters=settings.max_waiters, schedules=settings.max_schedules),
     )

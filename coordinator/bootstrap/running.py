@@ -131,6 +131,8 @@ async def running(
         life = asyncio.create_task(work.run(), name="coordinator")
         if folding is None:
             stack.push_async_callback(_last_snapshot, agents.snapshots)
+        if access.audit is not None:
+            stack.callback(access.audit.flush)
         if keys is not None:
             stack.push_async_callback(_last_uses, keys)
         stack.push_async_callback(publishers.commands.told)

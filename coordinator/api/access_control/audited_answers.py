@@ -13,7 +13,7 @@ from coordinator.api.json_answer import JsonAnswer
 
 from .caller import address_of, caller_of
 
-__all__ = ["audit_answer", "audit_body"]
+__all__ = ["audit", "audit_answer", "batch_facts"]
 
 _NAMED = (
     *("task_id", "agent_id", "schedule_id", "priority"),
@@ -23,35 +23,40 @@ _NAMED = (
 
 def audit_answer(endpoint: str, request: Request, answer: Response) -> None:
     """Where the service keeps an audit log."""
-    audit: AuditLog | None = request.app.state.services.audit
-    if audit is not None:
+    log: AuditLog | None = request.app.state.services.audit
+    if log is not None:
         body = answer.content if isinstance(answer, JsonAnswer) else None
         facts = {name: request.path_params[name] for name in _NAMED if name in request.path_params}
-        _note(audit, endpoint, request.scope, answer.status_code, facts | _facts(body))
+        audit(log, endpoint, request.scope, facts | _facts(body), status=answer.status_code)
 
 
-def audit_body(
-    audit: AuditLog, endpoint: str, scope: Scope, body: Mapping[str, Any], *, status: int = 200
+def audit(
+    log: AuditLog | None,
+    endpoint: str,
+    scope: Scope,
+    facts: Mapping[str, Any],
+    *,
+    status: int = 200,
 ) -> None:
-    """As `audit_answer`, of an answer that was made without the framework."""
-    _note(audit, endpoint, scope, status, _facts(body))
+    """Of an answer that was made without the framework, too."""
+    if log is not None:
+        actor, address = caller_of(scope).actor, address_of(scope)
+        log.note(endpoint, actor=actor, address=address, status=status, facts=facts)
 
 
-def _note(
-    audit: AuditLog, endpoint: str, scope: Scope, status: int, facts: Mapping[str, Any]
-) -> None:
-    actor, address = caller_of(scope).actor, address_of(scope)
-    audit.note(endpoint, actor=actor, address=address, status=status, **facts)
+def batch_facts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the answer to a batch: how many tasks came to what, and the ids of those that were taken."""
+    counts = {name: body[name] for name in ("accepted", "rejected", "unknown")}
+    return counts | {"task_ids": [one["task_id"] for one in body["results"] if "task_id" in one]}
 
 
 def _facts(body: Any) -> dict[str, Any]:
     if not isinstance(body, Mapping):
         return {}
+    if "results" in body:
+        return batch_facts(body)
     facts = {name: body[name] for name in _NAMED if name in body}
     schedule = body.get("schedule")
     if isinstance(schedule, dict):
         facts["schedule_id"] = schedule.get("schedule_id")
-    results = body.get("results")
-    if isinstance(results, list):
-        facts["task_ids"] = [one["task_id"] for one in results if "task_id" in one]
     return facts

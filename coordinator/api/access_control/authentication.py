@@ -84,15 +84,15 @@ class Authentication:
         self._refused += 1
         if self._refused <= MOST_REFUSALS:
             caller: Principal | None = scope.get(CALLER)
+            facts = {"method": scope.get("method"), "path": scope["path"][:200], "why": str(exc)}
+            if left_out is not None:
+                facts["left_out"] = left_out
             self._audit.note(
                 "refused",
                 actor=None if caller is None else caller.actor,
                 address=address_of(scope),
                 status=429 if isinstance(exc, TooManyRequests) else 401,
-                method=scope.get("method"),
-                path=scope["path"][:200],
-                why=str(exc),
-                left_out=left_out,
+                facts=facts,
             )
 
 

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.access.roles import Role
-from coordinator.api.access_control.audited_answers import audit_body
+from coordinator.api.access_control.audited_answers import audit, batch_facts
 from coordinator.api.access_control.batch_cost import spend_batch
 from coordinator.api.access_control.caller import caller_of
 from coordinator.api.endpoint_services import EndpointServices
@@ -45,6 +45,8 @@ class _Way:
     read: Callable[[bytes, str | None, Scope], _Answering]
     """Called with the body, the trace context and the scope. Raises anything for what is not answered
     here."""
+    facts: Callable[[dict[str, Any]], dict[str, Any]]
+    """Called with the body of the answer; what the audit log has of it."""
 
 
 class LeanSubmit:
@@ -53,8 +55,18 @@ class LeanSubmit:
     def __init__(self, services: EndpointServices, ordinary: ASGIApp) -> None:
         self._services = services
         self._ordinary = ordinary
-        one = _Way(endpoint="submit_task", max_bytes=services.max_body_bytes, read=self._one)
-        many = _Way(endpoint="submit_batch", max_bytes=services.max_batch_bytes, read=self._many)
+        one = _Way(
+            endpoint="submit_task",
+            max_bytes=services.max_body_bytes,
+            read=self._one,
+            facts=lambda answer: {"task_id": answer["task_id"]},
+        )
+        many = _Way(
+            endpoint="submit_batch",
+            max_bytes=services.max_batch_bytes,
+            read=self._many,
+            facts=batch_facts,
+        )
         self._ways = {
             f"{prefix}{path}": way
             for path, way in (("/tasks/submit", one), ("/tasks/submit/batch", many))
@@ -76,14 +88,11 @@ class LeanSubmit:
             answer = await submit()
         except Exception as exc:  # noqa: BLE001 - as every endpoint answers its errors
             refused = answer_error(exc, way.endpoint)
-            if self._services.audit is not None:
-                audit_body(
-                    self._services.audit, way.endpoint, scope, {}, status=refused.status_code
-                )
+            audit(self._services.audit, way.endpoint, scope, {}, status=refused.status_code)
             await refused(scope, receive, send)
             return
         if self._services.audit is not None:
-            audit_body(self._services.audit, way.endpoint, scope, answer)
+            audit(self._services.audit, way.endpoint, scope, way.facts(answer))
         await send_json(answer, send)
 
     def _one(self, content: bytes, traceparent: str | None, scope: Scope) -> _Answering:

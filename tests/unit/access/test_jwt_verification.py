@@ -208,12 +208,16 @@ async def test_a_token_ends_while_it_is_remembered(keys: Path) -> None:
     assert verification.find(made) is None
 
 
+def publish(file: Path, text: str) -> None:
+    file.write_text(text)
+
+
 async def test_keys_are_read_again_when_the_file_changes_and_those_that_are_gone_end(
     keys: Path, verification: JwtVerification
 ) -> None:
     first = token("first")
     await verification.verify(first)
-    keys.write_text(json.dumps({"keys": [jwk("third")]}))
+    publish(keys, json.dumps({"keys": [jwk("third")]}))
     assert (await verification.verify(token("third"))).actor == "jwt:alice"
     assert verification.find(first) is None
     with pytest.raises(NotAuthenticated, match="does not name"):
@@ -225,7 +229,7 @@ async def test_a_file_that_is_broken_leaves_the_keys_as_they_were(
 ) -> None:
     await verification.verify(token())
     for broken in ("", "{", '{"keys": 7}', '{"keys": [7]}', '{"keys": []}', "[" * 100_000):
-        keys.write_text(broken)
+        publish(keys, broken)
         assert await verification.verify(token(exp=int(time.time()) + 300))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from coordinator.access.caller_quotas import CallerQuotas
@@ -33,9 +35,12 @@ def test_a_batch_costs_its_tasks_and_one_that_never_fits_is_told_so() -> None:
 
 def test_as_many_wait_as_may_and_each_caller_for_itself() -> None:
     quotas = CallerQuotas(waiters=2)
-    with quotas.waiting("key:a"), quotas.waiting("key:a"), quotas.waiting("key:b"):
-        with pytest.raises(TooManyRequests), quotas.waiting("key:a"):
-            pass
+    with ExitStack() as waiting:
+        for caller in ("key:a", "key:a", "key:b"):
+            waiting.enter_context(quotas.waiting(caller))
+        with pytest.raises(TooManyRequests):
+            waiting.enter_context(quotas.waiting("key:a"))
+        waiting.enter_context(quotas.waiting("key:b"))
     with quotas.waiting("key:a"):
         pass
 
