@@ -20,8 +20,8 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
-from .opened_ledger import OpenedLedger
 from .query_services import QueryServices
+from .starting_state import StartingState
 from .task_recovery import RequestedChanges
 from .task_submission import TaskSubmission
 
@@ -38,7 +38,7 @@ class AccessControl:
     quotas: CallerQuotas
 
 
-async def make_access_control(settings: Settings, state: OpenedLedger) -> AccessControl:
+async def make_access_control(settings: Settings, state: StartingState) -> AccessControl:
     """With the keys as they are now. Raises `LedgerUnavailable`."""
     required = settings.auth == "required"
     authenticator: Authenticator | None = None

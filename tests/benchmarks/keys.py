@@ -20,12 +20,12 @@ __all__ = ["keys"]
 
 async def keys(arena: Arena, scale: Scale) -> Results:
     results = Results([], [], other=WITHOUT_KEYS.name)
-    async with arena.entries([WITH_KEYS, WITHOUT_KEYS]) as entries:
+    async with arena.entries([WITHOUT_KEYS, WITH_KEYS, WITH_KEYS, WITHOUT_KEYS]) as entries:
         for entry in entries:
             await submit_for(entry.base_url, task_body(), seconds=0.5, headers=entry.headers)
             await entry.settled()
-        for number in range(2 * scale.rounds):
-            say(f"keys, round {number + 1} of {2 * scale.rounds}")
+        for number in range(scale.rounds):
+            say(f"keys, round {number + 1} of {scale.rounds}")
             for entry in in_turn(entries, number):
                 await arena.calm(entry)
                 costs = Costs(

@@ -96,7 +96,8 @@ async def test_a_token_that_is_right_makes_a_caller_and_is_known_from_then_on(
     right = token()
     assert verification.find(right) is None
     found = await verification.verify(right)
-    assert (found.actor, found.roles, found.agent_id) == ("jwt:alice", {Role.PRODUCER}, None)
+    assert (found.actor, found.agent_id) == ("jwt:alice", None)
+    assert found.roles == {Role.PRODUCER}
     assert verification.find(right) == found
     assert (await verification.verify(token("second"))).actor == "jwt:alice"
 
@@ -129,7 +130,7 @@ async def test_a_claim_that_is_wrong_or_missing_is_refused(
 
 async def test_the_leeway_is_for_clocks_that_differ(keys: Path) -> None:
     late = token(exp=int(time.time()) - 5)
-    assert await JwtVerification(rules(), FileKeys(keys)).verify(late)
+    assert (await JwtVerification(rules(), FileKeys(keys)).verify(late)).actor == "jwt:alice"
     with pytest.raises(NotAuthenticated):
         await JwtVerification(rules(leeway=timedelta()), FileKeys(keys)).verify(late)
 
@@ -138,7 +139,7 @@ async def test_signatures_of_others_and_algorithms_that_are_not_allowed_are_refu
     verification: JwtVerification,
 ) -> None:
     forged = token(key=rsa_key("stranger"))
-    unsigned = jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "sub": "a"}, None, algorithm="none")
+    unsigned = jwt.encode({"iss": ISSUER, "aud": AUDIENCE, "sub": "a"}, "", algorithm="none")
     other = token(algorithm="RS512")
     of_another_kind = token(algorithm="ES256", key=ec_key())
     head, claims, signature = token().split(".")
@@ -154,7 +155,7 @@ async def test_signatures_of_others_and_algorithms_that_are_not_allowed_are_refu
     ):
         with pytest.raises(NotAuthenticated):
             await verification.verify(wrong)
-    assert await verification.verify(f"{head}.{claims}.{signature}")
+    assert (await verification.verify(f"{head}.{claims}.{signature}")).actor == "jwt:alice"
 
 
 async def test_a_public_key_is_no_secret_to_sign_by(tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ async def test_a_file_that_is_broken_leaves_the_keys_as_they_were(
     await verification.verify(token())
     for broken in ("", "{", '{"keys": 7}', '{"keys": [7]}', '{"keys": []}', "[" * 100_000):
         publish(keys, broken)
-        assert await verification.verify(token(exp=int(time.time()) + 300))
+        assert (await verification.verify(token(exp=int(time.time()) + 300))).actor == "jwt:alice"
 
 
 class Issuer:
@@ -278,7 +279,7 @@ async def test_a_rotated_key_is_fetched_when_a_token_names_it_and_not_for_each_m
                 await verification.verify(token("second"))
         assert published.asked == 1
         now = 11.0
-        assert await verification.verify(token("second"))
+        assert (await verification.verify(token("second"))).actor == "jwt:alice"
         assert published.asked == 2
         assert verification.find(first) is None
 
@@ -293,11 +294,15 @@ async def test_an_issuer_that_is_away_or_redirects_leaves_the_keys_as_they_were(
             now += 400
             published.status = status
             published.keys = [jwk("second")]
-            assert await verification.verify(token("first", exp=int(time.time()) + status))
+            assert (
+                await verification.verify(token("first", exp=int(time.time()) + status))
+            ).actor == "jwt:alice"
             with pytest.raises(NotAuthenticated):
                 await verification.verify(token("second"))
     now += 400
-    assert await verification.verify(token("first", exp=int(time.time()) + 900))
+    assert (
+        await verification.verify(token("first", exp=int(time.time()) + 900))
+    ).actor == "jwt:alice"
 
 
 async def test_symmetric_keys_in_a_jwks_verify_nothing(tmp_path: Path) -> None:
