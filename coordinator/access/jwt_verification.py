@@ -34,6 +34,9 @@ LONGEST_TOKEN = 16 * 1024
 MOST_REMEMBERED = 10_000
 """Tokens."""
 
+_NO_JSON = (ValueError, TypeError, OverflowError, RecursionError)
+"""Raised for parts of a token that hold no JSON, or more of it than Python can read."""
+
 
 class JwtVerification:
     """Finds the caller of a token by ``rules``, with the ``keys`` of the issuer. ``clock`` gives
@@ -77,7 +80,7 @@ class JwtVerification:
             if key is None:
                 raise NotAuthenticated("The JWT is signed by a key that its issuer does not name")
             claims = self._claims(token, algorithm, key)
-        except (jwt.PyJWTError, ValueError, TypeError) as exc:
+        except (jwt.PyJWTError, *_NO_JSON) as exc:
             raise NotAuthenticated(f"The JWT does not count: {exc}") from exc
         principal = self._principal(claims)
         self.find(token)  # with the keys of this moment

@@ -89,6 +89,11 @@ class KeyRing:
         self._coming: asyncio.Task[None] | None = None
         self._used: set[str] = set()
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no key that counts, or will."""
+        return not self._held
+
     def find(self, secret: str) -> Principal | None:
         """The holder, as far as it is known here. Raises `LedgerUnavailable` where that is too old."""
         if self._monotonic() - self._looked_at > WITHOUT_LEDGER.total_seconds():

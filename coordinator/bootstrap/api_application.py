@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -27,6 +28,8 @@ from .task_submission import TaskSubmission
 
 __all__ = ["AccessControl", "make_access_control", "make_application"]
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessControl:
@@ -45,7 +48,10 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
     if required:
         ring = KeyRing(ApiKeys(state.ledger, now=state.now), now=state.now)
         await ring.look()
-        authenticator = Authenticator(ring, _jwts(settings))
+        jwts = _jwts(settings)
+        if ring.empty and jwts is None:
+            logger.warning("there is no API key, and nobody can call: `coordinator keys create`")
+        authenticator = Authenticator(ring, jwts)
     rate = settings.rate_limit
     return AccessControl(
         authenticator=authenticator,

@@ -171,6 +171,22 @@ async def test_a_revoked_key_ends_in_every_process_and_a_rotated_one_keeps_its_t
 
 
 @pytest.mark.any_broker
+async def test_a_service_that_nobody_can_call_says_so(
+    broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(amqp_url=broker.url, data_dir=tmp_path, auth="required")
+    async with running(settings):
+        pass
+    assert "there is no API key" in caplog.text
+    caplog.clear()
+    async with Ledger(settings.ledger_place) as ledger:
+        await ApiKeys(ledger).create("ci", {Role.READER})
+    async with running(settings):
+        pass
+    assert "there is no API key" not in caplog.text
+
+
+@pytest.mark.any_broker
 async def test_when_a_key_was_used_is_kept(
     broker: Broker, tmp_path: Path, ledger_place: str | None
 ) -> None:

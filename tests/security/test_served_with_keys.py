@@ -57,6 +57,9 @@ async def test_a_key_counts_in_every_process_until_it_is_revoked_and_is_audited(
         assert await statuses({}) == {401}
         assert await statuses(shop) == {200}
         assert await statuses(dashboard) == {200}
+        large = {"task_data": {"text": "x" * 900_000}}
+        for _ in range(3):  # over one connection, whose next request is read as such
+            assert (await http.post("/tasks/submit", json=large)).status_code == 401
         answer = await http.post("/tasks/submit", json=TASK, headers=shop)
         assert answer.status_code == 200
         refused = await http.post("/tasks/submit", json=TASK, headers=dashboard)

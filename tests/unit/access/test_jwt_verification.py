@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import AsyncIterator
@@ -158,19 +161,32 @@ async def test_signatures_of_others_and_algorithms_that_are_not_allowed_are_refu
     assert (await verification.verify(f"{head}.{claims}.{signature}")).actor == "jwt:alice"
 
 
+def part(value: bytes) -> str:
+    """Of a token."""
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+async def test_what_json_cannot_hold_is_refused_in_the_same_way(
+    verification: JwtVerification,
+) -> None:
+    deep, signature = part(b"[" * 12_000), part(b"x" * 256)
+    claims = part(b"{}")
+    right = part(json.dumps({"alg": "RS256", "kid": "first"}).encode())
+    for wrong in (f"{deep}.{claims}.{signature}", f"{right}.{deep}.{signature}"):
+        with pytest.raises(NotAuthenticated):
+            await verification.verify(wrong)
+    with pytest.raises(NotAuthenticated):
+        await verification.verify(token(exp=float("inf")))
+    with pytest.raises(NotAuthenticated, match="characters"):
+        await verification.verify("x" * 20_000)
+
+
 async def test_a_public_key_is_no_secret_to_sign_by(tmp_path: Path) -> None:
     """The oldest trick: HS256 with the public key as its secret."""
     file = tmp_path / "key.pem"
     file.write_text(pem("first"))
     verification = JwtVerification(rules(), FileKeys(file))
     assert (await verification.verify(token())).actor == "jwt:alice"
-    import base64
-    import hashlib
-    import hmac
-
-    def part(value: bytes) -> str:
-        return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
     head = part(json.dumps({"alg": "HS256", "typ": "JWT", "kid": "first"}).encode())
     body = part(json.dumps(jwt.decode(token(), options={"verify_signature": False})).encode())
     mac = hmac.new(pem("first").encode(), f"{head}.{body}".encode(), hashlib.sha256).digest()
