@@ -57,7 +57,11 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
         authenticator=authenticator,
         audit=AuditLog() if required or settings.audit_log else None,
         rates=None if rate is None else RequestRates(rate),
-        quotas=CallerQuotas(waiters=settings.max_waiters, schedules=settings.max_schedules),
+        quotas=CallerQuotas(
+            tasks=settings.max_callers_tasks,
+            waiters=settings.max_waiters,
+            schedules=settings.max_schedules,
+        ),
     )
 
 

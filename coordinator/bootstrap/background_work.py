@@ -13,6 +13,7 @@ from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.stores.callers_tasks import CallersTasks
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -44,6 +45,8 @@ class BackgroundWork:
     problems: FoldProblemBroadcast
     keys: KeyRing | None
     """Where this process asks who calls its API."""
+    callers_tasks: CallersTasks | None
+    """Where callers have quotas of tasks."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -56,6 +59,8 @@ class BackgroundWork:
         ]
         if self.keys is not None:
             loops.append(self.keys.run())
+        if self.callers_tasks is not None:
+            loops.append(self.callers_tasks.run())
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:

@@ -17,6 +17,7 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
+from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.settings.settings import Settings
 
 from .agent_registry import make_agent_registry
@@ -103,6 +104,9 @@ async def running(
         queries = make_query_services(settings, state, connections, agents)
         access = await make_access_control(settings, state)
         keys = None if access.authenticator is None else access.authenticator.ring
+        callers = (
+            CallersTasks(ledger, access.quotas.counted) if settings.max_callers_tasks else None
+        )
         health = HealthReport(
             connections=connections,
             publishers=publishers,
@@ -123,6 +127,7 @@ async def running(
             folding=folding,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
             keys=None if duty is Duty.PROJECTING else keys,
+            callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):

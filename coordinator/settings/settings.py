@@ -197,6 +197,10 @@ class Settings(BaseModel):
     """Requests that each key may send, such as `6000/minute`; a batch counts as its tasks. Without
     authentication it is for each address. Each process counts by itself. By default there is no limit."""
 
+    max_callers_tasks: int = Field(default=0, ge=0)
+    """Tasks of one key, or subject of JWTs, that may be still to be done; 0 is no limit. Counted every two
+    seconds, so approximate."""
+
     max_waiters: int = Field(default=0, ge=0)
     """Requests to `GET /tasks/{task_id}/wait` that one caller may have open at a time, in each process; 0 is
     no limit."""

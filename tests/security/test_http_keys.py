@@ -171,6 +171,52 @@ async def test_a_revoked_key_ends_in_every_process_and_a_rotated_one_keeps_its_t
 
 
 @pytest.mark.any_broker
+async def test_a_caller_has_as_many_tasks_and_schedules_as_it_may(
+    broker: Broker, tmp_path: Path, ledger_place: str | None
+) -> None:
+    settings = Settings(
+        amqp_url=broker.url,
+        data_dir=tmp_path,
+        database_url=ledger_place,
+        auth="required",
+        max_callers_tasks=2,
+        max_schedules=1,
+    )
+    async with running(settings) as coordinator, over(coordinator.app) as http:
+        await coordinator.ready()
+        async with Ledger(settings.ledger_place) as ledger:
+            keys = ApiKeys(ledger)
+            mine, other, ops = [
+                {"X-API-Key": await keys.create(name, {role})}
+                for name, role in (
+                    ("mine", Role.PRODUCER),
+                    ("other", Role.PRODUCER),
+                    ("ops", Role.OPERATOR),
+                )
+            ]
+
+        async def submitted(headers: dict[str, str]) -> bool:
+            answer = await http.post("/tasks/submit", json=TASK, headers=headers)
+            assert answer.status_code in (200, 429), answer.text
+            return answer.status_code == 200
+
+        assert [await submitted(mine) for _ in range(3)] == [True, True, False]
+        batch = {"tasks": [TASK, TASK, TASK]}
+        refused = await http.post("/tasks/submit/batch", json=batch, headers=other)
+        assert refused.status_code == 429
+        assert refused.headers["Retry-After"] == "5"
+        assert await submitted(other)
+        cleared = await http.post("/tasks/queues/normal/clear", headers=ops)
+        assert cleared.json()["cleared_count"] == 3
+        await eventually(lambda: submitted(mine))
+
+        schedule = {"cron": "0 3 * * *", "task": TASK}
+        for status in (200, 429):
+            made = await http.post("/schedules", json=schedule, headers=ops)
+            assert made.status_code == status, made.text
+
+
+@pytest.mark.any_broker
 async def test_a_service_that_nobody_can_call_says_so(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

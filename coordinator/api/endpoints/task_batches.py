@@ -137,6 +137,8 @@ async def submit_batch_and_answer(batch: Batch, wired: EndpointServices) -> Work
     nothing was accepted.
     """
     wishes = [one for one in batch.tasks if isinstance(one, SubmitTask)]
+    if wishes:
+        wired.quotas.submit(wishes[0].submitted_by, len(wishes))
     told = iter(await wired.batches.submit_all(wishes))
     verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in batch.tasks]
     _raise_if_away(verdicts)

@@ -76,6 +76,7 @@ async def submit_and_answer(
     """Submits ``wish`` and gives the body of the answer; ``unknown`` is the warning of its unknown keys.
     Raises what `Submitter.submit` does.
     """
+    wired.quotas.submit(wish.submitted_by)
     accepted = await wired.submitter.submit(wish)
     answer = {
         "status": "success",

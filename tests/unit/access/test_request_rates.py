@@ -45,6 +45,22 @@ def test_as_many_wait_as_may_and_each_caller_for_itself() -> None:
         pass
 
 
+def test_tasks_of_a_caller_are_bounded_by_what_was_counted_and_what_came_since() -> None:
+    quotas = CallerQuotas(tasks=10)
+    quotas.submit("key:a", 10)
+    quotas.submit("key:b")
+    for counts in ({}, {"key:a": 10}):  # they may come into the ledger after the next count
+        with pytest.raises(TooManyRequests) as told:
+            quotas.submit("key:a")
+        assert told.value.retry_after > 1
+        quotas.counted(counts)
+    quotas.counted({"key:a": 9})
+    quotas.submit("key:a")
+    with pytest.raises(TooManyRequests):
+        quotas.submit("key:a")
+    quotas.submit(None, 1000)
+
+
 def test_without_a_quota_any_number_waits() -> None:
     quotas = CallerQuotas()
     with quotas.waiting("key:a"), quotas.waiting("key:a"), quotas.waiting("key:a"):
