@@ -7,7 +7,7 @@ Two pipelines meet at the broker:
 
 Each line imports from the lines below it alone; import-linter checks that.
 
-commands ............. the command `coordinator`: serve, up, demo, doctor, rebuild, agents
+commands ............. the command `coordinator`: serve, up, demo, doctor, rebuild, agents, keys
 demo, doctor ......... submits a mixed batch and watches it; inspects broker and ledger, and says what to mend
 bootstrap ............ makes every object of the service, stage by stage, and runs it
 web_server ........... serves the application over HTTP/1.1
@@ -18,6 +18,7 @@ recovery ............. retries, schedules, redrives, and puts right what went wr
 domain ............... pure rules: what events make of a task, which agent may do it, when a tick is due
 broker ............... AMQP: connections, confirmed publishing, batches, frames
 agent_users .......... the users of agents on the broker, and what they may do
+access ............... who calls the API and what they may do: keys, JWTs, roles, rates, the audit log
 rabbitmq_node ........ a private RabbitMQ as a child process
 settings ............. declares, reads and checks every setting
 protocol ............. messages, names and queues on the broker, as agents see them, too

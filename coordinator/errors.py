@@ -2,6 +2,9 @@
 
     CoordinatorError
     ├── RequestError ............ the caller can fix it (a 4xx)
+    │   ├── NotAuthenticated .... no credential that is known
+    │   ├── RoleMissing ......... a known caller that may not do this
+    │   ├── TooManyRequests ..... more than this caller may send, or have
     │   ├── InvalidRequest ...... a value that no retry makes right
     │   │   └── InvalidPriority
     │   ├── PayloadTooLarge
@@ -68,6 +71,7 @@ __all__ = [
     "LedgerUnavailable",
     "MalformedMessage",
     "MessageTooLarge",
+    "NotAuthenticated",
     "NotFound",
     "NotOpened",
     "OperatorError",
@@ -84,10 +88,12 @@ __all__ = [
     "QueuesFull",
     "RegistrationRefused",
     "RequestError",
+    "RoleMissing",
     "ScheduleNotFound",
     "Superseded",
     "TaskNotFound",
     "TooManyLanes",
+    "TooManyRequests",
     "TopologyConflict",
     "Unavailable",
     "Unreadable",
@@ -109,6 +115,27 @@ class CoordinatorError(Exception):
 
 class RequestError(CoordinatorError):
     """The request cannot be served as it is."""
+
+
+class NotAuthenticated(RequestError):
+    """This needs an API key or a JWT: send it as `Authorization: Bearer`, or a key as `X-API-Key`."""
+
+
+class RoleMissing(RequestError):
+    """The credential does not have the role that this needs."""
+
+    def __init__(self, message: str, *, role: str) -> None:
+        super().__init__(message)
+        self.role = role
+
+
+class TooManyRequests(RequestError):
+    """There are more requests of this caller than it may send: wait, and send fewer."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
 
 
 class InvalidRequest(RequestError):

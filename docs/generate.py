@@ -72,6 +72,8 @@ def _default(value: object) -> str:
             return f"`{value.total_seconds():.15g}`"
         case None | () | "":
             return "none"
+        case tuple():
+            return f"`{','.join(map(str, value))}`"
         case _:
             return f"`{value}`"
 

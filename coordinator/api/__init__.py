@@ -1,8 +1,11 @@
 """The HTTP API: the one package that answers requests, by the web framework.
 
-request ─▶ app ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route ─▶ endpoints ─▶ ports
+request ─▶ app ─▶ access_control ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route
+                                                                         ports ◀─ endpoints ◀─┘
 
-app ........................ builds the application; `lean_submit` of `endpoints` sees each request first
+app ........................ builds the application: `access_control` sees each request first, then the
+                             `lean_submit` of `endpoints`
+access_control ............. who calls, what they may do, and what is written down of it
 head_requests .............. middleware: HEAD as GET
 body_limit ................. middleware: bodies that are too large, compressed or cut short
 path_segments .............. middleware: ids in paths, with whatever characters

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.endpoints.lean_submit import LeanSubmit
 
+from .access_control.authentication import Authentication
 from .body_limit import BodyLimit
 from .endpoint_services import EndpointServices
 from .endpoints import (
@@ -125,17 +126,22 @@ def create_app(services: EndpointServices) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    app.lean_submit = LeanSubmit(services, HeadRequests(app.ordinary))
+    app.first = Authentication(
+        LeanSubmit(services, HeadRequests(app.ordinary)),
+        authenticator=services.authenticator,
+        rates=services.rates,
+        audit=services.audit,
+    )
     return app
 
 
 class _Application(OpenApiDocument):
-    """Asks `LeanSubmit` before anything else looks at a request."""
+    """Has `Authentication`, then `LeanSubmit`, see a request before anything else looks at it."""
 
-    lean_submit: ASGIApp | None = None
+    first: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.lean_submit or self.ordinary)(scope, receive, send)
+        await (self.first or self.ordinary)(scope, receive, send)
 
     async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything, as the framework does it."""

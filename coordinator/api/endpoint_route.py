@@ -13,6 +13,9 @@ from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from .access_control.audited_answers import audit_answer
+from .access_control.caller import caller_of
+from .access_control.endpoint_roles import ROLES, check_role
 from .error_table import answer_error
 from .unknown_query_parameters import check_query_parameters, query_parameters
 
@@ -50,24 +53,31 @@ def _encoding(body: bytes) -> str | None:
 
 
 class EndpointRoute(APIRoute):
-    """Answers the errors of an endpoint, expected or not, by `error_table`, under its name.
+    """Answers the errors of an endpoint, expected or not, by `error_table`, under its name; lets in who
+    has the role that it needs, and has what acts written to the audit log.
 
     A route of a GET that knows query parameters refuses others.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        acts = ROLES[self.name].acts  # one that is not in the table ends the start of the service
         known = query_parameters(self.dependant) if "GET" in (self.methods or ()) else {}
 
         async def answer(request: Request) -> Response:
+            caller = caller_of(request.scope)
             try:
+                check_role(self.name, caller)
                 if known:
                     names = (name for name, _ in request.query_params.multi_items())
                     check_query_parameters(names, known)
-                return await handle(StrictJsonRequest(request.scope, request.receive))
+                done = await handle(StrictJsonRequest(request.scope, request.receive))
             except ClientDisconnect:
-                return answer_error(HTTPException(400, _GONE), self.name)
+                done = answer_error(HTTPException(400, _GONE), self.name)
             except Exception as exc:  # noqa: BLE001 - answered, and logged where nobody expected it
-                return answer_error(exc, self.name)
+                done = answer_error(exc, self.name)
+            if acts or done.status_code == 403:
+                audit_answer(self.name, request, done)
+            return done
 
         return answer

@@ -8,6 +8,10 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from coordinator.access.audit_log import AuditLog
+from coordinator.access.authenticator import Authenticator
+from coordinator.access.caller_quotas import CallerQuotas
+from coordinator.access.request_rates import RequestRates
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.submission.request_limits import RequestLimits
 
@@ -64,6 +68,13 @@ class EndpointServices:
     max_body_bytes: int = 1024 * 1024
     """Of every request but a batch."""
     max_batch_bytes: int = 16 * 1024 * 1024
+    authenticator: Authenticator | None = None
+    """Finds who calls; None where nobody is asked."""
+    audit: AuditLog | None = None
+    """None where no log is kept of who did what."""
+    rates: RequestRates | None = None
+    """Limits the requests of each caller; None where they have no limit."""
+    quotas: CallerQuotas = field(default_factory=CallerQuotas)
 
 
 async def _wired(request: Request) -> EndpointServices:

@@ -10,6 +10,7 @@ Every error's body has `detail`, one sentence. What else is in it depends on the
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -26,12 +27,15 @@ from coordinator.errors import (
     InvalidPriority,
     InvalidRequest,
     KeyInUse,
+    NotAuthenticated,
     NotFound,
     OperatorError,
     OutcomeUnknown,
     PayloadTooLarge,
     RequestError,
+    RoleMissing,
     TooManyLanes,
+    TooManyRequests,
     Unavailable,
     WrongState,
 )
@@ -60,6 +64,9 @@ STATUSES: dict[type[Exception], int] = {
     RequestError: 400,
     Unavailable: 503,
     OperatorError: 503,
+    NotAuthenticated: 401,
+    RoleMissing: 403,
+    TooManyRequests: 429,
     RequestValidationError: 422,
 }
 """The status of the nearest class counts; what is not here is a 500."""
@@ -151,7 +158,27 @@ def answer_error(exc: Exception, endpoint: str) -> JsonAnswer:
         headers["Retry-After"] = str(RETRY_AFTER)
     elif isinstance(exc, KeyInUse):
         headers["Retry-After"] = "1"
+    headers |= _access_headers(exc)
     return JsonAnswer(body, status_code=status, headers=headers)
+
+
+def _access_headers(exc: Exception) -> dict[str, str]:
+    """Of RFC 6750, and how long to wait."""
+    match exc:
+        case NotAuthenticated():
+            wrong = "" if str(exc) == _NO_CREDENTIAL else ', error="invalid_token"'
+            return {"WWW-Authenticate": f"{CHALLENGE}{wrong}"}
+        case RoleMissing():
+            challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{exc.role}"'
+            return {"WWW-Authenticate": challenge}
+        case TooManyRequests():
+            return {"Retry-After": str(max(1, math.ceil(exc.retry_after)))}
+    return {}
+
+
+CHALLENGE = 'Bearer realm="agent-coordinator"'
+
+_NO_CREDENTIAL = str(NotAuthenticated())
 
 
 def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import Header, Request
 
+from coordinator.access.principal import Principal
+from coordinator.api.access_control.caller import caller_of
 from coordinator.api.wire.fields.text_patterns import IdempotencyWord
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import InvalidRequest
@@ -53,8 +55,15 @@ async def once(
             field="Idempotency-Key",
         )
     fingerprint = _fingerprint(operation, await request.json())
-    found = await wired.once.run(key, fingerprint, work)
+    found = await wired.once.run(_of_caller(key, caller_of(request.scope)), fingerprint, work)
     return JsonAnswer(found.body, headers={REPLAYED: "true"} if found.replayed else {})
+
+
+def _of_caller(key: str, caller: Principal) -> str:
+    """Each caller has keys of its own: nobody is answered what another was."""
+    if caller.actor is None:
+        return key
+    return hashlib.sha256(f"{caller.actor}\n{key}".encode()).hexdigest()
 
 
 def _fingerprint(operation: str, body: Any) -> str:

@@ -10,8 +10,14 @@ from pydantic.json_schema import models_json_schema
 
 from coordinator.api.wire.errors import Error
 from coordinator.api.wire.fields.answer_fields import AnswerModel
-from coordinator.errors import BrokerUnavailable, LedgerUnavailable
+from coordinator.errors import (
+    BrokerUnavailable,
+    LedgerUnavailable,
+    NotAuthenticated,
+    TooManyRequests,
+)
 
+from .access_control.endpoint_roles import OPEN_PATHS, ROLES, Need
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
 
 __all__ = ["OpenApiDocument", "Responses", "error", "responses", "success"]
@@ -177,11 +183,61 @@ class OpenApiDocument(FastAPI):
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
             document["components"]["schemas"] = dict(sorted((schemas | _schemas()).items()))
-            document["security"] = []  # whoever may reach it may use it
+            _secure(document, required=self.state.services.authenticator is not None)
             for path in document["paths"].values():
                 for operation in path.values():
                     _without_defaults(operation.get("requestBody"), schemas)
         return super().openapi()
+
+
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or a JWT where the service takes some.",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+_REFUSALS = {
+    "401": error(
+        "No credential, where the service asks for one, or one that does not count",
+        {"detail": str(NotAuthenticated())},
+    ),
+    "403": error(
+        "The credential does not have the role",
+        {"detail": "This needs the role operator, which key:reports does not have"},
+    ),
+    "429": error(
+        "More than the caller may send or have: see `Retry-After`",
+        {"detail": str(TooManyRequests())},
+    ),
+}
+
+
+def _secure(document: dict[str, Any], *, required: bool) -> None:
+    """Every operation needs a credential, but those whose paths are open; which role it needs is told in
+    words. Where none is ``required``, the empty requirement comes first.
+    """
+    document["components"]["securitySchemes"] = _SCHEMES
+    nothing: list[dict[str, Any]] = [] if required else [{}]
+    document["security"] = [*nothing, *({name: []} for name in _SCHEMES)]
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if path in OPEN_PATHS:
+                operation["security"] = []
+                continue
+            operation["responses"] |= _REFUSALS
+            words = _role_words(ROLES[operation["operationId"]])
+            told = operation.get("description", "").strip()
+            operation["description"] = f"{told}\n\n{words}".strip()
+
+
+def _role_words(need: Need) -> str:
+    if need.role is None:
+        return "Role: any."
+    own = "" if need.own is None else f", or `{need.own}` for what is its own"
+    return f"Role: `{need.role}`{own}."
 
 
 def _without_defaults(part: Any, schemas: dict[str, Any]) -> None:

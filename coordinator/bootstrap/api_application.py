@@ -1,20 +1,89 @@
-"""Makes the FastAPI application from the stages of the service."""
+"""Makes the FastAPI application from the stages of the service, and what guards it."""
 
 from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
 from coordinator import __version__
+from coordinator.access.access_rules import JwtRules
+from coordinator.access.audit_log import AuditLog
+from coordinator.access.authenticator import Authenticator, VerifiesTokens
+from coordinator.access.caller_quotas import CallerQuotas
+from coordinator.access.key_ring import KeyRing
+from coordinator.access.request_rates import RequestRates
+from coordinator.access.roles import Role
 from coordinator.api import EndpointServices, create_app
+from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
 from .query_services import QueryServices
+from .starting_state import StartingState
 from .task_recovery import RequestedChanges, TaskRecovery
 from .task_submission import TaskSubmission
 
-__all__ = ["make_application"]
+__all__ = ["AccessControl", "make_access_control", "make_application"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessControl:
+    """Holds what guards the API; all of it is None where nobody is asked who calls."""
+
+    authenticator: Authenticator | None
+    audit: AuditLog | None
+    rates: RequestRates | None
+    quotas: CallerQuotas
+
+
+async def make_access_control(settings: Settings, state: StartingState) -> AccessControl:
+    """With the keys as they are now. Raises `LedgerUnavailable`."""
+    required = settings.auth == "required"
+    authenticator: Authenticator | None = None
+    if required:
+        ring = KeyRing(ApiKeys(state.ledger, now=state.now), now=state.now)
+        await ring.look()
+        jwts = _jwts(settings)
+        if ring.empty and jwts is None:
+            logger.warning("there is no API key, and nobody can call: `coordinator keys create`")
+        authenticator = Authenticator(ring, jwts)
+    rate = settings.rate_limit
+    return AccessControl(
+        authenticator=authenticator,
+        audit=AuditLog() if required or settings.audit_log else None,
+        rates=None if rate is None else RequestRates(rate),
+        quotas=CallerQuotas(
+            tasks=settings.max_callers_tasks,
+            waiters=settings.max_waiters,
+            schedules=settings.max_schedules,
+        ),
+    )
+
+
+def _jwts(settings: Settings) -> VerifiesTokens | None:
+    if settings.jwt_issuer is None or settings.jwt_audience is None:
+        return None
+    from coordinator.access.jwt_key_sources import FileKeys, JwksKeys  # noqa: PLC0415
+    from coordinator.access.jwt_verification import JwtVerification  # noqa: PLC0415 - loads much
+
+    words = dict(pair.split("=", 1) for pair in settings.jwt_roles) or {one: one for one in Role}
+    rules = JwtRules(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        algorithms=settings.jwt_algorithms,
+        leeway=settings.jwt_leeway,
+        roles_claim=settings.jwt_roles_claim,
+        role_words={word: Role(role) for word, role in words.items()},
+        agent_claim=settings.jwt_agent_claim,
+    )
+    if settings.jwt_key_file is not None:
+        return JwtVerification(rules, FileKeys(settings.jwt_key_file))
+    return JwtVerification(rules, JwksKeys(settings.jwt_jwks_url or ""))
 
 
 def make_application(
@@ -26,6 +95,7 @@ def make_application(
     recovery: TaskRecovery,
     queries: QueryServices,
     health: HealthReport,
+    access: AccessControl,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -52,5 +122,9 @@ def make_application(
             limits=submission.limits,
             max_body_bytes=settings.max_body_bytes,
             max_batch_bytes=settings.max_batch_bytes,
+            authenticator=access.authenticator,
+            audit=access.audit,
+            rates=access.rates,
+            quotas=access.quotas,
         )
     )

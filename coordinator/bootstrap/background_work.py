@@ -7,12 +7,14 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
+from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
 
 from .agent_registry import AgentRegistry
@@ -45,6 +47,10 @@ class BackgroundWork:
     users: BrokerUsers
     refused: RefusedEvents
     problems: FoldProblemBroadcast
+    keys: KeyRing | None
+    """Where this process asks who calls its API."""
+    callers_tasks: CallersTasks | None
+    """Where callers have quotas of tasks."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -58,6 +64,10 @@ class BackgroundWork:
             self.users.run(),
             self.refused.run(),
         ]
+        if self.keys is not None:
+            loops.append(self.keys.run())
+        if self.callers_tasks is not None:
+            loops.append(self.callers_tasks.run())
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:

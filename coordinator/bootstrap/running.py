@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 
+from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
@@ -18,13 +19,14 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
+from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
-from .api_application import make_application
+from .api_application import make_access_control, make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
 from .health_report import HealthReport
@@ -131,6 +133,11 @@ async def running(
         )
         queries = make_query_services(settings, state, connections, agents)
         refused = RefusedEvents(ledger, now=state.now)
+        access = await make_access_control(settings, state)
+        keys = None if access.authenticator is None else access.authenticator.ring
+        callers = (
+            CallersTasks(ledger, access.quotas.counted) if settings.max_callers_tasks else None
+        )
         health = HealthReport(
             connections=connections,
             publishers=publishers,
@@ -154,6 +161,8 @@ async def running(
             users=users,
             refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
+            keys=None if duty is Duty.PROJECTING else keys,
+            callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -162,6 +171,10 @@ async def running(
         life = asyncio.create_task(work.run(), name="coordinator")
         if folding is None:
             stack.push_async_callback(_last_snapshot, agents.snapshots)
+        if access.audit is not None:
+            stack.callback(access.audit.flush)
+        if keys is not None:
+            stack.push_async_callback(_last_uses, keys)
         stack.push_async_callback(publishers.commands.told)
         stack.push_async_callback(publishers.ends.told)
         stack.push_async_callback(cancel_and_wait, life)
@@ -174,6 +187,7 @@ async def running(
                 recovery=recovery,
                 queries=queries,
                 health=health,
+                access=access,
             ),
             registry=agents.registry,
             publisher=publisher,
@@ -200,6 +214,13 @@ async def prepare(settings: Settings) -> None:
     """
     async with Ledger(settings.ledger_place):
         return
+
+
+async def _last_uses(keys: KeyRing) -> None:
+    try:
+        await keys.write_uses()
+    except LedgerUnavailable as exc:
+        logger.warning("which API keys were used is not written at the end: %s", exc)
 
 
 async def _last_snapshot(snapshots: AgentSnapshots) -> None:

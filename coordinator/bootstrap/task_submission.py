@@ -93,8 +93,8 @@ def make_task_submission(
         doubt=halves.doubted,
     )
 
-    async def submit_run(body: dict[str, Any], *, repeated: bool) -> None:
-        await submitter.submit(replace(run_of(body), repeated=repeated))
+    async def submit_run(body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
+        await submitter.submit(replace(run_of(body, by), repeated=repeated))
 
     keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
     schedules = Schedules(state.ledger, now=state.now)

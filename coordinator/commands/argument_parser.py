@@ -1,5 +1,5 @@
-"""Parses the command line: `coordinator up | serve | doctor | rebuild | agents | demo`, and the options of
-each.
+"""Parses the command line: `coordinator up | serve | doctor | rebuild | agents | keys | demo`, and the
+options of each.
 """
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 
 import coordinator
+
+from .keys import keys_parser
 
 __all__ = ["argument_parser"]
 
@@ -84,6 +86,7 @@ def argument_parser() -> argparse.ArgumentParser:
     rebuild.set_defaults(command="rebuild")
 
     _add_agents(commands)
+    keys_parser.add_keys_parser(commands)
 
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from coordinator.access.audit_log import AuditStream
+from coordinator.access.open_listening import check_listening
 from coordinator.errors import OperatorError
 from coordinator.logging_setup import set_up_logging
 from coordinator.settings import Settings, load_settings, unknown_settings
@@ -37,6 +39,13 @@ def _settings(options: argparse.Namespace) -> Settings:
         projector=options.projector,
     )
     set_up_logging(level=settings.log_level, style=settings.log_format)
+    check_listening(
+        settings.http_host,
+        required=settings.auth == "required",
+        allow_open=settings.allow_open,
+    )
+    if settings.audit_log is not None or settings.auth == "required":
+        AuditStream(settings.audit_log).install()
     if getattr(options, "tell_fd", None) is None:  # a child's parent has told
         _warn_of_unknown_settings()
     return settings
@@ -132,6 +141,17 @@ def _agents(options: argparse.Namespace) -> int:
         vhost=address.vhost,
     )
     users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _say)
+    return 0
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from .keys import keys_command  # noqa: PLC0415
+
+    settings = load_settings(data_dir=options.data_dir)
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    _warn_of_unknown_settings()
+    raise_on_interrupt()
+    keys_command.run(settings, options, _say)
     return CLEAN
 
 
@@ -171,6 +191,7 @@ SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "rebuild": _rebuild,
     "agents": _agents,
+    "keys": _keys,
     "demo": _demo,
 }
 """By name, as it was typed. Each is called with its options, returns the exit status, and raises

@@ -114,6 +114,9 @@ class Task(NamedTuple):
     failures: int = 0
     """Attempts failed, in all generations."""
 
+    submitted_by: str | None = None
+    """Whose it is, where the API asks for credentials."""
+
     @property
     def known(self) -> bool:
         """Whether its own message was folded, so that it has content."""

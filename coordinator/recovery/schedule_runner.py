@@ -72,6 +72,10 @@ class DueSchedule(Protocol):
     @property
     def created_at(self) -> datetime: ...
     @property
+    def created_by(self) -> str | None:
+        """Whose its tasks are."""
+
+    @property
     def next_at(self) -> datetime | None:
         """Its first tick that is not done; None where it has no more."""
 
@@ -121,8 +125,9 @@ class SubmitsBody(Protocol):
     `submission.submitter`.
     """
 
-    async def __call__(self, body: dict[str, Any], *, repeated: bool) -> object:
-        """Return once the broker has confirmed it; what is returned is not looked at. ``repeated``: it may
+    async def __call__(self, body: dict[str, Any], *, by: str | None, repeated: bool) -> object:
+        """Return once the broker has confirmed it; what is returned is not looked at. ``by`` is the caller of
+        the API whose task it is. ``repeated``: it may
         have been accepted before, by any coordinator. Raises a `CoordinatorError` where it was refused.
         """
 
@@ -238,7 +243,8 @@ class ScheduleRunner:
 
     async def _submit_run(self, schedule: DueSchedule, task_id: str) -> None:
         data = {**schedule.task["task_data"], "task_id": task_id}
-        await self._submit({**schedule.task, "task_data": data}, repeated=schedule.in_doubt)
+        body = {**schedule.task, "task_data": data}
+        await self._submit(body, by=schedule.created_by, repeated=schedule.in_doubt)
 
 
 def _log_context(schedule: DueSchedule, task_id: str) -> dict[str, object]:

@@ -84,12 +84,14 @@ class TaskCanceller:
         self._outbox = outbox
         self._note = note
 
-    async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
-        """End the task; ``reason`` is for people.
+    async def cancel(
+        self, task_id: str, reason: str | None = None, *, by: str | None = None
+    ) -> Cancelled:
+        """End the task; ``reason`` is for people, ``by`` is who asked for it.
 
         Raises `TaskNotFound`, `WrongState` where it has ended, or `Unavailable`: repeating is safe.
         """
-        task, event = await self._turns.take(task_id, partial(_decide, reason))
+        task, event = await self._turns.take(task_id, partial(_decide, reason, by))
         async with self._turns.sending(event.id):
             await self._publisher.publish(
                 encode(event), exchange=EVENTS, key=routing_key(event.data)
@@ -121,7 +123,9 @@ class TaskCanceller:
             raise WrongState(f"The task is {after.state} already: it ended just before this")
 
 
-def _decide(reason: str | None, task: Task, _: TaskMessage) -> tuple[str, tuple[Task, Event]]:
+def _decide(
+    reason: str | None, by: str | None, task: Task, _: TaskMessage
+) -> tuple[str, tuple[Task, Event]]:
     if task.ended:
         raise WrongState(f"The task is {task.state} already: there is nothing to cancel")
     event = Event(
@@ -131,6 +135,7 @@ def _decide(reason: str | None, task: Task, _: TaskMessage) -> tuple[str, tuple[
             attempt=task.attempt,
             reason=REQUESTED,
             message=reason,
+            by=by,
         )
     )
     return event.id, (task, event)

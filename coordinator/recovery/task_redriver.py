@@ -129,21 +129,28 @@ class TaskRedriver:
         *,
         task_data: dict[str, Any] | None = None,
         delay: timedelta = timedelta(),
+        by: str | None = None,
     ) -> Redriven:
-        """Send one task round again, with other data where they are given.
+        """Send one task round again, with other data where they are given. ``by``: who asked for it.
 
         Raises `TaskNotFound`, `WrongState`, `MessageTooLarge` or `Unavailable`: repeating is safe.
         """
         task, message = await self._turns.take(task_id, _decide)
         due = self._now() + delay
-        again = self._again(task, message, due, task_data)
+        again = self._again(task, message, due, task_data, by)
         await self._publish(again)
         return Redriven(
             task_id=task_id, generation=again.generation, was=task.state, due=due, task=again
         )
 
     async def redrive_dead(
-        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+        self,
+        wanted: DeadFilter,
+        *,
+        rate: float | None,
+        limit: int,
+        dry_run: bool = False,
+        by: str | None = None,
     ) -> RedrivenMany:
         """Send the dead tasks that match round again, the first that died first.
 
@@ -166,7 +173,7 @@ class TaskRedriver:
             dues = [start + spacing * (redriven + number) for number in range(len(found))]
             sent = await self._publish_all(
                 [
-                    self._again(task, message, due, None)
+                    self._again(task, message, due, None, by)
                     for (task, message), due in zip(found, dues, strict=True)
                 ]
             )
@@ -185,6 +192,7 @@ class TaskRedriver:
         message: TaskMessage,
         due: datetime,
         task_data: dict[str, Any] | None,
+        by: str | None,
     ) -> TaskMessage:
         """Its deadline, if it had one, does not count any more: a person wants it done."""
         generation = task.generation + 1
@@ -196,6 +204,7 @@ class TaskRedriver:
                     "task_data": message.task_data if task_data is None else task_data,
                     "not_before": due,
                     "expires_at": None,
+                    "redriven_by": by,
                     "previous_progress": task.progress,
                     "task_token": task_token(self._secret, task.task_id, generation, 1),
                 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from coordinator.environment import ENV_PREFIX
 
@@ -33,6 +34,14 @@ class ComparedSettings(Protocol):
     def max_batch_bytes(self) -> int: ...
     @property
     def max_message_bytes(self) -> int | None: ...
+    @property
+    def jwt_issuer(self) -> str | None: ...
+    @property
+    def jwt_audience(self) -> str | None: ...
+    @property
+    def jwt_jwks_url(self) -> str | None: ...
+    @property
+    def jwt_key_file(self) -> object | None: ...
 
 
 def conflict(settings: ComparedSettings) -> str | None:
@@ -72,7 +81,28 @@ def conflict(settings: ComparedSettings) -> str | None:
             "max_body_bytes",
             "a task that is let in would be refused when it is published",
         )
+    return _jwt_conflict(settings)
+
+
+def _jwt_conflict(settings: ComparedSettings) -> str | None:
+    """JWTs need all that tells theirs from others'."""
+    url = settings.jwt_jwks_url
+    given = (settings.jwt_issuer, settings.jwt_audience, url or settings.jwt_key_file)
+    if url and settings.jwt_key_file:
+        return (
+            "COORDINATOR_JWT_JWKS_URL and COORDINATOR_JWT_KEY_FILE are both set: unset one of them"
+        )
+    if any(given) and not all(given):
+        return (
+            "JWTs count only with COORDINATOR_JWT_ISSUER, COORDINATOR_JWT_AUDIENCE, and one of"
+            " COORDINATOR_JWT_JWKS_URL and COORDINATOR_JWT_KEY_FILE: set all three, or none"
+        )
+    if url and urlsplit(url).scheme != "https" and urlsplit(url).hostname not in _THIS_MACHINE:
+        return "COORDINATOR_JWT_JWKS_URL must be https: whoever is on the way could put keys of their own in"
     return None
+
+
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 def _sentence(settings: ComparedSettings, name: str, must_be: str, other: str, why: str) -> str:

@@ -19,18 +19,24 @@ from coordinator.protocol.message_size import LARGEST_MESSAGE
 
 from .setting_conflicts import conflict
 from .value_types import (
+    Auth,
     BrokerUrl,
     DatabaseUrl,
     Duration,
     DurationOrZero,
+    File,
     Folder,
     Host,
     HttpUrl,
+    JwtAlgorithms,
+    JwtRoles,
     KeptFor,
     LogFormat,
     LogLevel,
     Names,
     Projector,
+    Rate,
+    Yes,
 )
 
 __all__ = ["Settings"]
@@ -75,7 +81,7 @@ class Settings(BaseModel):
     password of the broker unless it names its own. By default port 15672 of the broker's host."""
 
     http_host: Host = "127.0.0.1"
-    """Address to listen on. Loopback, because the API has no authentication yet."""
+    """Address to listen on. Beyond loopback it needs `COORDINATOR_AUTH=required`."""
 
     http_port: int = Field(default=9001, ge=0, le=65535)
     """TCP port of the HTTP API; 0 takes a free one."""
@@ -213,6 +219,64 @@ class Settings(BaseModel):
     """Seconds after which a running task that no heartbeat names and no queue holds has lost its
     attempt (`AttemptLost`), and is tried again; never less than three heartbeats. Longer than the
     slowest of your agents takes from one heartbeat to the next. 0 is never."""
+
+    # Who may call the API: docs/guides/keys.md.
+
+    auth: Auth = "off"
+    """`required`: every request needs an API key or a JWT. `off`: whoever reaches the API may do everything,
+    which is possible on loopback alone."""
+
+    allow_open: Yes = False
+    """`yes`: listen beyond loopback without authentication all the same, where something else keeps others
+    out."""
+
+    audit_log: File | None = None
+    """File of the audit log, one JSON object a line: who did what. By default it goes to standard error
+    where authentication is required, and is not written elsewhere."""
+
+    rate_limit: Rate | None = None
+    """Requests that each key may send, such as `6000/minute`; a batch counts as its tasks. Without
+    authentication it is for each address. Each process counts by itself. By default there is no limit."""
+
+    max_callers_tasks: int = Field(default=0, ge=0)
+    """Tasks of one key, or subject of JWTs, that may be still to be done; 0 is no limit. Counted every two
+    seconds, so approximate."""
+
+    max_waiters: int = Field(default=0, ge=0)
+    """Requests to `GET /tasks/{task_id}/wait` that one caller may have open at a time, in each process; 0 is
+    no limit."""
+
+    max_schedules: int = Field(default=0, ge=0)
+    """Schedules that one caller may have made; 0 is no limit."""
+
+    jwt_issuer: str | None = None
+    """The `iss` of JWTs that count beside API keys; by default none do."""
+
+    jwt_audience: str | None = None
+    """The `aud` that they must have."""
+
+    jwt_jwks_url: HttpUrl | None = None
+    """Where the issuer publishes its keys: https, or on this machine."""
+
+    jwt_key_file: File | None = None
+    """File with the keys, as a JWKS or one public key in PEM, in the place of a URL. It is read again
+    when it is changed."""
+
+    jwt_algorithms: JwtAlgorithms = ("RS256", "ES256")
+    """Algorithms of their signatures that count; none that is symmetric."""
+
+    jwt_leeway: DurationOrZero = timedelta(seconds=30)
+    """Seconds that the issuer's clock may be off."""
+
+    jwt_roles_claim: str = "roles"
+    """The claim with their roles; a dot leads into an object, as in `realm_access.roles`."""
+
+    jwt_roles: JwtRoles = ()
+    """What the words in it grant, as `word=role`, separated by commas. By default each role has its own name:
+    `reader`, `producer`, `agent`, `operator`, `admin`."""
+
+    jwt_agent_claim: str = "agent_id"
+    """The claim with the id of the one agent that the role `agent` is for."""
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from coordinator.protocol.broker_address_check import address_problem
 
 __all__ = [
+    "Auth",
     "BrokerUrl",
     "DatabaseUrl",
     "Duration",
     "DurationOrZero",
+    "File",
     "Folder",
     "Host",
     "HttpUrl",
+    "JwtAlgorithms",
+    "JwtRoles",
     "KeptFor",
     "LogFormat",
     "LogLevel",
     "Names",
     "Projector",
+    "Rate",
+    "Yes",
 ]
 
 LONGEST = timedelta(days=36_525)
@@ -73,6 +80,49 @@ def _for_ever_or_long_enough(value: timedelta | None) -> timedelta | None:
     if value < SHORTEST_KEPT:
         raise ValueError("give 60 seconds or more, or 0 for ever")
     return _not_too_long(value)
+
+
+ROLES = ("reader", "producer", "agent", "operator", "admin")
+"""As `access.roles` has them, which knows more than settings may."""
+
+ASYMMETRIC = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+)
+
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+
+
+def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        if one not in ASYMMETRIC:
+            raise ValueError(f"{one} is not one of {', '.join(ASYMMETRIC)}")
+    return value
+
+
+def _role_words(value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        word, equals, role = one.partition("=")
+        if not (word and equals and role in ROLES):
+            raise ValueError(f"{one} is not word=role, with a role of {', '.join(ROLES)}")
+    return value
+
+
+def _rate(value: str) -> str:
+    rate = value.replace(" ", "").lower()
+    if not _RATE.fullmatch(rate):
+        raise ValueError(
+            "give a number and a time, such as 6000/minute (second, minute, hour, day)"
+        )
+    return rate
 
 
 def _names(value: object) -> object:
@@ -151,4 +201,12 @@ KeptFor = Annotated[
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_word)]
+Auth = Annotated[Literal["off", "required"], BeforeValidator(_word)]
+Yes = Annotated[bool, BeforeValidator(_word)]
+File = Annotated[Path, BeforeValidator(_folder)]
+Rate = Annotated[str, AfterValidator(_rate)]
+JwtAlgorithms = Annotated[
+    tuple[str, ...], BeforeValidator(_names), AfterValidator(_algorithms), Field(min_length=1)
+]
+JwtRoles = Annotated[tuple[str, ...], BeforeValidator(_names), AfterValidator(_role_words)]
 Projector = Annotated[Literal["auto", "own", "same"], BeforeValidator(_word)]

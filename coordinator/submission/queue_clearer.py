@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
@@ -42,8 +43,9 @@ class QueueClearer:
         self._book = book
         self._note = note
 
-    async def clear(self, priority: Priority) -> int:
-        """End every task that waits at this priority now, in all lanes; return how many.
+    async def clear(self, priority: Priority, *, by: str | None = None) -> int:
+        """End every task that waits at this priority now, in all lanes; return how many. ``by``: who asked
+        for it.
 
         Raises `BrokerUnavailable` or `OutcomeUnknown`; what was ended by then stays ended, and a
         repetition goes on with the rest.
@@ -53,11 +55,11 @@ class QueueClearer:
             raise BrokerUnavailable
         cleared = 0
         for task_queue in self._book.sources(priority):
-            cleared += await drain(link, task_queue.queue, self._record)
+            cleared += await drain(link, task_queue.queue, partial(self._record, by))
         logger.info("cleared a priority", extra={"priority": priority.value, "tasks": cleared})
         return cleared
 
-    async def _record(self, batch: list[Delivery]) -> list[Delivery]:
+    async def _record(self, by: str | None, batch: list[Delivery]) -> list[Delivery]:
         """Store that the tasks have ended; return what is no task, for the log to park."""
         events: list[Event] = []
         strange: list[Delivery] = []
@@ -68,7 +70,7 @@ class QueueClearer:
                 logger.warning("a message in a queue of tasks is no task: %s", exc)
                 strange.append(delivery)
                 continue
-            events.append(Event(data=_cancelled(task)))
+            events.append(Event(data=_cancelled(task, by)))
         if events:
             key, message = encode_batch(events)
             await self._publisher.publish(message, exchange=EVENTS, key=key)
@@ -77,10 +79,11 @@ class QueueClearer:
         return strange
 
 
-def _cancelled(task: TaskMessage) -> TaskCancelled:
+def _cancelled(task: TaskMessage, by: str | None) -> TaskCancelled:
     return TaskCancelled(
         task_id=task.task_id,
         generation=task.generation,
         attempt=task.attempt,
         reason=CLEARED,
+        by=by,
     )

@@ -36,6 +36,8 @@ class SubmitTask:
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     """The W3C trace context of the request."""
+    submitted_by: str | None = None
+    """Who asks, where that is known: see `access.principal`."""
     task_id: str | None = None
     """The task's id where the data has none; None makes a new one."""
     repeated: bool = False
@@ -127,6 +129,7 @@ class TaskMaker:
             expires_at=times.expires_at,
             metadata=command.metadata,
             traceparent=command.traceparent,
+            submitted_by=command.submitted_by,
         )
 
     def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
@@ -144,6 +147,10 @@ class TaskMaker:
             and options.progress_timeout_seconds == known.progress_timeout_seconds
             and settled(options, known.submitted_at, self._limits)
             == Settled(not_before=known.not_before, expires_at=known.expires_at)
+            and (
+                None in (command.submitted_by, known.submitted_by)
+                or command.submitted_by == known.submitted_by
+            )
         )
         if not same:
             raise Conflict(

@@ -89,6 +89,16 @@ def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> N
             assert port.startswith("127.0.0.1:"), (name, port)
 
 
+def test_a_container_that_listens_on_all_its_addresses_asks_for_credentials(
+    services: dict[str, Any],
+) -> None:
+    image = (DEPLOY / "docker/Dockerfile").read_text()
+    assert "COORDINATOR_HTTP_HOST=0.0.0.0" in image
+    assert "COORDINATOR_AUTH=required" in image
+    told = services["coordinator"]["environment"]
+    assert told["COORDINATOR_AUTH"] == "${COORDINATOR_AUTH:-required}"
+
+
 def test_files_of_the_compose_file_exist(services: dict[str, Any]) -> None:
     for service in services.values():
         for volume in service.get("volumes", []):

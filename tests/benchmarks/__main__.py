@@ -6,6 +6,7 @@ drain ...... tasks a second from a backlog, with one worker process and with fou
 latency .... from the submission to the start: idle, and at 500 tasks a second
 idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
+keys ....... submitting with an API key beside submitting without
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
 
@@ -34,6 +35,7 @@ from .contestants import COORDINATOR, LIMITS, PEERS, Contestant, other
 from .drain import drain
 from .idle import PLAIN, idle
 from .idle_wakes import lanes_of
+from .keys import keys
 from .latency import latency
 from .priority import priority
 from .results import Results
@@ -55,7 +57,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "scaling", "registry")
+ITEMS = (*COMPARED, "keys", "scaling", "registry")
 
 
 async def measure(
@@ -82,6 +84,9 @@ async def measure(
         if set(items) & set(COMPARED):
             print()
             print(results.table(), flush=True)
+        if "keys" in items:
+            print()
+            print((await keys(made, scale)).table(), flush=True)
         if "scaling" in items:
             await scaling(made, scale)
 

@@ -67,6 +67,8 @@ class Entry:
     starts: Starts
     http: httpx.AsyncClient
     server: Process
+    headers: dict[str, str]
+    """Of each request: an API key, where it asks for one."""
 
     @property
     def name(self) -> str:
@@ -188,6 +190,7 @@ class Arena:
             "XDG_CACHE_HOME": str(folder / "cache"),
             "PYTHONPATH": str(contestant.root),
         }
+        headers = await _key(folder / "service") if contestant.keyed else {}
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._management.delete, "vhosts", vhost)
             if contestant.peer:
@@ -206,10 +209,12 @@ class Arena:
                         environment={
                             "COORDINATOR_HTTP_WORKERS": str(workers),
                             "COORDINATOR_MAX_QUEUED_TASKS": "10000000",
+                            "COORDINATOR_AUTH": "required" if contestant.keyed else "off",
                         },
                     )
                 )
             http = await stack.enter_async_context(client(base_url))
+            http.headers.update(headers)
             if not contestant.peer:
                 await ready(http)
             yield Entry(
@@ -221,6 +226,7 @@ class Arena:
                 starts=starts,
                 http=http,
                 server=server,
+                headers=headers,
             )
 
     async def calm(self, entry: Entry) -> None:
@@ -256,6 +262,16 @@ async def arena(folder: Path, compared: Sequence[Contestant] = ALL) -> AsyncIter
         api = ManagementApi(node.management_url, username=node.username, password=node.password)
         async with api:
             yield Arena(node, api, folder, compared)
+
+
+async def _key(folder: Path) -> dict[str, str]:
+    """The header with a key for everything, of the ledger in ``folder``."""
+    command = ("keys", "create", "--name", "bench", "--role", "admin", "--data-dir", str(folder))
+    made = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "coordinator", *command), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await made.communicate()
+    return {"Authorization": f"Bearer {out.decode().strip()}"}
 
 
 _numbers = itertools.count(1)

@@ -10,7 +10,16 @@ from pathlib import Path
 from .checkouts import Checkout
 from .results import OURS
 
-__all__ = ["ALL", "COORDINATOR", "LIMITS", "PEERS", "Contestant", "other"]
+__all__ = [
+    "ALL",
+    "COORDINATOR",
+    "LIMITS",
+    "PEERS",
+    "WITHOUT_KEYS",
+    "WITH_KEYS",
+    "Contestant",
+    "other",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 _MODULE = "tests.benchmarks.peers"
@@ -25,6 +34,8 @@ class Contestant:
     """The command of one worker process with so many slots, after `python -m`."""
     blocking: bool = False
     """Its slots are threads: more than a few cost more than they bring."""
+    keyed: bool = False
+    """The coordinator, which asks for API keys."""
     checkout: Checkout | None = None
     """Where the coordinator is that of another commit."""
 
@@ -50,6 +61,9 @@ class Contestant:
 
 
 COORDINATOR = Contestant(name=OURS)
+
+WITH_KEYS = Contestant(name=OURS, keyed=True)
+WITHOUT_KEYS = Contestant(name="without a key")
 
 PEERS = (
     Contestant(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 __all__ = ["CONNECTIONS", "Body", "submit_for", "submit_one", "submit_paced", "task_body"]
@@ -33,7 +33,9 @@ def task_body(
     return lambda: b"%b%.6f%b" % (before, time.time(), after)
 
 
-async def submit_for(base_url: str, body: Body, *, seconds: float) -> tuple[float, list[float]]:
+async def submit_for(
+    base_url: str, body: Body, *, seconds: float, headers: Mapping[str, str] | None = None
+) -> tuple[float, list[float]]:
     """As many tasks as go in ``seconds``: tasks a second, and the seconds that each took."""
     until = time.perf_counter() + seconds
 
@@ -41,7 +43,7 @@ async def submit_for(base_url: str, body: Body, *, seconds: float) -> tuple[floa
         return 0 if time.perf_counter() < until else None
 
     began = time.perf_counter()
-    took = await _submit(base_url, body, due)
+    took = await _submit(base_url, body, due, headers=headers)
     return len(took) / (time.perf_counter() - began), took
 
 
@@ -64,11 +66,13 @@ async def _submit(
     due: Callable[[int], float | None],
     *,
     connections: int = CONNECTIONS,
+    headers: Mapping[str, str] | None = None,
 ) -> list[float]:
     loop = asyncio.get_running_loop()
     address = urlsplit(base_url)
     host, port = address.hostname or "", address.port or 80
-    round_ = _Round(body, due)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    round_ = _Round(body, due, lines.encode())
     made = [
         await loop.create_connection(lambda: _Connection(round_, loop.create_future()), host, port)
         for _ in range(connections)
@@ -82,8 +86,11 @@ async def _submit(
 class _Round:
     """What the connections share: one request after another, each at the time when it is ``due``."""
 
-    def __init__(self, body: Body, due: Callable[[int], float | None]) -> None:
+    def __init__(
+        self, body: Body, due: Callable[[int], float | None], headers: bytes = b""
+    ) -> None:
         self.body = body
+        self.headers = headers
         self.took: list[float] = []
         self._due = due
         self._number = 0
@@ -126,7 +133,7 @@ class _Connection(asyncio.Protocol):
         body = self._round.body()
         head = (
             b"POST /tasks/submit HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-            b"Content-Length: %d\r\n\r\n" % len(body)
+            b"Content-Length: %d\r\n%b\r\n" % (len(body), self._round.headers)
         )
         self._began = time.perf_counter()
         self._transport.write(head + body)

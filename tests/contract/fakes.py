@@ -97,6 +97,7 @@ def a_task(**changes: Any) -> TaskView:
             progress=None,
             result={"words": 2},
             error=None,
+            submitted_by=None,
         ),
         **changes,
     )
@@ -141,7 +142,7 @@ class FakeSchedules:
         self._fakes = fakes
         self._kept: dict[str, RecurringSchedule] = {}
 
-    async def create(self, schedule: RecurringSchedule) -> RecurringSchedule:
+    async def create(self, schedule: RecurringSchedule, *, most: int = 0) -> RecurringSchedule:
         self._fakes.fail()
         if schedule.schedule_id in self._kept:
             raise Conflict("A schedule 'nightly' exists: delete it first, or choose another id")
@@ -199,6 +200,8 @@ class Fakes:
         self.filters: list[DeadFilter] = []
         self.cleared: list[Priority] = []
         self.drained: list[str] = []
+        self.asked_by: list[str | None] = []
+        """Who cancelled, cleared and redrove, as the endpoints told."""
 
     def services(self, **changes: Any) -> EndpointServices:
         given: dict[str, Any] = {
@@ -251,8 +254,9 @@ class Fakes:
             for n, wish in enumerate(commands, 1)
         ]
 
-    async def clear(self, priority: Priority) -> int:
+    async def clear(self, priority: Priority, *, by: str | None = None) -> int:
         self.fail()
+        self.asked_by.append(by)
         self.cleared.append(priority)
         return 7
 
@@ -263,8 +267,11 @@ class Fakes:
             raise LaneNotFound
         return found
 
-    async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
+    async def cancel(
+        self, task_id: str, reason: str | None = None, *, by: str | None = None
+    ) -> Cancelled:
         task = await self.task(task_id)
+        self.asked_by.append(by)
         self.reasons.append(reason)
         return Cancelled(task_id=task_id, was=State(task.state), cancelled_at=NOW)
 
@@ -278,8 +285,10 @@ class Fakes:
         *,
         task_data: dict[str, Any] | None = None,
         delay: timedelta = timedelta(),
+        by: str | None = None,
     ) -> Redriven:
         task = await self.task(task_id)
+        self.asked_by.append(by)
         self.edits.append(task_data)
         again = message(task_id, 2, task_data=task.task_data if task_data is None else task_data)
         return Redriven(
@@ -287,9 +296,16 @@ class Fakes:
         )
 
     async def redrive_dead(
-        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+        self,
+        wanted: DeadFilter,
+        *,
+        rate: float | None,
+        limit: int,
+        dry_run: bool = False,
+        by: str | None = None,
     ) -> RedrivenMany:
         self.fail()
+        self.asked_by.append(by)
         self.filters.append(wanted)
         redriven = 0 if dry_run else min(limit, 3)
         due = None if dry_run else NOW + timedelta(seconds=0 if rate is None else redriven / rate)

@@ -64,6 +64,7 @@ TASK = {
     "agent_id": "hermes-agent",
     "progress": None,
     "error": None,
+    "submitted_by": None,
 }
 
 

@@ -24,6 +24,7 @@ SHAPE = {
     "missed": "skip",
     "task": {"task_data": {"task_type": "summary"}, "priority": "low"},
     "created_at": AT,
+    "created_by": None,
     "paused": False,
     "next_at": AT,
     "last_run_at": None,

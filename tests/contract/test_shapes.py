@@ -415,6 +415,7 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "progress": None,
             "result": {"words": 2},
             "error": None,
+            "submitted_by": None,
         },
     }
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
+from coordinator.api.access_control.caller import Caller
+from coordinator.api.access_control.own_things import check_agent
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -55,11 +57,14 @@ AgentId = Annotated[
     summary="Register an agent",
     responses=responses("register_agent", Registered, 413, 422, 503),
 )
-async def register_agent(body: RegisterAgent, request: Request, wired: Wired) -> JsonAnswer:
+async def register_agent(
+    body: RegisterAgent, request: Request, wired: Wired, caller: Caller
+) -> JsonAnswer:
     """Makes an agent known, or says anew what it can do. Agents that speak AMQP register over the
     broker and need not call this. One that has no control queue on the broker takes no tasks: a
     `warning` says so, and names keys of the request that are unknown and were ignored.
     """
+    check_agent("register_agent", caller, body.agent_id)
     check_registration(body, wired.limits)
     registered_at, has_queue = await wired.registrar.register_over_http(register_request(body))
     unknown = await unknown_keys_of(request, RegisterAgent)
@@ -115,11 +120,12 @@ async def discover_agents(
     responses=responses("update_agent_status", StatusUpdated, 404, 413, 422, 503),
 )
 async def update_agent_status(
-    agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired
+    agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired, caller: Caller
 ) -> JsonAnswer:
     """A declared status is one thing and silence another: an agent that is not heard of becomes
     `stale` whatever was declared.
     """
+    check_agent("update_agent_status", caller, agent_id)
     status = check_status(body.status)
     updated_at = await wired.registrar.set_status(agent_id, status, body.load_metrics)
     return JsonAnswer(
@@ -140,11 +146,16 @@ async def update_agent_status(
     responses=responses("agent_heartbeat", HeartbeatAnswer, 404, 413, 422, 503),
 )
 async def agent_heartbeat(
-    agent_id: AgentId, request: Request, wired: Wired, body: Heartbeat | None = None
+    agent_id: AgentId,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    body: Heartbeat | None = None,
 ) -> JsonAnswer:
     """For agents that speak HTTP; the body may be left out. Agents that speak AMQP send their
     heartbeats over the broker.
     """
+    check_agent("agent_heartbeat", caller, agent_id)
     beat = body or Heartbeat()
     heard_at = await wired.registrar.heartbeat(
         agent_id, status=beat.status, load_metrics=beat.load_metrics
@@ -188,8 +199,9 @@ async def drain_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
     summary="Look up an agent",
     responses=responses("get_agent", AgentAnswer, 404),
 )
-async def get_agent(agent_id: AgentId, wired: Wired) -> JsonAnswer:
+async def get_agent(agent_id: AgentId, wired: Wired, caller: Caller) -> JsonAnswer:
     """All that is known of one agent."""
+    check_agent("get_agent", caller, agent_id)
     agent = await wired.registry.agent(agent_id)
     return JsonAnswer({"status": "success", "agent": agent_shape(agent), "timestamp": timestamp()})
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -57,7 +58,9 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
     dependencies=[strict_request(RedriveDeadBody)],
     responses=responses("redrive_dead_tasks", RedrivenManyAnswer, 413, 422, 503),
 )
-async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) -> JsonAnswer:
+async def redrive_dead_tasks(
+    wired: Wired, caller: Caller, body: RedriveDeadBody | None = None
+) -> JsonAnswer:
     """Sends the dead tasks that match every filter round again, the first that died first; all of
     them where no filter is given. With `dry_run` it only counts them. An unknown key, or a query, is a
     422: a filter that is misspelt would match every task.
@@ -66,7 +69,11 @@ async def redrive_dead_tasks(wired: Wired, body: RedriveDeadBody | None = None) 
     dry_run = bool(asked.dry_run)
     limit = RedriveDeadBody.DEFAULT_LIMIT if asked.limit is None else asked.limit
     done = await wired.redriver.redrive_dead(
-        dead_filter(asked), rate=asked.rate_per_second, limit=limit, dry_run=dry_run
+        dead_filter(asked),
+        rate=asked.rate_per_second,
+        limit=limit,
+        dry_run=dry_run,
+        by=caller.actor,
     )
     verb = "would be redriven" if dry_run else "redriven"
     count = min(done.matched, limit) if dry_run else done.redriven

@@ -15,6 +15,10 @@ from typing import Any
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coordinator.access.roles import Role
+from coordinator.api.access_control.audited_answers import audit, batch_facts
+from coordinator.api.access_control.batch_cost import spend_batch
+from coordinator.api.access_control.caller import caller_of
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
 from coordinator.api.plain_requests import plain_request, send_json
@@ -38,8 +42,11 @@ class _Way:
     endpoint: str
     """Whose errors they end in."""
     max_bytes: int
-    read: Callable[[bytes, str | None], _Answering]
-    """Called with the body and the trace context. Raises anything for what is not answered here."""
+    read: Callable[[bytes, str | None, Scope], _Answering]
+    """Called with the body, the trace context and the scope. Raises anything for what is not answered
+    here."""
+    facts: Callable[[dict[str, Any]], dict[str, Any]]
+    """Called with the body of the answer; what the audit log has of it."""
 
 
 class LeanSubmit:
@@ -48,8 +55,18 @@ class LeanSubmit:
     def __init__(self, services: EndpointServices, ordinary: ASGIApp) -> None:
         self._services = services
         self._ordinary = ordinary
-        one = _Way(endpoint="submit_task", max_bytes=services.max_body_bytes, read=self._one)
-        many = _Way(endpoint="submit_batch", max_bytes=services.max_batch_bytes, read=self._many)
+        one = _Way(
+            endpoint="submit_task",
+            max_bytes=services.max_body_bytes,
+            read=self._one,
+            facts=lambda answer: {"task_id": answer["task_id"]},
+        )
+        many = _Way(
+            endpoint="submit_batch",
+            max_bytes=services.max_batch_bytes,
+            read=self._many,
+            facts=batch_facts,
+        )
         self._ways = {
             f"{prefix}{path}": way
             for path, way in (("/tasks/submit", one), ("/tasks/submit/batch", many))
@@ -59,37 +76,45 @@ class LeanSubmit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         way = self._ways.get(scope["path"]) if scope["type"] == "http" else None
         plain = None if way is None else plain_request(scope, receive, max_bytes=way.max_bytes)
-        if way is None or plain is None:
+        if way is None or plain is None or not caller_of(scope).has(Role.PRODUCER):
             await self._ordinary(scope, receive, send)
             return
         try:
-            submit = way.read(await plain.content(), trace_context(plain.traceparent))
+            submit = way.read(await plain.content(), trace_context(plain.traceparent), scope)
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
             await self._ordinary(scope, plain.again, send)
             return
         try:
             answer = await submit()
         except Exception as exc:  # noqa: BLE001 - as every endpoint answers its errors
-            await answer_error(exc, way.endpoint)(scope, receive, send)
+            refused = answer_error(exc, way.endpoint)
+            audit(self._services.audit, way.endpoint, scope, {}, status=refused.status_code)
+            await refused(scope, receive, send)
             return
+        if self._services.audit is not None:
+            audit(self._services.audit, way.endpoint, scope, way.facts(answer))
         await send_json(answer, send)
 
-    def _one(self, content: bytes, traceparent: str | None) -> _Answering:
+    def _one(self, content: bytes, traceparent: str | None, scope: Scope) -> _Answering:
         raw = from_json(content, allow_inf_nan=False)
-        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent)
+        wish = submit_command(
+            SubmitTaskBody.model_validate(raw), traceparent, caller_of(scope).actor
+        )
         unknown = unknown_keys(raw, SubmitTaskBody)
         return lambda: submit_and_answer(wish, self._services, unknown)
 
-    def _many(self, content: bytes, traceparent: str | None) -> _Answering:
+    def _many(self, content: bytes, traceparent: str | None, scope: Scope) -> _Answering:
         raw = from_json(content, allow_inf_nan=False)
         batch = read_batch(
             BatchBody.model_validate(raw),
             traceparent,
+            caller_of(scope).actor,
             unknown=unknown_keys(raw, BatchBody),
             max_task_bytes=self._services.max_body_bytes,
         )
 
         async def answer() -> dict[str, Any]:
+            spend_batch(self._services.rates, scope, len(batch.tasks))
             return (await submit_batch_and_answer(batch, self._services)).body
 
         return answer

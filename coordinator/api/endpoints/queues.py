@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -87,13 +88,14 @@ async def clear_queue(
         ),
     ],
     wired: Wired,
+    caller: Caller,
 ) -> JsonAnswer:
     """Ends every task that waits at this priority: each is recorded as cancelled, with the reason
     `cleared`, before it leaves its queue. The count is exact. Tasks in the hands of agents go on.
     There is nothing to choose: a key in a body, or a query, is a 422.
     """
     wanted = Priority.parse(priority)
-    count = await wired.clearer.clear(wanted)
+    count = await wired.clearer.clear(wanted, by=caller.actor)
     return JsonAnswer(
         {
             "status": "success",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -42,7 +43,9 @@ ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
     summary="Create a schedule",
     responses=responses("create_schedule", ScheduleAnswer, 400, 409, 413, 422, 503),
 )
-async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) -> JsonAnswer:
+async def create_schedule(
+    body: CreateSchedule, request: Request, wired: Wired, caller: Caller
+) -> JsonAnswer:
     """From the next tick on the task is submitted at each, once, however many coordinators run. On
     time to a second and a half. A `warning` names keys of the request that are unknown and were
     ignored, and a `task_type` that is no string.
@@ -62,9 +65,10 @@ async def create_schedule(body: CreateSchedule, request: Request, wired: Wired) 
         task=body.task.model_dump(exclude_none=True),
         created_at=datetime.now(UTC),
         next_at=None,
+        created_by=caller.actor,
     )
     unknown = await unknown_keys_of(request, CreateSchedule)
-    made = await wired.schedules.create(schedule)
+    made = await wired.schedules.create(schedule, most=wired.quotas.schedules)
     return _answer(made, type_warning(body.task.task_data), unknown)
 
 

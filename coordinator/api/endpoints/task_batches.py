@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from coordinator.api.access_control.batch_cost import spend_batch
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_table import error_body, status_of
@@ -67,7 +69,11 @@ class Batch:
     responses=responses("submit_batch", BatchSubmitted, 409, 413, 422, 503),
 )
 async def submit_batch(
-    body: BatchBody, request: Request, wired: Wired, key: IdempotencyKey = None
+    body: BatchBody,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    key: IdempotencyKey = None,
 ) -> JsonAnswer:
     """Up to 1000 tasks, each as in `POST /tasks/submit`, and each with its own verdict, in order.
     Nothing is all or nothing: 200 says that every task was looked at, and `results` what came of it.
@@ -83,9 +89,11 @@ async def submit_batch(
     batch = read_batch(
         body,
         trace_context(request.headers.get("traceparent", "")),
+        caller.actor,
         unknown=await unknown_keys_of(request, BatchBody),
         max_task_bytes=wired.max_body_bytes,
     )
+    spend_batch(wired.rates, request.scope, len(batch.tasks))
     if key is None:
         return JsonAnswer((await submit_batch_and_answer(batch, wired)).body)
 
@@ -102,10 +110,15 @@ async def submit_batch(
 
 
 def read_batch(
-    body: BatchBody, traceparent: str | None, *, unknown: str | None, max_task_bytes: int
+    body: BatchBody,
+    traceparent: str | None,
+    by: str | None,
+    *,
+    unknown: str | None,
+    max_task_bytes: int,
 ) -> Batch:
-    """What ``body`` asks for; ``unknown`` is the warning of its unknown keys. Raises `InvalidRequest` for too
-    many tasks.
+    """What ``body`` asks for, of the caller ``by``; ``unknown`` is the warning of its unknown keys.
+    Raises `InvalidRequest` for too many tasks.
     """
     if len(body.tasks) > MOST_TASKS:
         raise InvalidRequest(
@@ -113,7 +126,7 @@ def read_batch(
             field="tasks",
         )
     return Batch(
-        tasks=_read_all(body.tasks, traceparent, max_task_bytes),
+        tasks=_read_all(body.tasks, traceparent, by, max_task_bytes),
         ignored=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
         unknown=unknown,
     )
@@ -124,6 +137,8 @@ async def submit_batch_and_answer(batch: Batch, wired: EndpointServices) -> Work
     nothing was accepted.
     """
     wishes = [one for one in batch.tasks if isinstance(one, SubmitTask)]
+    if wishes:
+        wired.quotas.submit(wishes[0].submitted_by, len(wishes))
     told = iter(await wired.batches.submit_all(wishes))
     verdicts = [next(told) if isinstance(one, SubmitTask) else one for one in batch.tasks]
     _raise_if_away(verdicts)
@@ -150,28 +165,29 @@ def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
 
 
 def _read_all(
-    raw: Sequence[Any], traceparent: str | None, most: int
+    raw: Sequence[Any], traceparent: str | None, by: str | None, most: int
 ) -> list[SubmitTask | Exception]:
     """What each entry asks for, or what is wrong with it. All are validated at once, and measured at once:
     only where one of them is wrong is each looked at by itself.
     """
     try:
         if len(to_json(raw)) <= most:
-            return [submit_command(body, traceparent) for body in _bodies.validate_python(raw)]
+            bodies = _bodies.validate_python(raw)
+            return [submit_command(body, traceparent, by) for body in bodies]
     except (ValidationError, CoordinatorError):
         pass
-    return [_read(one, traceparent, most) for one in raw]
+    return [_read(one, traceparent, by, most) for one in raw]
 
 
 _bodies = TypeAdapter(list[SubmitTaskBody])
 
 
-def _read(raw: Any, traceparent: str | None, most: int) -> SubmitTask | Exception:
+def _read(raw: Any, traceparent: str | None, by: str | None, most: int) -> SubmitTask | Exception:
     """What one entry asks for, or what is wrong with it."""
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent)
+        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent, by)
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from coordinator.api.access_control.caller import Caller
+from coordinator.api.access_control.own_things import only_own
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -31,14 +34,18 @@ router = APIRouter(tags=["Tasks"], route_class=EndpointRoute)
     summary="List tasks",
     responses=responses("list_tasks", TaskPageAnswer, 422, 503),
 )
-async def list_tasks(query: Annotated[TaskQuery, Query()], wired: Wired) -> JsonAnswer:
+async def list_tasks(
+    query: Annotated[TaskQuery, Query()], wired: Wired, caller: Caller
+) -> JsonAnswer:
     """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
-    first however many tasks there are. What each task holds and what came of it is at
-    `GET /tasks/{task_id}`.
+    first however many tasks there are. Who may see its own tasks alone is told of no others. What each
+    task holds and what came of it is at `GET /tasks/{task_id}`.
     """
     after = cursors.TASKS.read(query.cursor)
     page = await wired.browsing.tasks(
-        query.filter(), after=None if after is None else Place(*after), limit=query.limit
+        replace(query.filter(), submitted_by=only_own("list_tasks", caller)),
+        after=None if after is None else Place(*after),
+        limit=query.limit,
     )
     return _page([summary_shape(task) for task in page.tasks], cursors.TASKS.write(page.following))
 

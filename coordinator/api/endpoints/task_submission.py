@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.idempotent_requests import IdempotencyKey, once
@@ -36,7 +37,11 @@ router = APIRouter(prefix="/tasks", tags=["Tasks"], route_class=EndpointRoute)
     responses=responses("submit_task", Submitted, 400, 409, 413, 422, 503),
 )
 async def submit_task(
-    body: SubmitTaskBody, request: Request, wired: Wired, key: IdempotencyKey = None
+    body: SubmitTaskBody,
+    request: Request,
+    wired: Wired,
+    caller: Caller,
+    key: IdempotencyKey = None,
 ) -> JsonAnswer:
     """Answered once the broker has the task on disk: from then on it is not lost. It goes to the
     queue of its priority, its `task_type` and its requirements, and to the next agent with a free slot
@@ -53,7 +58,7 @@ async def submit_task(
 
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
-    wish = submit_command(body, trace_context(request.headers.get("traceparent", "")))
+    wish = submit_command(body, trace_context(request.headers.get("traceparent", "")), caller.actor)
     unknown = await unknown_keys_of(request, SubmitTaskBody)
     if key is None:
         return JsonAnswer(await submit_and_answer(wish, wired, unknown))
@@ -71,6 +76,7 @@ async def submit_and_answer(
     """Submits ``wish`` and gives the body of the answer; ``unknown`` is the warning of its unknown keys.
     Raises what `Submitter.submit` does.
     """
+    wired.quotas.submit(wish.submitted_by)
     accepted = await wired.submitter.submit(wish)
     answer = {
         "status": "success",

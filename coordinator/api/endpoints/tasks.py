@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 
+from coordinator.api.access_control.authentication import spender
+from coordinator.api.access_control.caller import Caller
+from coordinator.api.access_control.own_things import check_submitter, check_task
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
@@ -50,13 +53,15 @@ TaskId = Annotated[str, Path(description="The task's id, URL-encoded.")]
     responses=responses("cancel_task", CancelledAnswer, 404, 409, 413, 422, 503),
 )
 async def cancel_task(
-    task_id: TaskId, wired: Wired, body: CancelTaskBody | None = None
+    task_id: TaskId, wired: Wired, caller: Caller, body: CancelTaskBody | None = None
 ) -> JsonAnswer:
     """Ends a task that has not ended, for good. `was` is the state that it was in: one that waited
     never runs; one that runs is stopped, its agent told. A task that has ended is a 409 that names
     its state.
     """
-    done = await wired.canceller.cancel(task_id, None if body is None else body.reason)
+    await check_task("cancel_task", caller, task_id, wired.registry)
+    reason = None if body is None else body.reason
+    done = await wired.canceller.cancel(task_id, reason, by=caller.actor)
     return JsonAnswer(
         {
             "status": "success",
@@ -75,7 +80,7 @@ async def cancel_task(
     responses=responses("retry_task", RedrivenAnswer, 404, 409, 413, 422, 503),
 )
 async def retry_task(
-    task_id: TaskId, wired: Wired, body: RetryTaskBody | None = None
+    task_id: TaskId, wired: Wired, caller: Caller, body: RetryTaskBody | None = None
 ) -> JsonAnswer:
     """Sends a task that is dead, expired or cancelled round again, as a new generation with all its
     attempts; its deadline, if it had one, no longer counts. Any other is a 409 that names its state. A
@@ -88,6 +93,7 @@ async def retry_task(
         task_id,
         task_data=asked.task_data,
         delay=timedelta(seconds=asked.delay_seconds or 0),
+        by=caller.actor,
     )
     warning = await wired.explainer.warning(done.task.wanted.asked, done.task.task_type)
     return JsonAnswer(
@@ -133,10 +139,12 @@ async def list_task_events(
     task_id: TaskId,
     query: Annotated[PageQuery, Query()],
     wired: Wired,
+    caller: Caller,
 ) -> JsonAnswer:
     """Everything that happened to a task in the order of the log, with every attempt: the oldest
     first.
     """
+    await check_task("list_task_events", caller, task_id, wired.registry)
     found = await wired.browsing.timeline(
         task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
     )
@@ -160,12 +168,16 @@ async def list_task_events(
 async def wait_for_task(
     task_id: TaskId,
     query: Annotated[WaitQuery, Query()],
+    request: Request,
     wired: Wired,
+    caller: Caller,
 ) -> JsonAnswer:
     """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
     `ended` tells which. A client's own time-out must be longer.
     """
-    task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
+    await check_task("wait_for_task", caller, task_id, wired.registry)
+    with wired.quotas.waiting(spender(request.scope)):
+        task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
     return JsonAnswer(
         {
             "status": "success",
@@ -181,7 +193,8 @@ async def wait_for_task(
     summary="Look up a task",
     responses=responses("get_task", TaskAnswer, 404, 503),
 )
-async def get_task(task_id: TaskId, wired: Wired) -> JsonAnswer:
+async def get_task(task_id: TaskId, wired: Wired, caller: Caller) -> JsonAnswer:
     """Where a task stands: its state, attempts, times and agent, and its result or error."""
     task = await wired.registry.task(task_id)
+    check_submitter("get_task", caller, task.submitted_by)
     return JsonAnswer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})

@@ -72,7 +72,7 @@ class SubmitsOnce(Protocol):
 class ClearsQueues(Protocol):
     """Clears a priority. `coordinator.submission.queue_clearer.QueueClearer` fits."""
 
-    async def clear(self, priority: Priority) -> int:
+    async def clear(self, priority: Priority, *, by: str | None = None) -> int:
         """Ends every task that waits at the priority; how many. Raises `BrokerUnavailable` or
         `OutcomeUnknown`: a repetition goes on with the rest.
         """
@@ -92,7 +92,9 @@ class RetiresLanes(Protocol):
 class CancelsTasks(Protocol):
     """Cancels one task. `coordinator.recovery.task_canceller.TaskCanceller` fits."""
 
-    async def cancel(self, task_id: str, reason: str | None = None) -> Cancelled:
+    async def cancel(
+        self, task_id: str, reason: str | None = None, *, by: str | None = None
+    ) -> Cancelled:
         """Ends the task; ``reason`` is for people. Raises `TaskNotFound`, `WrongState` where it has
         ended, or `Unavailable`.
         """
@@ -116,6 +118,7 @@ class RedrivesTasks(Protocol):
         *,
         task_data: dict[str, Any] | None = None,
         delay: timedelta = ...,
+        by: str | None = None,
     ) -> Redriven:
         """Sends one task round again after ``delay``, by default at once, with ``task_data`` in place of
         its own. Raises `TaskNotFound`, `WrongState` where it has not ended, `MessageTooLarge` or
@@ -124,7 +127,13 @@ class RedrivesTasks(Protocol):
         ...
 
     async def redrive_dead(
-        self, wanted: DeadFilter, *, rate: float | None, limit: int, dry_run: bool = False
+        self,
+        wanted: DeadFilter,
+        *,
+        rate: float | None,
+        limit: int,
+        dry_run: bool = False,
+        by: str | None = None,
     ) -> RedrivenMany:
         """Sends the dead tasks that match round again, at most ``limit``, ``rate`` in a second (None:
         all at once); only counts them with ``dry_run``. Raises `Unavailable`: a repetition goes on with
@@ -139,8 +148,10 @@ class KeepsSchedules(Protocol):
     Everything raises `LedgerUnavailable`; what takes an id raises `ScheduleNotFound`.
     """
 
-    async def create(self, schedule: RecurringSchedule) -> RecurringSchedule:
-        """With its first tick. Raises `InvalidRequest`, or `Conflict` where the id is taken."""
+    async def create(self, schedule: RecurringSchedule, *, most: int = 0) -> RecurringSchedule:
+        """With its first tick. Raises `InvalidRequest`, or `Conflict` where the id is taken;
+        `TooManyRequests` where who makes it has ``most`` already, if that is not 0.
+        """
         ...
 
     async def get(self, schedule_id: str) -> RecurringSchedule:

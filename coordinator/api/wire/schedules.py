@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
+    Submitter,
     Success,
     TaskId,
     UnknownKeysWarning,
@@ -77,6 +78,7 @@ class ScheduleShape(AnswerModel):
     missed: str = Field(examples=["skip"], description=_MISSED)
     task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
     created_at: Instant
+    created_by: Submitter
     paused: bool
     next_at: Instant | None = Field(
         description="The next tick; null where there is none, or where `last_error` says that it"
@@ -109,12 +111,12 @@ class ScheduleDeleted(AnswerModel):
     timestamp: Instant
 
 
-def run_of(task: dict[str, Any]) -> SubmitTask:
-    """The command that is submitted at a tick of a schedule with this ``task``. Raises `InvalidRequest`
-    where it can no longer be read.
+def run_of(task: dict[str, Any], by: str | None = None) -> SubmitTask:
+    """The command that is submitted at a tick of a schedule with this ``task``, made by that caller.
+    Raises `InvalidRequest` where it can no longer be read.
     """
     try:
-        return submit_command(SubmitTaskBody.model_validate(task), None)
+        return submit_command(SubmitTaskBody.model_validate(task), None, by)
     except ValidationError as exc:
         raise InvalidRequest(f"The task cannot be read: {describe(exc)}") from exc
 
@@ -128,6 +130,7 @@ def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "missed": schedule.missed.value,
         "task": schedule.task,
         "created_at": iso(schedule.created_at),
+        "created_by": schedule.created_by,
         "paused": schedule.paused,
         "next_at": iso_or_none(schedule.next_at),
         "last_run_at": iso_or_none(schedule.last_run_at),

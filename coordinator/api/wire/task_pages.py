@@ -12,6 +12,7 @@ from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
     PriorityName,
+    Submitter,
     Success,
     TaskId,
     TaskStateName,
@@ -106,6 +107,7 @@ class TaskSummaryShape(AnswerModel):
     agent_id: AgentId | None
     progress: Progress | None
     error: TaskError | None
+    submitted_by: Submitter
 
 
 class TaskPageAnswer(AnswerModel):
@@ -135,4 +137,5 @@ def summary_shape(task: TaskSummary) -> dict[str, Any]:
         "agent_id": task.agent_id,
         "progress": task.progress,
         "error": task.error,
+        "submitted_by": task.submitted_by,
     }

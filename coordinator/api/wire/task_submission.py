@@ -170,9 +170,11 @@ class Submitted(AnswerModel):
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def submit_command(body: SubmitTaskBody, traceparent: str | None) -> SubmitTask:
-    """The command that ``body`` asks for. ``traceparent`` is a trace context for the task to carry on, see
-    `trace_context`. Raises `InvalidPriority` or `InvalidRequest`.
+def submit_command(
+    body: SubmitTaskBody, traceparent: str | None, by: str | None = None
+) -> SubmitTask:
+    """The command that ``body`` asks for, of the caller ``by``. ``traceparent`` is a trace context for
+    the task to carry on, see `trace_context`. Raises `InvalidPriority` or `InvalidRequest`.
     """
     return SubmitTask(
         task_data=body.task_data,
@@ -182,6 +184,7 @@ def submit_command(body: SubmitTaskBody, traceparent: str | None) -> SubmitTask:
         options=_options(body),
         metadata=body.metadata,
         traceparent=traceparent,
+        submitted_by=by,
     )
 
 

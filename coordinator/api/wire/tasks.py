@@ -11,6 +11,7 @@ from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
     PriorityName,
+    Submitter,
     Success,
     TaskId,
     TaskStateName,
@@ -116,6 +117,7 @@ class TaskShape(AnswerModel):
     error: TaskError | None = Field(
         description="Why the last attempt failed, or why the task was ended.", examples=[None]
     )
+    submitted_by: Submitter
 
 
 class TaskAnswer(AnswerModel):
@@ -204,6 +206,7 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "progress": task.progress,
         "result": task.result,
         "error": task.error,
+        "submitted_by": task.submitted_by,
     }
 
 

@@ -37,6 +37,7 @@ class NewTask(NamedTuple):
     expires_at: datetime | None = None
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
+    submitted_by: str | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -83,6 +84,8 @@ class NewTask(NamedTuple):
             values["expires_at"] = self.expires_at
         if self.metadata is not None:
             values["metadata"] = self.metadata
+        if self.submitted_by is not None:
+            values["submitted_by"] = self.submitted_by
         if self.traceparent is not None:
             values["traceparent"] = self.traceparent
         values["task_token"] = self.task_token

@@ -157,6 +157,8 @@ class TaskCancelled(TaskEvent):
     """`requested`, or `cleared` with its queue."""
     message: str | None = None
     """Why, in the words of whoever asked for it."""
+    by: str | None = None
+    """Who asked for it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
 
 
 class TaskExpired(TaskEvent):

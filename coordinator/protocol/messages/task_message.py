@@ -130,6 +130,10 @@ class TaskMessage(BaseModel):
     expires_at: datetime | None = None
     """Not to be started after this instant."""
     metadata: dict[str, Any] | None = None
+    submitted_by: str | None = None
+    """Who submitted it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
+    redriven_by: str | None = None
+    """Who had it tried again, as this generation."""
     previous_progress: Any = None
     """The last progress that the attempt before this one reported."""
     republished: int | None = Field(default=None, ge=1)

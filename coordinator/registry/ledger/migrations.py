@@ -63,7 +63,7 @@ def prepare(connection: Connection) -> None:
     for table in schema.metadata.sorted_tables:
         for index in table.indexes:  # create_all leaves tables that are there as they are
             index.create(connection, checkfirst=True)
-    if any(version in _FOLDED_AGAIN for version in missing):
+    if _FOLDED_ANEW.intersection(missing):
         logger.info("folding all events again: the ledger is of an older version")
         rebuild(connection)
     if found != schema.SCHEMA_VERSION:
@@ -128,8 +128,15 @@ def _to_4(connection: Connection) -> None:
     cut_parked(connection)
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4}
+def _to_5(connection: Connection) -> None:
+    """Tasks know who submitted them, schedules who made them."""
+    for table, column in (("tasks", "submitted_by"), ("schedules", "created_by")):
+        if table in sa.inspect(connection).get_table_names():
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR(200)")
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 """By version: what makes the tables of that version into those of the next."""
 
-_FOLDED_AGAIN = frozenset({1, 2})
-"""Those of which the step leaves something that only the events can fill."""
+_FOLDED_ANEW = frozenset({1, 2})
+"""The versions after which the events are folded again."""

@@ -100,6 +100,7 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         progress=task.progress,
         result=_result(connection, task),
         error=task.error,
+        submitted_by=content.submitted_by,
     )
 
 

@@ -33,6 +33,8 @@ class TaskFilter:
     """Submitted at this instant or later."""
     until: datetime | None = None
     """Submitted before this instant."""
+    submitted_by: str | None = None
+    """By this caller of the API."""
 
     @property
     def requirements(self) -> Requirements:
@@ -65,6 +67,7 @@ class TaskFilter:
             and (not self.priorities or task.priority in self.priorities)
             and (self.agent_id is None or self.agent_id == task.agent_id)
             and (self.task_type is None or self.task_type == task.task_type)
+            and self.submitted_by in (None, task.submitted_by)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
             and self.admits_requirements(wanted)

@@ -58,6 +58,8 @@ def _leading(
     """The column whose index leads, and the values that are looked up there, each by itself."""
     columns = table.c
     states = sorted(state.value for state in wanted.states)
+    if wanted.submitted_by is not None:
+        return columns.submitted_by, (wanted.submitted_by,)
     if wanted.agent_id is not None:
         return columns.state, states or sorted(state.value for state in State)
     few = states and State.COMPLETED not in wanted.states
@@ -82,8 +84,10 @@ def _sifting(
         yield columns.agent_id == wanted.agent_id
     if wanted.task_type is not None:
         yield columns.task_type == wanted.task_type
+    # A caller's tasks are few beside those of a state, which some database would begin with all the same.
+    state = columns.state if wanted.submitted_by is None else columns.state.concat("")
     several = (
-        (columns.state, [state.value for state in wanted.states]),
+        (state, [one.value for one in wanted.states]),
         (columns.priority, [priority.value for priority in wanted.priorities]),
         (columns.lane, lanes or ()),
     )

@@ -145,4 +145,5 @@ def _summary(task: Task, wanted: Requirements) -> TaskSummary:
         agent_id=task.agent_id,
         progress=task.progress,
         error=task.error,
+        submitted_by=task.submitted_by,
     )

@@ -117,4 +117,6 @@ _OF_MESSAGES = {
     "not_before",
     "expires_at",
     "republished",
+    "submitted_by",
+    "redriven_by",
 }

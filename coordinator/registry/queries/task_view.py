@@ -34,6 +34,8 @@ class TaskSummary:
     """The last that was told: `fraction`, `message` and `at`."""
     error: dict[str, Any] | None
     """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
+    submitted_by: str | None
+    """None where the API asked nobody for a credential."""
 
     @property
     def ended(self) -> bool:

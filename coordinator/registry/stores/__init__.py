@@ -1,5 +1,7 @@
-"""Keeps in SQL what submission and recovery ask for by their ports: keys, leases, turns and schedules.
+"""Keeps in SQL what submission, recovery and access ask for by their ports: keys, leases, turns, schedules.
 
+api_keys ............. makes, rotates and revokes API keys: for `access` and `coordinator keys`
+callers_tasks ........ counts the tasks of each caller that are still to be done: for `access`
 idempotency_keys ..... claims Idempotency-Keys and keeps their answers: for submission
 outbox_rows .......... leases due attempts to a publisher: for recovery's outbox publisher
 recurring_schedule ... one schedule as the ledger has it

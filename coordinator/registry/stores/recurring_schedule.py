@@ -23,6 +23,8 @@ class RecurringSchedule:
     task: dict[str, Any]
     """The body of a submission."""
     created_at: datetime
+    created_by: str | None = None
+    """Who made it, where the API asks for credentials: its tasks are of that caller."""
     paused: bool = False
     next_at: datetime | None
     """The next tick, whether it is paused or not."""

@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.cron.ticks import Missed
+from coordinator.errors import TooManyRequests
 from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.schema import from_micros, micros, schedules
 from coordinator.registry.tables.unreadable_rows import NOT_READ
@@ -29,12 +30,21 @@ __all__ = [
 ]
 
 
-def add(schedule: RecurringSchedule, connection: Connection) -> bool:
-    """Whether it was new; one of the same id stays as it is."""
+def add(schedule: RecurringSchedule, most: int, connection: Connection) -> bool:
+    """Whether it was new; one of the same id stays as it is. Raises `TooManyRequests` where who made it has
+    ``most`` already; 0 is no limit.
+    """
     table = schedules
     there = sa.select(table.c.schedule_id).where(table.c.schedule_id == schedule.schedule_id)
     if connection.execute(there).first() is not None:
         return False
+    if most:
+        theirs = table.c.created_by.is_not_distinct_from(schedule.created_by)
+        count = sa.select(sa.func.count()).select_from(table).where(theirs)
+        if connection.execute(count).scalar_one() >= most:
+            raise TooManyRequests(
+                f"There are {most} schedules of this caller, as many as it may have: delete one first"
+            )
     row = {
         "schedule_id": schedule.schedule_id,
         "cron": schedule.cron,
@@ -45,6 +55,7 @@ def add(schedule: RecurringSchedule, connection: Connection) -> bool:
         "paused": int(schedule.paused),
         "next_at": micros_or_null(schedule.next_at),
         "claimed_until": 0,
+        "created_by": schedule.created_by,
     }
     insert_new(connection, table, ["schedule_id"], [row])
     return True
@@ -127,6 +138,7 @@ def schedule_of(row: Row[Any], *, in_doubt: bool = False) -> RecurringSchedule:
         missed=missed,
         task=task,
         created_at=created_at,
+        created_by=row.created_by,
         paused=bool(row.paused),
         next_at=moments[0],
         last_run_at=moments[1],

@@ -35,13 +35,15 @@ class Schedules:
         self._ledger = ledger
         self._now = now
 
-    async def create(self, schedule: RecurringSchedule) -> RecurringSchedule:
-        """Raises `InvalidRequest`, or `Conflict` where the id is taken."""
+    async def create(self, schedule: RecurringSchedule, *, most: int = 0) -> RecurringSchedule:
+        """Raises `InvalidRequest`, or `Conflict` where the id is taken; `TooManyRequests` where who
+        makes it has ``most`` already, if that is not 0.
+        """
         check_path_id(schedule.schedule_id, "schedule_id", field="schedule_id")
         check_cron(schedule.cron, schedule.timezone)
         first = next_tick(schedule.cron, schedule.timezone, self._now())
         schedule = replace(schedule, next_at=first)
-        if not await self._ledger.write(partial(rows.add, schedule)):
+        if not await self._ledger.write(partial(rows.add, schedule, most)):
             raise Conflict(
                 f"A schedule {schedule.schedule_id!r} exists: delete it first, or choose another id"
             )

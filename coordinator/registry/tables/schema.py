@@ -30,6 +30,7 @@ __all__ = [
     "QUEUED",
     "SCHEMA_VERSION",
     "agents",
+    "api_keys",
     "broker_users",
     "checkpoint",
     "events",
@@ -48,7 +49,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -122,6 +123,7 @@ tasks = Table(
     Column("outcome", String(200)),
     Column("starts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
+    Column("submitted_by", String(200)),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -131,6 +133,11 @@ tasks = Table(
         "tasks_by_agent",
         *("agent_id", "state", "submitted_at", "task_id"),
         **_where("agent_id IS NOT NULL"),
+    ),
+    Index(
+        "tasks_by_submitter",
+        *("submitted_by", "submitted_at", "task_id"),
+        **_where("submitted_by IS NOT NULL"),
     ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
@@ -145,9 +152,10 @@ name.
 
 Each of the first six is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
 `tasks_by_submission` for none and for the times, the others for the filter of their name;
-`tasks_by_agent` for `GET /agents/{id}/tasks` as well. An index costs the fold wherever one of its
-columns is written, even with the same value. So what the first four are about is written with a
-task's content alone, see `task_rows.MOVING`, and only the others follow each change.
+`tasks_by_agent` for `GET /agents/{id}/tasks` as well, and `tasks_by_submitter` for who sees its own tasks
+alone. An index costs the fold wherever one of its
+columns is written, even with the same value. So what the first four, and the last, are about is written
+with a task's content alone, see `task_rows.MOVING`, and only the others follow each change.
 """
 
 QUEUED = tasks.c.state == literal_column("'queued'")
@@ -234,10 +242,11 @@ schedules = Table(
     Column("last_run_at", BigInteger),
     Column("last_task_id", String(128)),
     Column("last_error", Text),
+    Column("created_by", String(200)),
     Index("schedules_by_next", "next_at"),
 )
 """`task` is the body of a submission; `next_at` is null for one that never comes again. `claimed_until`
-is when the lease of its due tick ends."""
+is when the lease of its due tick ends. `created_by` is whose its tasks are."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -251,6 +260,24 @@ idempotency_keys = Table(
     Index("idempotency_keys_by_claim", "claimed_at"),
 )
 """`fingerprint` is of the request; `answer` is the JSON that it was answered with, once it was."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("roles", Text, nullable=False),
+    Column("agent_id", String(128)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("rotated_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("previous_digest", String(64)),
+    Column("previous_until", BigInteger),
+)
+"""API keys by their hashes, see `stores.api_keys`. `roles` are words with spaces between them. A row
+stays when its key is revoked, so that nobody else gets its name, by which tasks are somebody's."""
 
 parked = Table(
     "parked",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -37,16 +38,25 @@ CHECKS = [
 ]
 
 
-async def explore(app: FastAPI, *, examples: int) -> int:
+async def explore(
+    app: FastAPI,
+    *,
+    examples: int,
+    headers: Mapping[str, str] | None = None,
+    statuses: Counter[int] | None = None,
+) -> int:
     """Send ``examples`` right and as many wrong requests to every operation, the same ones in every
-    run, and check every answer against the document; return how many were sent.
+    run, with these ``headers``, and check every answer against the document; return how many were sent.
+    ``statuses`` counts the answers by their statuses.
     """
     sent = 0
     async with over(app) as client:
         for strategy in _strategies(app):
             # In a thread: the service that is asked goes on meanwhile, and its broker hears from it.
             for case in await asyncio.to_thread(_made_up, strategy, examples):
-                answer = await _send(client, case)
+                answer = await _send(client, case, also=headers)
+                if statuses is not None:
+                    statuses[answer.status_code] += 1
                 case.validate_response(Response.from_any(answer), checks=CHECKS)
                 sent += 1
     return sent
@@ -63,12 +73,19 @@ async def answered(app: FastAPI, *, examples: int) -> AsyncIterator[tuple[str, h
                 yield f"{operation.method.upper()} {operation.path}", await _send(client, case)
 
 
-async def _send(client: httpx.AsyncClient, case: AnyCase) -> httpx.Response:
+async def _send(
+    client: httpx.AsyncClient, case: AnyCase, *, also: Mapping[str, str] | None = None
+) -> httpx.Response:
+    """``also`` are headers in the place of those that were made up."""
     prepared = requests.Request(**case.as_transport_kwargs(base_url="http://test")).prepare()
     assert prepared.method is not None
     assert prepared.url is not None
     assert prepared.body is None or isinstance(prepared.body, str | bytes)
     headers = {name: str(value) for name, value in prepared.headers.items()}
+    if also is not None:
+        made_up = ("authorization", "x-api-key")
+        headers = {name: value for name, value in headers.items() if name.lower() not in made_up}
+        headers |= also
     return await client.request(
         prepared.method, prepared.url, headers=headers, content=prepared.body
     )

@@ -16,6 +16,7 @@ from coordinator.domain.task import State
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS, check_path_id
 from tests.contract.fakes import Fakes, over
+from tests.support.api_keys import authenticator_with
 
 PREFIXES = pytest.mark.parametrize("prefix", ["", "/v1"])
 
@@ -224,12 +225,28 @@ async def test_what_a_request_may_leave_out_has_no_default_in_the_document(
     assert known["CreateSchedule"]["properties"]["timezone"]["description"].endswith("`UTC`.")
 
 
-async def test_the_document_says_whose_it_is_and_that_nobody_has_to_log_in(
-    document: dict[str, Any],
-) -> None:
+async def test_the_document_says_whose_it_is(document: dict[str, Any]) -> None:
     assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
     assert document["info"]["contact"]["name"]
-    assert document["security"] == []
+
+
+async def test_the_document_says_how_a_caller_is_known_and_where_nobody_has_to_be(
+    document: dict[str, Any],
+) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "X-API-Key")
+    assert document["security"] == [{}, {"bearer": []}, {"apiKey": []}]
+    authenticator, _ = await authenticator_with()
+    guarded = Fakes().app(authenticator=authenticator).openapi()
+    assert guarded["security"] == [{"bearer": []}, {"apiKey": []}]
+    for path, methods in guarded["paths"].items():
+        for operation in methods.values():
+            is_open = path in ("/health/live", "/health/ready")
+            assert ("401" in operation["responses"]) is not is_open, path
+            assert (operation.get("security") == []) is is_open, path
+    cleared = guarded["paths"]["/tasks/queues/{priority}/clear"]["post"]
+    assert cleared["description"].endswith("Role: `operator`.")
 
 
 async def test_states_and_statuses_are_enumerated_in_answers(document: dict[str, Any]) -> None:

@@ -301,8 +301,8 @@ async def test_the_short_way_is_taken(warned: str | None, body: bytes, unknown: 
     async def never(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("the long way was taken")
 
-    assert app.lean_submit is not None
-    app.lean_submit._ordinary = never  # type: ignore[attr-defined]
+    assert app.first is not None
+    app.first._app._ordinary = never  # type: ignore[attr-defined]
     async with over(app) as http:
         answer = await http.post("/tasks/submit", content=body, headers=JSON)
         batch = await http.post(BATCH, content=b'{"tasks": [%b]}' % body, headers=JSON)

@@ -16,6 +16,7 @@ __all__ = [
     "AnswerModel",
     "Instant",
     "PriorityName",
+    "Submitter",
     "Success",
     "TaskId",
     "TaskStateName",
@@ -53,6 +54,15 @@ AgentStatusName = Annotated[
 
 TaskStateName = Annotated[
     str, Field(examples=["completed"], json_schema_extra={"enum": [state.value for state in State]})
+]
+
+Submitter = Annotated[
+    str | None,
+    Field(
+        description="Whose it is: `key:` and the name of an API key, or `jwt:` and its subject; null where"
+        " nobody was asked for a credential.",
+        examples=["key:reports"],
+    ),
 ]
 
 UnknownKeysWarning = Annotated[

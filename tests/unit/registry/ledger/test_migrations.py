@@ -126,6 +126,30 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_4(connection: Connection) -> None:
+    """Without what tells whose a task or a schedule is."""
+    connection.exec_driver_sql("DROP TABLE api_keys")
+    connection.exec_driver_sql("DROP INDEX tasks_by_submitter")
+    connection.exec_driver_sql("ALTER TABLE tasks DROP COLUMN submitted_by")
+    connection.exec_driver_sql("ALTER TABLE schedules DROP COLUMN created_by")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="4"))
+
+
+async def test_a_ledger_of_version_4_learns_who_calls_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_4)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+        await stored(ledger, submitted("new", submitted_by="key:ci"))
+
+
 async def test_several_coordinators_may_migrate_at_once(ledger_url: str) -> None:
     before = await version_1(ledger_url)
 
@@ -180,6 +204,7 @@ async def test_what_a_version_before_parked_whole_is_cut_and_told_by_its_size(
 
 
 def back_to_version_3(connection: Connection, bodies: list[bytes]) -> None:
+    back_to_version_4(connection)
     for index in ("parked_by_time", "parked_sizes"):
         connection.exec_driver_sql(f"DROP INDEX {index}")
     for column in ("author", "size", "kept", "body_digest"):

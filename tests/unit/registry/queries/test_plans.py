@@ -53,6 +53,11 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
     ),
     "of a type": (page(TaskFilter(task_type="type-3")), "tasks_by_type"),
     "of an agent": (page(TaskFilter(agent_id="agent-7")), "tasks_by_agent"),
+    "of a caller": (page(TaskFilter(submitted_by="key:ci")), "tasks_by_submitter"),
+    "of a caller and a state": (
+        page(TaskFilter(submitted_by="key:ci", states=frozenset({State.COMPLETED}))),
+        "tasks_by_submitter",
+    ),
     "of a requirement": (
         page(TaskFilter(capabilities=frozenset({"gpu"}))),
         "tasks_by_lane",

@@ -56,6 +56,14 @@ FILTERS = {
         capabilities=frozenset({"gpu"}),
         until=at(50),
     ),
+    "caller": TaskFilter(submitted_by="key:ci"),
+    "caller and more": TaskFilter(
+        submitted_by="key:shop",
+        agent_id="ada",
+        task_type="draw",
+        states=frozenset({State.COMPLETED, State.DEAD}),
+        capabilities=frozenset({"gpu"}),
+    ),
     "nobody's requirement": TaskFilter(capabilities=frozenset({"flight"})),
 }
 
@@ -87,6 +95,7 @@ def histories(count: int) -> list[list[Event]]:
                 task_data={"task_type": chance.choice(["count", "draw"])},
                 submitted_at=at(chance.randrange(40)),
                 max_attempts=chance.choice([1, 3]),
+                submitted_by=chance.choice(["key:ci", "key:shop", None]),
             )
         ]
         agent = chance.choice(["ada", "bob"])

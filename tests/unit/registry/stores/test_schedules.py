@@ -71,7 +71,7 @@ class Process:
     def now(self) -> datetime:
         return self.time
 
-    async def submit(self, body: dict[str, Any], *, repeated: bool) -> None:
+    async def submit(self, body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
         self.repeated.append(repeated)
         if self.fails is not None and len(self.submitted) >= self.fails_after:
             raise self.fails
@@ -185,7 +185,7 @@ async def test_a_lease_is_renewed_while_the_broker_takes_its_time(
     await process.schedules.create(a_schedule())
     answered = asyncio.Event()
 
-    async def slow(body: dict[str, Any], *, repeated: bool) -> None:
+    async def slow(body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
         await answered.wait()
         process.submitted.append(body)
 

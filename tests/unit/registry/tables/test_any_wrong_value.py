@@ -67,7 +67,7 @@ TABLES = (
 )
 
 
-async def submit(body: dict[str, Any], *, repeated: bool) -> None:
+async def submit(body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
     """As if it was accepted."""
     assert body
 

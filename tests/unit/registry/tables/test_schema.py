@@ -31,7 +31,16 @@ print(*sorted(schema.metadata.tables))
 """
 
 TABLES = {
-    *("agents", "checkpoint", "events", "idempotency_keys", "meta", "offered", "outbox"),
+    *(
+        "agents",
+        "api_keys",
+        "checkpoint",
+        "events",
+        "idempotency_keys",
+        "meta",
+        "offered",
+        "outbox",
+    ),
     *("parked", "schedules", "sources", "tasks", "totals", "turns"),
 }
 

@@ -1,0 +1,110 @@
+"""Writes who did what: one JSON object a line, by the logger `coordinator.audit`, a stream of its own.
+
+A line has `time`, `actor`, `address`, `action` (the endpoint's name), `status`, and what it was done
+to. Lines are handed to the logger together, five times a second, as one record: one by one they would
+cost a submission more than its authentication does. A process that is killed loses the lines of that
+time; what was done is in the events of the tasks, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from pydantic_core import to_json
+
+from coordinator.errors import OperatorError
+
+__all__ = ["AuditLog", "AuditStream"]
+
+NAME = "coordinator.audit"
+
+WRITE_EVERY = 0.2
+"""Seconds."""
+
+MOST_WAITING = 10_000
+"""Lines; as many are written at once."""
+
+
+class AuditLog:
+    """Collects a line for each request that acted, or was refused, and hands them to the logger."""
+
+    def __init__(self, *, write_every: float = WRITE_EVERY) -> None:
+        """``write_every``: seconds for which lines are collected."""
+        self._write_every = write_every
+        self._waiting: list[dict[str, Any]] = []
+        self._due: asyncio.TimerHandle | None = None
+
+    def note(
+        self,
+        action: str,
+        *,
+        actor: str | None,
+        address: str | None,
+        status: int,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """``action`` is the name of the endpoint; ``facts`` say to what, those that are None excepted."""
+        line = {
+            "time": datetime.now(UTC),
+            "actor": actor,
+            "address": address,
+            "action": action,
+            "status": status,
+        }
+        line.update(facts)
+        self._waiting.append(line)
+        if self._due is None:
+            self._due = asyncio.get_running_loop().call_later(self._write_every, self.flush)
+        elif len(self._waiting) >= MOST_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over what was collected."""
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        lines, self._waiting = self._waiting, []
+        if lines:
+            text = b"\n".join(to_json(line, inf_nan_mode="null") for line in lines).decode()
+            record = logging.LogRecord(NAME, logging.INFO, "", 0, text, None, None)
+            logging.getLogger(NAME).handle(record)
+
+
+class AuditStream(logging.StreamHandler[TextIO]):
+    """Writes the lines to a file, or to standard error without one; `install` puts it in the place of
+    others.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Raises `OperatorError` where the file cannot be written."""
+        self._file: TextIO | None = None
+        if path is not None:
+            try:
+                self._file = path.open("a", encoding="utf-8")
+                path.chmod(0o600)
+            except OSError as exc:
+                raise OperatorError(
+                    f"COORDINATOR_AUDIT_LOG names {path}, which cannot be written: {exc.strerror}"
+                ) from exc
+        super().__init__(self._file or sys.stderr)
+
+    def install(self) -> None:
+        """Lines go here, and to no other log."""
+        logger = logging.getLogger(NAME)
+        for before in list(logger.handlers):
+            logger.removeHandler(before)
+            before.close()
+        logger.addHandler(self)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            self._file.close()

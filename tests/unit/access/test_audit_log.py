@@ -1,0 +1,59 @@
+"""Who did what, one JSON object a line, in a stream of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.access.audit_log import NAME, AuditLog, AuditStream
+from coordinator.errors import OperatorError
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(autouse=True)
+def others_log_as_before() -> Iterator[None]:
+    logger = logging.getLogger(NAME)
+    before = (list(logger.handlers), logger.propagate, logger.level)
+    yield
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers[:], logger.propagate, logger.level = before
+
+
+async def test_lines_are_written_soon_with_what_was_done_and_to_what(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    AuditStream(file).install()
+    log = AuditLog(write_every=0.01)
+    before = datetime.now(UTC)
+    ops: dict[str, Any] = {"actor": "key:ops", "address": "127.0.0.1", "status": 200}
+    log.note("clear_queue", **ops, facts={"priority": "low"})
+    log.note("submit_task", actor="key:a\nb", address=None, status=422, facts={})
+    await eventually(lambda: file.read_text().count("\n") == 2)
+    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    assert before <= datetime.fromisoformat(first.pop("time")) <= datetime.now(UTC)
+    assert first == ops | {"action": "clear_queue", "priority": "low"}
+    assert second["actor"] == "key:a\nb"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+async def test_it_goes_to_no_other_log(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    AuditStream(None).install()
+    log = AuditLog()
+    log.note("clear_queue", actor=None, address=None, status=200, facts={})
+    log.flush()
+    assert json.loads(capsys.readouterr().err)["action"] == "clear_queue"
+    assert caplog.records == []
+
+
+def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="COORDINATOR_AUDIT_LOG"):
+        AuditStream(tmp_path / "missing" / "audit.log")

@@ -1,0 +1,67 @@
+"""Requests are counted by caller, and those beyond the limit wait."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from coordinator.access.caller_quotas import CallerQuotas
+from coordinator.access.request_rates import RequestRates
+from coordinator.errors import InvalidRequest, TooManyRequests
+
+
+def test_each_caller_has_a_limit_of_its_own() -> None:
+    rates = RequestRates("3/hour")
+    for _ in range(3):
+        rates.spend("key:a")
+    with pytest.raises(TooManyRequests) as told:
+        rates.spend("key:a")
+    assert 0 < told.value.retry_after <= 2 * 3600
+    rates.spend("key:b")
+    assert rates.state("key:b").remaining == 2
+    assert (rates.state("key:a").quota, rates.state("key:a").window) == (3, 3600)
+
+
+def test_a_batch_costs_its_tasks_and_one_that_never_fits_is_told_so() -> None:
+    rates = RequestRates("100/hour")
+    rates.spend("key:a", 90)
+    with pytest.raises(TooManyRequests):
+        rates.spend("key:a", 11)
+    rates.spend("key:a", 10)
+    with pytest.raises(InvalidRequest, match="fewer tasks"):
+        rates.spend("key:b", 101)
+
+
+def test_as_many_wait_as_may_and_each_caller_for_itself() -> None:
+    quotas = CallerQuotas(waiters=2)
+    with ExitStack() as waiting:
+        for caller in ("key:a", "key:a", "key:b"):
+            waiting.enter_context(quotas.waiting(caller))
+        with pytest.raises(TooManyRequests):
+            waiting.enter_context(quotas.waiting("key:a"))
+        waiting.enter_context(quotas.waiting("key:b"))
+    with quotas.waiting("key:a"):
+        pass
+
+
+def test_tasks_of_a_caller_are_bounded_by_what_was_counted_and_what_came_since() -> None:
+    quotas = CallerQuotas(tasks=10)
+    quotas.submit("key:a", 10)
+    quotas.submit("key:b")
+    for counts in ({}, {"key:a": 10}):  # they may come into the ledger after the next count
+        with pytest.raises(TooManyRequests) as told:
+            quotas.submit("key:a")
+        assert told.value.retry_after > 1
+        quotas.counted(counts)
+    quotas.counted({"key:a": 9})
+    quotas.submit("key:a")
+    with pytest.raises(TooManyRequests):
+        quotas.submit("key:a")
+    quotas.submit(None, 1000)
+
+
+def test_without_a_quota_any_number_waits() -> None:
+    quotas = CallerQuotas()
+    with quotas.waiting("key:a"), quotas.waiting("key:a"), quotas.waiting("key:a"):
+        pass
