@@ -1,8 +1,10 @@
 """The HTTP API: the one package that answers requests, by the web framework.
 
-request ─▶ app ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route ─▶ endpoints ─▶ ports
+request ─▶ app ─▶ http_edge ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route ─▶ endpoints
+        ─▶ ports
 
-app ........................ builds the application; `lean_submit` of `endpoints` sees each request first
+app ........................ builds the application: the guard first, then `lean_submit` of `endpoints`
+http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front
 head_requests .............. middleware: HEAD as GET
 body_limit ................. middleware: bodies that are too large, compressed or cut short
 path_segments .............. middleware: ids in paths, with whatever characters
@@ -26,6 +28,7 @@ others.
 
 from .app import create_app
 from .endpoint_services import EndpointServices
+from .http_edge import EdgeRules
 from .wire.schedules import run_of
 
-__all__ = ["EndpointServices", "create_app", "run_of"]
+__all__ = ["EdgeRules", "EndpointServices", "create_app", "run_of"]

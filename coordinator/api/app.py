@@ -30,6 +30,7 @@ from .endpoints import (
 )
 from .error_table import answer_error
 from .head_requests import HeadRequests
+from .http_edge import EdgeRules, guarded
 from .json_answer import JsonAnswer
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments
@@ -91,8 +92,13 @@ _TAGS = [
 ]
 
 
-def create_app(services: EndpointServices) -> FastAPI:
-    """The application, which answers by ``services``. Opens nothing: they have lives of their own."""
+_AT_THE_ROOT = EdgeRules()
+
+
+def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> FastAPI:
+    """The application, which answers by ``services`` whom ``rules`` let in. Opens nothing: they have lives
+    of their own.
+    """
     app = _Application(
         title=_TITLE,
         summary=_SUMMARY,
@@ -102,8 +108,8 @@ def create_app(services: EndpointServices) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=_TAGS,
         servers=[
-            {"url": "/", "description": "This service"},
-            {"url": VERSIONED, "description": "The same, by version"},
+            {"url": rules.root_path or "/", "description": "This service"},
+            {"url": f"{rules.root_path}{VERSIONED}", "description": "The same, by version"},
         ],
         generate_unique_id_function=_operation_id,
         openapi_url=None,
@@ -126,16 +132,18 @@ def create_app(services: EndpointServices) -> FastAPI:
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
     app.lean_submit = LeanSubmit(services, HeadRequests(app.ordinary))
+    app.first = guarded(app.lean_submit, rules)
     return app
 
 
 class _Application(OpenApiDocument):
-    """Asks `LeanSubmit` before anything else looks at a request."""
+    """Has the guard, then `LeanSubmit`, see a request before anything else looks at it."""
 
     lean_submit: ASGIApp | None = None
+    first: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.lean_submit or self.ordinary)(scope, receive, send)
+        await (self.first or self.ordinary)(scope, receive, send)
 
     async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything, as the framework does it."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from fastapi import FastAPI
 
 from coordinator import __version__
-from coordinator.api import EndpointServices, create_app
+from coordinator.api import EdgeRules, EndpointServices, create_app
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
@@ -50,5 +52,26 @@ def make_application(
             limits=submission.limits,
             max_body_bytes=settings.max_body_bytes,
             max_batch_bytes=settings.max_batch_bytes,
-        )
+        ),
+        edge_rules(settings),
     )
+
+
+def edge_rules(settings: Settings) -> EdgeRules:
+    """Who may reach the API. The name that it listens on is one of its own; an address needs no word, since
+    connections tell which one they came to.
+    """
+    names = () if _is_address(settings.http_host) else (settings.http_host.lower(),)
+    return EdgeRules(
+        hosts=(*settings.allowed_hosts, *names),
+        origins=settings.cors_origins,
+        root_path=settings.root_path,
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

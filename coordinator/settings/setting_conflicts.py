@@ -5,6 +5,7 @@ Pure.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 from coordinator.environment import ENV_PREFIX
@@ -31,6 +32,12 @@ class ComparedSettings(Protocol):
     def max_body_bytes(self) -> int: ...
     @property
     def max_batch_bytes(self) -> int: ...
+    @property
+    def tls_certificate(self) -> Path | None: ...
+    @property
+    def tls_key(self) -> Path | None: ...
+    @property
+    def tls_client_ca(self) -> Path | None: ...
 
 
 def conflict(settings: ComparedSettings) -> str | None:
@@ -61,6 +68,18 @@ def conflict(settings: ComparedSettings) -> str | None:
             "no less than",
             "max_body_bytes",
             "a task that may be sent alone would fit into no batch",
+        )
+    return _tls_conflict(settings)
+
+
+def _tls_conflict(settings: ComparedSettings) -> str | None:
+    """A certificate and its key come together, and clients are asked for theirs only where there are both."""
+    if (settings.tls_certificate is None) is not (settings.tls_key is None):
+        return f"{ENV_PREFIX}TLS_CERTIFICATE and {ENV_PREFIX}TLS_KEY belong together: set both, or neither"
+    if settings.tls_client_ca is not None and settings.tls_certificate is None:
+        return (
+            f"{ENV_PREFIX}TLS_CLIENT_CA needs a service on https://: set {ENV_PREFIX}TLS_CERTIFICATE and"
+            f" {ENV_PREFIX}TLS_KEY as well"
         )
     return None
 
