@@ -25,8 +25,6 @@ OWN = frozenset({b"same-origin", b"none"})
 """`Sec-Fetch-Site` of a page of this service, and of what a person typed. `same-site` is not among them:
 another port of localhost is of the same site, and another program."""
 
-_TOLD = frozenset({b"host", b"origin", b"sec-fetch-site", b"access-control-request-method"})
-
 _TWO_HOSTS = "The request has more than one header Host: send one"
 
 _UNKNOWN_HOST = (
@@ -58,11 +56,18 @@ class RequestGuard:
             await answer_error(refusal, "")(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> HTTPException | None:
-        told = [header for header in scope["headers"] if header[0] in _TOLD]
-        if len(told) == 1 and (told[0][1], scope["server"]) in self._hosts.remembered:
-            return None  # `Host` alone, and one that is known: the usual case, and the cheapest
+        headers = dict(scope["headers"])
+        if (
+            (headers.get(b"host"), scope["server"]) in self._hosts.remembered
+            and b"origin" not in headers
+            and b"sec-fetch-site" not in headers
+            and len(headers) == len(scope["headers"])
+        ):
+            return (
+                None  # `Host` alone, once, and one that is known: the usual case, and the cheapest
+            )
         hosts, origins, sites, asked = (
-            [value for name, value in told if name == wanted]
+            [value for name, value in scope["headers"] if name == wanted]
             for wanted in (b"host", b"origin", b"sec-fetch-site", b"access-control-request-method")
         )
         if len(hosts) > 1:
