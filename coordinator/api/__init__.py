@@ -20,6 +20,7 @@ ports ...................... a Protocol for each of these
 openapi_document ........... /openapi.json
 error_table ................ errors to statuses and sentences
 json_answer ................ JSON in one pass
+list_answer ................ JSON of many things, piece by piece, and how many bytes there may be
 wire ....................... requests and answers of each resource: models and serializers
 
 Arrows run down: app, endpoints, the routes and services, the errors, `wire`, which imports nothing of the

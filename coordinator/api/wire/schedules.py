@@ -30,9 +30,11 @@ __all__ = [
     "ScheduleAnswer",
     "ScheduleDeleted",
     "ScheduleShape",
+    "ScheduleSummaryShape",
     "SchedulesAnswer",
     "run_of",
     "schedule_shape",
+    "summary_shape",
 ]
 
 _UTC = "UTC"
@@ -70,12 +72,14 @@ class CreateSchedule(BaseModel):
     )
 
 
-class ScheduleShape(AnswerModel):
+class ScheduleSummaryShape(AnswerModel):
     schedule_id: str = Field(examples=["nightly-summary"])
     cron: str = Field(examples=["30 3 * * *"])
     timezone: str = Field(examples=["Europe/Vienna"])
     missed: str = Field(examples=["skip"], description=_MISSED)
-    task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
+    task_type: str | None = Field(
+        examples=["summary"], description="`task_data.task_type` of its task; null for none."
+    )
     created_at: Instant
     paused: bool
     next_at: Instant | None = Field(
@@ -87,6 +91,12 @@ class ScheduleShape(AnswerModel):
     last_error: str | None = Field(description="Why the last tick could not be submitted.")
 
 
+class ScheduleShape(ScheduleSummaryShape):
+    task: dict[str, Any] = Field(
+        examples=[{"task_data": {"task_type": "summary"}}], description="Not in lists."
+    )
+
+
 class ScheduleAnswer(AnswerModel):
     status: Success
     schedule: ScheduleShape
@@ -96,7 +106,7 @@ class ScheduleAnswer(AnswerModel):
 
 class SchedulesAnswer(AnswerModel):
     status: Success
-    schedules: list[ScheduleShape]
+    schedules: list[ScheduleSummaryShape]
     count: int
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
     timestamp: Instant
@@ -121,12 +131,17 @@ def run_of(task: dict[str, Any]) -> SubmitTask:
 
 def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
     """A schedule as `ScheduleShape` describes it."""
+    return {**summary_shape(schedule), "task": schedule.task}
+
+
+def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
+    """A schedule in a list as `ScheduleSummaryShape` describes it."""
     return {
         "schedule_id": schedule.schedule_id,
         "cron": schedule.cron,
         "timezone": schedule.timezone,
         "missed": schedule.missed.value,
-        "task": schedule.task,
+        "task_type": _type_of(schedule.task),
         "created_at": iso(schedule.created_at),
         "paused": schedule.paused,
         "next_at": iso_or_none(schedule.next_at),
@@ -134,3 +149,10 @@ def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "last_task_id": schedule.last_task_id,
         "last_error": schedule.last_error,
     }
+
+
+def _type_of(task: dict[str, Any]) -> str | None:
+    """A row of before, or one that was written by hand, may have anything in it."""
+    data = task.get("task_data")
+    word = data.get("task_type") if isinstance(data, dict) else None
+    return word if isinstance(word, str) else None

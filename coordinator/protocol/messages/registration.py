@@ -19,6 +19,7 @@ from .events import AgentRegistered
 
 __all__ = [
     "DIRECT_REPLY",
+    "MAX_METADATA",
     "MAX_TASK_TYPES",
     "REGISTER",
     "RegisterReply",
@@ -33,6 +34,9 @@ __all__ = [
 
 MAX_TASK_TYPES = 256
 """Types of tasks that one agent may announce."""
+
+MAX_METADATA = 16 * 1024
+"""Bytes of an agent's metadata as JSON: each list of agents has them all."""
 
 REGISTER = "register"
 """The AMQP `type` of a registration request."""
