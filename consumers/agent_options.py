@@ -16,7 +16,7 @@ from coordinator.errors import InvalidRequest
 from coordinator.near_names import nearest
 from coordinator.protocol.broker_address_check import check_address
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
-from coordinator.protocol.messages.registration import RegisterRequest
+from coordinator.protocol.messages.registration import MAX_METADATA, RegisterRequest
 from coordinator.protocol.requirements import Profile
 
 from .agent_timings import DEFAULT_TIMINGS, AgentTimings
@@ -159,10 +159,16 @@ def _like(variable: str) -> list[str]:
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:
-    """What a coordinator would keep as something else: NaN as null, the key 1 as "1"."""
+    """What a coordinator would keep as something else, NaN as null, the key 1 as "1", or refuse."""
     try:
-        encoded(metadata)
+        _, size = encoded(metadata)
     except NotJson as exc:
         raise InvalidRequest(
             f"metadata cannot be told as JSON ({exc.why}): {exc.advice}", field="metadata"
         ) from None
+    if size > MAX_METADATA:
+        raise InvalidRequest(
+            f"metadata has {size} bytes as JSON; at most {MAX_METADATA}: keep the rest elsewhere, and say"
+            " where",
+            field="metadata",
+        )

@@ -1,10 +1,11 @@
 """The HTTP API: the one package that answers requests, by the web framework.
 
-request ─▶ app ─▶ access_control ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route
+request ─▶ app ─▶ http_edge ─▶ access_control ─▶ head_requests, body_limit, path_segments ─▶ endpoint_route
                                                                          ports ◀─ endpoints ◀─┘
 
-app ........................ builds the application: `access_control` sees each request first, then the
-                             `lean_submit` of `endpoints`
+app ........................ builds the application: the guard of `http_edge` sees each request first, then
+                             `access_control`, then the `lean_submit` of `endpoints`
+http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front
 access_control ............. who calls, what they may do, and what is written down of it
 head_requests .............. middleware: HEAD as GET
 body_limit ................. middleware: bodies that are too large, compressed or cut short
@@ -21,6 +22,7 @@ ports ...................... a Protocol for each of these
 openapi_document ........... /openapi.json
 error_table ................ errors to statuses and sentences
 json_answer ................ JSON in one pass
+list_answer ................ JSON of many things, piece by piece, and how many bytes there may be
 wire ....................... requests and answers of each resource: models and serializers
 
 Arrows run down: app, endpoints, the routes and services, the errors, `wire`, which imports nothing of the
@@ -29,6 +31,7 @@ others.
 
 from .app import create_app
 from .endpoint_services import EndpointServices
+from .http_edge import EdgeRules
 from .wire.schedules import run_of
 
-__all__ = ["EndpointServices", "create_app", "run_of"]
+__all__ = ["EdgeRules", "EndpointServices", "create_app", "run_of"]

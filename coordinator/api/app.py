@@ -31,6 +31,7 @@ from .endpoints import (
 )
 from .error_table import answer_error
 from .head_requests import HeadRequests
+from .http_edge import EdgeRules, guarded
 from .json_answer import JsonAnswer
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments
@@ -75,6 +76,9 @@ report is what these endpoints answer.
   `null` is as good as leaving a key out, and `[]` as `{}` where that is meant. Unknown query parameters of
   a `GET` are a 422 wherever there are any, and ignored elsewhere; those of other calls are named in the
   `warning`, too.
+* Any request may be answered 421, where its `Host` is no name of this service; 403, where it would change
+  something and comes from a page of another origin; 431, where its head is too large; and 408, where it
+  did not come in time.
 * Every path also answers below `/v1`.
 """
 
@@ -92,8 +96,13 @@ _TAGS = [
 ]
 
 
-def create_app(services: EndpointServices) -> FastAPI:
-    """The application, which answers by ``services``. Opens nothing: they have lives of their own."""
+_AT_THE_ROOT = EdgeRules()
+
+
+def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> FastAPI:
+    """The application, which answers by ``services`` whom ``rules`` let in. Opens nothing: they have lives
+    of their own.
+    """
     app = _Application(
         title=_TITLE,
         summary=_SUMMARY,
@@ -103,8 +112,8 @@ def create_app(services: EndpointServices) -> FastAPI:
         license_info={"name": "MIT", "identifier": "MIT"},
         openapi_tags=_TAGS,
         servers=[
-            {"url": "/", "description": "This service"},
-            {"url": VERSIONED, "description": "The same, by version"},
+            {"url": rules.root_path or "/", "description": "This service"},
+            {"url": f"{rules.root_path}{VERSIONED}", "description": "The same, by version"},
         ],
         generate_unique_id_function=_operation_id,
         openapi_url=None,
@@ -126,17 +135,20 @@ def create_app(services: EndpointServices) -> FastAPI:
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    app.first = Authentication(
+    authenticated = Authentication(
         LeanSubmit(services, HeadRequests(app.ordinary)),
         authenticator=services.authenticator,
         rates=services.rates,
         audit=services.audit,
     )
+    app.first = guarded(authenticated, rules)
     return app
 
 
 class _Application(OpenApiDocument):
-    """Has `Authentication`, then `LeanSubmit`, see a request before anything else looks at it."""
+    """Has the guard, then `Authentication`, then `LeanSubmit`, see a request before anything else looks at
+    it.
+    """
 
     first: ASGIApp | None = None
 

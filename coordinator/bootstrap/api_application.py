@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from fastapi import FastAPI
 
@@ -15,7 +16,7 @@ from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
-from coordinator.api import EndpointServices, create_app
+from coordinator.api import EdgeRules, EndpointServices, create_app
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 
@@ -126,5 +127,26 @@ def make_application(
             audit=access.audit,
             rates=access.rates,
             quotas=access.quotas,
-        )
+        ),
+        edge_rules(settings),
     )
+
+
+def edge_rules(settings: Settings) -> EdgeRules:
+    """Who may reach the API. The name that it listens on is one of its own; an address needs no word, since
+    connections tell which one they came to.
+    """
+    names = () if _is_address(settings.http_host) else (settings.http_host.lower(),)
+    return EdgeRules(
+        hosts=(*settings.allowed_hosts, *names),
+        origins=settings.cors_origins,
+        root_path=settings.root_path,
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -10,6 +10,7 @@ import contextlib
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
@@ -33,6 +34,7 @@ async def serve(
     ``ready_within`` seconds, it answers all the same. ``duty`` is a `Duty`.
     """
     alone = socket_fd is None
+    options = ServerOptions.of(settings)
     if socket_fd is None:
         listener = bind(settings.http_host, settings.http_port)
     else:
@@ -42,10 +44,10 @@ async def serve(
             await coordinator.ready_to_answer()
         else:
             await _ready_to_join(coordinator, ready_within)
-        async with serving(coordinator.app, listener):
+        async with serving(coordinator.app, listener, options):
             gc_tuning.resume()
             if alone:
-                say(f"listening on {address(listener)}")
+                say(f"listening on {address(listener, tls=options.tls is not None)}")
             await coordinator.failed()
 
 

@@ -20,6 +20,7 @@ from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
@@ -44,6 +45,7 @@ class UpOptions:
 async def up(settings: Settings, options: UpOptions, say: Says) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     _check(settings, options)
+    server = ServerOptions.of(settings)
     began = time.monotonic()
     listener = bind(settings.http_host, settings.http_port)
     say(f"data folder: {settings.data_dir}")
@@ -57,7 +59,7 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
             )
             url = await make_service_user(_administered(node))
         named = settings.model_copy(update={"amqp_url": url})
-        work = partial(_serve, named, options, listener, node, began, say)
+        work = partial(_serve, named, options, listener, server, node, began, say)
         say("starting the coordinator")
         await (beside_projector(named, work) if settings.projects_apart else work())
 
@@ -66,6 +68,7 @@ async def _serve(
     settings: Settings,
     options: UpOptions,
     listener: socket.socket,
+    server: ServerOptions,
     node: EmbeddedNode | None,
     began: float,
     say: Says,
@@ -75,7 +78,7 @@ async def _serve(
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(running(settings, duty=duty))
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listener))
+        await stack.enter_async_context(serving(coordinator.app, listener, server))
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)
@@ -88,7 +91,7 @@ async def _serve(
             say(f"waiting for {len(agents)} example agents to register")
             await coordinator.agents_known({agent.agent_id for agent in agents})
         say(f"ready after {time.monotonic() - began:.1f} s")
-        _say_where(settings, address(listener), node, agents, say)
+        _say_where(settings, address(listener, tls=server.tls is not None), node, agents, say)
         ends = [asyncio.create_task(coordinator.failed())]
         if node is not None:
             ends.append(asyncio.create_task(node.keep()))

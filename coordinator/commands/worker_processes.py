@@ -62,7 +62,7 @@ async def serve_with_workers(
         for number in range(1, settings.http_workers + 1):
             worker = processes.keep(f"worker {number}", *options, socket_fd=listener.fileno())
             kept.append(asyncio.create_task(worker))
-        kept.append(asyncio.create_task(_told(listener, settings.http_workers, say)))
+        kept.append(asyncio.create_task(_told(listener, settings, say)))
         done, _ = await asyncio.wait(kept, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
@@ -72,8 +72,9 @@ async def serve_with_workers(
         await processes.stop()
 
 
-async def _told(listener: socket.socket, workers: int, say: Says) -> None:
+async def _told(listener: socket.socket, settings: Settings, say: Says) -> None:
     """Tell where it is once the first worker takes requests there."""
     while not answers(listener):  # noqa: ASYNC110 - another process sees to it
         await asyncio.sleep(LOOK)
-    say(f"listening on {address(listener)} with {workers} workers")
+    where = address(listener, tls=settings.tls_certificate is not None)
+    say(f"listening on {where} with {settings.http_workers} workers")

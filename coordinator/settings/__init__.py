@@ -4,6 +4,7 @@ settings_loader ..... reads them from options and environment; each mistake is o
 settings ............ declares each setting: its unit, its default and why
 setting_conflicts ... finds two that contradict each other
 value_types ......... reads durations, addresses, folders and names, and refuses wrong ones
+edge_value_types .... the same for hosts, origins, proxies and the files of TLS
 error_messages ...... makes one line of a value that is not valid
 unknown_variables ... finds variables that look like settings and are none
 

@@ -42,6 +42,12 @@ class ComparedSettings(Protocol):
     def jwt_jwks_url(self) -> str | None: ...
     @property
     def jwt_key_file(self) -> object | None: ...
+    @property
+    def tls_certificate(self) -> Path | None: ...
+    @property
+    def tls_key(self) -> Path | None: ...
+    @property
+    def tls_client_ca(self) -> Path | None: ...
 
 
 def conflict(settings: ComparedSettings) -> str | None:
@@ -81,7 +87,7 @@ def conflict(settings: ComparedSettings) -> str | None:
             "max_body_bytes",
             "a task that is let in would be refused when it is published",
         )
-    return _jwt_conflict(settings)
+    return _jwt_conflict(settings) or _tls_conflict(settings)
 
 
 def _jwt_conflict(settings: ComparedSettings) -> str | None:
@@ -99,6 +105,18 @@ def _jwt_conflict(settings: ComparedSettings) -> str | None:
         )
     if url and urlsplit(url).scheme != "https" and urlsplit(url).hostname not in _THIS_MACHINE:
         return "COORDINATOR_JWT_JWKS_URL must be https: whoever is on the way could put keys of their own in"
+    return None
+
+
+def _tls_conflict(settings: ComparedSettings) -> str | None:
+    """A certificate and its key come together, and clients are asked for theirs only where there are both."""
+    if (settings.tls_certificate is None) is not (settings.tls_key is None):
+        return f"{ENV_PREFIX}TLS_CERTIFICATE and {ENV_PREFIX}TLS_KEY belong together: set both, or neither"
+    if settings.tls_client_ca is not None and settings.tls_certificate is None:
+        return (
+            f"{ENV_PREFIX}TLS_CLIENT_CA needs a service on https://: set {ENV_PREFIX}TLS_CERTIFICATE and"
+            f" {ENV_PREFIX}TLS_KEY as well"
+        )
     return None
 
 

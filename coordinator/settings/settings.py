@@ -17,6 +17,7 @@ from coordinator.environment import value_of
 from coordinator.errors import OperatorError
 from coordinator.protocol.message_size import LARGEST_MESSAGE
 
+from .edge_value_types import HostNames, Origins, Proxies, RootPathText, TlsFile
 from .setting_conflicts import conflict
 from .value_types import (
     Auth,
@@ -94,6 +95,41 @@ class Settings(BaseModel):
     """Where the log is folded: in a process of its `own`, so that it never holds up a request, or in the
     `same` process as HTTP, which takes half the memory. By default the former where the service may use
     more than two cores."""
+
+    # At the HTTP edge: who reaches the API, and by which way (decision 0029).
+
+    allowed_hosts: HostNames = ()
+    """Names of this service beside `localhost`, the address that it listens on and other addresses of
+    loopback, separated by commas, without ports: `coordinator.example.org`; `*.example.org` is all below
+    it, `*` any name. A request to another is answered 421, so that no page of the web reaches a service
+    on loopback under a name of its own."""
+
+    cors_origins: Origins = ()
+    """Origins whose pages may use the API from a browser, separated by commas:
+    `https://board.example.org`. By default none: what a page of another origin would change is a 403."""
+
+    trusted_proxies: Proxies = ()
+    """Addresses, or networks such as `10.0.0.0/24`, of reverse proxies whose `X-Forwarded-For` and
+    `X-Forwarded-Proto` are believed, separated by commas. By default nobody's are."""
+
+    root_path: RootPathText = ""
+    """Path below which a reverse proxy publishes the service, such as `/coordinator`. The proxy may take it
+    off or leave it on."""
+
+    tls_certificate: TlsFile | None = None
+    """File of the certificate, with those between it and its CA, in PEM: the API is on https:// then, and
+    not on http://. Read again when it is replaced."""
+
+    tls_key: TlsFile | None = None
+    """File of the certificate's private key, in PEM and without a passphrase."""
+
+    tls_client_ca: TlsFile | None = None
+    """File of CAs in PEM: only clients with a certificate of one of them are served. By default anybody
+    is."""
+
+    max_connections: int = Field(default=10_000, ge=1)
+    """Connections of HTTP at a time, in each process; further ones are answered 503. Never more than the
+    limit of open files (`ulimit -n`) leaves room for beside the service's own."""
 
     data_dir: Folder = Field(default_factory=default_data_dir)
     """Folder of the ledger and of the private broker: what to back up."""

@@ -1,8 +1,12 @@
 """Serves the API over HTTP: nobody else knows the web server, uvicorn.
 
-server_socket ... binds the socket, or takes that of a parent process, and tells its address
-http_server ..... serves the application on it
-http_protocol ... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
+server_socket ......... binds the socket, or takes that of a parent process, and tells its address
+server_options ........ how it is served, as the settings have it
+tls_files ............. certificate, key and client CA, read again when they are replaced
+http_server ........... serves the application on the socket
+http_protocol ......... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
+overdue_connections ... ends connections whose clients are late
+connection_bounds ..... how large a head may be, how late a client, how many connections there may be
 
-`http_server` knows the other two.
+`http_server` knows the others, and `http_protocol` the bounds.
 """

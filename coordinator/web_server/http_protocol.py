@@ -5,18 +5,25 @@ request) is ignored, as RFC 9110 allows. httptools takes whatever follows such a
 protocol: the body would be lost, and the next request read out of it. So the head is read once more
 without the offer, by a parser of its own. A request without an offer costs two questions more.
 
+What a client owes is bounded (`ConnectionBounds`). Nothing of that costs a request that comes in one piece
+more than a few comparisons: no timer is set, and its head is measured only where it may be too large.
+
 Bytes that follow a request and are no request are most likely its body, whose length was not told. Such a
 request is refused where it has not begun; uvicorn carries it out as one that has no body.
 """
 
 from __future__ import annotations
 
+import asyncio
+import enum
 from collections import deque
 from typing import Any
 
 import httptools
 from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .connection_bounds import ConnectionBounds
 
 __all__ = ["HttpProtocol"]
 
@@ -31,13 +38,56 @@ _NOT_DONE = (
 )
 
 
+_HEAD_TOO_LARGE = (
+    "Request line and headers are larger than {} bytes: and what is large goes into a body"
+)
+
+_HEAD_LATE = "No whole request came within {:g} seconds: send it again"
+
+_BODY_LATE = (
+    "Nothing was done, because nothing more of the body came for {:g} seconds: send it again"
+)
+
+_TOO_MANY = (
+    "As many connections are open as this process may have ({}): try again shortly, and keep one open for"
+    " several requests"
+)
+
+
+class Owed(enum.Enum):
+    """Tells what the client has to send next."""
+
+    FIRST_BYTE = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    NEXT_HEAD = enum.auto()
+    """Of a further request. Until its first byte the connection is idle; empty lines begin none."""
+    END = enum.auto()
+    """It was told why nothing more is read, and is to hang up."""
+
+
 class HttpProtocol(HttpToolsProtocol):
     """Reads the requests of one connection. They are answered one after the other, also those of a client
     that has closed its side after them.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, bounds: ConnectionBounds, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._bounds = bounds
+        self._owed: Owed | None = Owed.FIRST_BYTE
+        """None while the server is the one to act."""
+        self._since = 0.0
+        """When that began to be owed, or came forward, in seconds of the loop's clock."""
+        self._in_body = False
+        self._piece = 0
+        """Bytes of the present piece."""
+        self._moved = False
+        """Whether a head or some of a body ended in the present piece."""
+        self._beside = 0
+        """Bytes that came since then: of an unfinished head, or of what is around a body."""
+        self._head_too_large = False
+        self._unread, self._unread_since = 0, 0.0
+        """Bytes that were answered and not taken yet, and since when none is."""
         self.parser = httptools.HttpRequestParser(
             self
         )  # refuses what follows a `Connection: close`
@@ -46,42 +96,172 @@ class HttpProtocol(HttpToolsProtocol):
         self._begun: list[Any] = []
         """The requests whose heads are in the present piece; none of them runs before it was read."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        if len(self.connections) > self._bounds.connections:
+            self._answer_and_close(503, _TOO_MANY.format(self._bounds.connections))
+
     def data_received(self, data: bytes) -> None:
-        """Each round takes at least one whole head from ``data``."""
-        self._unset_keepalive_if_required()
+        if self._owed is Owed.END:
+            return
         self._before, self._begun = self.cycle, []
-        while data:
+        self._piece, self._moved = len(data), False
+        try:
             try:
                 self.parser.feed_data(data)
-                return
             except httptools.HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
-            except httptools.HttpParserError:
-                self._end_with_what_is_no_request()
-                return
+                self._read_past_offers(data, offer)
+        except httptools.HttpParserError:
+            self._end_with_what_is_no_request()
+            return
+        if self._moved and not self._in_body and self._is_answering():
+            self._owed, self._beside = None, 0  # whole requests came: the usual case
+        else:
+            self._see_what_is_owed()
+
+    def _read_past_offers(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
+        """Each round takes at least one whole head from ``data``. Raises `HttpParserError`."""
+        while True:
+            data = data[offer.args[0] :]
             head = self._head_without_offer()
             self.parser = httptools.HttpRequestParser(self)
             self.parser.feed_data(head)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as further:
+                offer = further
+            else:
+                return
 
     def on_headers_complete(self) -> None:
+        if self._beside + self._piece > self._bounds.head_bytes:
+            self._measure_head()
         if not self.parser.should_upgrade():
             super().on_headers_complete()
             self._begun.append(self.cycle)
             self.headers = []  # for what may follow the body: it is not of the head
+            self._moved = self._in_body = True
         elif self.parser.get_method() == b"CONNECT":
             raise ValueError("no proxy")  # answered as what cannot be read
 
+    def on_body(self, body: bytes) -> None:
+        self._moved = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         if not self.parser.should_upgrade():
+            self._in_body = False
             super().on_message_complete()
+
+    def _measure_head(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._bounds.head_bytes:
+            self._head_too_large = True
+            raise ValueError("too large")  # answered as what cannot be read
+
+    def _see_what_is_owed(self) -> None:
+        """Once a piece was read."""
+        if self._moved:
+            self._beside = 0
+        else:
+            self._beside += self._piece
+            if self._beside > self._bounds.head_bytes:
+                self._head_too_large = True
+                self._end_with_what_is_no_request()
+                return
+        owed = self._is_owed()
+        if owed is not self._owed or (owed is not None and self._comes_forward()):
+            self._owed, self._since = owed, self.loop.time()
+
+    def _is_answering(self) -> bool:
+        """Whether the last head that began is whole, and its request not answered yet."""
+        cycle: Any = self.cycle
+        # Each head begins another scope.
+        return cycle is not None and self.scope is cycle.scope and not cycle.response_complete
+
+    def _is_owed(self) -> Owed | None:
+        scope: Any = self.scope
+        if self._in_body:
+            return Owed.BODY
+        if scope is None:
+            return Owed.FIRST_BYTE
+        if self._is_answering():
+            return None
+        cycle: Any = self.cycle
+        return Owed.HEAD if cycle is None or scope is not cycle.scope else Owed.NEXT_HEAD
+
+    def _comes_forward(self) -> bool:
+        """A head has its time as a whole, and so has a body that was answered before its end."""
+        if self._owed is Owed.BODY:
+            return self._moved and not self.cycle.response_complete
+        return self._moved and self._owed is Owed.HEAD  # that of a further request
+
+    def on_response_complete(self) -> None:
+        """As uvicorn has it, but without a timer for each answer: idle connections are ended together with
+        those that are overdue.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self._owed is None:
+            self._owed, self._since = Owed.NEXT_HEAD, self.loop.time()
+
+    def end_if_overdue(self, now: float) -> None:
+        """End the connection where its client is late; ``now`` is of the loop's clock."""
+        if self._takes_nothing(now):
+            self.transport.abort()
+        elif self._owed is not None and not self.transport.is_closing():
+            self._end_if_it_owes(self._owed, now)
+
+    def _takes_nothing(self, now: float) -> bool:
+        """Whether nothing of an answer was taken for too long."""
+        unread = self.transport.get_write_buffer_size()
+        if unread < self._unread or not self._unread:
+            self._unread_since = now
+        self._unread = unread
+        return unread > 0 and now - self._unread_since >= self._bounds.answer_seconds
+
+    def _end_if_it_owes(self, owed: Owed, now: float) -> None:
+        cycle: Any = self.cycle
+        answered = cycle is None or cycle.response_complete
+        match owed:
+            case Owed.BODY if self.flow.read_paused and not answered:
+                self._since = now  # it is not the client that keeps it back
+            case Owed.BODY if now - self._since >= self._bounds.body_seconds:
+                if cycle.response_started:
+                    self.transport.close()
+                    return
+                cycle.disconnected = True
+                cycle.message_event.set()
+                self._answer_and_close(408, _BODY_LATE.format(self._bounds.body_seconds))
+            case Owed.NEXT_HEAD if now - self._since >= self._bounds.idle_seconds:
+                self.transport.close()
+            case Owed.END if now - self._since >= self._bounds.head_seconds:
+                self.transport.close()
+            case Owed.FIRST_BYTE | Owed.HEAD if now - self._since >= self._bounds.head_seconds:
+                if answered:  # else what runs is answered first
+                    self._answer_and_close(408, _HEAD_LATE.format(self._bounds.head_seconds))
+            case _:
+                pass
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio has it
         """The client sends nothing more. It is answered if it has sent whole requests."""
-        cycle: Any = self.cycle
+        cycle: Any = None if self._owed is Owed.END else self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
             return None
         cycle.keep_alive = False
         return True
+
+    def shutdown(self) -> None:
+        if self._owed is Owed.END:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     def _end_with_what_is_no_request(self) -> None:
         """Requests that came earlier are answered first, and are the last ones."""
@@ -92,21 +272,42 @@ class HttpProtocol(HttpToolsProtocol):
         if before is not None and not before.response_complete and not before.more_body:
             before.keep_alive = False
             self.cycle = before
+        elif self._head_too_large:
+            self._answer(431, _HEAD_TOO_LARGE.format(self._bounds.head_bytes))
+            self._read_no_more()
         else:
-            self.send_400_response(_NOT_DONE if self._begun else _NO_REQUEST)
+            self._answer(400, _NOT_DONE if self._begun else _NO_REQUEST)
+            self._read_no_more()
 
-    def send_400_response(self, msg: str) -> None:
+    def _read_no_more(self) -> None:
+        """Close this side, and leave the other to the client for a while: were the connection closed while
+        it sends, its own system would throw the answer away.
+        """
+        if not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.write_eof()
+        self._owed, self._since = Owed.END, self.loop.time()
+
+    def _answer_and_close(self, status: int, sentence: str) -> None:
+        self._answer(status, sentence)
+        self.transport.close()
+
+    def _answer(self, status: int, sentence: str) -> None:
         """As every error of the API, with a `detail`."""
-        body = to_json({"detail": msg})
+        body = to_json({"detail": sentence})
         head = [
-            STATUS_LINE[400],
+            STATUS_LINE[status],
             *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),
             b"content-type: application/json\r\n",
             b"content-length: %d\r\n" % len(body),
+            b"retry-after: 1\r\n" if status == 503 else b"",
             b"connection: close\r\n\r\n",
         ]
         self.transport.write(b"".join([*head, body]))
-        self.transport.close()
 
     def _head_without_offer(self) -> bytes:
         version = self.parser.get_http_version().encode()

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -17,15 +18,14 @@ from uvicorn.loops.auto import auto_loop_factory
 from coordinator.errors import OperatorError
 
 from .http_protocol import HttpProtocol
+from .overdue_connections import end_overdue
+from .server_options import ServerOptions
 from .server_socket import cannot_listen
 
 __all__ = ["event_loop_factory", "serving"]
 
 BACKLOG = 2048
 """Connections that wait to be accepted."""
-KEEP_ALIVE_SECONDS = 75
-"""For an idle connection: longer than common clients and proxies keep one, since a request that is
-sent at the moment when the server hangs up is lost."""
 SHUTDOWN_SECONDS = 3
 """For requests under way when the server is told to stop."""
 
@@ -36,14 +36,48 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 class _Server(uvicorn.Server):
+    """Serves one socket that is bound already."""
+
+    def __init__(self, config: uvicorn.Config, options: ServerOptions) -> None:
+        super().__init__(config)
+        self._options = options
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the program around it."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but that a TLS handshake has the time of a head, and not a minute."""
+        tls = self._options.tls
+        make = partial(
+            HttpProtocol,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+            bounds=self._options.bounds,
+        )
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                make,
+                sock=one,
+                backlog=BACKLOG,
+                ssl=None if tls is None else tls.context,
+                ssl_handshake_timeout=None if tls is None else self._options.bounds.head_seconds,
+            )
+            for one in sockets or ()
+        ]
+        self.started = True
+
+
+_PLAIN = ServerOptions()
+
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    app: FastAPI, listener: socket.socket, options: ServerOptions = _PLAIN
+) -> AsyncIterator[None]:
     """Answer requests on ``listener`` until the block is left; requests under way are finished.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
@@ -53,6 +87,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     except OSError as exc:
         host, port = listener.getsockname()[:2]
         raise OperatorError(cannot_listen(host, port, exc)) from exc
+    bounds = options.bounds
     config = uvicorn.Config(
         app,
         http=HttpProtocol,
@@ -60,13 +95,26 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # What a proxy says is believed where it was named; uvicorn believes all of loopback.
+        proxy_headers=bool(options.trusted_proxies),
+        forwarded_allow_ips=list(options.trusted_proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, options)
+    shortest = min(bounds.head_seconds, bounds.body_seconds, bounds.answer_seconds)
+    works = [
+        asyncio.create_task(
+            end_overdue(server.server_state.connections, shortest), name="overdue connections"
+        )
+    ]
+    if options.tls is not None:
+        works.append(asyncio.create_task(options.tls.keep(), name="TLS files"))
     task = asyncio.create_task(server.serve([listener]), name="http server")
     try:
         yield
     finally:
         server.should_exit = True
         await task
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)

@@ -66,8 +66,9 @@ def inherited(descriptor: int) -> socket.socket:
         ) from exc
 
 
-def address(listener: socket.socket) -> str:
-    """The URL where ``listener`` can be reached, as a person can open it."""
+def address(listener: socket.socket, *, tls: bool = False) -> str:
+    """The URL where ``listener`` can be reached, as a person can open it; https:// with ``tls``."""
     host, port = listener.getsockname()[:2]
     host = "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -85,7 +85,7 @@ def request(
 ) -> bytes:
     content = b"" if body is None else json.dumps(body).encode()
     length = b"" if body is None else b"Content-Length: %d\r\n" % len(content)
-    head = f"{method} {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n".encode()
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
     return head + more + length + b"\r\n" + content
 
 
@@ -203,9 +203,9 @@ UNTOLD = b'{"dry_run": true}'
 @pytest.mark.parametrize(
     "head",
     [
-        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\n",
-        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\nConnection: close\r\n",
-        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+        b"POST /tasks/dead/redrive HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
         b"POST /tasks/dead/redrive HTTP/1.0\r\n",
         b"POST /tasks/dead/redrive HTTP/1.1\r\n" + OFFERS["another protocol"],
     ],
@@ -280,3 +280,16 @@ async def test_a_body_that_is_compressed_on_its_way_is_a_501_that_says_so(
     assert told.status == 501
     assert told.body["detail"].endswith("is not read here: send the body as it is, or in chunks")
     assert fakes.filters == []
+
+
+async def test_two_hosts_are_refused_and_none_is_served(client: Client) -> None:
+    await client.sends(b"GET /tasks/t HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n")
+    told = await client.answer()
+    assert (told.status, told.body["detail"][:36]) == (400, "The request has more than one header")
+    await client.sends(b"GET /tasks/t HTTP/1.1\r\n\r\n")  # no browser's
+    assert (await client.answer()).status == 200
+
+
+async def test_a_probe_that_speaks_http_1_0_needs_no_host(client: Client) -> None:
+    await client.sends(b"GET /tasks/t HTTP/1.0\r\n\r\n")
+    assert (await client.answer()).status == 200

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -43,7 +44,10 @@ class SubmittedTasks:
         for schedule in await self._found_schedules():
             if schedule["schedule_id"] not in self._schedules:
                 self._schedules.add(schedule["schedule_id"])
-                answer = await self._http.post("/tasks/submit", json=schedule["task"])
+                whole = (await get(self._http, f"/schedules/{quote(schedule['schedule_id'])}"))[
+                    "schedule"
+                ]
+                answer = await self._http.post("/tasks/submit", json=whole["task"])
                 assert answer.status_code == httpx.codes.OK, f"{block}: {answer.text}"
         async for task in self._tasks():
             if task["task_id"] not in self._before and task["task_id"] not in self._wanted:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.wire.agent_pages import AgentPageAnswer, AgentQuery
 from coordinator.api.wire.agents import agent_shape
@@ -25,18 +25,20 @@ router = APIRouter(tags=["Agents"], route_class=EndpointRoute)
     summary="List agents",
     responses=responses("list_agents", AgentPageAnswer, 422),
 )
-async def list_agents(query: Annotated[AgentQuery, Query()], wired: Wired) -> JsonAnswer:
-    """By id, in pages; `total` is how many match. A value that nobody has matches nobody."""
+async def list_agents(query: Annotated[AgentQuery, Query()], wired: Wired) -> ListAnswer:
+    """By id, in pages; `total` is how many match. A page has 4 MiB at most, and fewer agents than `limit`
+    where they are large. A value that nobody has matches nobody.
+    """
     page = wired.browsing.agents(
         query.filter(), after=cursors.AGENTS.read(query.cursor), limit=query.limit
     )
-    return JsonAnswer(
-        {
-            "status": "success",
-            "agents": [agent_shape(agent) for agent in page.agents],
-            "count": len(page.agents),
-            "total": page.total,
-            "next_cursor": cursors.AGENTS.write(page.following),
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(page.agents, agent_shape)
+    cut = len(shown) < len(page.agents)
+    following = page.agents[len(shown) - 1].agent_id if cut else page.following
+    after = {
+        "count": len(shown),
+        "total": page.total,
+        "next_cursor": cursors.AGENTS.write(following),
+        "timestamp": timestamp(),
+    }
+    return ListAnswer({"status": "success"}, "agents", shown, after)

@@ -11,6 +11,7 @@ from coordinator.api.access_control.own_things import check_agent
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import AGENT, SEGMENT
 from coordinator.api.strict_requests import strict_request_without_body
@@ -86,9 +87,10 @@ async def register_agent(
 )
 async def discover_agents(
     request: Request, wired: Wired, body: DiscoverAgents | None = None
-) -> JsonAnswer:
+) -> ListAnswer:
     """The agents that match every filter given; all agents where none is. The best health first, then
-    by id; `total` says how many there are where `limit` leaves some out. A value that nobody has
+    by id; `total` says how many there are where `limit`, or the 4 MiB that an answer may have, leaves
+    some out: `GET /agents` has all of them, in pages. A value that nobody has
     matches nobody, which is no error.
     """
     query = body or DiscoverAgents()
@@ -100,18 +102,15 @@ async def discover_agents(
         tags=query.tags or (),
         min_health_score=query.min_health_score or 0,
     )
-    shown = found[: query.limit]
-    return JsonAnswer(
-        {
-            "status": "success",
-            "query": query.model_dump(exclude_none=True),
-            "agents": [agent_shape(agent) for agent in shown],
-            "count": len(shown),
-            **({"total": len(found)} if len(shown) < len(found) else {}),
-            **with_warnings(await unknown_keys_of(request, DiscoverAgents)),
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(found[: query.limit], agent_shape)
+    after = {
+        "count": len(shown),
+        **({"total": len(found)} if len(shown) < len(found) else {}),
+        **with_warnings(await unknown_keys_of(request, DiscoverAgents)),
+        "timestamp": timestamp(),
+    }
+    before = {"status": "success", "query": query.model_dump(exclude_none=True)}
+    return ListAnswer(before, "agents", shown, after)
 
 
 @router.put(

@@ -24,6 +24,7 @@ from coordinator.api.wire.schedules import (
     SchedulesAnswer,
     run_of,
     schedule_shape,
+    summary_shape,
 )
 from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command, type_warning
 from coordinator.domain.cron.ticks import Missed
@@ -85,13 +86,13 @@ async def list_schedules(
         Query(max_length=128, pattern=r"^[^\x00]*$", description="`next_cursor` of a page."),
     ] = "",
 ) -> JsonAnswer:
-    """By id, a page at a time."""
+    """By id, a page at a time. What each submits, whole, is at `GET /schedules/{schedule_id}`."""
     found = await wired.schedules.page(cursor, limit + 1)
     shown = found[:limit]
     return JsonAnswer(
         {
             "status": "success",
-            "schedules": [schedule_shape(one) for one in shown],
+            "schedules": [summary_shape(one) for one in shown],
             "count": len(shown),
             "next_cursor": shown[-1].schedule_id if len(found) > limit else None,
             "timestamp": timestamp(),

@@ -130,7 +130,8 @@ class Discovered(AnswerModel):
     agents: list[AgentShape] = Field(description="The best health first, then by id.")
     count: int = Field(description="How many are in the answer.", examples=[1])
     total: int | None = Field(
-        default=None, description="How many match, where `limit` left some of them out."
+        default=None,
+        description="How many match, where `limit`, or the 4 MiB of an answer, left some of them out.",
     )
     warning: UnknownKeysWarning
     timestamp: Instant

@@ -31,9 +31,11 @@ __all__ = [
     "ScheduleAnswer",
     "ScheduleDeleted",
     "ScheduleShape",
+    "ScheduleSummaryShape",
     "SchedulesAnswer",
     "run_of",
     "schedule_shape",
+    "summary_shape",
 ]
 
 _UTC = "UTC"
@@ -71,12 +73,14 @@ class CreateSchedule(BaseModel):
     )
 
 
-class ScheduleShape(AnswerModel):
+class ScheduleSummaryShape(AnswerModel):
     schedule_id: str = Field(examples=["nightly-summary"])
     cron: str = Field(examples=["30 3 * * *"])
     timezone: str = Field(examples=["Europe/Vienna"])
     missed: str = Field(examples=["skip"], description=_MISSED)
-    task: dict[str, Any] = Field(examples=[{"task_data": {"task_type": "summary"}}])
+    task_type: str | None = Field(
+        examples=["summary"], description="`task_data.task_type` of its task; null for none."
+    )
     created_at: Instant
     created_by: Submitter
     paused: bool
@@ -89,6 +93,12 @@ class ScheduleShape(AnswerModel):
     last_error: str | None = Field(description="Why the last tick could not be submitted.")
 
 
+class ScheduleShape(ScheduleSummaryShape):
+    task: dict[str, Any] = Field(
+        examples=[{"task_data": {"task_type": "summary"}}], description="Not in lists."
+    )
+
+
 class ScheduleAnswer(AnswerModel):
     status: Success
     schedule: ScheduleShape
@@ -98,7 +108,7 @@ class ScheduleAnswer(AnswerModel):
 
 class SchedulesAnswer(AnswerModel):
     status: Success
-    schedules: list[ScheduleShape]
+    schedules: list[ScheduleSummaryShape]
     count: int
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
     timestamp: Instant
@@ -123,12 +133,17 @@ def run_of(task: dict[str, Any], by: str | None = None) -> SubmitTask:
 
 def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
     """A schedule as `ScheduleShape` describes it."""
+    return {**summary_shape(schedule), "task": schedule.task}
+
+
+def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
+    """A schedule in a list as `ScheduleSummaryShape` describes it."""
     return {
         "schedule_id": schedule.schedule_id,
         "cron": schedule.cron,
         "timezone": schedule.timezone,
         "missed": schedule.missed.value,
-        "task": schedule.task,
+        "task_type": _type_of(schedule.task),
         "created_at": iso(schedule.created_at),
         "created_by": schedule.created_by,
         "paused": schedule.paused,
@@ -137,3 +152,10 @@ def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "last_task_id": schedule.last_task_id,
         "last_error": schedule.last_error,
     }
+
+
+def _type_of(task: dict[str, Any]) -> str | None:
+    """A row of before, or one that was written by hand, may have anything in it."""
+    data = task.get("task_data")
+    word = data.get("task_type") if isinstance(data, dict) else None
+    return word if isinstance(word, str) else None

@@ -28,6 +28,7 @@ from .events import AgentRegistered
 __all__ = [
     "CONTROL_QUEUE",
     "DIRECT_REPLY",
+    "MAX_METADATA",
     "MAX_TASK_TYPES",
     "REGISTER",
     "ControlQueueRequest",
@@ -46,6 +47,9 @@ __all__ = [
 
 MAX_TASK_TYPES = 256
 """Types of tasks that one agent may announce."""
+
+MAX_METADATA = 16 * 1024
+"""Bytes of an agent's metadata as JSON: each list of agents has them all."""
 
 REGISTER = "register"
 """The AMQP `type` of a registration request."""

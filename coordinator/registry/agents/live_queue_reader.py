@@ -162,13 +162,13 @@ class LiveQueueReader:
                 await asyncio.sleep(0)
 
     def _take(self, delivery: Delivery) -> None:
+        if request_author(delivery.routing_key) is not None:
+            return  # a request, which `registration_answers` answers
         try:
             check_origin(delivery)
         except Unreadable as exc:
             self._ignored(exc, delivery.routing_key)
             return
-        if request_author(delivery.routing_key) is not None:
-            return  # a request, which `registration_answers` answers
         for one in read(delivery.message, delivery.routing_key):
             why = one.why if isinstance(one, Refused) else self._refused(one, delivery)
             if why is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
+from pydantic_core import to_json
+
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
@@ -26,7 +28,7 @@ from coordinator.protocol.messages.events import (
     Event,
     EventData,
 )
-from coordinator.protocol.messages.registration import MAX_TASK_TYPES, RegisterRequest
+from coordinator.protocol.messages.registration import MAX_METADATA, MAX_TASK_TYPES, RegisterRequest
 from coordinator.protocol.topology import CONTROL, EVENTS
 
 from .in_memory.known_agent import KnownAgent
@@ -166,6 +168,13 @@ class Registrar:
         problem = json_problem(request.metadata)
         if problem is not None:
             raise InvalidRequest(f"metadata {problem}", field="metadata")
+        size = len(to_json(request.metadata))
+        if size > MAX_METADATA:
+            raise InvalidRequest(
+                f"metadata has {size} bytes as JSON; at most {MAX_METADATA}: keep the rest elsewhere, and"
+                " say where",
+                field="metadata",
+            )
         if len(request.model_dump_json()) > MAX_BYTES:
             raise InvalidRequest(f"The registration has more than {MAX_BYTES} bytes")
 

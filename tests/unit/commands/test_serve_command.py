@@ -48,7 +48,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
         yield stub
 
     @asynccontextmanager
-    async def serving(_: Any, listener: socket.socket) -> AsyncIterator[None]:
+    async def serving(_: Any, listener: socket.socket, options: Any) -> AsyncIterator[None]:
         stub.serves = True
         with listener:
             yield

@@ -38,6 +38,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"metadata": "x"}, "metadata must be a dict, and not of type str"),
     ({"metadata": []}, "metadata must be a dict, and not of type list"),
     ({"metadata": {1: "x"}}, "metadata cannot be told as JSON"),
+    ({"metadata": {"a": "x" * 16_377}}, "metadata has 16385 bytes as JSON; at most 16384"),
     ({"slots": True}, "slots must be a whole number, and not of type bool"),
     ({"slots": "4"}, "slots must be a whole number, and not of type str"),
     ({"slots": 2.5}, "slots must be a whole number, and not of type float"),

@@ -138,7 +138,7 @@ async def test_what_is_not_confirmed_is_not_seen(office: Office) -> None:
                 RegisterRequest(agent_id="ada", agent_type="worker", metadata={"a": value}),
                 "metadata",
             )
-            for value in (float("nan"), [float("-inf")], 10**400, TOO_DEEP)
+            for value in (float("nan"), [float("-inf")], 10**400, TOO_DEEP, "x" * 16_377)
         ],
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -150,6 +150,14 @@ async def test_a_registration_that_is_wrong_is_refused_and_names_the_field(
         await office.registrar.register(request_)
     assert refused.value.field == field
     assert office.published.messages == []
+
+
+async def test_metadata_of_16_kib_are_taken(office: Office) -> None:
+    most = {"a": "x" * (16 * 1024 - len('{"a":""}'))}
+    await office.registrar.register(
+        RegisterRequest(agent_id="ada", agent_type="worker", metadata=most)
+    )
+    assert office.fleet.view(office.fleet.the("ada")).metadata == most
 
 
 async def test_a_heartbeat_is_heard_and_is_not_durable(office: Office) -> None:
