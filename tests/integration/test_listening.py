@@ -143,7 +143,8 @@ async def test_an_agent_of_the_sdk_listens_at_once_though_its_coordinator_starts
             async def work(_: object) -> None:
                 """Nothing."""
 
-            await staying.enter_async_context(agent.running())
+            running = await staying.enter_async_context(agent.running())
+            await running.registered()
             assert await listens(service)
         async with serving(broker, tmp_path) as service:
             assert await listens(service)
