@@ -5,6 +5,7 @@ Pure.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
