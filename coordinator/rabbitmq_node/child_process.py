@@ -14,6 +14,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 __all__ = ["die_with", "spawn", "spawn_obedient"]
@@ -27,11 +28,11 @@ async def spawn_obedient(
     env: Mapping[str, str],
     output: Path,
     pass_fds: Sequence[int] = (),
-    umask: int = -1,
+    umask: int | None = None,
 ) -> Process:
     """Start a process that ends by itself at the end of its standard input.
 
-    That is when the parent closes it, or ends in whatever way. ``umask``: of its files; -1 is as here.
+    That is when the parent closes it, or ends in whatever way. ``umask``: of its files; None is as here.
     """
     with output.open("ab") as file:
         return await asyncio.create_subprocess_exec(
@@ -41,8 +42,8 @@ async def spawn_obedient(
             stdout=file,
             stderr=STDOUT,
             pass_fds=pass_fds,
-            umask=umask,
             start_new_session=True,
+            preexec_fn=None if umask is None else partial(os.umask, umask),  # uvloop has no `umask`
         )
 
 
@@ -52,7 +53,7 @@ async def spawn(
     env: Mapping[str, str],
     output: Path | None,
     pass_fds: Sequence[int] = (),
-    umask: int = -1,
+    umask: int | None = None,
 ) -> Process:
     """Start a process that is killed when this process ends, in whatever way. Without ``output`` it prints
     where this process does.
@@ -69,10 +70,23 @@ async def spawn(
             stdout=file,
             stderr=None if file is None else STDOUT,
             pass_fds=pass_fds,
-            umask=umask,
             start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
+            preexec_fn=_before_exec(die_with(os.getpid()), umask),
         )
+
+
+def _before_exec(
+    arrange: Callable[[], None] | None, umask: int | None
+) -> Callable[[], None] | None:
+    if umask is None:
+        return arrange
+
+    def both() -> None:
+        os.umask(umask)
+        if arrange is not None:
+            arrange()
+
+    return both
 
 
 def die_with(parent: int) -> Callable[[], None] | None:

@@ -34,6 +34,7 @@ TABLES = {
     *(
         "agents",
         "api_keys",
+        "broker_users",
         "checkpoint",
         "events",
         "idempotency_keys",
