@@ -15,9 +15,8 @@ from coordinator.access.audit_log import NAME, AuditLog
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api.access_control.endpoint_roles import ROLES
+from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
-from coordinator.protocol.requirements import Requirements
-from coordinator.protocol.task_queue import TaskQueue
 from tests.contract.fakes import Fakes, a_task, an_agent, over
 from tests.support.api_keys import authenticator_with
 
@@ -81,9 +80,7 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
 async def guarded(**changes: Any) -> tuple[FastAPI, Fakes, dict[str, str]]:
     """An application that asks for credentials, and one for each of `HOLDERS`."""
     fakes = Fakes()
-    fakes.book.add(
-        TaskQueue("cap:nothing", Priority.NORMAL), Requirements(capabilities=("nothing",))
-    )
+    fakes.open("cap:nothing", Priority.NORMAL, Depth(0, 0))
     fakes.agents = fakes.browsing._agents = {"ada": an_agent(agent_id="ada")}
     fakes.tasks = fakes.browsing._tasks = {"task-1": a_task(submitted_by="key:producer")}
     authenticator, secrets = await authenticator_with(**HOLDERS)
