@@ -139,7 +139,7 @@ class Channel:
                     queue.name,
                     durable=not queue.exclusive,
                     exclusive=queue.exclusive,
-                    auto_delete=queue.exclusive,
+                    auto_delete=queue.exclusive or queue.auto_delete,
                     arguments=dict(queue.arguments),
                 )
         for binding in topology.bindings:

@@ -101,10 +101,13 @@ class ExchangeSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueSpec:
-    """Durable unless it is ``exclusive``, which is gone with its connection."""
+    """Durable unless it is ``exclusive``, which is gone with its connection. One with ``auto_delete`` is gone
+    with its last consumer.
+    """
 
     name: str
     exclusive: bool = False
+    auto_delete: bool = False
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -257,10 +260,12 @@ def control_queue_topology(name: str, *, keys: Iterable[str]) -> Topology:
     """The control queue of one connection of an agent, as a coordinator declares it, with its bindings.
 
     `registration.control_queue` names it. Not exclusive, since it is the connection of another that
-    declares it; durable and classic as wake queues are.
+    declares it; durable and classic as wake queues are. It is gone with its consumer, as an exclusive one,
+    so that whoever sends a command learns from the broker whether the agent is there.
     """
     queue = QueueSpec(
         name=name,
+        auto_delete=True,
         arguments=MappingProxyType(
             {
                 "x-queue-type": "classic",

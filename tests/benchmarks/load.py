@@ -132,7 +132,7 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         body = self._round.body()
         head = (
-            b"POST /tasks/submit HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            b"POST /tasks/submit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n%b\r\n" % (len(body), self._round.headers)
         )
         self._began = time.perf_counter()

@@ -25,7 +25,7 @@ class Client:
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """GET, or POST where there is a ``body``."""
         content = b"" if body is None else json.dumps(body).encode()
-        head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: coordinator\r\n"
+        head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: localhost\r\n"
         if body is not None:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
         began = time.perf_counter()

@@ -54,7 +54,7 @@ async def _requests(
     for number in todo:
         content = json.dumps(bodies[number]).encode()
         head = (
-            "POST /tasks/submit HTTP/1.1\r\nHost: coordinator\r\n"
+            "POST /tasks/submit HTTP/1.1\r\nHost: localhost\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         began = time.perf_counter()

@@ -132,12 +132,12 @@ async def test_a_flood_takes_bounded_memory_and_disk_and_its_author_is_named(
         page = await eventually(all_parked, timeout=60)
         assert memory(process.pid) - before < 100 * MEBIBYTE
         assert 20 <= page["total"] <= 32
-        assert {one["author"] for one in page["parked"]} == {"mallory"}
+        assert {one["author"] for one in page["parked"]} == {"mallory (user coordinator)"}
         assert page["parked"][0]["size"] == MEBIBYTE + len("000319 ")
         health = await get(http, "/health")
         assert health["status"] == "degraded"
         (problem,) = health["problems"]
-        assert problem.startswith("'mallory' floods the log: 320 messages of 33")
+        assert problem.startswith("'mallory (user coordinator)' floods the log: 320 messages of 33")
 
 
 async def healthy(http: Any) -> bool:

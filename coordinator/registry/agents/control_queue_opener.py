@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 MOST_OF_ONE = 8
 """Control queues that one agent may have from one coordinator: each process has one for each time that it
-connects, and the one before is gone after a minute. Beyond it the one that was named the longest ago is
+connects, and the one before is gone with its consumer. Beyond it the one that was named the longest ago is
 deleted, so that an agent that asks again and again has no more."""
 
 REMEMBERED = 10_000
