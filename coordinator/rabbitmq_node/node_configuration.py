@@ -50,6 +50,7 @@ def environment(seen: Path, ports: Ports) -> dict[str, str]:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": str(seen / "home"),
+        "ERL_CRASH_DUMP": str(seen / "log" / "erl_crash.dump"),  # not where the command was given
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_EPMD_PORT": str(ports.epmd),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(seen / "advanced"),

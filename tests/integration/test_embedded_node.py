@@ -206,9 +206,12 @@ async def test_a_server_that_fails_says_why_in_one_line(
 
 
 async def test_where_its_epmd_is_gone_it_starts_none_that_would_stay(
-    server: InstalledServer, tmp_path: Path
+    server: InstalledServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a kill of the parent, which takes epmd along and leaves the server to its start."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     private = node(tmp_path / "data", replace(server, epmd_binary=Path("/bin/true")))
     try:
         with pytest.raises(OperatorError):
@@ -216,6 +219,7 @@ async def test_where_its_epmd_is_gone_it_starts_none_that_would_stay(
     finally:
         await private.stop()
     assert processes_of(tmp_path / "data") == []
+    assert list(here.iterdir()) == []  # nor does Erlang leave its account of it here
 
 
 async def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ async def done(side: RegisteringSide, task_id: str) -> bool:
     return (await side.registry.find(task_id)).state == "completed"
 
 
+async def over(side: RegisteringSide, task_id: str) -> bool:
+    return (await side.registry.find(task_id)).ended_at is not None
+
+
 async def same_everywhere(broker: Broker, ledger_url: str, side: RegisteringSide) -> None:
     """A coordinator that starts now, from the ledger alone, tells of agents what ``side`` does."""
     await side.catching_up.ledger()
@@ -193,6 +197,8 @@ async def test_a_deadline_is_judged_by_the_coordinators_clock(
         await side.submit("late", max_attempts=1, expires_at=now - timedelta(seconds=5))
         await side.submit("in time", max_attempts=1, expires_at=now + timedelta(seconds=15))
         await eventually(partial(done, side, "in time"), timeout=PATIENCE)
+        # The broker tells of it by the log, which may be after the other's end.
+        await eventually(partial(over, side, "late"), timeout=PATIENCE)
         late = await side.registry.find("late")
         assert (late.state, late.started_at) == ("expired", None)
 

@@ -26,10 +26,12 @@ def current_task(
     """The task with the ``pending`` events folded over its row, those that the ledger has left out; and
     the message that its content is from. Raises `TaskNotFound`.
     """
+    # Before the row: on PostgreSQL each statement sees what was committed by then, and a row that is read
+    # before an event is folded does not have it. One that has it already takes it once more without a change.
+    stored = known(connection, pending)
     query = sa.select(tasks).where(tasks.c.task_id == task_id)
     row = connection.execute(query).one_or_none()
     task = None if row is None else task_of(row)
-    stored = known(connection, pending)
     unfolded = [event for event in pending if identity(event) not in stored]
     for event in unfolded:
         task = fold(task, event).task
