@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Entry:
     starts: Starts
     http: httpx.AsyncClient
     server: Process
+    ready_after: float
+    """Seconds from the start of its process until it was ready; until its route answered, of a peer."""
 
     @property
     def name(self) -> str:
@@ -190,6 +193,7 @@ class Arena:
         }
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._management.delete, "vhosts", vhost)
+            began = time.perf_counter()
             if contestant.peer:
                 command = (bench_python(), "-m", "tests.benchmarks.peers.http", contestant.peer)
                 output = folder / "http.out"
@@ -221,6 +225,7 @@ class Arena:
                 starts=starts,
                 http=http,
                 server=server,
+                ready_after=time.perf_counter() - began,
             )
 
     async def calm(self, entry: Entry) -> None:
