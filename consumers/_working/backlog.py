@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort_right
 from collections.abc import Iterator
 
 from .attempt import Attempt, Fence
@@ -34,8 +35,7 @@ class Backlog:
         return next((one for one in self._waiting if one.fence == fence), None)
 
     def add(self, attempt: Attempt) -> None:
-        self._waiting.append(attempt)
-        self._waiting.sort(key=lambda one: one.source.priority.rank)  # stable: in order of arrival
+        insort_right(self._waiting, attempt, key=_rank)  # among equals in order of arrival
 
     def next(self) -> Attempt | None:
         """Take out the first that the broker has not taken back."""
@@ -55,7 +55,7 @@ class Backlog:
     def give_back(self, attempt: Attempt) -> None:
         """Return one that had been started to its queue; while draining, with the others."""
         if self._keeping:
-            self._waiting.append(attempt)
+            self.add(attempt)
         else:
             for delivery in attempt.deliveries:
                 self._receipts.give_back(delivery)
@@ -77,3 +77,7 @@ class Backlog:
             else:
                 kept.append(attempt)
         self._waiting = kept
+
+
+def _rank(attempt: Attempt) -> int:
+    return attempt.source.priority.rank

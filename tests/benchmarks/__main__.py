@@ -7,6 +7,7 @@ latency .... from the submission to the start: idle, and at 500 tasks a second
 idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
 keys ....... submitting with an API key beside submitting without
+start ...... until a service that is started is ready
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
 
@@ -41,6 +42,7 @@ from .priority import priority
 from .results import Results
 from .scale import QUICK, WHOLE, Scale
 from .scaling import scaling
+from .start import start
 from .submit import submit
 
 __all__ = ["ITEMS", "main", "parsed", "scale_of"]
@@ -52,6 +54,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
     "latency": latency,
     "idle": idle,
     "priority": priority,
+    "start": start,
 }
 
 REGISTRY = "tests.benchmarks.registry"

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ class Entry:
     server: Process
     headers: dict[str, str]
     """Of each request: an API key, where it asks for one."""
+    ready_after: float
+    """Seconds from the start of its process until it was ready; until its route answered, of a peer."""
 
     @property
     def name(self) -> str:
@@ -193,6 +196,7 @@ class Arena:
         headers = await _key(folder / "service") if contestant.keyed else {}
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._management.delete, "vhosts", vhost)
+            began = time.perf_counter()
             if contestant.peer:
                 command = (bench_python(), "-m", "tests.benchmarks.peers.http", contestant.peer)
                 output = folder / "http.out"
@@ -227,6 +231,7 @@ class Arena:
                 http=http,
                 server=server,
                 headers=headers,
+                ready_after=time.perf_counter() - began,
             )
 
     async def calm(self, entry: Entry) -> None:
