@@ -1,0 +1,58 @@
+"""Checks which of the tasks that a heartbeat names its agent was given: by the tokens that came with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coordinator.domain.task import ANY_ATTEMPT, TasksInHand
+from coordinator.protocol.json_values.lenient_reading import LeftOut
+from coordinator.protocol.messages.events import AgentHeartbeat, HeldTask, RunningTask
+from coordinator.protocol.task_token import token_matches
+from coordinator.protocol.topology import DELIVERY_LIMIT
+
+__all__ = ["NamedTasks"]
+
+
+class NamedTasks:
+    """Believes every agent where there is no ``secret``, the key of the task tokens. With one, only a token
+    proves that an agent has a task.
+    """
+
+    def __init__(self, secret: bytes | None = None) -> None:
+        self._secret = secret
+
+    @property
+    def proves(self) -> bool:
+        """Whether tokens are asked for."""
+        return self._secret is not None
+
+    def believed(self, beat: AgentHeartbeat) -> tuple[TasksInHand, tuple[LeftOut, ...]]:
+        """The tasks that count as in its hand, and what is said of tokens that are false."""
+        named: Sequence[RunningTask | HeldTask] = (*beat.running, *(beat.held or ()))
+        if self._secret is None:
+            return {(one.task_id, one.generation): ANY_ATTEMPT for one in named}, ()
+        found: dict[tuple[str, int], int] = {}
+        false: list[LeftOut] = []
+        for one in named:
+            if one.task_token is None:
+                continue
+            key, delivered = (one.task_id, one.generation), one.attempt - (one.crashes or 0)
+            if _is_possible(one) and token_matches(
+                self._secret, one.task_id, one.generation, delivered, one.task_token
+            ):
+                found[key] = max(delivered, found.get(key, 0))
+            else:
+                false.append(_false(one))
+        return found, tuple(false)
+
+
+def _is_possible(one: RunningTask | HeldTask) -> bool:
+    return 0 <= (one.crashes or 0) <= min(DELIVERY_LIMIT, one.attempt - 1)
+
+
+def _false(one: RunningTask | HeldTask) -> LeftOut:
+    attempt = f"attempt {one.attempt} of {one.task_id[:100]!r}"
+    return LeftOut(
+        field="running.task_token" if isinstance(one, RunningTask) else "held.task_token",
+        why=f"is not that of {attempt}, which does not count as in its hands",
+    )
