@@ -58,9 +58,8 @@ class RefusedUsers:
         if not self._asked:
             return []
         times = sum(asked.times for asked in self._asked.values())
-        told = [
-            _told(agent_id, user, asked.times) for (agent_id, user), asked in self._asked.items()
-        ]
+        latest = reversed(self._asked.items())
+        told = [_told(agent_id, user, asked.times) for (agent_id, user), asked in latest]
         named = "; ".join(told[:NAMED])
         more = f"; and {len(told) - NAMED} others" if len(told) > NAMED else ""
         requests = "1 request of an agent was" if times == 1 else f"{times} requests of agents were"

@@ -25,14 +25,14 @@ from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery.lost_attempt_finder import LOOKS, LostAttemptFinder
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
-from coordinator.registry.agents.in_memory.named_tasks import NamedTasks
+from coordinator.registry.agents.in_memory.named_tasks import BELIEVING, NamedTasks
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_rows import load
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from tests.support.decoding import decode
 from tests.unit.domain.histories import START, at, completed, failed, started, submitted
-from tests.unit.registry.fleet import BELIEVING, Fleet, registered, removed
+from tests.unit.registry.fleet import Fleet, registered, removed
 
 AFTER = timedelta(minutes=5)
 LIMIT = timedelta(hours=1)

@@ -17,10 +17,9 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
-from coordinator.registry.agents.in_memory.named_tasks import NamedTasks
+from coordinator.registry.agents.in_memory.named_tasks import BELIEVING, NamedTasks
 from tests.unit.domain.histories import START
 
-BELIEVING = NamedTasks()
 STALE_AFTER = timedelta(seconds=60)
 STEP = 1.0
 

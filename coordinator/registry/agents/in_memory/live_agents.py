@@ -30,8 +30,8 @@ from .agent_view import AgentView, AgentViews
 from .doubled_instances import DoubledInstances
 from .heartbeat_intake import HeartbeatIntake
 from .known_agent import KnownAgent
-from .named_tasks import NamedTasks
-from .statement_intake import BELIEVING, StatementIntake
+from .named_tasks import BELIEVING, NamedTasks
+from .statement_intake import StatementIntake
 from .unfolded_statements import UnfoldedStatements
 
 __all__ = ["LiveAgents"]

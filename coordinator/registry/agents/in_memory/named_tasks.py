@@ -10,7 +10,13 @@ from coordinator.protocol.messages.events import AgentHeartbeat, HeldTask, Runni
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
 
-__all__ = ["NamedTasks"]
+__all__ = ["BELIEVING", "NamedTasks"]
+
+MOST_PROVEN = 2000
+"""Tokens of one heartbeat that are looked at: more than any agent has slots, and some milliseconds."""
+
+MOST_FALSE = 5
+"""That are told of one heartbeat."""
 
 
 class NamedTasks:
@@ -21,11 +27,6 @@ class NamedTasks:
     def __init__(self, secret: bytes | None = None) -> None:
         self._secret = secret
 
-    @property
-    def proves(self) -> bool:
-        """Whether tokens are asked for."""
-        return self._secret is not None
-
     def believed(self, beat: AgentHeartbeat) -> tuple[TasksInHand, tuple[LeftOut, ...]]:
         """The tasks that count as in its hand, and what is said of tokens that are false."""
         named: Sequence[RunningTask | HeldTask] = (*beat.running, *(beat.held or ()))
@@ -33,17 +34,18 @@ class NamedTasks:
             return {(one.task_id, one.generation): ANY_ATTEMPT for one in named}, ()
         found: dict[tuple[str, int], int] = {}
         false: list[LeftOut] = []
-        for one in named:
-            if one.task_token is None:
-                continue
+        for one in (one for one in named[:MOST_PROVEN] if one.task_token is not None):
             key, delivered = (one.task_id, one.generation), one.attempt - (one.crashes or 0)
             if _is_possible(one) and token_matches(
-                self._secret, one.task_id, one.generation, delivered, one.task_token
+                self._secret, one.task_id, one.generation, delivered, one.task_token or ""
             ):
                 found[key] = max(delivered, found.get(key, 0))
-            else:
+            elif len(false) < MOST_FALSE:
                 false.append(_false(one))
         return found, tuple(false)
+
+
+BELIEVING = NamedTasks()
 
 
 def _is_possible(one: RunningTask | HeldTask) -> bool:

@@ -22,12 +22,10 @@ from coordinator.registry.tables.event_rows import Identity
 
 from .agent_roster import AgentRoster
 from .known_agent import KnownAgent
-from .named_tasks import NamedTasks
+from .named_tasks import BELIEVING
 from .unfolded_statements import UnfoldedStatements
 
 __all__ = ["StatementIntake"]
-
-BELIEVING = NamedTasks()
 
 
 class StatementIntake:
