@@ -110,7 +110,7 @@ class LostAttemptFinder:
         self._after = after
         self._time_limit = time_limit
         self._link: Link | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._claims_told: set[tuple[str, str]] = set()
         """Agents with the tasks of others that they name."""
         self._watches: dict[str, Watch] = {}
         """By the id of the event that would tell of it."""
@@ -185,14 +185,14 @@ class LostAttemptFinder:
         holders = {one.agent_id for one in task.runners if one.attempt >= task.attempt}
         holders.add(_start(task)[0])
         others = {(agent_id, task.task_id) for agent_id in agents if agent_id not in holders}
-        for agent_id, task_id in others - self._told:
+        for agent_id, task_id in others - self._claims_told:
             logger.warning(
                 "an agent names a task that another has started: it does not count as in its hands",
                 extra=task_context(task_id, attempt=task.attempt, agent_id=agent_id),
             )
-        if len(self._told) > MOST_TOLD:
-            self._told.clear()
-        self._told |= others
+        if len(self._claims_told) > MOST_TOLD:
+            self._claims_told.clear()
+        self._claims_told |= others
         return not holders.isdisjoint(agents)
 
     def _may_be_judged(self, task: Task) -> bool:

@@ -194,8 +194,8 @@ async def test_tags_limits_and_the_policy_that_drifted_are_listed_with_what_puts
 
     doctor = Doctor(broker, tmp_path)
     await doctor.cure(await doctor.finds("agents-users", f"The policy {CONTROL_POLICY} does not"))
-    for told in wrong:
-        fix = await doctor.finds("agents-users", told)
+    fixes = [await doctor.finds("agents-users", told) for told in wrong]
+    fix = fixes[0]
     assert await coordinator(*shlex.split(fix)[1:]) == 0
     left = [one for one in await listed(coordinator, capsys) if "To put it right" in one]
     assert left == []  # nothing is said of who is registered, where there is no ledger

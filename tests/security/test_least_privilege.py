@@ -43,6 +43,13 @@ def _publishes(exchange: str, key: str) -> Attempt:
     return attempt
 
 
+def _calls(method: str, *arguments: Any, **options: Any) -> Attempt:
+    async def attempt(channel: AbstractChannel) -> None:
+        await getattr(channel, method)(*arguments, **options)
+
+    return attempt
+
+
 def attempts(own: str, others: str, control: str) -> Iterator[tuple[str, Attempt]]:
     """``control`` is the control queue of the agent ``others``; ``own`` one of the sender's."""
     for key in (REQUESTS, LOG, UNROUTED, control, "tasks.any.normal", "tasks.cap:gpu.normal"):
@@ -64,32 +71,23 @@ def attempts(own: str, others: str, control: str) -> Iterator[tuple[str, Attempt
         "source.any.opened",
     ):
         yield f"publishes an event with {key}", _publishes(EVENTS, key)
-    yield "declares a queue", lambda channel: channel.queue_declare("mine")
-    yield "declares its control queue", lambda channel: channel.queue_declare(own)
-    yield "declares a queue without a name", lambda channel: channel.queue_declare("")
-    yield "declares an exchange", lambda channel: channel.exchange_declare("mine")
+    yield "declares a queue", _calls("queue_declare", "mine")
+    yield "declares its control queue", _calls("queue_declare", own)
+    yield "declares a queue without a name", _calls("queue_declare", "")
+    yield "declares an exchange", _calls("exchange_declare", "mine")
     for exchange in (CONTROL, EVENTS, TASKS):
-        yield (
-            f"has {exchange} come to its control queue",
-            lambda channel, exchange=exchange: channel.queue_bind(own, exchange, "#"),
-        )
-        yield (
-            f"deletes {exchange}",
-            lambda channel, exchange=exchange: channel.exchange_delete(exchange),
-        )
+        yield f"has {exchange} come to its control queue", _calls("queue_bind", own, exchange, "#")
+        yield f"deletes {exchange}", _calls("exchange_delete", exchange)
     yield (
         "takes the binding of another's control queue away",
-        lambda channel: channel.queue_unbind(control, CONTROL, agent_key(others)),
+        _calls("queue_unbind", control, CONTROL, agent_key(others)),
     )
     for queue in (LOG, REQUESTS, UNROUTED, control, "tasks.cap:gpu.normal"):
-        yield f"takes from {queue}", lambda channel, queue=queue: channel.basic_get(queue)
-        yield (
-            f"consumes {queue}",
-            lambda channel, queue=queue: channel.basic_consume(queue, print, no_ack=True),
-        )
-        yield f"empties {queue}", lambda channel, queue=queue: channel.queue_purge(queue)
+        yield f"takes from {queue}", _calls("basic_get", queue)
+        yield f"consumes {queue}", _calls("basic_consume", queue, print, no_ack=True)
+        yield f"empties {queue}", _calls("queue_purge", queue)
     for queue in (LOG, control, "tasks.any.normal", "tasks.cap:gpu.normal", own):
-        yield f"deletes {queue}", lambda channel, queue=queue: channel.queue_delete(queue)
+        yield f"deletes {queue}", _calls("queue_delete", queue)
 
 
 async def refused(connection: aiormq.abc.AbstractConnection, attempt: Attempt) -> bool:

@@ -21,7 +21,7 @@ MOST = 1000
 """Users that are told apart, each with the agent that it asked for; of more the oldest are forgotten."""
 
 LONGEST = 128
-"""Characters of an agent's id."""
+"""Characters of an agent's id, as they are told."""
 
 NAMED = 5
 """In a sentence; of more, the others' number."""

@@ -35,7 +35,7 @@ async def test_they_are_given_their_own_address_of_the_broker_and_none_of_the_se
         log_dir=log.parent,
         say=lambda line: None,
     ):
-        shown = await eventually(lambda: log.exists() and log.read_text())
+        shown: str = await eventually(lambda: log.read_text() if log.exists() else "")
     assert "amqp://ada:of-ada@host" in shown
     assert "'EXAMPLE_SETTING': 'theirs'" in shown
     assert [name for name, value in SECRETS.items() if name in shown or value in shown] == []

@@ -90,7 +90,7 @@ def test_where_tokens_are_asked_for_a_task_is_in_the_hands_of_whoever_has_its_to
     ],
 )
 def test_a_token_proves_the_attempt_of_its_message_and_no_other(
-    said: dict[str, int], has: int | None
+    said: dict[str, Any], has: int | None
 ) -> None:
     fleet = fleet_after(registered(), named=NamedTasks(SECRET))
     fleet.apply(names(task_token=token(attempt=1), **said))
