@@ -84,7 +84,8 @@ async def test_a_lane_that_an_agent_may_not_read_is_left_out_and_told_and_the_ot
 
             [problem] = await eventually(told)
             assert "lacks the permission to read tasks.cap:gpu.normal" in problem
-            why = (await service.http.get(f"/tasks/{refused['task_id']}/explain")).json()
+            answer = await service.http.get(f"/tasks/{refused['task_id']}/explain")
+            why = answer.json()["explanation"]
             assert "lacks the permission to read its queue on the broker" in why["why"]
             [able] = why["able"]
             assert "its user on the broker may not read tasks.cap:gpu.normal" in able["why_not"][0]
