@@ -13,7 +13,7 @@ from pathlib import Path
 
 from coordinator.errors import OperatorError
 
-__all__ = ["ENV_PREFIX", "FILE", "Variable", "secret_of", "value_of"]
+__all__ = ["ENV_PREFIX", "FILE", "Variable", "content_of", "secret_of", "value_of"]
 
 ENV_PREFIX = "COORDINATOR_"
 
@@ -56,10 +56,13 @@ def secret_of(
         return None if value is None else Variable(name=name, value=value)
     if value is not None:
         raise OperatorError(f"{name} and {name}{FILE} are both set: unset one of them")
-    return Variable(name=f"{name}{FILE}", value=_content(f"{name}{FILE}", path))
+    return Variable(name=f"{name}{FILE}", value=content_of(f"{name}{FILE}", path))
 
 
-def _content(name: str, path: str) -> str:
+def content_of(name: str, path: str) -> str:
+    """The text of a file that ``name``, a variable or an option, gives, without spaces around it. Raises
+    `OperatorError`.
+    """
     try:
         with Path(path).expanduser().open(encoding="utf-8") as file:
             text = file.read(LARGEST_FILE + 1)

@@ -16,6 +16,9 @@ from .load_metrics import LoadMetrics
 
 __all__ = ["HeartbeatContent"]
 
+MOST_UNREADABLE = 100
+"""Queues that a heartbeat names which this agent may not read; an operator begins with the first."""
+
 
 class HeartbeatContent:
     """Numbers its descriptions, so that a late one is known as such. ``wall`` is the agent's own clock."""
@@ -49,6 +52,7 @@ class HeartbeatContent:
             sequence=self._sequence,
             status=self._health.status(),
             problems=self._health.problems() or None,
+            unreadable=self._sources.refused[:MOST_UNREADABLE] or None,
             slots=slots.count,
             running=running,
             held=held,

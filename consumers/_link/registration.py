@@ -100,7 +100,9 @@ class Registration:
     def _why_silent(self) -> str:
         """Where the broker has refused a request, or the queue for the answer, no coordinator could."""
         refused = self._control.refused
-        return "no coordinator answers" if refused is None else str(refused)
+        if refused is not None:
+            return str(refused)
+        return "no coordinator answers (of one that runs, GET /health tells whom it refuses)"
 
     def _way(self, agent_id: str) -> tuple[str, str]:
         """Exchange and key of the next request. A coordinator of before takes none by the events' exchange:

@@ -84,6 +84,8 @@ class Attempt:
             started_at=self.started_at,
             fraction=None if progress is None else progress.fraction,
             message=None if progress is None else progress.message,
+            task_token=self.message.task_token,
+            crashes=self.crashes,
         )
 
     def held(self) -> HeldTask:
@@ -92,4 +94,6 @@ class Attempt:
             task_id=self.message.task_id,
             generation=self.message.generation,
             attempt=self.message.attempt,
+            task_token=self.message.task_token,
+            crashes=self.crashes,
         )

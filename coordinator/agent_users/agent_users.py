@@ -14,7 +14,10 @@ from coordinator.protocol.topology import EVENTS, TOPOLOGY
 from .agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 from .management_api import AdministratorApi
 
-__all__ = ["AgentUser", "AgentUsers", "new_password", "read_users", "tags_of"]
+__all__ = ["AgentUser", "AgentUsers", "new_password", "powers", "read_users", "tags_of"]
+
+POWERS = ("administrator", "impersonator", "management", "monitoring", "policymaker")
+"""Tags that RabbitMQ knows: no agent needs any. An impersonator may publish in any user's name."""
 
 
 def new_password() -> str:
@@ -29,6 +32,8 @@ class AgentUser:
     grant: AgentGrant
     drift: tuple[str, ...] = ()
     """Which of its rights are other than what was granted; in words. () where all are right."""
+    read: str | None = None
+    """Its read permission, a pattern over names of queues; None where it has none here."""
 
 
 class AgentUsers:
@@ -80,8 +85,14 @@ class AgentUsers:
             await self._api.get("users") or (),
             await self._api.get("vhosts", self._vhost, "permissions") or (),
             await self._api.get("vhosts", self._vhost, "topic-permissions") or (),
+            await self._api.get("user-limits") or (),
         )
         return list(found)
+
+    async def named(self, name: str) -> tuple[bool, AgentGrant | None]:
+        """Whether there is a user of this name, and what it was granted where it was made for an agent."""
+        row = await self._api.get("users", name)
+        return row is not None, None if row is None else AgentGrant.of_tags(tags_of(row))
 
     async def _there(self, agent_id: str) -> Mapping[str, Any]:
         there: Mapping[str, Any] | None = await self._api.get("users", encode_word(agent_id))
@@ -124,21 +135,33 @@ def read_users(
     users: Iterable[Mapping[str, Any]],
     permissions: Iterable[Mapping[str, Any]],
     topics: Iterable[Mapping[str, Any]],
+    limits: Iterable[Mapping[str, Any]],
 ) -> tuple[AgentUser, ...]:
     """Those of agents that may do anything in one virtual host, by id, each compared with its grant: from the
-    management API's rows about all users, and about their permissions there.
+    management API's rows about all users and their limits, and about their permissions there.
     """
     may, may_publish = _by_user(permissions), _by_user(topics)
+    bounds = {row["user"]: row["value"] for row in limits}
     found = [
         AgentUser(
             grant=grant,
-            drift=tuple(_drift(grant, may.get(row["name"], []), may_publish.get(row["name"], []))),
+            drift=(
+                *_powerful(row),
+                *_drift(grant, may.get(row["name"], []), may_publish.get(row["name"], [])),
+                *_unbounded(grant, bounds.get(row["name"], {})),
+            ),
+            read=next((one["read"] for one in may.get(row["name"], [])), None),
         )
         for row in users
         if (row["name"] in may or row["name"] in may_publish)
         and (grant := AgentGrant.of_tags(tags_of(row))) is not None
     ]
     return tuple(sorted(found, key=lambda user: user.grant.agent_id))
+
+
+def powers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which tags of a user let it do more than its permissions say."""
+    return tuple(sorted(set(tags_of(row)).intersection(POWERS)))
 
 
 def tags_of(row: Mapping[str, Any]) -> list[str]:
@@ -173,9 +196,26 @@ def _drift(
         for row in topics
         if row["exchange"] == EVENTS
     ]
-    if of_events != [grant.topic_permissions]:
-        told = of_events[0]["write"] if of_events else "none"
-        yield f"its topic permission to write to {EVENTS} is {told}"
+    wanted_topic = grant.topic_permissions
+    if not of_events:
+        yield f"its topic permission to write to {EVENTS} is none, so that it speaks for anybody"
+    for kind in ("write", "read"):
+        if of_events and of_events[0][kind] != wanted_topic[kind]:
+            preposition = {"write": "write to", "read": "read from"}[kind]
+            yield f"its topic permission to {preposition} {EVENTS} is {of_events[0][kind]}"
+
+
+def _powerful(row: Mapping[str, Any]) -> Iterable[str]:
+    """In words, what its tags let it do."""
+    for tag in powers(row):
+        yield f"it has the tag {tag}"
+
+
+def _unbounded(grant: AgentGrant, limits: Mapping[str, int]) -> Iterable[str]:
+    """In words, which of its limits is another one."""
+    for name, wanted in grant.limits.items():
+        if limits.get(name) != wanted:
+            yield f"its limit {name} is {limits.get(name, 'none')}, and was to be {wanted}"
 
 
 def _check_ours(row: Mapping[str, Any], agent_id: str) -> None:

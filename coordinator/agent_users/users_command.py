@@ -44,7 +44,9 @@ class AgentsOptions:
             ("services", "service"),
             ("task_types", "task_type"),
         )
-        given: dict[str, Any] = {name: parsed[name] for name in named if name in parsed}
+        given: dict[str, Any] = {
+            name: parsed[name] for name in named if parsed.get(name) is not None
+        }
         given |= {name: parsed[option] for name, option in lists if option in parsed}
         return cls(**given)
 

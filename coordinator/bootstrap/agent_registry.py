@@ -8,6 +8,7 @@ from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
 from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.named_tasks import NamedTasks
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
 from coordinator.registry.agents.registration_answers import RegistrationAnswers, RegistrationTerms
@@ -52,7 +53,11 @@ def make_agent_registry(
     the broker are. With ``folding`` another process folds the log, and writes the snapshots of agents.
     """
     barrier, publisher = publishers.barrier, publishers.publisher
-    agents = LiveAgents(stale_after=settings.stale_after, now=state.now)
+    agents = LiveAgents(
+        stale_after=settings.stale_after,
+        named=NamedTasks(state.secret if settings.require_identity else None),
+        now=state.now,
+    )
     registry = Registry(
         ledger=state.ledger,
         agents=agents,
@@ -114,7 +119,7 @@ def make_agent_registry(
                 stale_after=settings.stale_after,
                 default_timeout=settings.default_timeout,
             ),
-            may_speak_for=lambda agent_id, user: users.identities().may_speak_for(agent_id, user),
+            why_not=lambda word, user: users.identities().why_not(word, user),
             now=state.now,
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordinator.broker.connection import Connection
+from coordinator.registry.agents.refused_users import RefusedUsers
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.projection.parked_floods import ParkedFloods
@@ -31,6 +32,7 @@ class HealthReport:
     floods: ParkedFloods
     admission: AdmissionControl
     refused: RefusedEvents
+    refused_users: RefusedUsers
     folding: LogFoldingWatch | None = None
     """Knows whether the log is folded, where another process does it."""
 
@@ -44,7 +46,7 @@ class HealthReport:
         told = self.folding_problems()
         if self.admission.problem is not None:
             told.append(self.admission.problem)
-        told += self.refused.problems()
+        told += self.refused.problems() + self.refused_users.problems()
         if self.folding is not None:
             told += [one for one in self.folding.problems() if one not in told]
         return self.obstacles() + told

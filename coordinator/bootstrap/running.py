@@ -146,6 +146,7 @@ async def running(
             floods=writing.floods,
             admission=submission.admission,
             refused=refused,
+            refused_users=agents.requests.refused_users,
             folding=folding,
         )
         work = BackgroundWork(

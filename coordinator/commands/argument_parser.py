@@ -8,6 +8,7 @@ import argparse
 
 import coordinator
 
+from .agents import agents_parser
 from .keys import keys_parser
 
 __all__ = ["argument_parser"]
@@ -85,11 +86,16 @@ def argument_parser() -> argparse.ArgumentParser:
     rebuild.add_argument("--data-dir", help="folder of the ledger")
     rebuild.set_defaults(command="rebuild")
 
-    _add_agents(commands)
+    agents_parser.add_agents_parser(commands)
     keys_parser.add_keys_parser(commands)
 
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
     demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
+    demo.add_argument(
+        "--key-file",
+        metavar="FILE",
+        help="an API key or a JWT, where the service asks for one (or COORDINATOR_KEY)",
+    )
     demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
     demo.add_argument("--no-live", action="store_true", help="plain lines instead of a live table")
     demo.set_defaults(command="demo")
@@ -104,42 +110,3 @@ def _count(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError("give a whole number, 0 or more")
     return value
-
-
-def _add_agents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The command `agents`, with one of its own for each thing that can be done."""
-    agents = commands.add_parser(
-        "agents",
-        help="make, change and remove the users that agents have on the broker",
-        description="Make, change and remove the users that agents have on the broker, over its management"
-        " API (COORDINATOR_MANAGEMENT_URL, with the login of an administrator). Each may do what an agent"
-        " needs, and no more.",
-    )
-    broker = argparse.ArgumentParser(add_help=False)
-    broker.add_argument("--data-dir", help="folder of the private broker")
-    broker.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
-    broker.add_argument(
-        "--rabbitmqctl", action="store_true", help="print the commands for it, and change nothing"
-    )
-    actions = agents.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser(
-        "add", parents=[broker], help="make the user of an agent, or change what it may do"
-    )
-    add.add_argument("agent_id", metavar="ID")
-    add.add_argument("--type", dest="agent_type", default="worker", help="default: worker")
-    for option, what in (
-        ("--capability", "a capability whose lanes it may serve"),
-        ("--service", "a service whose lanes it may serve"),
-        ("--task-type", "a type of tasks whose lanes it may serve (default: all types)"),
-    ):
-        add.add_argument(option, action="append", default=[], metavar="NAME", help=what)
-    add.add_argument("--slots", type=_count, default=24, metavar="N", help="at most (default 24)")
-    for action, told in (
-        ("rotate", "give it a new password"),
-        ("remove", "delete it, which closes its connections"),
-    ):
-        actions.add_parser(action, parents=[broker], help=told).add_argument(
-            "agent_id", metavar="ID"
-        )
-    actions.add_parser("list", parents=[broker], help="tell which there are, and what drifted")
-    agents.set_defaults(command="agents")

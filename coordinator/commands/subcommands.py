@@ -14,6 +14,7 @@ from functools import partial
 
 from coordinator.access.audit_log import AuditStream
 from coordinator.access.open_listening import check_listening
+from coordinator.environment import content_of, secret_of
 from coordinator.errors import OperatorError
 from coordinator.logging_setup import set_up_logging
 from coordinator.settings import Settings, load_settings, unknown_settings
@@ -125,23 +126,14 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 
 def _agents(options: argparse.Namespace) -> int:
-    from coordinator.agent_users import users_command  # noqa: PLC0415
-    from coordinator.agent_users.management_api import AdministeredBroker  # noqa: PLC0415
-    from coordinator.doctor.facts.broker_location import locate_broker  # noqa: PLC0415
+    from .agents import agents_command  # noqa: PLC0415
 
     settings = load_settings(data_dir=options.data_dir, amqp_url=options.amqp_url)
     set_up_logging(level="warning", style=settings.log_format)
     _warn_of_unknown_settings()
     raise_on_interrupt()
-    address = locate_broker(settings)
-    broker = AdministeredBroker(
-        amqp_url=address.amqp_url,
-        management_url=address.management_url,
-        login=address.management_login,
-        vhost=address.vhost,
-    )
-    users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _say)
-    return 0
+    agents_command.run(settings, options, _say)
+    return CLEAN
 
 
 def _keys(options: argparse.Namespace) -> int:
@@ -170,7 +162,15 @@ def _demo(options: argparse.Namespace) -> int:
             )
         url = f"http://127.0.0.1:{settings.http_port}"
     raise_on_interrupt()
-    return demo.run(url, count=options.count, live=not options.no_live)
+    return demo.run(url, key=_key(options.key_file), count=options.count, live=not options.no_live)
+
+
+def _key(path: str | None) -> str | None:
+    """Of the caller of an API: from the file of the option, else from the environment."""
+    if path is not None:
+        return content_of("--key-file", path)
+    found = secret_of("COORDINATOR_KEY")
+    return None if found is None else found.value
 
 
 def _say(line: str) -> None:

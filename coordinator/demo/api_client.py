@@ -24,12 +24,24 @@ class ApiClient:
     soon as it is made.
     """
 
-    def __init__(self, base_url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """``key`` is an API key or a JWT, for a service that asks for one."""
         self._base_url = _checked(base_url)
         # A proxy from the environment would be asked for this machine's own loopback address.
         self._http = httpx.AsyncClient(
-            base_url=self._base_url, timeout=30.0, trust_env=False, transport=transport
+            base_url=self._base_url,
+            headers={} if key is None else {"Authorization": f"Bearer {key}"},
+            timeout=30.0,
+            trust_env=False,
+            transport=transport,
         )
+        self._has_key = key is not None
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -46,6 +58,7 @@ class ApiClient:
     async def health(self) -> None:
         """Make sure that this is a coordinator."""
         found = await self._answer("GET", "/health")
+        self._check_allowed(found, "GET", "/health")
         if self._json(found).get("service") != SERVICE:
             raise self._foreign()
 
@@ -85,6 +98,7 @@ class ApiClient:
 
     async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         response = await self._answer(method, path, body)
+        self._check_allowed(response, method, path)
         answer = self._json(response)
         if response.status_code != httpx.codes.OK:
             detail = answer.get("detail", response.reason_phrase)
@@ -99,6 +113,19 @@ class ApiClient:
                 f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
                 "start one with `make run`, or name another with --url"
             ) from exc
+
+    def _check_allowed(self, response: httpx.Response, method: str, path: str) -> None:
+        """Raises `OperatorError` where a key is missing, or grants too little."""
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            if self._has_key:
+                raise OperatorError(
+                    f"The coordinator at {self._base_url} does not know this key, or it has ended:"
+                    f" `coordinator keys list` tells which count. {_HOW}"
+                )
+            raise OperatorError(f"The coordinator at {self._base_url} asks for a key. {_HOW}")
+        if response.status_code == httpx.codes.FORBIDDEN:
+            why = self._json(response).get("detail", "it grants too little")
+            raise OperatorError(f"This key may not {method} {path}: {why} {_HOW}")
 
     def _json(self, response: httpx.Response) -> dict[str, Any]:
         try:
@@ -129,4 +156,8 @@ def _checked(base_url: str) -> str:
     return url.rstrip("/")
 
 
+_HOW = (
+    "Give one of the roles reader and producer in COORDINATOR_KEY, or in a file with --key-file: `coordinator"
+    " keys create --name demo --role reader --role producer` makes it."
+)
 _FORM = "give one such as http://127.0.0.1:9001"

@@ -33,21 +33,23 @@ PATIENCE = timedelta(seconds=60)
 def run(
     base_url: str,
     *,
+    key: str | None = None,
     count: int = 40,
     live: bool = True,
     patience: timedelta = PATIENCE,
     console: Console | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> int:
-    """Submit ``count`` tasks to the coordinator at ``base_url`` and show them until all have ended.
+    """Submit ``count`` tasks to the coordinator at ``base_url`` and show them until all have ended. ``key``
+    is for one that asks for it.
 
     ``live`` draws a table where the output is a terminal. The exit status is 1 if a task did not
     complete, or if nothing changed for as long as ``patience``. Raises `OperatorError` with one
-    line where there is no coordinator, or no agent that could do any of the work.
+    line where there is no coordinator, it asks for another key, or no agent could do any of the work.
     """
     return asyncio.run(
         _run(
-            ApiClient(base_url, transport=transport),
+            ApiClient(base_url, key=key, transport=transport),
             count=count,
             live=live,
             patience=patience,

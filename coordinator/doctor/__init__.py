@@ -14,6 +14,6 @@ Arrows run down this list. Nothing is changed anywhere.
 
 from __future__ import annotations
 
-from .examination import Patience, run
+from .examination import Patience, examined_users, run
 
-__all__ = ["Patience", "run"]
+__all__ = ["Patience", "examined_users", "run"]

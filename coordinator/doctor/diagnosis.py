@@ -24,16 +24,21 @@ from coordinator.doctor.checks.topology_checks import (
     check_structure,
     check_unknown_queues,
 )
-from coordinator.doctor.checks.user_checks import check_agent_users
+from coordinator.doctor.checks.user_checks import USER_CHECKS
 from coordinator.doctor.checks.version_checks import check_version
 from coordinator.doctor.facts.fact_types import Facts
 
-__all__ = ["check_settings", "diagnose", "no_broker_named"]
+__all__ = ["check_settings", "diagnose", "diagnose_users", "no_broker_named"]
 
 
 def diagnose(facts: Facts) -> list[Finding]:
     """The findings of all checks."""
     return [finding for check in CHECKS for finding in check(facts)]
+
+
+def diagnose_users(facts: Facts) -> list[Finding]:
+    """Those about the users of agents alone."""
+    return [finding for check in USER_CHECKS for finding in check(facts)]
 
 
 def no_broker_named(why: str) -> Finding:
@@ -84,7 +89,7 @@ CHECKS: tuple[Callable[[Facts], Iterable[Finding]], ...] = (
     check_flags,
     check_permissions,
     check_claim,
-    check_agent_users,
+    *USER_CHECKS,
     check_structure,
     check_silent,
     check_bindings,

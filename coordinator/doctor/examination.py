@@ -12,7 +12,7 @@ from rich.console import Console
 from coordinator.doctor.checks.finding import Finding, Level, worst
 from coordinator.doctor.checks.ledger_checks import check_ledger
 from coordinator.doctor.facts.amqp_facts import READER_WITHIN, ask_broker
-from coordinator.doctor.facts.broker_location import locate_broker
+from coordinator.doctor.facts.broker_location import BrokerLocation, locate_broker
 from coordinator.doctor.facts.fact_types import Facts
 from coordinator.doctor.facts.management_facts import TIMEOUT as MANAGEMENT_TIMEOUT
 from coordinator.doctor.facts.management_facts import ask_management
@@ -21,10 +21,10 @@ from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.settings import Settings
 from coordinator.submission.request_limits import RequestLimits
 
-from .diagnosis import check_settings, diagnose, no_broker_named
+from .diagnosis import check_settings, diagnose, diagnose_users, no_broker_named
 from .report import as_json, show
 
-__all__ = ["Patience", "examined", "run"]
+__all__ = ["Patience", "examined", "examined_users", "run"]
 
 WELL, ILL = 0, 1
 """Exit statuses."""
@@ -96,5 +96,25 @@ async def examined(
             ledger=ledger,
             default_timeout=settings.default_timeout,
             longest_timeout=RequestLimits().max_timeout,
+            require_identity=settings.require_identity,
         )
     )
+
+
+async def examined_users(
+    settings: Settings, address: BrokerLocation, *, timeout: float = MANAGEMENT_TIMEOUT
+) -> list[Finding]:
+    """Those about the users of agents alone, from the ledger and the management API. Raises nothing."""
+    at = datetime.now(UTC)
+    ledger = await asyncio.to_thread(examine, settings.ledger_place, at)
+    facts = Facts(
+        at=at,
+        address=address,
+        broker="it was not asked",
+        management=await ask_management(address, timeout=timeout),
+        ledger=ledger,
+        default_timeout=settings.default_timeout,
+        longest_timeout=RequestLimits().max_timeout,
+        require_identity=settings.require_identity,
+    )
+    return diagnose_users(facts)

@@ -50,14 +50,25 @@ class BrokerIdentities:
 
     def may_speak_for(self, agent_id: str, user: str | None) -> bool:
         """Whether ``user`` is one of this agent's; anybody is where identity is not required."""
+        return self.why_not(encode_word(agent_id), user) is None
+
+    def why_not(self, word: str, user: str | None) -> str | None:
+        """Why ``user`` may not speak for the agent that is called ``word`` in names on the broker, as a
+        sentence's end; None where it may.
+        """
         if not self.required:
-            return True
+            return None
         if user is None:
-            return False
+            return (
+                "the message names no user of the broker, so that it is not this agent's: set its property"
+                " user_id to the name of the user who publishes it"
+            )
         entered = self.agents.get(user)
-        if entered is not None:
-            return agent_id in entered
-        return user not in self.coordinators and user == encode_word(agent_id)
+        if entered is None:
+            own = user == word and user not in self.coordinators
+        else:
+            own = word in map(encode_word, entered)
+        return None if own else f"the broker's user {user!r} is not this agent's"
 
     def _for_an_agent(self, data: EventData, user: str) -> bool:
         """Coordinators state what they were told over HTTP, or notice themselves."""

@@ -6,7 +6,7 @@ from coordinator.protocol.requirements import Profile, Requirements
 
 from .agent_statuses import AgentStatus
 
-__all__ = ["NOT_ON_THE_BROKER", "TAKES_WORK", "lacks", "not_now"]
+__all__ = ["NOT_ON_THE_BROKER", "TAKES_WORK", "lacks", "may_not_read", "not_now"]
 
 TAKES_WORK = frozenset({AgentStatus.ACTIVE, AgentStatus.BUSY, AgentStatus.DEGRADED})
 """An agent with one of these may start a task, now or when a slot is free, if it is on the broker."""
@@ -62,3 +62,13 @@ def not_now(status: AgentStatus, *, on_broker: bool, slots: int | None, running:
     if slots is not None and running >= slots:
         return f"it has no free slot: {running} of {slots} in use"
     return None
+
+
+def may_not_read(queue: str) -> str:
+    """Of an agent that has all that is asked for, and whose user on the broker lacks the permission for the
+    queue of the task.
+    """
+    return (
+        f"its user on the broker may not read {queue}: an administrator grants it, with `coordinator agents"
+        " add` or the broker's own tools"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +10,14 @@ from typing import Any, NamedTuple
 
 from coordinator.protocol.priority import Priority
 
-__all__ = ["ENDED", "TRANSITIONS", "Runner", "State", "Task"]
+__all__ = ["ANY_ATTEMPT", "ENDED", "TRANSITIONS", "Runner", "State", "Task", "TasksInHand"]
+
+TasksInHand = Mapping[tuple[str, int], int]
+"""By a task's id and generation, the attempt of the latest message that an agent is believed to have in hand:
+`registry.agents.in_memory.named_tasks`."""
+
+ANY_ATTEMPT = 2**31
+"""In the place of the attempt, where an agent is believed whichever it is."""
 
 
 class State(StrEnum):
@@ -128,6 +136,10 @@ class Task(NamedTuple):
         good.
         """
         return max(self.started, self.failed, self.settled) >= self.published
+
+    def is_in(self, in_hand: TasksInHand) -> bool:
+        """Whether its newest message is in somebody's hand: who has an earlier one has not this one."""
+        return in_hand.get((self.task_id, self.generation), 0) >= max(self.published, 1)
 
     @property
     def ended(self) -> bool:

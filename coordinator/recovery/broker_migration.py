@@ -21,7 +21,7 @@ from coordinator.domain.task import Task
 from coordinator.errors import ChannelLost, OperatorError, QueueLocked, Unavailable
 from coordinator.protocol.topology import RECONCILING
 
-from .ports import CatchesUp, TasksInHand
+from .ports import CatchesUp, ListsTasksInHand
 from .task_republisher import QueuedTask, TaskRepublisher
 
 __all__ = ["BrokerMigration"]
@@ -63,7 +63,7 @@ class BrokerMigration:
         left: FindsLeftBehind,
         puts: TaskRepublisher,
         catch_up: CatchesUp,
-        in_hand: TasksInHand,
+        in_hand: ListsTasksInHand,
         pause: float = PAUSE,
     ) -> None:
         self._left = left
@@ -101,7 +101,7 @@ class BrokerMigration:
         put = waiting = 0
         while found := await self._left.after(last):
             last = found[-1].task
-            free = [one for one in found if (one.task.task_id, one.task.generation) not in in_hand]
+            free = [one for one in found if not one.task.is_in(in_hand)]
             put += await self._puts.put(free)
             waiting += len(found)
         if put:

@@ -39,7 +39,7 @@ from coordinator.task_log_context import task_context
 
 from .doubted_tasks import DoubtedTasks
 from .empty_queue_check import is_empty
-from .ports import CatchesUp, FindsTaskAndMessage, TasksInHand
+from .ports import CatchesUp, FindsTaskAndMessage, ListsTasksInHand
 
 __all__ = ["HalfPublishedTasks"]
 
@@ -80,7 +80,7 @@ class HalfPublishedTasks:
         publisher: PublishesMessages,
         find: FindsTaskAndMessage,
         catch_up: CatchesUp,
-        in_hand: TasksInHand,
+        in_hand: ListsTasksInHand,
         depths: ReadsQueueDepths,
         first_pause: timedelta = FIRST_PAUSE,
         most: int = MOST,
@@ -178,7 +178,7 @@ class HalfPublishedTasks:
             return False
         same = (task.generation, task.attempt) == (published.generation, published.attempt)
         waits = same and task.state is State.QUEUED and task.started == 0
-        return waits and (task.task_id, task.generation) not in self._in_hand()
+        return waits and not task.is_in(self._in_hand())
 
     async def _put(self, one: _Unqueued) -> None:
         """Straight to its queue, since the log has it. A nack is not trusted to be of that queue alone."""

@@ -22,7 +22,7 @@ from typing import Protocol
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.lost_attempt_rule import Watch, Witness, patience
-from coordinator.domain.task import Task
+from coordinator.domain.task import Task, TasksInHand
 from coordinator.errors import Unavailable
 from coordinator.protocol.messages.event_codec import encode_batch
 from coordinator.protocol.messages.events import Event, TaskLost
@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 LOOKS = 4
 """Looks in the time after which an attempt is lost."""
+
+MOST_TOLD = 10_000
+"""Names without a token that are remembered as told; beyond it all are told anew."""
 
 BATCH = 200
 """Attempts that are given up with one message."""
@@ -69,8 +72,11 @@ class HearsAgents(Protocol):
     def seconds_heard(self) -> float:
         """Seconds for which this process has heard agents: the clock of the watches."""
 
-    def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
-        """The tasks, with their generations, that agents which were heard lately name."""
+    def named(self, *, heard_within: timedelta) -> TasksInHand:
+        """The tasks that agents which were heard lately are believed to have."""
+
+    def claimed(self, *, heard_within: timedelta) -> Mapping[tuple[str, int], Collection[str]]:
+        """By a task's id and generation, the agents heard lately that name it without being believed."""
 
     def of(self, agent_ids: Iterable[str], *, heard_within: timedelta) -> Sequence[Witness]:
         """What each of these agents says of an attempt that it started and does not name."""
@@ -104,6 +110,8 @@ class LostAttemptFinder:
         self._after = after
         self._time_limit = time_limit
         self._link: Link | None = None
+        self._claims_told: set[tuple[str, str]] = set()
+        """Agents with the tasks of others that they name."""
         self._watches: dict[str, Watch] = {}
         """By the id of the event that would tell of it."""
 
@@ -127,11 +135,13 @@ class LostAttemptFinder:
         # What agents say comes first: what they no longer name had its outcome confirmed before.
         now = self._agents.seconds_heard
         named = self._agents.named(heard_within=self._after)
+        claimed = self._agents.claimed(heard_within=self._after)
         await self._catch_up()
         unnamed = {
             _id(task): task
             for task in await self._running.look()
-            if (task.task_id, task.generation) not in named and self._may_be_judged(task)
+            if not (task.is_in(named) or self._is_claimed(task, claimed))
+            and self._may_be_judged(task)
         }
         before = self._watches
         again = {one: task for one, task in unnamed.items() if one in before}
@@ -166,6 +176,24 @@ class LostAttemptFinder:
             if needed is not None and time >= needed:
                 lost.append(Event(id=one, data=self._told(task, time)))
         return lost
+
+    def _is_claimed(self, task: Task, claimed: Mapping[tuple[str, int], Collection[str]]) -> bool:
+        """Whether one that has started this attempt names it. It said so with its token then, so that it
+        needs none now; another has nothing to say.
+        """
+        agents = claimed.get((task.task_id, task.generation), ())
+        holders = {one.agent_id for one in task.runners if one.attempt >= task.attempt}
+        holders.add(_start(task)[0])
+        others = {(agent_id, task.task_id) for agent_id in agents if agent_id not in holders}
+        for agent_id, task_id in others - self._claims_told:
+            logger.warning(
+                "an agent names a task that another has started: it does not count as in its hands",
+                extra=task_context(task_id, attempt=task.attempt, agent_id=agent_id),
+            )
+        if len(self._claims_told) > MOST_TOLD:
+            self._claims_told.clear()
+        self._claims_told |= others
+        return not holders.isdisjoint(agents)
 
     def _may_be_judged(self, task: Task) -> bool:
         return self._patience(task, None) is not None

@@ -4,11 +4,11 @@ that one module alone needs stands in that module; those of the broker are in `b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
-from coordinator.domain.task import Task
+from coordinator.domain.task import Task, TasksInHand
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
@@ -18,10 +18,10 @@ __all__ = [
     "CatchesUp",
     "FindsTaskAndMessage",
     "IsReady",
+    "ListsTasksInHand",
     "NotesEvent",
     "ReopensQueue",
     "TakesTurns",
-    "TasksInHand",
 ]
 
 T = TypeVar("T")
@@ -51,11 +51,10 @@ class IsReady(Protocol):
     def __call__(self) -> bool: ...
 
 
-class TasksInHand(Protocol):
-    """Lists the tasks that agents' heartbeats name: `registry.agents.live_agents.LiveAgents.in_hand`."""
+class ListsTasksInHand(Protocol):
+    """Lists the tasks that agents are believed to have: `registry.agents.live_agents.LiveAgents.in_hand`."""
 
-    def __call__(self) -> Collection[tuple[str, int]]:
-        """The ids of the tasks, each with its generation."""
+    def __call__(self) -> TasksInHand: ...
 
 
 class ReopensQueue(Protocol):

@@ -26,7 +26,7 @@ from coordinator.protocol.task_queue import TaskQueue
 
 from .doubted_tasks import DoubtedTasks
 from .empty_queue_check import is_empty
-from .ports import CatchesUp, TasksInHand
+from .ports import CatchesUp, ListsTasksInHand
 from .task_republisher import QueuedTask, TaskRepublisher, queue_of
 
 __all__ = ["Reconciler"]
@@ -84,7 +84,7 @@ class Reconciler:
         depths: ReadsQueueDepths,
         puts: TaskRepublisher,
         catch_up: CatchesUp,
-        in_hand: TasksInHand,
+        in_hand: ListsTasksInHand,
         after: timedelta,
         doubted: DoubtedTasks,
         monotonic: Callable[[], float] = time.monotonic,
@@ -119,7 +119,7 @@ class Reconciler:
         for key, one in found.items():
             task = one.task
             long_ago = now - self._seen[key].at >= self._after
-            if long_ago and (task.task_id, task.generation) not in in_hand:
+            if long_ago and not task.is_in(in_hand):
                 lost.setdefault(queue_of(task), []).append(one)
         return sum(
             [await self._look_at(link, task_queue, ones) for task_queue, ones in lost.items()]

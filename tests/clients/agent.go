@@ -22,6 +22,7 @@ const agent = "go-agent"
 var (
 	instance = unique()
 	control  = "agent." + agent + ".control." + instance
+	user     string // the broker refuses any other
 	ranks    = map[string]int{"urgent": 0, "critical": 1, "high": 2, "normal": 3, "low": 4}
 )
 
@@ -68,6 +69,9 @@ type command struct {
 }
 
 func main() {
+	address, err := amqp.ParseURI(os.Getenv("COORDINATOR_AMQP_URL"))
+	must(err)
+	user = address.Username
 	connection, err := amqp.Dial(os.Getenv("COORDINATOR_AMQP_URL"))
 	must(err)
 	channel, err := connection.Channel()
@@ -118,7 +122,7 @@ func register(channel *amqp.Channel) {
 		"slots": 1, "task_types": []string{"reverse-go"}, "capabilities": nil, "endpoints": nil})
 	must(err)
 	must(channel.PublishWithContext(context.Background(), "", "coordinator.requests", false, false, amqp.Publishing{
-		Type: "register", CorrelationId: unique(), ReplyTo: control, Expiration: "5000", Body: body}))
+		Type: "register", CorrelationId: unique(), ReplyTo: control, Expiration: "5000", UserId: user, Body: body}))
 }
 
 func obey(channel *amqp.Channel, kind string, said command, queues map[string]int) {
@@ -183,7 +187,7 @@ func tell(channel *amqp.Channel, kind string, subject string, data any) {
 	noun, what, _ := strings.Cut(kind, ".")
 	confirm, err := channel.PublishWithDeferredConfirmWithContext(context.Background(),
 		"coordinator.events", noun+"."+agent+"."+what, false, false, amqp.Publishing{
-			ContentType: "application/json", DeliveryMode: amqp.Persistent, Body: body,
+			ContentType: "application/json", DeliveryMode: amqp.Persistent, UserId: user, Body: body,
 			Headers: amqp.Table{
 				"cloudEvents_specversion": "1.0", "cloudEvents_id": unique(), "cloudEvents_type": kind,
 				"cloudEvents_source": "/agents/" + agent, "cloudEvents_subject": subject,

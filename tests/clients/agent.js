@@ -8,6 +8,8 @@ const AGENT = "node-agent";
 const INSTANCE = crypto.randomUUID();
 const RANKS = ["urgent", "critical", "high", "normal", "low"];
 const control = `agent.${AGENT}.control.${INSTANCE}`;
+const url = new URL(process.env.COORDINATOR_AMQP_URL);
+const userId = decodeURIComponent(url.username) || "guest"; // the broker refuses any other
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 let queues = new Map(); // name: how urgent, 0 is most
@@ -17,7 +19,7 @@ let registered;
 const registration = new Promise((done) => (registered = done));
 
 async function main() {
-  const connection = await amqp.connect(process.env.COORDINATOR_AMQP_URL);
+  const connection = await amqp.connect(url.href);
   const channel = await connection.createConfirmChannel();
 
   function tell(type, data, subject = AGENT, persistent = true) {
@@ -25,6 +27,7 @@ async function main() {
     channel.publish("coordinator.events", `${noun}.${AGENT}.${what}`,
       Buffer.from(JSON.stringify({ agent_id: AGENT, ...data })), {
         persistent,
+        userId,
         contentType: "application/json",
         headers: {
           cloudEvents_specversion: "1.0",
@@ -41,9 +44,22 @@ async function main() {
   function register() {
     const profile = { agent_id: AGENT, agent_type: "worker", instance: INSTANCE, slots: 1,
       capabilities: [], task_types: ["reverse-node"], metadata: null };
-    channel.sendToQueue("coordinator.requests", Buffer.from(JSON.stringify(profile)), {
-      type: "register", correlationId: crypto.randomUUID(), replyTo: control, expiration: "5000",
+    channel.publish("coordinator.events", `agent.${AGENT}.register`, Buffer.from(JSON.stringify(profile)), {
+      type: "register", correlationId: crypto.randomUUID(), replyTo: control, expiration: "5000", userId,
     });
+  }
+
+  // A coordinator declares the queue; until it is there, the broker closes the channel.
+  async function listen() {
+    for (;;) {
+      const commands = await connection.createChannel();
+      commands.on("error", () => {});
+      try {
+        return await commands.consume(control, onCommand, { noAck: true });
+      } catch {
+        await sleep(100);
+      }
+    }
   }
 
   function onCommand(message) {
@@ -73,7 +89,7 @@ async function main() {
     const task = JSON.parse(message.content);
     const { task_id, generation, attempt, task_token } = task;
     const fence = { task_id, generation, attempt };
-    running = [{ ...fence, started_at: new Date() }];
+    running = [{ ...fence, task_token, started_at: new Date() }];
     await tell("task.started", { ...fence, instance: INSTANCE, task_token }, task_id);
     const result = { reversed: [...task.task_data.text].reverse().join("") };
     await tell("task.completed", { ...fence, result, task_token }, task_id);
@@ -81,11 +97,8 @@ async function main() {
     running = [];
   }
 
-  await channel.assertQueue(control, { exclusive: true });
-  for (const key of [`agent.${AGENT}`, "all"])
-    await channel.bindQueue(control, "coordinator.control", key);
-  await channel.consume(control, onCommand, { noAck: true });
   register();
+  await listen();
   const { heartbeat_seconds } = await registration;
   const beat = () => tell("agent.heartbeat",
     { instance: INSTANCE, sequence: ++sequence, slots: 1, running, held: [] }, AGENT, false);

@@ -12,7 +12,8 @@ const RANKS = ["urgent", "critical", "high", "normal", "low"];
 define("INSTANCE", bin2hex(random_bytes(16)));
 
 $url = parse_url(getenv("COORDINATOR_AMQP_URL"));
-$connection = new AMQPStreamConnection($url["host"], $url["port"], urldecode($url["user"]),
+define("USER", urldecode($url["user"]));  // the broker refuses any other
+$connection = new AMQPStreamConnection($url["host"], $url["port"], USER,
     urldecode($url["pass"]), isset($url["path"]) ? urldecode(substr($url["path"], 1)) : "/");
 $channel = $connection->channel();
 $channel->confirm_select();
@@ -28,6 +29,7 @@ function tell(string $type, array $data, string $subject = AGENT, bool $persiste
     $message = new AMQPMessage(json_encode(["agent_id" => AGENT] + $data), [
         "content_type" => "application/json",
         "delivery_mode" => $persistent ? 2 : 1,
+        "user_id" => USER,
         "application_headers" => new AMQPTable([
             "cloudEvents_specversion" => "1.0",
             "cloudEvents_id" => bin2hex(random_bytes(16)),
@@ -48,7 +50,7 @@ function register(): void
         "task_types" => ["reverse-php"], "metadata" => [], "endpoints" => []];
     $commands->basic_publish(new AMQPMessage(json_encode($profile), [
         "type" => "register", "correlation_id" => bin2hex(random_bytes(16)),
-        "reply_to" => $control, "expiration" => "5000",
+        "reply_to" => $control, "expiration" => "5000", "user_id" => USER,
     ]), "", "coordinator.requests");
 }
 

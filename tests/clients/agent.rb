@@ -9,9 +9,10 @@ INSTANCE = SecureRandom.uuid
 RANKS = %w[urgent critical high normal low]
 
 connection = Bunny.new(ENV["COORDINATOR_AMQP_URL"]).start
+USER = connection.user # the broker refuses any other
 $channel = connection.create_channel
 $channel.confirm_select
-commands = connection.create_channel
+requests = connection.create_channel
 $queues = {} # name => how urgent, 0 is most
 $running = []
 
@@ -20,7 +21,7 @@ def tell(type, data, subject = AGENT, persistent: true)
   $channel.default_exchange # the channel is open
   $channel.basic_publish(
     JSON.generate({ agent_id: AGENT, **data }), "coordinator.events", "#{noun}.#{AGENT}.#{what}",
-    persistent: persistent, content_type: "application/json",
+    persistent: persistent, content_type: "application/json", user_id: USER,
     headers: {
       "cloudEvents_specversion" => "1.0", "cloudEvents_id" => SecureRandom.uuid,
       "cloudEvents_type" => type, "cloudEvents_source" => "/agents/#{AGENT}",
@@ -30,20 +31,19 @@ def tell(type, data, subject = AGENT, persistent: true)
   $channel.wait_for_confirms
 end
 
-control = commands.queue("agent.#{AGENT}.control.#{INSTANCE}", exclusive: true)
-["agent.#{AGENT}", "all"].each { |key| control.bind("coordinator.control", routing_key: key) }
+control = "agent.#{AGENT}.control.#{INSTANCE}"
 
 register = lambda do
   profile = { agent_id: AGENT, agent_type: "worker", instance: INSTANCE, slots: 1,
               task_types: ["reverse-ruby"], metadata: nil }
-  commands.default_exchange.publish(
-    JSON.generate(profile), routing_key: "coordinator.requests", type: "register",
-    correlation_id: SecureRandom.uuid, reply_to: control.name, expiration: "5000"
+  requests.basic_publish(
+    JSON.generate(profile), "coordinator.events", "agent.#{AGENT}.register", type: "register",
+    correlation_id: SecureRandom.uuid, reply_to: control, expiration: "5000", user_id: USER
   )
 end
 
 registered = Queue.new
-control.subscribe do |_, properties, payload|
+on_command = lambda do |_, properties, payload|
   body = JSON.parse(payload)
   case properties.type
   when "register"
@@ -67,7 +67,7 @@ end
 
 def work(delivery, task)
   fence = { task_id: task["task_id"], generation: task["generation"], attempt: task["attempt"] }
-  $running = [{ **fence, started_at: Time.now }]
+  $running = [{ **fence, task_token: task["task_token"], started_at: Time.now }]
   tell("task.started", { **fence, task_token: task["task_token"] }, task["task_id"])
   result = { reversed: task["task_data"]["text"].reverse }
   tell("task.completed", { **fence, result: result, task_token: task["task_token"] }, task["task_id"])
@@ -75,7 +75,19 @@ def work(delivery, task)
   $running = []
 end
 
+# A coordinator declares the queue; until it is there, the broker closes the channel.
+def listen(connection, control, on_command)
+  commands = connection.create_channel
+  consumer = Bunny::Consumer.new(commands, control, commands.generate_consumer_tag, true)
+  consumer.on_delivery(&on_command)
+  commands.basic_consume_with(consumer)
+rescue Bunny::NotFound
+  sleep 0.1
+  retry
+end
+
 register.call
+listen(connection, control, on_command)
 pause = registered.pop["heartbeat_seconds"]
 sequence = 0
 due = 0

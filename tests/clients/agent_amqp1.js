@@ -9,6 +9,7 @@ const INSTANCE = crypto.randomUUID();
 const RANKS = ["urgent", "critical", "high", "normal", "low"];
 const control = `agent.${AGENT}.control.${INSTANCE}`;
 const url = new URL(process.env.COORDINATOR_AMQP_URL);
+const user_id = Buffer.from(decodeURIComponent(url.username)); // the broker refuses any other
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const heard = (emitter, event) => new Promise((done) => emitter.once(event, done));
 const queueAddress = (name) => `/queues/${encodeURIComponent(name)}`;
@@ -49,6 +50,7 @@ function tell(type, data, subject = AGENT, durable = true) {
   return send({
     to: `/exchanges/coordinator.events/${encodeURIComponent(`${noun}.${AGENT}.${what}`)}`,
     durable,
+    user_id,
     content_type: "application/json",
     application_properties: {
       "cloudEvents:specversion": "1.0",
@@ -65,6 +67,7 @@ function tell(type, data, subject = AGENT, durable = true) {
 function register() {
   return send({
     to: queueAddress("coordinator.requests"),
+    user_id,
     content_type: "application/json",
     correlation_id: crypto.randomUUID(),
     reply_to: control,
@@ -148,7 +151,7 @@ async function work({ message, delivery }) {
   const task = JSON.parse(message.body.content);
   const { task_id, generation, attempt, task_token } = task;
   const fence = { task_id, generation, attempt };
-  running = [{ ...fence, started_at: new Date() }];
+  running = [{ ...fence, task_token, started_at: new Date() }];
   await tell("task.started", { ...fence, task_token }, task_id);
   if (typeof task.task_data.text === "string") {
     const result = { reversed: [...task.task_data.text].reverse().join("") };

@@ -23,6 +23,9 @@ AGENT = "stomp-agent"
 INSTANCE = str(uuid.uuid4())
 RANKS = ["urgent", "critical", "high", "normal", "low"]
 CONTROL = f"agent.{AGENT}.control.{INSTANCE}"
+URL = urlsplit(os.environ["COORDINATOR_STOMP_URL"])
+USER = unquote(URL.username or "")
+"""The broker refuses any other."""
 
 
 class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
@@ -50,6 +53,7 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
             headers={
                 "persistent": "false" if what == "heartbeat" else "true",
                 "receipt": receipt,
+                "user-id": USER,
                 "cloudEvents_specversion": "1.0",
                 "cloudEvents_id": receipt,
                 "cloudEvents_type": kind,
@@ -72,6 +76,7 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
                 "correlation-id": str(uuid.uuid4()),
                 "reply-to": CONTROL,
                 "expiration": "5000",
+                "user-id": USER,
             },
         )
 
@@ -103,7 +108,7 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
             return
         # One more may come from a queue that was left.
         rank = self.queues.get(frame.headers["subscription"], len(RANKS))
-        fence = {key: body[key] for key in ("task_id", "generation", "attempt")}
+        fence = {key: body[key] for key in ("task_id", "generation", "attempt", "task_token")}
         self.in_hand[body["task_id"]] = fence
         self.arrived.put((rank, time.monotonic_ns(), body, frame.headers["ack"]))
 
@@ -156,15 +161,14 @@ class StompAgent(stomp.ConnectionListener):  # type: ignore[misc]
             fence = self.in_hand[task_id]
             self.in_hand[task_id] = {**fence, "started_at": datetime.now(UTC).isoformat()}
             self.running = task_id
-            proof = {"task_token": task["task_token"]}
-            self.tell("task.started", {**fence, **proof}, task_id)
+            self.tell("task.started", fence, task_id)
             text = task["task_data"].get("text")
             if text is None:
                 error = {"type": "Incomplete", "message": "there is no text in the task"}
-                ended = {**fence, **proof, "error": error, "retryable": False}
+                ended = {**fence, "error": error, "retryable": False}
                 self.tell("task.failed", ended, task_id)
             else:
-                ended = {**fence, **proof, "result": {"reversed": text[::-1]}}
+                ended = {**fence, "result": {"reversed": text[::-1]}}
                 self.tell("task.completed", ended, task_id)
             self.connection.ack(ack)
             self.running = None
@@ -186,12 +190,11 @@ def listen(connection: Any) -> None:
 
 def main() -> None:
     """Until SIGTERM, which is an end in good order: what is in hand goes to another agent."""
-    url = urlsplit(os.environ["COORDINATOR_STOMP_URL"])
-    vhost = unquote(url.path.removeprefix("/")) or "/"
-    connection = stomp.Connection12([(url.hostname, url.port or 61613)], vhost=vhost)
+    vhost = unquote(URL.path.removeprefix("/")) or "/"
+    connection = stomp.Connection12([(URL.hostname, URL.port or 61613)], vhost=vhost)
     agent = StompAgent(connection)
     connection.set_listener("", agent)
-    connection.connect(unquote(url.username or ""), unquote(url.password or ""), wait=True)
+    connection.connect(USER, unquote(URL.password or ""), wait=True)
     listen(connection)
     while not agent.registered.is_set():
         agent.register()

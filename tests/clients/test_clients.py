@@ -16,9 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from coordinator.agent_users.agent_grant import AgentGrant
 from tests.docs.blocks import ROOT, blocks
 from tests.e2e.processes import client, get, ready, service, spawned
+from tests.support.agent_accounts import account_of
 from tests.support.broker import Broker, LocalNode
+from tests.support.broker_users import Account, broker_account
 from tests.support.ports import free_port
 from tests.support.sources import BrokerSource, must_have_a_broker
 from tests.support.waiting import eventually
@@ -63,6 +66,30 @@ CLIENTS = {
 }
 
 
+LEAST = frozenset({"node", "ruby"})
+"""Those that declare nothing. The others declare their control queue and use the default exchange."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", CLIENTS)
+async def test_an_agent_in_another_language_says_who_it_is(
+    broker: Broker, tmp_path: Path, language: str
+) -> None:
+    """Where identity is required: with the least rights, or of before with a user of its own."""
+    must_be_here(CLIENTS[language], language)
+    agent_id = f"{language}-agent"
+    grant = AgentGrant(agent_id=agent_id, task_types=(f"reverse-{language}",))
+    account = (
+        account_of(broker, grant)
+        if language in LEAST
+        else broker_account(broker, Account(name=agent_id))
+    )
+    required = {"COORDINATOR_REQUIRE_IDENTITY": "true"}
+    async with account as made:
+        url = made if isinstance(made, str) else made[0]
+        await does_a_task(language, url, broker.url, tmp_path, settings=required)
+
+
 AMQP_1_0 = Client(
     command=("node", str(HERE / "agent_amqp1.js")), proof=("node", "-e", 'require("rhea")')
 )
@@ -92,19 +119,31 @@ async def beats(http: httpx.AsyncClient, agent_id: str) -> bool:
 async def test_an_agent_in_another_language_does_a_task(
     broker: Broker, tmp_path: Path, language: str
 ) -> None:
+    must_be_here(CLIENTS[language], language)
+    await does_a_task(language, broker.url, broker.url, tmp_path)
+
+
+async def does_a_task(
+    language: str,
+    agents_url: str,
+    broker_url: str,
+    folder: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+) -> None:
+    """It is registered, done, and nothing of it is parked or left out."""
     agent = CLIENTS[language]
-    must_be_here(agent, language)
     environment = {
-        "COORDINATOR_AMQP_URL": broker.url,
+        "COORDINATOR_AMQP_URL": agents_url,
         "GOCACHE": os.environ.get("GOCACHE", str(Path.home() / ".cache/go-build")),
         **agent.environment,
     }
     async with (
-        service(broker.url, tmp_path / "data") as (_, url),
+        service(broker_url, folder / "data", environment=settings) as (_, url),
         client(url) as http,
     ):
         await ready(http)
-        output = tmp_path / "agent.out"
+        output = folder / "agent.out"
         async with spawned(*agent.command, output=output, environment=environment) as process:
 
             async def heard() -> bool:

@@ -16,6 +16,7 @@ from tests.docs.blocks import blocks
 from tests.e2e.processes import spawned
 from tests.support.agent_accounts import account_of, users_of
 from tests.support.broker import Broker
+from tests.support.doctor import Doctor
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
@@ -83,6 +84,19 @@ async def test_a_lane_that_an_agent_may_not_read_is_left_out_and_told_and_the_ot
 
             [problem] = await eventually(told)
             assert "lacks the permission to read tasks.cap:gpu.normal" in problem
+            answer = await service.http.get(f"/tasks/{refused['task_id']}/explain")
+            why = answer.json()["explanation"]
+            assert "lacks the permission to read its queue on the broker" in why["why"]
+            [able] = why["able"]
+            assert "its user on the broker may not read tasks.cap:gpu.normal" in able["why_not"][0]
+            stats = (await service.http.get("/tasks/queues/stats")).json()
+            listening = {
+                one["queue"]: one["listening"] for one in stats["queues"] if "gpu" in one["queue"]
+            }
+            assert listening == {"tasks.cap:gpu.normal": 0}
+            finding = await Doctor(broker, tmp_path).warns("agents-users", "may not read 1 lane")
+            assert f"coordinator agents add {grant.agent_id} --type worker" in finding
+            assert "--capability gpu" in finding
             for _ in range(3):
                 done = await service.post("/tasks/submit", task_data={})
                 assert (await service.ends(done["task_id"]))["result"] == "done"

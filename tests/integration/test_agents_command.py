@@ -6,18 +6,25 @@ import asyncio
 import re
 import shlex
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import aiormq
 import aiormq.exceptions
 import pytest
 
-from coordinator.agent_users.agent_grant import AgentGrant
+from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant
 from coordinator.commands.cli import main
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.topology import EVENTS
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.stores.broker_users import COORDINATOR, enter_user, entered_users
 from tests.support.agent_accounts import users_of
 from tests.support.broker import Broker
+from tests.support.broker_users import Account, broker_account
 from tests.support.doctor import Doctor
+from tests.support.serving import serving
+from tests.support.waiting import eventually
 
 Typed = Callable[..., "asyncio.Future[int]"]
 URL = re.compile(r"^COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
@@ -32,12 +39,13 @@ async def ada(broker: Broker) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def coordinator(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Typed:
+def coordinator(broker: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
     """The command line, with the exit status."""
     api = broker.management
     login = f"{api.username}:{api.password}@"
     monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", api.url.replace("://", f"://{login}"))
     monkeypatch.setenv("COORDINATOR_AMQP_URL", broker.url)
+    monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
     return lambda *words: asyncio.ensure_future(asyncio.to_thread(main, words))
 
 
@@ -144,3 +152,127 @@ async def test_the_commands_that_are_printed_for_rabbitmqctl_change_nothing_and_
         "set_permissions",
     ]
     assert ada not in [user["name"] for user in await broker.management.get("users")]
+
+
+def inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def listed(coordinator: Typed, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    assert await coordinator("agents", "list") == 0
+    return capsys.readouterr().out.splitlines()
+
+
+async def test_tags_limits_and_the_policy_that_drifted_are_listed_with_what_puts_them_right(
+    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    api, grant = broker.management, AgentGrant(agent_id=ada)
+    assert await coordinator("agents", "add", ada) == 0
+    kept = (await api.get("users", ada))["password_hash"]
+    more = {"password_hash": kept, "tags": ",".join([*grant.tags, "impersonator"])}
+    await api.put("users", ada, body=more)
+    await api.put("user-limits", ada, "max-channels", body={"value": 2000})
+    await api.put(
+        "topic-permissions",
+        broker.vhost,
+        ada,
+        body={"exchange": EVENTS, "write": "^task", "read": "^$"},
+    )
+    await api.delete("policies", broker.vhost, CONTROL_POLICY)
+    wrong = [
+        "it has the tag impersonator",
+        f"its topic permission to write to {EVENTS} is ^task",
+        "its limit max-channels is 2000, and was to be 32",
+    ]
+    lines = await listed(coordinator, capsys)
+    for told in wrong:
+        [line] = [one for one in lines if one.startswith("The user of the agent") and told in one]
+        assert f"To put it right: coordinator agents add {ada} --type worker" in line
+    [policy] = [one for one in lines if one.startswith(f"The policy {CONTROL_POLICY} does not")]
+    assert "To put it right: curl" in policy
+
+    doctor = Doctor(broker, tmp_path)
+    await doctor.cure(await doctor.finds("agents-users", f"The policy {CONTROL_POLICY} does not"))
+    fixes = [await doctor.finds("agents-users", told) for told in wrong]
+    fix = fixes[0]
+    assert await coordinator(*shlex.split(fix)[1:]) == 0
+    left = [one for one in await listed(coordinator, capsys) if "To put it right" in one]
+    # Nothing is said of who is registered, where there is no ledger; the test's own user administers.
+    assert ["is an administrator of the broker" in one for one in left] == [True]
+    assert inside(tmp_path) == []
+
+
+async def test_a_user_of_another_name_speaks_for_the_agents_that_it_is_entered_for_until_that_is_taken_back(
+    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    team = f"team-{ada}"
+    folder = ("--data-dir", str(tmp_path))
+    async with (
+        broker_account(broker, Account(name=team)) as url,
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
+        assert await coordinator("agents", "add", ada, "carol", "--user", team, *folder) == 0
+        said = capsys.readouterr().out
+        assert (
+            f"The user {team} speaks for the agent {ada}, the agent carol, and for no other."
+            in said
+        )
+        assert await coordinator("agents", "list", *folder) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"The user {team} speaks for the agent {ada}, the agent carol." in said
+        assert "speaks for coordinators." in said
+
+        agent = service.agent(ada)
+        agent.configure(amqp_url=url)
+        agent.default(lambda _: "done")
+        async with agent.running() as running:
+            await running.registered()
+            assert (await service.ends(await service.submit()))["state"] == "completed"
+            assert (await service.http.get("/parked")).json()["total"] == 0
+            assert await coordinator("agents", "remove", ada, "--user", team, *folder) == 0
+            assert "speaks for the agent carol, and for no other" in capsys.readouterr().out
+
+            async def parked() -> bool:
+                await service.submit()
+                await service.coordinator.registry.settle()
+                return bool((await service.http.get("/parked")).json()["total"])
+
+            await eventually(parked)
+        page = (await service.http.get("/parked")).json()["parked"]
+        assert all(one["reason"].startswith("ForgedIdentity") for one in page)
+
+
+@pytest.mark.any_broker
+async def test_what_cannot_be_entered_is_refused_with_what_to_do(
+    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = ("--data-dir", str(tmp_path))
+
+    async def refusal(*words: str) -> str:
+        assert await coordinator("agents", *words, *folder) == 1
+        return capsys.readouterr().err
+
+    own = broker.management.username
+    async with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        await ledger.write(partial(enter_user, user=own, agent_id=COORDINATOR))
+    assert "is a coordinator's" in await refusal("add", ada, "--user", own)
+    assert "has no user nobody" in await refusal("add", ada, "--user", "nobody")
+    assert "nothing of the broker is changed" in await refusal(
+        "add", ada, "--user", own, "--capability", "gpu"
+    )
+    assert "enters no such thing" in await refusal("remove", ada, "--user", "nobody")
+    assert "Name one agent" in await refusal("add", ada, "another")
+    assert "Name one agent" in await refusal("remove")
+    assert await coordinator("agents", "add", ada, *folder) == 0
+    capsys.readouterr()
+    assert f"was made for the agent {ada}" in await refusal("add", "carol", "--user", ada)
+    async with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        assert await ledger.read(entered_users) == [(own, COORDINATOR)]
+
+    async with Ledger(tmp_path / "ledger.sqlite3") as ledger:
+        await ledger.write(partial(enter_user, user="team", agent_id=ada))
+    assert await coordinator("agents", "remove", ada, *folder) == 0
+    assert f"coordinator agents remove {ada} --user team" in capsys.readouterr().out
+    assert await coordinator("agents", "remove", "--user", own, *folder) == 0
+    assert "Nothing is entered of the user" in capsys.readouterr().out

@@ -147,7 +147,7 @@ async def test_tasks_that_the_log_refuses_are_on_their_queues_and_recorded_once_
             publisher=side.publisher,
             find=_not_found,
             catch_up=_caught_up,
-            in_hand=list,
+            in_hand=dict,
             depths=side.depths,
             first_pause=timedelta(milliseconds=50),
         )

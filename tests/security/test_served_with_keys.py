@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.e2e.processes import client, ready, service
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/keys.md"
 TASK = {"task_data": {"task_type": "count"}, "requirements": {"agent_id": "nobody"}}
 
 
@@ -81,3 +83,50 @@ async def test_a_key_counts_in_every_process_until_it_is_revoked_and_is_audited(
     used = [json.loads(line) for line in (await keys(data, "list", "--json")).splitlines()]
     assert {one["name"]: one["state"] for one in used} == {"dashboard": "active", "shop": "revoked"}
     assert all(one["last_used_at"] for one in used)
+
+
+@pytest.mark.any_broker
+async def test_the_demo_is_let_in_with_a_key_and_says_in_one_line_what_is_missing(
+    broker: Broker, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    reader = await keys(data, "create", "--name", "screen", "--role", "reader")
+    good = await keys(data, "create", "--name", "demo", "--role", "reader", "--role", "producer")
+    file = tmp_path / "key"
+    file.write_text(f"{good}\n")
+    asks = {"COORDINATOR_AUTH": "required"}
+    async with service(broker.url, data, environment=asks) as (_, url), client(url) as http:
+        await ready(http)
+
+        async def demo(*options: str, **environment: str) -> str:
+            """What it says where it ends."""
+            command = (sys.executable, "-m", "coordinator", "demo", "--url", url, *options)
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                env={**os.environ, **environment},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            _, said = await process.communicate()
+            assert process.returncode == 1
+            return said.decode().strip()
+
+        missing = await demo()
+        assert "asks for a key. Give one of the roles reader and producer" in missing
+        assert len(missing.splitlines()) == 1
+        for let_in in (
+            await demo(COORDINATOR_KEY=good),
+            await demo(COORDINATOR_KEY_FILE=str(file)),
+            await demo("--key-file", str(file), COORDINATOR_KEY=reader),
+        ):
+            assert "No agents are registered" in let_in
+        assert "does not know this key" in await demo(COORDINATOR_KEY="ackey_of_nobody")
+
+        [line] = [one for one in GUIDE.read_text().splitlines() if one.startswith("curl()")]
+        asked = await asyncio.create_subprocess_exec(
+            *("bash", "-c", f"{line}\ncurl -s {url}/tasks"),
+            env={**os.environ, "COORDINATOR_KEY": reader},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        answer, _ = await asked.communicate()
+        assert json.loads(answer)["tasks"] == []

@@ -65,12 +65,18 @@ class Doctor:
         """Wait for a problem with these words; what puts it right. The management API is some seconds
         behind.
         """
+        return await self._finds(check, words, level="problem")
 
+    async def warns(self, check: str, words: str) -> str:
+        """The same for a warning."""
+        return await self._finds(check, words, level="warning")
+
+    async def _finds(self, check: str, words: str, *, level: str) -> str:
         async def found() -> str | None:
             status, findings = await self.visit()
             for one in findings.get(check, ()):
-                if words in one["text"] and one["level"] == "problem":
-                    assert status == 1
+                if words in one["text"] and one["level"] == level:
+                    assert status == 1 or level != "problem"
                     return one["fix"]
             return None
 

@@ -51,8 +51,8 @@ class QueueShape(AnswerModel):
     ready: int = Field(description="Tasks that wait.")
     oldest_waiting_seconds: float | None = _OLDEST
     listening: int = Field(
-        description="Agents that may do its tasks, have a control queue on the broker and take work,"
-        " now or when a slot is free."
+        description="Agents that may do its tasks and read it, have a control queue on the broker and take"
+        " work, now or when a slot is free."
     )
     consumers: int = Field(description="Of the queue itself, as the broker counts them.")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +12,12 @@ from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import DELIVERY_LIMIT, LOG, REQUESTS, UNROUTED
 from coordinator.rabbitmq_node.node_configuration import CONSUMER_TIMEOUT
 
+from .applied_policies import applying
 from .finding import Finding
 from .readable_amounts import span
 from .remedy_commands import RemedyCommands
 
-__all__ = ["applying", "check_consumer_timeout", "check_policies"]
+__all__ = ["check_consumer_timeout", "check_policies"]
 
 EXAMPLE = TaskQueue("any", Priority.NORMAL).queue
 """Stands for the queues of tasks that are still to come."""
@@ -32,31 +32,6 @@ HARMFUL = {
 
 TIMEOUT_BY_POLICY = (3, 12)
 """The first version that takes `consumer-timeout` from a policy."""
-
-
-def applying(policies: Iterable[Policy], queue: str) -> list[Policy]:
-    """Of the policies that match, the one that RabbitMQ applies, and the operator policy that it
-    merges in.
-    """
-    chosen: list[Policy] = []
-    for operator in (False, True):
-        matching = [
-            one
-            for one in policies
-            if one.operator is operator
-            and one.apply_to in {"all", "queues", "quorum_queues"}
-            and _matches(one.pattern, queue)
-        ]
-        if matching:
-            chosen.append(max(matching, key=lambda one: one.priority))
-    return chosen
-
-
-def _matches(pattern: str, queue: str) -> bool:
-    try:
-        return re.search(pattern, queue) is not None
-    except re.error:  # Erlang's expressions are richer
-        return False
 
 
 def check_policies(facts: Facts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -68,20 +69,23 @@ class RemedyCommands:
             "clear_operator_policy" if policy.operator else "clear_policy", policy.name
         )
 
+    def set_policy(self, name: str, policy: Mapping[str, object]) -> str:
+        """Makes a policy, or replaces it; ``policy`` as the management API has it."""
+        if self.management_url:
+            return self._curl("PUT", "policies", self.vhost, name, body=json.dumps(dict(policy)))
+        options = ("--apply-to", str(policy["apply-to"]), "--priority", str(policy["priority"]))
+        definition = json.dumps(policy["definition"])
+        return self._ctl("set_policy", *options, name, str(policy["pattern"]), definition)
+
     def set_timeout_policy(self, timeout: timedelta) -> str:
         """Lets agents hold a task for as long as ``timeout``, by a policy: RabbitMQ 3.12 and later."""
-        pattern, definition = r"^tasks\.", {"consumer-timeout": _milliseconds(timeout)}
-        if self.management_url:
-            body = {"pattern": pattern, "apply-to": "queues", "priority": 10}
-            return self._curl(
-                "PUT",
-                "policies",
-                self.vhost,
-                TIMEOUT_POLICY,
-                body=json.dumps(body | {"definition": definition}),
-            )
-        options = ("--apply-to", "queues", "--priority", "10")
-        return self._ctl("set_policy", *options, TIMEOUT_POLICY, pattern, json.dumps(definition))
+        policy = {
+            "pattern": r"^tasks\.",
+            "apply-to": "queues",
+            "priority": 10,
+            "definition": {"consumer-timeout": _milliseconds(timeout)},
+        }
+        return self.set_policy(TIMEOUT_POLICY, policy)
 
     def set_timeout_setting(self, timeout: timedelta) -> str:
         """The same by rabbitmq.conf, for older ones."""
@@ -107,6 +111,10 @@ class RemedyCommands:
             body = json.dumps(everything)
             return self._curl("PUT", "permissions", self.vhost, self.user, body=body)
         return self._ctl("set_permissions", self.user, ".*", ".*", ".*")
+
+    def take_tags(self, user: str) -> str:
+        """Takes all tags from a user of the broker."""
+        return shlex.join(["rabbitmqctl", "set_user_tags", user])
 
     def let_monitor(self) -> str:
         """Lets the user of the management API read all of it."""

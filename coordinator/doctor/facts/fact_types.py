@@ -159,6 +159,8 @@ class ManagementFacts:
     permissions: Permissions | None = None
     agent_users: tuple[AgentUser, ...] | None = None
     """The users of agents, with what they may do here; told to administrators alone."""
+    powers: Mapping[str, tuple[str, ...]] | None = None
+    """Each user of the broker with those of its tags that RabbitMQ knows; told to administrators alone."""
     is_administrator: bool | None = None
     """Whether the user of AMQP administers the broker."""
 
@@ -186,6 +188,8 @@ class Facts:
     """Of a task that names none."""
     longest_timeout: timedelta
     """That a task may name."""
+    require_identity: bool = False
+    """Whether what agents say has to come from their own users."""
 
     @property
     def version(self) -> tuple[int, ...] | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from coordinator.agent_users.agent_users import AgentUser, read_users, tags_of
+from coordinator.agent_users.agent_users import AgentUser, powers, read_users, tags_of
 from coordinator.protocol.topology import BindingSpec
 
 from .broker_location import BrokerLocation
@@ -104,6 +104,7 @@ async def _ask(api: _Api, address: BrokerLocation) -> ManagementFacts:
     policies = await api.rows(_policy, "policies", vhost)
     operators = await api.rows(_operator_policy, "operator-policies", vhost)
     bindings = await api.rows(_binding, "bindings", vhost)
+    users = await api.rows(dict, "users")
     return ManagementFacts(
         url=address.management_url,
         nodes=await api.rows(_node, "nodes"),
@@ -113,19 +114,22 @@ async def _ask(api: _Api, address: BrokerLocation) -> ManagementFacts:
         bindings=None if bindings is None else frozenset(bindings),
         has_vhost=None if there is _WITHHELD else there is not None,
         permissions=_permissions(granted) if there else None,
-        agent_users=await _agent_users(api, vhost) if there else None,
+        agent_users=await _agent_users(api, vhost, users) if there else None,
+        powers=None if users is None else {row["name"]: powers(row) for row in users},
         is_administrator=_administers(await api.one("users", address.user)),
     )
 
 
-async def _agent_users(api: _Api, vhost: str) -> tuple[AgentUser, ...] | None:
+async def _agent_users(
+    api: _Api, vhost: str, users: Iterable[dict[str, Any]] | None
+) -> tuple[AgentUser, ...] | None:
     """None where this user may not read all of it."""
-    users = await api.rows(dict, "users")
     permissions = await api.rows(dict, "vhosts", vhost, "permissions")
     topics = await api.rows(dict, "vhosts", vhost, "topic-permissions")
-    if users is None or permissions is None or topics is None:
+    limits = await api.rows(dict, "user-limits")
+    if users is None or permissions is None or topics is None or limits is None:
         return None
-    return read_users(users, permissions, topics)
+    return read_users(users, permissions, topics, limits)
 
 
 def _administers(user: Any) -> bool | None:

@@ -91,6 +91,10 @@ class RunningTask(BaseModel):
     started_at: datetime | None = None
     fraction: float | None = None
     message: str | None = None
+    task_token: str | None = Field(default=None, repr=False)
+    """Of the task's message. Where identity is required, it proves that the agent has the task."""
+    crashes: int | None = None
+    """How many of ``attempt`` are agents that were lost with the message, as in the events of the task."""
 
 
 class HeldTask(BaseModel):
@@ -100,6 +104,9 @@ class HeldTask(BaseModel):
     task_id: str
     generation: int = 1
     attempt: int = 1
+    task_token: str | None = Field(default=None, repr=False)
+    """As of a running task."""
+    crashes: int | None = None
 
 
 class AgentHeartbeat(AgentEvent):
@@ -112,6 +119,8 @@ class AgentHeartbeat(AgentEvent):
     """What the agent says of itself: `active`, `draining`, `degraded`."""
     problems: list[str] | None = None
     """What somebody should put right, a sentence each."""
+    unreadable: list[str] | None = None
+    """Queues that it is offered and that its user on the broker may not read."""
     slots: int | None = Field(default=None, ge=1)
     running: list[RunningTask] = Field(default_factory=list)
     held: list[HeldTask] | None = None

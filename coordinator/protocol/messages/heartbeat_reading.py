@@ -14,7 +14,7 @@ from .events import AgentHeartbeat
 __all__ = ["read_heartbeat", "unread_tasks"]
 
 _TASKS = frozenset({"running", "held"})
-_SAYS_NOT_WHICH = frozenset({"started_at", "fraction", "message"})
+_SAYS_NOT_WHICH = frozenset({"started_at", "fraction", "message", "task_token", "crashes"})
 """Of a task in a list, what may be missing without another task being meant."""
 
 

@@ -5,6 +5,7 @@ live_queue_reader ...... applies what this process's live queue brings, heartbea
 heartbeat_answers ...... answers a heartbeat that shows a difference with a command
 registrar .............. makes a confirmed event of each request about an agent
 registration_answers ... answers agents' requests over AMQP, by the registrar
+refused_users .......... counts by user the requests that were refused since it is not the agent's
 control_queue_opener ... declares the control queues of agents, for their requests
 wake_queue_opener ...... declares the queues where agents sleep, for the replies to their requests
 control_queue_probe .... asks the broker whether agents have a control queue

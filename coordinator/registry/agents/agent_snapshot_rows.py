@@ -46,12 +46,18 @@ def snapshot_row(known: KnownAgent, silence: timedelta) -> dict[str, Any]:
     beat, load, skew = known.heartbeat, known.load_metrics, known.clock_skew
     return {
         "this_agent": known.agent_id,
-        "heartbeat": None if beat is None else beat.model_dump_json(exclude_none=True),
+        "heartbeat": None
+        if beat is None
+        else beat.model_dump_json(exclude_none=True, exclude=_TOKENS),
         "load_metrics": None if load is None else to_json(load).decode(),
         "heard_at": micros(known.heard_at),
         "silence": silence // timedelta(microseconds=1),
         "clock_skew": None if skew is None else skew // timedelta(microseconds=1),
     }
+
+
+_TOKENS = {name: {"__all__": {"task_token"}} for name in ("running", "held")}
+"""The ledger keeps none."""
 
 
 def write_snapshots(rows: list[dict[str, Any]], connection: Connection) -> None:

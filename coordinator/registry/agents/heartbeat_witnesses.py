@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from coordinator.domain.lost_attempt_rule import Witness
+from coordinator.domain.task import TasksInHand
 
 from .in_memory.live_agents import LiveAgents
 
@@ -23,9 +24,13 @@ class HeartbeatWitnesses:
         """Seconds for which this process has heard agents: the clock of all that follows."""
         return self._agents.seconds_heard
 
-    def named(self, *, heard_within: timedelta) -> Collection[tuple[str, int]]:
-        """The tasks, with their generations, that agents which were heard lately say they have."""
+    def named(self, *, heard_within: timedelta) -> TasksInHand:
+        """The tasks that agents which were heard lately are believed to have."""
         return self._agents.in_hand(heard_within=heard_within)
+
+    def claimed(self, *, heard_within: timedelta) -> Mapping[tuple[str, int], Collection[str]]:
+        """By a task's id and generation, the agents heard lately that name it without being believed."""
+        return self._agents.claimed(heard_within=heard_within)
 
     def of(self, agent_ids: Iterable[str], *, heard_within: timedelta) -> list[Witness]:
         """What each of these agents says of an attempt that it started and does not name."""

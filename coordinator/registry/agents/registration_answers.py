@@ -45,6 +45,7 @@ from coordinator.protocol.topology import EVENTS, REQUESTS
 from coordinator.registry.agents.in_memory.known_agent import profile_of
 
 from .control_queue_opener import ControlQueueOpener
+from .refused_users import RefusedUsers
 from .registrar import Registrar
 from .wake_queue_opener import WakeQueueOpener
 
@@ -80,11 +81,13 @@ class RegistrationAnswers:
         book: TaskQueues,
         publisher: PublishesMessages,
         terms: RegistrationTerms,
-        may_speak_for: Callable[[str, str | None], bool] = lambda _agent_id, _user: True,
+        why_not: Callable[[str, str | None], str | None] = lambda _word, _user: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``may_speak_for`` tells whether a user of the broker is one of the agent's."""
-        self._may_speak_for = may_speak_for
+        """``why_not`` tells why a user of the broker may not speak for the agent that is called so there:
+        `BrokerIdentities.why_not`.
+        """
+        self._why_not = why_not
         self._registrar = registrar
         self._book = book
         self._publisher = publisher
@@ -94,6 +97,7 @@ class RegistrationAnswers:
         self._control_queues = ControlQueueOpener()
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
+        self.refused_users = RefusedUsers()
 
     async def session(self, link: Link) -> NoReturn:
         """Answer until the link is lost. Raises `ChannelLost`."""
@@ -108,54 +112,78 @@ class RegistrationAnswers:
     async def _answer(self, delivery: Delivery) -> None:
         """Whatever comes of it, the request is done with: an agent that hears nothing asks again."""
         message = replace(delivery.message, reply_to=reply_queue(delivery.message.reply_to))
-        word = None
         if delivery.exchange == EVENTS:
-            word = request_author(delivery.routing_key) or ""
-            if not await self._has_queue(word, message):
-                return
+            await self._answer_author(message, request_author(delivery.routing_key) or "")
+        else:
+            await self._answer_of_before(message)
+
+    async def _answer_author(self, message: Message, word: str) -> None:
+        """The agent called ``word`` asks, says the routing key. Until its user is known to be that agent's,
+        nothing is opened and nothing answered: the queues of that name are the agent's.
+        """
+        if message.reply_to is None or not may_be_opened(word, message.reply_to):
+            self._refuse(message, word, "its reply_to is no name for a control queue of its author")
+            return
+        sender, unread = word, None
         try:
             sender = _sender(message, word)
+        except MalformedMessage as exc:
+            unread = str(exc)
+        if (why := self._why_not(word, message.user_id)) is not None:
+            self._refuse_user(message, sender, why)
+            return
+        if not await self._control_queues.open(word, message.reply_to):
+            return
+        if unread is not None:
+            await self._answer_unread(message, unread)
+        elif message.type != CONTROL_QUEUE:  # which is there
+            await self._answer_known(message, sender)
+
+    async def _answer_of_before(self, message: Message) -> None:
+        """Who asks is in the body alone. It may be told why it is refused: whoever reaches the default
+        exchange reaches that queue, too.
+        """
+        try:
+            sender = _sender(message, None)
         except MalformedMessage as exc:
             # Nobody knows whose it is. A control queue is an agent's, and this one has asked.
             await self._answer_unread(message, str(exc))
             return
         if not reply_allowed(sender, message.reply_to):
-            self.refused += 1
-            _log_refused(message, sender, "its reply_to is no control queue of this agent")
+            self._refuse(message, sender, "its reply_to is no control queue of this agent")
             return
-        if not self._may_speak_for(sender, message.user_id):
-            # Unanswered: the control queue is that of the agent, who has not asked.
-            self.refused += 1
-            why = f"the broker's user {message.user_id!r} is not this agent's"
-            _log_refused(message, sender, why)
+        if (why := self._why_not(encode_word(sender), message.user_id)) is not None:
+            self._refuse_user(message, sender, why)
+            await self._send(message, sender, RegisterReply(error=f"Not registered: {why}"))
             return
-        if message.type == CONTROL_QUEUE and word is not None:
-            return  # it is there
+        await self._answer_known(message, sender)
+
+    async def _answer_known(self, message: Message, sender: str) -> None:
         try:
             await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
             logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
 
-    async def _has_queue(self, word: str, message: Message) -> bool:
-        """Declare the control queue where the agent called ``word`` wants its answer; whether there is
-        one.
-        """
-        queue = message.reply_to
-        if queue is None or not may_be_opened(word, queue):
-            self.refused += 1
-            _log_refused(message, word, "its reply_to is no name for a control queue of its author")
-            return False
-        return await self._control_queues.open(word, queue)
+    def _refuse(self, message: Message, agent_id: str, why: str) -> None:
+        self.refused += 1
+        _log_refused(message, agent_id, why)
+
+    def _refuse_user(self, message: Message, agent_id: str, why: str) -> None:
+        self.refused += 1
+        if self.refused_users.note(agent_id, message.user_id):
+            _log_refused(message, agent_id, why)
 
     async def _answer_unread(self, message: Message, why: str) -> None:
         refusal = self._refusal(why)
         _log_refused(message, "", why)
-        if not is_control_queue(message.reply_to):
-            return
+        if is_control_queue(message.reply_to):
+            await self._send(message, "", refusal)
+
+    async def _send(self, message: Message, agent_id: str, reply: RegisterReply) -> None:
         try:
-            await self._reply(message, refusal)
+            await self._reply(message, reply)
         except Unavailable as exc:
-            logger.info("a request goes unanswered", extra={"agent": "", "why": str(exc)})
+            logger.info("a request goes unanswered", extra={"agent": agent_id, "why": str(exc)})
 
     async def _answer_to(self, message: Message) -> RegisterReply:
         if message.type != REGISTER:

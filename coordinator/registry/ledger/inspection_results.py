@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
 from .undeliverable_queues import UndeliverableQueue
 
 __all__ = [
     "FailingSchedules",
+    "KnownUsers",
     "LedgerFacts",
     "LedgerState",
     "ParkingSummary",
@@ -50,6 +53,18 @@ class FailingSchedules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownUsers:
+    """Tells whose users of the broker there are to be: of registered agents, and those that were entered."""
+
+    agents: tuple[Profile, ...] = ()
+    """The agents that are registered, by id, as they described themselves."""
+    entered: tuple[tuple[str, str], ...] = ()
+    """Each user that was entered, with the id of an agent, or `broker_users.COORDINATOR`; sorted."""
+    lanes: Mapping[str, Requirements] = field(default_factory=dict)
+    """What the tasks of each open lane ask of an agent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerState:
     """Tells what a ledger holds; only the version and the sizes where its version is another."""
 
@@ -73,6 +88,7 @@ class LedgerState:
     unreadable_task_queues: int = 0
     """Rows of queues that nobody can read, and that are left out."""
     failing: FailingSchedules = FailingSchedules()
+    users: KnownUsers = KnownUsers()
     stuck: tuple[UndeliverableQueue, ...] = ()
     """Queues that the latest coordinator to read them could not."""
 

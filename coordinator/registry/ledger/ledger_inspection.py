@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.domain.agent_status_rules import STALE_AFTER
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
+from coordinator.protocol.requirements import Profile, Requirements
+from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.tables import schema
+from coordinator.registry.tables.agent_rows import agent_of
 from coordinator.registry.tables.schema import SCHEMA_VERSION, from_micros, micros
 from coordinator.registry.tables.task_queue_rows import open_task_queues
-from coordinator.registry.tables.unreadable_rows import NOT_READ
+from coordinator.registry.tables.unreadable_rows import NOT_READ, readable
 
 from .database_engines import look_only
 from .database_timeouts import DatabaseTimeouts
 from .database_url import SQLITE, is_a_file, parse
 from .inspection_results import (
     FailingSchedules,
+    KnownUsers,
     LedgerFacts,
     LedgerState,
     ParkingSummary,
@@ -91,7 +97,8 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
     if int(version) != SCHEMA_VERSION:
         return LedgerState(schema_version=int(version), size=size, free=free)
     overdue, first_due = _overdue(connection, now)
-    known = tuple(source for source, _ in open_task_queues(connection))
+    opened = open_task_queues(connection)
+    known = tuple(source for source, _ in opened)
     return LedgerState(
         schema_version=int(version),
         size=size,
@@ -105,12 +112,39 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         unreadable_task_queues=_rows(connection, schema.sources) - len(known),
         failing=_failing(connection),
         wrong_clocks=_wrong_clocks(connection),
+        users=_users(connection, opened),
         stuck=stuck_queues(connection),
     )
 
 
 def _rows(connection: Connection, table: sa.Table) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+
+
+def _users(connection: Connection, opened: Iterable[tuple[TaskQueue, Requirements]]) -> KnownUsers:
+    entered: tuple[tuple[str, str], ...] = ()
+    if sa.inspect(connection).has_table(schema.broker_users.name):  # no older version has it
+        table = schema.broker_users
+        rows = connection.execute(sa.select(table).order_by(*table.c))
+        entered = tuple((row.user_name, row.agent_id) for row in rows)
+    table = schema.agents
+    agents = connection.execute(sa.select(table).order_by(table.c.agent_id)).all()
+    return KnownUsers(
+        agents=tuple(readable(agents, _profile, table)),
+        entered=entered,
+        lanes={source.lane: wanted for source, wanted in opened},
+    )
+
+
+def _profile(row: Row[Any]) -> Profile:
+    said = agent_of(row).registration
+    return Profile(
+        agent_id=said.agent_id,
+        agent_type=said.agent_type,
+        capabilities=frozenset(said.capabilities),
+        services=frozenset(said.services),
+        task_types=frozenset(said.task_types) if said.task_types else None,
+    )
 
 
 def _failing(connection: Connection) -> FailingSchedules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
-from coordinator.registry.agents.in_memory.known_agent import profile_of
+from coordinator.registry.agents.in_memory.known_agent import KnownAgent, profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
@@ -33,7 +33,8 @@ class QueueFigures:
     """Tells of one queue."""
 
     listening: int
-    """Agents that may do its tasks, have a control queue and take work, now or when a slot is free."""
+    """Agents that may do its tasks and read it, have a control queue and take work, now or when a slot is
+    free."""
     oldest: timedelta | None
     """How long ago the task was submitted that waits the longest; None where none waits."""
 
@@ -62,6 +63,7 @@ class QueueStatistics:
         since = await self._ledger.read(partial(oldest_waiting, pending=self._pending()))
         now = self._now()
         serving: dict[Requirements, int] = {}
+        shut = self._unreadable()
         found: dict[TaskQueue, QueueFigures] = {}
         for source in self._book.sources():
             wanted = self._book.requirements(source)
@@ -69,11 +71,24 @@ class QueueStatistics:
                 serving[wanted] = self._listening(wanted)
             submitted = since.get(source)
             found[source] = QueueFigures(
-                listening=serving[wanted],
+                listening=serving[wanted] - self._kept_out(wanted, shut.get(source.queue, ())),
                 # Another coordinator's clock may be ahead of this one.
                 oldest=None if submitted is None else max(now - submitted, timedelta()),
             )
         return found
+
+    def _unreadable(self) -> Mapping[str, Sequence[KnownAgent]]:
+        """By the name of a queue, the agents that would take its tasks, and whose users may not read it."""
+        found: dict[str, list[KnownAgent]] = {}
+        for known in self._agents.all():
+            if known.unreadable and self._agents.takes_work(known):
+                for queue in set(known.unreadable):
+                    found.setdefault(queue, []).append(known)
+        return found
+
+    def _kept_out(self, wanted: Requirements, shut: Iterable[KnownAgent]) -> int:
+        """How many of them could do the tasks: whom they are not for are counted nowhere."""
+        return sum(profile_of(known.agent.registration).satisfies(wanted) for known in shut)
 
     def _listening(self, wanted: Requirements) -> int:
         if wanted.agent_id is not None:

@@ -21,7 +21,14 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.bulk_statements import insert_new
 from coordinator.registry.tables.schema import broker_users as table
 
-__all__ = ["COORDINATOR", "BrokerUsers", "enter_user", "entered_users", "remove_user"]
+__all__ = [
+    "COORDINATOR",
+    "BrokerUsers",
+    "enter_user",
+    "entered_users",
+    "remove_entry",
+    "remove_user",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +54,12 @@ def enter_user(connection: Connection, user: str, agent_id: str) -> None:
 def remove_user(connection: Connection, user: str) -> int:
     """Forget all that was entered of ``user``; how many rows it were."""
     return connection.execute(table.delete().where(table.c.user_name == user)).rowcount
+
+
+def remove_entry(connection: Connection, user: str, agent_id: str) -> int:
+    """Let ``user`` speak for the agent, or as a coordinator, no more; how many rows it were."""
+    this = (table.c.user_name == user) & (table.c.agent_id == agent_id)
+    return connection.execute(table.delete().where(this)).rowcount
 
 
 class BrokerUsers:

@@ -244,3 +244,44 @@ def test_the_live_table_shows_the_lane_that_the_coordinator_tells() -> None:
     )
 
     assert "task:of-its-own" in printed
+
+
+def asking(key: str, api: Api) -> Callable[[httpx.Request], httpx.Response]:
+    """The same, for whoever has the key."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers.get("Authorization") != f"Bearer {key}":
+            return httpx.Response(401, json={"detail": "Who are you?"})
+        return api(request)
+
+    return answer
+
+
+def test_a_coordinator_that_asks_for_a_key_is_given_it() -> None:
+    code, _ = run_demo(asking("ackey_1", Api()), key="ackey_1")
+
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "told"), [(None, "asks for a key"), ("ackey_2", "does not know this key")]
+)
+def test_a_key_that_is_missing_or_counts_no_more_is_told_with_how_to_give_one(
+    key: str | None, told: str
+) -> None:
+    with pytest.raises(OperatorError, match=told) as raised:
+        run_demo(asking("ackey_1", Api()), key=key)
+
+    assert "COORDINATOR_KEY" in str(raised.value)
+    assert "coordinator keys create" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_role_that_is_missing_is_told_in_the_words_of_the_api() -> None:
+    def refusing(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/tasks/submit":
+            return httpx.Response(403, json={"detail": "The role producer is missing."})
+        return Api()(request)
+
+    with pytest.raises(OperatorError, match="The role producer is missing"):
+        run_demo(refusing, key="ackey_1")

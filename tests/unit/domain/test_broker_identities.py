@@ -97,3 +97,11 @@ def _refusal(data: EventData, user: str | None) -> ForgedIdentity | None:
     except ForgedIdentity as exc:
         return exc
     return None
+
+
+def test_it_is_said_why_a_user_may_not_speak_for_an_agent() -> None:
+    assert KNOWN.why_not("ada", "ada") is None
+    assert KNOWN.why_not("carol", "team") is None
+    assert ANYBODY.why_not("ada", None) is None
+    assert "'team' is not this agent's" in (KNOWN.why_not("ada", "team") or "")
+    assert "user_id" in (KNOWN.why_not("ada", None) or "")

@@ -42,7 +42,7 @@ class World:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.left = FormerBrokerTasks(ledger)
-        self.in_hand: set[tuple[str, int]] = set()
+        self.in_hand: dict[tuple[str, int], int] = {}
         self.published: list[TaskMessage] = []
         self.log: list[Event] = []
         self.refused: set[str] = set()
@@ -209,12 +209,12 @@ async def test_what_an_agent_says_it_has_is_left_to_it_until_it_says_so_no_more(
 ) -> None:
     await three(world)
     await world.left.give_up_broker()
-    world.in_hand = {("t1", 1), ("t2", 2)}
+    world.in_hand = {("t1", 1): 1, ("t2", 2): 1}
     session = asyncio.create_task(world.session())
     await eventually(lambda: len(world.published) == 2)
     assert not session.done()
     assert world.again() == ["t0", "t2"]
-    world.in_hand = set()
+    world.in_hand = {}
     await session
     assert world.again() == ["t0", "t2", "t1"]
 

@@ -44,7 +44,7 @@ class World:
     def __init__(self) -> None:
         self.now = 0.0
         self.known: Task | None = QUEUED
-        self.hands: set[tuple[str, int]] = set()
+        self.hands: dict[tuple[str, int], int] = {}
         self.ready = 0
         self.ends: list[CoordinatorError] = []
         self.published: list[tuple[str, str]] = []
@@ -141,7 +141,7 @@ async def test_what_the_ledger_has_otherwise_is_left_alone(
 
 
 async def test_what_an_agent_names_is_on_no_queue_by_right(world: World) -> None:
-    world.hands = {("t", 1)}
+    world.hands = {("t", 1): 1}
     world.halves.unqueued(MESSAGE, certain=True)
     await world.settles()
     assert not world.published

@@ -21,9 +21,11 @@ from coordinator.protocol.messages.events import (
     RunningTask,
     TaskLost,
 )
+from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery.lost_attempt_finder import LOOKS, LostAttemptFinder
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
+from coordinator.registry.agents.in_memory.named_tasks import BELIEVING, NamedTasks
 from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.task_rows import load
@@ -66,9 +68,11 @@ class Queue:
 class World:
     """A coordinator that hears agents, over a ledger and one queue. `ada` and `bob` beat."""
 
-    def __init__(self, ledger: Ledger, *, after: timedelta = AFTER) -> None:
+    def __init__(
+        self, ledger: Ledger, *, after: timedelta = AFTER, named: NamedTasks = BELIEVING
+    ) -> None:
         self.ledger = ledger
-        self.fleet = Fleet()
+        self.fleet = Fleet(named=named)
         self.queue = Queue()
         self.link: object = self.queue
         self.beating: dict[str, dict[str, Any]] = {}
@@ -412,3 +416,53 @@ async def test_every_attempt_that_is_lost_counts_until_none_is_left(world: World
 async def test_a_failure_of_another_task_of_the_agent_changes_nothing(world: World) -> None:
     await world.fold(submitted("other"), started(task_id="other"), failed(task_id="other"))
     assert await world.goes_on(LONG_ENOUGH) == 1
+
+
+# --- where tokens are asked for ---------------------------------------------------------------
+
+SECRET = b"of the tests"
+
+
+@pytest.fixture
+async def strict(ledger: Ledger) -> World:
+    """`ada` started `t` and is alive; it names another task. What is named counts by its token."""
+    world = World(ledger, named=NamedTasks(SECRET))
+    await world.fold(registered("ada"), registered("bob"), submitted(), started())
+    world.tells("ada", **naming("other"))
+    return world
+
+
+def holding(attempt: int, token: str | None, task_id: str = "t") -> dict[str, Any]:
+    return {"held": [HeldTask(task_id=task_id, attempt=attempt, task_token=token)]}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [None, "guessed", task_token(SECRET, "another", 1, 1)],
+    ids=["none", "false", "another"],
+)
+async def test_whoever_names_a_task_of_anothers_does_not_keep_it_from_being_recovered(
+    strict: World, token: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    strict.tells("bob", **holding(1, token))
+    assert await strict.goes_on(LONG_ENOUGH) == 1
+    told = [one for one in caplog.records if "names a task that another has started" in one.message]
+    assert [(one.__dict__["agent"], one.__dict__["task"]) for one in told] == [("bob", "t")]
+
+
+async def test_whoever_has_the_token_of_an_earlier_attempt_does_not_hold_up_a_later_one(
+    strict: World,
+) -> None:
+    await strict.fold(failed(retry_after_seconds=0), submitted(attempt=2), started(attempt=2))
+    strict.tells("bob", **holding(1, task_token(SECRET, "t", 1, 1)))
+    assert await strict.goes_on(LONG_ENOUGH) == 1
+
+
+async def test_who_was_given_the_task_and_who_has_started_it_keep_it(strict: World) -> None:
+    strict.tells("bob", **holding(1, task_token(SECRET, "t", 1, 1)))  # it came back to its queue
+    assert await strict.goes_on(LONG_ENOUGH) == 0
+    strict.tells("bob", **naming("other"))
+    strict.tells("ada", **naming("t"))  # an agent that gave its token with the start alone
+    assert await strict.goes_on(LONG_ENOUGH) == 0
+    strict.tells("ada", **naming("other"))
+    assert await strict.goes_on(LONG_ENOUGH) == 1

@@ -42,7 +42,7 @@ class World:
         self.ready = 0
         self.held_by_someone_else = False
         """Taking finds one although the look found none, or the other way round."""
-        self.in_hand: set[tuple[str, int]] = set()
+        self.in_hand: dict[tuple[str, int], int] = {}
         self.behind = False
         self.published: list[TaskMessage] = []
         self.log: list[Event] = []
@@ -151,9 +151,9 @@ async def test_not_before_its_time(world: World) -> None:
 
 async def test_what_is_in_an_agents_hands_is_left_alone(world: World) -> None:
     await overtake(world)
-    world.in_hand = {("lost", 1)}
+    world.in_hand = {("lost", 1): 1}
     assert await world.after_a_while() == 0
-    world.in_hand = {("lost", 2)}
+    world.in_hand = {("lost", 2): 1}
     assert await world.round() == 1
 
 

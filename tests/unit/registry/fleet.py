@@ -17,6 +17,7 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
+from coordinator.registry.agents.in_memory.named_tasks import BELIEVING, NamedTasks
 from tests.unit.domain.histories import START
 
 STALE_AFTER = timedelta(seconds=60)
@@ -40,10 +41,13 @@ class Clock:
 class Fleet(LiveAgents):
     """`LiveAgents` that hear, on a clock of the test's."""
 
-    def __init__(self, *, hearing: bool = True) -> None:
+    def __init__(self, *, hearing: bool = True, named: NamedTasks = BELIEVING) -> None:
         self.clock = Clock()
         super().__init__(
-            stale_after=STALE_AFTER, monotonic=self.clock.monotonic, now=self.clock.now
+            stale_after=STALE_AFTER,
+            named=named,
+            monotonic=self.clock.monotonic,
+            now=self.clock.now,
         )
         if hearing:
             self.start_hearing()
@@ -70,8 +74,8 @@ class Fleet(LiveAgents):
         return status
 
 
-def fleet_after(*events: Event) -> Fleet:
-    fleet = Fleet()
+def fleet_after(*events: Event, named: NamedTasks = BELIEVING) -> Fleet:
+    fleet = Fleet(named=named)
     for event in events:
         fleet.apply(event)
     return fleet

@@ -8,6 +8,7 @@ agent_view ............ shows an agent as the API tells it
 agent_roster .......... the agents by id, in step with index, silence and control queues
 doubled_instances ..... two processes under one agent id
 unfolded_statements ... what was said of each agent, and what of that the ledger may not have yet
+named_tasks ........... which tasks of a heartbeat its agent is believed to have
 known_agent ........... one agent: what is durable of it, and what was heard since
 agent_index ........... ids of agents by what they have
 agent_silence ......... how long each was silent, on the hearing clock

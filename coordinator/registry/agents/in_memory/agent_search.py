@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from coordinator.domain.agent_statuses import AgentStatus
+from coordinator.domain.task import TasksInHand
+from coordinator.protocol.messages.events import HeldTask, RunningTask
 
 from .agent_filter import AgentFilter
 from .agent_roster import AgentRoster
@@ -69,14 +71,36 @@ class AgentSearch:
         agents = sum(map(self._index.count, live))
         return sum(map(self._index.load, live)) / agents if agents else 0.0
 
-    def in_hand(self, *, heard_within: timedelta) -> set[tuple[str, int]]:
-        """The tasks, with their generations, that agents say they have, running or not yet; of agents
-        alone that were heard so lately.
+    def in_hand(self, *, heard_within: timedelta) -> TasksInHand:
+        """The tasks that agents are believed to have, running or not yet; of agents alone that were heard so
+        lately.
         """
+        found: dict[tuple[str, int], int] = {}
+        for known in self._heard(heard_within):
+            for key, attempt in known.in_hand.items():
+                found[key] = max(attempt, found.get(key, 0))
+        return found
+
+    def claimed(self, *, heard_within: timedelta) -> Mapping[tuple[str, int], Collection[str]]:
+        """Those that agents name without being believed, each with these agents."""
+        found: dict[tuple[str, int], set[str]] = {}
+        for known in self._heard(heard_within):
+            for task in named_by(known):
+                key = task.task_id, task.generation
+                if key not in known.in_hand:
+                    found.setdefault(key, set()).add(known.agent_id)
+        return found
+
+    def _heard(self, within: timedelta) -> Iterable[KnownAgent]:
         silence = self._roster.silence
-        return {
-            (task.task_id, task.generation)
+        return (
+            known
             for known in self._roster.all()
-            if known.account is not None and silence.of(known.agent_id) <= heard_within
-            for task in (*known.account.running, *(known.account.held or ()))
-        }
+            if known.account is not None and silence.of(known.agent_id) <= within
+        )
+
+
+def named_by(known: KnownAgent) -> Iterable[RunningTask | HeldTask]:
+    """What it said last that it has in hand."""
+    account = known.account
+    return () if account is None else (*account.running, *(account.held or ()))

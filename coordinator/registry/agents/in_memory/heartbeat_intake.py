@@ -14,6 +14,7 @@ from coordinator.registry.projection.left_out_fields_log import LeftOutFieldsLog
 
 from .agent_roster import AgentRoster
 from .doubled_instances import DoubledInstances
+from .named_tasks import NamedTasks
 
 __all__ = ["HeartbeatIntake"]
 
@@ -23,8 +24,9 @@ _STATUSES = tuple(status.value for status in AgentStatus)
 class HeartbeatIntake:
     """The newest heartbeat of an agent replaces the one before."""
 
-    def __init__(self, roster: AgentRoster, doubled: DoubledInstances) -> None:
+    def __init__(self, roster: AgentRoster, doubled: DoubledInstances, named: NamedTasks) -> None:
         self._roster = roster
+        self._named = named
         self._doubled = doubled
         self._left_out = LeftOutFieldsLog()
 
@@ -41,8 +43,9 @@ class HeartbeatIntake:
                 return
             if last.instance not in (None, beat.instance):
                 self._doubled.note(known, str(last.instance), beat.instance)
-        left_out = (*event.left_out, *_unknown_status(beat))
-        known.take(beat, left_out)
+        in_hand, false = self._named.believed(beat)
+        left_out = (*event.left_out, *_unknown_status(beat), *false)
+        known.take(beat, left_out, in_hand)
         self._left_out.tell(beat.agent_id, left_out)
         if beat.load_metrics:
             known.load_metrics = dict(beat.load_metrics)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from coordinator.domain.agent import OF_THE_AGENT, Agent, may_be_one
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.clock_skew import ClockSkew
+from coordinator.domain.task import TasksInHand
 from coordinator.protocol.json_values.lenient_reading import LeftOut
 from coordinator.protocol.messages.events import AgentHeartbeat, AgentRegistered
 from coordinator.protocol.messages.heartbeat_reading import unread_tasks
+from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile
+from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = ["KnownAgent", "profile_of"]
 
@@ -29,6 +33,8 @@ class KnownAgent:
     heartbeat: AgentHeartbeat | None = None
     account: AgentHeartbeat | None = None
     """The last one that told what the agent has in hand: an agent may beat over HTTP as well."""
+    in_hand: TasksInHand = field(default_factory=dict)
+    """What of that is believed: `named_tasks`."""
     has_named: bool = False
     """Whether this process of the agent ever named a task."""
     load_metrics: dict[str, float] | None = None
@@ -65,24 +71,44 @@ class KnownAgent:
         return 0 if self.heartbeat is None else len(self.heartbeat.running)
 
     @property
+    def unreadable(self) -> Sequence[str]:
+        """Queues that its user on the broker may not read, as of its last heartbeat."""
+        return () if self.heartbeat is None else self.heartbeat.unreadable or ()
+
+    def may_read(self, queue: str) -> bool:
+        """Whether it does not say that its user may not."""
+        return queue not in self.unreadable
+
+    def may_read_lane(self, lane: str) -> bool:
+        """The same of all queues of a lane."""
+        return not self.unreadable or all(
+            self.may_read(TaskQueue(lane, priority).queue) for priority in Priority
+        )
+
+    @property
     def names_tasks(self) -> bool:
         """Whether a task that its heartbeats do not name is not in its hands, as far as it says: it
         promised so, or has named one before.
         """
         return self.has_named or (self.account is not None and self.account.held is not None)
 
-    def take(self, beat: AgentHeartbeat | None, left_out: tuple[LeftOut, ...] = ()) -> None:
-        """Its newest heartbeat, and what of it could not be read; None where another process of the agent
-        has registered.
+    def take(
+        self,
+        beat: AgentHeartbeat | None,
+        left_out: tuple[LeftOut, ...] = (),
+        in_hand: TasksInHand | None = None,
+    ) -> None:
+        """Its newest heartbeat, what of it could not be read, and which of its tasks are believed; None where
+        another process of the agent has registered.
         """
         another = (
             self.heartbeat is not None and beat is not None and _of_another(self.heartbeat, beat)
         )
         if beat is None or another or unread_tasks(left_out):
-            self.account, self.has_named = None, False
+            self.account, self.in_hand, self.has_named = None, {}, False
         self.heartbeat, self.left_out, self.renumbered = beat, left_out, False
         if beat is not None and _names(beat):
-            self.account = beat
+            self.account, self.in_hand = beat, in_hand or {}
             self.has_named = self.has_named or bool(beat.running or beat.held)
 
     @property

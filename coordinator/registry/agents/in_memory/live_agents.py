@@ -12,13 +12,14 @@ then. Silence is measured on a clock that runs only while this process hears age
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from coordinator.domain.agent import Agent
 from coordinator.domain.agent_status_rules import STALE_AFTER
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.ineligibility_reasons import TAKES_WORK
+from coordinator.domain.task import TasksInHand
 from coordinator.protocol.messages.events import AgentEvent, AgentHeartbeat, Event
 from coordinator.registry.tables.event_rows import Identity
 
@@ -29,6 +30,7 @@ from .agent_view import AgentView, AgentViews
 from .doubled_instances import DoubledInstances
 from .heartbeat_intake import HeartbeatIntake
 from .known_agent import KnownAgent
+from .named_tasks import BELIEVING, NamedTasks
 from .statement_intake import StatementIntake
 from .unfolded_statements import UnfoldedStatements
 
@@ -46,15 +48,18 @@ class LiveAgents:
         self,
         *,
         stale_after: timedelta = STALE_AFTER,
+        named: NamedTasks = BELIEVING,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``monotonic`` tells seconds, from any start; ``now`` is the wall clock, aware."""
+        """``named`` says which tasks of a heartbeat count; ``monotonic`` tells seconds, from any start;
+        ``now`` is the wall clock, aware.
+        """
         self._roster = AgentRoster(stale_after=stale_after, monotonic=monotonic, now=now)
         self._silence = self._roster.silence
         self._doubled = DoubledInstances(self._silence)
         self.statements = UnfoldedStatements(monotonic)
-        self._heartbeats = HeartbeatIntake(self._roster, self._doubled)
+        self._heartbeats = HeartbeatIntake(self._roster, self._doubled, named)
         self._stated = StatementIntake(self._roster, self.statements)
         self._views = AgentViews(self._roster, self._doubled)
         self._search = AgentSearch(self._roster)
@@ -261,8 +266,14 @@ class LiveAgents:
         """Running tasks per agent that is active or busy; 0.0 where there is none."""
         return self._search.mean_load()
 
-    def in_hand(self, *, heard_within: timedelta = timedelta.max) -> set[tuple[str, int]]:
-        """The tasks, with their generations, that agents say they have, running or not yet; of agents
-        that were heard lately alone, where that is said.
+    def in_hand(self, *, heard_within: timedelta = timedelta.max) -> TasksInHand:
+        """The tasks that agents are believed to have, running or not yet; of agents that were heard lately
+        alone, where that is said.
         """
         return self._search.in_hand(heard_within=heard_within)
+
+    def claimed(
+        self, *, heard_within: timedelta = timedelta.max
+    ) -> Mapping[tuple[str, int], Collection[str]]:
+        """By a task's id and generation, the agents that name it without being believed."""
+        return self._search.claimed(heard_within=heard_within)

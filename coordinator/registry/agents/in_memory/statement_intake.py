@@ -22,6 +22,7 @@ from coordinator.registry.tables.event_rows import Identity
 
 from .agent_roster import AgentRoster
 from .known_agent import KnownAgent
+from .named_tasks import BELIEVING
 from .unfolded_statements import UnfoldedStatements
 
 __all__ = ["StatementIntake"]
@@ -104,5 +105,7 @@ class StatementIntake:
             clock_skew=clock_skew if own else None,
             changed=False,
         )
-        known.take(heartbeat if own else None)
+        # Its tokens are not kept. It is believed until it is heard: who has a task at a restart keeps it.
+        in_hand = {} if heartbeat is None else BELIEVING.believed(heartbeat)[0]
+        known.take(heartbeat if own else None, in_hand=in_hand)
         self._roster.restore(known, silence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from coordinator.domain.ineligibility_reasons import not_now
+from coordinator.domain.ineligibility_reasons import may_not_read, not_now
 from coordinator.protocol.requirements import ANY_TYPE, Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent, profile_of
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -30,15 +30,18 @@ class AbleAgents:
             task_type=None if any_type else wanted.task_type or ANY_TYPE,
         )
 
-    def why_not_now(self, known: KnownAgent) -> list[str]:
-        """A sentence's end; empty for one that would start a task that it may do."""
+    def why_not_now(self, known: KnownAgent, queue: str | None = None) -> list[str]:
+        """Sentences' ends; empty for one that would start a task that it may do, and that is on ``queue``."""
         why = not_now(
             self._agents.status(known),
             on_broker=self._agents.on_broker(known),
             slots=known.slots,
             running=known.running,
         )
-        return [] if why is None else [why]
+        found = [] if why is None else [why]
+        if queue is not None and not known.may_read(queue):
+            found.append(may_not_read(queue))
+        return found
 
 
 def _suits(known: KnownAgent, wanted: Requirements, any_type: bool) -> bool:

@@ -10,6 +10,7 @@ from functools import partial
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.ineligibility_reasons import TAKES_WORK
 from coordinator.errors import LedgerUnavailable
+from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.agents.in_memory.known_agent import KnownAgent
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -74,7 +75,7 @@ class UnservedTaskWarning:
         found = self._able.find(wanted)
         takers = [known for known in found if self._agents.takes_work(known)]
         if takers:
-            return self._only_by_default(task_type, takers)
+            return self._taken_by(takers, lane_name(wanted), task_type)
         deaf = sum(self._agents.status(known) in TAKES_WORK for known in found)
         if deaf:
             return (
@@ -98,6 +99,14 @@ class UnservedTaskWarning:
             " task waits for one."
         )
         return " ".join([waits, *await self._never(Requirements(task_type=task_type))])
+
+    def _taken_by(
+        self, takers: Sequence[KnownAgent], lane: str, task_type: str | None
+    ) -> str | None:
+        readers = [known for known in takers if known.may_read_lane(lane)]
+        if not readers:
+            return _unreadable(len(takers), lane)
+        return self._only_by_default(task_type, readers)
 
     def _only_by_default(self, task_type: str | None, takers: Sequence[KnownAgent]) -> str | None:
         """In a fleet that announces its types, one that nobody did is most often a typing error."""
@@ -124,6 +133,16 @@ def _resting(found: int) -> str:
     return (
         f"None of the {found} agents that meet the requirements takes work now: the task waits until one"
         " does."
+    )
+
+
+def _unreadable(found: int, lane: str) -> str:
+    who = "The one agent that would take it lacks"
+    if found > 1:
+        who = f"All {found} agents that would take it lack"
+    return (
+        f"{who} the permission to read the lane {lane} on the broker: the task waits until an administrator"
+        " grants it, with `coordinator agents add` or the broker's own tools."
     )
 
 

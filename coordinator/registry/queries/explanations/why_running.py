@@ -14,7 +14,8 @@ def why_running(task: TaskView, agents: LiveAgents, *, lost_after: timedelta) ->
     """A sentence or two; ``lost_after`` zero is never."""
     works = f"It does not wait: {task.agent_id!r} works on attempt {task.attempt}."
     known = agents.get(task.agent_id or "")
-    if (task.task_id, task.generation) in agents.in_hand():
+    key = task.task_id, task.generation
+    if key in agents.in_hand() or task.agent_id in agents.claimed().get(key, ()):
         return works
     if known is None:
         doubt = "It is not known here as an agent now."

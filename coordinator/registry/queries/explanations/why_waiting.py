@@ -128,16 +128,18 @@ class WhyWaiting:
         ahead = await self._ahead(task) if state is State.QUEUED else {}
         due_at = await self._ledger.read(partial(_due_at, task))
         warning = await self.warning(wanted.asked, task.task_type)
-        now = [known for known in able if not self._able_agents.why_not_now(known)]
+        queue = TaskQueue(task.lane, task.priority).queue
+        why_not = {known.agent_id: self._able_agents.why_not_now(known, queue) for known in able}
+        now = [one for one in why_not.values() if not one]
+        unreadable = sum(not known.may_read(queue) for known in able)
         return Explanation(
             task=task,
-            why=_why_waiting(task, due_at, sum(ahead.values()), len(able), len(now)),
+            why=_why_waiting(
+                task, due_at, sum(ahead.values()), len(able) - unreadable, len(now), unreadable
+            ),
             due_at=due_at,
             ahead=ahead,
-            able=[
-                self._said(known, self._able_agents.why_not_now(known))
-                for known in able[:MOST_AGENTS]
-            ],
+            able=[self._said(known, why_not[known.agent_id]) for known in able[:MOST_AGENTS]],
             able_count=len(able),
             unable=[
                 self._said(
@@ -205,7 +207,10 @@ def _due_at(task: TaskView, connection: Connection) -> datetime | None:
     return None if found is None else from_micros(found)
 
 
-def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int, now: int) -> str:
+def _why_waiting(
+    task: TaskView, due_at: datetime | None, ahead: int, able: int, now: int, unreadable: int
+) -> str:
+    """``able`` agents may do it and read its queue; ``unreadable`` is of how many it may not be read."""
     when = "soon" if due_at is None else f"at {due_at.isoformat(timespec='seconds')}"
     if task.state == State.SCHEDULED:
         return f"Its time has not come: it will be put on its queue {when}."
@@ -214,12 +219,19 @@ def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, able: int,
     if task.state == State.WAITING:
         return f"Attempt {task.attempt} failed: the next one will be put on its queue {when}."
     tasks = "1 task of its lane is" if ahead == 1 else f"{ahead} tasks of its lane are"
-    waits = f"{tasks} ahead of it"
+    return f"{_who_may(able, now, unreadable)}; {tasks} ahead of it."
+
+
+def _who_may(able: int, now: int, unreadable: int) -> str:
+    if not able and unreadable == 1:
+        return "The one agent that may do it lacks the permission to read its queue on the broker"
+    if not able and unreadable:
+        return f"All {unreadable} agents that may do it lack the permission to read its queue on the broker"
     if not able:
-        return f"No agent that is registered now may do it; {waits}."
+        return "No agent that is registered now may do it"
     if able == 1:
         takes = "takes work now" if now else "has no free slot, or takes no work"
-        return f"The one agent that may do it {takes}; {waits}."
-    some = f"{now} of the {able} agents that may do it take work now"
-    none = f"None of the {able} agents that may do it has a free slot or takes work"
-    return f"{some if now else none}; {waits}."
+        return f"The one agent that may do it {takes}"
+    if now:
+        return f"{now} of the {able} agents that may do it take work now"
+    return f"None of the {able} agents that may do it has a free slot or takes work"

@@ -230,3 +230,29 @@ async def test_a_warning_is_looked_up_once_a_second(process: Process) -> None:
     await process.fold(registered("ada", capabilities=["gpu"]))
     assert await process.explainer.warning(wanted, None) is not None
     assert await process.warning() is None
+
+
+async def test_an_agent_that_may_not_read_the_queue_is_told_with_what_grants_it(
+    process: Process,
+) -> None:
+    await process.fold(registered(), registered("bob", 1), submitted())
+    shut = ["tasks.any.normal"]
+    process.agents.apply(beat(unreadable=shut))
+    process.agents.apply(beat("bob"))
+    found = await process.explainer.explain("t")
+    ada, bob = found.able
+    assert bob.why_not == []
+    assert [
+        "its user on the broker may not read tasks.any.normal" in one for one in ada.why_not
+    ] == [True]
+    assert found.why.startswith("The one agent that may do it takes work now")
+    assert found.warnings == []
+    process.agents.apply(beat("bob", unreadable=shut))
+    found = await process.explainer.explain("t")
+    assert found.why.startswith("All 2 agents that may do it lack the permission to read its queue")
+    process.agents.pass_time(2 * WARNING_SECONDS)
+    [warning] = (await process.explainer.explain("t")).warnings
+    assert "lack the permission to read the lane any on the broker" in warning
+    process.agents.apply(beat("bob"))
+    process.agents.apply(beat())
+    assert all(not one.why_not for one in (await process.explainer.explain("t")).able)
