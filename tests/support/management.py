@@ -9,6 +9,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
+from .trusted_certificates import trusted_certificates
+
 __all__ = ["ManagementApi"]
 
 
@@ -20,7 +22,11 @@ class ManagementApi:
         self.url = url
         self.username = username
         self._http = httpx.AsyncClient(
-            base_url=url, auth=(username, password), timeout=30, trust_env=False
+            base_url=url,
+            auth=(username, password),
+            timeout=30,
+            verify=trusted_certificates(),
+            trust_env=False,
         )
 
     @classmethod
