@@ -157,7 +157,11 @@ async def broker(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[Broker]:
     """A virtual host of the test's own."""
-    url = broker_source.amqp_url or shared_nodes[broker_source.label].amqp_url
+    if broker_source.amqp_url is not None:
+        url, version = broker_source.amqp_url, await management.version()
+    else:
+        node = shared_nodes[broker_source.label]
+        url, version = node.amqp_url, node.version
     vhost = f"{_readable(request.node.name)}-{_worker()}{next(_numbers)}"
     await management.create_vhost(vhost)
     try:
@@ -166,7 +170,7 @@ async def broker(
             management,
             vhost=vhost,
             name=_readable(request.node.name),
-            version=await management.version(),
+            version=version,
         )
     finally:
         await management.delete("vhosts", vhost)

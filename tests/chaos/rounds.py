@@ -30,6 +30,7 @@ from tests.chaos.system import System, started
 from tests.chaos.table import TABLE, Row, by_kind, longest_gap
 from tests.chaos.verdict import Verdict, judge, under_way
 from tests.chaos.workload import Wish, every_slot, one_for_each_queue, one_of_each_kind, wishes
+from tests.e2e.processes import client
 from tests.support.waiting import eventually
 
 __all__ = ["one_round"]
@@ -177,7 +178,7 @@ async def _proved(wishes: Sequence[Wish], ledger: Ledger, book: Book, load: Load
 
 async def _is_back(url: str) -> bool:
     """A coordinator that was killed last may be starting still when all is done without it."""
-    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
+    async with client(url) as http:
         try:
             return (await http.get("/health/ready")).status_code == 200
         except httpx.TransportError:
@@ -185,7 +186,7 @@ async def _is_back(url: str) -> bool:
 
 
 async def _statistics(url: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
+    async with client(url) as http:
         answer = await http.get("/tasks/status")
         answer.raise_for_status()
         stats: dict[str, Any] = answer.json()["stats"]

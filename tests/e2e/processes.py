@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from coordinator.rabbitmq_node.child_process import die_with
+from tests.support.trusted_certificates import trusted_certificates
 from tests.support.waiting import eventually
 
 __all__ = ["Process", "agent_process", "client", "ready", "service", "spawned"]
@@ -162,7 +163,13 @@ async def agent_process(
 @contextlib.asynccontextmanager
 async def client(base_url: str) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=32)
-    async with httpx.AsyncClient(base_url=base_url, timeout=120, limits=limits) as http:
+    async with httpx.AsyncClient(
+        base_url=base_url,
+        timeout=120,
+        limits=limits,
+        verify=trusted_certificates(),
+        trust_env=False,
+    ) as http:
         yield http
 
 

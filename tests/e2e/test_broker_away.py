@@ -65,8 +65,11 @@ async def test_submissions_answer_503_while_the_broker_is_away_and_everything_co
         assert stats["tasks_distributed"] == len(accepted)
         assert stats["tasks_completed"] == len(accepted)
         assert stats["tasks_failed"] == 0
-        healthy = await get(http, "/health")
-        assert healthy["status"] == "healthy"
+
+        async def healthy() -> bool:
+            return bool((await get(http, "/health"))["status"] == "healthy")
+
+        await eventually(healthy, timeout=60)
 
 
 @pytest.mark.slow

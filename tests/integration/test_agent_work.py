@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -257,7 +258,7 @@ async def test_a_new_queue_is_served_once_it_is_announced(field: Field, broker: 
             await command(broker, announced, EVERY_AGENT)
         await field.all_ended(ids[:1])
         served = sources_hash([NORMAL, gpu])
-        await eventually(lambda: field.heard(AgentHeartbeat)[-1].sources_hash == served)
+        await eventually(lambda: field.tells(sources_hash=served))
         await command(broker, ServeSources(sources=[SourceOffer.of(fpga)]), agent_key("worker-1"))
         await field.all_ended(ids)
 
@@ -272,9 +273,7 @@ async def test_a_deleted_queue_is_missed_and_served_again_when_announced(
     async with agent.running():
         await field.all_ended([await field.submit(NORMAL)])
         await broker.delete_queue(NORMAL.queue)
-        await eventually(
-            lambda: field.heard(AgentHeartbeat)[-1].sources_hash == sources_hash([other])
-        )
+        await eventually(lambda: field.tells(sources_hash=sources_hash([other])))
         await field.all_ended([await field.submit(other)])  # the others are not affected
         await field.open(NORMAL)
         task_id = await field.submit(NORMAL)
@@ -545,12 +544,12 @@ async def test_draining_finishes_what_runs_and_takes_nothing_more(field: Field) 
         first, second = [await field.submit(NORMAL) for _ in range(2)]
         await eventually(lambda: field.started() == [first])
         life.drain()
-        await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "draining")
+        await eventually(lambda: field.tells(status="draining"))
         release.set()
     await eventually(lambda: field.heard(AgentStopped))
     assert field.ended() == {first}
     assert field.started() == [first]
-    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    await eventually(lambda: field.waits(NORMAL, 1))
     assert second not in field.ended()
 
 
@@ -567,7 +566,7 @@ async def test_what_arrives_while_draining_is_for_others(field: Field) -> None:
         await field.submit_many(NORMAL, tasks)
         await eventually(field.ended)
     await eventually(lambda: field.heard(AgentStopped))
-    assert await field.depth(NORMAL) == tasks - len(field.ended())
+    await eventually(lambda: field.waits(NORMAL, tasks - len(field.ended())))
     assert len(field.started()) == len(field.ended()) <= 4
 
 
@@ -588,6 +587,7 @@ async def test_what_a_draining_agent_gives_back_is_given_back_once(
     async with lives[0], asyncio.timeout(60):
         await lives[0].told_to_stop()
     await eventually(lambda: field.heard(AgentStopped))
+    await eventually(lambda: field.waits(NORMAL, len(tasks - field.ended())))
     left = await field.take_all(NORMAL)
     assert len(left) == len(tasks - field.ended()) == len(tasks) - len(field.started())
     # Each return counts, and a task that was returned too often ends as one that kills agents.
@@ -639,9 +639,16 @@ async def test_what_is_pushed_late_does_not_keep_a_draining_agent(
         release.set()
         async with asyncio.timeout(60):
             await living
+        await field.all_ended([first])
     assert field.ended() == {first}
-    left = [TaskMessage.from_message(one.message).task_id for one in await field.take_all(NORMAL)]
-    assert late in left  # and the first one as well, which its channel was lost under
+    left: set[str] = set()
+
+    async def late_is_back() -> bool:
+        for one in await field.take_all(NORMAL):
+            left.add(TaskMessage.from_message(one.message).task_id)
+        return late in left  # and the first one as well, which its channel was lost under
+
+    await eventually(late_is_back)
 
 
 async def test_hurrying_gives_tasks_back_once(field: Field, broker: Broker) -> None:
@@ -660,6 +667,7 @@ async def test_hurrying_gives_tasks_back_once(field: Field, broker: Broker) -> N
         await eventually(lambda: set(field.started()) == task_ids)
         life.hurry()
     for source in field.sources:
+        await eventually(partial(field.waits, source, 1))
         (left,) = await field.take_all(source)
         assert left.delivery_count <= 1
         await left.give_back()

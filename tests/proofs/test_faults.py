@@ -135,10 +135,10 @@ async def test_a_second_signal_does_not_wait(field: Field, start: Start) -> None
     task_id = await field.submit(NORMAL, task_type="hold")
     await eventually(lambda: field.started() == [task_id], timeout=60)
     process.send_signal(signal.SIGINT)
-    await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "draining")
+    await eventually(lambda: field.tells(status="draining"))
     process.send_signal(signal.SIGINT)
     assert await ended(process) == 0
-    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    await eventually(lambda: field.waits(NORMAL, 1))
 
 
 async def test_a_command_drains_an_agent_as_a_signal_does(field: Field, start: Start) -> None:
@@ -151,7 +151,7 @@ async def test_a_command_drains_an_agent_as_a_signal_does(field: Field, start: S
     await eventually(lambda: field.heard(AgentStopped))
     assert "draining" in {beat.status for beat in field.heard(AgentHeartbeat)}
     assert field.ended() == {task_id}
-    assert await field.depth(NORMAL) == 1
+    await eventually(lambda: field.waits(NORMAL, 1))
     assert left not in field.started()
 
 
@@ -162,10 +162,10 @@ async def test_a_handler_that_cannot_be_stopped_does_not_keep_the_process(
     task_id = await field.submit(NORMAL, task_type="swallow")
     await eventually(lambda: field.started() == [task_id], timeout=60)
     process.send_signal(signal.SIGTERM)
-    await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "draining")
+    await eventually(lambda: field.tells(status="draining"))
     process.send_signal(signal.SIGTERM)
     assert await ended(process) == 0
-    assert await eventually(lambda: field.depth(NORMAL)) == 1
+    await eventually(lambda: field.waits(NORMAL, 1))
 
 
 @pytest.mark.slow
@@ -234,6 +234,6 @@ async def test_agents_come_back_by_themselves_after_the_broker_was_away(
             await field.all_ended([during], timeout=60)
             after = await field.submit_many(NORMAL, 50)
             await field.all_ended(after, timeout=60)
-            await eventually(lambda: field.heard(AgentHeartbeat)[-1].status == "active")
+            await eventually(lambda: field.tells(status="active"))
         assert await field.depth(NORMAL) == 0
     assert sorted(runs) == sorted([*before, during, *after]), "some were run twice"

@@ -28,6 +28,7 @@ from coordinator.protocol.messages.agent_commands import (
     encode_command,
 )
 from coordinator.protocol.messages.events import (
+    AgentHeartbeat,
     Event,
     EventData,
     TaskCompleted,
@@ -217,6 +218,10 @@ class Field:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).ready
 
+    async def waits(self, source: TaskQueue, count: int) -> bool:
+        """Whether so many tasks are there. What an agent gives back is there a moment after it has ended."""
+        return await self.depth(source) == count
+
     async def consumers(self, source: TaskQueue) -> int:
         assert self._channel is not None
         return (await self._channel.depth(source.queue)).consumers
@@ -232,6 +237,11 @@ class Field:
     def heard(self, kind: type[Data]) -> list[Data]:
         """What was heard of one type of event, in order."""
         return [event.data for event in self.events if isinstance(event.data, kind)]
+
+    def tells(self, **fields: object) -> bool:
+        """Whether the latest heartbeat has these values; not before the first one."""
+        beats = self.heard(AgentHeartbeat)
+        return bool(beats) and all(getattr(beats[-1], name) == fields[name] for name in fields)
 
     def started(self) -> list[str]:
         """The ids of the tasks that were started, in order."""

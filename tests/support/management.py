@@ -9,6 +9,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
+from .trusted_certificates import trusted_certificates
+
 __all__ = ["ManagementApi"]
 
 
@@ -21,7 +23,11 @@ class ManagementApi:
         self.username = username
         self.password = password
         self._http = httpx.AsyncClient(
-            base_url=url, auth=(username, password), timeout=30, trust_env=False
+            base_url=url,
+            auth=(username, password),
+            timeout=30,
+            verify=trusted_certificates(),
+            trust_env=False,
         )
 
     @classmethod

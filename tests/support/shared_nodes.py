@@ -25,6 +25,7 @@ class NodeAddress:
     management_url: str
     username: str
     password: str
+    version: str
 
     @classmethod
     def of(cls, node: Node) -> Self:
@@ -33,6 +34,7 @@ class NodeAddress:
             management_url=node.management_url,
             username=node.username,
             password=node.password,
+            version=node.version,
         )
 
 
