@@ -88,6 +88,7 @@ def test_redoclys_recommended_rules_hold(folder: Path, document: dict[str, Any])
     assert found == nothing_to_read
 
 
+@pytest.mark.slow
 def test_a_client_of_openapi_typescript_compiles_with_the_readmes_body(folder: Path) -> None:
     run(folder, NODE / "openapi-typescript", "openapi.json", "--output", "api.ts")
     program = (HERE / "submit.ts").read_text()

@@ -187,6 +187,7 @@ async def test_a_virtual_host_is_deleted_and_created_again(broker: Broker, tmp_p
         assert set(Counter(producer.runs).values()) == {1}
 
 
+@pytest.mark.slow
 async def test_a_users_permission_is_revoked_and_given_again(
     broker: Broker, limited: Broker, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ async def keys(data: Path, *command: str) -> str:
 
 
 @pytest.mark.any_broker
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_key_counts_in_every_process_until_it_is_revoked_and_is_audited(
     broker: Broker, tmp_path: Path, workers: str
