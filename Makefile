@@ -102,7 +102,7 @@ generators: $(INSTALLED) ## install what reads the OpenAPI document in tests, wh
 setup: $(INSTALLED) ## the virtual environment alone
 
 # Node.js may come with the clients.
-ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres clients
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres clients $(VENV)/rewritten
 	$(MAKE) generators
 
 clean: ## remove what was built here: the virtual environment and the caches, no data
@@ -111,6 +111,12 @@ clean: ## remove what was built here: the virtual environment and the caches, no
 
 $(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh
 	deploy/venv.sh $(VENV)
+	touch $@
+
+# pytest rewrites every module of tests when it first sees it: here once, while others install, and not by
+# each of the six who run tests. What cannot be collected is told there.
+$(VENV)/rewritten: $(INSTALLED)
+	-$(BIN)/pytest -qq --collect-only >/dev/null 2>&1
 	touch $@
 
 $(PEERS)/installed: tests/benchmarks/peers/requirements.txt | $(INSTALLED)

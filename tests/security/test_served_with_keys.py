@@ -9,7 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.e2e.processes import client, ready, service
@@ -32,6 +31,7 @@ async def keys(data: Path, *command: str) -> str:
 
 
 @pytest.mark.any_broker
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_key_counts_in_every_process_until_it_is_revoked_and_is_audited(
     broker: Broker, tmp_path: Path, workers: str
@@ -52,8 +52,8 @@ async def test_a_key_counts_in_every_process_until_it_is_revoked_and_is_audited(
             """Of new connections, which the workers share."""
             found: set[int] = set()
             for _ in range(8):
-                async with httpx.AsyncClient(base_url=url, headers=headers) as new:
-                    found.add((await new.get("/tasks")).status_code)
+                async with client(url) as new:
+                    found.add((await new.get("/tasks", headers=headers)).status_code)
             return found
 
         assert await statuses({}) == {401}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -39,27 +39,23 @@ CHECKS = [
 
 
 async def explore(
-    app: FastAPI,
-    *,
-    examples: int,
-    headers: Mapping[str, str] | None = None,
-    statuses: Counter[int] | None = None,
-) -> int:
+    app: FastAPI, *, examples: int, callers: Sequence[Mapping[str, str] | None] = (None,)
+) -> list[Counter[int]]:
     """Send ``examples`` right and as many wrong requests to every operation, the same ones in every
-    run, with these ``headers``, and check every answer against the document; return how many were sent.
-    ``statuses`` counts the answers by their statuses.
+    run, and check every answer against the document; return how often each status was answered. Each
+    request is sent once by each of ``callers``, with these headers, and counted for it: making it up takes
+    longest. None sends what was made up.
     """
-    sent = 0
+    statuses: list[Counter[int]] = [Counter() for _ in callers]
     async with over(app) as client:
         for strategy in _strategies(app):
             # In a thread: the service that is asked goes on meanwhile, and its broker hears from it.
             for case in await asyncio.to_thread(_made_up, strategy, examples):
-                answer = await _send(client, case, also=headers)
-                if statuses is not None:
-                    statuses[answer.status_code] += 1
-                case.validate_response(Response.from_any(answer), checks=CHECKS)
-                sent += 1
-    return sent
+                for headers, counted in zip(callers, statuses, strict=True):
+                    answer = await _send(client, case, also=headers)
+                    counted[answer.status_code] += 1
+                    case.validate_response(Response.from_any(answer), checks=CHECKS)
+    return statuses
 
 
 async def answered(app: FastAPI, *, examples: int) -> AsyncIterator[tuple[str, httpx.Response]]:
