@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from coordinator import __version__
 from coordinator.api import EndpointServices, create_app
+from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
@@ -25,6 +26,7 @@ def make_application(
     changes: RequestedChanges,
     queries: QueryServices,
     health: HealthReport,
+    page: MetricsPage | None,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -47,6 +49,7 @@ def make_application(
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,
+            scrape=page.scrape if page is not None and settings.metrics_port is None else None,
             limits=submission.limits,
             max_body_bytes=settings.max_body_bytes,
             max_batch_bytes=settings.max_batch_bytes,

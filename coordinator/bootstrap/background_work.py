@@ -10,6 +10,7 @@ from typing import Any
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
+from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 
@@ -41,6 +42,8 @@ class BackgroundWork:
     folding: LogFoldingWatch | None
     """Only where another process folds the log."""
     problems: FoldProblemBroadcast
+    page: MetricsPage | None
+    """Tells the other processes of the service what this one has counted."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -51,6 +54,8 @@ class BackgroundWork:
             self.agents.registry.run(),
             self.recovery.undeliverable.run(),
         ]
+        if self.page is not None:
+            loops.append(self.page.run())
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.metrics.counting import Counting
+from coordinator.metrics.group_file import GroupMember
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
@@ -25,7 +27,7 @@ from .broker_connections import broker_connections
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
-from .query_services import make_query_services
+from .query_services import make_metrics_page, make_query_services
 from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
 from .starting_state import read_starting_state
@@ -43,16 +45,22 @@ logger = logging.getLogger(__name__)
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, replacements: Replacements = NONE, *, duty: Duty = Duty.ALL
+    settings: Settings,
+    replacements: Replacements = NONE,
+    *,
+    duty: Duty = Duty.ALL,
+    member: GroupMember | None = None,
 ) -> AsyncIterator[Coordinator]:
     """The whole service but its HTTP socket, with ``replacements`` for parts of it; or the part of it that
-    is this process's ``duty``, where other processes do the rest.
+    is this process's ``duty``, where other processes do the rest: ``member`` is where they share what they
+    count.
 
     Raises `OperatorError` for what only an operator can put right, such as a wrong password. A
     broker that is away is waited for in the background.
     """
     if settings.amqp_url is None:
         raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
+    counting = Counting() if settings.metrics else None
     process = f"{socket.gethostname()}-{os.getpid()}"
     async with contextlib.AsyncExitStack() as stack:
         ledger = replacements.ledger
@@ -65,7 +73,10 @@ async def running(
             make_publisher(
                 connections.publishing,
                 timeout=settings.publish_timeout,
-                interceptors=replacements.publish_interceptors,
+                interceptors=[
+                    *([] if counting is None else [counting.publishes]),
+                    *replacements.publish_interceptors,
+                ],
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
@@ -79,14 +90,19 @@ async def running(
             timings=replacements.timings,
             folding=folding,
         )
-        submission = make_task_submission(settings, state, connections, publishers, agents)
+        submission = make_task_submission(
+            settings, state, connections, publishers, agents, counting
+        )
         writing = make_outbox_projection(
             settings,
             state,
             publishers,
             agents,
             apart=duty is Duty.PROJECTING,
-            interceptors=replacements.fold_interceptors,
+            interceptors=[
+                *([] if counting is None else [counting.folds]),
+                *replacements.fold_interceptors,
+            ],
         )
         changes = make_requested_changes(state, publishers, agents, writing)
         recovery = make_task_recovery(
@@ -108,6 +124,20 @@ async def running(
             admission=submission.admission,
             folding=folding,
         )
+        page = None
+        if counting is not None:
+            page = make_metrics_page(
+                settings,
+                state,
+                connections,
+                publishers,
+                agents,
+                queries=queries,
+                health=health,
+                counting=counting,
+                member=member,
+            )
+            stack.push_async_callback(page.aclose)
         work = BackgroundWork(
             duty=duty,
             state=state,
@@ -119,6 +149,7 @@ async def running(
             recovery=recovery,
             folding=folding,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
+            page=page,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -138,7 +169,9 @@ async def running(
                 changes=changes,
                 queries=queries,
                 health=health,
+                page=page,
             ),
+            page=page,
             registry=agents.registry,
             publisher=publisher,
             opener=publishers.opener,

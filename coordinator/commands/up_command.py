@@ -14,6 +14,7 @@ from functools import partial
 
 from coordinator.bootstrap import Duty, running
 from coordinator.errors import OperatorError
+from coordinator.metrics.group_file import GroupMember
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
@@ -21,6 +22,7 @@ from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
+from .metrics_listener import metrics_listener, serving_metrics
 from .ports import Says
 from .private_node_start import start_private_node
 from .projector_process import beside_projector
@@ -38,14 +40,26 @@ class UpOptions:
     """Replace a private node whose data this RabbitMQ cannot read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Holds the bound sockets of the service."""
+
+    api: socket.socket
+    metrics: socket.socket | None
+    """None where the API tells them, or nobody."""
+
+
 async def up(settings: Settings, options: UpOptions, say: Says) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     _check(settings, options)
     began = time.monotonic()
     listener = bind(settings.http_host, settings.http_port)
+    scraped = metrics_listener(settings)
     say(f"data folder: {settings.data_dir}")
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
+        if scraped is not None:
+            stack.callback(scraped.close)
         node = None
         url = settings.amqp_url
         if url is None:
@@ -54,7 +68,8 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
             )
             url = node.amqp_url
         named = settings.model_copy(update={"amqp_url": url})
-        work = partial(_serve, named, options, listener, node, began, say)
+        listeners = Listeners(api=listener, metrics=scraped)
+        work = partial(_serve, named, options, listeners, node, began, say)
         say("starting the coordinator")
         await (beside_projector(named, work) if settings.projects_apart else work())
 
@@ -62,17 +77,19 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
 async def _serve(
     settings: Settings,
     options: UpOptions,
-    listener: socket.socket,
+    listeners: Listeners,
     node: EmbeddedNode | None,
     began: float,
     say: Says,
+    member: GroupMember | None = None,
 ) -> None:
     """With the broker that the settings name, which is that of ``node`` where there is one."""
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
-        coordinator = await stack.enter_async_context(running(settings, duty=duty))
+        coordinator = await stack.enter_async_context(running(settings, duty=duty, member=member))
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listener))
+        await stack.enter_async_context(serving(coordinator.app, listeners.api))
+        await stack.enter_async_context(serving_metrics(coordinator.page, listeners.metrics))
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)
@@ -85,7 +102,7 @@ async def _serve(
             say(f"waiting for {len(agents)} example agents to register")
             await coordinator.agents_known({agent.agent_id for agent in agents})
         say(f"ready after {time.monotonic() - began:.1f} s")
-        _say_where(settings, address(listener), node, agents, say)
+        _say_where(settings, listeners, node, agents, say)
         ends = [asyncio.create_task(coordinator.failed())]
         if node is not None:
             ends.append(asyncio.create_task(node.keep()))
@@ -101,14 +118,17 @@ async def _serve(
 
 def _say_where(
     settings: Settings,
-    base: str,
+    listeners: Listeners,
     node: EmbeddedNode | None,
     agents: Sequence[ExampleAgent],
     say: Says,
 ) -> None:
+    base = address(listeners.api)
     say("")
     say(f"  API            {base}")
     say(f"  API docs       {base}/docs")
+    if listeners.metrics is not None:
+        say(f"  metrics        {address(listeners.metrics)}/metrics")
     if node is not None:
         say(f"  RabbitMQ UI    {node.management_url}")
         say(f"                 user {node.username}, password {node.password}")

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
@@ -43,7 +44,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(app: FastAPI | ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     """Answer requests on ``listener`` until the block is left; requests under way are finished.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
