@@ -52,9 +52,16 @@ class CountedFigures:
         self.counters: defaultdict[str, defaultdict[Labels, float]] = defaultdict(_zeros)
         self.latencies: defaultdict[str, dict[Labels, Latencies]] = defaultdict(dict)
 
-    def counter(self, metric: Metric) -> defaultdict[Labels, float]:
-        """The counts of one metric, to be changed."""
-        return self.counters[metric.name]
+    def counter(
+        self, metric: Metric, from_zero: Iterable[Labels] = ()
+    ) -> defaultdict[Labels, float]:
+        """The counts of one metric, to be changed. Those ``from_zero`` are told before anything is counted:
+        Prometheus takes no increase from a series that was not there.
+        """
+        counts = self.counters[metric.name]
+        for labels in from_zero:
+            counts[labels] += 0
+        return counts
 
     def histogram(self, metric: Metric, *labels: str) -> Latencies:
         """The histogram of these labels; made where it is new."""

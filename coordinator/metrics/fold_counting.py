@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from coordinator.domain.task import ENDED as ENDS
 from coordinator.domain.task import State, Task
 from coordinator.protocol.messages.events import Event
+from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger.batch_folding import FoldedBatch
 
 from .counted_figures import CountedFigures, Labels
@@ -48,14 +50,16 @@ class FoldCounting:
         self, figures: CountedFigures, *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._figures = figures
-        self._ended = figures.counter(ENDED)
-        self._executions = figures.counter(EXECUTIONS)
-        self._failures = figures.counter(FAILED_ATTEMPTS)
-        self._retries = figures.counter(RETRIES)
+        priorities = [(priority.value,) for priority in Priority]
+        ends = [(state.value, *one) for state in State if state in ENDS for one in priorities]
+        self._ended = figures.counter(ENDED, ends)
+        self._executions = figures.counter(EXECUTIONS, priorities)
+        self._failures = figures.counter(FAILED_ATTEMPTS, priorities)
+        self._retries = figures.counter(RETRIES, priorities)
         self._dead = figures.counter(DEAD)
-        self._events = figures.counter(FOLDED)
-        self._parked = figures.counter(PARKED_NOW)
-        self._rolled_back = figures.counter(FOLD_FAILED)
+        self._events = figures.counter(FOLDED, [()])
+        self._parked = figures.counter(PARKED_NOW, [()])
+        self._rolled_back = figures.counter(FOLD_FAILED, [()])
         self._taken = figures.histogram(FOLD)
         self._clock = clock
         self._began = 0.0

@@ -29,8 +29,8 @@ class CountedSubmissions:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._submitter = submitter
-        self._accepted = figures.counter(SUBMITTED)
         self._keys = {priority: (priority.value, via) for priority in Priority}
+        self._accepted = figures.counter(SUBMITTED, self._keys.values())
         self._refused = figures.counter(REFUSED)
         self._taken = figures.histogram(SUBMIT, via)
         self._clock = clock
@@ -63,8 +63,8 @@ class CountedBatches:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._batches = batches
-        self._accepted = figures.counter(SUBMITTED)
         self._keys = {priority: (priority.value, "batch") for priority in Priority}
+        self._accepted = figures.counter(SUBMITTED, self._keys.values())
         self._refused = figures.counter(REFUSED)
         self._taken = figures.histogram(SUBMIT, "batch")
         self._clock = clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from consumers import Task
@@ -170,7 +171,7 @@ async def test_each_process_of_a_service_tells_the_sum_of_all(
                 )
 
             for one in (first, second):
-                await eventually(lambda one=one: told(one))
+                await eventually(partial(told, one))
 
 
 async def test_without_its_broker_the_page_says_what_is_missing(

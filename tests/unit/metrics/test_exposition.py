@@ -42,7 +42,8 @@ def test_values_and_labels_come_out_as_they_went_in() -> None:
 def test_open_metrics_is_written_where_it_is_asked_for() -> None:
     text, media_type = exposition(*some(), accept=OPEN)
     assert media_type.startswith("application/openmetrics-text")
-    assert {family.name for family in open_metrics(text.decode())} == {
+    families = open_metrics(text.decode())  # type: ignore[no-untyped-call]
+    assert {family.name for family in families} == {
         "coordinator_tasks_dead",
         "coordinator_agents_listening",
         "coordinator_queue_tasks",

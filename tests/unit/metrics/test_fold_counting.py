@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coordinator.domain.task import State, Task
-from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.counted_figures import CountedFigures, Labels
 from coordinator.metrics.fold_counting import MOST_ERROR_TYPES, OTHER, FoldCounting
 from coordinator.metrics.metric_catalogue import (
     DEAD,
@@ -18,11 +18,16 @@ from coordinator.metrics.metric_catalogue import (
     PARKED_NOW,
     RETRIES,
     START,
+    Metric,
 )
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger.batch_folding import FoldedBatch, TaskChange
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def counts(figures: CountedFigures, metric: Metric) -> dict[Labels, float]:
+    return {labels: value for labels, value in figures.counter(metric).items() if value}
 
 
 def known(**fields: Any) -> Task:
@@ -49,9 +54,9 @@ def test_a_task_from_its_submission_to_its_end() -> None:
         (queued, running),
         (running, running._replace(state=State.COMPLETED)),
     )
-    assert dict(figures.counter(EXECUTIONS)) == {("high",): 1}
-    assert dict(figures.counter(ENDED)) == {("completed", "high"): 1}
-    assert dict(figures.counter(RETRIES)) == dict(figures.counter(DEAD)) == {}
+    assert counts(figures, EXECUTIONS) == {("high",): 1}
+    assert counts(figures, ENDED) == {("completed", "high"): 1}
+    assert counts(figures, RETRIES) == counts(figures, DEAD) == {}
     assert figures.histogram(START, "high").total == 2.0
     assert figures.histogram(FOLD).number == 3
 
@@ -59,16 +64,16 @@ def test_a_task_from_its_submission_to_its_end() -> None:
 def test_what_happened_in_one_batch_counts_as_in_several() -> None:
     dead = known(state=State.DEAD, published=3, starts=3, failures=3, error={"type": "ValueError"})
     figures = counted((None, dead))
-    assert dict(figures.counter(EXECUTIONS)) == {("high",): 3}
-    assert dict(figures.counter(FAILED_ATTEMPTS)) == {("high",): 3}
-    assert dict(figures.counter(RETRIES)) == {("high",): 2}
-    assert dict(figures.counter(DEAD)) == {("ValueError",): 1}
+    assert counts(figures, EXECUTIONS) == {("high",): 3}
+    assert counts(figures, FAILED_ATTEMPTS) == {("high",): 3}
+    assert counts(figures, RETRIES) == {("high",): 2}
+    assert counts(figures, DEAD) == {("ValueError",): 1}
 
 
 def test_what_is_said_of_a_task_before_its_message_counts_with_the_message() -> None:
     stub = Task(task_id="t1", state=State.RUNNING, starts=1, first_started_at=NOON)
     figures = counted((None, stub), (stub, known(starts=1, first_started_at=NOON)))
-    assert dict(figures.counter(EXECUTIONS)) == {("high",): 1}
+    assert counts(figures, EXECUTIONS) == {("high",): 1}
     assert figures.histogram(START, "high").number == 1
 
 
@@ -77,14 +82,14 @@ def test_a_redriven_task_ends_again() -> None:
     again = dead._replace(state=State.QUEUED, generation=2, published=1, error=None)
     done = again._replace(state=State.COMPLETED, starts=4)
     figures = counted((dead, again), (again, done), (dead, done))
-    assert dict(figures.counter(ENDED)) == {("completed", "high"): 2}
-    assert dict(figures.counter(RETRIES)) == {}
+    assert counts(figures, ENDED) == {("completed", "high"): 2}
+    assert counts(figures, RETRIES) == {}
 
 
 def test_an_end_that_is_told_again_does_not_count_again() -> None:
     done = known(state=State.COMPLETED)
     figures = counted((done, done._replace(progress={"fraction": 1.0})))
-    assert dict(figures.counter(ENDED)) == {}
+    assert counts(figures, ENDED) == {}
 
 
 def test_types_of_errors_beyond_the_first_ones_are_one() -> None:
@@ -113,5 +118,15 @@ def test_transactions_that_were_rolled_back_and_parked_messages_count() -> None:
     counting.failed([], ValueError())
     parked: Any = ["one", "two"]
     counting.folded([], FoldedBatch(parked=parked))
-    assert dict(figures.counter(FOLD_FAILED)) == {(): 1}
-    assert dict(figures.counter(PARKED_NOW)) == {(): 2}
+    assert counts(figures, FOLD_FAILED) == {(): 1}
+    assert counts(figures, PARKED_NOW) == {(): 2}
+
+
+def test_what_has_not_happened_yet_is_told_as_zero() -> None:
+    """Or Prometheus would see no increase at the first time."""
+    figures = CountedFigures()
+    FoldCounting(figures)
+    assert figures.counter(ENDED)[("dead", "low")] == 0
+    assert ("dead", "low") in figures.counter(ENDED)
+    assert dict(figures.counter(FOLD_FAILED)) == {(): 0}
+    assert dict(figures.counter(PARKED_NOW)) == {(): 0}
