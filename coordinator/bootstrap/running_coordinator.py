@@ -35,7 +35,7 @@ class Coordinator:
     """A running service, as `running` yields it."""
 
     app: FastAPI
-    page: MetricsPage | None
+    page: MetricsPage | None = None
     """The metrics, for a listener of their own; None where nothing is counted."""
     registry: Registry
     publisher: Publisher

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "observability"
 ENVIRONMENT = {
     "COORDINATOR_PROJECTOR": "own",
     "COORDINATOR_METRICS_AGENTS": "10",
-    "COORDINATOR_MAX_DATA_DEPTH": "3",
+    "COORDINATOR_MAX_LANES": "1",
 }
 
 
@@ -84,14 +84,14 @@ async def test_every_expression_finds_something(broker: Broker, tmp_path: Path) 
                 {"task_data": {}, "priority": "urgent"},
                 {"task_data": {"bad": True}, "max_attempts": 2, "backoff": {"first_seconds": 0.1}},
                 {"task_data": {}, **gpu},
-                {"task_data": {"a": {"b": {"c": {"d": {}}}}}},
+                {"task_data": {}, "requirements": {"capabilities": ["one lane too many"]}},
             ]
             while True:
                 answers = [await http.post("/tasks/submit", json=body) for body in bodies]
                 assert [one.status_code for one in answers] == [200, 200, 200, 422]
-                many = {"tasks": [{"task_data": {}}] * 2}
+                many: dict[str, Any] = {"tasks": [{"task_data": {}}] * 2}
                 assert (await http.post("/tasks/submit/batch", json=many)).status_code == 200
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
 
         async with running_prometheus(
             tmp_path / "prometheus", targets, rules=FOLDER / "alerts.yml"

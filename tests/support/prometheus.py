@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Prometheus:
 
 @contextlib.asynccontextmanager
 async def running_prometheus(
-    folder: Path, targets: dict[str, Sequence[str]], *, rules: Path
+    folder: Path, targets: Mapping[str, Sequence[str]], *, rules: Path
 ) -> AsyncIterator[Prometheus]:
     """Scrapes ``targets``, addresses by job, once a second, and judges by ``rules``."""
     await asyncio.to_thread(folder.mkdir)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from coordinator import errors
 from coordinator.metrics.metric_catalogue import CATALOGUE, Kind
 from tests.support.prometheus import tool
 
@@ -51,3 +52,10 @@ def test_what_is_named_is_a_metric_of_the_service_or_of_an_agent(path: Path) -> 
     named = set(re.findall(r"\bcoordinator_[a-z_]+\b", path.read_text()))
     ours = {name for name in named if not name.startswith("coordinator_agent_")}
     assert ours <= known
+
+
+def test_the_reasons_that_an_alert_looks_for_are_errors() -> None:
+    looked_for = re.findall(r'reason=~"([A-Za-z|]+)"', (FOLDER / "alerts.yml").read_text())
+    reasons = [name for one in looked_for for name in one.split("|")]
+    assert len(reasons) > 4
+    assert [name for name in reasons if not hasattr(errors, name)] == []
