@@ -7,9 +7,7 @@ task. As with the totals of `GET /tasks/status`, nothing counts before the task'
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from coordinator.domain.task import ENDED as ENDS
 from coordinator.domain.task import State, Task
@@ -17,7 +15,7 @@ from coordinator.protocol.messages.events import Event
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger.batch_folding import FoldedBatch
 
-from .counted_figures import CountedFigures, Labels
+from .counted_figures import CountedFigures
 from .metric_catalogue import (
     DEAD,
     ENDED,
@@ -42,6 +40,9 @@ LONGEST_ERROR_TYPE = 80
 OTHER = "other"
 """Stands for all further types."""
 
+_NEW = Task(task_id="")
+"""Stands for a task before its own message was folded: whatever is said of it earlier counts with that."""
+
 
 class FoldCounting:
     """Sees each transaction of this process's projector. ``clock`` tells seconds."""
@@ -49,8 +50,9 @@ class FoldCounting:
     def __init__(
         self, figures: CountedFigures, *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._figures = figures
-        priorities = [(priority.value,) for priority in Priority]
+        self._labels = {priority: (priority.value,) for priority in Priority}
+        self._waited = {one: figures.histogram(START, one.value) for one in Priority}
+        priorities = self._labels.values()
         ends = [(state.value, *one) for state in State if state in ENDS for one in priorities]
         self._ended = figures.counter(ENDED, ends)
         self._executions = figures.counter(EXECUTIONS, priorities)
@@ -73,30 +75,32 @@ class FoldCounting:
         self._parked[()] += len(batch.parked)
         for was, now in batch.changed:
             if now.priority is not None:
-                self._count(was if was is not None and was.known else None, now, now.priority)
+                self._count(was if was is not None and was.content else _NEW, now, now.priority)
 
     def failed(self, events: Sequence[Event], error: BaseException) -> None:  # noqa: ARG002
         self._rolled_back[()] += 1
 
-    def _count(self, was: Task | None, now: Task, priority: str) -> None:
-        label = (str(priority),)
-        _add(self._executions, label, now.starts - (0 if was is None else was.starts))
-        _add(self._failures, label, now.failures - (0 if was is None else was.failures))
-        same = was is not None and was.generation == now.generation
-        before = was.published if was is not None and same else 0
-        _add(self._retries, label, max(now.published, 1) - max(before, 1))
-        if now.first_started_at is not None and (was is None or was.first_started_at is None):
-            self._first_start(now, *label)
-        if now.ended and not (was is not None and same and was.ended):
+    def _count(self, was: Task, now: Task, priority: Priority) -> None:
+        label = self._labels[priority]
+        if now.starts > was.starts:
+            self._executions[label] += now.starts - was.starts
+            if was.first_started_at is None:
+                self._first_start(now, priority)
+        if now.failures > was.failures:
+            self._failures[label] += now.failures - was.failures
+        again = now.generation > was.generation
+        if now.published > 1 and (again or now.published > was.published):
+            self._retries[label] += now.published - (1 if again else max(was.published, 1))
+        if now.state in ENDS and (again or was.state not in ENDS):
             self._ended[(now.state.value, *label)] += 1
             if now.state is State.DEAD:
                 self._dead[(self._error_type(now),)] += 1
 
-    def _first_start(self, task: Task, priority: str) -> None:
+    def _first_start(self, task: Task, priority: Priority) -> None:
         if task.submitted_at is None or task.first_started_at is None:
             return
-        waited = max(task.first_started_at - task.submitted_at, timedelta())
-        self._figures.histogram(START, priority).observe(waited.total_seconds())
+        waited = (task.first_started_at - task.submitted_at).total_seconds()
+        self._waited[priority].observe(max(waited, 0.0))
 
     def _error_type(self, task: Task) -> str:
         told = (task.error or {}).get("type")
@@ -105,8 +109,3 @@ class FoldCounting:
         if (kind,) in self._dead or len(self._dead) < MOST_ERROR_TYPES:
             return kind
         return OTHER
-
-
-def _add(counts: defaultdict[Labels, float], label: Labels, more: int) -> None:
-    if more > 0:
-        counts[label] += more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,13 @@ from tests.support.waiting import eventually
 NORMAL = any_lane("normal")
 
 pytestmark = pytest.mark.any_broker
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations" / "metrics.md"
+
+
+def documented() -> set[str]:
+    return set(re.findall(r"^\| `(coordinator_agent_[a-z_]+)` \|", PAGE.read_text(), re.MULTILINE))
 
 
 @pytest.fixture
@@ -63,6 +71,9 @@ async def test_attempts_are_counted_by_type_and_end_and_slots_are_told(field: Fi
         assert page.value("agent_slots_occupied") == 1
         assert page.value("agent_at_work") == 1
         assert page.value("agent_process_resident_memory_bytes")
+        told = {family.name for family in page.families}
+        told = {name for name in told if "_process_" not in name and "_created" not in name}
+        assert told == {name.removesuffix("_total") for name in documented()}
         release.set()
         await field.all_ended([last])
 

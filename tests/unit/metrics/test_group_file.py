@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from coordinator.metrics import group_file
 from coordinator.metrics.group_file import PART, GroupFile, GroupMember, open_group_file
 
 
@@ -51,10 +50,9 @@ def test_a_part_that_is_half_written_is_not_told(descriptor: int) -> None:
 
 
 def test_what_is_too_much_is_said_and_not_written(
-    descriptor: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    descriptor: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(group_file, "PART", 100)
-    member(descriptor, 1, {"counted": "x" * 100}).write()
+    member(descriptor, 1, {"counted": "x" * PART}).write()
     assert "too many" in caplog.text
     assert member(descriptor, 1, {}).own() is None
 
