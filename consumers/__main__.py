@@ -118,6 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
     parser.add_argument("--id", help="run under this id")
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
+    parser.add_argument("--metrics-port", type=int, help="tell Prometheus of it on this port")
+    parser.add_argument("--metrics-host", help="address of that port (default: 127.0.0.1)")
     parser.add_argument("--amqp-url", help="the broker (default: COORDINATOR_AMQP_URL)")
     given = parser.parse_args(arguments)
     try:
@@ -131,7 +133,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    changes = {"agent_id": given.id, "slots": given.slots, "amqp_url": given.amqp_url}
+    changes = {
+        "agent_id": given.id,
+        "slots": given.slots,
+        "amqp_url": given.amqp_url,
+        "metrics_port": given.metrics_port,
+        "metrics_host": given.metrics_host,
+    }
     if given.amqp_url is not None:
         check_address(given.amqp_url, "--amqp-url")
     agent = find_agent(given.agent)

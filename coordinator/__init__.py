@@ -12,6 +12,7 @@ demo, doctor ......... submits a mixed batch and watches it; inspects broker and
 bootstrap ............ makes every object of the service, stage by stage, and runs it
 web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
+metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -63,6 +63,8 @@ class EndpointServices:
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     obstacles: Callable[[], Sequence[str]] = tuple
     """Those of the problems that keep tasks from being submitted."""
+    scrape: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
+    """The metrics and their media type, for an `Accept` header; None where this API does not tell them."""
     limits: RequestLimits = field(default_factory=RequestLimits)
     """Of the names and the data in a request."""
     max_body_bytes: int = 1024 * 1024

@@ -17,6 +17,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, create_app
+from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 
@@ -97,6 +98,7 @@ def make_application(
     queries: QueryServices,
     health: HealthReport,
     access: AccessControl,
+    page: MetricsPage | None,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -120,6 +122,7 @@ def make_application(
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,
+            scrape=page.scrape if page is not None and settings.metrics_port is None else None,
             limits=submission.limits,
             max_body_bytes=settings.max_body_bytes,
             max_batch_bytes=settings.max_batch_bytes,

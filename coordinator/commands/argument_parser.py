@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 
 import coordinator
+from coordinator.metrics.group_file import GroupMember
 
 from .keys import keys_parser
 
@@ -61,6 +62,8 @@ def argument_parser() -> argparse.ArgumentParser:
     )  # these are for child processes
     serve.add_argument("--duty", choices=["serving", "projecting"], help=argparse.SUPPRESS)
     serve.add_argument("--tell-fd", type=int, help=argparse.SUPPRESS)
+    serve.add_argument("--metrics-fd", type=int, help=argparse.SUPPRESS)
+    serve.add_argument("--figures", type=GroupMember.from_text, help=argparse.SUPPRESS)
     serve.set_defaults(command="serve")
 
     doctor = commands.add_parser(

@@ -16,6 +16,7 @@ from coordinator.access.audit_log import AuditStream
 from coordinator.access.open_listening import check_listening
 from coordinator.errors import OperatorError
 from coordinator.logging_setup import set_up_logging
+from coordinator.metrics.group_file import GroupMember
 from coordinator.settings import Settings, load_settings, unknown_settings
 
 from . import gc_tuning
@@ -84,23 +85,30 @@ def _serve(options: argparse.Namespace) -> int:
 
         run_until_stopped(beside_projector(settings, partial(_serve_here, settings, "serving")))
     elif options.duty == "projecting":
-        run_until_stopped(_project_here(settings))
+        run_until_stopped(_project_here(settings, options.figures))
     else:
-        duty = options.duty or "all"
-        run_until_stopped(_serve_here(settings, duty, options.socket_fd))
+        duty, sockets = options.duty or "all", (options.socket_fd, options.metrics_fd)
+        run_until_stopped(_serve_here(settings, duty, options.figures, *sockets))
     return CLEAN
 
 
-async def _serve_here(settings: Settings, duty: str, socket_fd: int | None = None) -> None:
-    from .serve_command import serve  # noqa: PLC0415
+async def _serve_here(
+    settings: Settings,
+    duty: str,
+    member: GroupMember | None,
+    socket_fd: int | None = None,
+    metrics_fd: int | None = None,
+) -> None:
+    from .serve_command import Inherited, serve  # noqa: PLC0415
 
-    await serve(settings, _say, duty=duty, socket_fd=socket_fd)
+    inherits = Inherited(socket_fd=socket_fd, metrics_fd=metrics_fd, member=member)
+    await serve(settings, _say, duty=duty, inherits=inherits)
 
 
-async def _project_here(settings: Settings) -> None:
+async def _project_here(settings: Settings, member: GroupMember | None) -> None:
     from .serve_command import project  # noqa: PLC0415
 
-    await project(settings)
+    await project(settings, member)
 
 
 def _doctor(options: argparse.Namespace) -> int:

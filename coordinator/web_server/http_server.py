@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
@@ -76,7 +76,7 @@ _PLAIN = ServerOptions()
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI, listener: socket.socket, options: ServerOptions = _PLAIN
+    app: ASGIApp, listener: socket.socket, options: ServerOptions = _PLAIN
 ) -> AsyncIterator[None]:
     """Answer requests on ``listener`` until the block is left; requests under way are finished.
 

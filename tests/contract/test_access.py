@@ -68,6 +68,7 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     ),
     "get_agent": ("GET", "/agents/ada", None, READERS | {"agent"}),
     "list_agents": ("GET", "/agents", None, READERS),
+    "metrics": ("GET", "/metrics", None, READERS),
     "retire_lane": ("POST", "/tasks/queues/lanes/cap:nothing/retire", None, OPERATORS),
     "discover_agents": ("POST", "/agents/discover", None, READERS),
     "list_agent_tasks": ("GET", "/agents/ada/tasks", None, READERS),

@@ -19,6 +19,7 @@ class Stub:
     """A coordinator that is ready when it is told to be."""
 
     app = None
+    page = None
 
     def __init__(self) -> None:
         self.told = asyncio.Event()
@@ -75,7 +76,12 @@ async def worker(*, ready_within: float = 60) -> AsyncIterator[None]:
     with socket.socket() as listener:
         fd = listener.detach()
         task = asyncio.create_task(
-            module.serve(Settings(), print, socket_fd=fd, ready_within=ready_within)
+            module.serve(
+                Settings(),
+                print,
+                inherits=module.Inherited(socket_fd=fd),
+                ready_within=ready_within,
+            )
         )
         try:
             yield
