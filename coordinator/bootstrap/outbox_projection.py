@@ -13,6 +13,7 @@ from coordinator.registry.projection.log_decoder import LogDecoder
 from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
+from coordinator.registry.projection.task_end_log import TaskEndLog
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.settings.settings import Settings
@@ -77,7 +78,7 @@ def make_outbox_projection(
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
             pace=APART if apart else BESIDE,
-            interceptors=[ParkedMessagesLog(), *interceptors],
+            interceptors=[ParkedMessagesLog(), TaskEndLog(), *interceptors],
         ),
         retention=Retention(
             ledger=state.ledger,

@@ -39,6 +39,8 @@ class FoldedBatch:
     effects: list[Effect] = field(default_factory=list)
     """What is to be done about them, but for what a later event of the batch has seen to."""
     parked: list[MessageToPark] = field(default_factory=list)
+    ended: list[Task] = field(default_factory=list)
+    """The tasks that it ended, as they are now."""
 
 
 def store(
@@ -52,18 +54,22 @@ def store(
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
     event_rows.add(connection, new)
     park(connection, parked)
-    effects = fold_events(connection, new, rules)
+    effects, ended = fold_events(connection, new, rules)
     _add_outbox(connection, effects)
-    return FoldedBatch(new, effects, parked)
+    return FoldedBatch(new, effects, parked, ended)
 
 
-def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
-    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new."""
-    effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
+def fold_events(
+    connection: Connection, events: Sequence[Event], rules: Rules
+) -> tuple[list[Effect], list[Task]]:
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. Gives what is
+    to be done about them, and the tasks that have ended by them.
+    """
+    folded = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
     fold_task_queues(connection, events)
-    return effects
+    return folded
 
 
 def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
@@ -98,7 +104,9 @@ def _clashing(
 _CLASH = "{0.type}: its author has sent another event with the id {0.id!r}: an id is for one event"
 
 
-def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
+def _fold_tasks(
+    connection: Connection, events: Sequence[Event], rules: Rules
+) -> tuple[list[Effect], list[Task]]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
     before = load(connection, {event.data.subject for event in events})
     after: dict[str, Task] = dict(before)
@@ -111,7 +119,14 @@ def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -
     _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
-    return [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+    left = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+    return left, [task for task in changed if _ends(task, before.get(task.task_id))]
+
+
+def _ends(task: Task, before: Task | None) -> bool:
+    return task.ended and (
+        before is None or not before.ended or before.generation != task.generation
+    )
 
 
 def _is_past(effect: Effect, task: Task) -> bool:

@@ -10,6 +10,7 @@ left_out_fields_log ...... logs fields that could not be read and were left out
 log_decoder .............. reads events out of the log's messages, and parks the others
 fold_interceptors ........ the port of what sees each transaction of the projector
 parked_messages_log ...... counts and logs what was parked: such an interceptor
+task_end_log ............. logs one line for each task that ends: another one
 command_sender ........... sends commands to agents, without a promise
 projector_fence .......... lets the latest epoch write, and no other
 projector ................ the loop: read, fold in one transaction, tell, acknowledge

@@ -312,7 +312,7 @@ async def test_what_the_ledger_chokes_on_is_found_and_parked(
     monkeypatch.setattr("coordinator.registry.projection.projector.store", chokes)
     await projected.project(*(task(task_id) for task_id in "rstuvw"), said(done("w")))
     (record,) = [one for one in caplog.records if one.message == "an event cannot be folded"]
-    assert (vars(record)["task"], vars(record)["attempt"]) == ("u", 1)
+    assert (vars(record)["task_id"], vars(record)["attempt"]) == ("u", 1)
     assert await projected.states() == {
         "r": "queued", "s": "queued", "t": "queued", "v": "queued", "w": "completed",
     }  # fmt: skip
