@@ -42,6 +42,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AgentStopped
 from coordinator.protocol.messages.registration import RegisterReply
 from coordinator.protocol.reference_clock import ReferenceClock
+from coordinator.tracing.trace_export import flush_spans, start_tracing
 
 from .agent_options import AgentOptions
 from .handler_table import HandlerTable
@@ -49,6 +50,15 @@ from .handler_table import HandlerTable
 __all__ = ["RunningAgent"]
 
 logger = logging.getLogger(__name__)
+
+
+def _traced(options: AgentOptions, instance: str) -> AgentOptions:
+    """With spans around its attempts, in a process where tracing is configured."""
+    if not start_tracing(options.agent_type, instance=f"{options.agent_id}/{instance}"):
+        return options
+    from consumers._handling.attempt_spans import with_spans  # noqa: PLC0415 - needs OpenTelemetry
+
+    return with_spans(options)
 
 
 class RunningAgent:
@@ -61,9 +71,10 @@ class RunningAgent:
     def __init__(
         self, options: AgentOptions, handlers: HandlerTable, *, rng: random.Random | None = None
     ) -> None:
-        self.options = options
         self.instance = new_id()
         """Which process of the agent this is; told in its heartbeats."""
+        options = _traced(options, self.instance)
+        self.options = options
         self._handlers = handlers
         self._background = BackgroundTasks()
         self._rng = rng or random.Random()
@@ -198,6 +209,7 @@ class RunningAgent:
             await self._background.end()
             self._executor.close()
             await self._open.aclose()
+            await asyncio.to_thread(flush_spans)
         if failure is not None and exc_type is None:
             raise failure
 

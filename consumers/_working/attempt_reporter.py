@@ -38,6 +38,7 @@ class AttemptReporter:
             task_type=attempt.message.task_type,
             attempt=attempt.message.attempt,
             agent_id=self._agent_id,
+            trace=attempt.trace,
         )
 
     def started(self, attempt: Attempt) -> None:
@@ -50,7 +51,8 @@ class AttemptReporter:
                 attempt=message.attempt,
                 agent_id=self._agent_id,
                 instance=self._instance,
-            )
+            ),
+            trace=attempt.trace,
         )
 
     def progressed(self, attempt: Attempt, progress: Progress) -> None:
@@ -64,7 +66,8 @@ class AttemptReporter:
                 agent_id=self._agent_id,
                 fraction=progress.fraction,
                 message=progress.message,
-            )
+            ),
+            trace=attempt.trace_within,
         )
 
     def declined(self, attempt: Attempt) -> None:
@@ -82,6 +85,7 @@ class AttemptReporter:
                 task_token=message.task_token,
             ),
             receipt=attempt,
+            trace=attempt.trace,
         )
 
     def ended(self, attempt: Attempt, outcome: Completed | Failed) -> None:
@@ -92,12 +96,13 @@ class AttemptReporter:
             agent_id=self._agent_id,
             duration=timedelta(seconds=attempt.lasted),
         )
+        trace = attempt.trace_within
         if isinstance(outcome, Completed):
             self.completed += 1
-            self._event_publisher.put(event, size=outcome.size, receipt=attempt)
+            self._event_publisher.put(event, size=outcome.size, receipt=attempt, trace=trace)
             return
         self.failed += 1
-        self._event_publisher.put(event, receipt=attempt)
+        self._event_publisher.put(event, receipt=attempt, trace=trace)
         # Logged after it is told: a handler's logging may raise anything.
         logger.warning(
             "task failed", extra=self.context(attempt) | {"error": outcome.error.message}

@@ -66,6 +66,7 @@ async def running(
                 connections.publishing,
                 timeout=settings.publish_timeout,
                 interceptors=replacements.publish_interceptors,
+                stamps=replacements.message_stamps,
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
@@ -79,7 +80,14 @@ async def running(
             timings=replacements.timings,
             folding=folding,
         )
-        submission = make_task_submission(settings, state, connections, publishers, agents)
+        submission = make_task_submission(
+            settings,
+            state,
+            connections,
+            publishers,
+            agents,
+            begin_trace=replacements.begin_trace,
+        )
         writing = make_outbox_projection(
             settings,
             state,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.api import run_of
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.half_published_tasks import HalfPublishedTasks
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
@@ -51,8 +53,12 @@ def make_task_submission(
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,
+    *,
+    begin_trace: Callable[[], TraceContext | None],
 ) -> TaskSubmission:
-    """One and many tasks share the lock of each id, the maker and the admission."""
+    """One and many tasks share the lock of each id, the maker and the admission. ``begin_trace`` gives the
+    trace of a task that a schedule submits.
+    """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
         max_data_depth=settings.max_data_depth,
@@ -94,7 +100,8 @@ def make_task_submission(
     )
 
     async def submit_run(body: dict[str, Any], *, repeated: bool) -> None:
-        await submitter.submit(replace(run_of(body), repeated=repeated))
+        run = replace(run_of(body), repeated=repeated, trace=begin_trace())
+        await submitter.submit(run)
 
     keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
     schedules = Schedules(state.ledger, now=state.now)

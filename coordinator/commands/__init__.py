@@ -10,6 +10,7 @@ rebuild_command ........... `rebuild`: folds all events again
 private_node_start ........ starts the private RabbitMQ node of `up`, or a new one in its place
 example_agent_processes ... runs the example agents of `up`
 signal_handling ........... stops a command on SIGINT and SIGTERM
+traced_service ............ has the service make spans, where tracing is configured
 projector_process ......... keeps the process that folds the log beside the one that serves
 kept_processes ............ starts another for each child process that ends, stops all of them
 gc_tuning ................. has Python's garbage collector rest while a service starts

@@ -14,6 +14,7 @@ from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
 from .ports import Says
+from .traced_service import is_traced, start_traced_service
 
 __all__ = ["project", "serve"]
 
@@ -37,12 +38,13 @@ async def serve(
         listener = bind(settings.http_host, settings.http_port)
     else:
         listener = inherited(socket_fd)
-    async with running(settings, duty=Duty(duty)) as coordinator:
+    watched = start_traced_service()
+    async with running(settings, watched, duty=Duty(duty)) as coordinator:
         if alone:
             await coordinator.ready_to_answer()
         else:
             await _ready_to_join(coordinator, ready_within)
-        async with serving(coordinator.app, listener):
+        async with serving(coordinator.app, listener, traced=is_traced(watched)):
             gc_tuning.resume()
             if alone:
                 say(f"listening on {address(listener)}")
@@ -51,7 +53,8 @@ async def serve(
 
 async def project(settings: Settings) -> None:
     """Fold the log for other processes, which answer the requests; ends only by cancellation."""
-    async with running(settings, duty=Duty.PROJECTING) as coordinator:
+    watched = start_traced_service()
+    async with running(settings, watched, duty=Duty.PROJECTING) as coordinator:
         gc_tuning.resume()
         await coordinator.failed()
 

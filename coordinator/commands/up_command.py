@@ -24,6 +24,7 @@ from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, exampl
 from .ports import Says
 from .private_node_start import start_private_node
 from .projector_process import beside_projector
+from .traced_service import is_traced, start_traced_service
 
 __all__ = ["UpOptions", "up"]
 
@@ -70,9 +71,12 @@ async def _serve(
     """With the broker that the settings name, which is that of ``node`` where there is one."""
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
-        coordinator = await stack.enter_async_context(running(settings, duty=duty))
+        watched = start_traced_service()
+        coordinator = await stack.enter_async_context(running(settings, watched, duty=duty))
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listener))
+        await stack.enter_async_context(
+            serving(coordinator.app, listener, traced=is_traced(watched))
+        )
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)

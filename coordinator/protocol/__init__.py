@@ -17,6 +17,7 @@ id_limits, ids .... which ids are taken, and new ones
 message_ttl ............ how long the broker keeps a task with a deadline
 message ................ body and properties, whatever the driver
 task_token ............. proves that an outcome comes from whoever received the task
+trace_context .......... which trace a task or an event belongs to, after the W3C
 reference_clock ........ the time by the clock that deadlines are judged by
 broker_address_check ... checks an AMQP URL
 

@@ -103,7 +103,8 @@ class TaskCanceller:
         context = task_context(
             task_id, attempt=task.attempt, agent_id=task.agent_id, task_type=task.task_type
         )
-        logger.info("cancelled a task", extra=context | {"was": task.state.value})
+        # Its end has a line of its own, when it is folded.
+        logger.debug("cancelled a task", extra=context | {"was": task.state.value})
         return Cancelled(task_id=task_id, was=task.state, cancelled_at=event.time)
 
     async def _check_ended_by(self, event: Event, generation: int) -> None:
@@ -121,7 +122,7 @@ class TaskCanceller:
             raise WrongState(f"The task is {after.state} already: it ended just before this")
 
 
-def _decide(reason: str | None, task: Task, _: TaskMessage) -> tuple[str, tuple[Task, Event]]:
+def _decide(reason: str | None, task: Task, message: TaskMessage) -> tuple[str, tuple[Task, Event]]:
     if task.ended:
         raise WrongState(f"The task is {task.state} already: there is nothing to cancel")
     event = Event(
@@ -131,6 +132,7 @@ def _decide(reason: str | None, task: Task, _: TaskMessage) -> tuple[str, tuple[
             attempt=task.attempt,
             reason=REQUESTED,
             message=reason,
-        )
+        ),
+        trace=message.trace,
     )
     return event.id, (task, event)

@@ -68,7 +68,7 @@ class QueueClearer:
                 logger.warning("a message in a queue of tasks is no task: %s", exc)
                 strange.append(delivery)
                 continue
-            events.append(Event(data=_cancelled(task)))
+            events.append(Event(data=_cancelled(task), trace=task.trace))
         if events:
             key, message = encode_batch(events)
             await self._publisher.publish(message, exchange=EVENTS, key=key)

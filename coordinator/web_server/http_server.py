@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
 from coordinator.errors import OperatorError
@@ -43,8 +44,11 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished.
+async def serving(
+    app: FastAPI, listener: socket.socket, *, traced: bool = False
+) -> AsyncIterator[None]:
+    """Answer requests on ``listener`` until the block is left; requests under way are finished. With
+    ``traced`` each has a span, for which OpenTelemetry is imported.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -54,7 +58,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         host, port = listener.getsockname()[:2]
         raise OperatorError(cannot_listen(host, port, exc)) from exc
     config = uvicorn.Config(
-        app,
+        _traced(app) if traced else app,
         http=HttpProtocol,
         ws="none",
         log_config=None,
@@ -70,3 +74,9 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await task
+
+
+def _traced(app: FastAPI) -> ASGIApp:
+    from .traced_application import traced_application  # noqa: PLC0415 - not installed everywhere
+
+    return traced_application(app)

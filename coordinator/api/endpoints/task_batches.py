@@ -18,6 +18,7 @@ from coordinator.api.error_table import error_body, status_of
 from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
+from coordinator.api.plain_requests import request_trace
 from coordinator.api.unknown_body_keys import unknown_keys, unknown_keys_of, with_warnings
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.task_batches import BatchBody, BatchSubmitted
@@ -25,7 +26,6 @@ from coordinator.api.wire.task_submission import (
     SubmitTaskBody,
     accepted_shape,
     submit_command,
-    trace_context,
     type_warning,
 )
 from coordinator.domain.idempotency_claim import IdempotencyClaim
@@ -37,6 +37,7 @@ from coordinator.errors import (
     PayloadTooLarge,
 )
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
@@ -82,7 +83,7 @@ async def submit_batch(
     """
     batch = read_batch(
         body,
-        trace_context(request.headers.get("traceparent", "")),
+        request_trace(request.headers),
         unknown=await unknown_keys_of(request, BatchBody),
         max_task_bytes=wired.max_body_bytes,
     )
@@ -102,7 +103,7 @@ async def submit_batch(
 
 
 def read_batch(
-    body: BatchBody, traceparent: str | None, *, unknown: str | None, max_task_bytes: int
+    body: BatchBody, trace: TraceContext | None, *, unknown: str | None, max_task_bytes: int
 ) -> Batch:
     """What ``body`` asks for; ``unknown`` is the warning of its unknown keys. Raises `InvalidRequest` for too
     many tasks.
@@ -113,7 +114,7 @@ def read_batch(
             field="tasks",
         )
     return Batch(
-        tasks=_read_all(body.tasks, traceparent, max_task_bytes),
+        tasks=_read_all(body.tasks, trace, max_task_bytes),
         ignored=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
         unknown=unknown,
     )
@@ -150,28 +151,28 @@ def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
 
 
 def _read_all(
-    raw: Sequence[Any], traceparent: str | None, most: int
+    raw: Sequence[Any], trace: TraceContext | None, most: int
 ) -> list[SubmitTask | Exception]:
     """What each entry asks for, or what is wrong with it. All are validated at once, and measured at once:
     only where one of them is wrong is each looked at by itself.
     """
     try:
         if len(to_json(raw)) <= most:
-            return [submit_command(body, traceparent) for body in _bodies.validate_python(raw)]
+            return [submit_command(body, trace) for body in _bodies.validate_python(raw)]
     except (ValidationError, CoordinatorError):
         pass
-    return [_read(one, traceparent, most) for one in raw]
+    return [_read(one, trace, most) for one in raw]
 
 
 _bodies = TypeAdapter(list[SubmitTaskBody])
 
 
-def _read(raw: Any, traceparent: str | None, most: int) -> SubmitTask | Exception:
+def _read(raw: Any, trace: TraceContext | None, most: int) -> SubmitTask | Exception:
     """What one entry asks for, or what is wrong with it."""
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent)
+        wish = submit_command(SubmitTaskBody.model_validate(raw), trace)
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]

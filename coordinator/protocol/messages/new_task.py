@@ -37,6 +37,7 @@ class NewTask(NamedTuple):
     expires_at: datetime | None = None
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
+    tracestate: str | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -85,5 +86,7 @@ class NewTask(NamedTuple):
             values["metadata"] = self.metadata
         if self.traceparent is not None:
             values["traceparent"] = self.traceparent
+        if self.tracestate is not None:
+            values["tracestate"] = self.tracestate
         values["task_token"] = self.task_token
         return values

@@ -44,11 +44,11 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
 
     @asynccontextmanager
-    async def running(_: Any, **__: Any) -> AsyncIterator[Stub]:
+    async def running(*_: Any, **__: Any) -> AsyncIterator[Stub]:
         yield stub
 
     @asynccontextmanager
-    async def serving(_: Any, listener: socket.socket) -> AsyncIterator[None]:
+    async def serving(_: Any, listener: socket.socket, **__: Any) -> AsyncIterator[None]:
         stub.serves = True
         with listener:
             yield

@@ -56,6 +56,7 @@ new_tasks = st.builds(
     expires_at=st.none() | instants,
     metadata=st.none() | contents,
     traceparent=st.none() | texts,
+    tracestate=st.none() | texts,
 )
 
 
