@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import logging
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from coordinator.errors import CoordinatorError
+from coordinator.log_lines import (
+    LineArgumentParser,
+    json_asked,
+    print_line,
+    tell_exceptions,
+)
 from coordinator.protocol.broker_address_check import check_address
 
 from .agent import Agent
@@ -114,7 +121,9 @@ def _without_import(frames: TracebackType | None) -> TracebackType | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m consumers", description="Run an agent.")
+    if json_asked():
+        tell_exceptions("consumers")
+    parser = LineArgumentParser(prog="python -m consumers", description="Run an agent.")
     parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
     parser.add_argument("--id", help="run under this id")
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
@@ -125,7 +134,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _run(given)
     except CannotImport as exc:
-        exc.print_traceback()
+        if not json_asked():
+            exc.print_traceback()
         return _told(exc)
     except (CannotFind, CoordinatorError) as exc:
         return _told(exc)
@@ -148,7 +158,15 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _told(exc: Exception) -> int:
-    print(f"error: {exc}", file=sys.stderr)
+    inner = exc.exc if isinstance(exc, CannotImport) else None
+    print_line(
+        str(exc),
+        logger="consumers",
+        level=logging.ERROR,
+        stream=sys.stderr,
+        exc=inner,
+        prefix="error: ",
+    )
     return 1
 
 

@@ -44,6 +44,7 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AgentStopped
 from coordinator.protocol.messages.registration import RegisterReply
 from coordinator.protocol.reference_clock import ReferenceClock
+from coordinator.tracing.trace_export import flush_spans, start_tracing
 
 from .agent_options import AgentOptions
 from .handler_table import HandlerTable
@@ -54,6 +55,15 @@ if TYPE_CHECKING:
 __all__ = ["RunningAgent"]
 
 logger = logging.getLogger(__name__)
+
+
+def _traced(options: AgentOptions, instance: str) -> AgentOptions:
+    """With spans around its attempts, in a process where tracing is configured."""
+    if not start_tracing(options.agent_type, instance=f"{options.agent_id}/{instance}"):
+        return options
+    from consumers._handling.attempt_spans import with_spans  # noqa: PLC0415 - needs OpenTelemetry
+
+    return with_spans(options)
 
 
 class RunningAgent:
@@ -69,9 +79,10 @@ class RunningAgent:
         self._scraped = _scrape_server(options, self._stands)
         if self._scraped is not None:
             options = _with_attempt_metrics(options, handlers, self._scraped)
-        self.options = options
         self.instance = new_id()
         """Which process of the agent this is; told in its heartbeats."""
+        options = _traced(options, self.instance)
+        self.options = options
         self._handlers = handlers
         self._background = BackgroundTasks()
         self._rng = rng or random.Random()
@@ -211,6 +222,7 @@ class RunningAgent:
             await self._background.end()
             self._executor.close()
             await self._open.aclose()
+            await asyncio.to_thread(flush_spans)
         if failure is not None and exc_type is None:
             raise failure
 

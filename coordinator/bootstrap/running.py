@@ -92,6 +92,7 @@ async def running(
                     *([] if counting is None else [counting.publishes]),
                     *replacements.publish_interceptors,
                 ],
+                stamps=replacements.message_stamps,
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
@@ -120,7 +121,13 @@ async def running(
             folding=folding,
         )
         submission = make_task_submission(
-            settings, state, connections, publishers, agents, counting
+            settings,
+            state,
+            connections,
+            publishers,
+            agents,
+            counting=counting,
+            begin_trace=replacements.begin_trace,
         )
         writing = make_outbox_projection(
             settings,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.api import run_of
 from coordinator.api.ports.command_ports import SubmitsBatches, SubmitsTasks
 from coordinator.metrics.counting import Counting
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.half_published_tasks import HalfPublishedTasks
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
@@ -53,9 +55,13 @@ def make_task_submission(
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,
+    *,
+    begin_trace: Callable[[], TraceContext | None],
     counting: Counting | None = None,
 ) -> TaskSubmission:
-    """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both."""
+    """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
+    ``begin_trace`` gives the trace of a task that a schedule submits.
+    """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
         max_data_depth=settings.max_data_depth,
@@ -97,7 +103,8 @@ def make_task_submission(
     )
 
     async def submit_run(body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
-        await runs.submit(replace(run_of(body, by), repeated=repeated))
+        run = replace(run_of(body, by), repeated=repeated, trace=begin_trace())
+        await runs.submit(run)
 
     runs = submitter if counting is None else counting.scheduled(submitter)
 

@@ -13,7 +13,7 @@ example_agent_processes ... runs the example agents of `up`
 signal_handling ........... stops a command on SIGINT and SIGTERM
 projector_process ......... keeps the process that folds the log beside the one that serves
 kept_processes ............ starts another for each child process that ends, stops all of them
-metrics_listener .......... opens the listener of the metrics, where they have one of their own
+observability ............. the listener of the metrics, and spans, where they are configured
 gc_tuning ................. has Python's garbage collector rest while a service starts
 ports ..................... how a command tells people what it does, and keeps processes
 

@@ -16,7 +16,8 @@ from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
-from .metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
+from .observability.metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
+from .observability.traced_service import is_traced, start_traced_service
 from .ports import Says
 
 __all__ = ["Inherited", "project", "serve"]
@@ -59,13 +60,14 @@ async def serve(
     else:
         listener = inherited(inherits.socket_fd)
         scraped = None if inherits.metrics_fd is None else inherited(inherits.metrics_fd)
-    async with running(settings, duty=Duty(duty), member=inherits.member) as coordinator:
+    watched = start_traced_service()
+    async with running(settings, watched, duty=Duty(duty), member=inherits.member) as coordinator:
         if alone:
             await coordinator.ready_to_answer()
         else:
             await _ready_to_join(coordinator, ready_within)
         async with (
-            serving(coordinator.app, listener, options),
+            serving(coordinator.app, listener, options, traced=is_traced(watched)),
             serving_metrics(coordinator.page, scraped),
         ):
             gc_tuning.resume()
@@ -77,7 +79,8 @@ async def serve(
 
 async def project(settings: Settings, member: GroupMember | None = None) -> None:
     """Fold the log for other processes, which answer the requests; ends only by cancellation."""
-    async with running(settings, duty=Duty.PROJECTING, member=member) as coordinator:
+    watched = start_traced_service()
+    async with running(settings, watched, duty=Duty.PROJECTING, member=member) as coordinator:
         gc_tuning.resume()
         await coordinator.failed()
 

@@ -15,6 +15,7 @@ from functools import partial
 from coordinator.access.audit_log import AuditStream
 from coordinator.access.open_listening import check_listening
 from coordinator.errors import OperatorError
+from coordinator.log_lines import print_line
 from coordinator.logging_setup import set_up_logging
 from coordinator.metrics.group_file import GroupMember
 from coordinator.settings import Settings, load_settings, unknown_settings
@@ -184,7 +185,7 @@ def _demo(options: argparse.Namespace) -> int:
 def _say(line: str) -> None:
     """To whoever reads it. The service goes on where nobody does any more, as behind `| head -1`."""
     try:
-        print(line, flush=True)
+        print_line(line, logger="coordinator", level=logging.INFO, stream=sys.stdout)
     except BrokenPipeError:
         nowhere = os.open(
             os.devnull, os.O_WRONLY

@@ -26,7 +26,8 @@ from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
-from .metrics_listener import metrics_listener, serving_metrics
+from .observability.metrics_listener import metrics_listener, serving_metrics
+from .observability.traced_service import is_traced, start_traced_service
 from .ports import Says
 from .private_node_start import start_private_node
 from .projector_process import beside_projector
@@ -92,9 +93,14 @@ async def _serve(
     """With the broker that the settings name, which is that of ``node`` where there is one."""
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
-        coordinator = await stack.enter_async_context(running(settings, duty=duty, member=member))
+        watched = start_traced_service()
+        coordinator = await stack.enter_async_context(
+            running(settings, watched, duty=duty, member=member)
+        )
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listeners.api, listeners.server))
+        await stack.enter_async_context(
+            serving(coordinator.app, listeners.api, listeners.server, traced=is_traced(watched))
+        )
         await stack.enter_async_context(serving_metrics(coordinator.page, listeners.metrics))
         gc_tuning.resume()
         await coordinator.ready()

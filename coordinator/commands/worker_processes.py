@@ -25,7 +25,7 @@ from coordinator.settings import Settings
 from coordinator.web_server.server_socket import address, answers, bind
 
 from .kept_processes import SERVING, KeptProcesses
-from .metrics_listener import metrics_listener, say_where_metrics_are
+from .observability.metrics_listener import metrics_listener, say_where_metrics_are
 from .ports import KeepsProcesses, Says
 from .projector_process import projecting
 

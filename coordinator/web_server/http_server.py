@@ -76,9 +76,14 @@ _PLAIN = ServerOptions()
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, listener: socket.socket, options: ServerOptions = _PLAIN
+    app: ASGIApp,
+    listener: socket.socket,
+    options: ServerOptions = _PLAIN,
+    *,
+    traced: bool = False,
 ) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished.
+    """Answer requests on ``listener`` until the block is left; requests under way are finished. With
+    ``traced`` each has a span, for which OpenTelemetry is imported.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -89,7 +94,7 @@ async def serving(
         raise OperatorError(cannot_listen(host, port, exc)) from exc
     bounds = options.bounds
     config = uvicorn.Config(
-        app,
+        _traced(app) if traced else app,
         http=HttpProtocol,
         ws="none",
         log_config=None,
@@ -118,3 +123,9 @@ async def serving(
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
+
+
+def _traced(app: ASGIApp) -> ASGIApp:
+    from .traced_application import traced_application  # noqa: PLC0415 - not installed everywhere
+
+    return traced_application(app)

@@ -37,6 +37,12 @@ class TaskChange(NamedTuple):
     """None where it was not known."""
     now: Task
 
+    @property
+    def ends(self) -> bool:
+        """Whether it has ended by this batch, for the first time or again after a redrive."""
+        was, now = self
+        return now.ended and (was is None or not was.ended or was.generation != now.generation)
+
 
 @dataclass(slots=True)
 class FoldedBatch:
@@ -70,7 +76,9 @@ def store(
 def fold_events(
     connection: Connection, events: Sequence[Event], rules: Rules
 ) -> tuple[list[Effect], list[TaskChange]]:
-    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new."""
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. Gives what is
+    to be done about them, and the tasks that they changed.
+    """
     folded = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)

@@ -45,11 +45,13 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
 
     @asynccontextmanager
-    async def running(_: Any, **__: Any) -> AsyncIterator[Stub]:
+    async def running(*_: Any, **__: Any) -> AsyncIterator[Stub]:
         yield stub
 
     @asynccontextmanager
-    async def serving(_: Any, listener: socket.socket, options: Any) -> AsyncIterator[None]:
+    async def serving(
+        _: Any, listener: socket.socket, options: Any, **__: Any
+    ) -> AsyncIterator[None]:
         stub.serves = True
         with listener:
             yield

@@ -6,13 +6,12 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 
+from coordinator.commands.ports import Says
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.metrics_application import metrics_application
 from coordinator.web_server.server_socket import METRICS, address, bind
-
-from .ports import Says
 
 __all__ = ["metrics_listener", "say_where_metrics_are", "serving_metrics"]
 
