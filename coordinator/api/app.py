@@ -35,7 +35,7 @@ from .endpoints import (
 from .error_table import answer_error
 from .head_requests import HeadRequests
 from .http_edge import EdgeRules, guarded
-from .json_answer import JsonAnswer
+from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments, routed_path
 
@@ -150,6 +150,7 @@ def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> F
         audit=services.audit,
     )
     app.first = guarded(authenticated, rules)
+    app.note_error = services.note_error
     return app
 
 
@@ -159,8 +160,11 @@ class _Application(OpenApiDocument):
     """
 
     first: ASGIApp | None = None
+    note_error: NotesError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.note_error is not None:
+            scope[NOTE_ERROR] = self.note_error
         await (self.first or self.ordinary)(scope, receive, send)
 
     async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:

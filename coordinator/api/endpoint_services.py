@@ -15,6 +15,7 @@ from coordinator.access.request_rates import RequestRates
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.submission.request_limits import RequestLimits
 
+from .json_answer import NotesError
 from .ports.command_ports import (
     CancelsTasks,
     ClearsQueues,
@@ -65,6 +66,8 @@ class EndpointServices:
     """Those of the problems that keep tasks from being submitted."""
     scrape: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     """The metrics and their media type, for an `Accept` header; None where this API does not tell them."""
+    note_error: NotesError | None = None
+    """Counts answers that are errors; None where nothing is counted."""
     limits: RequestLimits = field(default_factory=RequestLimits)
     """Of the names and the data in a request."""
     max_body_bytes: int = 1024 * 1024

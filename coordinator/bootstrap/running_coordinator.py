@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from fastapi import FastAPI
 
+from coordinator.api import NotesError
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
@@ -37,6 +38,8 @@ class Coordinator:
     app: FastAPI
     page: MetricsPage | None = None
     """The metrics, for a listener of their own; None where nothing is counted."""
+    note_error: NotesError | None = None
+    """Counts answers that are errors and no part of ``app`` gives; None where nothing is counted."""
     registry: Registry
     publisher: Publisher
     opener: QueueOpener

@@ -67,8 +67,14 @@ async def serve(
         else:
             await _ready_to_join(coordinator, ready_within)
         async with (
-            serving(coordinator.app, listener, options, traced=is_traced(watched)),
-            serving_metrics(coordinator.page, scraped),
+            serving(
+                coordinator.app,
+                listener,
+                options,
+                traced=is_traced(watched),
+                note_error=coordinator.note_error,
+            ),
+            serving_metrics(coordinator.page, scraped, settings),
         ):
             gc_tuning.resume()
             if alone:

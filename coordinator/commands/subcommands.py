@@ -149,7 +149,7 @@ def _agents(options: argparse.Namespace) -> int:
         login=address.management_login,
         vhost=address.vhost,
     )
-    users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _say)
+    users_command.run(broker, users_command.AgentsOptions.typed(vars(options)), _show)
     return 0
 
 
@@ -160,7 +160,7 @@ def _keys(options: argparse.Namespace) -> int:
     set_up_logging(level=settings.log_level, style=settings.log_format)
     _warn_of_unknown_settings()
     raise_on_interrupt()
-    keys_command.run(settings, options, _say)
+    keys_command.run(settings, options, _show)
     return CLEAN
 
 
@@ -183,9 +183,19 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    """To whoever reads it. The service goes on where nobody does any more, as behind `| head -1`."""
+    """What the service says of itself: a line of its log where that is JSON."""
+    _told(partial(print_line, line, logger="coordinator", level=logging.INFO, stream=sys.stdout))
+
+
+def _show(line: str) -> None:
+    """What a command was asked for, such as a key: as it is, whatever the format of the log."""
+    _told(partial(print, line, flush=True))
+
+
+def _told(tell: Callable[[], None]) -> None:
+    """The service goes on where nobody reads it any more, as behind `| head -1`."""
     try:
-        print_line(line, logger="coordinator", level=logging.INFO, stream=sys.stdout)
+        tell()
     except BrokenPipeError:
         nowhere = os.open(
             os.devnull, os.O_WRONLY

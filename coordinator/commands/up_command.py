@@ -99,9 +99,17 @@ async def _serve(
         )
         await coordinator.ready_to_answer()
         await stack.enter_async_context(
-            serving(coordinator.app, listeners.api, listeners.server, traced=is_traced(watched))
+            serving(
+                coordinator.app,
+                listeners.api,
+                listeners.server,
+                traced=is_traced(watched),
+                note_error=coordinator.note_error,
+            )
         )
-        await stack.enter_async_context(serving_metrics(coordinator.page, listeners.metrics))
+        await stack.enter_async_context(
+            serving_metrics(coordinator.page, listeners.metrics, settings)
+        )
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)

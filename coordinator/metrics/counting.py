@@ -1,4 +1,4 @@
-"""Counts what one process does, all of it: submissions, publishes, folds."""
+"""Counts what one process does, all of it: submissions, errors of HTTP, publishes, folds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.submitter import Submitter
 
 from .counted_figures import CountedFigures
+from .error_counting import ErrorCounting
 from .fold_counting import FoldCounting
 from .publish_counting import PublishCounting
 from .submission_counting import CountedBatches, CountedSubmissions
@@ -18,6 +19,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.figures = CountedFigures()
+        self.errors = ErrorCounting(self.figures)
         self.publishes = PublishCounting(self.figures)
         self.folds = FoldCounting(self.figures)
 

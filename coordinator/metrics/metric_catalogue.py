@@ -74,6 +74,12 @@ REFUSED = _counter(
     "Tasks that were read and not accepted, by the name of the error: docs/reference/errors.md.",
     "reason",
 )
+HTTP_ERRORS = _counter(
+    "http_errors",
+    "Requests that were answered with an error, by status code: also those that no endpoint saw, such as"
+    " without a credential, and connections that sent no request in time or were too many.",
+    "code",
+)
 SUBMIT = _histogram(
     "submit",
     "From a submission that was read to the broker's confirm, of one task or of a batch.",

@@ -326,8 +326,8 @@ class Settings(BaseModel):
     """TCP port of a listener of its own for `GET /metrics`, which the API does not answer then; 0 takes a
     free one. By default it is a path of the API."""
 
-    metrics_host: Host | None = None
-    """Address of that listener. By default the one of the API."""
+    metrics_host: Host = "127.0.0.1"
+    """Address of that listener, which asks for no credentials: whoever reaches it is told."""
 
     metrics_lanes: int = Field(default=100, ge=0, le=10_000)
     """Lanes with series of their own, the first by name; the others are summed up as `other`. Each has

@@ -6,15 +6,16 @@ A span is named after the method and the template of the route, `GET /tasks/{tas
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.trace import get_current_span
 from opentelemetry.util.http import parse_excluded_urls
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.app import route_template
+from coordinator.api.http_edge.root_path import without_root
 from coordinator.protocol.trace_context import TRACEPARENT, TRACESTATE
 from coordinator.tracing.span_contexts import context_of_span
 
@@ -24,8 +25,10 @@ OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 EXCLUDED = "OTEL_PYTHON_EXCLUDED_URLS"
 
 
-def traced_application(app: FastAPI) -> ASGIApp:
-    """Each request that ``app`` answers has a span, and what the application submits in it hangs below.
+def traced_application(app: ASGIApp, root_path: str = "") -> ASGIApp:
+    """Each request that ``app`` answers has a span, and what the application submits in it hangs below: also
+    what is refused at the edge, for its host, its origin or its missing credential. ``root_path`` is what a
+    proxy may have left on, and is not in the names of spans.
 
     The instrumentation's own default are the attributes of before 2023: unless the environment says
     otherwise, those of today are used. `OTEL_PYTHON_EXCLUDED_URLS` names what has no span.
@@ -34,17 +37,17 @@ def traced_application(app: FastAPI) -> ASGIApp:
     return OpenTelemetryMiddleware(
         _SubmitsWithinSpan(app),
         excluded_urls=parse_excluded_urls(os.environ.get(EXCLUDED, "")),
-        default_span_details=span_of_request,
+        default_span_details=partial(span_of_request, root_path=root_path),
         exclude_spans=["receive", "send"],
     )
 
 
-def span_of_request(scope: Scope) -> tuple[str, dict[str, Any]]:
+def span_of_request(scope: Scope, *, root_path: str = "") -> tuple[str, dict[str, Any]]:
     """Its name and attributes, before it is routed; the method alone where there is no such path."""
     method = scope.get("method", "")
     if method not in _METHODS:
         method = "HTTP"
-    route = route_template(scope)
+    route = route_template(without_root(scope, root_path) if root_path else scope)
     return (method, {}) if route is None else (f"{method} {route}", {"http.route": route})
 
 

@@ -6,6 +6,8 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 
+from coordinator.api import guarded
+from coordinator.bootstrap.api_application import edge_rules
 from coordinator.commands.ports import Says
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.settings import Settings
@@ -20,18 +22,21 @@ def metrics_listener(settings: Settings) -> socket.socket | None:
     """Bound, and to be closed by the caller; None where metrics have none. Raises `OperatorError`."""
     if not settings.metrics or settings.metrics_port is None:
         return None
-    return bind(settings.metrics_host or settings.http_host, settings.metrics_port, METRICS)
+    return bind(settings.metrics_host, settings.metrics_port, METRICS)
 
 
 @contextlib.asynccontextmanager
 async def serving_metrics(
-    page: MetricsPage | None, listener: socket.socket | None
+    page: MetricsPage | None, listener: socket.socket | None, settings: Settings
 ) -> AsyncIterator[None]:
-    """Answer scrapes on ``listener`` until the block is left; nothing happens without one."""
+    """Answer scrapes on ``listener`` until the block is left; nothing happens without one. Whoever knows the
+    service by a name of its own may scrape, and no page in a browser may by another.
+    """
     if page is None or listener is None:
         yield
         return
-    async with serving(metrics_application(page.scrape), listener):
+    guarded_page = guarded(metrics_application(page.scrape), edge_rules(settings))
+    async with serving(guarded_page, listener):
         yield
 
 

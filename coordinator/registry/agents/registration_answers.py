@@ -134,7 +134,7 @@ class RegistrationAnswers:
         try:
             await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
-            logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
+            logger.info("a request goes unanswered", extra={"agent_id": sender, "why": str(exc)})
 
     async def _has_queue(self, word: str, message: Message) -> bool:
         """Declare the control queue where the agent called ``word`` wants its answer; whether there is
@@ -155,7 +155,7 @@ class RegistrationAnswers:
         try:
             await self._reply(message, refusal)
         except Unavailable as exc:
-            logger.info("a request goes unanswered", extra={"agent": "", "why": str(exc)})
+            logger.info("a request goes unanswered", extra={"agent_id": "", "why": str(exc)})
 
     async def _answer_to(self, message: Message) -> RegisterReply:
         if message.type != REGISTER:
@@ -211,7 +211,7 @@ def _log_refused(message: Message, agent_id: str, why: str) -> None:
         "a request that cannot be read or answered",
         extra={
             "request": message.type,
-            "agent": agent_id,
+            "agent_id": agent_id,
             "reply_to": message.reply_to,
             "why": why,
         },

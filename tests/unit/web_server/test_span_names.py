@@ -29,3 +29,15 @@ def test_a_span_is_named_after_the_route(method: str, path: str, name: str) -> N
     found, attributes = span_of_request(scope)
     assert found == name
     assert attributes == ({"http.route": name.split()[1]} if " " in name else {})
+
+
+@pytest.mark.parametrize("path", ["/board/tasks/a", "/tasks/a", "/board/v1/agents/a%2Fb", "/board"])
+def test_the_path_of_a_proxy_is_not_in_the_name(path: str) -> None:
+    from urllib.parse import unquote
+
+    scope = {"type": "http", "method": "GET", "path": unquote(path), "raw_path": path.encode()}
+    route = {
+        "/board/v1/agents/a%2Fb": "GET /v1/agents/{agent_id}",
+        "/board": "GET /",
+    }.get(path, "GET /tasks/{task_id}")
+    assert span_of_request(scope, root_path="/board")[0] == route

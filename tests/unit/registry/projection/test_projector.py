@@ -166,7 +166,7 @@ async def test_an_outcome_counts_without_what_is_only_shown_and_the_log_tells_of
     assert await projected.parked() == []
     told = [record for record in caplog.records if "left out" in record.getMessage()]
     assert [record.__dict__["field"] for record in told] == ["duration_seconds", "time"]
-    assert {record.__dict__["agent"] for record in told} == {"ada"}
+    assert {record.__dict__["agent_id"] for record in told} == {"ada"}
 
 
 async def test_a_wrong_token_parks_one_event_and_not_the_others_of_its_message(
