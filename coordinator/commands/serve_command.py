@@ -17,7 +17,7 @@ from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
 from .observability.metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
-from .observability.traced_service import is_traced, start_traced_service
+from .observability.traced_service import is_traced, traced_service
 from .ports import Says
 
 __all__ = ["Inherited", "project", "serve"]
@@ -60,8 +60,10 @@ async def serve(
     else:
         listener = inherited(inherits.socket_fd)
         scraped = None if inherits.metrics_fd is None else inherited(inherits.metrics_fd)
-    watched = start_traced_service()
-    async with running(settings, watched, duty=Duty(duty), member=inherits.member) as coordinator:
+    async with (
+        traced_service() as watched,
+        running(settings, watched, duty=Duty(duty), member=inherits.member) as coordinator,
+    ):
         if alone:
             await coordinator.ready_to_answer()
         else:
@@ -85,8 +87,10 @@ async def serve(
 
 async def project(settings: Settings, member: GroupMember | None = None) -> None:
     """Fold the log for other processes, which answer the requests; ends only by cancellation."""
-    watched = start_traced_service()
-    async with running(settings, watched, duty=Duty.PROJECTING, member=member) as coordinator:
+    async with (
+        traced_service() as watched,
+        running(settings, watched, duty=Duty.PROJECTING, member=member) as coordinator,
+    ):
         gc_tuning.resume()
         await coordinator.failed()
 

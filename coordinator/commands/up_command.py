@@ -27,7 +27,7 @@ from coordinator.web_server.server_socket import address, bind
 from . import gc_tuning
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
 from .observability.metrics_listener import metrics_listener, serving_metrics
-from .observability.traced_service import is_traced, start_traced_service
+from .observability.traced_service import is_traced, traced_service
 from .ports import Says
 from .private_node_start import start_private_node
 from .projector_process import beside_projector
@@ -93,7 +93,7 @@ async def _serve(
     """With the broker that the settings name, which is that of ``node`` where there is one."""
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
-        watched = start_traced_service()
+        watched = await stack.enter_async_context(traced_service())
         coordinator = await stack.enter_async_context(
             running(settings, watched, duty=duty, member=member)
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,9 @@ def start_tracing(
             exc.name,
         )
         return False
+    except ValueError as exc:  # the SDK's own: a variable that is no number, say
+        logger.warning("no traces are sent: a variable of OpenTelemetry cannot be read: %s", exc)
+        return False
     from opentelemetry import trace  # noqa: PLC0415 - see the module
 
     trace.set_tracer_provider(provider)
@@ -81,7 +85,10 @@ def flush_spans(timeout: float = 3.0) -> None:
     Blocks.
     """
     for provider in _own:
-        provider.force_flush(int(timeout * 1000))
+        # The SDK's own flush, like its end with the interpreter, waits as long as the exporter tries.
+        last = threading.Thread(target=provider.force_flush, name="last spans", daemon=True)
+        last.start()
+        last.join(timeout)
 
 
 _own: list[Any] = []
@@ -108,7 +115,10 @@ def _exporting_provider(service: str, instance: str) -> Any:
     told = {"service.instance.id": instance}
     if value_of("OTEL_SERVICE_NAME") is None:
         told["service.name"] = service
-    provider = TracerProvider(resource=Resource.create({**told, **_told_otherwise()}))
+    provider = TracerProvider(
+        resource=Resource.create({**told, **_told_otherwise()}),
+        shutdown_on_exit=False,  # see `flush_spans`
+    )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider
 

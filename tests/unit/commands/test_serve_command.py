@@ -20,6 +20,7 @@ class Stub:
 
     app = None
     page = None
+    note_error = None
 
     def __init__(self) -> None:
         self.told = asyncio.Event()

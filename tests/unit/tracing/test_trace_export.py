@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from coordinator.tracing.trace_export import export_wanted, start_tracing
+from coordinator.tracing import trace_export
+from coordinator.tracing.trace_export import export_wanted, flush_spans, start_tracing
 
 HERE = "http://127.0.0.1:4318"
 
@@ -55,6 +58,33 @@ def test_an_endpoint_without_the_extra_is_a_warning(
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": HERE}
     assert not start_tracing("x", instance="y", environment=environment)
     assert "agent-coordinator[otel]" in caplog.text
+
+
+def test_a_variable_that_the_sdk_cannot_read_is_a_warning_and_no_end() -> None:
+    code = "from coordinator.tracing.trace_export import start_tracing as s; print(s('x', instance='y'))"
+    told = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": HERE, "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "False\n"
+    assert "soon" in ran.stderr
+
+
+def test_a_collector_that_does_not_answer_holds_up_nobody_who_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = threading.Event()
+
+    class Provider:
+        def force_flush(self) -> None:
+            answered.wait(60)
+
+    monkeypatch.setattr(trace_export, "_own", [Provider()])
+    try:
+        flush_spans(timeout=0.01)
+        assert not answered.is_set()
+    finally:
+        answered.set()
 
 
 def test_an_agent_without_a_collector_imports_nothing_of_opentelemetry() -> None:
