@@ -24,6 +24,7 @@ __all__ = [
     "fields_of",
     "json_asked",
     "print_line",
+    "printable",
     "tell_exceptions",
 ]
 
@@ -45,6 +46,17 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
         for key, value in vars(record).items()
         if key not in _STANDARD and not key.startswith("color")
     }
+
+
+def printable(line: str) -> str:
+    """``line`` with an escape for each character that a terminal might act on, or that would begin another
+    line: a value may be what somebody sent.
+    """
+    return line if line.isprintable() else "".join(map(_shown, line))
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 class JsonFormatter(logging.Formatter):

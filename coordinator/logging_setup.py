@@ -6,20 +6,9 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from coordinator.log_lines import JsonFormatter, fields_of, tell_exceptions
+from coordinator.log_lines import JsonFormatter, fields_of, printable, tell_exceptions
 
 __all__ = ["TextFormatter", "set_up_logging"]
-
-
-def _escaped(line: str) -> str:
-    """With an escape for each character that a terminal might act on, or that would begin another line: a
-    value may be what somebody sent.
-    """
-    return line if line.isprintable() else "".join(map(_shown, line))
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 class TextFormatter(logging.Formatter):
@@ -29,11 +18,11 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         fields = "".join(f"  {key}={value}" for key, value in fields_of(record).items())
         name = record.name.removeprefix("coordinator.")
-        line = _escaped(f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}")
+        line = printable(f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}")
         if not record.exc_info:
             return line
         trace = self.formatException(record.exc_info).split("\n")
-        return "\n".join([line, *map(_escaped, trace)])
+        return "\n".join([line, *map(printable, trace)])
 
 
 def set_up_logging(*, level: str, style: str) -> None:

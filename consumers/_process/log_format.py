@@ -11,7 +11,13 @@ from contextvars import ContextVar
 
 from coordinator.environment import ENV_PREFIX, value_of
 from coordinator.errors import OperatorError
-from coordinator.log_lines import LOG_FORMAT, JsonFormatter, fields_of, tell_exceptions
+from coordinator.log_lines import (
+    LOG_FORMAT,
+    JsonFormatter,
+    fields_of,
+    printable,
+    tell_exceptions,
+)
 
 __all__ = ["ATTEMPT_FIELDS", "log_to_standard_error"]
 
@@ -31,7 +37,9 @@ class _Lines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         fields = "".join(f"  {name}={value}" for name, value in fields_of(record).items())
-        return super().formatMessage(record) + fields
+        return super().formatMessage(record) + printable(
+            fields
+        )  # what producers chose is among them
 
 
 class _WithAttempt(logging.Filter):

@@ -95,6 +95,15 @@ def test_an_agent_prints_what_the_level_lets_through(level: str, seen: list[str]
     assert [line["message"] for line in lines(ended.stderr)] == seen
 
 
+def test_what_a_producer_chose_begins_no_line_of_an_agents_text_log() -> None:
+    code = (
+        "import logging; from consumers._process.log_format import log_to_standard_error as set_up;"
+        "set_up(); logging.getLogger('consumers.x').info('told', extra={'task_type': 'a\\nERROR b\\x1b[2J'})"
+    )
+    (line,) = run("-c", code).stderr.splitlines()
+    assert line.endswith(r"consumers.x: told  task_type=a\nERROR b\x1b[2J")
+
+
 def test_an_agent_says_which_levels_there_are() -> None:
     code = "from consumers._process.log_format import log_to_standard_error as f; f()"
     ended = run("-c", code, COORDINATOR_LOG_LEVEL="loud")
