@@ -5,6 +5,7 @@ options of each.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import coordinator
 from coordinator.log_lines import LineArgumentParser
@@ -110,7 +111,7 @@ def _count(text: str) -> int:
     return value
 
 
-def _add_agents(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _add_agents(commands: Any) -> None:
     """The command `agents`, with one of its own for each thing that can be done."""
     agents = commands.add_parser(
         "agents",

@@ -12,7 +12,6 @@ migrations ............. brings the tables of an older version to the newest
 ledger ................. the open ledger: transactions in threads, one writer
 database_clock ......... gives all coordinators of one ledger the same time
 broker_claim ........... states on the broker which ledger it belongs to
-ledger_backlog ......... counts what is due in the outbox, and what was parked
 undeliverable_queues ... notes which queues the broker cannot deliver from
 inspection_results ..... what an inspection found
 ledger_inspection ...... reads a ledger from outside, for `coordinator doctor`

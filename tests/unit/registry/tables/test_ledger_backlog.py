@@ -8,8 +8,8 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.ledger.ledger_backlog import LedgerBacklog, ledger_backlog
 from coordinator.registry.tables import schema
+from coordinator.registry.tables.ledger_backlog import LedgerBacklog, ledger_backlog
 from coordinator.registry.tables.schema import micros
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
