@@ -89,7 +89,7 @@ async def guarded(**changes: Any) -> tuple[FastAPI, Fakes, dict[str, str]]:
     return fakes.app(**changes), fakes, secrets
 
 
-async def _scrape(accept: str) -> tuple[bytes, str]:  # noqa: ARG001 - as the metrics are asked
+async def _scrape(accept: str) -> tuple[bytes, str]:
     return b"coordinator_ready 1\n", "text/plain"
 
 
