@@ -7,6 +7,7 @@ agent_process .... it runs as a process, until a signal
 running_agent .... it runs in an event loop: connects the parts below, and stops them
 _link ............ what it says to coordinators, and hears of them
 _fetching ........ which task is taken next, and how
+_metrics ......... what it tells Prometheus, where it has a port for that
 _working ......... what becomes of a delivered task, until its message is acknowledged
 _handling ........ one handler runs on one attempt
 agent_options, agent_timings, handler_table, interceptor, option_checks ... what the author decided

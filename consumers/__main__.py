@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
+import logging
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from coordinator.errors import CoordinatorError
+from coordinator.log_lines import (
+    LineArgumentParser,
+    json_asked,
+    print_line,
+    tell_exceptions,
+)
 from coordinator.protocol.broker_address_check import check_address
 
 from .agent import Agent
@@ -114,16 +121,21 @@ def _without_import(frames: TracebackType | None) -> TracebackType | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m consumers", description="Run an agent.")
+    if json_asked():
+        tell_exceptions("consumers")
+    parser = LineArgumentParser(prog="python -m consumers", description="Run an agent.")
     parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
     parser.add_argument("--id", help="run under this id")
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
+    parser.add_argument("--metrics-port", type=int, help="tell Prometheus of it on this port")
+    parser.add_argument("--metrics-host", help="address of that port (default: 127.0.0.1)")
     parser.add_argument("--amqp-url", help="the broker (default: COORDINATOR_AMQP_URL)")
     given = parser.parse_args(arguments)
     try:
         _run(given)
     except CannotImport as exc:
-        exc.print_traceback()
+        if not json_asked():
+            exc.print_traceback()
         return _told(exc)
     except (CannotFind, CoordinatorError) as exc:
         return _told(exc)
@@ -131,7 +143,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    changes = {"agent_id": given.id, "slots": given.slots, "amqp_url": given.amqp_url}
+    changes = {
+        "agent_id": given.id,
+        "slots": given.slots,
+        "amqp_url": given.amqp_url,
+        "metrics_port": given.metrics_port,
+        "metrics_host": given.metrics_host,
+    }
     if given.amqp_url is not None:
         check_address(given.amqp_url, "--amqp-url")
     agent = find_agent(given.agent)
@@ -140,7 +158,15 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _told(exc: Exception) -> int:
-    print(f"error: {exc}", file=sys.stderr)
+    inner = exc.exc if isinstance(exc, CannotImport) else None
+    print_line(
+        str(exc),
+        logger="consumers",
+        level=logging.ERROR,
+        stream=sys.stderr,
+        exc=inner,
+        prefix="error: ",
+    )
     return 1
 
 

@@ -35,7 +35,8 @@ class Agent:
 
     ``slots`` is how many tasks it does at once. ``amqp_url`` None means `COORDINATOR_AMQP_URL` from
     the environment, else a broker on this machine. ``interceptors`` run around every handler, the first
-    of them outermost: see `Interceptor`. Raises `InvalidRequest`.
+    of them outermost: see `Interceptor`. With a ``metrics_port`` it tells Prometheus of itself there.
+    Raises `InvalidRequest`.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Agent:
         cancel_grace: timedelta = CANCEL_GRACE,
         on_lost_connection: Literal["finish", "cancel"] = "finish",
         interceptors: Sequence[Interceptor] = (),
+        metrics_port: int | None = None,
+        metrics_host: str = "127.0.0.1",
     ) -> None:
         self.options = AgentOptions(
             agent_id=agent_id,
@@ -73,6 +76,8 @@ class Agent:
             cancel_grace=cancel_grace,
             on_lost_connection=on_lost_connection,
             interceptors=check_interceptors(interceptors),
+            metrics_port=metrics_port,
+            metrics_host=metrics_host,
         )
         self.handlers = HandlerTable()
 

@@ -66,6 +66,11 @@ class AgentOptions:
     lost: its handler goes on and reports late, or is cancelled."""
     interceptors: tuple[Interceptor, ...] = ()
     """Run around every handler, the first of them outermost."""
+    metrics_port: int | None = None
+    """Where `GET /metrics` tells Prometheus of this agent; 0 takes a free port, None tells nobody. Needs the
+    extra `metrics`."""
+    metrics_host: str = "127.0.0.1"
+    """Address of that port."""
     timings: AgentTimings = DEFAULT_TIMINGS
     """How often it acts by itself, and how long it waits: of no concern to most authors."""
 
@@ -88,6 +93,9 @@ class AgentOptions:
         whole_number(self.slots, "slots", least=1, most=MAX_SLOTS)
         whole_number(self.max_result_bytes, "max_result_bytes", least=1)
         duration(self.cancel_grace, "cancel_grace")
+        if self.metrics_port is not None:
+            whole_number(self.metrics_port, "metrics_port", least=0, most=65535)
+        text(self.metrics_host, "metrics_host")
         self._settle("interceptors", check_interceptors(self.interceptors))
         if self.on_lost_connection not in ("finish", "cancel"):
             raise InvalidRequest(

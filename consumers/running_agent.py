@@ -13,10 +13,12 @@ import asyncio
 import logging
 import math
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from consumers._fetching.fetch_loop import FetchLoop
 from consumers._fetching.fetch_policy import look_spread
@@ -42,13 +44,26 @@ from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AgentStopped
 from coordinator.protocol.messages.registration import RegisterReply
 from coordinator.protocol.reference_clock import ReferenceClock
+from coordinator.tracing.trace_export import flush_spans, start_tracing
 
 from .agent_options import AgentOptions
 from .handler_table import HandlerTable
 
+if TYPE_CHECKING:
+    from consumers._metrics.scrape_server import ScrapeServer
+
 __all__ = ["RunningAgent"]
 
 logger = logging.getLogger(__name__)
+
+
+def _traced(options: AgentOptions, instance: str) -> AgentOptions:
+    """With spans around its attempts, in a process where tracing is configured."""
+    if not start_tracing(options.agent_type, instance=f"{options.agent_id}/{instance}"):
+        return options
+    from consumers._handling.attempt_spans import with_spans  # noqa: PLC0415 - needs OpenTelemetry
+
+    return with_spans(options)
 
 
 class RunningAgent:
@@ -61,9 +76,13 @@ class RunningAgent:
     def __init__(
         self, options: AgentOptions, handlers: HandlerTable, *, rng: random.Random | None = None
     ) -> None:
-        self.options = options
+        self._scraped = _scrape_server(options, self._stands)
+        if self._scraped is not None:
+            options = _with_attempt_metrics(options, handlers, self._scraped)
         self.instance = new_id()
         """Which process of the agent this is; told in its heartbeats."""
+        options = _traced(options, self.instance)
+        self.options = options
         self._handlers = handlers
         self._background = BackgroundTasks()
         self._rng = rng or random.Random()
@@ -175,6 +194,9 @@ class RunningAgent:
                 "starting with the cached registration", extra={"path": str(self._cache.path)}
             )
             self._apply(cached, as_of=-math.inf)
+        if self._scraped is not None:
+            self._open.enter_context(self._scraped)
+            logger.info("metrics", extra={"url": self._scraped.address})
         for part in (
             self._connection.keep(self._session),
             self._registration.run(),
@@ -200,6 +222,7 @@ class RunningAgent:
             await self._background.end()
             self._executor.close()
             await self._open.aclose()
+            await asyncio.to_thread(flush_spans)
         if failure is not None and exc_type is None:
             raise failure
 
@@ -236,6 +259,27 @@ class RunningAgent:
         failure = self._background.failure()
         if failure is not None:
             raise failure
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where Prometheus reads of it; None where it tells nobody."""
+        return None if self._scraped is None else self._scraped.address
+
+    def _stands(self) -> dict[str, tuple[str, float]]:
+        """Asked from another thread: plain numbers, read one by one."""
+        slots = self._executor.slots
+        status = self._health.status()
+        return {
+            "slots": ("Tasks that it may do at once.", slots.count),
+            "slots_occupied": ("Slots in which a handler runs.", slots.count - slots.unoccupied),
+            "handlers_abandoned": (
+                "Handlers that go on although they were told to stop, each in a slot.",
+                slots.given_up,
+            ),
+            "backlog_tasks": ("Tasks in hand that no handler runs.", len(self._executor.backlog)),
+            "at_work": ("1 while it takes tasks, or would with a free slot.", status == "active"),
+            "problems": ("Problems that its heartbeats tell of.", len(self._health.problems())),
+        }
 
     # --- sessions and registration ----------------------------------------------------------------
 
@@ -321,3 +365,29 @@ class RunningAgent:
         if self._health.fetching is not None:
             self._health.fetching.hear_news()
         self._heartbeat.beat_soon()
+
+
+def _scrape_server(
+    options: AgentOptions, stands: Callable[[], dict[str, tuple[str, float]]]
+) -> ScrapeServer | None:
+    """Not started; None without a port. Raises `OperatorError` where the library is not installed."""
+    if options.metrics_port is None:
+        return None
+    try:
+        from consumers._metrics.scrape_server import ScrapeServer  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as exc:
+        raise OperatorError(
+            "An agent with a metrics_port needs the extra `metrics`: run"
+            " pip install 'agent-coordinator[metrics]'"
+        ) from exc
+    return ScrapeServer(options.metrics_port, options.metrics_host, stands=stands)
+
+
+def _with_attempt_metrics(
+    options: AgentOptions, handlers: HandlerTable, scraped: ScrapeServer
+) -> AgentOptions:
+    """Outermost, so that what other interceptors take and raise is counted, too."""
+    from consumers._metrics.attempt_metrics import AttemptMetrics  # noqa: PLC0415
+
+    counting = AttemptMetrics(scraped.registry, announced=lambda: handlers.announced)
+    return replace(options, interceptors=(counting, *options.interceptors))

@@ -12,6 +12,8 @@ from consumers._values.attempt_log_context import task_context
 from consumers._values.printable_text import class_name, printable_text
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
+from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.trace_context import TraceContext
 
 __all__ = ["Progress", "Task"]
 
@@ -46,9 +48,10 @@ class Task:
         on_progress: Callable[[Progress], None],
         *,
         agent_id: str | None = None,
+        trace: TraceContext | None = None,
     ) -> None:
         """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
-        or in its thread. ``agent_id`` is for log lines.
+        or in its thread. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
         """
         self._message = message
         self._agent_id = agent_id
@@ -56,6 +59,8 @@ class Task:
         self._cancelled = False
         self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
+        self._trace = trace
+        self._on_word: Callable[[Progress], None] | None = None
 
     @property
     def id(self) -> str:
@@ -94,6 +99,33 @@ class Task:
         return self._message.previous_progress
 
     @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context to hand on: calls that a handler makes with it as the header `traceparent`
+        belong to the trace of whoever submitted the task. None where the task has no trace.
+        """
+        return None if self._trace is None else self._trace.traceparent
+
+    @property
+    def tracestate(self) -> str | None:
+        """What tracing systems add to it, for the header `tracestate`."""
+        return None if self._trace is None else self._trace.tracestate
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """Both together."""
+        return self._trace
+
+    @property
+    def source(self) -> TaskQueue:
+        """The queue on the broker that it belongs on."""
+        return self._message.source
+
+    @property
+    def message_id(self) -> str:
+        """Of the message of this attempt."""
+        return self._message.message_id
+
+    @property
     def cancelled(self) -> bool:
         """Whether to stop: a function in a thread should look now and then and return; what it returns
         after it was told so is not taken as a result.
@@ -110,13 +142,16 @@ class Task:
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose records carry the task's id, type and attempt, and the agent's id."""
+        """A logger whose records carry the task's id, type and attempt, the agent's id, and the id of the
+        trace where there is one.
+        """
         if self._log is None:
             extra = task_context(
                 self.id,
                 task_type=self.type,
                 attempt=self.attempt,
                 agent_id=self._agent_id,
+                trace=self._trace,
             )
             self._log = logging.LoggerAdapter(logger, extra)
         return self._log
@@ -131,8 +166,17 @@ class Task:
         """
         part = None if fraction is None else _part(fraction)
         text = None if message is None else printable_text(str(message), MAX_PROGRESS_TEXT)
-        self._on_progress(Progress(part, text))
+        progress = Progress(part, text)
+        self._on_progress(progress)
+        if self._on_word is not None:
+            self._on_word(progress)
         return _Noted()
+
+    def enter_span(self, trace: TraceContext, on_word: Callable[[Progress], None]) -> None:
+        """What follows belongs to this span, which is told of each word of progress where the handler runs;
+        the agent's own interceptor calls it.
+        """
+        self._trace, self._on_word = trace, on_word
 
     def cancel(self) -> None:
         """Ask the handler to stop; the agent calls it."""

@@ -12,9 +12,11 @@ demo, doctor ......... submits a mixed batch and watches it; inspects broker and
 bootstrap ............ makes every object of the service, stage by stage, and runs it
 web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
+metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way
+tracing .............. spans of OpenTelemetry of what passes over the broker, where that is configured
 domain ............... pure rules: what events make of a task, which agent may do it, when a tick is due
 broker ............... AMQP: connections, confirmed publishing, batches, frames
 agent_users .......... the users of agents on the broker, and what they may do
@@ -24,9 +26,9 @@ settings ............. declares, reads and checks every setting
 protocol ............. messages, names and queues on the broker, as agents see them, too
 
 On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
-name that was probably meant), `logging_setup`, `task_log_context` (fields of a log line about a task),
-`private_folder` (folders for this user alone) and `interceptor_calls` (calls interceptors of publishes and
-folds).
+name that was probably meant), `log_lines` (each line as one JSON object), `logging_setup`, `task_log_context`
+(fields of a log line about a task), `private_folder` (folders for this user alone) and `interceptor_calls`
+(calls interceptors of publishes and folds).
 """
 
 __all__ = ["__version__"]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-__all__ = ["call_each"]
+__all__ = ["call_each", "log_failure"]
 
 T = TypeVar("T")
 
@@ -20,5 +20,12 @@ def call_each(interceptors: Iterable[T], call: Callable[[T], None]) -> None:
     for one in interceptors:
         try:
             call(one)
-        except Exception:
-            logger.exception("an interceptor failed", extra={"interceptor": type(one).__name__})
+        except Exception as exc:  # noqa: BLE001 - logged
+            log_failure(one, exc)
+
+
+def log_failure(interceptor: object, exc: Exception) -> None:
+    """Tell that ``interceptor`` raised ``exc``, for whoever calls it without `call_each`."""
+    logger.error(
+        "an interceptor failed", exc_info=exc, extra={"interceptor": type(interceptor).__name__}
+    )

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
 
+from coordinator.log_lines import JsonFormatter, fields_of, printable, tell_exceptions
+
 __all__ = ["TextFormatter", "set_up_logging"]
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """What was passed in ``extra``."""
-    return {
-        key: value
-        for key, value in vars(record).items()
-        if key not in _STANDARD and not key.startswith("color")
-    }
-
-
-def _escaped(line: str) -> str:
-    """With an escape for each character that a terminal might act on, or that would begin another line: a
-    value may be what somebody sent.
-    """
-    return line if line.isprintable() else "".join(map(_shown, line))
-
-
-def _shown(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 class TextFormatter(logging.Formatter):
@@ -37,29 +16,13 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
-        fields = "".join(f"  {key}={value}" for key, value in _fields(record).items())
+        fields = "".join(f"  {key}={value}" for key, value in fields_of(record).items())
         name = record.name.removeprefix("coordinator.")
-        line = _escaped(f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}")
+        line = printable(f"{time} {record.levelname:<7} {name}: {record.getMessage()}{fields}")
         if not record.exc_info:
             return line
         trace = self.formatException(record.exc_info).split("\n")
-        return "\n".join([line, *map(_escaped, trace)])
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **_fields(record),
-        }
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return "\n".join([line, *map(printable, trace)])
 
 
 def set_up_logging(*, level: str, style: str) -> None:
@@ -68,6 +31,8 @@ def set_up_logging(*, level: str, style: str) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    if style == "json":
+        tell_exceptions("coordinator")
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

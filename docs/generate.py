@@ -24,6 +24,7 @@ from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import status_of
 from coordinator.domain import task
 from coordinator.environment import ENV_PREFIX
+from coordinator.metrics.metric_catalogue import CATALOGUE
 from coordinator.protocol import name_encoding, topology
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages import agent_commands, events, registration
@@ -359,7 +360,28 @@ def states_page() -> Lines:
     yield f"Final states: {ended}."
 
 
+def metrics_page() -> Lines:
+    """One row for each metric of the catalogue."""
+    yield "# Metrics"
+    yield ""
+    yield "All that `GET /metrics` tells, from `coordinator/metrics/metric_catalogue.py`. How they are read,"
+    yield "and the metrics of agents: [Metrics](../operations/metrics.md)."
+    yield ""
+    yield "| metric | kind | labels | meaning |"
+    yield "|---|---|---|---|"
+    for metric in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        yield f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
+    yield ""
+    yield "Bounds of the buckets, in seconds:"
+    yield ""
+    for metric in CATALOGUE:
+        if metric.bounds:
+            yield f"- `{metric.name}`: {', '.join(f'{bound:g}' for bound in metric.bounds)}"
+
+
 PAGES: dict[str, Callable[[], Lines]] = {
+    "metrics.md": metrics_page,
     "task-states.md": states_page,
     "settings.md": settings_page,
     "http.md": http_page,

@@ -6,6 +6,7 @@ stop_reason ............ why it is told to stop, and what becomes of the attempt
 handler_call ........... the call itself, on the loop or in a thread
 interceptor_chain ...... interceptors around it
 handler_threads ........ daemon threads for plain functions
+attempt_spans .......... a span of OpenTelemetry around each attempt, where that is configured
 handler_environment .... what all runs of an agent share
 progress_throttle ...... progress, an event a second at most
 sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task

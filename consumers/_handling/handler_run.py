@@ -18,12 +18,14 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
+from consumers._process.log_format import ATTEMPT_FIELDS
 from consumers._values.attempt_log_context import task_context
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
 from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
 from consumers.task import Progress, Task
 from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.trace_context import TraceContext
 
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
@@ -53,6 +55,7 @@ class HandlerRun:
         on_progress: Callable[[Progress], None],
         on_end: Callable[[Outcome], None],
         on_gone: Callable[[], None],
+        trace: TraceContext | None = None,
     ) -> None:
         self._message = message
         self._agent_id = environment.agent_id
@@ -61,7 +64,7 @@ class HandlerRun:
         self._on_progress = on_progress
         self._on_end = on_end
         self._on_gone = on_gone
-        self._context = Task(message, self._progressed, agent_id=environment.agent_id)
+        self._context = Task(message, self._progressed, agent_id=environment.agent_id, trace=trace)
         self._call = HandlerCall(
             handler, self._context, environment, max_bytes=limits.max_result_bytes
         )
@@ -82,6 +85,11 @@ class HandlerRun:
     def in_thread(self) -> bool:
         """Whether the handler is in a thread, which cannot be cancelled."""
         return self._call.in_thread
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """Where in a trace the handler is, or was when it ended."""
+        return self._context.trace
 
     def begin(self) -> None:
         """Start the handler and its time-outs; once."""
@@ -123,6 +131,7 @@ class HandlerRun:
     async def _work(self) -> None:
         """Whatever the handler does, there is an outcome at the end."""
         IN_HANDLER.set(True)
+        ATTEMPT_FIELDS.set(self._log_fields)
         self._began = self._clock()
         try:
             self._outcome = await self._call.outcome()
@@ -172,16 +181,20 @@ class HandlerRun:
         self.given_up = True
         logger.warning(
             "a handler goes on after it was told to stop, and keeps its slot until it ends",
-            extra=task_context(
-                self._message.task_id,
-                task_type=self._message.task_type,
-                attempt=self._message.attempt,
-                agent_id=self._agent_id,
-            )
+            extra=self._log_fields()
             | {
                 "why": None if self._why is None else self._why.value,
                 "runs_in": "a thread" if self.in_thread else "the event loop",
             },
+        )
+
+    def _log_fields(self) -> dict[str, object]:
+        return task_context(
+            self._message.task_id,
+            task_type=self._message.task_type,
+            attempt=self._message.attempt,
+            agent_id=self._agent_id,
+            trace=self.trace,
         )
 
     def _cancel_again(self) -> None:

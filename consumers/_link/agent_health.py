@@ -40,6 +40,7 @@ class AgentHealth:
         self._event_publisher = event_publisher
         self._executor = executor
         self._sources = sources
+        self._loop = asyncio.get_running_loop()
         self._stuck_after = stuck_after.total_seconds()
         self.fetching: FetchLoop | None = None
         """The loop of this connection; None while there is none."""
@@ -58,7 +59,7 @@ class AgentHealth:
             return "degraded"
         if self._event_publisher.held_up or slots.given_up >= slots.count:
             return "degraded"
-        silence = asyncio.get_running_loop().time() - fetching.last_turn
+        silence = self._loop.time() - fetching.last_turn
         return "active" if silence < self._stuck_after else "degraded"
 
     def problems(self) -> list[str]:

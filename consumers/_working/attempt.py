@@ -11,6 +11,7 @@ from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.trace_context import TraceContext
 
 from .crash_loop import may_have_crashed
 
@@ -39,6 +40,9 @@ class Attempt:
         arrived_at: datetime,
     ) -> None:
         self.message = message
+        self.trace = TraceContext.among(delivery.message.headers) or message.trace
+        """Where in a trace the attempt is: below what put the message on its queue, where that is told, else
+        below whoever submitted the task."""
         self.source = source
         self.fence = fence
         self.deliveries = [delivery]
@@ -68,6 +72,11 @@ class Attempt:
     def lasted(self) -> float:
         """Seconds in the handler, without the wait for its turn on the loop."""
         return 0.0 if self.run is None else self.run.lasted
+
+    @property
+    def trace_within(self) -> TraceContext | None:
+        """Where in a trace its end is: in the span of the handler, where there is one."""
+        return self.trace if self.run is None else self.run.trace
 
     def ask_to_stop(self, why: StopReason) -> None:
         """Tell its handler to stop, if one runs: see `HandlerRun.stop`."""

@@ -38,6 +38,7 @@ class AttemptReporter:
             task_type=attempt.message.task_type,
             attempt=attempt.message.attempt,
             agent_id=self._agent_id,
+            trace=attempt.trace,
         )
 
     def started(self, attempt: Attempt) -> None:
@@ -52,7 +53,8 @@ class AttemptReporter:
                 instance=self._instance,
                 crashes=attempt.crashes,
                 task_token=message.task_token,
-            )
+            ),
+            trace=attempt.trace,
         )
 
     def progressed(self, attempt: Attempt, progress: Progress) -> None:
@@ -68,7 +70,8 @@ class AttemptReporter:
                 message=progress.message,
                 crashes=attempt.crashes,
                 task_token=message.task_token,
-            )
+            ),
+            trace=attempt.trace_within,
         )
 
     def declined(self, attempt: Attempt) -> None:
@@ -87,6 +90,7 @@ class AttemptReporter:
                 task_token=message.task_token,
             ),
             receipt=attempt,
+            trace=attempt.trace,
         )
 
     def ended(self, attempt: Attempt, outcome: Completed | Failed) -> None:
@@ -98,12 +102,13 @@ class AttemptReporter:
             duration=timedelta(seconds=attempt.lasted),
             crashes=attempt.crashes,
         )
+        trace = attempt.trace_within
         if isinstance(outcome, Completed):
             self.completed += 1
-            self._event_publisher.put(event, size=outcome.size, receipt=attempt)
+            self._event_publisher.put(event, size=outcome.size, receipt=attempt, trace=trace)
             return
         self.failed += 1
-        self._event_publisher.put(event, receipt=attempt)
+        self._event_publisher.put(event, receipt=attempt, trace=trace)
         # Logged after it is told: a handler's logging may raise anything.
         logger.warning(
             "task failed", extra=self.context(attempt) | {"error": outcome.error.message}

@@ -30,6 +30,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 from coordinator.protocol.topology import EVENTS
+from coordinator.protocol.trace_context import TraceContext
 
 __all__ = ["MAX_BATCH", "EventPublisher"]
 
@@ -90,9 +91,16 @@ class EventPublisher(Generic[Receipt]):
         """Events that are not confirmed yet."""
         return len(self._waiting) + self._in_flight
 
-    def put(self, data: EventData, *, size: int = 0, receipt: Receipt | None = None) -> None:
+    def put(
+        self,
+        data: EventData,
+        *,
+        size: int = 0,
+        receipt: Receipt | None = None,
+        trace: TraceContext | None = None,
+    ) -> None:
         """``size`` is about how many bytes of JSON it will be."""
-        self._waiting.append(_Entry(Event(data=data), size, receipt))
+        self._waiting.append(_Entry(Event(data=data, trace=trace), size, receipt))
         self._empty.clear()
         self._added.set()
 
@@ -139,7 +147,8 @@ class EventPublisher(Generic[Receipt]):
         logger.warning("an outcome is told in fewer bytes: %s", exc, extra=_context(data))
         if isinstance(data, TaskCompleted):
             self.on_result_refused()
-        await self._deliver([replace(entry, event=Event(data=instead), size=0)])
+        event = Event(data=instead, trace=entry.event.trace)
+        await self._deliver([replace(entry, event=event, size=0)])
 
     def _next_batch(self) -> list[_Entry[Receipt]]:
         batch = [self._waiting.popleft()]

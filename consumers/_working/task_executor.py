@@ -211,6 +211,7 @@ class TaskExecutor:
         attempt.run = run = HandlerRun(
             handler,
             message,
+            trace=attempt.trace,
             environment=self._environment,
             limits=HandlerLimits.of(
                 message,

@@ -21,7 +21,7 @@ endpoint_services .......... the objects that endpoints call
 ports ...................... a Protocol for each of these
 openapi_document ........... /openapi.json
 error_table ................ errors to statuses and sentences
-json_answer ................ JSON in one pass
+json_answer ................ JSON in one pass; errors are counted
 list_answer ................ JSON of many things, piece by piece, and how many bytes there may be
 wire ....................... requests and answers of each resource: models and serializers
 
@@ -31,7 +31,8 @@ others.
 
 from .app import create_app
 from .endpoint_services import EndpointServices
-from .http_edge import EdgeRules
+from .http_edge import EdgeRules, guarded
+from .json_answer import NotesError
 from .wire.schedules import run_of
 
-__all__ = ["EdgeRules", "EndpointServices", "create_app", "run_of"]
+__all__ = ["EdgeRules", "EndpointServices", "NotesError", "create_app", "guarded", "run_of"]

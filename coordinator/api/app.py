@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -32,11 +35,11 @@ from .endpoints import (
 from .error_table import answer_error
 from .head_requests import HeadRequests
 from .http_edge import EdgeRules, guarded
-from .json_answer import JsonAnswer
+from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
 from .openapi_document import OpenApiDocument
-from .path_segments import PathSegments
+from .path_segments import PathSegments, routed_path
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "route_template"]
 
 VERSIONED = "/v1"
 
@@ -82,6 +85,10 @@ report is what these endpoints answer.
 * Every path also answers below `/v1`.
 """
 
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""The framework's own spans are of what reaches it: `web_server.traced_application` sees every request. Older
+versions know no such option, and ignore it."""
+
 _TAGS = [
     {"name": "Tasks", "description": "Submit work and see how it stands."},
     {"name": "Queues", "description": "What waits, as the broker tells it, and how to clear it."},
@@ -119,6 +126,7 @@ def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> F
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
     for router in _ROUTERS:
@@ -142,6 +150,7 @@ def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> F
         audit=services.audit,
     )
     app.first = guarded(authenticated, rules)
+    app.note_error = services.note_error
     return app
 
 
@@ -151,8 +160,11 @@ class _Application(OpenApiDocument):
     """
 
     first: ASGIApp | None = None
+    note_error: NotesError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.note_error is not None:
+            scope[NOTE_ERROR] = self.note_error
         await (self.first or self.ordinary)(scope, receive, send)
 
     async def ordinary(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,6 +182,29 @@ async def _outside_endpoints(request: Request, exc: Exception) -> JsonAnswer:
         sentence = f"{request.method} is not possible at {path}: use {' or '.join(allowed)}"
         exc = HTTPException(405, sentence, headers={"Allow": ", ".join(allowed)})
     return answer_error(exc, "")
+
+
+def route_template(scope: Scope) -> str | None:
+    """The path of the endpoint that answers a request, as `/tasks/{task_id}`; None where there is none."""
+    path = routed_path(scope)
+    prefix = VERSIONED if path.startswith(f"{VERSIONED}/") else ""
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    asked = {"type": "http", "method": method, "path": path.removeprefix(prefix)}
+    near: str | None = None
+    for router in _ROUTERS:
+        for route in router.routes:
+            match = route.matches(asked)[0]
+            if match is Match.NONE or not isinstance(route, APIRoute):
+                continue
+            template = prefix + _CONVERTOR.sub("}", route.path)
+            if match is Match.FULL:
+                return template
+            near = near or template  # such a path, with another method
+    return near
+
+
+_CONVERTOR = re.compile(r":[a-z]+\}")
+"""What only routing knows of `{task_id:segment}`."""
 
 
 def _allowed(scope: Scope) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -15,6 +15,7 @@ from coordinator.access.request_rates import RequestRates
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.submission.request_limits import RequestLimits
 
+from .json_answer import NotesError
 from .ports.command_ports import (
     CancelsTasks,
     ClearsQueues,
@@ -63,6 +64,10 @@ class EndpointServices:
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     obstacles: Callable[[], Sequence[str]] = tuple
     """Those of the problems that keep tasks from being submitted."""
+    scrape: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
+    """The metrics and their media type, for an `Accept` header; None where this API does not tell them."""
+    note_error: NotesError | None = None
+    """Counts answers that are errors; None where nothing is counted."""
     limits: RequestLimits = field(default_factory=RequestLimits)
     """Of the names and the data in a request."""
     max_body_bytes: int = 1024 * 1024

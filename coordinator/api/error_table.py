@@ -19,7 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.json_answer import ErrorAnswer
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.errors import (
     BrokerUnavailable,
@@ -145,7 +145,7 @@ def status_of(exc: Exception) -> int:
     return next((STATUSES[kind] for kind in type(exc).__mro__ if kind in STATUSES), 500)
 
 
-def answer_error(exc: Exception, endpoint: str) -> JsonAnswer:
+def answer_error(exc: Exception, endpoint: str) -> ErrorAnswer:
     """The answer to a request that ended in ``exc``; what nobody expected is logged, with its
     traceback, which stays here.
     """
@@ -159,7 +159,7 @@ def answer_error(exc: Exception, endpoint: str) -> JsonAnswer:
     elif isinstance(exc, KeyInUse):
         headers["Retry-After"] = "1"
     headers |= _access_headers(exc)
-    return JsonAnswer(body, status_code=status, headers=headers)
+    return ErrorAnswer(body, status_code=status, headers=headers)
 
 
 def _access_headers(exc: Exception) -> dict[str, str]:

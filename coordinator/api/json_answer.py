@@ -1,13 +1,21 @@
-"""Writes answers as JSON in one pass."""
+"""Writes answers as JSON in one pass, and has those that are errors counted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
 
-__all__ = ["JsonAnswer"]
+__all__ = ["NOTE_ERROR", "ErrorAnswer", "JsonAnswer", "NotesError"]
+
+NotesError = Callable[[int], None]
+"""Called with the status of each answer that is an error, once for each request. Raises nothing."""
+
+NOTE_ERROR = "coordinator.note_error"
+"""Where the application leaves it in the scope of a request, before anything looks at that."""
 
 
 class JsonAnswer(JSONResponse):
@@ -20,3 +28,15 @@ class JsonAnswer(JSONResponse):
     def render(self, content: Any) -> bytes:
         self.content = content
         return to_json(content, inf_nan_mode="null")
+
+
+class ErrorAnswer(JsonAnswer):
+    """Is the answer to a request that ended in an error, whoever refused it. It is counted as it is sent, so
+    that other requests pay nothing for it.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note: NotesError | None = scope.get(NOTE_ERROR)
+        if note is not None:
+            note(self.status_code)
+        await super().__call__(scope, receive, send)

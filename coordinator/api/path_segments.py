@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.protocol.id_limits import AGENT_WORDS, TASK_WORDS
 
-__all__ = ["AGENT", "SEGMENT", "TASK", "PathSegments"]
+__all__ = ["AGENT", "SEGMENT", "TASK", "PathSegments", "routed_path"]
 
 SEGMENT = "segment"
 """The convertor of an id in a route's path: `/agents/{agent_id:segment}`."""
@@ -62,10 +62,18 @@ class PathSegments:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw: bytes | None = scope.get("raw_path")
         if raw and b"%" in raw:
-            segments = raw.decode("latin-1").split("/")
-            path = "/".join(_protected(unquote(segment)) for segment in segments)
-            scope = {**scope, "path": path}
+            scope = {**scope, "path": routed_path(scope)}
         await self._app(scope, receive, send)
+
+
+def routed_path(scope: Scope) -> str:
+    """The path as the router is to see it."""
+    raw: bytes | None = scope.get("raw_path")
+    if not raw or b"%" not in raw:
+        path: str = scope["path"]
+        return path
+    segments = raw.decode("latin-1").split("/")
+    return "/".join(_protected(unquote(segment)) for segment in segments)
 
 
 def _protected(segment: str) -> str:

@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
+from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["PlainRequest", "plain_request", "send_json"]
+from coordinator.protocol.trace_context import TRACEPARENT, TRACESTATE, TraceContext
+
+__all__ = ["PlainRequest", "plain_request", "request_trace", "send_json"]
 
 _JSON = (b"application/json", b"application/json; charset=utf-8")
 
 _NOT_PLAIN = frozenset({b"idempotency-key", b"transfer-encoding", b"content-encoding", b"expect"})
 """Headers of requests that are for the ordinary endpoint."""
+
+_TRACE = (TRACEPARENT.encode(), TRACESTATE.encode())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,8 +31,7 @@ class PlainRequest:
 
     length: int
     """Of the body, in bytes; not too large."""
-    traceparent: str
-    """Empty for none."""
+    trace: TraceContext | None
     receive: Receive
     received: list[Message] = field(default_factory=list)
 
@@ -60,22 +64,28 @@ def plain_request(scope: Scope, receive: Receive, *, max_bytes: int) -> PlainReq
     """None for a request that is not plain, or has more than ``max_bytes``."""
     if scope["method"] != "POST" or scope["query_string"]:
         return None
-    length = content_type = traceparent = None
+    length = content_type = None
+    trace: list[tuple[bytes, bytes]] = []
     for name, value in scope["headers"]:
         if name == b"content-length":
             length = value
         elif name == b"content-type" and content_type is None:
             content_type = value
-        elif name == b"traceparent":
-            traceparent = traceparent or value
+        elif name in _TRACE:
+            trace.append((name, value))
         elif name in _NOT_PLAIN:
             return None
     if content_type not in _JSON or length is None or not length.isdigit():
         return None
     if int(length) > max_bytes:
         return None
-    told = "" if traceparent is None else traceparent.decode("latin-1")
-    return PlainRequest(length=int(length), traceparent=told, receive=receive)
+    told = request_trace(Headers(raw=trace)) if trace else None
+    return PlainRequest(length=int(length), trace=told, receive=receive)
+
+
+def request_trace(headers: Headers) -> TraceContext | None:
+    """The trace context that the headers of a request tell."""
+    return TraceContext.of(headers.get(TRACEPARENT), ",".join(headers.getlist(TRACESTATE)))
 
 
 async def send_json(answer: dict[str, Any], send: Send) -> None:

@@ -17,6 +17,8 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, create_app
+from coordinator.metrics.counting import Counting
+from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 
@@ -97,6 +99,8 @@ def make_application(
     queries: QueryServices,
     health: HealthReport,
     access: AccessControl,
+    page: MetricsPage | None,
+    counting: Counting | None,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -120,6 +124,8 @@ def make_application(
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,
+            scrape=page.scrape if page is not None and settings.metrics_port is None else None,
+            note_error=None if counting is None else counting.errors.note,
             limits=submission.limits,
             max_body_bytes=settings.max_body_bytes,
             max_batch_bytes=settings.max_batch_bytes,
@@ -133,10 +139,11 @@ def make_application(
 
 
 def edge_rules(settings: Settings) -> EdgeRules:
-    """Who may reach the API. The name that it listens on is one of its own; an address needs no word, since
-    connections tell which one they came to.
+    """Who may reach the API, and the listener of the metrics. A name that either listens on is one of the
+    service's own; an address needs no word, since connections tell which one they came to.
     """
-    names = () if _is_address(settings.http_host) else (settings.http_host.lower(),)
+    listens = (settings.http_host, settings.metrics_host)
+    names = (host.lower() for host in listens if not _is_address(host))
     return EdgeRules(
         hosts=(*settings.allowed_hosts, *names),
         origins=settings.cors_origins,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from coordinator.broker.connection import Connection
 from coordinator.registry.agents.refused_users import RefusedUsers
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.projection.interceptors.parked_floods import ParkedFloods
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
-from coordinator.registry.projection.parked_floods import ParkedFloods
 from coordinator.registry.projection.projector import Projector
 from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.submission.admission_control import AdmissionControl

@@ -10,9 +10,10 @@ from coordinator.recovery.outbox_publisher import OutboxPublisher
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.ledger.parked_bounds import ParkedBounds
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
+from coordinator.registry.projection.interceptors.parked_floods import ParkedFloods
+from coordinator.registry.projection.interceptors.parked_messages_log import ParkedMessagesLog
+from coordinator.registry.projection.interceptors.task_end_log import TaskEndLog
 from coordinator.registry.projection.log_decoder import LogDecoder
-from coordinator.registry.projection.parked_floods import ParkedFloods
-from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import APART, BESIDE, ProjectionListeners, Projector
 from coordinator.registry.projection.projector_fence import ProjectorFence
 from coordinator.registry.stores.broker_users import BrokerUsers
@@ -94,7 +95,7 @@ def make_outbox_projection(
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
             pace=APART if apart else BESIDE,
-            interceptors=[ParkedMessagesLog(), floods, *interceptors],
+            interceptors=[ParkedMessagesLog(), TaskEndLog(), floods, *interceptors],
             parked=bounds,
         ),
         floods=floods,

@@ -1,9 +1,15 @@
-"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues."""
+"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues, metrics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coordinator import __version__
+from coordinator.metrics.counting import Counting
+from coordinator.metrics.current_figures import CurrentFigures, CurrentSources
+from coordinator.metrics.group_file import GroupMember
+from coordinator.metrics.metrics_page import MetricsPage
+from coordinator.metrics.projector_lag import ProjectorLag
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.queue_sizes import QueueSizes
@@ -12,9 +18,11 @@ from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
+from .health_report import HealthReport
+from .publishers import Publishers
 from .starting_state import StartingState
 
-__all__ = ["QueryServices", "make_query_services"]
+__all__ = ["QueryServices", "make_metrics_page", "make_query_services"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,4 +59,44 @@ def make_query_services(
             now=state.now,
         ),
         queue_sizes=QueueSizes(book=state.book, depths=depths),
+    )
+
+
+def make_metrics_page(
+    settings: Settings,
+    state: StartingState,
+    connections: BrokerConnections,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    *,
+    queries: QueryServices,
+    health: HealthReport,
+    counting: Counting,
+    member: GroupMember | None,
+) -> MetricsPage:
+    """What ``counting`` has counted, and what is true now. ``member`` tells of the other processes of the
+    service, where there are some.
+    """
+    lag = ProjectorLag(publishers.barrier.ledger)
+    sources = CurrentSources(
+        ledger=state.ledger,
+        agents=agents.agents,
+        book=state.book,
+        depths=connections.depths,
+        counted_depths=lambda: health.admission.depths_seen,
+        sizes=queries.queue_sizes,
+        lines=queries.queue_lines,
+        lag=lag,
+        problems=health.problems,
+        obstacles=health.obstacles,
+        now=state.now,
+    )
+    return MetricsPage(
+        counting.figures,
+        CurrentFigures(
+            sources, most_lanes=settings.metrics_lanes, most_agents=settings.metrics_agents
+        ),
+        version=__version__,
+        in_flight=lambda: counting.publishes.in_flight,
+        member=member,
     )

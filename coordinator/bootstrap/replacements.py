@@ -9,7 +9,8 @@ from enum import Enum
 from typing import Protocol
 
 from coordinator.broker.connection import Connection
-from coordinator.broker.intercepted_publisher import PublishInterceptor
+from coordinator.broker.intercepted_publisher import MessageStamp, PublishInterceptor
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.queues.queue_retirement import PAUSE
 from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
 from coordinator.registry.ledger.ledger import Ledger
@@ -59,6 +60,10 @@ class Replacements:
     timings: Timings = Timings()
     publish_interceptors: Sequence[PublishInterceptor] = ()
     """See every message that the service publishes, in this order."""
+    message_stamps: Sequence[MessageStamp] = ()
+    """Written on every message that the service publishes, before those see it."""
+    begin_trace: Callable[[], TraceContext | None] = lambda: None
+    """Called for each task that a schedule submits: the trace that it carries on."""
     fold_interceptors: Sequence[FoldInterceptor] = ()
     """See every batch that the service folds into the ledger, in this order, after its own."""
 

@@ -13,6 +13,8 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
+from coordinator.metrics.counting import Counting
+from coordinator.metrics.group_file import GroupMember
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.ledger.ledger import Ledger
@@ -32,7 +34,7 @@ from .broker_connections import broker_connections
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
-from .query_services import make_query_services
+from .query_services import make_metrics_page, make_query_services
 from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
 from .starting_state import read_starting_state
@@ -50,16 +52,22 @@ logger = logging.getLogger(__name__)
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: Settings, replacements: Replacements = NONE, *, duty: Duty = Duty.ALL
+    settings: Settings,
+    replacements: Replacements = NONE,
+    *,
+    duty: Duty = Duty.ALL,
+    member: GroupMember | None = None,
 ) -> AsyncIterator[Coordinator]:
     """The whole service but its HTTP socket, with ``replacements`` for parts of it; or the part of it that
-    is this process's ``duty``, where other processes do the rest.
+    is this process's ``duty``, where other processes do the rest: ``member`` is where they share what they
+    count.
 
     Raises `OperatorError` for what only an operator can put right, such as a wrong password. A
     broker that is away is waited for in the background.
     """
     if settings.amqp_url is None:
         raise OperatorError("No broker is named: set COORDINATOR_AMQP_URL")
+    counting = Counting() if settings.metrics else None
     process = f"{socket.gethostname()}-{os.getpid()}"
     async with contextlib.AsyncExitStack() as stack:
         ledger = replacements.ledger
@@ -73,15 +81,18 @@ async def running(
                 connect=replacements.connect,
             )
         )
-        wide = wide_folder(settings.data_dir)
-        if wide is not None and duty is not Duty.SERVING:  # one process tells it for all
-            logger.warning("%s", wide)
+        if duty is not Duty.SERVING:  # one process tells it for all
+            _tell_of_wide_folder(settings)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,
                 timeout=settings.publish_timeout,
                 largest=settings.message_limit,
-                interceptors=replacements.publish_interceptors,
+                interceptors=[
+                    *([] if counting is None else [counting.publishes]),
+                    *replacements.publish_interceptors,
+                ],
+                stamps=replacements.message_stamps,
             )
         )
         state = await read_starting_state(ledger, secret=settings.secret, now=replacements.now)
@@ -109,7 +120,15 @@ async def running(
             timings=replacements.timings,
             folding=folding,
         )
-        submission = make_task_submission(settings, state, connections, publishers, agents)
+        submission = make_task_submission(
+            settings,
+            state,
+            connections,
+            publishers,
+            agents,
+            counting=counting,
+            begin_trace=replacements.begin_trace,
+        )
         writing = make_outbox_projection(
             settings,
             state,
@@ -117,7 +136,10 @@ async def running(
             agents,
             users,
             apart=duty is Duty.PROJECTING,
-            interceptors=replacements.fold_interceptors,
+            interceptors=[
+                *([] if counting is None else [counting.folds]),
+                *replacements.fold_interceptors,
+            ],
         )
         changes = make_requested_changes(state, publishers, agents, writing)
         recovery = make_task_recovery(
@@ -149,6 +171,20 @@ async def running(
             refused_users=agents.requests.refused_users,
             folding=folding,
         )
+        page = None
+        if counting is not None:
+            page = make_metrics_page(
+                settings,
+                state,
+                connections,
+                publishers,
+                agents,
+                queries=queries,
+                health=health,
+                counting=counting,
+                member=member,
+            )
+            stack.push_async_callback(page.aclose)
         work = BackgroundWork(
             duty=duty,
             state=state,
@@ -164,6 +200,7 @@ async def running(
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
             keys=None if duty is Duty.PROJECTING else keys,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
+            page=page,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -189,7 +226,11 @@ async def running(
                 queries=queries,
                 health=health,
                 access=access,
+                page=page,
+                counting=counting,
             ),
+            page=page,
+            note_error=None if counting is None else counting.errors.note,
             registry=agents.registry,
             publisher=publisher,
             opener=publishers.opener,
@@ -198,6 +239,12 @@ async def running(
             log_is_read=health.log_is_read,
             life=life,
         )
+
+
+def _tell_of_wide_folder(settings: Settings) -> None:
+    wide = wide_folder(settings.data_dir)
+    if wide is not None:
+        logger.warning("%s", wide)
 
 
 def _lane_limits(settings: Settings) -> LaneLimits:

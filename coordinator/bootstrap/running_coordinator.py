@@ -10,10 +10,12 @@ from typing import NoReturn
 
 from fastapi import FastAPI
 
+from coordinator.api import NotesError
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import OperatorError
+from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.registry.queries.registry import Registry
 from coordinator.submission.queue_opener import QueueOpener
 
@@ -34,6 +36,10 @@ class Coordinator:
     """A running service, as `running` yields it."""
 
     app: FastAPI
+    page: MetricsPage | None = None
+    """The metrics, for a listener of their own; None where nothing is counted."""
+    note_error: NotesError | None = None
+    """Counts answers that are errors and no part of ``app`` gives; None where nothing is counted."""
     registry: Registry
     publisher: Publisher
     opener: QueueOpener

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from coordinator.api import run_of
+from coordinator.api.ports.command_ports import SubmitsBatches, SubmitsTasks
+from coordinator.metrics.counting import Counting
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.half_published_tasks import HalfPublishedTasks
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
@@ -36,8 +40,8 @@ class TaskSubmission:
     limits: RequestLimits
     admission: AdmissionControl
     halves: HalfPublishedTasks
-    submitter: Submitter
-    batches: BatchSubmitter
+    submitter: SubmitsTasks
+    batches: SubmitsBatches
     keys: IdempotencyKeys
     once: IdempotentSubmission
     clearer: QueueClearer
@@ -51,8 +55,13 @@ def make_task_submission(
     connections: BrokerConnections,
     publishers: Publishers,
     agents: AgentRegistry,
+    *,
+    begin_trace: Callable[[], TraceContext | None],
+    counting: Counting | None = None,
 ) -> TaskSubmission:
-    """One and many tasks share the lock of each id, the maker and the admission."""
+    """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
+    ``begin_trace`` gives the trace of a task that a schedule submits.
+    """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
         max_data_depth=settings.max_data_depth,
@@ -94,7 +103,10 @@ def make_task_submission(
     )
 
     async def submit_run(body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
-        await submitter.submit(replace(run_of(body, by), repeated=repeated))
+        run = replace(run_of(body, by), repeated=repeated, trace=begin_trace())
+        await runs.submit(run)
+
+    runs = submitter if counting is None else counting.scheduled(submitter)
 
     keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
     schedules = Schedules(state.ledger, now=state.now)
@@ -102,8 +114,8 @@ def make_task_submission(
         limits=limits,
         admission=admission,
         halves=halves,
-        submitter=submitter,
-        batches=batches,
+        submitter=submitter if counting is None else counting.single(submitter),
+        batches=batches if counting is None else counting.batches(batches),
         keys=keys,
         once=IdempotentSubmission(keys, longest=2 * settings.publish_timeout),
         clearer=QueueClearer(

@@ -119,7 +119,7 @@ class HeadsOfQueues:
         """What an operator is told, a sentence each."""
         return [
             f"{undeliverable(one.queue)}: {WHAT_TO_DO}."
-            for one in self._heads.values()
+            for one in list(self._heads.values())  # another thread may ask
             if one.stuck
         ]
 

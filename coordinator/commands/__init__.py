@@ -13,8 +13,9 @@ example_agent_processes ... runs the example agents of `up`
 signal_handling ........... stops a command on SIGINT and SIGTERM
 projector_process ......... keeps the process that folds the log beside the one that serves
 kept_processes ............ starts another for each child process that ends, stops all of them
+observability ............. the listener of the metrics, and spans, where they are configured
 gc_tuning ................. has Python's garbage collector rest while a service starts
-ports ..................... how a command tells people what it does
+ports ..................... how a command tells people what it does, and keeps processes
 
 `doctor`, `demo` and, for `agents`, `agent_users` are packages of their own. Arrows run down this list.
 """

@@ -7,6 +7,8 @@ from __future__ import annotations
 import argparse
 
 import coordinator
+from coordinator.log_lines import LineArgumentParser
+from coordinator.metrics.group_file import GroupMember
 
 from .agents import agents_parser
 from .keys import keys_parser
@@ -16,7 +18,7 @@ __all__ = ["argument_parser"]
 
 def argument_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; what it parsed has the name of its command in ``command``."""
-    parser = argparse.ArgumentParser(
+    parser = LineArgumentParser(
         prog="coordinator",
         description="A message-broker based, event-driven coordinator for fleets of agents.",
         epilog="Every setting is also an environment variable: docs/reference/settings.md",
@@ -24,7 +26,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=coordinator.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    service = argparse.ArgumentParser(add_help=False)
+    service = LineArgumentParser(add_help=False)
     service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     service.add_argument("--port", help="TCP port of the API (default 9001)")
     service.add_argument("--data-dir", help="folder of the ledger and the private broker")
@@ -62,6 +64,8 @@ def argument_parser() -> argparse.ArgumentParser:
     )  # these are for child processes
     serve.add_argument("--duty", choices=["serving", "projecting"], help=argparse.SUPPRESS)
     serve.add_argument("--tell-fd", type=int, help=argparse.SUPPRESS)
+    serve.add_argument("--metrics-fd", type=int, help=argparse.SUPPRESS)
+    serve.add_argument("--figures", type=GroupMember.from_text, help=argparse.SUPPRESS)
     serve.set_defaults(command="serve")
 
     doctor = commands.add_parser(

@@ -4,12 +4,14 @@ ended.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 from coordinator.errors import OperatorError, Unavailable
+from coordinator.log_lines import json_asked, print_line, tell_exceptions
 
 from .argument_parser import argument_parser
 from .subcommands import SUBCOMMANDS
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 1 with one line where an operator must fix something, or what
     it needs went away while it started.
     """
+    if json_asked():
+        tell_exceptions("coordinator")
     options = argument_parser().parse_args(arguments)
     try:
         return SUBCOMMANDS[options.command](options)
@@ -52,7 +56,13 @@ def _tell(line: str, parent: int | None) -> None:
         with suppress(OSError):  # such as: the parent stops, and has closed the pipe
             os.write(parent, line.encode())
         return
-    print(f"coordinator: {line}", file=sys.stderr)
+    print_line(
+        line,
+        logger="coordinator",
+        level=logging.ERROR,
+        stream=sys.stderr,
+        prefix="coordinator: ",
+    )
 
 
 if __name__ == "__main__":

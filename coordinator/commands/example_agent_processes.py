@@ -30,8 +30,11 @@ DRAIN_SECONDS = 5.0
 HURRY_SECONDS = 3.0
 """For those that were told to hurry; then they are killed."""
 
-THEIRS = ("EXAMPLE_", "LC_", "OPENAI_", "PYTHON", "SSL_CERT_", "XDG_")
-"""How names of variables begin that go to the example agents: their own, Python's, the user's folders."""
+THEIRS = ("EXAMPLE_", "LC_", "OPENAI_", "OTEL_", "PYTHON", "SSL_CERT_", "XDG_")
+"""How names of variables begin that go to the example agents: their own, Python's, the user's folders, and
+where to send spans."""
+
+OF_THE_SERVICE = frozenset({"OTEL_SERVICE_NAME"})
 
 PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 ALSO_THEIRS = frozenset(
@@ -147,4 +150,4 @@ class ExampleAgentProcesses:
 
 def _is_for_agents(name: str) -> bool:
     """Whether an example agent needs this variable. It is given none of the service's, which hold secrets."""
-    return name in ALSO_THEIRS or name.startswith(THEIRS)
+    return name in ALSO_THEIRS or (name.startswith(THEIRS) and name not in OF_THE_SERVICE)

@@ -62,15 +62,16 @@ class KeptProcesses:
         }
         self._running: set[asyncio.subprocess.Process] = set()
 
-    async def keep(self, what: str, *options: str, socket_fd: int | None = None) -> NoReturn:
+    async def keep(self, what: str, *options: str, descriptors: Sequence[int] = ()) -> NoReturn:
         """Have one process with these ``options`` at all times, called ``what`` in the log; it is given the
-        socket. Raises `OperatorError`, in its words, where it cannot start.
+        open ``descriptors``, which the options name. Raises `OperatorError`, in its words, where it cannot
+        start.
         """
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while True:
             began = loop.time()
-            process, code, line = await self._run(options, socket_fd)
+            process, code, line = await self._run(options, descriptors)
             lasted = loop.time() - began
             if code == FAILED and lasted < STARTED_AFTER:
                 raise OperatorError(line or f"The {what} could not start: see what it said above")
@@ -86,15 +87,11 @@ class KeptProcesses:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _run(
-        self, options: Sequence[str], socket_fd: int | None
+        self, options: Sequence[str], descriptors: Sequence[int]
     ) -> tuple[asyncio.subprocess.Process, int, str]:
         """The process when it has ended, its exit status, and what it said of why."""
         told, tell = os.pipe()
         try:
-            fds = [tell]
-            if socket_fd is not None:
-                fds.append(socket_fd)
-                options = (*options, "--socket-fd", str(socket_fd))
             try:
                 process = await spawn(
                     [
@@ -108,7 +105,7 @@ class KeptProcesses:
                     ],
                     env=self._environment,
                     output=None,
-                    pass_fds=fds,
+                    pass_fds=[tell, *descriptors],
                 )
             finally:
                 os.close(tell)

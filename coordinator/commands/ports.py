@@ -1,10 +1,11 @@
-"""Declares how a command tells people what it does."""
+"""Declares how a command tells people what it does, and how it has other processes kept running."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NoReturn, Protocol
 
-__all__ = ["Says"]
+__all__ = ["KeepsProcesses", "Says"]
 
 
 class Says(Protocol):
@@ -12,3 +13,13 @@ class Says(Protocol):
 
     def __call__(self, line: str, /) -> None:
         """Called with each line when what it says has happened; "" is an empty line. Raises nothing."""
+
+
+class KeepsProcesses(Protocol):
+    """Keeps processes running: `KeptProcesses`."""
+
+    async def keep(self, what: str, *options: str, descriptors: Sequence[int] = ()) -> NoReturn:
+        """Have one at all times. Raises `OperatorError` where it cannot start."""
+
+    async def stop(self) -> None:
+        """End all of them."""

@@ -6,17 +6,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
+from coordinator.metrics.group_file import GroupMember
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
 
 from . import gc_tuning
+from .observability.metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
+from .observability.traced_service import is_traced, traced_service
 from .ports import Says
 
-__all__ = ["project", "serve"]
+__all__ = ["Inherited", "project", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited:
+    """Holds what a process is given by its parent, by the numbers of open files."""
+
+    socket_fd: int | None = None
+    """The socket of the API."""
+    metrics_fd: int | None = None
+    """The socket of the metrics, where they have one."""
+    member: GroupMember | None = None
+    """Where the processes of the service share what they count."""
+
+
+NOTHING = Inherited()
 
 
 async def serve(
@@ -24,36 +43,54 @@ async def serve(
     say: Says,
     *,
     duty: str = Duty.ALL.value,
-    socket_fd: int | None = None,
+    inherits: Inherited = NOTHING,
     ready_within: float = ANSWERS_WITHIN,
 ) -> None:
     """Serve against the broker that the settings name; ends only by cancellation.
 
     Connections are refused until it can answer, and no answer says that it is still starting. A worker
-    is given the ``socket_fd`` that its parent bound, and the parent tells where; where it is not ready within
+    is given the socket that its parent bound, and the parent tells where; where it is not ready within
     ``ready_within`` seconds, it answers all the same. ``duty`` is a `Duty`.
     """
-    alone = socket_fd is None
+    alone = inherits.socket_fd is None
     options = ServerOptions.of(settings)
-    if socket_fd is None:
+    if inherits.socket_fd is None:
         listener = bind(settings.http_host, settings.http_port)
+        scraped = metrics_listener(settings)
     else:
-        listener = inherited(socket_fd)
-    async with running(settings, duty=Duty(duty)) as coordinator:
+        listener = inherited(inherits.socket_fd)
+        scraped = None if inherits.metrics_fd is None else inherited(inherits.metrics_fd)
+    async with (
+        traced_service() as watched,
+        running(settings, watched, duty=Duty(duty), member=inherits.member) as coordinator,
+    ):
         if alone:
             await coordinator.ready_to_answer()
         else:
             await _ready_to_join(coordinator, ready_within)
-        async with serving(coordinator.app, listener, options):
+        async with (
+            serving(
+                coordinator.app,
+                listener,
+                options,
+                traced=is_traced(watched),
+                note_error=coordinator.note_error,
+            ),
+            serving_metrics(coordinator.page, scraped, settings),
+        ):
             gc_tuning.resume()
             if alone:
                 say(f"listening on {address(listener, tls=options.tls is not None)}")
+                say_where_metrics_are(scraped, say)
             await coordinator.failed()
 
 
-async def project(settings: Settings) -> None:
+async def project(settings: Settings, member: GroupMember | None = None) -> None:
     """Fold the log for other processes, which answer the requests; ends only by cancellation."""
-    async with running(settings, duty=Duty.PROJECTING) as coordinator:
+    async with (
+        traced_service() as watched,
+        running(settings, watched, duty=Duty.PROJECTING, member=member) as coordinator,
+    ):
         gc_tuning.resume()
         await coordinator.failed()
 

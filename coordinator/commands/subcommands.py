@@ -16,7 +16,9 @@ from coordinator.access.audit_log import AuditStream
 from coordinator.access.open_listening import check_listening
 from coordinator.environment import content_of, secret_of
 from coordinator.errors import OperatorError
+from coordinator.log_lines import print_line
 from coordinator.logging_setup import set_up_logging
+from coordinator.metrics.group_file import GroupMember
 from coordinator.settings import Settings, load_settings, unknown_settings
 
 from . import gc_tuning
@@ -85,23 +87,30 @@ def _serve(options: argparse.Namespace) -> int:
 
         run_until_stopped(beside_projector(settings, partial(_serve_here, settings, "serving")))
     elif options.duty == "projecting":
-        run_until_stopped(_project_here(settings))
+        run_until_stopped(_project_here(settings, options.figures))
     else:
-        duty = options.duty or "all"
-        run_until_stopped(_serve_here(settings, duty, options.socket_fd))
+        duty, sockets = options.duty or "all", (options.socket_fd, options.metrics_fd)
+        run_until_stopped(_serve_here(settings, duty, options.figures, *sockets))
     return CLEAN
 
 
-async def _serve_here(settings: Settings, duty: str, socket_fd: int | None = None) -> None:
-    from .serve_command import serve  # noqa: PLC0415
+async def _serve_here(
+    settings: Settings,
+    duty: str,
+    member: GroupMember | None,
+    socket_fd: int | None = None,
+    metrics_fd: int | None = None,
+) -> None:
+    from .serve_command import Inherited, serve  # noqa: PLC0415
 
-    await serve(settings, _say, duty=duty, socket_fd=socket_fd)
+    inherits = Inherited(socket_fd=socket_fd, metrics_fd=metrics_fd, member=member)
+    await serve(settings, _say, duty=duty, inherits=inherits)
 
 
-async def _project_here(settings: Settings) -> None:
+async def _project_here(settings: Settings, member: GroupMember | None) -> None:
     from .serve_command import project  # noqa: PLC0415
 
-    await project(settings)
+    await project(settings, member)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -132,7 +141,7 @@ def _agents(options: argparse.Namespace) -> int:
     set_up_logging(level="warning", style=settings.log_format)
     _warn_of_unknown_settings()
     raise_on_interrupt()
-    agents_command.run(settings, options, _say)
+    agents_command.run(settings, options, _show)
     return CLEAN
 
 
@@ -143,7 +152,7 @@ def _keys(options: argparse.Namespace) -> int:
     set_up_logging(level=settings.log_level, style=settings.log_format)
     _warn_of_unknown_settings()
     raise_on_interrupt()
-    keys_command.run(settings, options, _say)
+    keys_command.run(settings, options, _show)
     return CLEAN
 
 
@@ -174,9 +183,19 @@ def _key(path: str | None) -> str | None:
 
 
 def _say(line: str) -> None:
-    """To whoever reads it. The service goes on where nobody does any more, as behind `| head -1`."""
+    """What the service says of itself: a line of its log where that is JSON."""
+    _told(partial(print_line, line, logger="coordinator", level=logging.INFO, stream=sys.stdout))
+
+
+def _show(line: str) -> None:
+    """What a command was asked for, such as a key: as it is, whatever the format of the log."""
+    _told(partial(print, line, flush=True))
+
+
+def _told(tell: Callable[[], None]) -> None:
+    """The service goes on where nobody reads it any more, as behind `| head -1`."""
     try:
-        print(line, flush=True)
+        tell()
     except BrokenPipeError:
         nowhere = os.open(
             os.devnull, os.O_WRONLY

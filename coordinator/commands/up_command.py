@@ -17,6 +17,7 @@ from coordinator.agent_users.management_api import AdministeredBroker
 from coordinator.agent_users.private_node_users import make_agent_users, make_service_user
 from coordinator.bootstrap import Duty, running
 from coordinator.errors import OperatorError
+from coordinator.metrics.group_file import GroupMember
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
@@ -25,6 +26,8 @@ from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
+from .observability.metrics_listener import metrics_listener, serving_metrics
+from .observability.traced_service import is_traced, traced_service
 from .ports import Says
 from .private_node_start import start_private_node
 from .projector_process import beside_projector
@@ -42,15 +45,28 @@ class UpOptions:
     """Replace a private node whose data this RabbitMQ cannot read."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Holds the bound sockets of the service, and how the API is served on its own."""
+
+    api: socket.socket
+    server: ServerOptions
+    metrics: socket.socket | None
+    """None where the API tells them, or nobody."""
+
+
 async def up(settings: Settings, options: UpOptions, say: Says) -> None:
     """Start everything, tell where it is, and keep it running; ends only by cancellation."""
     _check(settings, options)
     server = ServerOptions.of(settings)
     began = time.monotonic()
     listener = bind(settings.http_host, settings.http_port)
+    scraped = metrics_listener(settings)
     say(f"data folder: {settings.data_dir}")
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
+        if scraped is not None:
+            stack.callback(scraped.close)
         node = None
         url = settings.amqp_url
         if url is None:
@@ -59,7 +75,8 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
             )
             url = await make_service_user(_administered(node))
         named = settings.model_copy(update={"amqp_url": url})
-        work = partial(_serve, named, options, listener, server, node, began, say)
+        listeners = Listeners(api=listener, server=server, metrics=scraped)
+        work = partial(_serve, named, options, listeners, node, began, say)
         say("starting the coordinator")
         await (beside_projector(named, work) if settings.projects_apart else work())
 
@@ -67,18 +84,32 @@ async def up(settings: Settings, options: UpOptions, say: Says) -> None:
 async def _serve(
     settings: Settings,
     options: UpOptions,
-    listener: socket.socket,
-    server: ServerOptions,
+    listeners: Listeners,
     node: EmbeddedNode | None,
     began: float,
     say: Says,
+    member: GroupMember | None = None,
 ) -> None:
     """With the broker that the settings name, which is that of ``node`` where there is one."""
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
-        coordinator = await stack.enter_async_context(running(settings, duty=duty))
+        watched = await stack.enter_async_context(traced_service())
+        coordinator = await stack.enter_async_context(
+            running(settings, watched, duty=duty, member=member)
+        )
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listener, server))
+        await stack.enter_async_context(
+            serving(
+                coordinator.app,
+                listeners.api,
+                listeners.server,
+                traced=is_traced(watched),
+                note_error=coordinator.note_error,
+            )
+        )
+        await stack.enter_async_context(
+            serving_metrics(coordinator.page, listeners.metrics, settings)
+        )
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)
@@ -91,7 +122,7 @@ async def _serve(
             say(f"waiting for {len(agents)} example agents to register")
             await coordinator.agents_known({agent.agent_id for agent in agents})
         say(f"ready after {time.monotonic() - began:.1f} s")
-        _say_where(settings, address(listener, tls=server.tls is not None), node, agents, say)
+        _say_where(settings, listeners, node, agents, say)
         ends = [asyncio.create_task(coordinator.failed())]
         if node is not None:
             ends.append(asyncio.create_task(node.keep()))
@@ -135,14 +166,17 @@ async def _addresses(
 
 def _say_where(
     settings: Settings,
-    base: str,
+    listeners: Listeners,
     node: EmbeddedNode | None,
     agents: Sequence[ExampleAgent],
     say: Says,
 ) -> None:
+    base = address(listeners.api, tls=listeners.server.tls is not None)
     say("")
     say(f"  API            {base}")
     say(f"  API docs       {base}/docs")
+    if listeners.metrics is not None:
+        say(f"  metrics        {address(listeners.metrics)}/metrics")
     if node is not None:
         say(f"  RabbitMQ UI    {node.management_url}")
         say(f"                 user and password: {node.administrator_file}")

@@ -13,32 +13,26 @@ listen: connections are refused until the first worker can answer them.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any
 
 from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
+from coordinator.metrics.group_file import GroupMember, open_group_file
 from coordinator.settings import Settings
 from coordinator.web_server.server_socket import address, answers, bind
 
-from .kept_processes import PROJECTING, SERVING, KeptProcesses
-from .ports import Says
+from .kept_processes import SERVING, KeptProcesses
+from .observability.metrics_listener import metrics_listener, say_where_metrics_are
+from .ports import KeepsProcesses, Says
+from .projector_process import projecting
 
 __all__ = ["serve_with_workers"]
 
 LOOK = 0.05
 """Seconds between two looks at whether a worker listens."""
-
-
-class KeepsProcesses(Protocol):
-    """Keeps processes running: `KeptProcesses`."""
-
-    async def keep(self, what: str, *options: str, socket_fd: int | None = None) -> NoReturn:
-        """Have one at all times. Raises `OperatorError` where it cannot start."""
-
-    async def stop(self) -> None:
-        """End all of them."""
 
 
 async def serve_with_workers(
@@ -51,18 +45,27 @@ async def serve_with_workers(
     where a process cannot start. ``keeps`` makes what keeps them.
     """
     listener = bind(settings.http_host, settings.http_port)
+    scraped = metrics_listener(settings)
+    figures = open_group_file(processes=settings.http_workers + 1)
     processes = keeps(settings)
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = ("--socket-fd", str(listener.fileno()))
+    descriptors = [listener.fileno(), figures]
+    if scraped is not None:
+        options = (*options, "--metrics-fd", str(scraped.fileno()))
+        descriptors.append(scraped.fileno())
     kept: list[asyncio.Task[Any]] = []
     try:
         await prepare(settings)
         if settings.projects_apart:
-            options = SERVING
-            kept.append(asyncio.create_task(processes.keep("projecting process", *PROJECTING)))
+            options = (*SERVING, *options)
+            kept.append(asyncio.create_task(projecting(processes, figures)))
         for number in range(1, settings.http_workers + 1):
-            worker = processes.keep(f"worker {number}", *options, socket_fd=listener.fileno())
+            member = GroupMember(descriptor=figures, place=number)
+            told = (*options, "--figures", member.as_text())
+            worker = processes.keep(f"worker {number}", *told, descriptors=descriptors)
             kept.append(asyncio.create_task(worker))
         kept.append(asyncio.create_task(_told(listener, settings, say)))
+        say_where_metrics_are(scraped, say)
         done, _ = await asyncio.wait(kept, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
@@ -70,6 +73,9 @@ async def serve_with_workers(
         listener.close()
         await cancel_and_wait(*kept)
         await processes.stop()
+        os.close(figures)
+        if scraped is not None:
+            scraped.close()
 
 
 async def _told(listener: socket.socket, settings: Settings, say: Says) -> None:

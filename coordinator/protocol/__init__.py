@@ -18,6 +18,7 @@ message_ttl ............ how long the broker keeps a task with a deadline
 message_size ........... how large a message is read, and how much is told of a bad one
 message ................ body and properties, whatever the driver
 task_token ............. proves that an outcome comes from whoever received the task
+trace_context .......... which trace a task or an event belongs to, after the W3C
 reference_clock ........ the time by the clock that deadlines are judged by
 broker_address_check ... checks an AMQP URL
 

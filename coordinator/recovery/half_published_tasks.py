@@ -35,6 +35,7 @@ from coordinator.errors import (
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG, RECONCILING, WORK
+from coordinator.protocol.trace_context import trace_id_of
 from coordinator.task_log_context import task_context
 
 from .doubted_tasks import DoubtedTasks
@@ -193,7 +194,12 @@ class HalfPublishedTasks:
             del self._unqueued[task.task_id]
             logger.warning(
                 "a task was in the log and not on its queue, and was put there",
-                extra=task_context(task.task_id, attempt=task.attempt, task_type=task.task_type),
+                extra=task_context(
+                    task.task_id,
+                    attempt=task.attempt,
+                    task_type=task.task_type,
+                    trace_id=trace_id_of(task.traceparent),
+                ),
             )
 
     def _hand_over(self, task_id: str) -> None:

@@ -34,6 +34,7 @@ from coordinator.errors import (
 )
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import task_token
+from coordinator.protocol.trace_context import trace_id_of
 from coordinator.task_log_context import task_context
 
 from .oversized_tasks import OversizedTasks
@@ -199,7 +200,12 @@ class OutboxPublisher:
     async def _publish(self, task: TaskMessage) -> _Sent:
         token = task_token(self._secret, task.task_id, task.generation, task.attempt)
         task = self._types.route(task.model_copy(update={"task_token": token}))
-        context = task_context(task.task_id, attempt=task.attempt, task_type=task.task_type)
+        context = task_context(
+            task.task_id,
+            attempt=task.attempt,
+            task_type=task.task_type,
+            trace_id=trace_id_of(task.traceparent),
+        )
         try:
             await self._open_lane(task)
             put = await self._puts.put_or_end(task)

@@ -17,6 +17,7 @@ from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS
+from coordinator.protocol.trace_context import trace_id_of
 from coordinator.task_log_context import task_context
 
 from .ports import NotesEvent
@@ -62,12 +63,18 @@ class OversizedTasks:
                 limit=refused.limit,
                 message=f"{refused}. Then retry the task, or retry it with other data",
             ),
+            trace=task.trace,
         )
         await self._publisher.publish(encode(ended), exchange=EVENTS, key=routing_key(ended.data))
         self._note(ended)
         logger.error(
             "a task is dead, because the broker takes no message so large any more",
-            extra=task_context(task.task_id, attempt=task.attempt, task_type=task.task_type)
+            extra=task_context(
+                task.task_id,
+                attempt=task.attempt,
+                task_type=task.task_type,
+                trace_id=trace_id_of(task.traceparent),
+            )
             | {"bytes": refused.size, "limit": refused.limit},
         )
 

@@ -105,7 +105,8 @@ class TaskCanceller:
         context = task_context(
             task_id, attempt=task.attempt, agent_id=task.agent_id, task_type=task.task_type
         )
-        logger.info("cancelled a task", extra=context | {"was": task.state.value})
+        # Its end has a line of its own, when it is folded.
+        logger.debug("cancelled a task", extra=context | {"was": task.state.value})
         return Cancelled(task_id=task_id, was=task.state, cancelled_at=event.time)
 
     async def _check_ended_by(self, event: Event, generation: int) -> None:
@@ -124,7 +125,7 @@ class TaskCanceller:
 
 
 def _decide(
-    reason: str | None, by: str | None, task: Task, _: TaskMessage
+    reason: str | None, by: str | None, task: Task, message: TaskMessage
 ) -> tuple[str, tuple[Task, Event]]:
     if task.ended:
         raise WrongState(f"The task is {task.state} already: there is nothing to cancel")
@@ -136,6 +137,7 @@ def _decide(
             reason=REQUESTED,
             message=reason,
             by=by,
-        )
+        ),
+        trace=message.trace,
     )
     return event.id, (task, event)

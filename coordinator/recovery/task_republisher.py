@@ -17,6 +17,7 @@ from coordinator.errors import CoordinatorError
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
+from coordinator.protocol.trace_context import trace_id_of
 from coordinator.task_log_context import task_context
 
 from .oversized_tasks import OversizedTasks
@@ -100,7 +101,10 @@ class TaskRepublisher:
                     "a task is not on its queue again: %s",
                     failure,
                     extra=task_context(
-                        task.task_id, attempt=task.attempt, task_type=task.task_type
+                        task.task_id,
+                        attempt=task.attempt,
+                        task_type=task.task_type,
+                        trace_id=trace_id_of(task.traceparent),
                     ),
                 )
             elif isinstance(failure, BaseException):

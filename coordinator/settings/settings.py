@@ -317,6 +317,25 @@ class Settings(BaseModel):
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
 
+    # Metrics
+
+    metrics: bool = True
+    """Whether `GET /metrics` tells what was counted, for Prometheus. `false` counts nothing."""
+
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """TCP port of a listener of its own for `GET /metrics`, which the API does not answer then; 0 takes a
+    free one. By default it is a path of the API."""
+
+    metrics_host: Host = "127.0.0.1"
+    """Address of that listener, which asks for no credentials: whoever reaches it is told."""
+
+    metrics_lanes: int = Field(default=100, ge=0, le=10_000)
+    """Lanes with series of their own, the first by name; the others are summed up as `other`. Each has
+    eleven."""
+
+    metrics_agents: int = Field(default=0, ge=0, le=10_000)
+    """Agents with series of their own by their id, the first by name. They go when an agent is removed."""
+
     log_level: LogLevel = "info"
     """The least severe records to print."""
 

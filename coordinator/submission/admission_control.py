@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
+from coordinator.broker.channel import Depth
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
@@ -68,6 +70,8 @@ class AdmissionControl:
         self._since = 0
         self._mean = 0.0
         self._sized = 0
+        self.depths_seen: Mapping[str, Depth | None] | None = None
+        """Of each queue at the latest look; None where there was none over this link."""
         self.problem: str | None = None
         """Why nothing is accepted at this moment; None while something is."""
 
@@ -85,21 +89,29 @@ class AdmissionControl:
         """Counts until the link is closed. Raises `ChannelLost` then."""
         if not (self._most.tasks or self._most.size):
             await link.closed()
+        try:
+            await self._look_again_and_again(link)
+        finally:
+            self.depths_seen = None
+        raise ChannelLost
+
+    async def _look_again_and_again(self, link: Link) -> None:
         loop = asyncio.get_running_loop()
         while link.open:
             began = loop.time()
             try:
                 await self.look()
             except (Unavailable, OperatorError) as exc:
+                self.depths_seen = None
                 logger.info("how much waits is not known now", extra={"why": str(exc)})
             await asyncio.sleep(max(self._every, SHARE * (loop.time() - began)))
-        raise ChannelLost
 
     async def look(self) -> None:
         """Count what waits. Raises `BrokerUnavailable`."""
         before = self._since
         depths = await self._depths.look(task_queue.queue for task_queue in self._book.sources())
         self._waiting = sum(depth.ready for depth in depths.values() if depth is not None)
+        self.depths_seen = depths
         self._since -= before
         self._tell(self._why_not(round(self._mean)))
 

@@ -70,7 +70,7 @@ class QueueClearer:
                 logger.warning("a message in a queue of tasks is no task: %s", exc)
                 strange.append(delivery)
                 continue
-            events.append(Event(data=_cancelled(task, by)))
+            events.append(Event(data=_cancelled(task, by), trace=task.trace))
         if events:
             key, message = encode_batch(events)
             await self._publisher.publish(message, exchange=EVENTS, key=key)

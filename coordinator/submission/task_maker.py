@@ -16,6 +16,7 @@ from coordinator.protocol.messages.task_message import TaskMessage, task_type_of
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 from coordinator.protocol.task_token import task_token
+from coordinator.protocol.trace_context import TraceContext
 
 from .request_limits import RequestLimits, check_data, check_requirements, check_timeout
 from .task_options import NO_OPTIONS, Settled, TaskOptions, check_options, settled
@@ -34,8 +35,8 @@ class SubmitTask:
     timeout_seconds: float | None = None
     options: TaskOptions = NO_OPTIONS
     metadata: dict[str, Any] | None = None
-    traceparent: str | None = None
-    """The W3C trace context of the request."""
+    trace: TraceContext | None = None
+    """That of the request."""
     submitted_by: str | None = None
     """Who asks, where that is known: see `access.principal`."""
     task_id: str | None = None
@@ -112,7 +113,7 @@ class TaskMaker:
     def task(self, command: SubmitTask, task_id: str) -> NewTask:
         """The task as of now. Raises `InvalidRequest` where its deadline has passed."""
         now = self._now()
-        options = command.options
+        options, trace = command.options, command.trace
         times = settled(options, now, self._limits)
         return NewTask(
             task_id=task_id,
@@ -128,7 +129,8 @@ class TaskMaker:
             not_before=times.not_before,
             expires_at=times.expires_at,
             metadata=command.metadata,
-            traceparent=command.traceparent,
+            traceparent=None if trace is None else trace.traceparent,
+            tracestate=None if trace is None else trace.tracestate,
             submitted_by=command.submitted_by,
         )
 

@@ -4,6 +4,8 @@ server_socket ......... binds the socket, or takes that of a parent process, and
 server_options ........ how it is served, as the settings have it
 tls_files ............. certificate, key and client CA, read again when they are replaced
 http_server ........... serves the application on the socket
+traced_application .... puts a span of OpenTelemetry around each request, where that is configured
+metrics_application ... answers nothing but `GET /metrics`, on a socket of its own
 http_protocol ......... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
 overdue_connections ... ends connections whose clients are late
 connection_bounds ..... how large a head may be, how late a client, how many connections there may be

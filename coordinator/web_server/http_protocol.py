@@ -23,6 +23,8 @@ import httptools
 from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from coordinator.api import NotesError
+
 from .connection_bounds import ConnectionBounds
 
 __all__ = ["HttpProtocol"]
@@ -71,9 +73,17 @@ class HttpProtocol(HttpToolsProtocol):
     that has closed its side after them.
     """
 
-    def __init__(self, *args: Any, bounds: ConnectionBounds, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        bounds: ConnectionBounds,
+        note_error: NotesError | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """``note_error`` is told of the answers that are given here."""
         super().__init__(*args, **kwargs)
         self._bounds = bounds
+        self._note_error = note_error
         self._owed: Owed | None = Owed.FIRST_BYTE
         """None while the server is the one to act."""
         self._since = 0.0
@@ -298,6 +308,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _answer(self, status: int, sentence: str) -> None:
         """As every error of the API, with a `detail`."""
+        if self._note_error is not None:
+            self._note_error(status)
         body = to_json({"detail": sentence})
         head = [
             STATUS_LINE[status],

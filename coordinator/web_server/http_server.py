@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.loops.auto import auto_loop_factory
 
+from coordinator.api import NotesError
 from coordinator.errors import OperatorError
 
 from .http_protocol import HttpProtocol
@@ -38,9 +39,12 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 class _Server(uvicorn.Server):
     """Serves one socket that is bound already."""
 
-    def __init__(self, config: uvicorn.Config, options: ServerOptions) -> None:
+    def __init__(
+        self, config: uvicorn.Config, options: ServerOptions, note_error: NotesError | None
+    ) -> None:
         super().__init__(config)
         self._options = options
+        self._note_error = note_error
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -56,6 +60,7 @@ class _Server(uvicorn.Server):
             server_state=self.server_state,
             app_state={},
             bounds=self._options.bounds,
+            note_error=self._note_error,
         )
         loop = asyncio.get_running_loop()
         self.servers = [
@@ -76,9 +81,16 @@ _PLAIN = ServerOptions()
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI, listener: socket.socket, options: ServerOptions = _PLAIN
+    app: ASGIApp,
+    listener: socket.socket,
+    options: ServerOptions = _PLAIN,
+    *,
+    traced: bool = False,
+    note_error: NotesError | None = None,
 ) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished.
+    """Answer requests on ``listener`` until the block is left; requests under way are finished. With
+    ``traced`` each has a span, for which OpenTelemetry is imported. ``note_error`` is told of what is
+    answered with an error before ``app`` sees it.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -89,7 +101,7 @@ async def serving(
         raise OperatorError(cannot_listen(host, port, exc)) from exc
     bounds = options.bounds
     config = uvicorn.Config(
-        app,
+        _traced(app, options.root_path) if traced else app,
         http=HttpProtocol,
         ws="none",
         log_config=None,
@@ -100,7 +112,7 @@ async def serving(
         forwarded_allow_ips=list(options.trusted_proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = _Server(config, options)
+    server = _Server(config, options, note_error)
     shortest = min(bounds.head_seconds, bounds.body_seconds, bounds.answer_seconds)
     works = [
         asyncio.create_task(
@@ -118,3 +130,9 @@ async def serving(
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
+
+
+def _traced(app: ASGIApp, root_path: str) -> ASGIApp:
+    from .traced_application import traced_application  # noqa: PLC0415 - not installed everywhere
+
+    return traced_application(app, root_path)

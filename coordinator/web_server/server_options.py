@@ -1,4 +1,4 @@
-"""Says how the server serves, as the settings have it: TLS, proxies that are believed, bounds."""
+"""Says how the server serves, as the settings have it: TLS, proxies that are believed, bounds, the path."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class ServerOptions:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
     bounds: ConnectionBounds = field(default_factory=ConnectionBounds)
+    root_path: str = ""
+    """Path below which a proxy publishes the service, and which it may leave on: no span has it in its
+    name."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -34,4 +37,9 @@ class ServerOptions:
             )
             tls = TlsContext(files)
         bounds = ConnectionBounds(connections=most_connections(settings.max_connections))
-        return cls(tls=tls, trusted_proxies=settings.trusted_proxies, bounds=bounds)
+        return cls(
+            tls=tls,
+            trusted_proxies=settings.trusted_proxies,
+            bounds=bounds,
+            root_path=settings.root_path,
+        )

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import dataclass
 
 from coordinator.errors import OperatorError
 
-__all__ = ["address", "answers", "bind", "cannot_listen", "inherited"]
+__all__ = [
+    "METRICS",
+    "ListenerAdvice",
+    "address",
+    "answers",
+    "bind",
+    "cannot_listen",
+    "inherited",
+]
 
 
-def bind(host: str, port: int) -> socket.socket:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerAdvice:
+    """Says with which options or settings another address is chosen, at the end of an error's sentence."""
+
+    port: str = "choose another with --port or COORDINATOR_HTTP_PORT"
+    host: str = (
+        "set --host or COORDINATOR_HTTP_HOST to one, such as 127.0.0.1, or 0.0.0.0 for all that it"
+        " has"
+    )
+
+
+API = ListenerAdvice()
+
+METRICS = ListenerAdvice(
+    port="choose another with COORDINATOR_METRICS_PORT",
+    host="set COORDINATOR_METRICS_HOST to one, such as 127.0.0.1, or 0.0.0.0 for all that it has",
+)
+
+
+def bind(host: str, port: int, advice: ListenerAdvice = API) -> socket.socket:
     """Take the port before anything else starts, so that a taken one is told at once. It refuses
     connections until something is `serving` there.
 
@@ -22,14 +50,14 @@ def bind(host: str, port: int) -> socket.socket:
         )[0]
     except (OSError, UnicodeError) as exc:  # a name that cannot be one is told by the latter
         why = getattr(exc, "strerror", None) or "no host can be called so"
-        raise OperatorError(f"{host!r} is not an address here ({why}): {_OTHER_HOST}") from exc
+        raise OperatorError(f"{host!r} is not an address here ({why}): {advice.host}") from exc
     listener = socket.socket(family, kind, proto)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
     except OSError as exc:
         listener.close()
-        raise OperatorError(cannot_listen(host, port, exc)) from exc
+        raise OperatorError(cannot_listen(host, port, exc, advice)) from exc
     return listener
 
 
@@ -38,22 +66,16 @@ def answers(listener: socket.socket) -> bool:
     return bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
-def cannot_listen(host: str, port: int, exc: OSError) -> str:
+def cannot_listen(host: str, port: int, exc: OSError, advice: ListenerAdvice = API) -> str:
     """One sentence that says why, and what to do."""
     match exc.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} is taken: stop what listens there, or {_OTHER_PORT}"
+            return f"Port {port} is taken: stop what listens there, or {advice.port}"
         case errno.EACCES:
-            return f"This user may not listen on port {port}: {_OTHER_PORT}, 1024 or higher"
+            return f"This user may not listen on port {port}: {advice.port}, 1024 or higher"
         case errno.EADDRNOTAVAIL:
-            return f"{host} is not an address of this machine: {_OTHER_HOST}"
+            return f"{host} is not an address of this machine: {advice.host}"
     return f"Cannot listen on {host} port {port}: {exc.strerror}"
-
-
-_OTHER_PORT = "choose another with --port or COORDINATOR_HTTP_PORT"
-_OTHER_HOST = (
-    "set --host or COORDINATOR_HTTP_HOST to one, such as 127.0.0.1, or 0.0.0.0 for all that it has"
-)
 
 
 def inherited(descriptor: int) -> socket.socket:

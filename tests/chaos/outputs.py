@@ -15,7 +15,7 @@ from pathlib import Path
 __all__ = ["unanswered_publishes"]
 
 _UNANSWERED = re.compile(
-    r"an attempt is not published yet  task=(\S+)"
+    r"an attempt is not published yet  task_id=(\S+)"
     r"  why=The (?:message was sent|connection was lost before the broker answered)"
 )
 

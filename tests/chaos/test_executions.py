@@ -83,7 +83,7 @@ def test_the_longest_gap_touches_the_fault(began: float, ended: float, gap: floa
 def test_a_publish_that_nobody_answered_is_told_by_the_coordinator(tmp_path: Path) -> None:
     """In the very words of `recovery.outbox_publisher` and `errors.OutcomeUnknown`."""
     output = tmp_path / "north.1.out"
-    head = "18:18:22 INFO    recovery.outbox: an attempt is not published yet  task="
+    head = "18:18:22 INFO    recovery.outbox: an attempt is not published yet  task_id="
     output.write_text(
         f"{head}a  why={OutcomeUnknown()}\n"
         f"{head}b  why=The connection was lost before the broker answered: it hung up\n"

@@ -68,6 +68,7 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     ),
     "get_agent": ("GET", "/agents/ada", None, READERS | {"agent"}),
     "list_agents": ("GET", "/agents", None, READERS),
+    "metrics": ("GET", "/metrics", None, READERS),
     "retire_lane": ("POST", "/tasks/queues/lanes/cap:nothing/retire", None, OPERATORS),
     "discover_agents": ("POST", "/agents/discover", None, READERS),
     "list_agent_tasks": ("GET", "/agents/ada/tasks", None, READERS),
@@ -84,7 +85,12 @@ async def guarded(**changes: Any) -> tuple[FastAPI, Fakes, dict[str, str]]:
     fakes.agents = fakes.browsing._agents = {"ada": an_agent(agent_id="ada")}
     fakes.tasks = fakes.browsing._tasks = {"task-1": a_task(submitted_by="key:producer")}
     authenticator, secrets = await authenticator_with(**HOLDERS)
-    return fakes.app(authenticator=authenticator, **changes), fakes, secrets
+    changes = {"authenticator": authenticator, "scrape": _scrape} | changes
+    return fakes.app(**changes), fakes, secrets
+
+
+async def _scrape(accept: str) -> tuple[bytes, str]:
+    return b"coordinator_ready 1\n", "text/plain"
 
 
 def bearer(secret: str) -> dict[str, str]:

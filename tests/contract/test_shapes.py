@@ -13,6 +13,7 @@ import pytest
 from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.registry.queries.queue_statistics import QueueFigures
 
 from .fakes import NOW, Fakes, a_task, an_agent, over
@@ -319,11 +320,12 @@ async def test_timeout_metadata_and_trace_of_a_submission_go_with_its_task(
 ) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     body = {"task_data": {}, "timeout_seconds": 5, "metadata": {"team": "a"}}
-    ok(await client.post("tasks/submit", json=body, headers={"traceparent": trace}))
-    ok(await client.post("tasks/submit", json=body, headers={"traceparent": "nonsense"}))
+    traced = {"traceparent": trace, "tracestate": "vendor=1"}
+    ok(await client.post("tasks/submit", json=body, headers=traced))
+    ok(await client.post("tasks/submit", json=body, headers=traced | {"traceparent": "nonsense"}))
     first, second = fakes.submitted
     assert (first.timeout_seconds, first.metadata) == (5, {"team": "a"})
-    assert (first.traceparent, second.traceparent) == (trace, None)
+    assert (first.trace, second.trace) == (TraceContext(trace, "vendor=1"), None)
 
 
 async def test_the_statistics_have_every_figure_of_the_contract(client: httpx.AsyncClient) -> None:

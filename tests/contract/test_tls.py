@@ -181,7 +181,7 @@ async def scheme_and_client(options: ServerOptions, headers: dict[str, str]) -> 
 
     listener = bind("127.0.0.1", 0)
     async with (
-        serving(app, listener, options),  # type: ignore[arg-type]
+        serving(app, listener, options),
         httpx.AsyncClient(base_url=address(listener), trust_env=False) as http,
     ):
         await http.get("/", headers=headers)

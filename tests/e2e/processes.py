@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 __all__ = ["Process", "agent_process", "client", "ready", "service", "spawned"]
 
 ROOT = Path(__file__).resolve().parents[2]
-LISTENING = re.compile(r"listening on (http://\S+)")
+LISTENING = re.compile(r"listening on (http://[^\s\"]+)")
 
 
 class Process:

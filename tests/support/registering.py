@@ -30,8 +30,8 @@ from coordinator.registry.agents.registration_answers import RegistrationAnswers
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.interceptors.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.log_decoder import LogDecoder
-from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import (
     BESIDE,
     FoldPace,

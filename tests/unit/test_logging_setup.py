@@ -7,7 +7,8 @@ import logging
 
 import pytest
 
-from coordinator.logging_setup import JsonFormatter, TextFormatter
+from coordinator.log_lines import JsonFormatter
+from coordinator.logging_setup import TextFormatter
 
 
 def record(message: str, **fields: object) -> logging.LogRecord:

@@ -36,6 +36,7 @@ _OPERATE = Need(role=Role.OPERATOR, acts=True)
 ROLES: dict[str, Need] = {
     "health": Need(),
     "root": Need(),
+    "metrics": _READ,
     "live": Need(),
     "ready": Need(),
     "submit_task": _SUBMIT,

@@ -1,8 +1,10 @@
-"""Tells how the service is, for people, restarts and load balancers; and what it is, at `/`."""
+"""Tells how the service is, for people, restarts, load balancers and monitors; and what it is, at `/`."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
 
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
@@ -52,6 +54,32 @@ async def ready(wired: Wired) -> JsonAnswer:
         body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
         return JsonAnswer(body, status_code=503)
     return JsonAnswer({"status": "ready", "timestamp": timestamp()})
+
+
+# Whoever may read may scrape: with keys this is for the role `reader`, on a listener of its own for all.
+@router.get(
+    "/metrics",
+    summary="What Prometheus reads",
+    response_class=PlainTextResponse,
+    responses={
+        404: error("Not told here", {"detail": "This API tells no metrics: COORDINATOR_METRICS"})
+    },
+)
+async def metrics(request: Request, wired: Wired) -> Response:
+    """Counters, gauges and histograms of the whole service, in the text format of Prometheus, or in
+    OpenMetrics where `Accept` asks for it. 404 where they are turned off (`COORDINATOR_METRICS`), or have a
+    listener of their own (`COORDINATOR_METRICS_PORT`).
+    """
+    if wired.scrape is None:
+        raise HTTPException(404, _NOT_TOLD_HERE)
+    body, media_type = await wired.scrape(request.headers.get("accept", ""))
+    return Response(body, headers={"Content-Type": media_type})
+
+
+_NOT_TOLD_HERE = (
+    "This API tells no metrics: they have a port of their own (COORDINATOR_METRICS_PORT), or are turned off"
+    " (COORDINATOR_METRICS)"
+)
 
 
 @router.get("/", summary="What this service is", responses=success(Root))

@@ -24,7 +24,8 @@ from coordinator.api.error_table import answer_error
 from coordinator.api.plain_requests import plain_request, send_json
 from coordinator.api.unknown_body_keys import unknown_keys
 from coordinator.api.wire.task_batches import BatchBody
-from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command, trace_context
+from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command
+from coordinator.protocol.trace_context import TraceContext
 
 from .task_batches import read_batch, submit_batch_and_answer
 from .task_submission import submit_and_answer
@@ -42,7 +43,7 @@ class _Way:
     endpoint: str
     """Whose errors they end in."""
     max_bytes: int
-    read: Callable[[bytes, str | None, Scope], _Answering]
+    read: Callable[[bytes, TraceContext | None, Scope], _Answering]
     """Called with the body, the trace context and the scope. Raises anything for what is not answered
     here."""
     facts: Callable[[dict[str, Any]], dict[str, Any]]
@@ -80,7 +81,7 @@ class LeanSubmit:
             await self._ordinary(scope, receive, send)
             return
         try:
-            submit = way.read(await plain.content(), trace_context(plain.traceparent), scope)
+            submit = way.read(await plain.content(), plain.trace, scope)
         except Exception:  # noqa: BLE001 - the ordinary endpoint finds it again, and answers it
             await self._ordinary(scope, plain.again, send)
             return
@@ -95,19 +96,17 @@ class LeanSubmit:
             audit(self._services.audit, way.endpoint, scope, way.facts(answer))
         await send_json(answer, send)
 
-    def _one(self, content: bytes, traceparent: str | None, scope: Scope) -> _Answering:
+    def _one(self, content: bytes, trace: TraceContext | None, scope: Scope) -> _Answering:
         raw = from_json(content, allow_inf_nan=False)
-        wish = submit_command(
-            SubmitTaskBody.model_validate(raw), traceparent, caller_of(scope).actor
-        )
+        wish = submit_command(SubmitTaskBody.model_validate(raw), trace, caller_of(scope).actor)
         unknown = unknown_keys(raw, SubmitTaskBody)
         return lambda: submit_and_answer(wish, self._services, unknown)
 
-    def _many(self, content: bytes, traceparent: str | None, scope: Scope) -> _Answering:
+    def _many(self, content: bytes, trace: TraceContext | None, scope: Scope) -> _Answering:
         raw = from_json(content, allow_inf_nan=False)
         batch = read_batch(
             BatchBody.model_validate(raw),
-            traceparent,
+            trace,
             caller_of(scope).actor,
             unknown=unknown_keys(raw, BatchBody),
             max_task_bytes=self._services.max_body_bytes,

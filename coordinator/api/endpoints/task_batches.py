@@ -20,6 +20,7 @@ from coordinator.api.error_table import error_body, status_of
 from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
+from coordinator.api.plain_requests import request_trace
 from coordinator.api.unknown_body_keys import unknown_keys, unknown_keys_of, with_warnings
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.task_batches import BatchBody, BatchSubmitted
@@ -27,7 +28,6 @@ from coordinator.api.wire.task_submission import (
     SubmitTaskBody,
     accepted_shape,
     submit_command,
-    trace_context,
     type_warning,
 )
 from coordinator.domain.idempotency_claim import IdempotencyClaim
@@ -39,6 +39,7 @@ from coordinator.errors import (
     PayloadTooLarge,
 )
 from coordinator.protocol.requirements import Requirements
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
@@ -88,7 +89,7 @@ async def submit_batch(
     """
     batch = read_batch(
         body,
-        trace_context(request.headers.get("traceparent", "")),
+        request_trace(request.headers),
         caller.actor,
         unknown=await unknown_keys_of(request, BatchBody),
         max_task_bytes=wired.max_body_bytes,
@@ -111,7 +112,7 @@ async def submit_batch(
 
 def read_batch(
     body: BatchBody,
-    traceparent: str | None,
+    trace: TraceContext | None,
     by: str | None,
     *,
     unknown: str | None,
@@ -126,7 +127,7 @@ def read_batch(
             field="tasks",
         )
     return Batch(
-        tasks=_read_all(body.tasks, traceparent, by, max_task_bytes),
+        tasks=_read_all(body.tasks, trace, by, max_task_bytes),
         ignored=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
         unknown=unknown,
     )
@@ -165,7 +166,7 @@ def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
 
 
 def _read_all(
-    raw: Sequence[Any], traceparent: str | None, by: str | None, most: int
+    raw: Sequence[Any], trace: TraceContext | None, by: str | None, most: int
 ) -> list[SubmitTask | Exception]:
     """What each entry asks for, or what is wrong with it. All are validated at once, and measured at once:
     only where one of them is wrong is each looked at by itself.
@@ -173,21 +174,23 @@ def _read_all(
     try:
         if len(to_json(raw)) <= most:
             bodies = _bodies.validate_python(raw)
-            return [submit_command(body, traceparent, by) for body in bodies]
+            return [submit_command(body, trace, by) for body in bodies]
     except (ValidationError, CoordinatorError):
         pass
-    return [_read(one, traceparent, by, most) for one in raw]
+    return [_read(one, trace, by, most) for one in raw]
 
 
 _bodies = TypeAdapter(list[SubmitTaskBody])
 
 
-def _read(raw: Any, traceparent: str | None, by: str | None, most: int) -> SubmitTask | Exception:
+def _read(
+    raw: Any, trace: TraceContext | None, by: str | None, most: int
+) -> SubmitTask | Exception:
     """What one entry asks for, or what is wrong with it."""
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = submit_command(SubmitTaskBody.model_validate(raw), traceparent, by)
+        wish = submit_command(SubmitTaskBody.model_validate(raw), trace, by)
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]

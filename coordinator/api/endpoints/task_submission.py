@@ -13,13 +13,13 @@ from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
+from coordinator.api.plain_requests import request_trace
 from coordinator.api.unknown_body_keys import unknown_keys_of, with_warnings
 from coordinator.api.wire.task_submission import (
     SubmitTaskBody,
     Submitted,
     accepted_shape,
     submit_command,
-    trace_context,
     type_warning,
 )
 from coordinator.domain.idempotency_claim import IdempotencyClaim
@@ -58,7 +58,7 @@ async def submit_task(
 
     With a `delay_seconds` or a `not_before` the task is `scheduled`, and the answer says until when.
     """
-    wish = submit_command(body, trace_context(request.headers.get("traceparent", "")), caller.actor)
+    wish = submit_command(body, request_trace(request.headers), caller.actor)
     unknown = await unknown_keys_of(request, SubmitTaskBody)
     if key is None:
         return JsonAnswer(await submit_and_answer(wish, wired, unknown))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["RootPath"]
+__all__ = ["RootPath", "without_root"]
 
 
 class RootPath:
@@ -16,17 +16,21 @@ class RootPath:
         """``root_path`` begins with a slash and does not end with one."""
         self._app = app
         self._root = root_path
-        self._below = f"{root_path}/"
-        self._raw = root_path.encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path: str = scope["path"]
-            if path == self._root or path.startswith(self._below):
-                raw: bytes = scope["raw_path"]
-                scope = {
-                    **scope,
-                    "path": path.removeprefix(self._root) or "/",
-                    "raw_path": raw.removeprefix(self._raw) or b"/",
-                }
+            scope = without_root(scope, self._root)
         await self._app(scope, receive, send)
+
+
+def without_root(scope: Scope, root_path: str) -> Scope:
+    """The request as it is at the root; itself where ``root_path`` is not on it."""
+    path: str = scope["path"]
+    if path != root_path and not path.startswith(f"{root_path}/"):
+        return scope
+    raw: bytes = scope["raw_path"]
+    return {
+        **scope,
+        "path": path.removeprefix(root_path) or "/",
+        "raw_path": raw.removeprefix(root_path.encode("ascii")) or b"/",
+    }

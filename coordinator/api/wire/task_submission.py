@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from coordinator.api.wire.fields.text_patterns import Names, Word, task_data_sch
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from coordinator.submission.task_options import NO_OPTIONS, TaskOptions
 
@@ -33,7 +33,6 @@ __all__ = [
     "TaskRequirements",
     "accepted_shape",
     "submit_command",
-    "trace_context",
     "type_warning",
 ]
 
@@ -167,14 +166,11 @@ class Submitted(AnswerModel):
     )
 
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
 def submit_command(
-    body: SubmitTaskBody, traceparent: str | None, by: str | None = None
+    body: SubmitTaskBody, trace: TraceContext | None, by: str | None = None
 ) -> SubmitTask:
-    """The command that ``body`` asks for, of the caller ``by``. ``traceparent`` is a trace context for
-    the task to carry on, see `trace_context`. Raises `InvalidPriority` or `InvalidRequest`.
+    """The command that ``body`` asks for, of the caller ``by``. ``trace`` is the one of its request, for
+    the task to carry on. Raises `InvalidPriority` or `InvalidRequest`.
     """
     return SubmitTask(
         task_data=body.task_data,
@@ -183,7 +179,7 @@ def submit_command(
         timeout_seconds=body.timeout_seconds,
         options=_options(body),
         metadata=body.metadata,
-        traceparent=traceparent,
+        trace=trace,
         submitted_by=by,
     )
 
@@ -198,11 +194,6 @@ def accepted_shape(accepted: Accepted) -> dict[str, Any]:
     if accepted.not_before is not None:
         shape |= {"state": "scheduled", "not_before": iso(accepted.not_before)}
     return shape
-
-
-def trace_context(traceparent: str) -> str | None:
-    """The W3C trace context in the header `traceparent` of a request; None where it is not one."""
-    return traceparent if _TRACEPARENT.fullmatch(traceparent) else None
 
 
 def type_warning(task_data: dict[str, Any]) -> str | None:

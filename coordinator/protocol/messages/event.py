@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.json_values.lenient_reading import LeftOut
+from coordinator.protocol.trace_context import TraceContext
 
 __all__ = ["MODEL_CONFIG", "Event", "EventData"]
 
@@ -51,6 +52,8 @@ class Event:
     as it knows theirs (`domain.clock_skew`). Shown to people, never used to order."""
     dated: bool = True
     """False where it came without an instant that could be read: ``time`` is then when it was read."""
+    trace: TraceContext | None = None
+    """Which trace it belongs to: CloudEvents' extension for distributed tracing. Not kept in the ledger."""
     left_out: tuple[LeftOut, ...] = ()
     """What of it could not be read and was not needed."""
 

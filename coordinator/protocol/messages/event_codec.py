@@ -31,6 +31,7 @@ from coordinator.protocol.name_encoding import (
     DEAD_LETTER_KEY,
     encode_word,
 )
+from coordinator.protocol.trace_context import TRACEPARENT, TRACESTATE, TraceContext
 
 from . import cloudevents
 from .cloudevents import BATCH, STRUCTURED, is_batch
@@ -86,13 +87,14 @@ def routing_key(data: EventData) -> str:
 
 def _attributes(event: Event, time: Any) -> dict[str, Any]:
     data = event.data
-    return cloudevents.attributes(
+    found = cloudevents.attributes(
         event_id=event.id,
         event_type=event.type,
         author=data.author,
         subject=data.subject,
         time=time,
     )
+    return found if event.trace is None else found | event.trace.headers()
 
 
 def encode(event: Event, *, persistent: bool = True) -> Message:
@@ -204,10 +206,17 @@ def _decode_one(message: Message, key: str) -> Event:
             type=event_type,
             id=cloudevents.named(message, "id", message.message_id),
             time=cloudevents.named(message, "time", message.timestamp),
+            traceparent=_named(message, TRACEPARENT),
+            tracestate=_named(message, TRACESTATE),
         ),
         message.body,
         key,
     )
+
+
+def _named(message: Message, name: str) -> Any:
+    """Where tracing libraries of AMQP clients put it, unless the event has it as an attribute."""
+    return cloudevents.named(message, name, message.headers.get(name))
 
 
 def _parsed(message: Message) -> Any:
@@ -247,7 +256,8 @@ def _decode_task(message: Message, key: str) -> Event:
         task=task,
         reason=reason,
     )
-    return Event(id=f"{task.message_id}.{reason}", time=datetime.now(UTC), data=data)
+    event_id = f"{task.message_id}.{reason}"
+    return Event(id=event_id, time=datetime.now(UTC), data=data, trace=task.trace)
 
 
 def _is_dead_letter(key: str) -> bool:
@@ -323,7 +333,13 @@ def _read_item(item: Any, key: str, message: Message, body: bytes | None) -> Eve
 def _structured(item: Any, key: str) -> Event:
     if not isinstance(item, dict):
         raise MalformedMessage("an event must be a JSON object")
-    envelope = _Envelope(type=item.get("type"), id=item.get("id"), time=item.get("time"))
+    envelope = _Envelope(
+        type=item.get("type"),
+        id=item.get("id"),
+        time=item.get("time"),
+        traceparent=item.get(TRACEPARENT),
+        tracestate=item.get(TRACESTATE),
+    )
     if envelope.type is None:
         raise MalformedMessage("an event without a type")
     try:
@@ -360,6 +376,8 @@ class _Envelope:
     type: Any
     id: Any
     time: Any
+    traceparent: Any
+    tracestate: Any
 
 
 def _event(envelope: _Envelope, source: Any, key: str) -> Event:
@@ -378,11 +396,17 @@ def _event(envelope: _Envelope, source: Any, key: str) -> Event:
     time = instant(envelope.time)
     if time is None and envelope.time is not None:
         left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
+    trace = None
+    if envelope.traceparent is not None:
+        trace = TraceContext.of(envelope.traceparent, envelope.tracestate)
+        if trace is None:
+            left_out = (*left_out, LeftOut(field=TRACEPARENT, why="is not a W3C trace context"))
     return Event(
         id=event_id,
         time=time or datetime.now(UTC),
         data=data,
         dated=time is not None,
+        trace=trace,
         left_out=left_out,
     )
 

@@ -38,6 +38,7 @@ class NewTask(NamedTuple):
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     submitted_by: str | None = None
+    tracestate: str | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -88,5 +89,7 @@ class NewTask(NamedTuple):
             values["submitted_by"] = self.submitted_by
         if self.traceparent is not None:
             values["traceparent"] = self.traceparent
+        if self.tracestate is not None:
+            values["tracestate"] = self.tracestate
         values["task_token"] = self.task_token
         return values

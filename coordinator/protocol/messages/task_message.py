@@ -14,6 +14,7 @@ from coordinator.protocol.message_ttl import time_to_live
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.protocol.trace_context import TraceContext
 
 __all__ = [
     "TASK_TYPE",
@@ -82,6 +83,8 @@ class AnyTask(Protocol):
     def expires_at(self) -> datetime | None: ...
     @property
     def traceparent(self) -> str | None: ...
+    @property
+    def tracestate(self) -> str | None: ...
 
 
 def task_envelope(task: AnyTask, body: bytes) -> Message:
@@ -97,9 +100,15 @@ def task_envelope(task: AnyTask, body: bytes) -> Message:
         type=TASK_TYPE,
         correlation_id=task.task_id,
         timestamp=task.submitted_at.astimezone(UTC),
-        headers={} if task.traceparent is None else {"traceparent": task.traceparent},
+        headers=_trace_headers(task),
         expiration=expiration,
     )
+
+
+def _trace_headers(task: AnyTask) -> dict[str, str]:
+    if task.traceparent is None:
+        return {}
+    return TraceContext(task.traceparent, task.tracestate).headers()
 
 
 class TaskMessage(BaseModel):
@@ -140,7 +149,10 @@ class TaskMessage(BaseModel):
     """How often the message was put on a queue again: it was found missing, or given back, or what waited
     was moved to the lane of its type."""
     traceparent: str | None = None
-    """The W3C trace context of whoever submitted the task; in the message's headers, too."""
+    """The W3C trace context of whoever submitted the task; in the message's headers, too, unless a tracing
+    library has put the one of this message there."""
+    tracestate: str | None = None
+    """What tracing systems add to it."""
     task_token: str
     """Proof of receipt; goes back in the event that ends the attempt."""
 
@@ -148,6 +160,11 @@ class TaskMessage(BaseModel):
     def task_type(self) -> str | None:
         """What kind of work it is: `task_data.task_type`, where it is a string."""
         return task_type_of(self.task_data)
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """That of whoever submitted the task; None where there is none, or it cannot be read."""
+        return TraceContext.of(self.traceparent, self.tracestate)
 
     @property
     def wanted(self) -> Requirements:

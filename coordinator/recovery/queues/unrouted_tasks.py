@@ -27,6 +27,7 @@ from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, UNROUTED, WORK
+from coordinator.protocol.trace_context import trace_id_of
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.recovery.ports import ReopensQueue
 from coordinator.task_log_context import task_context
@@ -133,7 +134,10 @@ class UnroutedTasks:
             context: dict[str, object] = {"queue": UNROUTED, "routing_key": delivery.routing_key}
             if task is not None:
                 context |= task_context(
-                    task.task_id, attempt=task.attempt, task_type=task.task_type
+                    task.task_id,
+                    attempt=task.attempt,
+                    task_type=task.task_type,
+                    trace_id=trace_id_of(task.traceparent),
                 )
             logger.warning("could not send on what was unrouted: %s", exc, extra=context)
             self._put_off_one(delivery)

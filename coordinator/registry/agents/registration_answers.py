@@ -162,7 +162,7 @@ class RegistrationAnswers:
         try:
             await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
-            logger.info("a request goes unanswered", extra={"agent": sender, "why": str(exc)})
+            logger.info("a request goes unanswered", extra={"agent_id": sender, "why": str(exc)})
 
     def _refuse(self, message: Message, agent_id: str, why: str) -> None:
         self.refused += 1
@@ -183,7 +183,7 @@ class RegistrationAnswers:
         try:
             await self._reply(message, reply)
         except Unavailable as exc:
-            logger.info("a request goes unanswered", extra={"agent": agent_id, "why": str(exc)})
+            logger.info("a request goes unanswered", extra={"agent_id": agent_id, "why": str(exc)})
 
     async def _answer_to(self, message: Message) -> RegisterReply:
         if message.type != REGISTER:
@@ -239,7 +239,7 @@ def _log_refused(message: Message, agent_id: str, why: str) -> None:
         "a request that cannot be read or answered",
         extra={
             "request": message.type,
-            "agent": agent_id,
+            "agent_id": agent_id,
             "reply_to": message.reply_to,
             "why": why,
         },

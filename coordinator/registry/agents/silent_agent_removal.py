@@ -53,7 +53,7 @@ class SilentAgentRemoval:
         for agent_id in self._agents.silent_for(self._remove_after):
             try:
                 await self._registrar.remove(agent_id, reason=SILENT, silent=True)
-                logger.info("removed a silent agent", extra={"agent": agent_id})
+                logger.info("removed a silent agent", extra={"agent_id": agent_id})
             except AgentNotFound:
                 continue
             except Unavailable as exc:

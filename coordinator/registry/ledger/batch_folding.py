@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -27,7 +27,21 @@ from coordinator.registry.tables.totals_rows import add_tally
 
 from .parked_messages import MessageToPark, park, parked_event
 
-__all__ = ["FoldedBatch", "fold_events", "store"]
+__all__ = ["FoldedBatch", "TaskChange", "fold_events", "store"]
+
+
+class TaskChange(NamedTuple):
+    """Tells what one batch made of a task."""
+
+    was: Task | None
+    """None where it was not known."""
+    now: Task
+
+    @property
+    def ends(self) -> bool:
+        """Whether it has ended by this batch, for the first time or again after a redrive."""
+        was, now = self
+        return now.ended and (was is None or not was.ended or was.generation != now.generation)
 
 
 @dataclass(slots=True)
@@ -39,6 +53,8 @@ class FoldedBatch:
     effects: list[Effect] = field(default_factory=list)
     """What is to be done about them, but for what a later event of the batch has seen to."""
     parked: list[MessageToPark] = field(default_factory=list)
+    changed: list[TaskChange] = field(default_factory=list)
+    """Each task that is not as it was, once, however many events it had."""
 
 
 def store(
@@ -52,18 +68,22 @@ def store(
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
     event_rows.add(connection, new)
     park(connection, parked)
-    effects = fold_events(connection, new, rules)
+    effects, changed = fold_events(connection, new, rules)
     _add_outbox(connection, effects)
-    return FoldedBatch(new, effects, parked)
+    return FoldedBatch(new, effects, parked, changed)
 
 
-def fold_events(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
-    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new."""
-    effects = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
+def fold_events(
+    connection: Connection, events: Sequence[Event], rules: Rules
+) -> tuple[list[Effect], list[TaskChange]]:
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. Gives what is
+    to be done about them, and the tasks that they changed.
+    """
+    folded = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
     fold_task_queues(connection, events)
-    return effects
+    return folded
 
 
 def _new(connection: Connection, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
@@ -98,7 +118,9 @@ def _clashing(
 _CLASH = "{0.type}: its author has sent another event with the id {0.id!r}: an id is for one event"
 
 
-def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -> list[Effect]:
+def _fold_tasks(
+    connection: Connection, events: Sequence[Event], rules: Rules
+) -> tuple[list[Effect], list[TaskChange]]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
     before = load(connection, {event.data.subject for event in events})
     after: dict[str, Task] = dict(before)
@@ -111,7 +133,8 @@ def _fold_tasks(connection: Connection, events: Sequence[Event], rules: Rules) -
     _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
-    return [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+    left = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+    return left, [TaskChange(before.get(task.task_id), task) for task in changed]
 
 
 def _is_past(effect: Effect, task: Task) -> bool:

@@ -10,8 +10,7 @@ message_origin ........... checks the way by which a message came to the log
 left_out_fields_log ...... logs fields that could not be read and were left out
 log_decoder .............. reads events out of the log's messages, and parks the others
 fold_interceptors ........ the port of what sees each transaction of the projector
-parked_messages_log ...... counts and logs what was parked: such an interceptor
-parked_floods ............ notices floods of what was parked, and names their authors: one more
+interceptors ............. those of the service itself: logs of ended tasks and of what was parked, floods
 command_sender ........... sends commands to agents, without a promise
 projector_fence .......... lets the latest epoch write, and no other
 projector ................ the loop: read, fold in one transaction, tell, acknowledge

@@ -64,5 +64,5 @@ class CommandSender:
 
 
 def _log_context(agent_id: str, command: Command) -> dict[str, object]:
-    fields: dict[str, object] = {"agent": agent_id, "command": command.TYPE}
+    fields: dict[str, object] = {"agent_id": agent_id, "command": command.TYPE}
     return fields | task_context(command.task_id) if isinstance(command, CancelTask) else fields

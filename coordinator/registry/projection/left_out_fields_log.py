@@ -32,7 +32,7 @@ class LeftOutFieldsLog:
             self._told.add(key)
             logger.warning(
                 "a field of an event cannot be read and was left out",
-                extra={"agent": agent_id, "field": one.field, "why": one.why},
+                extra={"agent_id": agent_id, "field": one.field, "why": one.why},
             )
 
 

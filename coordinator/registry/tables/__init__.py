@@ -14,6 +14,7 @@ agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements
 past_agent_offers .......... everything that agents ever offered
 totals_rows ................ sums over tasks
+ledger_backlog ............. how much is due in the outbox, waits there, and was parked
 
 All but the schema are functions that take a connection, and run within the caller's transaction. This room
 imports no other of the registry; of its own, a module imports those above it in this list.

@@ -95,6 +95,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/health"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
+        ("GET", "/metrics"),
         ("GET", "/"),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from pamqp.commands import Basic
 from coordinator.broker.connection import Connection
 from coordinator.broker.intercepted_publisher import (
     InterceptedPublisher,
+    MessageStamp,
     PublishInterceptor,
     make_publisher,
 )
@@ -28,8 +30,13 @@ from tests.unit.broker.test_publisher import FrozenBroker
 class AnsweringBroker(FrozenBroker):
     """Confirms every message, refuses those with the body `no`, and is silent about `hush`."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
     def send(self, message: Message, **more: Any) -> asyncio.Future[Any]:
         sent = super().send(message, **more)
+        self.messages.append(message)
         if message.body == b"no":
             sent.set_exception(DeliveryError(None, Basic.Nack()))
         elif message.body != b"hush":
@@ -67,13 +74,31 @@ class Broken(Seen):
         raise LookupError(name)
 
 
+STAMPED = {"stamp": 1}
+
+
+class Stamp:
+    """Writes a header; cannot stamp the body `odd`."""
+
+    def stamped(self, outgoing: Outgoing) -> Outgoing:
+        if outgoing.message.body == b"odd":
+            raise LookupError("odd")
+        return outgoing._replace(message=replace(outgoing.message, headers=STAMPED))
+
+
 @asynccontextmanager
 async def publishing(
-    interceptors: Sequence[PublishInterceptor], *, seconds: float = 3600
+    interceptors: Sequence[PublishInterceptor],
+    *,
+    seconds: float = 3600,
+    stamps: Sequence[MessageStamp] = (),
 ) -> AsyncIterator[tuple[Publisher, AnsweringBroker]]:
     broker = AnsweringBroker()
     made = make_publisher(
-        cast("Connection", broker), timeout=timedelta(seconds=seconds), interceptors=interceptors
+        cast("Connection", broker),
+        timeout=timedelta(seconds=seconds),
+        interceptors=interceptors,
+        stamps=stamps,
     )
     async with made as publisher:
         await publisher.ready()
@@ -145,3 +170,18 @@ async def test_where_nobody_intercepts_the_publisher_is_the_plain_one() -> None:
         assert type(publisher) is Publisher
     async with publishing([Seen()]) as (publisher, _):
         assert type(publisher) is InterceptedPublisher
+
+
+async def test_a_stamp_is_on_the_message_that_is_sent_and_seen_by_interceptors() -> None:
+    seen = Seen()
+    messages = [Outgoing(Message(body=body), "", "somewhere") for body in (b"yes", b"odd")]
+    async with publishing([seen], stamps=[Stamp()]) as (publisher, broker):
+        await send(publisher, b"one")
+        await publisher.publish_all(messages)
+        await publisher.publish_each(messages, told=lambda *_: None, deadline=publisher.deadline())
+    told = [one.message for one in seen.kept]
+    assert {message.body for message in told if message.headers} == {b"one", b"yes"}
+    assert {message.body for message in told if not message.headers} == {b"odd"}
+    assert [message.headers for message in broker.messages] == [STAMPED, STAMPED, {}, STAMPED, {}]
+    assert seen.joined["before"] == seen.joined["after"]
+    assert not any(one.message.headers for one in messages)

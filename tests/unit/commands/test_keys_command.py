@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +65,23 @@ def test_a_key_of_an_agent_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*made, "--agent-id", "ada"]) == 0
     capsys.readouterr()
     assert listed(capsys)[0]["agent_id"] == "ada"
+
+
+def test_a_key_is_printed_as_it_is_where_log_lines_are_json(data: Path) -> None:
+    told = os.environ | {"COORDINATOR_DATA_DIR": str(data), "COORDINATOR_LOG_FORMAT": "json"}
+    command = [
+        sys.executable,
+        "-m",
+        "coordinator",
+        "keys",
+        "create",
+        "--name",
+        "a",
+        "--role",
+        "reader",
+    ]
+    done = subprocess.run(command, env=told, capture_output=True, text=True, check=True)
+    assert is_key(done.stdout.removesuffix("\n"))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from coordinator.commands.projector_process import beside_projector
 from coordinator.errors import OperatorError
+from coordinator.metrics.group_file import GroupMember
 from coordinator.settings import Settings
 
 
@@ -19,7 +20,7 @@ async def test_its_line_is_raised_here_and_printed_nowhere_else(
     settings = Settings(amqp_url="amqp://127.0.0.1:1/", data_dir=tmp_path / "file")
     ended: list[str] = []
 
-    async def work() -> None:
+    async def work(_: GroupMember) -> None:
         try:
             await asyncio.Event().wait()
         finally:

@@ -19,6 +19,8 @@ class Stub:
     """A coordinator that is ready when it is told to be."""
 
     app = None
+    page = None
+    note_error = None
 
     def __init__(self) -> None:
         self.told = asyncio.Event()
@@ -44,11 +46,13 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     stub = Stub()
 
     @asynccontextmanager
-    async def running(_: Any, **__: Any) -> AsyncIterator[Stub]:
+    async def running(*_: Any, **__: Any) -> AsyncIterator[Stub]:
         yield stub
 
     @asynccontextmanager
-    async def serving(_: Any, listener: socket.socket, options: Any) -> AsyncIterator[None]:
+    async def serving(
+        _: Any, listener: socket.socket, options: Any, **__: Any
+    ) -> AsyncIterator[None]:
         stub.serves = True
         with listener:
             yield
@@ -75,7 +79,12 @@ async def worker(*, ready_within: float = 60) -> AsyncIterator[None]:
     with socket.socket() as listener:
         fd = listener.detach()
         task = asyncio.create_task(
-            module.serve(Settings(), print, socket_fd=fd, ready_within=ready_within)
+            module.serve(
+                Settings(),
+                print,
+                inherits=module.Inherited(socket_fd=fd),
+                ready_within=ready_within,
+            )
         )
         try:
             yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,10 +22,14 @@ async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: 
         def __init__(self, settings: Settings) -> None:
             pass
 
-        async def keep(self, what: str, *options: str, socket_fd: int | None = None) -> NoReturn:
-            kept.append(" ".join((what, *options)))
-            if socket_fd is not None:
-                shared.append(socket_fd)
+        async def keep(self, what: str, *options: str, descriptors: Sequence[int] = ()) -> NoReturn:
+            given = dict(zip(options[::2], options[1::2], strict=True))
+            duty, place = given["--duty"], given["--figures"].partition(":")[2]
+            kept.append(f"{what}: {duty}, at place {place}")
+            assert int(given["--figures"].partition(":")[0]) in descriptors
+            if "--socket-fd" in given:
+                shared.append(int(given["--socket-fd"]))
+                assert shared[-1] in descriptors
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -42,9 +47,9 @@ async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: 
             assert client.connect_ex(("127.0.0.1", port)) != 0
         assert not said
         assert kept == [
-            "projecting process --duty projecting",
-            "worker 1 --duty serving",
-            "worker 2 --duty serving",
+            "projecting process: projecting, at place 0",
+            "worker 1: serving, at place 1",
+            "worker 2: serving, at place 2",
         ]
 
         worker.listen()

@@ -246,7 +246,7 @@ async def test_what_is_not_answered_is_told_and_looked_at_again(
     world.unanswered = True
     await world.after_a_while()
     (told,) = (vars(one) for one in caplog.records if "not on its queue" in one.getMessage())
-    assert (told["task"], told["attempt"]) == ("lost", 1)
+    assert (told["task_id"], told["attempt"]) == ("lost", 1)
     world.unanswered = False
     assert await world.round() == 1
     assert world.again() == [("lost", 1, 1)]

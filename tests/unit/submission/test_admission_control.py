@@ -120,3 +120,14 @@ async def test_while_the_broker_is_away_the_last_figure_counts(queues: Queues) -
     with pytest.raises(BrokerUnavailable):
         await admission.look()
     assert let_in(admission) == 2
+
+
+async def test_who_asks_gets_the_depths_that_were_seen_last(queues: Queues) -> None:
+    admission = admission_over(queues, tasks=10)
+    assert admission.depths_seen is None
+    queues.ready[LOW.queue] = 4
+    await admission.look()
+    assert admission.depths_seen == {
+        LOW.queue: Depth(4, consumers=0),
+        HIGH.queue: Depth(0, consumers=0),
+    }

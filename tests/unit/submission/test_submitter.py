@@ -27,6 +27,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import LOG, TASKS
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.ports import EnsuresQueue
 from coordinator.submission.request_limits import RequestLimits
@@ -36,6 +37,7 @@ from coordinator.submission.task_options import TaskOptions
 from tests.support.waiting import eventually
 
 SECRET = b"a secret of the tests"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
@@ -129,14 +131,14 @@ async def test_a_task_is_published_once_to_the_lane_of_its_requirements(
             requirements=wanted,
             timeout_seconds=5,
             metadata={"team": "a"},
-            traceparent="00-trace",
+            trace=TraceContext(TRACE, "vendor=1"),
         )
     )
 
     [(exchange, key, message)] = broker.published
     assert (exchange, key) == (TASKS, "cap:gpu.high")
     assert broker.ensured == [(TaskQueue("cap:gpu", Priority.HIGH), wanted)]
-    assert message.headers == {"traceparent": "00-trace"}
+    assert message.headers == {"traceparent": TRACE, "tracestate": "vendor=1"}
     task = TaskMessage.from_message(message)
     assert task == known.tasks[accepted.task_id]
     assert (task.task_id, task.priority, task.submitted_at) == (

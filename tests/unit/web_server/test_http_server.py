@@ -31,7 +31,7 @@ async def test_connections_are_refused_until_they_are_answered() -> None:
     port = listener.getsockname()[1]
     assert not answers(listener)
     assert not connects(port)
-    async with serving(app, listener):  # type: ignore[arg-type]
+    async with serving(app, listener):
         assert answers(listener)
         async with httpx.AsyncClient(trust_env=False) as http:
             assert (await http.get(address(listener))).text == "here"
@@ -44,5 +44,5 @@ async def test_a_port_that_another_program_took_meanwhile_is_told_when_it_is_to_
         with bind(HERE, port) as quicker:
             quicker.listen()
             with pytest.raises(OperatorError, match=f"^Port {port} is taken"):
-                async with serving(app, ours):  # type: ignore[arg-type]
+                async with serving(app, ours):
                     pass

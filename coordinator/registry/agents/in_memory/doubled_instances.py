@@ -24,7 +24,7 @@ class DoubledInstances:
             if known.doubled is None:
                 logger.warning(
                     "two processes use the same agent id: give one of them another",
-                    extra={"agent": known.agent_id, "instances": f"{last} {now}"},
+                    extra={"agent_id": known.agent_id, "instances": f"{last} {now}"},
                 )
             known.doubled = self._silence.now()
         known.overtaken = last

@@ -57,6 +57,7 @@ new_tasks = st.builds(
     metadata=st.none() | contents,
     traceparent=st.none() | texts,
     submitted_by=st.none() | texts,
+    tracestate=st.none() | texts,
 )
 
 

@@ -59,7 +59,7 @@ async def test_a_task_that_cannot_be_sent_on_now_is_named_in_the_log(
     of_task, of_stranger = (
         vars(one) for one in caplog.records if one.getMessage().startswith("could not send on")
     )
-    assert (of_task["task"], of_task["attempt"], of_task["type"]) == ("lost", 1, "sum")
+    assert (of_task["task_id"], of_task["attempt"], of_task["task_type"]) == ("lost", 1, "sum")
     assert of_task["routing_key"] == task.source.key
     assert of_stranger["routing_key"] == "any"
-    assert "task" not in of_stranger
+    assert "task_id" not in of_stranger

@@ -24,8 +24,8 @@ from coordinator.registry.ledger.batch_folding import store
 from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.command_sender import CommandSender
+from coordinator.registry.projection.interceptors.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.log_decoder import LogDecoder
-from coordinator.registry.projection.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.projector import (
     BESIDE,
     FoldPace,
@@ -166,7 +166,7 @@ async def test_an_outcome_counts_without_what_is_only_shown_and_the_log_tells_of
     assert await projected.parked() == []
     told = [record for record in caplog.records if "left out" in record.getMessage()]
     assert [record.__dict__["field"] for record in told] == ["duration_seconds", "time"]
-    assert {record.__dict__["agent"] for record in told} == {"ada"}
+    assert {record.__dict__["agent_id"] for record in told} == {"ada"}
 
 
 async def test_a_wrong_token_parks_one_event_and_not_the_others_of_its_message(
@@ -313,7 +313,7 @@ async def test_what_the_ledger_chokes_on_is_found_and_parked(
     monkeypatch.setattr("coordinator.registry.projection.projector.store", chokes)
     await projected.project(*(task(task_id) for task_id in "rstuvw"), said(done("w")))
     (record,) = [one for one in caplog.records if one.message == "an event cannot be folded"]
-    assert (vars(record)["task"], vars(record)["attempt"]) == ("u", 1)
+    assert (vars(record)["task_id"], vars(record)["attempt"]) == ("u", 1)
     assert await projected.states() == {
         "r": "queued", "s": "queued", "t": "queued", "v": "queued", "w": "completed",
     }  # fmt: skip

@@ -224,7 +224,7 @@ async def test_a_task_that_is_refused_is_told_and_the_next_tick_is_tried(
     assert await process.at(FIRST) == []
     assert (await process.schedules.get("s")).last_error == "No room."
     (told,) = (vars(one) for one in caplog.records)
-    assert (told["schedule"], told["task"], told["type"]) == ("s", run(FIRST), "no-op")
+    assert (told["schedule"], told["task_id"], told["task_type"]) == ("s", run(FIRST), "no-op")
     process.fails = None
     assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
     assert (await process.schedules.get("s")).last_error is None

@@ -74,7 +74,7 @@ def test_what_of_a_heartbeat_cannot_be_read_is_told_by_the_api_and_once_in_the_l
         "problems": ["heartbeats: slots: is too small (left out)"],
     }
     (record,) = [one for one in caplog.records if "left out" in one.getMessage()]
-    assert (record.__dict__["agent"], record.__dict__["field"]) == ("ada", "slots")
+    assert (record.__dict__["agent_id"], record.__dict__["field"]) == ("ada", "slots")
     fleet.apply(beat())
     assert fleet.view(fleet.the("ada")).metadata == {"weight": 2}
 

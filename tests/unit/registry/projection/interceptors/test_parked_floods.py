@@ -5,7 +5,7 @@ from __future__ import annotations
 from coordinator.protocol.message import Message
 from coordinator.registry.ledger.batch_folding import FoldedBatch
 from coordinator.registry.ledger.parked_messages import MessageToPark
-from coordinator.registry.projection.parked_floods import ParkedFloods
+from coordinator.registry.projection.interceptors.parked_floods import ParkedFloods
 from tests.unit.domain.histories import at
 
 

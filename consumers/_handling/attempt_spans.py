@@ -1,0 +1,103 @@
+"""Makes an OpenTelemetry span of each attempt, around the handler and the interceptors of the agent's author.
+
+What a handler does within it, such as HTTP calls by an instrumented client, hangs below; the events that end
+the attempt carry it to the coordinator. It links to the span in which the message was put on its queue: the
+time between the two is the wait there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry.trace import Span, SpanKind, get_tracer
+
+from consumers._values.printable_text import class_name, text_of
+from consumers.agent_options import AgentOptions
+from consumers.interceptor import CallNext
+from consumers.outcome import Discard, RetryLater, chosen
+from consumers.task import Progress, Task
+from coordinator.tracing.messaging_spans import (
+    PROCESS,
+    SCOPE,
+    fail,
+    messaging_attributes,
+    where_tasks_are,
+)
+from coordinator.tracing.span_contexts import context_below, context_of_span, link_to
+
+__all__ = ["AttemptSpans", "with_spans"]
+
+MAX_TEXT = 1_000
+"""Characters of what a handler has raised."""
+
+STOPPED = "told to stop: by its time-out, a cancellation, or with its agent"
+
+
+def with_spans(options: AgentOptions) -> AgentOptions:
+    """The same agent with a span around each attempt, outside of all its interceptors."""
+    spans = AttemptSpans(options.agent_id)
+    return replace(options, interceptors=(spans, *options.interceptors))
+
+
+class AttemptSpans:
+    """Is an `Interceptor`. Words of progress are events of the span, as far as its limits go."""
+
+    def __init__(self, agent_id: str) -> None:
+        self._agent_id = agent_id
+        self._tracer = get_tracer(SCOPE)
+
+    async def intercept(self, task: Task, call_next: CallNext) -> Any:
+        trace = task.trace
+        with self._tracer.start_as_current_span(
+            f"{PROCESS} {task.source.queue}",
+            context=context_below(trace),
+            kind=SpanKind.CONSUMER,
+            links=link_to(trace),
+            attributes=self._attributes(task),
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            within = context_of_span(span)
+            if within is not None:
+                task.enter_span(within, lambda word: _tell(span, word))
+            try:
+                return await call_next()
+            except BaseException as exc:
+                _note(span, exc)
+                raise
+
+    def _attributes(self, task: Task) -> dict[str, str | int]:
+        source = task.source
+        attributes: dict[str, str | int] = {
+            **messaging_attributes(
+                PROCESS,
+                where_tasks_are(source),
+                key=source.key,
+                message_id=task.message_id,
+                task_id=task.id,
+            ),
+            f"{SCOPE}.agent.id": self._agent_id,
+            f"{SCOPE}.task.attempt": task.attempt,
+        }
+        if task.type is not None:
+            attributes[f"{SCOPE}.task.type"] = task.type
+        return attributes
+
+
+def _tell(span: Span, word: Progress) -> None:
+    known = {"fraction": word.fraction, "message": word.message}
+    span.add_event("progress", {name: one for name, one in known.items() if one is not None})
+
+
+def _note(span: Span, exc: BaseException) -> None:
+    """Whatever the exception of an author does: the attempt ends as it would without a span."""
+    if isinstance(exc, asyncio.CancelledError):
+        fail(span, class_name(exc), STOPPED)
+        return
+    fail(span, class_name(exc), text_of(exc, MAX_TEXT))
+    if not chosen(exc, RetryLater, Discard):
+        with contextlib.suppress(Exception):
+            span.record_exception(exc)

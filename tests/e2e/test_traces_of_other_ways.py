@@ -1,0 +1,163 @@
+"""A task stays in its trace by whatever way it goes, in whichever process, and so does what is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.scraping import scrape
+from tests.support.trace_collector import CollectedSpan, TraceCollector, trace_collector
+from tests.support.waiting import eventually
+
+from .processes import client, get, service
+from .test_traces import CALLER, TRACE_ID, TRACED, ended, spans_of, submit, system
+
+METRICS = re.compile(r"metrics on (http://\S+)")
+
+
+@pytest.fixture
+def collector() -> Iterator[TraceCollector]:
+    with trace_collector() as collector:
+        yield collector
+
+
+def ids(spans: list[CollectedSpan]) -> set[str]:
+    return {span.span_id for span in spans}
+
+
+@pytest.mark.any_broker
+async def test_a_task_that_waits_for_its_time_is_sent_within_its_request(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        body = {"task_data": {"task_type": "nothing"}, "delay_seconds": 0.3}
+        # With a key the ordinary endpoint answers, and not the quick route.
+        answer = await http.post(
+            "/tasks/submit", json=body, headers={**TRACED, "Idempotency-Key": "once"}
+        )
+        await ended(http, answer.json()["task_id"])
+        spans = await spans_of(collector, {"POST": 1, "send": 2, "process t": 1, "process c": 1})
+        (request,), (attempt,) = spans["POST"], spans["process t"]
+        assert {span.parent for span in spans["send"]} == {request.span_id}
+        assert attempt.parent in ids(spans["send"])
+        assert spans["process c"][0].parent == attempt.span_id
+
+
+@pytest.mark.any_broker
+async def test_a_task_that_is_cancelled_ends_in_its_trace_and_one_that_is_redriven_goes_on_in_it(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        nobody = {"task_data": {}, "requirements": {"agent_id": "nobody"}}
+        answer = await http.post("/tasks/submit", json=nobody, headers=TRACED)
+        task_id = answer.json()["task_id"]
+        assert (await http.post(f"/tasks/{task_id}/cancel")).status_code == 200
+        spans = await spans_of(collector, {"POST": 1, "send": 1, "process c": 1})
+        (end,) = spans["process c"]
+        assert end.attributes["cloudevents.event_type"] == "task.cancelled"
+        assert end.parent == spans["POST"][0].span_id
+
+        failing = {"task_data": {"task_type": "call", "failures": 9}, "max_attempts": 1}
+        answer = await http.post("/tasks/submit", json=failing, headers=TRACED)
+        task_id = answer.json()["task_id"]
+
+        async def dead() -> bool:
+            task: dict[str, Any] = (await get(http, f"/tasks/{task_id}"))["task"]
+            return bool(task["state"] == "dead")
+
+        await eventually(dead, timeout=60)
+        again = {"task_data": {"task_type": "nothing"}}
+        assert (await http.post(f"/tasks/{task_id}/retry", json=again)).status_code == 200
+        await ended(http, task_id)
+        # Redriving tells the log alone; the outbox sends what is to be done.
+        spans = await spans_of(collector, {"POST": 2, "send": 4, "process t": 2, "process c": 3})
+        sent = [
+            span
+            for span in spans["send"]
+            if span.attributes["messaging.message.conversation_id"] == task_id
+        ]
+        assert len(sent) == 3
+        (request,) = {span.parent for span in sent}
+        assert request in ids(spans["POST"])
+        assert {span.parent for span in spans["process t"]} < ids(sent)
+
+
+@pytest.mark.any_broker
+async def test_each_run_of_a_schedule_is_a_trace_of_its_own(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        every_second = {"cron": "* * * * * *", "task": {"task_data": {"task_type": "nothing"}}}
+        answer = await http.post("/schedules", json=every_second, headers=TRACED)
+        assert answer.status_code == 200, answer.text
+
+        def runs() -> list[CollectedSpan] | None:
+            found = collector.named("submit by schedule")
+            return found if len(found) >= 2 else None
+
+        first, second, *_ = await eventually(runs, timeout=30)
+        assert (first.parent, second.parent) == ("", "")
+        assert len({first.trace_id, second.trace_id, TRACE_ID}) == 3
+
+        def done() -> bool:
+            names = [span.name for span in collector.spans if span.trace_id == first.trace_id]
+            return len(names) == 4 and "process coordinator.log" in names
+
+        await eventually(done, timeout=30)
+
+
+@pytest.mark.any_broker
+async def test_with_several_processes_each_sends_its_spans_of_the_one_trace(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    several = {"COORDINATOR_HTTP_WORKERS": "2", "COORDINATOR_PROJECTOR": "own"}
+    async with system(broker_url, tmp_path, collector.environment() | several) as (http, _, _):
+        await ended(http, await submit(http, TRACED, task_type="call", url=f"{collector.url}/x"))
+        spans = await spans_of(
+            collector, {"POST": 1, "send": 1, "process t": 1, "GET": 1, "process c": 1}
+        )
+        (server,), (fold,) = spans["POST"], spans["process c"]
+        assert server.parent == CALLER
+        assert fold.parent == spans["process t"][0].span_id
+
+
+@pytest.mark.any_broker
+async def test_what_is_refused_at_the_edge_has_a_span_and_is_counted(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    environment = collector.environment() | {
+        "COORDINATOR_AUTH": "required",
+        "COORDINATOR_METRICS_PORT": "0",
+        "COORDINATOR_ROOT_PATH": "/board",
+    }
+    async with (
+        service(broker_url, tmp_path, environment=environment) as (serving, url),
+        client(url) as http,
+    ):
+        page_url = (await serving.prints(METRICS))[1]
+        for host in ("evil.example", "worse.example"):
+            answer = await http.get("/tasks/some-task", headers={**TRACED, "Host": host})
+            assert answer.status_code == 421
+        elsewhere = {**TRACED, "Origin": "http://evil.example"}
+        assert (await http.post("/tasks/submit", headers=elsewhere)).status_code == 403
+        assert (await http.get("/board/tasks/a", headers=TRACED)).status_code == 401
+        spans = await spans_of(collector, {"GET": 3, "POST": 1})
+        told = [
+            (span.name, span.attributes["http.response.status_code"])
+            for span in (*spans["GET"], *spans["POST"])
+        ]
+        assert told == [
+            ("GET /tasks/{task_id}", 421),
+            ("GET /tasks/{task_id}", 421),
+            ("GET /tasks/{task_id}", 401),
+            ("POST /tasks/submit", 403),
+        ]
+        page = await scrape(http, page_url)
+        codes = {
+            code: count for code, count in page.by("code", "http_errors_total").items() if count
+        }
+        assert codes == {"421": 2, "403": 1, "401": 1}

@@ -1,0 +1,89 @@
+"""A Prometheus of the tests' own: the one of this machine, or what `make prometheus` has fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from coordinator.rabbitmq_node.free_ports import choose_port
+from tests.e2e.processes import spawned
+from tests.support.sources import must_have_a_broker
+from tests.support.waiting import eventually
+
+__all__ = ["Prometheus", "running_prometheus", "tool"]
+
+
+def tool(name: str) -> str:
+    """The path of `prometheus` or `promtool`; without one the test is skipped, or fails in CI."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    fetched = cache / "agent-coordinator" / "prometheus" / "usr" / "bin" / name
+    found = shutil.which(name) or (str(fetched) if fetched.is_file() else None)
+    if found is None:
+        missing = f"no {name} at hand: run `make prometheus`"
+        if must_have_a_broker():
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+class Prometheus:
+    """Answers queries of what it has scraped."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def query(self, expression: str) -> list[Any]:
+        """The result at this moment. Raises `AssertionError` where it is no expression."""
+        answer = await self._http.get("/api/v1/query", params={"query": expression})
+        assert answer.status_code == 200, f"{expression}: {answer.text}"
+        found: list[Any] = answer.json()["data"]["result"]
+        return found
+
+
+@contextlib.asynccontextmanager
+async def running_prometheus(
+    folder: Path, targets: Mapping[str, Sequence[str]], *, rules: Path
+) -> AsyncIterator[Prometheus]:
+    """Scrapes ``targets``, addresses by job, once a second, and judges by ``rules``."""
+    await asyncio.to_thread(folder.mkdir)
+    port = choose_port([], taken=set())
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": list(addresses)}]}
+            for job, addresses in targets.items()
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    command = [
+        tool("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    base = f"http://127.0.0.1:{port}"
+    async with (
+        spawned(*command, output=folder / "prometheus.out") as process,
+        httpx.AsyncClient(base_url=base, timeout=30) as http,
+    ):
+
+        async def ready() -> bool:
+            if process.ended:
+                raise AssertionError(process.printed)
+            try:
+                return (await http.get("/-/ready")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await eventually(ready, timeout=60)
+        yield Prometheus(http)

@@ -1,0 +1,38 @@
+"""What is due, what waits and what is parked is counted, in each database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from sqlalchemy.engine import Connection
+
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.ledger_backlog import LedgerBacklog, ledger_backlog
+from coordinator.registry.tables.schema import micros
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+async def test_only_what_is_due_counts_as_due(ledger: Ledger) -> None:
+    def fill(connection: Connection) -> None:
+        for number, due in enumerate((-60, 0, 60)):
+            row = {"task_id": f"t{number}", "generation": 1, "attempt": 1}
+            at = micros(NOON + timedelta(seconds=due))
+            connection.execute(schema.outbox.insert().values(**row, due_at=at))
+        connection.execute(
+            schema.parked.insert().values(
+                digest="d",
+                received_at=micros(NOON),
+                reason="no event",
+                exchange="",
+                routing_key="",
+                properties="{}",
+                body=b"",
+            )
+        )
+
+    await ledger.write(fill)
+    found = await ledger.read(partial(ledger_backlog, NOON))
+    assert found == LedgerBacklog(due=2, outbox=3, parked=1)
