@@ -134,21 +134,22 @@ class QueueOpener:
         )
 
     @asynccontextmanager
-    async def kept_from_opening(self, task_queue: TaskQueue) -> AsyncIterator[None]:
-        """Nobody else opens ``task_queue`` while the block lasts, in this process or another. Raises
-        `BrokerUnavailable`.
+    async def kept_from_opening(self, task_queue: TaskQueue) -> AsyncIterator[Link]:
+        """Nobody else opens ``task_queue`` while the block lasts, in this process or another. Gives the
+        link by which that is so. Raises `BrokerUnavailable`.
         """
-        if self._link is None:
+        link = self._link
+        if link is None:
             raise BrokerUnavailable
         alone = self._alone.setdefault(task_queue, asyncio.Lock())
-        async with alone, held(self._link, task_queue.queue, patience=LOCK_PATIENCE):
-            yield
+        async with alone, held(link, task_queue.queue, patience=LOCK_PATIENCE):
+            if link is not self._link:
+                raise NotOpened  # interrupted while others had it
+            yield link
 
     async def _open(self, task_queue: TaskQueue, requirements: Requirements) -> None:
-        if self._link is None:
-            raise BrokerUnavailable
-        async with self.kept_from_opening(task_queue):
-            channel = await self._link.channel()
+        async with self.kept_from_opening(task_queue) as link:
+            channel = await link.channel()
             await channel.declare(task_queue_topology(task_queue))
             await channel.close()
             new = self._book.add(task_queue, requirements)

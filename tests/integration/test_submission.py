@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task_queues import TaskQueues, counts
-from coordinator.errors import BrokerUnavailable, OutcomeUnknown, TooManyLanes
+from coordinator.errors import BrokerUnavailable, NotOpened, OutcomeUnknown, TooManyLanes
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import ServeSource, decode_command
@@ -246,6 +246,19 @@ async def test_a_queue_is_offered_while_it_is_announced_and_ready_once_it_is(
             with pytest.raises(BrokerUnavailable, match="did not confirm the opening"):
                 await waiting
     assert (ANY in side.book) is confirmed
+
+
+async def test_who_waits_for_another_that_opens_the_queue_is_told_that_it_was_interrupted(
+    side: SubmittingSide,
+) -> None:
+    async with side.opener.kept_from_opening(ANY):
+        opening = asyncio.create_task(side.opener.ensure(ANY, Requirements()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the opening has begun, and waits
+        side.opener.interrupted()
+    with pytest.raises(NotOpened):
+        await opening
+    assert ANY not in side.book
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ class OpensRetired(Protocol):
     ) -> None:
         """As `ports.ReopensQueue` has it."""
 
-    def kept_from_opening(self, task_queue: TaskQueue) -> AbstractAsyncContextManager[None]:
+    def kept_from_opening(self, task_queue: TaskQueue) -> AbstractAsyncContextManager[object]:
         """Nobody else opens ``task_queue`` while the block lasts. Raises `BrokerUnavailable`."""
 
 
