@@ -5,6 +5,8 @@ Two pipelines meet at the broker:
     producers ─▶ api ─▶ submission ─▶ broker ─▶ agents (the package `consumers`)
     agents ─▶ broker ─▶ registry, by the rules of domain ─▶ ledger ─▶ api ─▶ producers and operators
 
+What agents tell while they work comes past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
+
 Each line imports from the lines below it alone; import-linter checks that.
 
 commands ............. the command `coordinator`: serve, up, demo, doctor, rebuild, agents, keys
@@ -14,6 +16,7 @@ web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
 submission ........... makes a task of a request and publishes it, confirmed
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
+partial_output ....... hears what running tasks tell of themselves, and hands it to who asks
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way
 domain ............... pure rules: what events make of a task, which agent may do it, when a tick is due
 broker ............... AMQP: connections, confirmed publishing, batches, frames

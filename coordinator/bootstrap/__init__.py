@@ -18,7 +18,7 @@ agent_registry ........ registers agents, hears their heartbeats, keeps snapshot
 task_submission ....... takes tasks in over HTTP and puts them on their queues
 outbox_projection ..... folds the log into the ledger, publishes what is due in the outbox
 task_recovery ......... puts right what went wrong, and what people ask for about single tasks
-query_services ........ answers questions from the ledger and the live agents
+query_services ........ answers questions from the ledger and the live agents; hears partial output
 readiness ............. pure: can tasks be submitted, and the sentences that say why not
 health_report ......... collects the facts that readiness judges
 background_work ....... runs the loops of all stages until one of them fails

@@ -11,6 +11,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
+from coordinator.partial_output.output_reader import OutputReader
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
@@ -51,6 +52,8 @@ class BackgroundWork:
     """Where this process asks who calls its API."""
     callers_tasks: CallersTasks | None
     """Where callers have quotas of tasks."""
+    output: OutputReader | None
+    """Where this process answers HTTP."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -68,6 +71,9 @@ class BackgroundWork:
             loops.append(self.keys.run())
         if self.callers_tasks is not None:
             loops.append(self.callers_tasks.run())
+        if self.output is not None:
+            # Apart from `_session`: what goes wrong with it stops nothing else.
+            loops += [self.connections.reading.keep(self.output.session), self.output.run()]
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:

@@ -1,20 +1,26 @@
-"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues."""
+"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues, and what
+running tasks tell of themselves.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from coordinator.partial_output.output_reader import OutputReader
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
 from .starting_state import StartingState
 
-__all__ = ["QueryServices", "make_query_services"]
+__all__ = ["QueryServices", "make_output_reader", "make_query_services"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +58,16 @@ def make_query_services(
         ),
         queue_sizes=QueueSizes(book=state.book, depths=depths),
     )
+
+
+def make_output_reader(
+    settings: Settings, state: StartingState, users: BrokerUsers, *, process: str
+) -> OutputReader:
+    """Hears partial output for the subscribers of this process."""
+    output = PartialOutput(
+        tail_bytes=settings.output_tail_bytes,
+        most_bytes=settings.max_output_bytes,
+        now=state.now,
+        monotonic=time.monotonic,
+    )
+    return OutputReader(output, process=process, secret=state.secret, identities=users.identities)

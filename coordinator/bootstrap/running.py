@@ -32,7 +32,7 @@ from .broker_connections import broker_connections
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
-from .query_services import make_query_services
+from .query_services import make_output_reader, make_query_services
 from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
 from .starting_state import read_starting_state
@@ -132,6 +132,7 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
+        output = make_output_reader(settings, state, users, process=process)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
         keys = None if access.authenticator is None else access.authenticator.ring
@@ -164,6 +165,7 @@ async def running(
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
             keys=None if duty is Duty.PROJECTING else keys,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
+            output=None if duty is Duty.PROJECTING else output,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -193,6 +195,7 @@ async def running(
             registry=agents.registry,
             publisher=publisher,
             opener=publishers.opener,
+            output=output.output,
             types=state.types,
             hindered=health.hindered,
             log_is_read=health.log_is_read,

@@ -14,6 +14,7 @@ from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import OperatorError
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.registry import Registry
 from coordinator.submission.queue_opener import QueueOpener
 
@@ -37,6 +38,8 @@ class Coordinator:
     registry: Registry
     publisher: Publisher
     opener: QueueOpener
+    output: PartialOutput
+    """What running tasks tell of themselves; nothing is heard in a projecting process."""
     types: AnnouncedTypes
     hindered: Callable[[], bool]
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""

@@ -314,6 +314,16 @@ class Settings(BaseModel):
     jwt_agent_claim: str = "agent_id"
     """The claim with the id of the one agent that the role `agent` is for."""
 
+    # Partial output: what running tasks tell of themselves (decision 0034).
+
+    output_tail_bytes: int = Field(default=64 * 1024, ge=1024)
+    """Bytes of JSON that are kept of the partial output of each running attempt, the last of it, for who
+    asks late."""
+
+    max_output_bytes: int = Field(default=64 * 1024**2, ge=1024 * 1024)
+    """Bytes of memory that the partial output of all tasks may take in each process that answers HTTP. Beyond
+    it that of the tasks makes room which told nothing for longest."""
+
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
 
