@@ -7,6 +7,7 @@ handler_call ........... the call itself, on the loop or in a thread
 interceptor_chain ...... interceptors around it
 handler_threads ........ daemon threads for plain functions
 handler_environment .... what all runs of an agent share
+output_buffer .......... what it emits: numbered, held until it is published, within a limit
 progress_throttle ...... progress, an event a second at most
 sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task
 
