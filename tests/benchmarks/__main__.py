@@ -6,6 +6,7 @@ drain ...... tasks a second from a backlog, with one worker process and with fou
 latency .... from the submission to the start: idle, and at 500 tasks a second
 idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
+output ..... partial output beside the bare driver: how soon, how much, and what a chunk costs
 keys ....... submitting with an API key beside submitting without
 start ...... until a service that is started is ready
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
@@ -38,6 +39,7 @@ from .idle import PLAIN, idle
 from .idle_wakes import lanes_of
 from .keys import keys
 from .latency import latency
+from .output import output
 from .priority import priority
 from .results import Results
 from .scale import QUICK, WHOLE, Scale
@@ -60,7 +62,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "keys", "scaling", "registry")
+ITEMS = (*COMPARED, "output", "keys", "scaling", "registry")
 
 
 async def measure(
@@ -87,9 +89,10 @@ async def measure(
         if set(items) & set(COMPARED):
             print()
             print(results.table(), flush=True)
-        if "keys" in items:
-            print()
-            print((await keys(made, scale)).table(), flush=True)
+        for item, apart in (("output", output), ("keys", keys)):
+            if item in items:
+                print()
+                print((await apart(made, scale)).table(), flush=True)
         if "scaling" in items:
             await scaling(made, scale)
 
