@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from tests.e2e.processes import Process, spawned
 
 from .arena import Arena, say
-from .costs import Costs, cpu_of, note_costs
+from .costs import Costs, cpu_of
 from .results import OURS, Results
 from .scale import Scale
 
@@ -36,7 +36,7 @@ BUSY = {"BENCH_VOICES": "100", "BENCH_PAUSE": "0.02"}
 async def output(arena: Arena, scale: Scale) -> Results:
     results = Results([], [DRIVER])
     idle = IDLE | {"BENCH_CHUNKS": str(scale.one_by_one)}
-    busy = BUSY | {"BENCH_CHUNKS": str(int(scale.paced_seconds * 50))}
+    busy = BUSY | {"BENCH_CHUNKS": str(int(scale.paced_seconds * 125))}
     for number in range(scale.rounds):
         say(f"output, round {number + 1} of {scale.rounds}")
         for what, pace in (("idle", idle), ("100 tasks", busy)):
@@ -82,4 +82,7 @@ async def _measure(
     results.note(f"  missing, {what}", who, told["missing"], less_is_better=True)
     if what != "idle":
         results.note(f"chunks/s, {what}", who, told["rate"])
-        note_costs(results, who, spent | {"one who hears": told["cpu"] / 1e6})
+        spent["one who hears"] = told["cpu"] / 1e6
+        for party, seconds in (spent | {"all of these": sum(spent.values())}).items():
+            row = f"  CPU of {party}, µs a chunk"
+            results.note(row, who, 1e6 * seconds, less_is_better=True)
