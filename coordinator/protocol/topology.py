@@ -31,6 +31,8 @@ from coordinator.protocol.messages.events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LedgerMarked,
     LiveMarked,
@@ -190,6 +192,8 @@ LIVE_BINDINGS = (
     "source.#",
     _of_anyone(LedgerCaughtUp),
     _of_anyone(LedgerEnded),
+    _of_anyone(LedgerFollowed),
+    _of_anyone(LedgerGrew),
     _of_anyone(LedgerHindered),
     _of_anyone(LiveMarked),
 )
