@@ -8,6 +8,7 @@ idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
 keys ....... submitting with an API key beside submitting without
 start ...... until a service that is started is ready
+streams .... submitting while a thousand subscribe to events beside submitting while nobody does
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
 
@@ -43,6 +44,7 @@ from .results import Results
 from .scale import QUICK, WHOLE, Scale
 from .scaling import scaling
 from .start import start
+from .streams import streams
 from .submit import submit
 
 __all__ = ["ITEMS", "main", "parsed", "scale_of"]
@@ -60,7 +62,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "keys", "scaling", "registry")
+ITEMS = (*COMPARED, "keys", "streams", "scaling", "registry")
 
 
 async def measure(
@@ -90,6 +92,9 @@ async def measure(
         if "keys" in items:
             print()
             print((await keys(made, scale)).table(), flush=True)
+        if "streams" in items:
+            print()
+            print((await streams(made, scale)).table(), flush=True)
         if "scaling" in items:
             await scaling(made, scale)
 
