@@ -19,7 +19,7 @@ from tests.support.recorded import recorded
 from tests.support.server_sent_events import streaming
 from tests.support.waiting import eventually
 
-from .fakes import Fakes
+from .fakes import Fakes, a_task
 
 
 class Side:
@@ -229,3 +229,28 @@ async def test_a_producer_sees_its_own_tasks_alone_and_a_browser_sends_its_key_i
         assert (await refused(side, "/events?token=ackey_wrong"))[0] == 401
         assert (await refused(side, f"/events?token={secrets['agent']}"))[0] == 403
         assert json.dumps(secrets) not in repr(side.fakes.events.events)
+
+
+async def test_a_task_is_streamed_to_its_end_and_a_browser_that_comes_back_is_told_so() -> None:
+    authenticator, secrets = await authenticator_with(shop=(Role.PRODUCER,), other=(Role.PRODUCER,))
+    async with served(authenticator=authenticator) as side:
+        side.fakes.tasks["t"] = a_task(task_id="t", state="completed", submitted_by="key:shop")
+        side.happens(1, kind="task.submitted", state="queued")
+        side.happens(2, subject="another", state="running")
+        path = f"/tasks/t/stream?token={secrets['shop']}"
+        async with streaming(side.url, path) as stream:
+            [first] = await stream.events(1)
+            assert (first.event, first.position) == ("task.submitted", 1)
+            side.happens(3, kind="task.completed", state="completed")
+            last, end = await stream.events(2)
+            assert (last.event, end.event, end.id) == ("task.completed", "stream.end", "end")
+            assert end.json["task"]["task_id"] == "t"
+            assert await stream.event() is None
+        async with streaming(side.url, path, {"Last-Event-ID": "3"}) as again:
+            assert [one.event for one in await again.events(1)] == ["stream.end"]
+        async with streaming(side.url, path, {"Last-Event-ID": "end"}) as over:
+            assert over.status == 204
+        assert (await refused(side, path.replace("/t/", "/unknown/")))[0] == 404
+        assert (await refused(side, f"/tasks/t/stream?token={secrets['other']}"))[0] == 403
+        assert (await refused(side, path, Accept="application/json"))[0] == 406
+        await side.none_open()

@@ -109,7 +109,7 @@ class EventStreamQuery(BaseModel):
         return EventFilter(
             task_ids=frozenset(self.task_id),
             agent_ids=frozenset(self.agent_id),
-            types=frozenset().union(*(TYPES[name] for name in self.type)),
+            types=frozenset(one for name in self.type for one in TYPES[name]),
             priorities=frozenset(one.value for one in self.priority),
             states=frozenset(one.value for one in self.state),
             submitted_by=submitted_by,
