@@ -19,6 +19,7 @@ from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, create_app
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
+from coordinator.streaming.event_feed import EventFeed
 
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
@@ -61,6 +62,7 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
         quotas=CallerQuotas(
             tasks=settings.max_callers_tasks,
             waiters=settings.max_waiters,
+            streams=settings.max_callers_streams,
             schedules=settings.max_schedules,
         ),
     )
@@ -97,6 +99,7 @@ def make_application(
     queries: QueryServices,
     health: HealthReport,
     access: AccessControl,
+    feed: EventFeed,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -117,6 +120,7 @@ def make_application(
             browsing=queries.browsing,
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,
+            feed=feed,
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,

@@ -17,6 +17,7 @@ from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
+from coordinator.streaming.event_feed import EventFeed
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -48,6 +49,7 @@ class BackgroundWork:
     users: BrokerUsers
     refused: RefusedEvents
     problems: FoldProblemBroadcast
+    feed: EventFeed
     keys: KeyRing | None
     """Where this process asks who calls its API."""
     callers_tasks: CallersTasks | None
@@ -87,6 +89,8 @@ class BackgroundWork:
             ]
         if self.duty is Duty.PROJECTING:
             loops.append(self.problems.run())
+        else:
+            loops += [self.feed.run(), self.feed.keep_following()]
         await run_all(*loops)
 
     async def _session(self, link: Link) -> None:

@@ -15,6 +15,7 @@ from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.feed.recorded_events import RecordedEvents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -23,6 +24,7 @@ from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
+from coordinator.streaming.event_feed import EventFeed
 from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
@@ -88,10 +90,17 @@ async def running(
         unserved = UnservedLanes(ledger)
         publishers = make_publishers(
             publisher,
+            process=process,
             book=state.book,
             limits=_lane_limits(settings),
             unserved=unserved,
             why_not=connections.belongs_elsewhere,
+        )
+        feed = EventFeed(
+            RecordedEvents(ledger),
+            follow=publishers.follow.send,
+            most=settings.max_streams,
+            pace=replacements.timings.feed,
         )
         users = BrokerUsers(
             ledger,
@@ -107,6 +116,7 @@ async def running(
             users,
             process=process,
             timings=replacements.timings,
+            grown=feed.nudge,
             folding=folding,
         )
         submission = make_task_submission(settings, state, connections, publishers, agents)
@@ -116,6 +126,7 @@ async def running(
             publishers,
             agents,
             users,
+            grown=feed.nudge,
             apart=duty is Duty.PROJECTING,
             interceptors=replacements.fold_interceptors,
         )
@@ -163,6 +174,7 @@ async def running(
             users=users,
             refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
+            feed=feed,
             keys=None if duty is Duty.PROJECTING else keys,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
             output=None if duty is Duty.PROJECTING else output,
@@ -180,7 +192,9 @@ async def running(
             stack.push_async_callback(_last_uses, keys)
         stack.push_async_callback(publishers.commands.told)
         stack.push_async_callback(publishers.ends.told)
+        stack.push_async_callback(publishers.growth.told)
         stack.push_async_callback(cancel_and_wait, life)
+        stack.callback(feed.stop)
         yield Coordinator(
             app=make_application(
                 settings,
@@ -191,6 +205,7 @@ async def running(
                 queries=queries,
                 health=health,
                 access=access,
+                feed=feed,
             ),
             registry=agents.registry,
             publisher=publisher,
@@ -199,6 +214,7 @@ async def running(
             types=state.types,
             hindered=health.hindered,
             log_is_read=health.log_is_read,
+            stop_streams=feed.stop,
             life=life,
         )
 

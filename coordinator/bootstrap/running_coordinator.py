@@ -45,6 +45,8 @@ class Coordinator:
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""
     log_is_read: Callable[[], bool] = lambda: True
     """Whether some process folds the log; always true where this one is to do so."""
+    stop_streams: Callable[[], None] = lambda: None
+    """Ends all streams of events in good order; no other is opened then."""
     life: asyncio.Task[None]
     """Everything that runs in the background; it ends only by an error."""
 

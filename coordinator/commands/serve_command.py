@@ -44,7 +44,7 @@ async def serve(
             await coordinator.ready_to_answer()
         else:
             await _ready_to_join(coordinator, ready_within)
-        async with serving(coordinator.app, listener, options):
+        async with serving(coordinator.app, listener, options, stopping=coordinator.stop_streams):
             gc_tuning.resume()
             if alone:
                 say(f"listening on {address(listener, tls=options.tls is not None)}")

@@ -78,7 +78,9 @@ async def _serve(
     async with contextlib.AsyncExitStack() as stack:
         coordinator = await stack.enter_async_context(running(settings, duty=duty))
         await coordinator.ready_to_answer()
-        await stack.enter_async_context(serving(coordinator.app, listener, server))
+        await stack.enter_async_context(
+            serving(coordinator.app, listener, server, stopping=coordinator.stop_streams)
+        )
         gc_tuning.resume()
         await coordinator.ready()
         agents = await example_agents(options.agents)

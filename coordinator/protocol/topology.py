@@ -32,6 +32,8 @@ from coordinator.protocol.messages.events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LedgerMarked,
     LiveMarked,
@@ -197,6 +199,8 @@ LIVE_BINDINGS = (
     "source.#",
     _of_anyone(LedgerCaughtUp),
     _of_anyone(LedgerEnded),
+    _of_anyone(LedgerFollowed),
+    _of_anyone(LedgerGrew),
     _of_anyone(LedgerHindered),
     _of_anyone(LiveMarked),
 )

@@ -282,6 +282,14 @@ class Settings(BaseModel):
     """Requests to `GET /tasks/{task_id}/wait` that one caller may have open at a time, in each process; 0 is
     no limit."""
 
+    # Streams of events: docs/guides/streaming.md.
+
+    max_streams: int = Field(default=5_000, ge=1)
+    """Streams of events that are open at a time, in each process; further ones are answered 503."""
+
+    max_callers_streams: int = Field(default=0, ge=0)
+    """Of those, the ones that one caller may have; 0 is no limit."""
+
     max_schedules: int = Field(default=0, ge=0)
     """Schedules that one caller may have made; 0 is no limit."""
 

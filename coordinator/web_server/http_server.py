@@ -76,9 +76,14 @@ _PLAIN = ServerOptions()
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: FastAPI, listener: socket.socket, options: ServerOptions = _PLAIN
+    app: FastAPI,
+    listener: socket.socket,
+    options: ServerOptions = _PLAIN,
+    *,
+    stopping: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished.
+    """Answer requests on ``listener`` until the block is left; requests under way are finished. ``stopping``
+    is called before that, once, and ends the answers that do not end by themselves.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -91,7 +96,9 @@ async def serving(
     config = uvicorn.Config(
         app,
         http=HttpProtocol,
-        ws="none",
+        ws="none",  # `HttpProtocol` hands over by itself
+        ws_max_size=bounds.message_bytes,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -113,6 +120,7 @@ async def serving(
     try:
         yield
     finally:
+        stopping()
         server.should_exit = True
         await task
         for work in works:

@@ -9,6 +9,7 @@ priority ... until an urgent task starts behind a backlog
 output ..... partial output beside the bare driver: how soon, how much, and what a chunk costs
 keys ....... submitting with an API key beside submitting without
 start ...... until a service that is started is ready
+streams .... submitting while a thousand subscribe to events beside submitting while nobody does
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
 
@@ -45,6 +46,7 @@ from .results import Results
 from .scale import QUICK, WHOLE, Scale
 from .scaling import scaling
 from .start import start
+from .streams import streams
 from .submit import submit
 
 __all__ = ["ITEMS", "main", "parsed", "scale_of"]
@@ -62,7 +64,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "output", "keys", "scaling", "registry")
+ITEMS = (*COMPARED, "output", "keys", "streams", "scaling", "registry")
 
 
 async def measure(
@@ -89,7 +91,7 @@ async def measure(
         if set(items) & set(COMPARED):
             print()
             print(results.table(), flush=True)
-        for item, apart in (("output", output), ("keys", keys)):
+        for item, apart in (("output", output), ("keys", keys), ("streams", streams)):
             if item in items:
                 print()
                 print((await apart(made, scale)).table(), flush=True)

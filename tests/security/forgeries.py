@@ -121,6 +121,8 @@ def of_coordinators(scene: Scene) -> Iterator[tuple[str, Letter]]:
         ("task.too-large", fence | too_large),
         ("ledger.caught-up", {"marks": []}),
         ("ledger.ended", {"tasks": []}),
+        ("ledger.followed", {"process": "forged"}),
+        ("ledger.grew", {}),
         ("ledger.hindered", {"problems": ["a forged problem"]}),
         ("ledger.marked", {}),
     ):
