@@ -17,6 +17,8 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, create_app
+from coordinator.partial_output.output_frames import OutputFrames
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 from coordinator.streaming.event_feed import EventFeed
@@ -100,6 +102,7 @@ def make_application(
     health: HealthReport,
     access: AccessControl,
     feed: EventFeed,
+    output: PartialOutput,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -121,6 +124,7 @@ def make_application(
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,
             feed=feed,
+            task_items=(OutputFrames(output),),
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,

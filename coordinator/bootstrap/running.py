@@ -206,6 +206,7 @@ async def running(
                 health=health,
                 access=access,
                 feed=feed,
+                output=output.output,
             ),
             registry=agents.registry,
             publisher=publisher,

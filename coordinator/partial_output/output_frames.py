@@ -29,10 +29,14 @@ from .output_items import (
 )
 from .output_subscriptions import OutputSubscription, PartialOutput
 
-__all__ = ["OutputFrame", "OutputFrames"]
+__all__ = ["OutputFrame", "OutputFrames", "OutputWatch"]
 
 FRAME_BYTES = 16 * 1024
 """Of chunks in one frame."""
+
+LAST_WORDS = 1.0
+"""Seconds for which the end of a run is waited for once its task has ended: an agent that was lost tells
+none."""
 
 REMEMBERED = 256
 """Frames of chunks that are kept for others who want the same."""
@@ -50,6 +54,17 @@ class OutputFrame:
         return len(self.frame) + 100
 
 
+class OutputWatch:
+    """Fits `streaming.task_stream.TaskWatch`."""
+
+    def __init__(self, items: OutputSubscription) -> None:
+        self._items = items
+
+    async def said(self) -> None:
+        """Wait for the end of the current run, which may come a little after that of the task."""
+        await self._items.over(LAST_WORDS)
+
+
 class OutputFrames:
     """Fits `streaming.task_stream.TaskItems`."""
 
@@ -60,7 +75,7 @@ class OutputFrames:
     @contextmanager
     def watched(
         self, task_id: str, put: Callable[[Sequence[OutputFrame], int], None]
-    ) -> Iterator[OutputSubscription]:
+    ) -> Iterator[OutputWatch]:
         """While the block lasts, ``put`` is called with frames and their size: in its beginning with those of
         what is kept, then as more comes. It is called on the event loop, and raises nothing.
         """
@@ -73,7 +88,7 @@ class OutputFrames:
 
             items.on_more = tell
             tell()
-            yield items
+            yield OutputWatch(items)
 
     def _frames(self, task_id: str, items: Sequence[OutputItem]) -> list[OutputFrame]:
         frames: list[OutputFrame] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,14 @@ class OutputSubscription:
         """There may be more to read."""
         self._more.set()
         self.on_more()
+
+    async def over(self, within: float) -> None:
+        """Wait until the run that is followed has ended, if there is one, for as many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while not (self._closed or self.cursor.over):
+                    self._more.clear()
+                    await self._more.wait()
 
     def at_hand(self) -> list[OutputItem]:
         """What can be told now, in order, some hundreds at most; none where nothing can."""

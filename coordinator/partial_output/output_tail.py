@@ -117,6 +117,11 @@ class OutputCursor:
         """Whether no run was heard of yet."""
         return self._tail is None
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is expected: no run was heard of, or the end of the current one was read."""
+        return self._tail is None or (self._over and self._tail.successor is None)
+
     def follow(self, tail: OutputTail) -> None:
         """Read ``tail``, the first that there is."""
         self._tail = tail

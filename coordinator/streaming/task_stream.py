@@ -21,7 +21,7 @@ from .event_cursor import EventCursor
 from .stream_frames import UNREADABLE, ahead, end, end_of_task, heartbeat, opening
 from .streamed_event import MissingEvents, StreamedEvent
 
-__all__ = ["TaskItem", "TaskItems", "TaskStream", "as_they_are"]
+__all__ = ["TaskItem", "TaskItems", "TaskStream", "TaskWatch", "as_they_are"]
 
 
 class TaskItem(Protocol):
@@ -38,12 +38,22 @@ class TaskItem(Protocol):
         ...
 
 
+class TaskWatch(Protocol):
+    """Puts items of a task, as long as the block of `TaskItems.watched` lasts."""
+
+    async def said(self) -> None:
+        """Return once no item is expected any more, and in any case after a moment: the end of a task may be
+        known before the last that it said.
+        """
+        ...
+
+
 class TaskItems(Protocol):
     """Offers items of a task beside the events of the ledger, such as what a running attempt says."""
 
     def watched(
         self, task_id: str, put: Callable[[Sequence[TaskItem], int], None]
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[TaskWatch]:
         """While the block lasts, ``put`` is called with the items of this task, and their size in bytes, in
         their order: those that are kept at once, in the block's beginning, and others as they come. It is
         called on the event loop, takes no time and raises nothing; a subscriber who does not keep up is
@@ -84,6 +94,7 @@ class TaskStream:
         self._ended = ended
         self._others = others
         self._watching = ExitStack()
+        self._watches: list[TaskWatch] = []
         self._live = False
 
     def unwatch(self) -> None:
@@ -128,8 +139,13 @@ class TaskStream:
             self._live = True
             state = state or await self._settled(self._task_id)
             for one in self._others:
-                self._watching.enter_context(one.watched(self._task_id, subscription.put))
+                watched = one.watched(self._task_id, subscription.put)
+                self._watches.append(self._watching.enter_context(watched))
         if state not in _ENDED or not subscription.drained:
+            return state, None
+        for watch in self._watches:
+            await watch.said()
+        if not subscription.drained:
             return state, None
         task = await self._ended()
         return (state if task else None), task

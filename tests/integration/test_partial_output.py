@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -87,6 +88,35 @@ async def test_each_chunk_that_a_handler_emits_is_told_in_order(
     assert told[-1] == OutputEnded(run=run, last=302)
     assert task["result"] == "done"
     assert [one["type"] for one in timeline] == ["task.submitted", "task.started", "task.completed"]
+
+
+async def test_the_stream_of_a_task_tells_all_that_was_said_before_its_end(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        agent = service.agent()
+
+        @agent.default
+        async def speak(task: Task) -> str:
+            for number in range(50):
+                await task.emit(f"{number} ")
+                await asyncio.sleep(0)
+            return "done"
+
+        async with agent.running():
+            task_id = await service.submit()
+            answer = await service.http.get(f"/tasks/{task_id}/stream")
+    frames = [one.splitlines() for one in answer.text.split("\n\n") if "data: " in one]
+    told = [
+        (lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: ")))
+        for lines in ([line for line in one if not line.startswith("id: ")] for one in frames)
+    ]
+    said = [chunk for name, data in told if name == "output.chunks" for chunk in data["chunks"]]
+    assert "".join(said) == "".join(f"{number} " for number in range(50))
+    names = [name for name, _ in told]
+    assert names[-1] == "stream.end"
+    assert names.index("output.started") < names.index("output.chunks")
+    assert names.index("output.ended") < names.index("stream.end")
 
 
 async def test_who_comes_late_is_told_the_end_of_what_was_said(
