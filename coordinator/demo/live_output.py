@@ -29,8 +29,8 @@ READING = Work(
 
 
 async def show_output(client: ApiClient, agents: Sequence[Profile], screen: Screen) -> bool:
-    """Whether the task completed; True where no agent could do it. Raises `OperatorError`."""
-    if not any(agent.satisfies(READING.asks) for agent in agents):
+    """Whether the task completed; True where no agent says that it does such. Raises `OperatorError`."""
+    if not any(agent.task_types and agent.satisfies(READING.asks) for agent in agents):
         return True
     screen.line("")
     screen.line("Partial output: a task of the librarian, word by word as it is emitted")
