@@ -46,12 +46,8 @@ async def explore(
     request is sent once by each of ``callers``, with these headers, and counted for it: making it up takes
     longest. None sends what was made up.
     """
-<<<<<<< HEAD
     statuses: list[Counter[int]] = [Counter() for _ in callers]
-=======
-    sent = 0
     _without_streams(app)
->>>>>>> streams
     async with over(app) as client:
         for strategy in _strategies(app):
             # In a thread: the service that is asked goes on meanwhile, and its broker hears from it.
