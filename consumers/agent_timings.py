@@ -45,6 +45,11 @@ class AgentTimings:
     """A task that was redelivered after a possible crash runs alone for this long."""
     progress_interval: timedelta = timedelta(seconds=1)
     """Between two published progress events of a task; heartbeats tell of it, too."""
+    output_patience: timedelta = timedelta(seconds=1)
+    """How long `task.emit` waits for room, while more is emitted than the broker takes. After that the oldest
+    chunks make room, and it waits no more until there was some."""
+    output_backoff: Backoff = Backoff(timedelta(seconds=0.1), timedelta(seconds=30))
+    """Between two attempts at the same partial output, with jitter."""
     push_expected_within: timedelta = timedelta(seconds=0.1)
     """How long what waits in a queue that is consumed, with room for all of it, is left to be pushed."""
     shared_look: timedelta = timedelta(seconds=1 / 30)

@@ -1,6 +1,7 @@
 """Runs one agent: connects its parts, keeps them alive over lost connections, and stops them.
 
-connection "agent <id> events" ── Publisher ◀── EventPublisher ◀────────┐
+connection "agent <id> events" ── OutputPublisher ◀────────────────────┐
+                      └────────── Publisher ◀── EventPublisher ◀────────┤
                                        ▲ ◀── Heartbeat ◀─ HeartbeatContent │
                                        └ ◀── Registration            │
 connection "agent <id>" ── ControlQueue ──▶ CommandDispatch ──▶ ServedQueues
@@ -36,6 +37,7 @@ from consumers._link.shutdown import Shutdown
 from consumers._process.background_tasks import BackgroundTasks, end_tasks
 from consumers._working.attempt import Attempt
 from consumers._working.event_publisher import EventPublisher
+from consumers._working.output_publisher import OutputPublisher
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
@@ -55,6 +57,10 @@ if TYPE_CHECKING:
 __all__ = ["RunningAgent"]
 
 logger = logging.getLogger(__name__)
+
+
+LAST_OUTPUT = 1.0
+"""Seconds that a stopping agent waits for its last partial output to be published."""
 
 
 def _traced(options: AgentOptions, instance: str) -> AgentOptions:
@@ -95,12 +101,20 @@ class RunningAgent:
         self._event_publisher: EventPublisher[Attempt] = EventPublisher(
             self._publisher, timings=timings, rng=self._rng
         )
+        self._output = OutputPublisher(
+            self._events,
+            agent_id=options.agent_id,
+            slots=options.slots,
+            timings=timings,
+            rng=self._rng,
+        )
         self._clock = ReferenceClock()
         self._executor = TaskExecutor(
             options,
             handlers,
             instance=self.instance,
             event_publisher=self._event_publisher,
+            output=self._output,
             now=self._clock.now,
             wall=self._clock.own,
         )
@@ -201,6 +215,7 @@ class RunningAgent:
             self._connection.keep(self._session),
             self._registration.run(),
             self._event_publisher.run(),
+            self._output.run(),
             self._heartbeat.run(),
             self._watch_clock(),
         ):
@@ -218,6 +233,7 @@ class RunningAgent:
                 self.drain()
                 goodbye = AgentStopped(agent_id=self.options.agent_id, instance=self.instance)
                 await self._shutdown.wind_down(goodbye, fetching=self._fetching_ended)
+                await self._output.emptied(LAST_OUTPUT)
         finally:
             await self._background.end()
             self._executor.close()

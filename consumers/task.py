@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
 from consumers._values.attempt_log_context import task_context
+from consumers._values.output_chunk import encoded_chunk
 from consumers._values.printable_text import class_name, printable_text
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
@@ -47,15 +48,18 @@ class Task:
         message: TaskMessage,
         on_progress: Callable[[Progress], None],
         *,
+        on_output: Callable[[bytes], Awaitable[None]],
         agent_id: str | None = None,
         trace: TraceContext | None = None,
     ) -> None:
         """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
-        or in its thread. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
+        or in its thread; likewise ``on_output`` with each chunk, as JSON. ``agent_id`` is for log lines,
+        ``trace`` the place of the attempt in a trace.
         """
         self._message = message
         self._agent_id = agent_id
         self._on_progress = on_progress
+        self._on_output = on_output
         self._cancelled = False
         self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
@@ -171,6 +175,17 @@ class Task:
         if self._on_word is not None:
             self._on_word(progress)
         return _Noted()
+
+    def emit(self, chunk: Any) -> Awaitable[None]:
+        """Tell a piece of the result while the work goes on: a text, such as some words of a model, or any
+        JSON. Whoever follows the task sees each, in order; the result is what the handler returns, as ever.
+
+        Call it as often as you like, from a coroutine or from a thread. With `await`, or in a thread, it
+        waits a moment where more is emitted than the broker takes. It never fails for that, nor waits for
+        long: the oldest chunks are dropped then, which their numbers show. Raises `ValueError` for what is
+        no JSON, or has more than 64 KiB of it.
+        """
+        return self._on_output(encoded_chunk(chunk))
 
     def enter_span(self, trace: TraceContext, on_word: Callable[[Progress], None]) -> None:
         """What follows belongs to this span, which is told of each word of progress where the handler runs;

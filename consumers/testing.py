@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import from_json
+
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.output_buffer import Emitted
 from consumers._handling.stop_reason import StopReason
 from consumers._handling.sys_exit_containment import tasks_contained
 from consumers._values.handler_limits import HandlerLimits
@@ -52,6 +55,8 @@ class Ran:
     outcome: Outcome
     progress: list[Progress] = field(default_factory=list)
     """Everything that the handler told, not thinned out."""
+    output: list[Any] = field(default_factory=list)
+    """Every chunk that it emitted, as JSON tells it."""
     given_up: bool = False
     """Whether the handler went on after it was told to stop, until its grace was over."""
 
@@ -126,6 +131,12 @@ async def run_task(
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
+    output: list[Any] = []
+
+    def emit(chunk: bytes) -> Emitted:
+        output.append(from_json(chunk))
+        return Emitted()
+
     threads = HandlerThreads(1, name="task in a test")
     run = HandlerRun(
         handler,
@@ -140,6 +151,7 @@ async def run_task(
             max_result_bytes=options.max_result_bytes,
         ),
         on_progress=told.append,
+        on_output=emit,
         on_end=ended.set_result,
         on_gone=lambda: None,
     )
@@ -154,7 +166,7 @@ async def run_task(
         finally:
             run.stop(StopReason.HURRIED)
             threads.close()
-    return Ran(outcome=outcome, progress=told, given_up=run.given_up)
+    return Ran(outcome=outcome, progress=told, output=output, given_up=run.given_up)
 
 
 def run_task_sync(

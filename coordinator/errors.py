@@ -33,6 +33,7 @@
     │   │   └── QueuesFull ...... as much waits as may
     │   ├── OutcomeUnknown ...... sent, and neither confirmed nor refused
     │   │   └── PublishNacked ... one of its queues does not have it
+    │   ├── StreamRefused ....... no stream can be opened here now
     │   ├── LedgerUnavailable
     │   └── LedgerBehind ........ what was accepted may not be known here yet
     ├── Unreadable .............. nobody can fix it: it is parked
@@ -90,6 +91,7 @@ __all__ = [
     "RequestError",
     "RoleMissing",
     "ScheduleNotFound",
+    "StreamRefused",
     "Superseded",
     "TaskNotFound",
     "TooManyLanes",
@@ -292,6 +294,10 @@ class OutcomeUnknown(Unavailable):
 
 class PublishNacked(OutcomeUnknown):
     """The broker could not store the message on each of its queues; some may have it."""
+
+
+class StreamRefused(Unavailable):
+    """As many streams are open as this process may have: try again shortly."""
 
 
 class LedgerUnavailable(Unavailable):

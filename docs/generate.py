@@ -27,7 +27,7 @@ from coordinator.environment import ENV_PREFIX
 from coordinator.metrics.metric_catalogue import CATALOGUE
 from coordinator.protocol import name_encoding, topology
 from coordinator.protocol.lanes import lane_name
-from coordinator.protocol.messages import agent_commands, events, registration
+from coordinator.protocol.messages import agent_commands, events, registration, task_output
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -96,7 +96,7 @@ def broker_page() -> Lines:
     yield "# Names on the broker"
     yield ""
     yield "Everything that exists on RabbitMQ, from `coordinator/protocol/topology.py`."
-    for section in (_exchanges, _queues, _bindings, _lanes, _events, _commands):
+    for section in (_exchanges, _queues, _bindings, _lanes, _events, _output, _commands):
         yield ""
         yield from section()
 
@@ -132,6 +132,10 @@ def _queues() -> Lines:
     yield f"| `{wake.name}` | {_arguments(wake.arguments)} | {_first_line(topology.wake_queue_spec)} |"
     yield f"| `{topology.lock_queue('<name>').name}` | exclusive | {_first_line(topology.lock_queue)} |"
     yield f"| `{topology.live_queue('<process>').name}` | exclusive | {_heard()} |"
+    output = topology.output_topology("<process>")
+    [queue] = output.queues
+    told_of_output = _first_line(topology.output_topology)
+    yield f"| `{queue.name}` | exclusive<br>{_arguments(queue.arguments)} | {told_of_output} |"
 
 
 def _bindings() -> Lines:
@@ -143,6 +147,8 @@ def _bindings() -> Lines:
         yield f"| `{binding.exchange}` | `{binding.key}` | `{binding.target}` |"
     for key in topology.LIVE_BINDINGS:
         yield f"| `{topology.EVENTS}` | `{key}` | `{topology.live_queue('<process>').name}` |"
+    for one in topology.output_topology("<process>").bindings:
+        yield f"| `{one.exchange}` | `{one.key}` | `{one.target}` |"
     yield f"| `{topology.WORK}` | `<lane>.<priority>` | `tasks.<lane>.<priority>` |"
     yield f"| `{topology.CONTROL}` | `agent.<agent>` and `{agent_commands.EVERY_AGENT}` | `{CONTROL_QUEUE}` |"
 
@@ -178,6 +184,26 @@ def _events() -> Lines:
     yield "|---|---|---|"
     for name, model in events.EVENT_TYPES.items():
         yield f"| `{name}` | {_fields(model)} | {_first_line(model)} |"
+
+
+def _output() -> Lines:
+    yield "## Partial output"
+    yield ""
+    yield f"Published to `{topology.OUTPUT}` with the key `task.<agent>.output`, not persistent; the property"
+    yield f"`type` is `{task_output.OUTPUT_TYPE}`. The body is an object with the `agent_id` and `output`, a"
+    yield f"list of such objects. At most {task_output.LARGEST_OUTPUT >> 20} MiB of it are read, and"
+    yield f"{task_output.MAX_CHUNK >> 10} KiB of a chunk."
+    yield ""
+    yield "| field | default | what |"
+    yield "|---|---|---|"
+    told = attribute_docstrings(task_output.RunOutput)
+    for name, field in task_output.RunOutput.model_fields.items():
+        default = (
+            "required"
+            if field.is_required()
+            else _default(field.get_default(call_default_factory=True))
+        )
+        yield f"| `{name}` | {default} | {told.get(name, 'As in an event.')} |"
 
 
 def _commands() -> Lines:

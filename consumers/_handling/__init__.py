@@ -8,6 +8,7 @@ interceptor_chain ...... interceptors around it
 handler_threads ........ daemon threads for plain functions
 attempt_spans .......... a span of OpenTelemetry around each attempt, where that is configured
 handler_environment .... what all runs of an agent share
+output_buffer .......... what it emits: numbered, held until it is published, within a limit
 progress_throttle ...... progress, an event a second at most
 sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task
 

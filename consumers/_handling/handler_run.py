@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from consumers._process.log_format import ATTEMPT_FIELDS
@@ -40,7 +40,8 @@ logger = logging.getLogger(__name__)
 class HandlerRun:
     """Ends once, whatever the handler does.
 
-    ``on_progress`` is called for each word of progress, on the loop or in the handler's thread.
+    ``on_progress`` is called for each word of progress, on the loop or in the handler's thread, and
+    ``on_output`` there with each chunk that it emits, as JSON: what it returns may be awaited or not.
     ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
     more: right after ``on_end``, unless the handler was given up.
     """
@@ -53,6 +54,7 @@ class HandlerRun:
         environment: HandlerEnvironment,
         limits: HandlerLimits,
         on_progress: Callable[[Progress], None],
+        on_output: Callable[[bytes], Awaitable[None]],
         on_end: Callable[[Outcome], None],
         on_gone: Callable[[], None],
         trace: TraceContext | None = None,
@@ -62,9 +64,16 @@ class HandlerRun:
         self._clock = environment.clock
         self._limits = limits
         self._on_progress = on_progress
+        self._on_output = on_output
         self._on_end = on_end
         self._on_gone = on_gone
-        self._context = Task(message, self._progressed, agent_id=environment.agent_id, trace=trace)
+        self._context = Task(
+            message,
+            self._progressed,
+            on_output=self._emitted,
+            agent_id=environment.agent_id,
+            trace=trace,
+        )
         self._call = HandlerCall(
             handler, self._context, environment, max_bytes=limits.max_result_bytes
         )
@@ -214,6 +223,11 @@ class HandlerRun:
         """From the loop or from a thread."""
         self._last_word = self._clock()
         self._on_progress(progress)
+
+    def _emitted(self, chunk: bytes) -> Awaitable[None]:
+        """A handler that says something is not stalled."""
+        self._last_word = self._clock()
+        return self._on_output(chunk)
 
     def _check_progress(self, limit: timedelta) -> None:
         """Stop it if it was silent for ``limit``, else look again when that could be so."""

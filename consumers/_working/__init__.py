@@ -11,6 +11,7 @@ running_attempts ..... what runs; cancelling
 ended_attempts ....... what has ended and is not confirmed yet
 attempt_reporter ..... events of attempts
 event_publisher ...... those events, in batches, until the broker confirms them
+output_publisher ..... what handlers emit, past the events
 message_acknowledger . acks, returns and rejects, on the channel of the delivery
 delivery_tags ........ many acks in one frame
 task_durations ....... how long tasks take, for `_fetching`

@@ -52,6 +52,8 @@ class Attempt:
         self.progress: ProgressThrottle | None = None
         self.run: HandlerRun | None = None
         """From its start on."""
+        self.silenced = False
+        """Whether what its handler emits from now on is passed over."""
 
     @property
     def crashes(self) -> int | None:

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.output_buffer import Emitted
 from consumers._handling.progress_throttle import ProgressThrottle
 from consumers._values.handler_limits import HandlerLimits
 from consumers.agent_options import AgentOptions
@@ -40,6 +41,7 @@ from .crash_probation import CrashProbation
 from .ended_attempts import EndedAttempts
 from .event_publisher import EventPublisher
 from .message_acknowledger import MessageAcknowledger
+from .output_publisher import OutputPublisher
 from .running_attempts import RunningAttempts
 from .slots import Slots
 from .task_durations import TaskDurations
@@ -56,8 +58,8 @@ def _wall_clock() -> datetime:
 class TaskExecutor:
     """Runs up to ``options.slots`` handlers at once, and publishes what becomes of them.
 
-    ``now`` is the coordinator's time, which judges deadlines; ``wall`` the agent's own, which its events
-    are told in.
+    ``output`` publishes what handlers emit; without one it is dropped. ``now`` is the coordinator's time,
+    which judges deadlines; ``wall`` the agent's own, which its events are told in.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class TaskExecutor:
         *,
         instance: str,
         event_publisher: EventPublisher[Attempt],
+        output: OutputPublisher | None = None,
         now: Callable[[], datetime] = _wall_clock,
         wall: Callable[[], datetime] = _wall_clock,
     ) -> None:
         self._options = options
         self._handlers = handlers
+        self._output = output
         self._now = now
         self._wall = wall
         event_publisher.on_confirmed = self.settle
@@ -220,6 +224,7 @@ class TaskExecutor:
                 max_result_bytes=self._options.max_result_bytes,
             ),
             on_progress=attempt.progress.note,
+            on_output=lambda chunk: self._emit(attempt, chunk),
             on_end=lambda outcome: self._ended(attempt, run, outcome),
             on_gone=lambda: self._gone(run),
         )
@@ -229,9 +234,15 @@ class TaskExecutor:
             self.pace.distrust(attempt.source)
             self._probation.begin(attempt)
 
+    def _emit(self, attempt: Attempt, chunk: bytes) -> Awaitable[None]:
+        """From the loop or from a thread."""
+        return Emitted() if self._output is None else self._output.emit(attempt, chunk)
+
     def _ended(self, attempt: Attempt, run: HandlerRun, outcome: Outcome) -> None:
         if run.given_up:
             self.slots.give_up(run)
+        if self._output is not None:
+            self._output.end(attempt)
         self.ended += 1
         self.running.remove(attempt)
         try:

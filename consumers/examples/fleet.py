@@ -35,7 +35,7 @@ FLEET = (
     Member(
         agent_id="librarian",
         target="consumers.examples.documents.agent:agent",
-        summary="text analysis: word-count, readability, keywords, summary, survey",
+        summary="text analysis: word-count, readability, keywords, summary, survey, read-aloud",
         agent_type="worker",
         capabilities=("data-processing", "analysis", "text-analysis"),
         services=("task-execution", "documents"),

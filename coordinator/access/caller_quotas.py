@@ -1,4 +1,4 @@
-"""Bounds what one caller may have at a time: tasks to be done, requests that wait for one, and schedules."""
+"""Bounds what one caller may have at a time: tasks to be done, requests that wait, streams, schedules."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ LATER = 5.0
 
 
 class CallerQuotas:
-    """Knows the quotas, 0 for none, and counts who waits in this process, and who has submitted how much."""
+    """Knows the quotas, 0 for none, and counts who waits and has streams in this process, and who has
+    submitted how much.
+    """
 
-    def __init__(self, *, tasks: int = 0, waiters: int = 0, schedules: int = 0) -> None:
+    def __init__(
+        self, *, tasks: int = 0, waiters: int = 0, streams: int = 0, schedules: int = 0
+    ) -> None:
         self.schedules = schedules
         """Checked where they are stored."""
         self._tasks = tasks
         self._waiters = waiters
+        self._streams = streams
+        self._streaming: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
         self._counted: Mapping[str, int] = {}
         self._lately: Counter[str] = Counter()
@@ -62,3 +68,17 @@ class CallerQuotas:
             self._waiting[caller] -= 1
             if not self._waiting[caller]:
                 del self._waiting[caller]
+
+    def open_stream(self, caller: str) -> None:
+        """One `close_stream` follows. Raises `TooManyRequests`."""
+        if self._streams and self._streaming[caller] >= self._streams:
+            raise TooManyRequests(
+                f"{self._streams} streams are open already, as many as one caller may have: close one of them"
+            )
+        self._streaming[caller] += 1
+
+    def close_stream(self, caller: str) -> None:
+        """Of one that was opened."""
+        self._streaming[caller] -= 1
+        if not self._streaming[caller]:
+            del self._streaming[caller]

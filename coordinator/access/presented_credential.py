@@ -6,16 +6,16 @@ cannot send a header: for WebSockets, and for streams of server-sent events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
 from coordinator.errors import NotAuthenticated
 
-__all__ = ["STREAMS", "presented_credential", "takes_query_token"]
+__all__ = ["presented_credential", "takes_query_token"]
 
-STREAMS: frozenset[str] = frozenset()
-"""Paths, without `/v1`, that answer with server-sent events. There are none yet: whoever adds one names
-it here."""
+_STREAMS = re.compile(r"/events|/tasks/.+/stream")
+"""Paths, without `/v1`, that answer with server-sent events."""
 
 _TWO = "The request has two different credentials: send one"
 
@@ -47,7 +47,7 @@ def presented_credential(headers: Iterable[tuple[bytes, bytes]], query: bytes | 
 
 def takes_query_token(kind: str, path: str) -> bool:
     """Whether `?token=` counts: ``kind`` is ASGI's type of the connection, ``path`` is without `/v1`."""
-    return kind == "websocket" or path in STREAMS
+    return kind == "websocket" or _STREAMS.fullmatch(path) is not None
 
 
 def _bearer(value: bytes) -> str:

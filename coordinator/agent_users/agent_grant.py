@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.name_encoding import encode_word
-from coordinator.protocol.topology import EVENTS
+from coordinator.protocol.topology import EVENTS, OUTPUT
 
 __all__ = ["AGENT_TAG", "CONTROL_POLICY", "MAX_CONNECTIONS", "AgentGrant", "control_policy"]
 
@@ -82,22 +82,22 @@ class AgentGrant:
 
     @property
     def permissions(self) -> Mapping[str, str]:
-        """It declares nothing, publishes events alone, and reads its control queues and its lanes."""
+        """It declares nothing, publishes events and output, and reads its control queues and its lanes."""
         queues = rf"agent\.{self.user}\.control\..*|tasks\.{self._lanes}(:long)?\.[a-z]+"
         return {
             "configure": NOTHING,
-            "write": f"^{re.escape(EVENTS)}$",
+            "write": f"^({re.escape(EVENTS)}|{re.escape(OUTPUT)})$",
             "read": f"^({queues})$",
         }
 
     @property
-    def topic_permissions(self) -> Mapping[str, str]:
-        """It speaks for itself alone."""
-        return {
-            "exchange": EVENTS,
-            "write": rf"^(task|agent)\.{self.user}\.[a-z-]+$",
-            "read": NOTHING,
-        }
+    def topic_permissions(self) -> tuple[Mapping[str, str], ...]:
+        """It speaks for itself alone: one permission for each exchange that it may publish to."""
+        events = rf"^(task|agent)\.{self.user}\.[a-z-]+$"
+        return (
+            {"exchange": EVENTS, "write": events, "read": NOTHING},
+            {"exchange": OUTPUT, "write": rf"^task\.{self.user}\.output$", "read": NOTHING},
+        )
 
     @property
     def limits(self) -> Mapping[str, int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from coordinator.errors import OperatorError
 from coordinator.protocol.name_encoding import encode_word
-from coordinator.protocol.topology import EVENTS, TOPOLOGY
+from coordinator.protocol.topology import TOPOLOGY
 
 from .agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 from .management_api import AdministratorApi
@@ -114,21 +114,20 @@ class AgentUsers:
         """
         for limit, value in grant.limits.items():
             await self._api.put("user-limits", grant.user, limit, body={"value": value})
-        await self._make_events_exchange()
         await self._api.put("policies", self._vhost, CONTROL_POLICY, body=control_policy())
-        await self._api.put(
-            "topic-permissions", self._vhost, grant.user, body=grant.topic_permissions
-        )
+        for topics in grant.topic_permissions:
+            await self._make_exchange(topics["exchange"])
+            await self._api.put("topic-permissions", self._vhost, grant.user, body=topics)
         await self._api.put("permissions", self._vhost, grant.user, body=grant.permissions)
 
-    async def _make_events_exchange(self) -> None:
+    async def _make_exchange(self, name: str) -> None:
         """As coordinators declare it: from RabbitMQ 4.3 on there are no topic permissions for one that is
         not.
         """
-        if await self._api.get("exchanges", self._vhost, EVENTS) is None:
-            spec = next(one for one in TOPOLOGY.exchanges if one.name == EVENTS)
+        if await self._api.get("exchanges", self._vhost, name) is None:
+            spec = next(one for one in TOPOLOGY.exchanges if one.name == name)
             body = {"type": spec.kind, "durable": True, "arguments": dict(spec.arguments)}
-            await self._api.put("exchanges", self._vhost, EVENTS, body=body)
+            await self._api.put("exchanges", self._vhost, name, body=body)
 
 
 def read_users(
@@ -180,7 +179,7 @@ def _by_user(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
 def _drift(
     grant: AgentGrant,
     permissions: Iterable[Mapping[str, Any]],
-    topics: Iterable[Mapping[str, Any]],
+    topics: Sequence[Mapping[str, Any]],
 ) -> Iterable[str]:
     """In words, what it may do here beside what was granted, or may not do."""
     had = {kind: row[kind] for row in permissions for kind in ("configure", "write", "read")}
@@ -191,18 +190,20 @@ def _drift(
             break
         if had[kind] != wanted[kind]:
             yield f"its {kind} permission is {had[kind]}"
-    of_events = [
-        {name: row[name] for name in ("exchange", "write", "read")}
-        for row in topics
-        if row["exchange"] == EVENTS
-    ]
-    wanted_topic = grant.topic_permissions
-    if not of_events:
-        yield f"its topic permission to write to {EVENTS} is none, so that it speaks for anybody"
-    for kind in ("write", "read"):
-        if of_events and of_events[0][kind] != wanted_topic[kind]:
-            preposition = {"write": "write to", "read": "read from"}[kind]
-            yield f"its topic permission to {preposition} {EVENTS} is {of_events[0][kind]}"
+    for wanted_topics in grant.topic_permissions:
+        yield from _topics_drift(wanted_topics, topics)
+
+
+def _topics_drift(wanted: Mapping[str, str], topics: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """The same of what it may publish to one exchange, and hear of it."""
+    exchange = wanted["exchange"]
+    found = [row for row in topics if row["exchange"] == exchange]
+    if not found:
+        yield f"its topic permission to write to {exchange} is none, so that it speaks for anybody"
+        return
+    for kind, preposition in (("write", "write to"), ("read", "read from")):
+        if found[0][kind] != wanted[kind]:
+            yield f"its topic permission to {preposition} {exchange} is {found[0][kind]}"
 
 
 def _powerful(row: Mapping[str, Any]) -> Iterable[str]:

@@ -34,12 +34,15 @@ def to_add(grant: AgentGrant, *, vhost: str) -> list[str]:
             str(policy["pattern"]),
             json.dumps(policy["definition"]),
         ),
-        _line(
-            "set_topic_permissions",
-            "--vhost",
-            vhost,
-            user,
-            *(topics[word] for word in ("exchange", "write", "read")),
+        *(
+            _line(
+                "set_topic_permissions",
+                "--vhost",
+                vhost,
+                user,
+                *(one[word] for word in ("exchange", "write", "read")),
+            )
+            for one in topics
         ),
         _line(
             "set_permissions",

@@ -38,6 +38,8 @@ from .http_edge import EdgeRules, guarded
 from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments, routed_path
+from .streams import event_streams, task_streams
+from .streams.websocket_endpoint import add_websocket
 
 __all__ = ["create_app", "route_template"]
 
@@ -57,6 +59,8 @@ _ROUTERS = (
     task_pages.router,
     tasks.lookup,
     schedules.router,
+    event_streams.router,
+    task_streams.router,
     agents.router,
     agent_pages.router,
     parked_messages.router,
@@ -97,6 +101,7 @@ _TAGS = [
         "name": "When things go wrong",
         "description": "Cancel tasks, see which are dead and why, and try them again.",
     },
+    {"name": "Streams", "description": "What happens, as it happens."},
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
     {"name": "Parked", "description": "Messages that could not be understood."},
     {"name": "Health", "description": "How the service itself is."},
@@ -133,6 +138,7 @@ def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> F
         app.include_router(router)
     for router in _ROUTERS:
         app.include_router(router, prefix=VERSIONED, include_in_schema=False)
+    add_websocket(app, services, ("", VERSIONED))
     for prefix in ("", VERSIONED):
         docs_page.mount_assets(app, prefix)
     app.add_exception_handler(HTTPException, _outside_endpoints)

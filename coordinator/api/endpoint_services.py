@@ -13,6 +13,8 @@ from coordinator.access.authenticator import Authenticator
 from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.request_rates import RequestRates
 from coordinator.registry.queries.queue_sizes import QueueSizes
+from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.task_stream import TaskItems
 from coordinator.submission.request_limits import RequestLimits
 
 from .json_answer import NotesError
@@ -59,7 +61,10 @@ class EndpointServices:
     browsing: ReadsPages
     queue_sizes: QueueSizes
     queue_lines: ReadsQueueStatistics
+    feed: EventFeed
     version: str
+    task_items: Sequence[TaskItems] = ()
+    """What is streamed of a task beside its events."""
     problems: Callable[[], Sequence[str]] = tuple
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     obstacles: Callable[[], Sequence[str]] = tuple

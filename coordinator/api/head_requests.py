@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["HeadRequests"]
+__all__ = ["HeadRequests", "wants_head_alone"]
+
+_HEAD = "coordinator.head"
+"""Where a request that was a HEAD says so."""
+
+
+def wants_head_alone(scope: Scope) -> bool:
+    """Whether the body of the answer is dropped: one that does not end would never be answered."""
+    return _HEAD in scope
 
 
 class HeadRequests:
@@ -23,4 +31,4 @@ class HeadRequests:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, without_body)
+        await self._app({**scope, "method": "GET", _HEAD: True}, receive, without_body)

@@ -20,13 +20,22 @@ from coordinator.errors import (
 from .access_control.endpoint_roles import OPEN_PATHS, ROLES, Need
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
 
-__all__ = ["OpenApiDocument", "Responses", "error", "responses", "success"]
+__all__ = [
+    "NOT_TAKEN",
+    "OpenApiDocument",
+    "Responses",
+    "error",
+    "responses",
+    "stream_responses",
+    "success",
+]
 
 Responses = dict[int | str, dict[str, Any]]
 
 _DESCRIPTIONS = {
     400: "Invalid priority",
     404: "Not found",
+    406: "The answer is a stream of server-sent events, and `Accept` does not take that",
     409: "Not possible as things stand",
     413: "The body is too large, for the service or for the broker",
     422: "A value is not valid",
@@ -48,6 +57,8 @@ _WRONG_FIELDS = {
     "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
     "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
     "wait_for_task": ("timeout", "timeout: input should be less than or equal to 60"),
+    "stream_events": ("after", "after: input should be greater than or equal to 0"),
+    "stream_task": ("after", "after: input should be greater than or equal to 0"),
     "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
@@ -78,10 +89,15 @@ def _noun(endpoint: str) -> str:
 
 
 _OF_THE_LEDGER = frozenset(
-    {"get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks", "list_parked", "get_parked"}
+    {
+        *("get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks"),
+        *("list_parked", "get_parked", "stream_events"),
+    }
 )
 """The endpoints that need the database and no broker."""
 
+
+NOT_TAKEN = "The answer is a stream, and `Accept` does not take it: send `Accept: text/event-stream`, or none"
 
 _CONFLICTS = {
     "submit_task": "The task_id 'a1' was used before, for another task: choose a new one",
@@ -109,9 +125,19 @@ def responses(endpoint: str, answer: type[AnswerModel], *statuses: int) -> Respo
     The framework would make a validator of each answer of each endpoint when it is imported, and
     none is ever used: an endpoint's own answer is sent as it is. So it is told of their names alone.
     """
+    return success(answer) | _errors(endpoint, *statuses)
+
+
+def stream_responses(endpoint: str, *statuses: int) -> Responses:
+    """A stream of server-sent events, and the errors of ``endpoint`` before it begins."""
+    stream = {"text/event-stream": {"schema": {"type": "string"}}}
+    found: Responses = {200: {"description": "Events, as they happen", "content": stream}}
+    return found | _errors(endpoint, *statuses)
+
+
+def _errors(endpoint: str, *statuses: int) -> Responses:
     examples = _examples(endpoint)
-    errors = {status: error(_DESCRIPTIONS[status], examples[status]) for status in (*statuses, 500)}
-    return success(answer) | errors
+    return {status: error(_DESCRIPTIONS[status], examples[status]) for status in (*statuses, 500)}
 
 
 def success(answer: type[AnswerModel]) -> Responses:
@@ -158,6 +184,7 @@ def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
             "message": missing,
             "timestamp": "2026-01-31T12:00:00.123456+00:00",
         },
+        406: {"detail": NOT_TAKEN},
         409: {"detail": _CONFLICTS.get(endpoint, "")},
         413: {"detail": "The request body is larger than 1048576 bytes"},
         422: {"detail": message, "errors": [{"field": field, "message": message}]},

@@ -20,7 +20,7 @@ outbox_projection ..... folds the log into the ledger, publishes what is due in 
 task_recovery ......... puts right what went wrong, and what people ask for about single tasks
 readiness ............. pure: can tasks be submitted, and the sentences that say why not
 health_report ......... collects the facts that readiness judges
-query_services ........ answers questions from the ledger and the live agents; tells metrics
+query_services ........ answers questions from the ledger and the live agents; tells metrics, hears output
 background_work ....... runs the loops of all stages until one of them fails
 api_application ....... fits the stages into the HTTP API
 running_coordinator ... the running service as its callers see it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
@@ -47,10 +48,12 @@ def make_agent_registry(
     *,
     process: str,
     timings: Timings,
+    grown: Callable[[], None],
     folding: LogFoldingWatch | None = None,
 ) -> AgentRegistry:
     """``process`` names this coordinator in the names of its own queues; ``users`` tell whose the users of
-    the broker are. With ``folding`` another process folds the log, and writes the snapshots of agents.
+    the broker are. ``grown`` is called where the ledger may have grown. With ``folding`` another process
+    folds the log, and writes the snapshots of agents.
     """
     barrier, publisher = publishers.barrier, publishers.publisher
     agents = LiveAgents(
@@ -107,7 +110,13 @@ def make_agent_registry(
             corrections=HeartbeatAnswers(
                 agents=agents, book=state.book, commands=publishers.commands
             ),
-            watching=LedgerWaiters(catching_up=barrier, waiters=registry.waiters, folding=folding),
+            watching=LedgerWaiters(
+                catching_up=barrier,
+                waiters=registry.waiters,
+                folding=folding,
+                grown=grown,
+                followed=publishers.growth.followed,
+            ),
             identities=users.identities,
         ),
         requests=RegistrationAnswers(

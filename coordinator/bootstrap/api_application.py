@@ -19,8 +19,11 @@ from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, create_app
 from coordinator.metrics.counting import Counting
 from coordinator.metrics.metrics_page import MetricsPage
+from coordinator.partial_output.output_frames import OutputFrames
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
+from coordinator.streaming.event_feed import EventFeed
 
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
@@ -63,6 +66,7 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
         quotas=CallerQuotas(
             tasks=settings.max_callers_tasks,
             waiters=settings.max_waiters,
+            streams=settings.max_callers_streams,
             schedules=settings.max_schedules,
         ),
     )
@@ -101,6 +105,8 @@ def make_application(
     access: AccessControl,
     page: MetricsPage | None,
     counting: Counting | None,
+    feed: EventFeed,
+    output: PartialOutput,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -121,6 +127,8 @@ def make_application(
             browsing=queries.browsing,
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,
+            feed=feed,
+            task_items=(OutputFrames(output),),
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,

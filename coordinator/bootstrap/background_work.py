@@ -12,11 +12,13 @@ from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
 from coordinator.errors import BrokerTooOld
 from coordinator.metrics.metrics_page import MetricsPage
+from coordinator.partial_output.output_reader import OutputReader
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
+from coordinator.streaming.event_feed import EventFeed
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -48,12 +50,15 @@ class BackgroundWork:
     users: BrokerUsers
     refused: RefusedEvents
     problems: FoldProblemBroadcast
+    feed: EventFeed
     keys: KeyRing | None
     """Where this process asks who calls its API."""
     callers_tasks: CallersTasks | None
     """Where callers have quotas of tasks."""
     page: MetricsPage | None
     """Tells the other processes of the service what this one has counted."""
+    output: OutputReader | None
+    """Where this process answers HTTP."""
 
     async def run(self) -> None:
         """Ends only by a bug, which it raises, or by cancellation."""
@@ -73,6 +78,9 @@ class BackgroundWork:
             loops.append(self.callers_tasks.run())
         if self.page is not None:
             loops.append(self.page.run())
+        if self.output is not None:
+            # Apart from `_session`: what goes wrong with it stops nothing else.
+            loops += [self.connections.reading.keep(self.output.session), self.output.run()]
         if self.state.clock is not None:
             loops.append(self.state.clock.run())
         if self.duty is not Duty.SERVING:
@@ -86,6 +94,8 @@ class BackgroundWork:
             ]
         if self.duty is Duty.PROJECTING:
             loops.append(self.problems.run())
+        else:
+            loops += [self.feed.run(), self.feed.keep_following()]
         await run_all(*loops)
 
     async def _session(self, link: Link) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from coordinator.protocol.messages.events import Event
@@ -47,11 +47,13 @@ def make_outbox_projection(
     agents: AgentRegistry,
     users: BrokerUsers,
     *,
+    grown: Callable[[], None],
     apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
 ) -> OutboxProjection:
-    """Retention deletes only in the coordinator whose projector holds the fence. ``interceptors`` see each
-    batch after the service's own. ``apart``: this process answers no requests.
+    """Retention deletes only in the coordinator whose projector holds the fence. ``grown`` is called where
+    this process has folded events. ``interceptors`` see each batch after the service's own. ``apart``: this
+    process answers no requests.
     """
     registry, barrier = agents.registry, publishers.barrier
     outbox_rows = OutboxRows(state.ledger, now=state.now)
@@ -70,6 +72,8 @@ def make_outbox_projection(
     def folded(events: Sequence[Event]) -> None:
         registry.folded(events)
         publishers.ends.folded(events)
+        publishers.growth.folded(events)
+        grown()
 
     fence = ProjectorFence(state.ledger)
     floods = ParkedFloods()

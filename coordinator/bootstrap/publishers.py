@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.task_queues import TaskQueues
+from coordinator.registry.feed.follow_request import FollowRequest
+from coordinator.registry.feed.growth_broadcast import GrowthBroadcast
 from coordinator.registry.projection.command_sender import CommandSender
 from coordinator.registry.projection.read_barrier import ReadBarrier
 from coordinator.registry.projection.task_end_broadcast import TaskEndBroadcast
@@ -27,6 +29,8 @@ class Publishers:
     opener: QueueOpener
     commands: CommandSender
     ends: TaskEndBroadcast
+    growth: GrowthBroadcast
+    follow: FollowRequest
     barrier: ReadBarrier
 
     def ready(self) -> bool:
@@ -37,13 +41,14 @@ class Publishers:
 def make_publishers(
     publisher: Publisher,
     *,
+    process: str,
     book: TaskQueues,
     limits: LaneLimits,
     unserved: UnservedLanes,
     why_not: Callable[[], str | None],
 ) -> Publishers:
-    """``limits`` say how many lanes may be open at a time, and ``unserved`` which are nobody's; ``why_not``
-    tells why none can be opened now.
+    """``process`` names this one among the coordinators. ``limits`` say how many lanes may be open at a time,
+    and ``unserved`` which are nobody's; ``why_not`` tells why none can be opened now.
     """
     return Publishers(
         publisher=publisher,
@@ -52,5 +57,7 @@ def make_publishers(
         ),
         commands=CommandSender(publisher),
         ends=TaskEndBroadcast(publisher),
+        growth=GrowthBroadcast(publisher, process=process),
+        follow=FollowRequest(publisher, process=process),
         barrier=ReadBarrier(publisher),
     )

@@ -1,7 +1,10 @@
-"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues, metrics."""
+"""Makes what answers questions: pages, reasons why a task waits, statistics and sizes of queues, metrics, and
+what running tasks tell of themselves.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from coordinator import __version__
@@ -10,10 +13,13 @@ from coordinator.metrics.current_figures import CurrentFigures, CurrentSources
 from coordinator.metrics.group_file import GroupMember
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.metrics.projector_lag import ProjectorLag
+from coordinator.partial_output.output_reader import OutputReader
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.settings.settings import Settings
 
 from .agent_registry import AgentRegistry
@@ -22,7 +28,7 @@ from .health_report import HealthReport
 from .publishers import Publishers
 from .starting_state import StartingState
 
-__all__ = ["QueryServices", "make_metrics_page", "make_query_services"]
+__all__ = ["QueryServices", "make_metrics_page", "make_output_reader", "make_query_services"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +106,16 @@ def make_metrics_page(
         in_flight=lambda: counting.publishes.in_flight,
         member=member,
     )
+
+
+def make_output_reader(
+    settings: Settings, state: StartingState, users: BrokerUsers, *, process: str
+) -> OutputReader:
+    """Hears partial output for the subscribers of this process."""
+    output = PartialOutput(
+        tail_bytes=settings.output_tail_bytes,
+        most_bytes=settings.max_output_bytes,
+        now=state.now,
+        monotonic=time.monotonic,
+    )
+    return OutputReader(output, process=process, secret=state.secret, identities=users.identities)

@@ -15,6 +15,7 @@ from coordinator.recovery.queues.queue_retirement import PAUSE
 from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
+from coordinator.streaming.event_feed import USUAL, FeedPace
 
 __all__ = ["NONE", "ConnectionFactory", "Duty", "Replacements", "Timings"]
 
@@ -45,6 +46,8 @@ class Timings:
     """Seconds between the event that a queue retires and its deletion."""
     probed_again_after: timedelta = ASK_AGAIN_AFTER
     """Between two questions to the broker whether an agent has a control queue."""
+    feed: FeedPace = USUAL
+    """How often subscribers of events are given what is new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from coordinator.metrics.counting import Counting
 from coordinator.metrics.group_file import GroupMember
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.feed.recorded_events import RecordedEvents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -25,16 +26,17 @@ from coordinator.registry.stores.callers_tasks import CallersTasks
 from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
+from coordinator.streaming.event_feed import EventFeed
 from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
-from .api_application import make_access_control, make_application
+from .api_application import AccessControl, make_access_control, make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
-from .query_services import make_metrics_page, make_query_services
+from .query_services import make_metrics_page, make_output_reader, make_query_services
 from .replacements import NONE, Duty, Replacements
 from .running_coordinator import Coordinator
 from .starting_state import read_starting_state
@@ -99,10 +101,17 @@ async def running(
         unserved = UnservedLanes(ledger)
         publishers = make_publishers(
             publisher,
+            process=process,
             book=state.book,
             limits=_lane_limits(settings),
             unserved=unserved,
             why_not=connections.belongs_elsewhere,
+        )
+        feed = EventFeed(
+            RecordedEvents(ledger),
+            follow=publishers.follow.send,
+            most=settings.max_streams,
+            pace=replacements.timings.feed,
         )
         users = BrokerUsers(
             ledger,
@@ -118,6 +127,7 @@ async def running(
             users,
             process=process,
             timings=replacements.timings,
+            grown=feed.nudge,
             folding=folding,
         )
         submission = make_task_submission(
@@ -135,6 +145,7 @@ async def running(
             publishers,
             agents,
             users,
+            grown=feed.nudge,
             apart=duty is Duty.PROJECTING,
             interceptors=[
                 *([] if counting is None else [counting.folds]),
@@ -154,6 +165,7 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
+        output = make_output_reader(settings, state, users, process=process)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
         keys = None if access.authenticator is None else access.authenticator.ring
@@ -198,9 +210,11 @@ async def running(
             users=users,
             refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
+            feed=feed,
             keys=None if duty is Duty.PROJECTING else keys,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
             page=page,
+            output=None if duty is Duty.PROJECTING else output,
         )
         await agents.snapshots.restore()  # known agents are told of before the broker answers
         with contextlib.suppress(TimeoutError):
@@ -209,13 +223,11 @@ async def running(
         life = asyncio.create_task(work.run(), name="coordinator")
         if folding is None:
             stack.push_async_callback(_last_snapshot, agents.snapshots)
-        if access.audit is not None:
-            stack.callback(access.audit.flush)
-        if keys is not None:
-            stack.push_async_callback(_last_uses, keys)
-        stack.push_async_callback(publishers.commands.told)
-        stack.push_async_callback(publishers.ends.told)
+        _end_access(stack, access)
+        for told in (publishers.commands, publishers.ends, publishers.growth):
+            stack.push_async_callback(told.told)
         stack.push_async_callback(cancel_and_wait, life)
+        stack.callback(feed.stop)
         yield Coordinator(
             app=make_application(
                 settings,
@@ -228,15 +240,19 @@ async def running(
                 access=access,
                 page=page,
                 counting=counting,
+                feed=feed,
+                output=output.output,
             ),
             page=page,
             note_error=None if counting is None else counting.errors.note,
             registry=agents.registry,
             publisher=publisher,
             opener=publishers.opener,
+            output=output.output,
             types=state.types,
             hindered=health.hindered,
             log_is_read=health.log_is_read,
+            stop_streams=feed.stop,
             life=life,
         )
 
@@ -262,6 +278,14 @@ async def prepare(settings: Settings) -> None:
     """
     async with Ledger(settings.ledger_place):
         return
+
+
+def _end_access(stack: contextlib.AsyncExitStack, access: AccessControl) -> None:
+    """When ``stack`` is left, what was noted of callers is written."""
+    if access.audit is not None:
+        stack.callback(access.audit.flush)
+    if access.authenticator is not None:
+        stack.push_async_callback(_last_uses, access.authenticator.ring)
 
 
 async def _last_uses(keys: KeyRing) -> None:

@@ -16,6 +16,7 @@ from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.errors import OperatorError
 from coordinator.metrics.metrics_page import MetricsPage
+from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.registry import Registry
 from coordinator.submission.queue_opener import QueueOpener
 
@@ -43,11 +44,15 @@ class Coordinator:
     registry: Registry
     publisher: Publisher
     opener: QueueOpener
+    output: PartialOutput
+    """What running tasks tell of themselves; nothing is heard in a projecting process."""
     types: AnnouncedTypes
     hindered: Callable[[], bool]
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""
     log_is_read: Callable[[], bool] = lambda: True
     """Whether some process folds the log; always true where this one is to do so."""
+    stop_streams: Callable[[], None] = lambda: None
+    """Ends all streams of events in good order; no other is opened then."""
     life: asyncio.Task[None]
     """Everything that runs in the background; it ends only by an error."""
 

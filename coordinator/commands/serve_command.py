@@ -75,6 +75,7 @@ async def serve(
                 options,
                 traced=is_traced(watched),
                 note_error=coordinator.note_error,
+                stopping=coordinator.stop_streams,
             ),
             serving_metrics(coordinator.page, scraped, settings),
         ):

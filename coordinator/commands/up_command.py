@@ -105,6 +105,7 @@ async def _serve(
                 listeners.server,
                 traced=is_traced(watched),
                 note_error=coordinator.note_error,
+                stopping=coordinator.stop_streams,
             )
         )
         await stack.enter_async_context(

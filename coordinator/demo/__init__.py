@@ -2,6 +2,7 @@
 is done.
 
 demo_run .......... looks for agents, submits, watches, tells the end
+live_output ....... follows a task that tells its result piece by piece
 terminal_screen ... shows the live table, the plain lines and the summary
 watched_tasks ..... keeps what is known of each task, for the screen
 api_client ........ makes the few HTTP calls that it takes

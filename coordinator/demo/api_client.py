@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -96,6 +98,22 @@ class ApiClient:
         task: dict[str, Any] = found["task"]
         return task
 
+    async def stream(self, task_id: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """The name and the data of each thing that the stream of the task tells, up to its end."""
+        path, name = f"/tasks/{task_id}/stream", ""
+        try:
+            async with self._http.stream("GET", path) as answer:
+                self._check_allowed(answer, "GET", path)
+                if answer.status_code != httpx.codes.OK:
+                    raise OperatorError(f"GET {path} answered {answer.status_code}")
+                async for line in answer.aiter_lines():
+                    if line.startswith("event: "):
+                        name = line.removeprefix("event: ")
+                    elif line.startswith("data: "):
+                        yield name, json.loads(line.removeprefix("data: "))
+        except httpx.HTTPError as exc:
+            raise self._silent(exc) from exc
+
     async def _ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         response = await self._answer(method, path, body)
         self._check_allowed(response, method, path)
@@ -109,10 +127,13 @@ class ApiClient:
         try:
             return await self._http.request(method, path, json=body)
         except httpx.HTTPError as exc:
-            raise OperatorError(
-                f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
-                "start one with `make run`, or name another with --url"
-            ) from exc
+            raise self._silent(exc) from exc
+
+    def _silent(self, exc: httpx.HTTPError) -> OperatorError:
+        return OperatorError(
+            f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
+            "start one with `make run`, or name another with --url"
+        )
 
     def _check_allowed(self, response: httpx.Response, method: str, path: str) -> None:
         """Raises `OperatorError` where a key is missing, or grants too little."""

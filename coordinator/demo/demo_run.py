@@ -15,6 +15,7 @@ from coordinator.protocol.requirements import Profile, Requirements
 
 from .api_client import ApiClient
 from .demo_tasks import Order, mixed_batch
+from .live_output import show_output
 from .terminal_screen import Screen
 from .watched_tasks import WatchedTask, WatchedTasks
 
@@ -75,7 +76,8 @@ async def _run(
         with screen.showing():
             await _submit(client, orders, watched)
             in_time = await _watch(client, watched, screen, patience)
-    screen.summary()
+        screen.summary()
+        heard = not in_time or await show_output(client, agents, screen)
     bad = [row for row in watched.rows if not row.well]
     if not in_time:
         screen.line(f"Nothing changed for {patience.total_seconds():.0f} s: gave up", "bold red")
@@ -83,7 +85,7 @@ async def _run(
         screen.line(f"{len(bad)} of {len(watched.rows)} tasks did not complete", "bold red")
     else:
         screen.line(f"All {len(watched.rows)} tasks completed", "bold green")
-    return 1 if bad else 0
+    return 1 if bad or not heard else 0
 
 
 def _orders(agents: list[Profile], count: int) -> list[Order]:

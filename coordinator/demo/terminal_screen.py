@@ -57,6 +57,10 @@ class Screen:
         """Print one line, in a ``style`` of rich."""
         self._console.print(Text(text, style=style or ""), soft_wrap=True)
 
+    def text(self, text: str) -> None:
+        """Print it behind what was printed last, without an end of line."""
+        self._console.print(Text(text), end="", soft_wrap=True)
+
     def changed(self) -> None:
         """Tell what ended since the last call; the live table draws itself."""
         if self._live is not None:

@@ -4,6 +4,7 @@
                               └──────────▶ coordinator.log ◀── TaskStarted, TaskCompleted, … ◀┘
     coordinator ─▶ command ─▶ coordinator.control ─▶ agent
     agent ─▶ AgentHeartbeat ─▶ coordinator.events ─▶ every coordinator process
+    agent ─▶ TaskOutput ─▶ coordinator.output ─▶ every coordinator process that answers HTTP
 
 topology ............... exchanges, queues and bindings; the only module that names them
 messages ............... the bodies: task messages, events, commands, registration; CloudEvents around them

@@ -11,6 +11,7 @@ queue has an explicit delivery limit, because RabbitMQ 4 drops a message after 2
                                                                   live.<process> ◀┘ ledger.*.caught-up,
                                                                     ledger.*.ended, ledger.*.hindered,
                                                                     live.*.marked
+    coordinator.output ──#──▶ output.<process>
 
 Tasks that are submitted together go to `coordinator.log` in one message, past the exchanges, and each to
 `coordinator.work` alone. A nack of it is taken as its queue's: nobody else is to bind a queue there.
@@ -31,6 +32,8 @@ from coordinator.protocol.messages.events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LedgerMarked,
     LiveMarked,
@@ -48,6 +51,7 @@ __all__ = [
     "LIVE_BINDINGS",
     "LOG",
     "MOVING",
+    "OUTPUT",
     "RECONCILING",
     "REQUESTS",
     "RETIRING",
@@ -63,6 +67,7 @@ __all__ = [
     "ledger_claim",
     "live_queue",
     "lock_queue",
+    "output_topology",
     "task_queue_topology",
     "wake_queue_spec",
 ]
@@ -80,6 +85,9 @@ LOG = "coordinator.log"
 heartbeats. Tasks that are submitted together are one message of the type `tasks`: a JSON array of them."""
 CONTROL = "coordinator.control"
 """Topic exchange: commands to agents."""
+OUTPUT = "coordinator.output"
+"""Topic exchange: partial output of tasks, with the key `task.<agent>.output`. It is no part of the log, and
+no message is durable."""
 REQUESTS = "coordinator.requests"
 """Quorum queue: agents' requests to the coordinator, by `coordinator.events` with the key
 `agent.<agent>.register`; those of agents of before come by the default exchange."""
@@ -164,6 +172,7 @@ TOPOLOGY = Topology(
         ExchangeSpec(name=TASKS, kind="topic"),
         ExchangeSpec(name=EVENTS, kind="topic"),
         ExchangeSpec(name=CONTROL, kind="topic"),
+        ExchangeSpec(name=OUTPUT, kind="topic"),
     ),
     queues=(
         QueueSpec(name=LOG, arguments=_quorum(LOG_DELIVERY_LIMIT, x_single_active_consumer=True)),
@@ -190,6 +199,8 @@ LIVE_BINDINGS = (
     "source.#",
     _of_anyone(LedgerCaughtUp),
     _of_anyone(LedgerEnded),
+    _of_anyone(LedgerFollowed),
+    _of_anyone(LedgerGrew),
     _of_anyone(LedgerHindered),
     _of_anyone(LiveMarked),
 )
@@ -199,6 +210,33 @@ LIVE_BINDINGS = (
 def live_queue(process: str) -> QueueSpec:
     """A coordinator process's own copy of what agents say."""
     return QueueSpec(name=f"live.{process}", exclusive=True)
+
+
+OUTPUT_WAITING = 10_000
+OUTPUT_WAITING_BYTES = 32 * 1024 * 1024
+"""Messages, and their bytes, of output that a coordinator process has not taken yet. Beyond it the oldest are
+dropped, which shows by the numbers of their chunks."""
+
+
+def output_topology(process: str) -> Topology:
+    """A coordinator process's own copy of the partial output of all tasks, as long as it reads it."""
+    queue = QueueSpec(
+        name=f"output.{process}",
+        exclusive=True,
+        arguments=MappingProxyType(
+            {
+                "x-queue-type": "classic",
+                "x-max-length": OUTPUT_WAITING,
+                "x-max-length-bytes": OUTPUT_WAITING_BYTES,
+                "x-overflow": "drop-head",
+            }
+        ),
+    )
+    return Topology(
+        exchanges=tuple(one for one in TOPOLOGY.exchanges if one.name == OUTPUT),
+        queues=(queue,),
+        bindings=(BindingSpec(exchange=OUTPUT, target=queue.name, key="#"),),
+    )
 
 
 RETIRING = "retiring"

@@ -10,6 +10,7 @@ ledger ....... the database: opened, migrated, written one transaction at a time
 stores ....... the SQL behind ports of `submission` and `recovery`: outbox, schedules, turns, keys
 upkeep ....... the SQL behind the rounds of `recovery`, and what is forgotten after its time
 projection ... the one projector that folds the log, and what it tells other processes
+feed ......... the events of the ledger after a position, and the word that there are more: for streams
 agents ....... every agent as this process hears it, with its snapshots in the ledger
 queries ...... answers for the API, over the ledger, the agents and what is on its way to either
 

@@ -282,6 +282,14 @@ class Settings(BaseModel):
     """Requests to `GET /tasks/{task_id}/wait` that one caller may have open at a time, in each process; 0 is
     no limit."""
 
+    # Streams of events: docs/guides/streaming.md.
+
+    max_streams: int = Field(default=5_000, ge=1)
+    """Streams of events that are open at a time, in each process; further ones are answered 503."""
+
+    max_callers_streams: int = Field(default=0, ge=0)
+    """Of those, the ones that one caller may have; 0 is no limit."""
+
     max_schedules: int = Field(default=0, ge=0)
     """Schedules that one caller may have made; 0 is no limit."""
 
@@ -313,6 +321,16 @@ class Settings(BaseModel):
 
     jwt_agent_claim: str = "agent_id"
     """The claim with the id of the one agent that the role `agent` is for."""
+
+    # Partial output: what running tasks tell of themselves (decision 0034).
+
+    output_tail_bytes: int = Field(default=64 * 1024, ge=1024)
+    """Bytes of JSON that are kept of the partial output of each running attempt, the last of it, for who
+    asks late."""
+
+    max_output_bytes: int = Field(default=64 * 1024**2, ge=1024 * 1024)
+    """Bytes of memory that the partial output of all tasks may take in each process that answers HTTP. Beyond
+    it that of the tasks makes room which told nothing for longest."""
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""

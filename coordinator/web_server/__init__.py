@@ -7,8 +7,10 @@ http_server ........... serves the application on the socket
 traced_application .... puts a span of OpenTelemetry around each request, where that is configured
 metrics_application ... answers nothing but `GET /metrics`, on a socket of its own
 http_protocol ......... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
+websocket_protocol .... speaks WebSocket where a request asked for it: uvicorn's protocol, bounded
+unread_answer ......... knows for how long a client takes nothing
 overdue_connections ... ends connections whose clients are late
 connection_bounds ..... how large a head may be, how late a client, how many connections there may be
 
-`http_server` knows the others, and `http_protocol` the bounds.
+`http_server` knows the others, `http_protocol` that of WebSocket, and both the bounds.
 """

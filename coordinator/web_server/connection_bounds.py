@@ -37,6 +37,9 @@ class ConnectionBounds:
     """Between two requests: longer than common clients and proxies keep a connection, since a request that
     is sent at the moment when the server hangs up is lost."""
 
+    message_bytes: int = 64 * 1024
+    """Of one message that comes over a WebSocket; the connection of a larger one is closed."""
+
     connections: int = 10_000
     """At a time; those beyond are answered 503."""
 

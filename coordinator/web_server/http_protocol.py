@@ -1,9 +1,10 @@
 """Reads HTTP from a connection: uvicorn's protocol on httptools, with what that one gets wrong put right.
 
 An offer of another protocol (`Upgrade: h2c`, as Java's client and `curl --http2` send it with every first
-request) is ignored, as RFC 9110 allows. httptools takes whatever follows such a head for the other
-protocol: the body would be lost, and the next request read out of it. So the head is read once more
-without the offer, by a parser of its own. A request without an offer costs two questions more.
+request) is ignored, as RFC 9110 allows; but for WebSocket, where there is one, which `websocket_protocol`
+speaks from then on. httptools takes whatever follows such a head for the other protocol: the body would be
+lost, and the next request read out of it. So the head is read once more without the offer, by a parser of its
+own. A request without an offer costs two questions more.
 
 What a client owes is bounded (`ConnectionBounds`). Nothing of that costs a request that comes in one piece
 more than a few comparisons: no timer is set, and its head is measured only where it may be too large.
@@ -24,8 +25,10 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from coordinator.api import NotesError
+from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
+from .unread_answer import UnreadAnswer
 
 __all__ = ["HttpProtocol"]
 
@@ -54,6 +57,10 @@ _TOO_MANY = (
     "As many connections are open as this process may have ({}): try again shortly, and keep one open for"
     " several requests"
 )
+
+
+WEBSOCKET_PATH = b"/ws"
+"""How paths end that may be asked for by WebSocket; elsewhere that is an offer like any other."""
 
 
 class Owed(enum.Enum):
@@ -96,11 +103,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._beside = 0
         """Bytes that came since then: of an unfinished head, or of what is around a body."""
         self._head_too_large = False
-        self._unread, self._unread_since = 0, 0.0
-        """Bytes that were answered and not taken yet, and since when none is."""
-        self.parser = httptools.HttpRequestParser(
-            self
-        )  # refuses what follows a `Connection: close`
+        self._unread = UnreadAnswer(bounds.answer_seconds)
+        self.parser = httptools.HttpRequestParser(self)
+        """Refuses what follows a `Connection: close`."""
         self._before: Any = None
         """The last request of those that came before the present piece."""
         self._begun: list[Any] = []
@@ -121,6 +126,9 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
+                if self._asks_for_websocket():
+                    self._hand_over(data[offer.args[0] :])
+                    return
                 self._read_past_offers(data, offer)
         except httptools.HttpParserError:
             self._end_with_what_is_no_request()
@@ -129,6 +137,39 @@ class HttpProtocol(HttpToolsProtocol):
             self._owed, self._beside = None, 0  # whole requests came: the usual case
         else:
             self._see_what_is_owed()
+
+    def _asks_for_websocket(self) -> bool:
+        """Whether the head that has just ended is an opening handshake for a path that has WebSocket, and all
+        requests before it were answered.
+        """
+        offers = [value.strip().lower() for name, value in self.headers if name == b"upgrade"]
+        path = self.url.partition(b"?")[0]
+        return (
+            offers == [b"websocket"]
+            and path.endswith(WEBSOCKET_PATH)
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and not self._head_too_large
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _hand_over(self, rest: bytes) -> None:
+        """To the protocol that answers the handshake, with what the client has sent after it."""
+        from .websocket_protocol import WebSocketProtocol  # noqa: PLC0415 - loads much, for few
+
+        self._owed = None
+        self.connections.discard(self)
+        lines = [b"GET %b HTTP/1.1" % self.url]
+        lines += [b"%b: %b" % header for header in self.headers]
+        protocol = WebSocketProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.app_state,
+            bounds=self._bounds,
+        )
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def _read_past_offers(self, data: bytes, offer: httptools.HttpParserUpgrade) -> None:
         """Each round takes at least one whole head from ``data``. Raises `HttpParserError`."""
@@ -223,18 +264,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def end_if_overdue(self, now: float) -> None:
         """End the connection where its client is late; ``now`` is of the loop's clock."""
-        if self._takes_nothing(now):
+        if self._unread.is_overdue(self.transport.get_write_buffer_size(), now):
             self.transport.abort()
         elif self._owed is not None and not self.transport.is_closing():
             self._end_if_it_owes(self._owed, now)
-
-    def _takes_nothing(self, now: float) -> bool:
-        """Whether nothing of an answer was taken for too long."""
-        unread = self.transport.get_write_buffer_size()
-        if unread < self._unread or not self._unread:
-            self._unread_since = now
-        self._unread = unread
-        return unread > 0 and now - self._unread_since >= self._bounds.answer_seconds
 
     def _end_if_it_owes(self, owed: Owed, now: float) -> None:
         cycle: Any = self.cycle
@@ -260,9 +293,13 @@ class HttpProtocol(HttpToolsProtocol):
                 pass
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # as asyncio has it
-        """The client sends nothing more. It is answered if it has sent whole requests."""
+        """The client sends nothing more. It is answered if it has sent whole requests, but not by a stream:
+        most who close one side of it have closed both, and would be written to until that is noticed.
+        """
         cycle: Any = None if self._owed is Owed.END else self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
+            return None
+        if ENDLESS in cycle.scope["state"]:
             return None
         cycle.keep_alive = False
         return True

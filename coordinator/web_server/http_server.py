@@ -87,10 +87,12 @@ async def serving(
     *,
     traced: bool = False,
     note_error: NotesError | None = None,
+    stopping: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
     """Answer requests on ``listener`` until the block is left; requests under way are finished. With
     ``traced`` each has a span, for which OpenTelemetry is imported. ``note_error`` is told of what is
-    answered with an error before ``app`` sees it.
+    answered with an error before ``app`` sees it. ``stopping`` is called before the end, once, and ends the
+    answers that do not end by themselves.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -103,7 +105,9 @@ async def serving(
     config = uvicorn.Config(
         _traced(app, options.root_path) if traced else app,
         http=HttpProtocol,
-        ws="none",
+        ws="none",  # `HttpProtocol` hands over by itself
+        ws_max_size=bounds.message_bytes,
+        ws_per_message_deflate=False,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -125,6 +129,7 @@ async def serving(
     try:
         yield
     finally:
+        stopping()
         server.should_exit = True
         await task
         for work in works:

@@ -6,8 +6,10 @@ drain ...... tasks a second from a backlog, with one worker process and with fou
 latency .... from the submission to the start: idle, and at 500 tasks a second
 idle ....... what a fleet takes that has nothing to do, and how soon it wakes
 priority ... until an urgent task starts behind a backlog
+output ..... partial output beside the bare driver: how soon, how much, and what a chunk costs
 keys ....... submitting with an API key beside submitting without
 start ...... until a service that is started is ready
+streams .... submitting while a thousand subscribe to events beside submitting while nobody does
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
 
@@ -38,11 +40,13 @@ from .idle import PLAIN, idle
 from .idle_wakes import lanes_of
 from .keys import keys
 from .latency import latency
+from .output import output
 from .priority import priority
 from .results import Results
 from .scale import QUICK, WHOLE, Scale
 from .scaling import scaling
 from .start import start
+from .streams import streams
 from .submit import submit
 
 __all__ = ["ITEMS", "main", "parsed", "scale_of"]
@@ -60,7 +64,7 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "keys", "scaling", "registry")
+ITEMS = (*COMPARED, "output", "keys", "streams", "scaling", "registry")
 
 
 async def measure(
@@ -87,9 +91,10 @@ async def measure(
         if set(items) & set(COMPARED):
             print()
             print(results.table(), flush=True)
-        if "keys" in items:
-            print()
-            print((await keys(made, scale)).table(), flush=True)
+        for item, apart in (("output", output), ("keys", keys), ("streams", streams)):
+            if item in items:
+                print()
+                print((await apart(made, scale)).table(), flush=True)
         if "scaling" in items:
             await scaling(made, scale)
 

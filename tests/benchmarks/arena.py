@@ -173,29 +173,36 @@ class Arena:
         self._folder = folder
 
     @asynccontextmanager
-    async def entry(
-        self, contestant: Contestant, *, workers: int = 1, priorities: bool = False
-    ) -> AsyncIterator[Entry]:
-        """Start the contestant's route, with ``workers`` processes, on a virtual host of its own."""
+    async def place(self, name: str) -> AsyncIterator[tuple[Path, str]]:
+        """A folder, and the address of a virtual host, for one who is measured."""
         number = next(_numbers)
-        folder = self._folder / f"{contestant.name}-{number}"
+        folder = self._folder / f"{name}-{number}"
         folder.mkdir(parents=True)
         vhost = f"bench-{number}"
         await self._management.create_vhost(vhost)
         parts = urlsplit(self.node.amqp_url)
-        amqp_url = urlunsplit(parts._replace(path="/" + quote(vhost, safe="")))
-        starts = Starts(folder / "starts")
-        environment = {
-            "BENCH_AMQP_URL": amqp_url,
-            "BENCH_STARTS": str(starts.path),
-            "BENCH_PRIORITIES": "yes" if priorities else "no",
-            "COORDINATOR_AMQP_URL": amqp_url,
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "PYTHONPATH": str(contestant.root),
-        }
-        headers = await _key(folder / "service") if contestant.keyed else {}
+        try:
+            yield folder, urlunsplit(parts._replace(path="/" + quote(vhost, safe="")))
+        finally:
+            await self._management.delete("vhosts", vhost)
+
+    @asynccontextmanager
+    async def entry(
+        self, contestant: Contestant, *, workers: int = 1, priorities: bool = False
+    ) -> AsyncIterator[Entry]:
+        """Start the contestant's route, with ``workers`` processes, on a virtual host of its own."""
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._management.delete, "vhosts", vhost)
+            folder, amqp_url = await stack.enter_async_context(self.place(contestant.name))
+            starts = Starts(folder / "starts")
+            environment = {
+                "BENCH_AMQP_URL": amqp_url,
+                "BENCH_STARTS": str(starts.path),
+                "BENCH_PRIORITIES": "yes" if priorities else "no",
+                "COORDINATOR_AMQP_URL": amqp_url,
+                "XDG_CACHE_HOME": str(folder / "cache"),
+                "PYTHONPATH": str(contestant.root),
+            }
+            headers = await _key(folder / "service") if contestant.keyed else {}
             began = time.perf_counter()
             if contestant.peer:
                 command = (bench_python(), "-m", "tests.benchmarks.peers.http", contestant.peer)

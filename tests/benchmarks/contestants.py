@@ -16,7 +16,9 @@ __all__ = [
     "LIMITS",
     "PEERS",
     "WITHOUT_KEYS",
+    "WITHOUT_SUBSCRIBERS",
     "WITH_KEYS",
+    "WITH_SUBSCRIBERS",
     "Contestant",
     "other",
 ]
@@ -64,6 +66,9 @@ COORDINATOR = Contestant(name=OURS)
 
 WITH_KEYS = Contestant(name=OURS, keyed=True)
 WITHOUT_KEYS = Contestant(name="without a key")
+
+WITH_SUBSCRIBERS = Contestant(name=OURS)
+WITHOUT_SUBSCRIBERS = Contestant(name="without subscribers")
 
 PEERS = (
     Contestant(

@@ -33,10 +33,12 @@ from coordinator.registry.queries.queue_statistics import QueueFigures
 from coordinator.registry.queries.service_statistics import Statistics
 from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.streaming.event_feed import EventFeed
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.task_maker import Accepted, SubmitTask
 from tests.support.keys import MemoryKeys
+from tests.support.recorded import MemoryEvents
 from tests.unit.domain.histories import message
 
 from .fake_pages import FakeBrowsing
@@ -44,6 +46,10 @@ from .fake_pages import FakeBrowsing
 __all__ = ["NOW", "TOTALS", "Fakes", "a_task", "an_agent", "over"]
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+async def _nobody() -> None:
+    """Nobody folds a log here."""
 
 
 def an_agent(**changes: Any) -> AgentView:
@@ -200,6 +206,9 @@ class Fakes:
         self.filters: list[DeadFilter] = []
         self.cleared: list[Priority] = []
         self.drained: list[str] = []
+        self.events = MemoryEvents()
+        self.feed = EventFeed(self.events, follow=_nobody, most=10)
+        """Reads nothing by itself: a test that streams what happens runs it."""
         self.asked_by: list[str | None] = []
         """Who cancelled, cleared and redrove, as the endpoints told."""
 
@@ -221,6 +230,7 @@ class Fakes:
             "browsing": self.browsing,
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "queue_lines": self,
+            "feed": self.feed,
             "version": "1.2.3",
             "problems": lambda: self.wrong,
             "obstacles": lambda: self.in_the_way,

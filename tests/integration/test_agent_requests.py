@@ -133,7 +133,11 @@ async def test_no_other_queue_than_a_control_queue_is_opened_for_a_request(
             )
         await eve.ask(request_key("eve"), {"agent_id": "eve"}, reply_to=own, kind="control-queue")
         await eventually(lambda: eve.hears(own))
-        named = {name for name in await broker.queues() if not name.startswith(("live.", "lock."))}
+        named = {
+            name
+            for name in await broker.queues()
+            if not name.startswith(("live.", "lock.", "output."))
+        }
     assert named == {"coordinator.log", "coordinator.requests", "coordinator.unrouted", own}
     assert await known(service) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from consumers import Task
 from consumers.agent_timings import AgentTimings
 from coordinator.agent_users.agent_grant import AgentGrant
+from coordinator.partial_output.output_items import OutputChunk, OutputEnded
 from coordinator.protocol.ids import new_id
 from tests.docs.blocks import blocks
 from tests.e2e.processes import spawned
@@ -164,3 +166,8 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
                 done = await service.post("/tasks/submit", task_data=told, requirements=wanted)
                 task = await service.ends(done["task_id"])
                 assert task["result"] == {"reversed": "desserts"}
+                with service.coordinator.output.subscribe(task["task_id"]) as items:
+                    said = [await asyncio.wait_for(anext(items), 30) for _ in range(10)]
+                assert isinstance(said[-1], OutputEnded)
+                letters = [one.chunk for one in said if isinstance(one, OutputChunk)]
+                assert "".join(letters) == "desserts"

@@ -149,6 +149,7 @@ async def test_the_commands_that_are_printed_for_rabbitmqctl_change_nothing_and_
         "set_user_limits",
         "set_policy",
         "set_topic_permissions",
+        "set_topic_permissions",
         "set_permissions",
     ]
     assert ada not in [user["name"] for user in await broker.management.get("users")]

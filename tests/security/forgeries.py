@@ -8,16 +8,25 @@ from typing import Any
 
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.cloudevents import BATCH, STRUCTURED
+from coordinator.protocol.messages.task_output import OUTPUT_TYPE, output_key
 from coordinator.protocol.name_encoding import (
     COORDINATOR_AUTHOR,
     DEAD_LETTER_KEY,
     encode_word,
 )
-from coordinator.protocol.topology import EVENTS, LOG, TASKS, WORK
+from coordinator.protocol.topology import EVENTS, LOG, OUTPUT, TASKS, WORK
 
 from .actors import Letter, event
 
-__all__ = ["Scene", "by_key_and_user", "of_coordinators", "of_outcomes", "of_tasks"]
+__all__ = [
+    "Scene",
+    "by_key_and_user",
+    "of_coordinators",
+    "of_outcomes",
+    "of_output",
+    "of_tasks",
+    "output",
+]
 
 NOW = "2026-01-02T03:04:05+00:00"
 
@@ -112,6 +121,8 @@ def of_coordinators(scene: Scene) -> Iterator[tuple[str, Letter]]:
         ("task.too-large", fence | too_large),
         ("ledger.caught-up", {"marks": []}),
         ("ledger.ended", {"tasks": []}),
+        ("ledger.followed", {"process": "forged"}),
+        ("ledger.grew", {}),
         ("ledger.hindered", {"problems": ["a forged problem"]}),
         ("ledger.marked", {}),
     ):
@@ -163,3 +174,34 @@ def of_tasks(scene: Scene) -> Iterator[tuple[str, Letter]]:
         "a task into a lane past the log",
         Letter(key="cap:forged.high", body=forged, exchange=WORK, type="task"),
     )
+
+
+def output(agent_id: str, piece: dict[str, Any]) -> Letter:
+    """Partial output, as ``agent_id`` tells it."""
+    told = {"run": "r", "first": 1, "chunks": ["forged"]} | piece
+    names = ("task_id", "generation", "attempt", "task_token", "run", "first", "chunks")
+    piece = {name: told[name] for name in names if name in told}
+    return Letter(
+        exchange=OUTPUT,
+        key=output_key(agent_id),
+        body={"agent_id": agent_id, "output": [piece]},
+        type=OUTPUT_TYPE,
+    )
+
+
+def of_output(scene: Scene, queue: str) -> Iterator[tuple[str, Letter]]:
+    """What the victim's task might say; ``queue`` is where a coordinator hears it."""
+    victims = output(scene.victim, {**scene.task, "task_token": scene.token})
+    own = output(scene.attacker, {**scene.task, "task_token": scene.token})
+    yield "of the victim's task, with a token of another", own
+    yield "the same in the victim's name", victims
+    yield "with the victim's user", replace(victims, user_id=scene.victim)
+    yield "with no user", replace(victims, user_id="")
+    yield "with the sender's key", replace(victims, key=output_key(scene.attacker))
+    yield "with the victim's key", replace(own, key=output_key(scene.victim))
+    yield "without a token", output(scene.attacker, {**scene.task, "task_token": ""})
+    true = output(scene.attacker, scene.own_task)
+    yield "past the exchange", replace(true, exchange="", key=queue)
+    yield "as an event", replace(true, exchange=EVENTS)
+    later = scene.own_task | {"attempt": scene.own_task["attempt"] + 1}
+    yield "of a later attempt of its own task", output(scene.attacker, later)

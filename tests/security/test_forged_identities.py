@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.support.broker import Broker
 from tests.support.waiting import eventually
 
 from .actors import Letter
-from .forgeries import by_key_and_user, of_coordinators, of_outcomes, of_tasks
+from .forgeries import by_key_and_user, of_coordinators, of_outcomes, of_output, of_tasks, output
 from .stages import staged
 
 pytestmark = pytest.mark.timeout(240)
@@ -58,6 +59,29 @@ async def test_what_was_forged_is_parked_with_its_reason_and_counted_by_its_auth
 
         problems = await eventually(told)
         assert all(f"user {stage.attacker.name}: 1" in one for one in problems)
+
+
+async def test_nobody_tells_partial_output_of_anothers_task_or_in_anothers_name(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with staged(broker, tmp_path) as stage:
+        tails, scene = stage.service.coordinator.output.tails, stage.scene
+        own_task = scene.own_task["task_id"]
+        [queue] = [name for name in await broker.queues() if name.startswith("output.")]
+        piece = scene.own_task | {"run": "true", "chunks": ["true"]}
+
+        def heard(number: int) -> bool:
+            tail = tails.of(own_task)
+            return tail is not None and tail.run.run == "true" and tail.last == number
+
+        for number, (how, forged) in enumerate(of_output(scene, queue), 1):
+            await stage.attacker.send(forged)
+            assert await stage.attacker.send(output(scene.attacker, piece | {"first": number}))
+            await eventually(partial(heard, number))
+            tail = tails.of(own_task)
+            assert tail is not None, how
+            assert tail.run.attempt == scene.own_task["attempt"], how
+            assert tails.of(scene.task["task_id"]) is None, how
 
 
 @pytest.mark.parametrize("user_id", [None, ""])

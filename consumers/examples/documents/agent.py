@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from consumers import Agent, Discard, Task
@@ -74,6 +75,17 @@ def survey(task: Task) -> dict[str, Any]:
         )
         task.progress(len(found) / len(texts), f"{len(found)} of {len(texts)} documents")
     return {"documents": found, "words": sum(one["words"] for one in found)}
+
+
+@agent.task("read-aloud")
+async def read_aloud(task: Task) -> dict[str, Any]:
+    """Each word as it is read: whoever follows the task reads along."""
+    pause = 1 / number_in(task, "words_per_second", default=20, least=1, most=10_000)
+    words = _text_of(task).split()
+    for word in words:
+        await task.emit(f"{word} ")
+        await asyncio.sleep(pause)
+    return {"words": len(words)}
 
 
 def _text_of(task: Task) -> str:

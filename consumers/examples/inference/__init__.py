@@ -1,6 +1,8 @@
 """Sends prompts to an endpoint that speaks the OpenAI chat protocol.
 
-agent .......... the interpreter
-chat_handler ... a task's prompt to a completion; which errors are worth a retry
-chat_endpoint .. the client
+agent ............ the interpreter
+chat_handler ..... a task's prompt to a completion, told word by word; which errors are worth a retry
+chat_endpoint .... the client
+streamed_answer .. pieces of a completion, joined
+event_stream ..... Server-Sent Events
 """

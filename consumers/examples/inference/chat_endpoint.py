@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from .event_stream import TooMuchSaid, data_of_events
+from .streamed_answer import NoCompletion, StreamBroken, joined_answer
 
 __all__ = ["ChatEndpoint", "ChatError", "ChatRefused", "ChatUnavailable", "NotConfigured"]
 
@@ -102,14 +106,60 @@ class ChatEndpoint:
         Raises `ChatRefused`, also for a redirect and for more than `largest_answer` bytes, or
         `ChatUnavailable`.
         """
+        wanted = self._wanted(messages, model, parameters) | {"stream": False}
+        with self._answered("/chat/completions", wanted, timeout) as answer:
+            return _read_answer(self._all_of(answer), wanted["model"])
+
+    def stream(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        on_text: Callable[[str], None],
+        model: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        timeout: timedelta = TIMEOUT,
+    ) -> dict[str, Any]:
+        """The same, with each bit of the text told to ``on_text`` as it comes, which may raise to stop. An
+        endpoint that does not stream answers at once. Raises as `complete`, and what ``on_text`` raises.
+        """
+        asked = {"stream_options": {"include_usage": True}} | dict(parameters or {})
+        wanted = self._wanted(messages, model, asked) | {"stream": True}
+        with self._answered("/chat/completions", wanted, timeout) as answer:
+            if answer.headers.get_content_type() != "text/event-stream":
+                found = _read_answer(self._all_of(answer), wanted["model"])
+                if isinstance(found["text"], str):
+                    on_text(found["text"])
+                return found
+            pieces = data_of_events(answer, most=self.largest_answer)
+            try:
+                return joined_answer(pieces, wanted["model"], on_text=on_text)
+            except NoCompletion as exc:
+                raise ChatRefused(f"The endpoint said in its answer: {exc}") from exc
+            except StreamBroken as exc:
+                raise ChatUnavailable(str(exc)) from exc
+            except TooMuchSaid as exc:
+                raise self._too_much(answer.url) from exc
+
+    def _wanted(
+        self,
+        messages: list[dict[str, Any]],
+        model: str | None,
+        parameters: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
         chosen = model or self.model
         if chosen is None:
             raise ChatRefused("No model is named, neither in the task nor in OPENAI_MODEL")
-        wanted = dict(parameters or {}) | {"model": chosen, "messages": messages, "stream": False}
-        return _read_answer(self._post("/chat/completions", wanted, timeout), chosen)
+        return dict(parameters or {}) | {"model": chosen, "messages": messages}
 
-    def _post(self, path: str, body: dict[str, Any], timeout: timedelta) -> bytes:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    @contextmanager
+    def _answered(
+        self, path: str, body: dict[str, Any], timeout: timedelta
+    ) -> Iterator[HTTPResponse]:
+        """The answer, to be read inside: what goes wrong meanwhile is told as what it is."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream" if body["stream"] else "application/json",
+        }
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
         url = f"{self.base_url}{path}"
@@ -117,15 +167,23 @@ class ChatEndpoint:
         url = _without_password(url)
         try:
             with _opener.open(request, timeout=timeout.total_seconds()) as answer:
-                content: bytes = answer.read(self.largest_answer + 1)
+                yield answer
         except HTTPError as exc:
             raise _refusal(exc, url) from exc
         except (URLError, TimeoutError, HTTPException, ConnectionError) as exc:
             reason = getattr(exc, "reason", None) or exc
             raise ChatUnavailable(f"{url} does not answer: {reason}") from exc
+
+    def _all_of(self, answer: HTTPResponse) -> bytes:
+        content = answer.read(self.largest_answer + 1)
         if len(content) > self.largest_answer:
-            raise ChatRefused(f"{url} answered more than {self.largest_answer} bytes")
+            raise self._too_much(answer.url)
         return content
+
+    def _too_much(self, url: str) -> ChatRefused:
+        return ChatRefused(
+            f"{_without_password(url)} answered more than {self.largest_answer} bytes"
+        )
 
 
 def _without_password(url: str) -> str:

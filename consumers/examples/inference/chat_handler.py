@@ -9,7 +9,15 @@ from consumers import Discard, RetryLater, Task
 
 from .chat_endpoint import ChatEndpoint, ChatError, ChatUnavailable
 
-__all__ = ["chat", "completed", "messages_of"]
+__all__ = ["ToldToStop", "chat", "completed", "messages_of"]
+
+
+EMITTED = 10_000
+"""Characters in one chunk at most: an endpoint that does not stream says all at once."""
+
+
+class ToldToStop(Exception):
+    """Ends the reading of an answer that nobody wants any more."""
 
 
 def chat(task: Task) -> dict[str, Any]:
@@ -22,16 +30,26 @@ def chat(task: Task) -> dict[str, Any]:
 
 
 def completed(endpoint: ChatEndpoint, task: Task) -> dict[str, Any]:
-    """Raises `RetryLater` where the endpoint is away or busy, `Discard` where it refuses."""
+    """Emits each bit of the text as it comes. Raises `RetryLater` where the endpoint is away or busy,
+    `Discard` where it refuses.
+    """
     model = task.data.get("model")
     parameters = task.data.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise Discard("parameters must be an object, such as {'temperature': 0.2}")
     messages = messages_of(task.data)
+
+    def tell(text: str) -> None:
+        for start in range(0, len(text), EMITTED):
+            task.emit(text[start : start + EMITTED])
+        if task.cancelled:
+            raise ToldToStop
+
     task.progress(0.0, "asking the model")
     try:
-        answer = endpoint.complete(
+        answer = endpoint.stream(
             messages,
+            on_text=tell,
             model=model if isinstance(model, str) else None,
             parameters=parameters,
         )

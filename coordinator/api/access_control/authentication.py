@@ -7,6 +7,7 @@ dictionary.
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,9 +17,14 @@ from coordinator.access.presented_credential import presented_credential, takes_
 from coordinator.access.principal import Principal
 from coordinator.access.request_rates import RateState, RequestRates
 from coordinator.api.error_table import answer_error
-from coordinator.errors import CoordinatorError, NotAuthenticated, TooManyRequests
+from coordinator.errors import (
+    CoordinatorError,
+    LedgerUnavailable,
+    NotAuthenticated,
+    TooManyRequests,
+)
 
-from .caller import CALLER, address_of
+from .caller import CALLER, STILL_COUNTS, address_of
 from .endpoint_roles import OPEN_FOLDER, OPEN_PATHS
 
 __all__ = ["Authentication", "spender"]
@@ -66,11 +72,14 @@ class Authentication:
 
     async def _caller(self, scope: Scope, authenticator: Authenticator) -> Principal:
         query = None
-        if takes_query_token(scope["type"], scope["path"].removeprefix(VERSIONED)):
+        stream = takes_query_token(scope["type"], scope["path"].removeprefix(VERSIONED))
+        if stream:
             query = scope["query_string"]
         credential = presented_credential(scope["headers"], query)
         if credential is None:
             raise NotAuthenticated
+        if stream:
+            scope[STILL_COUNTS] = partial(_still_counts, authenticator, credential)
         return authenticator.known(credential) or await authenticator.found(credential)
 
     def _note_refusal(self, scope: Scope, exc: CoordinatorError) -> None:
@@ -96,6 +105,15 @@ class Authentication:
             )
 
 
+async def _still_counts(authenticator: Authenticator, credential: str) -> bool:
+    try:
+        return bool(authenticator.known(credential) or await authenticator.found(credential))
+    except NotAuthenticated:
+        return False
+    except LedgerUnavailable:
+        return True  # without which nothing comes over a stream either
+
+
 def spender(scope: Scope) -> str:
     """Whose requests are counted together: those of a credential, or of an address."""
     caller: Principal | None = scope.get(CALLER)
@@ -111,9 +129,6 @@ def _is_open(path: str) -> bool:
 
 
 async def _refuse(exc: CoordinatorError, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": str(exc)[:120]})
-        return
     await answer_error(exc, "")(scope, receive, send)
 
 

@@ -44,6 +44,9 @@ ROLES: dict[str, Need] = {
     "get_task": _OWN_TASK,
     "list_task_events": _OWN_TASK,
     "wait_for_task": _OWN_TASK,
+    "stream_events": _OWN_TASK,
+    "stream_task": _OWN_TASK,
+    "subscribe": _OWN_TASK,  # the WebSocket, which is in no router
     "explain_task": _OWN_TASK,
     "list_tasks": _OWN_TASK,
     "cancel_task": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),

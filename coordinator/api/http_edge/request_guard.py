@@ -49,7 +49,7 @@ class RequestGuard:
         self._origins = frozenset(origin.encode("latin-1") for origin in rules.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = self._refusal(scope) if scope["type"] != "lifespan" else None
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -74,7 +74,8 @@ class RequestGuard:
             return HTTPException(400, _TWO_HOSTS)
         if hosts and not self._hosts.knows(hosts[0], scope["server"]):
             return HTTPException(421, _UNKNOWN_HOST.format(_shown(hosts[0])))
-        if scope["method"] in SAFE and not (asked and origins):
+        # A page elsewhere may read what comes over a WebSocket, other than an answer to a GET.
+        if scope.get("method") in SAFE and not (asked and origins):
             return None
         elsewhere = self._elsewhere(hosts, origins, sites)
         return HTTPException(403, _ELSEWHERE.format(elsewhere)) if elsewhere else None

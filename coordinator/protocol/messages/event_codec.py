@@ -44,6 +44,8 @@ from .events import (
     EventData,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LedgerMarked,
     LiveMarked,
@@ -67,7 +69,10 @@ __all__ = [
     "routing_key",
 ]
 
-_COORDINATORS = (LedgerMarked, LedgerCaughtUp, LedgerEnded, LedgerHindered, LiveMarked)
+_COORDINATORS = (
+    *(LedgerMarked, LedgerCaughtUp, LedgerEnded, LedgerFollowed, LedgerGrew, LedgerHindered),
+    LiveMarked,
+)
 """What coordinators alone say, to each other."""
 _AUTHORED = (TaskEvent, AgentEvent, *_COORDINATORS)
 _NOUNS = frozenset(event_type.partition(".")[0] for event_type in EVENT_TYPES)

@@ -17,6 +17,8 @@ from .event import Event, EventData
 from .queue_and_ledger_events import (
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LedgerMarked,
     LiveMarked,
@@ -60,6 +62,8 @@ __all__ = [
     "HeldTask",
     "LedgerCaughtUp",
     "LedgerEnded",
+    "LedgerFollowed",
+    "LedgerGrew",
     "LedgerHindered",
     "LedgerMarked",
     "LiveMarked",
@@ -102,6 +106,8 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         LedgerMarked,
         LedgerCaughtUp,
         LedgerEnded,
+        LedgerFollowed,
+        LedgerGrew,
         LedgerHindered,
         LiveMarked,
     )

@@ -13,6 +13,8 @@ from .event import EventData
 __all__ = [
     "LedgerCaughtUp",
     "LedgerEnded",
+    "LedgerFollowed",
+    "LedgerGrew",
     "LedgerHindered",
     "LedgerMarked",
     "LiveMarked",
@@ -74,6 +76,21 @@ class LedgerEnded(EventData):
     TYPE = "ledger.ended"
     tasks: list[str]
     """Their ids; where it is empty, any task may have ended."""
+
+
+class LedgerFollowed(EventData):
+    """A coordinator process has subscribers of events, and wants to be told when the ledger grows; it asks
+    again while it has some. Not durable.
+    """
+
+    TYPE = "ledger.followed"
+    process: str
+
+
+class LedgerGrew(EventData):
+    """The ledger has events that it did not have before. Not durable."""
+
+    TYPE = "ledger.grew"
 
 
 class LedgerHindered(EventData):

@@ -27,6 +27,8 @@ from coordinator.protocol.messages.events import (
     Event,
     LedgerCaughtUp,
     LedgerEnded,
+    LedgerFollowed,
+    LedgerGrew,
     LedgerHindered,
     LiveMarked,
     SourceOpened,
@@ -72,6 +74,10 @@ class LedgerWaiters:
     """Wait for the end of a task."""
     folding: LogFoldingWatch | None = None
     """Tells how the process that folds the log is, where that is another one."""
+    grown: Callable[[], None] = lambda: None
+    """Called where the ledger may have grown: it was told, or what was told may have been lost."""
+    followed: Callable[[str], None] = lambda _: None
+    """Called with the name of a process that wants to be told when the ledger grows."""
 
 
 class LiveQueueReader:
@@ -100,6 +106,7 @@ class LiveQueueReader:
         self._catching_up = watching.catching_up
         self._waiters = watching.waiters
         self._folding = watching.folding
+        self._watching = watching
         self._warned: set[str] = set()
 
     async def session(self, link: Link) -> NoReturn:
@@ -130,6 +137,7 @@ class LiveQueueReader:
         self._agents.start_hearing()
         self._catching_up.start_hearing()
         self._waiters.look_again()
+        self._watching.grown()
         completing = asyncio.create_task(self._complete())
         try:
             await self._take_all(arrived)
@@ -204,19 +212,30 @@ class LiveQueueReader:
             # Heard here alone: here it comes in one order with what was opened again since.
             self._book.discard(TaskQueue(event.data.lane, event.data.priority))
             return
-        if isinstance(event.data, LedgerCaughtUp):
-            self._catching_up.caught_up(event.data.marks)
-            return
-        if isinstance(event.data, LedgerEnded):
-            self._hear_ends(event.data.tasks)
-            return
-        if isinstance(event.data, LedgerHindered):
-            if self._folding is not None:
-                self._folding.hear(event.data.problems)
-            return
-        if isinstance(event.data, LiveMarked):
-            self._catching_up.caught_up([event.id])
-            return
+        if not self._hear_of_ledger(event):
+            self._hear_of_agent(event)
+
+    def _hear_of_ledger(self, event: Event) -> bool:
+        """Whether it is about that."""
+        match event.data:
+            case LedgerCaughtUp(marks=marks):
+                self._catching_up.caught_up(marks)
+            case LiveMarked():
+                self._catching_up.caught_up([event.id])
+            case LedgerEnded(tasks=task_ids):
+                self._hear_ends(task_ids)
+            case LedgerHindered(problems=problems):
+                if self._folding is not None:
+                    self._folding.hear(problems)
+            case LedgerGrew():
+                self._watching.grown()
+            case LedgerFollowed(process=process):
+                self._watching.followed(process)
+            case _:
+                return False
+        return True
+
+    def _hear_of_agent(self, event: Event) -> None:
         self._agents.apply(event)
         if isinstance(event.data, AgentRegistered):
             self._types.hear(event.data.task_types)

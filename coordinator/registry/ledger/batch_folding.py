@@ -17,8 +17,8 @@ from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
-from coordinator.registry.tables.bulk_statements import insert_new, upsert
-from coordinator.registry.tables.event_rows import identity, is_copy
+from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
+from coordinator.registry.tables.event_rows import Identity, identity, is_copy
 from coordinator.registry.tables.past_agent_offers import add_offered
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
@@ -64,22 +64,29 @@ def store(
     parked: Sequence[MessageToPark] = (),
 ) -> FoldedBatch:
     """Fold ``events`` into the ledger, each once, whatever was folded before."""
+    be_a_writer(connection, schema.events)
     new, repeated = _new(connection, events)
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
-    event_rows.add(connection, new)
     park(connection, parked)
-    effects, changed = fold_events(connection, new, rules)
+    states: dict[Identity, str | None] = {}
+    effects, changed = fold_events(connection, new, rules, states)
+    event_rows.add(connection, new, states)
     _add_outbox(connection, effects)
     return FoldedBatch(new, effects, parked, changed)
 
 
 def fold_events(
-    connection: Connection, events: Sequence[Event], rules: Rules
+    connection: Connection,
+    events: Sequence[Event],
+    rules: Rules,
+    states: dict[Identity, str | None],
 ) -> tuple[list[Effect], list[TaskChange]]:
-    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. Gives what is
-    to be done about them, and the tasks that they changed.
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. ``states`` is
+    given that of the task after each event of one. Gives what is to be done about them, and the tasks that
+    they changed.
     """
-    folded = _fold_tasks(connection, [e for e in events if isinstance(e.data, TaskEvent)], rules)
+    of_tasks = [event for event in events if isinstance(event.data, TaskEvent)]
+    folded = _fold_tasks(connection, of_tasks, rules, states)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
     fold_task_queues(connection, events)
@@ -119,7 +126,10 @@ _CLASH = "{0.type}: its author has sent another event with the id {0.id!r}: an i
 
 
 def _fold_tasks(
-    connection: Connection, events: Sequence[Event], rules: Rules
+    connection: Connection,
+    events: Sequence[Event],
+    rules: Rules,
+    states: dict[Identity, str | None],
 ) -> tuple[list[Effect], list[TaskChange]]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
     before = load(connection, {event.data.subject for event in events})
@@ -128,6 +138,7 @@ def _fold_tasks(
     for event in events:
         folded = fold(after.get(event.data.subject), event, rules)
         after[event.data.subject] = folded.task
+        states[identity(event)] = folded.task.state.value
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]
     _write(connection, before, changed)

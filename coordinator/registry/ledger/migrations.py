@@ -135,7 +135,18 @@ def _to_5(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} VARCHAR(200)")
 
 
-_STEPS: dict[int, Callable[[Connection], None]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
+def _to_6(connection: Connection) -> None:
+    """Events know the state that their task had after them; what there is stays without it."""
+    connection.exec_driver_sql("ALTER TABLE events ADD COLUMN state VARCHAR(16)")
+
+
+_STEPS: dict[int, Callable[[Connection], None]] = {
+    1: _to_2,
+    2: _to_3,
+    3: _to_4,
+    4: _to_5,
+    5: _to_6,
+}
 """By version: what makes the tables of that version into those of the next."""
 
 _FOLDED_ANEW = frozenset({1, 2})

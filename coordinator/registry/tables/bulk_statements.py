@@ -19,7 +19,16 @@ from pydantic_core import to_json
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Row
 
-__all__ = ["add_to", "find", "insert", "insert_new", "keep_writers_out", "take_time", "upsert"]
+__all__ = [
+    "add_to",
+    "be_a_writer",
+    "find",
+    "insert",
+    "insert_new",
+    "keep_writers_out",
+    "take_time",
+    "upsert",
+]
 
 Rows = list[dict[str, Any]]
 
@@ -183,6 +192,14 @@ def keep_writers_out(connection: Connection, *tables: sa.Table) -> None:
     if connection.dialect.name == "postgresql":
         names = ", ".join(table.name for table in tables)
         connection.exec_driver_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def be_a_writer(connection: Connection, table: sa.Table) -> None:
+    """Wait for those that `keep_writers_out` of ``table``, and keep them waiting until this transaction ends:
+    what is read after this is not changed by them before it is written.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE")
 
 
 def take_time(connection: Connection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,9 +17,9 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
 )
 
-from .bulk_statements import find, insert
+from .bulk_statements import find, insert, upsert
 from .schema import events as table
-from .schema import from_micros, micros
+from .schema import from_micros, meta, micros
 
 __all__ = [
     "Identity",
@@ -27,10 +27,13 @@ __all__ = [
     "chunks",
     "data_of",
     "event_of",
+    "forgotten_to",
     "identity",
     "is_copy",
     "known",
     "known_of",
+    "last_position",
+    "note_forgotten",
 ]
 
 Identity = tuple[str, str]
@@ -76,10 +79,48 @@ def is_copy(event: Event, first: Event) -> bool:
     return event.data == first.data
 
 
-def add(connection: Connection, events: Sequence[Event]) -> None:
-    """Append ``events``, none of which may be there."""
-    if events:
-        insert(connection, table, [_row_of(event) for event in events])
+def add(
+    connection: Connection, events: Sequence[Event], states: Mapping[Identity, str | None]
+) -> None:
+    """Append ``events``, none of which may be there. ``states`` has that of the task after each event that is
+    of one.
+
+    Their positions are larger than all that were given before, in the order of ``events``. So they grow in
+    the order in which transactions are committed, too: the projector's fence lets one of them write at a
+    time, from before it asks for a position until it is committed. PostgreSQL counts by itself, and never
+    back. SQLite would give the position of the last event again once that was deleted, so it is told.
+    """
+    if not events:
+        return
+    rows = [_row_of(event, states) for event in events]
+    if connection.dialect.name != "postgresql":
+        for position, row in enumerate(rows, last_position(connection) + 1):
+            row["position"] = position
+    insert(connection, table, rows)
+
+
+def last_position(connection: Connection) -> int:
+    """The position of the last event that there is, or was until it was deleted; 0 before the first."""
+    kept = connection.execute(sa.select(sa.func.max(table.c.position))).scalar()
+    return max(kept or 0, forgotten_to(connection))
+
+
+_FORGOTTEN_TO = "events_forgotten_to"
+"""Of the row in `meta`."""
+
+
+def forgotten_to(connection: Connection) -> int:
+    """The largest position of an event that was deleted; 0 where none was. Whoever has read on from there
+    has missed nothing.
+    """
+    query = sa.select(meta.c.value).where(meta.c.name == _FORGOTTEN_TO)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def note_forgotten(connection: Connection, position: int) -> None:
+    """The event at ``position`` is deleted in this transaction, and maybe some before it."""
+    if position > forgotten_to(connection):
+        upsert(connection, meta, ["name"], [{"name": _FORGOTTEN_TO, "value": str(position)}])
 
 
 def event_of(row: Row[Any]) -> Event:
@@ -107,7 +148,7 @@ def _place(value: str) -> tuple[bool, str]:
     return not isinstance(value, str), value
 
 
-def _row_of(event: Event) -> dict[str, Any]:
+def _row_of(event: Event, states: Mapping[Identity, str | None]) -> dict[str, Any]:
     data = event.data
     return {
         "id": event.id,
@@ -116,4 +157,5 @@ def _row_of(event: Event) -> dict[str, Any]:
         "subject": data.subject,
         "time": micros(event.time),
         "data": data.model_dump_json(exclude_none=True),
+        "state": states.get(identity(event)),
     }

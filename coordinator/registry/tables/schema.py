@@ -49,7 +49,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -83,6 +83,7 @@ events = Table(
     Column("subject", String(300), nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("data", Text, nullable=False),
+    Column("state", String(16)),
     UniqueConstraint("id", "agent_id"),
     Index("events_by_subject", "subject", "position"),
 )
@@ -90,6 +91,10 @@ events = Table(
 
 `agent_id` is the author, empty for a coordinator or the broker. It is part of an event's identity,
 so that no agent can take the id of another's event before it is said.
+
+`position` only grows, in the order in which transactions are committed, and none is given twice: see
+`event_rows.add`. `state` is that of the event's task once it was folded, null for other events and those
+of before schema 6.
 """
 
 tasks = Table(

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import keep_writers_out
-from coordinator.registry.tables.event_rows import chunks
+from coordinator.registry.tables.event_rows import chunks, note_forgotten
 from coordinator.registry.tables.task_rows import tasks_of
 from coordinator.registry.tables.totals_rows import add_tally
 
@@ -37,6 +37,8 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
             counted = counted.plus(measure(task))
         found += len(rows)
         about = events.c.subject.in_(ids) & events.c.type.like("task.%")
+        last = connection.execute(sa.select(sa.func.max(events.c.position)).where(about)).scalar()
+        note_forgotten(connection, last or 0)
         connection.execute(events.delete().where(about))
         connection.execute(outbox.delete().where(outbox.c.task_id.in_(ids)))
         connection.execute(turns.delete().where(turns.c.task_id.in_(ids)))

@@ -47,6 +47,7 @@ async def explore(
     longest. None sends what was made up.
     """
     statuses: list[Counter[int]] = [Counter() for _ in callers]
+    _without_streams(app)
     async with over(app) as client:
         for strategy in _strategies(app):
             # In a thread: the service that is asked goes on meanwhile, and its broker hears from it.
@@ -62,11 +63,17 @@ async def answered(app: FastAPI, *, examples: int) -> AsyncIterator[tuple[str, h
     """Send ``examples`` requests that are valid by the document to every operation, the same ones in every
     run; each answer, and the operation in the words of the document.
     """
+    _without_streams(app)
     async with over(app) as client:
         for operation in _operations(app):
             strategy = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
             for case in await asyncio.to_thread(_made_up, strategy, examples):
                 yield f"{operation.method.upper()} {operation.path}", await _send(client, case)
+
+
+def _without_streams(app: FastAPI) -> None:
+    """Have them answered 503: the client here waits for an answer's end, and a stream has none."""
+    app.state.services.feed.stop()
 
 
 async def _send(

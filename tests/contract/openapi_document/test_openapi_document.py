@@ -78,6 +78,8 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/tasks"),
         ("GET", "/tasks/{task_id}/events"),
         ("GET", "/tasks/{task_id}/wait"),
+        ("GET", "/events"),
+        ("GET", "/tasks/{task_id}/stream"),
         ("GET", "/agents"),
         ("GET", "/agents/{agent_id}/tasks"),
         ("GET", "/parked"),

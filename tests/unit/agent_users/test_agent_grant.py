@@ -12,11 +12,21 @@ from coordinator.agent_users.agent_grant import AgentGrant
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.messages.registration import control_queue, request_key
+from coordinator.protocol.messages.task_output import output_key
 from coordinator.protocol.name_encoding import encode_word
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.protocol.topology import CONTROL, EVENTS, LOG, REQUESTS, TASKS, UNROUTED, WORK
+from coordinator.protocol.topology import (
+    CONTROL,
+    EVENTS,
+    LOG,
+    OUTPUT,
+    REQUESTS,
+    TASKS,
+    UNROUTED,
+    WORK,
+)
 
 NAMES = st.sampled_from(["a", "b", "ab", "a b", "a.b", "a+b", "any", "x|y", "é"])
 SETS = st.frozensets(NAMES, max_size=3)
@@ -67,6 +77,7 @@ def test_an_agent_may_read_its_control_queues_and_nothing_that_is_the_coordinato
     grant = AgentGrant(agent_id="ada")
     assert may_read(grant, control_queue("ada", "1"))
     others = [control_queue("eve", "1"), control_queue("ada.b", "1"), "live.host", "lock.moving"]
+    others += ["output.host", OUTPUT]
     others += [
         CONTROL,
         EVENTS,
@@ -85,9 +96,11 @@ def test_an_agent_publishes_events_in_its_own_name_alone_and_declares_nothing() 
     word = encode_word("ada lovelace")
     assert grant.permissions["configure"] == "^$"
     written = re.compile(grant.permissions["write"])
-    exchanges = (EVENTS, TASKS, CONTROL, "amq.default", f"{EVENTS}x")
-    assert [name for name in exchanges if written.search(name)] == [EVENTS]
-    keys = re.compile(grant.topic_permissions["write"])
+    exchanges = (EVENTS, OUTPUT, TASKS, CONTROL, "amq.default", f"{EVENTS}x", f"{OUTPUT}x")
+    assert [name for name in exchanges if written.search(name)] == [EVENTS, OUTPUT]
+    of_events, of_output = grant.topic_permissions
+    assert (of_events["exchange"], of_output["exchange"]) == (EVENTS, OUTPUT)
+    keys = re.compile(of_events["write"])
     own = [f"task.{word}.completed", f"agent.{word}.heartbeat", request_key("ada lovelace")]
     assert all(keys.search(key) for key in own)
     others = [
@@ -101,6 +114,10 @@ def test_an_agent_publishes_events_in_its_own_name_alone_and_declares_nothing() 
         f"x.task.{word}.completed",
         "task.~broker.dead-lettered",
     ]
+    assert not [key for key in others if keys.search(key)]
+    keys = re.compile(of_output["write"])
+    assert keys.search(output_key("ada lovelace"))
+    others = [output_key("eve"), f"x.{output_key('ada lovelace')}", f"task.{word}.started"]
     assert not [key for key in others if keys.search(key)]
 
 

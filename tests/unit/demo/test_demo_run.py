@@ -86,6 +86,8 @@ class Api:
     agents: list[dict[str, Any]] = field(default_factory=lambda: [LIBRARIAN])
     submitted: list[dict[str, Any]] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
+    told: str = ""
+    """By the stream of a task."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -96,6 +98,8 @@ class Api:
         if path == "/tasks/submit":
             self.submitted.append(json.loads(request.content))
             return httpx.Response(200, json={"task_id": str(len(self.submitted))})
+        if path.endswith("/stream"):
+            return httpx.Response(200, text=self.told)
         task_id = path.removeprefix("/tasks/")
         self.asked[task_id] += 1
         facts = self.facts(int(task_id), self.asked[task_id])
@@ -125,6 +129,29 @@ def test_a_batch_that_completes_ends_with_results_and_waits() -> None:
     assert "All 10 tasks completed" in printed
     waits = printed[printed.index("Waiting times") :]
     assert [line.split()[0] for line in waits.splitlines()[3:8]] == [str(p) for p in Priority]
+
+
+def frames(*told: tuple[str, dict[str, Any]]) -> str:
+    return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in told)
+
+
+def test_where_an_agent_reads_aloud_each_word_is_shown_as_it_comes() -> None:
+    reads = LIBRARIAN | {"task_types": ["keywords", "readability", "summary", "read-aloud"]}
+    told = frames(
+        ("task.started", {}),
+        ("output.started", {}),
+        ("output.chunks", {"first": 1, "chunks": ["The ", "book "]}),
+        ("output.missing", {"first": 3, "last": 3}),
+        ("output.chunks", {"first": 4, "chunks": ["line."]}),
+        ("stream.end", {"detail": "The task has ended", "task": {"state": "completed"}}),
+    )
+    code, printed = run_demo(Api(agents=[reads], told=told))
+    assert code == 0
+    assert "The book  (some words are missing) line.\n3 words, each as it was said" in printed
+
+    code, printed = run_demo(Api(agents=[reads], told=frames(("stream.end", {"detail": "gone"}))))
+    assert code == 1
+    assert "gone" in printed
 
 
 def test_every_line_fits_eighty_columns() -> None:

@@ -54,10 +54,12 @@ def test_a_coordinator_that_administers_the_broker_is_warned_of_where_agents_do_
 
 # --- what the broker's rows say -----------------------------------------------------------------
 
+OF_EVENTS, OF_OUTPUT = ADA.topic_permissions
 ROWS: dict[str, Any] = {
     "users": {"name": ADA.user, "tags": list(ADA.tags)},
     "permissions": {"user": ADA.user, **ADA.permissions},
-    "topics": {"user": ADA.user, **ADA.topic_permissions},
+    "topics": {"user": ADA.user, **OF_EVENTS},
+    "output": {"user": ADA.user, **OF_OUTPUT},
     "limits": {"user": ADA.user, "value": dict(ADA.limits)},
 }
 
@@ -68,7 +70,8 @@ def drift(**changes: dict[str, Any] | None) -> tuple[str, ...]:
         kind: [] if changes.get(kind, {}) is None else [row | (changes.get(kind) or {})]
         for kind, row in ROWS.items()
     }
-    [user] = read_users(rows["users"], rows["permissions"], rows["topics"], rows["limits"])
+    topics = rows["topics"] + rows["output"]
+    [user] = read_users(rows["users"], rows["permissions"], topics, rows["limits"])
     return user.drift
 
 
@@ -92,6 +95,8 @@ def test_a_user_as_granted_has_no_drift() -> None:
         ({"topics": None}, "is none, so that it speaks for anybody"),
         ({"topics": {"write": ".*"}}, "its topic permission to write to coordinator.events is .*"),
         ({"topics": {"read": ".*"}}, "its topic permission to read from coordinator.events is .*"),
+        ({"output": None}, "to coordinator.output is none, so that it speaks for anybody"),
+        ({"output": {"write": ".*"}}, "its topic permission to write to coordinator.output is .*"),
         ({"permissions": {"read": ".*"}}, "its read permission is .*"),
     ],
 )

@@ -155,6 +155,24 @@ async def test_a_chat_may_bring_a_system_prompt_and_parameters(
     assert [message["role"] for message in seen.bodies[0]["messages"]] == ["system", "user"]
 
 
+async def test_a_chat_is_told_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [{"choices": [{"delta": {"content": text}}]} for text in ("Forty-", "two.")]
+    body = "".join(f"data: {json.dumps(piece)}\n\n" for piece in pieces) + "data: [DONE]\n\n"
+    data = {"task_type": "chat", "prompt": "What is it?", "model": "m"}
+    with endpoint(body=body, headers={"Content-Type": "text/event-stream"}) as (url, _):
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        ran = await run_task(interpreter, data)
+    assert ran.output == ["Forty-", "two."]
+    assert ran.result["text"] == "Forty-two."
+
+
+async def test_a_document_is_read_aloud_word_by_word() -> None:
+    data = {"task_type": "read-aloud", "path": "library/on-queues.md", "words_per_second": 10_000}
+    ran = await run_task(librarian, data)
+    assert ran.output[0].startswith("#")
+    assert ran.result == {"words": len(ran.output)}
+
+
 @pytest.mark.parametrize(("status", "retryable"), [(503, True), (429, True), (401, False)])
 async def test_only_what_time_can_mend_is_retryable(
     monkeypatch: pytest.MonkeyPatch, status: int, retryable: bool

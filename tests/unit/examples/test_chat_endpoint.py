@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consumers.examples.inference.chat_endpoint import (
     ChatEndpoint,
@@ -12,8 +17,10 @@ from consumers.examples.inference.chat_endpoint import (
     ChatUnavailable,
     NotConfigured,
 )
-from tests.support.chat_endpoint import endpoint
+from consumers.examples.inference.event_stream import data_of_events
+from tests.support.chat_endpoint import Seen, endpoint
 
+STREAMED = {"Content-Type": "text/event-stream; charset=utf-8"}
 PROMPT = [{"role": "user", "content": "What is it?"}]
 
 
@@ -122,3 +129,98 @@ def test_no_password_of_the_address_is_told_in_an_error(url: str) -> None:
             PROMPT
         )
     assert "hunter2" not in str(caught.value)
+
+
+def piece(text: str | None = None, **more: Any) -> str:
+    choice = {"delta": {} if text is None else {"content": text}, **more}
+    return f"data: {json.dumps({'model': 'small-1', 'choices': [choice]})}\n\n"
+
+
+USAGE = 'data: {"choices": [], "usage": {"total_tokens": 9}}\r\n\r\n'
+DONE = "data: [DONE]\n\n"
+
+
+def streamed(body: str, **options: Any) -> tuple[dict[str, Any], list[str], Seen]:
+    """The answer, what was told of it, and what the endpoint has seen."""
+    told: list[str] = []
+    with endpoint(body=body, headers=STREAMED) as (url, seen):
+        chat = ChatEndpoint(base_url=url, api_key="key-1", model="m", **options)
+        return chat.stream(PROMPT, on_text=told.append), told, seen
+
+
+def test_an_answer_is_told_bit_by_bit_and_is_the_same_in_the_end() -> None:
+    body = ": hello\n\n" + piece("", role="assistant") + piece("Forty-") + piece("two.")
+    found, told, seen = streamed(body + piece(finish_reason="stop") + USAGE + DONE)
+    assert told == ["Forty-", "two."]
+    assert found == {
+        "text": "Forty-two.",
+        "finish_reason": "stop",
+        "model": "small-1",
+        "usage": {"total_tokens": 9},
+    }
+    [asked] = seen.bodies
+    assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
+
+
+def test_an_endpoint_that_does_not_stream_answers_at_once() -> None:
+    told: list[str] = []
+    with endpoint() as (url, _):
+        found = ChatEndpoint(base_url=url, model="m").stream(PROMPT, on_text=told.append)
+    assert (found["text"], told) == ("Forty-two.", ["Forty-two."])
+
+
+@pytest.mark.parametrize("cut", ["", 'data: {"choices"', "data: [DONE]"])
+def test_an_answer_that_ends_in_the_middle_is_worth_another_try(cut: str) -> None:
+    with pytest.raises(ChatUnavailable, match="ended in the middle"):
+        streamed(piece("Forty-") + cut)
+
+
+def test_a_last_word_without_a_mark_behind_it_will_do() -> None:
+    assert streamed(piece("Yes.", finish_reason="stop"))[0]["text"] == "Yes."
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "data: <html>\n\n",
+        "data: []\n\n",
+        "data: 5\n\n",
+        'data: {"choices": [{}]}\n\n',
+        'data: {"choices": [{"delta": {"content": 5}}]}\n\n',
+        'data: {"error": {"message": "not a piece of luck"}}\n\n',
+    ],
+)
+def test_a_piece_that_is_none_of_a_completion_is_shown(wrong: str) -> None:
+    with pytest.raises(ChatRefused, match="not a piece of"):
+        streamed(piece("Forty-") + wrong + DONE)
+
+
+@pytest.mark.parametrize("body", [" " * 1001, piece("x") * 100, "data: " + "x" * 1000])
+def test_a_stream_that_does_not_end_is_given_up(body: str) -> None:
+    with pytest.raises(ChatRefused, match="more than 1000 bytes"):
+        streamed(body, largest_answer=1000)
+
+
+@pytest.mark.parametrize("status", [301, 307])
+def test_no_redirect_of_a_stream_is_followed(status: int) -> None:
+    with (
+        endpoint() as (elsewhere, seen),
+        endpoint(status, "", {"Location": elsewhere}) as (url, _),
+        pytest.raises(ChatRefused, match=f"answered {status}"),
+    ):
+        ChatEndpoint(base_url=url, api_key="key-1", model="m").stream(PROMPT, on_text=print)
+    assert (seen.paths, seen.keys) == ([], [])
+
+
+@given(
+    texts=st.lists(st.lists(st.text(alphabet="ab: \r", max_size=5), min_size=1, max_size=3)),
+    ending=st.sampled_from(["\n", "\r\n"]),
+)
+def test_events_are_read_as_they_were_written(texts: list[list[str]], ending: str) -> None:
+    lines = [[line.rstrip("\r") for line in text] for text in texts]
+    written = "".join(
+        "".join(f"data: {line}{ending}" for line in text) + f"id: 1{ending}{ending}"
+        for text in lines
+    )
+    read = list(data_of_events(io.BytesIO(written.encode()), most=10_000))
+    assert read == ["\n".join(text) for text in lines]

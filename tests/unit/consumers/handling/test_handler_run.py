@@ -18,6 +18,7 @@ from consumers import Discard, Interceptor, RetryLater, Task
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.output_buffer import Emitted
 from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
@@ -265,6 +266,7 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
             timeout=timedelta(seconds=60), grace=timedelta(seconds=0.002), max_result_bytes=1000
         ),
         on_progress=lambda _: None,
+        on_output=lambda _: Emitted(),
         on_end=on_end,
         on_gone=on_gone,
     )

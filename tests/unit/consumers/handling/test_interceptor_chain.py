@@ -17,6 +17,7 @@ from consumers import Agent, Discard, Interceptor, RetryLater, Task
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
+from consumers._handling.output_buffer import Emitted
 from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
@@ -294,6 +295,7 @@ async def test_a_thread_that_an_interceptor_does_not_wait_for_keeps_its_slot() -
             timeout=timedelta(minutes=1), grace=timedelta(minutes=1), max_result_bytes=100
         ),
         on_progress=lambda _: None,
+        on_output=lambda _: Emitted(),
         on_end=outcome.set_result,
         on_gone=gone.set,
     )

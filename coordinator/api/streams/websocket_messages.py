@@ -1,0 +1,177 @@
+"""Reads and writes the messages of a WebSocket: what a client asks for, and what it is told of that."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from coordinator.api.error_table import error_body
+from coordinator.api.wire.fields.instants import timestamp
+from coordinator.errors import InvalidRequest
+from coordinator.streaming.stream_frames import StreamEnd
+
+from .event_stream_query import TYPES, EventStreamQuery
+
+__all__ = [
+    "METRICS",
+    "TOPICS",
+    "Ask",
+    "Ping",
+    "Subscribe",
+    "Topic",
+    "Unsubscribe",
+    "confirmed",
+    "established",
+    "read_message",
+    "told_end",
+    "told_error",
+    "told_metrics",
+    "told_notice",
+]
+
+Topic = Literal["tasks", "agents", "metrics"]
+
+METRICS: Topic = "metrics"
+
+TOPICS: dict[Topic, tuple[str, str]] = {
+    "tasks": ("task.*", "what happens to tasks: submitted, started, completed and so on"),
+    "agents": (
+        "agent.*",
+        "what happens to agents: registered, their status changed, stopped, removed",
+    ),
+    METRICS: ("", "the statistics of GET /tasks/status, every few seconds"),
+}
+"""The types of events of each topic, and what it is about."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Filters(EventStreamQuery):
+    """Narrows a topic, as the parameters of `GET /events` do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SubscribePayload(_Message):
+    topic: Topic
+    resume_from: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    """The position that the client has."""
+    filter: Filters = Field(default_factory=Filters)
+
+
+class TopicPayload(_Message):
+    topic: Topic
+
+
+class Subscribe(_Message):
+    """Asks for the messages of a topic."""
+
+    type: Literal["subscribe"]
+    payload: SubscribePayload
+
+
+class Unsubscribe(_Message):
+    """Asks for no more of them."""
+
+    type: Literal["unsubscribe"]
+    payload: TopicPayload
+
+
+class Ping(_Message):
+    """Asks whether anybody is there, for clients that cannot send a ping of the protocol."""
+
+    type: Literal["ping"]
+
+
+Ask = Subscribe | Unsubscribe | Ping
+
+_READ: TypeAdapter[Ask] = TypeAdapter(Annotated[Ask, Field(discriminator="type")])
+
+
+def read_message(text: str) -> Ask:
+    """Raises `InvalidRequest` with a sentence that says what is wrong."""
+    try:
+        return _READ.validate_json(text)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False)[0]
+        if error["type"] in ("json_invalid", "model_attributes_type", "dict_type"):
+            raise InvalidRequest("A message must be a JSON object", field="message") from exc
+        if error["type"].startswith("union_tag"):
+            raise InvalidRequest(_KINDS, field="type") from exc
+        where = [str(part) for part in error["loc"][1:]]
+        field = ".".join(where)
+        raise InvalidRequest(f"{field}: {error['msg']}", field=field) from exc
+
+
+_KINDS = 'A message needs a "type": "subscribe" or "unsubscribe", with {"payload": {"topic": …}}, or "ping"'
+
+
+def established(agent_id: str | None) -> str:
+    """The first message."""
+    return _text(
+        type="connection_established",
+        agent_id=agent_id,
+        timestamp=timestamp(),
+        message="Subscribe to topics: "
+        + "; ".join(f"{name}: {one[1]}" for name, one in TOPICS.items()),
+        topics=list(TOPICS),
+    )
+
+
+def confirmed(what: str, topic: Topic, position: int | None = None) -> str:
+    """``what`` is `subscription` or `unsubscription`; ``position`` is where it begins."""
+    place = {} if position is None else {"position": position}
+    return _text(
+        type=f"{what}_confirmed",
+        topic=topic,
+        payload={"topic": topic},
+        timestamp=timestamp(),
+        **place,
+    )
+
+
+def told_notice(name: str, topic: Topic, facts: dict[str, Any]) -> str:
+    """What a stream tells of itself, with the name that it has there."""
+    return _text(type=name, topic=topic, **facts)
+
+
+def told_end(topic: Topic, why: StreamEnd) -> str:
+    """The last message of a topic that the service ends."""
+    return _text(type="stream.end", topic=topic, reason=why.reason, detail=why.detail)
+
+
+def told_metrics(stats: dict[str, Any]) -> str:
+    """The statistics as `GET /tasks/status` has them."""
+    return _text(type="metrics", topic=METRICS, stats=stats, timestamp=timestamp())
+
+
+def told_error(exc: Exception, topic: str | None = None) -> str:
+    """Why something that was asked for is not done; the connection goes on."""
+    status, body = error_body(exc, "subscribe")
+    about = {} if topic is None else {"topic": topic}
+    return _text(type="error", status=status, detail=body["detail"], **about)
+
+
+def pong() -> str:
+    """The answer to a `Ping`."""
+    return _text(type="pong", timestamp=timestamp())
+
+
+def types_of(topic: Topic, asked: frozenset[str]) -> frozenset[str]:
+    """Those of ``asked`` that are the topic's, or all of its. Raises `InvalidRequest` where none is."""
+    own = TYPES[TOPICS[topic][0]]
+    wanted = asked & own if asked else own
+    if not wanted:
+        raise InvalidRequest(
+            f"filter.type: the topic {topic} has none of these: use {', '.join(sorted(own))}",
+            field="filter.type",
+        )
+    return wanted
+
+
+def _text(**fields: Any) -> str:
+    return to_json(fields).decode()

@@ -1,0 +1,199 @@
+"""Reads recorded events after a position of the ledger, each with the facts of its task.
+
+An event is read as the text that the ledger has: most are never looked into, since nobody asked for them.
+Of a large one only what may be told is kept, so that a page has a bound in bytes, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import from_json, to_json
+from sqlalchemy.engine import Connection, Row
+
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.event_rows import forgotten_to, last_position
+from coordinator.registry.tables.schema import events as table
+from coordinator.registry.tables.schema import from_micros, tasks
+from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
+
+from .event_details import public_details
+
+__all__ = ["RecordedEvent", "RecordedEvents", "RecordedPage"]
+
+KEPT_AS_TEXT = 16 * 1024
+"""Characters of an event's data; of larger ones the details alone are kept."""
+
+LOOKED_AT = 50_000
+"""Positions that one page goes over at most where it has some types alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvent:
+    """Carries an event of a task or an agent, with its position and what its task is like."""
+
+    position: int
+    event_id: str
+    type: str
+    subject: str
+    """The id of the task, or of the agent."""
+    author: str | None
+    """The id of the agent that states it; None where a coordinator or the broker does."""
+    time: datetime
+    data: str
+    """As the ledger has it, in JSON."""
+    cut: bool = False
+    """Whether ``data`` has the event's own ids and details alone."""
+    state: str | None = None
+    """Of the task after this event; None for an event of an agent, or one of before that was known."""
+    priority: str | None = None
+    """Of the task, where its content is known; so is the next."""
+    submitted_by: str | None = None
+
+    @property
+    def is_of_task(self) -> bool:
+        """Whether it is about a task, and not about an agent."""
+        return self.type.startswith("task.")
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent that it is about, or that states it."""
+        return self.author if self.is_of_task else self.subject
+
+    def told(self) -> dict[str, Any] | None:
+        """What everybody may be told of it; None, and that logged once, where it cannot be read."""
+        try:
+            data = from_json(self.data)
+            ids = {name: data[name] for name in _IDS if name in data}
+            facts = {"state": self.state, "priority": self.priority}
+            known = {name: value for name, value in facts.items() if value is not None}
+            return ids | known | (data["details"] if self.cut else public_details(data))
+        except NOT_READ as exc:
+            tell(table, self, exc)
+            return None
+
+
+_IDS = ("task_id", "generation", "attempt", "agent_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPage:
+    """Holds the events after one position that were there at one moment, up to another position."""
+
+    events: Sequence[RecordedEvent]
+    reached: int
+    """The position up to which this is all that there is; the next page begins after it."""
+    end: int
+    """The position of the last event of all."""
+    forgotten_to: int
+    """The largest position of an event that was deleted with its task. Where a page begins before it, some
+    events are missing."""
+
+
+class RecordedEvents:
+    """Reads the ledger, in one transaction each time. All methods raise `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def after(
+        self,
+        position: int,
+        *,
+        limit: int,
+        task_ids: Collection[str] = (),
+        types: Collection[str] = (),
+    ) -> RecordedPage:
+        """The ``limit`` first events of tasks and agents after ``position``; of these tasks or types alone,
+        where any are named.
+        """
+        wanted = (sorted(task_ids), sorted(types))
+        return await self._ledger.read(
+            partial(_page, position=position, limit=limit, wanted=wanted)
+        )
+
+    async def end(self) -> RecordedPage:
+        """Where the ledger ends, as a page without events."""
+        return await self._ledger.read(_end)
+
+    async def state_of(self, task_id: str) -> tuple[str | None, int]:
+        """The state of a task, None where it is not known, and the position of the last event then."""
+        return await self._ledger.read(partial(_state_of, task_id=task_id))
+
+
+def _end(connection: Connection) -> RecordedPage:
+    end = last_position(connection)
+    return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to(connection))
+
+
+def _state_of(connection: Connection, task_id: str) -> tuple[str | None, int]:
+    query = sa.select(tasks.c.state).where(tasks.c.task_id == task_id)
+    return connection.execute(query).scalar(), last_position(connection)
+
+
+def _page(
+    connection: Connection, position: int, limit: int, wanted: tuple[list[str], list[str]]
+) -> RecordedPage:
+    task_ids, types = wanted
+    query, last = _QUERY.where(table.c.position > position), last_position(connection)
+    if task_ids:  # by an index
+        query = query.where(table.c.subject.in_(task_ids), table.c.type.like("task.%"))
+    elif types:
+        last = min(last, position + LOOKED_AT)
+        query = query.where(table.c.type.in_(types), table.c.position <= last)
+    rows = connection.execute(query.order_by(table.c.position).limit(limit)).all()
+    return RecordedPage(
+        events=list(_events(connection, rows)),
+        reached=rows[-1].position if len(rows) == limit else max(position, last),
+        end=last_position(connection),
+        forgotten_to=forgotten_to(connection),
+    )
+
+
+_QUERY = (
+    sa.select(
+        *(table.c.position, table.c.id, table.c.agent_id, table.c.type, table.c.subject),
+        *(table.c.time, table.c.state, tasks.c.priority, tasks.c.submitted_by),
+        sa.case((sa.func.length(table.c.data) <= KEPT_AS_TEXT, table.c.data)).label("data"),
+    )
+    .select_from(
+        table.outerjoin(
+            tasks, (tasks.c.task_id == table.c.subject) & table.c.type.like("task.%")
+        )  # an agent may have the same id
+    )
+    .where(table.c.type.like("task.%") | table.c.type.like("agent.%"))
+)
+
+
+def _events(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[RecordedEvent]:
+    return readable(rows, partial(_event, connection), table)
+
+
+def _event(connection: Connection, row: Row[Any]) -> RecordedEvent:
+    text = row.data if row.data is not None else _cut(connection, row.position)
+    return RecordedEvent(
+        position=row.position,
+        event_id=row.id,
+        type=row.type,
+        subject=row.subject,
+        author=row.agent_id or None,
+        time=from_micros(row.time),
+        data=text,
+        cut=row.data is None,
+        state=row.state,
+        priority=row.priority,
+        submitted_by=row.submitted_by,
+    )
+
+
+def _cut(connection: Connection, position: int) -> str:
+    """Read by itself, so that one event of this size is in memory at a time."""
+    query = sa.select(table.c.data).where(table.c.position == position)
+    data = from_json(connection.execute(query).scalar_one())
+    ids = {name: data[name] for name in _IDS if name in data}
+    return to_json(ids | {"details": public_details(data)}).decode()

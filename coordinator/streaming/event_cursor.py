@@ -1,0 +1,138 @@
+"""Follows the events of one subscriber from a position on: first those of the ledger, then what happens next.
+
+    open ─▶ replay, page by page ─▶ join the feed ─▶ live ─▶ ended
+
+Between the last page and the first live event there is nothing: the feed takes a subscriber where it has all
+that follows its position in memory, and gives it that in the same step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from coordinator.errors import LedgerUnavailable
+
+from .event_feed import EventFeed
+from .event_filter import EventFilter
+from .stream_frames import NOT_ALLOWED, STOPPING, UNREADABLE, StreamEnd
+from .streamed_event import MissingEvents, StreamedEvent
+from .subscription import Renders, Subscription
+
+__all__ = ["EventCursor"]
+
+T = TypeVar("T")
+
+CHECKED_EVERY = 15.0
+"""Seconds between two looks at whether the subscriber still may have this stream."""
+
+
+async def _always() -> bool:
+    return True
+
+
+class EventCursor(Generic[T]):
+    """Counts as one of the feed's streams between `open` and `close`; what it follows comes from `batches`.
+
+    ``render`` makes of events what the subscriber is sent. ``after``: the position that the subscriber has,
+    None for what happens from now on. ``allowed`` is asked now and then whether the credential still counts.
+    """
+
+    def __init__(
+        self,
+        feed: EventFeed,
+        wanted: EventFilter,
+        render: Renders[T],
+        *,
+        after: int | None,
+        allowed: Callable[[], Awaitable[bool]] = _always,
+        checked_every: float = CHECKED_EVERY,
+    ) -> None:
+        self._feed = feed
+        self._wanted = wanted
+        self._render = render
+        self._after = after
+        self._allowed = allowed
+        self._checked_every = checked_every
+        self._told_to = 0
+        self._waits = False
+        self.position = 0
+        """Where it begins, and how far the replay is."""
+        self.ahead_of: int | None = None
+        """The end of the ledger, where that had not reached the subscriber's position: it begins there."""
+        self.subscription: Subscription[T] | None = None
+        """Once it is live; others may put into it, too."""
+        self.ended = STOPPING
+        """Why it has ended, once `batches` has."""
+
+    async def open(self) -> None:
+        """Raises `StreamRefused`, or `LedgerUnavailable`."""
+        end = (await self._feed.open(self._after)).end
+        self.position = end if self._after is None else min(self._after, end)
+        if self._after is not None and self._after > end:
+            self.ahead_of = end
+
+    def close(self) -> None:
+        """Once, whether it has ended by itself or not."""
+        if self.subscription is not None:
+            self._feed.leave(self._wanted, self._render, self.subscription)
+            self.subscription = None
+        self._feed.close()
+
+    @property
+    def reached(self) -> int | None:
+        """The position up to which all was sent; None while something is being sent."""
+        waits = self._waits and self.subscription is not None and self.subscription.drained
+        return self._feed.head if waits else None
+
+    async def batches(self) -> AsyncIterator[Sequence[T]]:
+        """What is to be sent, in order; one batch, which may be empty, is the first of those that are live.
+        Raises nothing: why it ends is in `ended`.
+        """
+        try:
+            async for batch in self._replayed():
+                yield batch
+        except LedgerUnavailable:
+            self.ended = UNREADABLE
+            return
+        if self.subscription is None:
+            return
+        async for batch in self._live(self.subscription):
+            yield batch
+
+    async def _replayed(self) -> AsyncIterator[Sequence[T]]:
+        """Until the subscription begins, or the feed has stopped."""
+        while True:
+            if self.position > self._feed.head and not await self._feed.reached(self.position):
+                return
+            joined = self._feed.join(self._wanted, self._render, self.position)
+            if joined is not None:
+                missed, self.subscription = joined
+                yield missed
+                return
+            page = await self._feed.replay(self._wanted, self.position)
+            if page.forgotten_to > max(self.position, self._told_to):
+                self._told_to = page.forgotten_to
+                missing = MissingEvents(after=self.position, until=self._told_to)
+                yield self._render([missing])
+            yield self._render(
+                [StreamedEvent(one) for one in page.events if self._wanted.matches(one)]
+            )
+            self.position = page.reached
+
+    async def _live(self, subscription: Subscription[T]) -> AsyncIterator[Sequence[T]]:
+        loop = asyncio.get_running_loop()
+        check_at = loop.time() + self._checked_every
+        why: StreamEnd | None = None
+        while why is None or not subscription.drained:
+            self._waits = True
+            taken = await subscription.take(max(0.0, check_at - loop.time()))
+            self._waits = False
+            yield taken
+            if loop.time() >= check_at:
+                check_at = loop.time() + self._checked_every
+                if not await self._allowed():
+                    subscription.end(NOT_ALLOWED)
+            why = subscription.ended
+        self.ended = why

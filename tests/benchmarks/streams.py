@@ -1,0 +1,77 @@
+"""What a thousand subscribers of events cost a submission: a server that has them, and one that has none.
+
+Two columns and their ratio, both asked at the same time, as for API keys. Most subscribers wait for a task
+of their own, as whoever submits does; some are told of everything, and half of these read nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from tests.support.server_sent_events import Stream, streaming
+
+from .arena import Arena, Entry, say
+from .contestants import WITH_SUBSCRIBERS, WITHOUT_SUBSCRIBERS
+from .costs import Costs, cpu_of
+from .load import submit_for, task_body
+from .results import Results
+from .scale import Scale
+
+__all__ = ["streams"]
+
+OF_ONE_TASK = 980
+OF_EVERYTHING = 10
+THAT_DO_NOT_READ = 10
+
+
+async def streams(arena: Arena, scale: Scale) -> Results:
+    results = Results([], [], other=WITHOUT_SUBSCRIBERS.name)
+    async with arena.entries([WITH_SUBSCRIBERS, WITHOUT_SUBSCRIBERS]) as entries:
+        await asyncio.gather(*(_submit(entry, 0.5) for entry in entries))
+        for number in range(scale.rounds):
+            say(f"streams, round {number + 1} of {scale.rounds}")
+            async with _subscribed(entries[0].base_url):
+                for entry in entries:
+                    await arena.calm(entry)
+                costs = [Costs(server=cpu_of(entry.server.pid)) for entry in entries]
+                tasks = await asyncio.gather(
+                    *(_submit(entry, scale.submit_seconds) for entry in entries)
+                )
+                for entry, spent, count in zip(entries, costs, tasks, strict=True):
+                    cpu = 1e6 * spent.for_each(count)["server"]
+                    rate = count / scale.submit_seconds
+                    results.note("submit, tasks/s", entry.name, rate)
+                    results.note(
+                        "  CPU of the server, µs a task", entry.name, cpu, less_is_better=True
+                    )
+    return results
+
+
+@contextlib.asynccontextmanager
+async def _subscribed(url: str) -> AsyncIterator[None]:
+    """Anew for each round: those that do not read are cut off."""
+    paths = [f"/events?task_id=waited-for-{number}" for number in range(OF_ONE_TASK)]
+    paths += ["/events"] * (OF_EVERYTHING + THAT_DO_NOT_READ)
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(streaming(url, path)) for path in paths]
+        reading = [asyncio.create_task(_read(one)) for one in opened[:-THAT_DO_NOT_READ]]
+        try:
+            yield
+        finally:
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+
+
+async def _read(stream: Stream) -> None:
+    while await stream.reader.read(65_536):
+        continue
+
+
+async def _submit(entry: Entry, seconds: float) -> int:
+    """How many tasks were submitted, and are in the ledger."""
+    _, took = await submit_for(entry.base_url, task_body(), seconds=seconds)
+    await entry.settled()
+    return len(took)

@@ -1,0 +1,97 @@
+"""Partial output as frames of server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from coordinator.partial_output.output_checks import CheckedOutput
+from coordinator.partial_output.output_frames import FRAME_BYTES, OutputFrame, OutputFrames
+from coordinator.partial_output.output_items import OutputRun
+from coordinator.partial_output.output_subscriptions import PartialOutput
+
+RUN = OutputRun(generation=1, attempt=2, agent_id="ada", run="r")
+OF_RUN = {"task_id": "t", "generation": 1, "attempt": 2, "agent_id": "ada", "run": "r"}
+
+
+def told(*chunks: str, first: int = 1, ended: bool = False) -> CheckedOutput:
+    encoded = [json.dumps(chunk).encode() for chunk in chunks]
+    return CheckedOutput(task_id="t", run=RUN, first=first, chunks=encoded, ended=ended)
+
+
+class Put:
+    def __init__(self) -> None:
+        self.frames: list[OutputFrame] = []
+
+    def __call__(self, frames: Sequence[OutputFrame], size: int) -> None:
+        assert size >= sum(len(one.frame) for one in frames)
+        self.frames += frames
+
+    @property
+    def read(self) -> list[tuple[str, dict[str, Any]]]:
+        """The name and the data of each."""
+        found = []
+        for one in self.frames:
+            name, data, *rest = one.frame.decode().split("\n")
+            assert rest == ["", ""]
+            found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+        return found
+
+
+def partial_output(tail_bytes: int = 100_000) -> PartialOutput:
+    return PartialOutput(
+        tail_bytes=tail_bytes,
+        most_bytes=10**6,
+        now=lambda: datetime.now(UTC),
+        monotonic=lambda: 0.0,
+    )
+
+
+def test_what_is_kept_comes_first_and_what_is_told_then_as_it_comes() -> None:
+    output, put = partial_output(), Put()
+    output.take(told("Hel", "lo\n"))
+    with OutputFrames(output).watched("t", put):
+        assert put.read == [
+            ("output.started", OF_RUN),
+            ("output.chunks", OF_RUN | {"first": 1, "chunks": ["Hel", "lo\n"]}),
+        ]
+        put.frames.clear()
+        output.take(told("you", first=5))
+        output.stop_hearing()
+        output.take(told(first=8, ended=True))
+        assert put.read == [
+            ("output.missing", OF_RUN | {"first": 3, "last": 4}),
+            ("output.chunks", OF_RUN | {"first": 5, "chunks": ["you"]}),
+            ("output.missing", OF_RUN | {"first": 6, "last": None}),
+            ("output.missing", OF_RUN | {"first": 6, "last": 7}),
+            ("output.ended", OF_RUN | {"last": 7}),
+        ]
+        put.frames.clear()
+    output.take(told("nobody", first=9))
+    assert put.frames == []
+    assert output.subscribers == 0
+
+
+def test_those_who_keep_up_are_given_the_same_frame() -> None:
+    output = partial_output()
+    frames = OutputFrames(output)
+    one, other = Put(), Put()
+    with frames.watched("t", one), frames.watched("t", other):
+        output.take(told("a", "b"))
+        assert one.read == other.read
+        assert one.frames[1] is other.frames[1]
+
+
+def test_a_frame_holds_a_bounded_part_of_a_long_tail() -> None:
+    output, put = partial_output(), Put()
+    text = "x" * 1000
+    for number in range(1, 61):
+        output.take(told(text, first=number))
+    with OutputFrames(output).watched("t", put):
+        pass
+    chunks = [data["chunks"] for name, data in put.read if name == "output.chunks"]
+    assert [one for some in chunks for one in some] == [text] * 60
+    assert len(chunks) > 1
+    assert all(len(one.frame) < 2 * FRAME_BYTES for one in put.frames)
