@@ -12,7 +12,10 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.types import Message, Receive, Scope, Send
 
-__all__ = ["PlainRequest", "plain_request", "send_json"]
+__all__ = ["SINGLE_HEADERS", "PlainRequest", "plain_request", "send_json"]
+
+SINGLE_HEADERS = "coordinator.headers"
+"""Where the guard leaves the headers of a request in its scope, by name, if none comes twice."""
 
 _JSON = (b"application/json", b"application/json; charset=utf-8")
 

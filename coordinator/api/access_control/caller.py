@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.types import Scope
@@ -17,7 +17,8 @@ CALLER = "coordinator.caller"
 
 def caller_of(scope: Scope) -> Principal:
     """`ANYBODY` where authentication is off."""
-    return cast("Principal", scope.get(CALLER, ANYBODY))
+    caller: Principal = scope.get(CALLER, ANYBODY)
+    return caller
 
 
 def address_of(scope: Scope) -> str | None:
