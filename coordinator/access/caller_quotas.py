@@ -1,4 +1,7 @@
-"""Bounds what one caller may have at a time: tasks to be done, requests that wait for one, and schedules."""
+"""Bounds what one caller may have at a time: tasks to be done, requests that wait for one, schedules, agents.
+
+What lanes it may open is bounded where they are opened: `submission.lane_limits`.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,13 @@ LATER = 5.0
 class CallerQuotas:
     """Knows the quotas, 0 for none, and counts who waits in this process, and who has submitted how much."""
 
-    def __init__(self, *, tasks: int = 0, waiters: int = 0, schedules: int = 0) -> None:
+    def __init__(
+        self, *, tasks: int = 0, waiters: int = 0, schedules: int = 0, agents: int = 0
+    ) -> None:
         self.schedules = schedules
         """Checked where they are stored."""
+        self.agents = agents
+        """That it registered; checked where that is done."""
         self._tasks = tasks
         self._waiters = waiters
         self._waiting: Counter[str] = Counter()

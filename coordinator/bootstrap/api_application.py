@@ -62,6 +62,7 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
             tasks=settings.max_callers_tasks,
             waiters=settings.max_waiters,
             schedules=settings.max_schedules,
+            agents=settings.max_callers_agents,
         ),
     )
 

@@ -205,6 +205,7 @@ def _lane_limits(settings: Settings) -> LaneLimits:
         lanes=settings.max_lanes,
         unserved=settings.max_unserved_lanes,
         absent_agents=settings.max_absent_agents,
+        per_caller=settings.max_callers_lanes,
     )
 
 

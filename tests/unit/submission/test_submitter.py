@@ -63,7 +63,9 @@ class Broker:
         if self.failures:
             raise self.failures.pop(0)
 
-    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def ensure(
+        self, source: TaskQueue, requirements: Requirements, *, by: str | None = None
+    ) -> None:
         self.ensured.append((source, requirements))
 
 
