@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
-from coordinator.settings import Settings
+from coordinator.settings import Settings, counted_apart
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
@@ -17,6 +18,8 @@ from . import gc_tuning
 from .ports import Says
 
 __all__ = ["project", "serve"]
+
+logger = logging.getLogger(__name__)
 
 
 async def serve(
@@ -35,6 +38,9 @@ async def serve(
     """
     alone = socket_fd is None
     options = ServerOptions.of(settings)
+    apart = counted_apart(settings)
+    if alone and apart is not None:
+        logger.warning("%s", apart)
     if socket_fd is None:
         listener = bind(settings.http_host, settings.http_port)
     else:

@@ -13,19 +13,22 @@ listen: connections are refused until the first worker can answer them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from typing import Any, NoReturn, Protocol
 
 from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
-from coordinator.settings import Settings
+from coordinator.settings import Settings, counted_apart
 from coordinator.web_server.server_socket import address, answers, bind
 
 from .kept_processes import PROJECTING, SERVING, KeptProcesses
 from .ports import Says
 
 __all__ = ["serve_with_workers"]
+
+logger = logging.getLogger(__name__)
 
 LOOK = 0.05
 """Seconds between two looks at whether a worker listens."""
@@ -50,6 +53,9 @@ async def serve_with_workers(
     """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an `OperatorError`
     where a process cannot start. ``keeps`` makes what keeps them.
     """
+    apart = counted_apart(settings)
+    if apart is not None:
+        logger.warning("%s", apart)
     listener = bind(settings.http_host, settings.http_port)
     processes = keeps(settings)
     options: tuple[str, ...] = ()

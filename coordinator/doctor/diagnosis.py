@@ -50,12 +50,19 @@ def no_broker_named(why: str) -> Finding:
     )
 
 
-def check_settings(unknown: Iterable[str]) -> Iterator[Finding]:
-    """A warning for each variable that is no setting; ``unknown`` are sentences that name variables of the
-    environment.
+def check_settings(unknown: Iterable[str], apart: str | None = None) -> Iterator[Finding]:
+    """A warning for each variable that is no setting, and one for limits that each process counts by itself.
+    ``unknown`` are sentences that name variables of the environment; ``apart`` is that of
+    `settings.counted_apart`.
     """
     for sentence in unknown:
         yield Finding.warning("settings", sentence, "put its name right, or unset it")
+    if apart is not None:
+        yield Finding.warning(
+            "rates",
+            apart,
+            "divide what a caller may have by the number of processes, or have a proxy before them count",
+        )
 
 
 def _check_management(facts: Facts) -> Iterator[Finding]:
