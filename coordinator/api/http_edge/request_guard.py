@@ -12,11 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.error_table import answer_error
+from coordinator.api.plain_requests import SINGLE_HEADERS
 
 from .edge_rules import EdgeRules
 from .known_hosts import KnownHosts
 
 __all__ = ["RequestGuard"]
+
+GUARDED = frozenset({"http", "websocket"})
+"""Types of connections, as ASGI names them; the third is the start of the server."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110); a question whether one may act is told by its header."""
@@ -49,9 +53,11 @@ class RequestGuard:
         self._origins = frozenset(origin.encode("latin-1") for origin in rules.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        refusal = self._refusal(scope) if scope["type"] in GUARDED else None
         if refusal is None:
             await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
         else:
             await answer_error(refusal, "")(scope, receive, send)
 
@@ -63,9 +69,9 @@ class RequestGuard:
             and b"sec-fetch-site" not in headers
             and len(headers) == len(scope["headers"])
         ):
-            return (
-                None  # `Host` alone, once, and one that is known: the usual case, and the cheapest
-            )
+            # `Host` alone, once, and one that is known: the usual case, and the cheapest.
+            scope[SINGLE_HEADERS] = headers
+            return None
         hosts, origins, sites, asked = (
             [value for name, value in scope["headers"] if name == wanted]
             for wanted in (b"host", b"origin", b"sec-fetch-site", b"access-control-request-method")
@@ -74,7 +80,8 @@ class RequestGuard:
             return HTTPException(400, _TWO_HOSTS)
         if hosts and not self._hosts.knows(hosts[0], scope["server"]):
             return HTTPException(421, _UNKNOWN_HOST.format(_shown(hosts[0])))
-        if scope["method"] in SAFE and not (asked and origins):
+        # A WebSocket is a GET by which a page elsewhere reads what it is told: browsers ask no leave for it.
+        if scope["type"] == "http" and scope["method"] in SAFE and not (asked and origins):
             return None
         elsewhere = self._elsewhere(hosts, origins, sites)
         return HTTPException(403, _ELSEWHERE.format(elsewhere)) if elsewhere else None

@@ -20,7 +20,7 @@ class RootPath:
         self._raw = root_path.encode("ascii")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] in ("http", "websocket"):
             path: str = scope["path"]
             if path == self._root or path.startswith(self._below):
                 raw: bytes = scope["raw_path"]
