@@ -118,6 +118,7 @@ async def test_a_coordinator_that_cannot_get_ready_says_so_at_once(stub: Stub) -
 async def test_a_coordinator_beside_others_says_that_it_counts_by_itself(
     stub: Stub, caplog: pytest.LogCaptureFixture, rate: str | None, told: int
 ) -> None:
+    stub.hindered = True
     async with alone(database_url="postgresql://localhost/coordinator", rate_limit=rate):
-        await eventually(lambda: stub.asked)
+        await eventually(lambda: stub.serves)
     assert caplog.text.count("each coordinator on this database counts by itself") == told
