@@ -13,9 +13,14 @@ set -eu
 url=${COORDINATOR_MANAGEMENT_URL:-http://127.0.0.1:15672}
 vhost=$(printf %s "${VHOST:-/}" | sed 's|/|%2F|g')
 
+# On the standard input of curl, since whoever lists processes sees their arguments.
+login() {
+    printf 'user = "%s"\n' "$(printf %s "$RABBITMQ_USER:$RABBITMQ_PASSWORD" | sed 's/[\\"]/\\&/g')"
+}
+
 # A task may be held by its agent for seven days. In milliseconds: eight. RabbitMQ 3.12 and later;
 # on an older one only consumer_timeout in rabbitmq.conf can say it.
-curl --silent --show-error --fail --user "$RABBITMQ_USER:$RABBITMQ_PASSWORD" \
+login | curl --config - --silent --show-error --fail \
     --header 'Content-Type: application/json' --request PUT \
     --data '{"pattern": "^tasks\\.", "apply-to": "queues", "priority": 10,
              "definition": {"consumer-timeout": 691200000}}' \
