@@ -6,7 +6,8 @@ tls_files ............. certificate, key and client CA, read again when they are
 http_server ........... serves the application on the socket
 http_protocol ......... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
 overdue_connections ... ends connections whose clients are late
+request_target ........ reads a target that names a host: it counts in the place of the header
 connection_bounds ..... how large a head may be, how late a client, how many connections there may be
 
-`http_server` knows the others, and `http_protocol` the bounds.
+`http_server` knows the others, and `http_protocol` the bounds and the target.
 """

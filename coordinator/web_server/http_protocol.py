@@ -24,6 +24,7 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .connection_bounds import ConnectionBounds
+from .request_target import with_host_of_target
 
 __all__ = ["HttpProtocol"]
 
@@ -138,6 +139,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._beside + self._piece > self._bounds.head_bytes:
             self._measure_head()
         if not self.parser.should_upgrade():
+            if not self.url.startswith(b"/"):
+                version = self.parser.get_http_version()
+                self.url = with_host_of_target(self.url, version, self.headers)
             super().on_headers_complete()
             self._begun.append(self.cycle)
             self.headers = []  # for what may follow the body: it is not of the head
