@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import stat
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from typing import Any, TextIO
 from pydantic_core import to_json
 
 from coordinator.errors import OperatorError
+from coordinator.private_file import PRIVATE_FILE
 
 __all__ = ["AuditLog", "AuditStream"]
 
@@ -115,8 +118,7 @@ class AuditStream(logging.StreamHandler[TextIO]):
         self._file: TextIO | None = None
         if path is not None:
             try:
-                self._file = path.open("a", encoding="utf-8")
-                path.chmod(0o600)
+                self._file = os.fdopen(_opened(path), "a", encoding="utf-8")
             except OSError as exc:
                 raise OperatorError(
                     f"COORDINATOR_AUDIT_LOG names {path}, which cannot be written: {exc.strerror}"
@@ -137,3 +139,13 @@ class AuditStream(logging.StreamHandler[TextIO]):
         super().close()
         if self._file is not None:
             self._file.close()
+
+
+def _opened(path: Path) -> int:
+    """For this user alone, from the first moment, and where it is there with a wider mode; what is no file, a
+    pipe say, stays as it is. Raises `OSError`.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.fchmod(descriptor, PRIVATE_FILE)
+    return descriptor

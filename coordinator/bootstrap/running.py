@@ -15,6 +15,7 @@ from coordinator.broker.intercepted_publisher import make_publisher
 from coordinator.errors import LedgerUnavailable, OperatorError
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.ledger.database_url import wide_ledger
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -73,9 +74,10 @@ async def running(
                 connect=replacements.connect,
             )
         )
-        wide = wide_folder(settings.data_dir)
-        if wide is not None and duty is not Duty.SERVING:  # one process tells it for all
-            logger.warning("%s", wide)
+        if duty is not Duty.SERVING:  # one process tells it for all
+            for wide in (wide_folder(settings.data_dir), wide_ledger(settings.ledger_place)):
+                if wide is not None:
+                    logger.warning("%s", wide)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import stat
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiormq
 import aiormq.exceptions
@@ -15,6 +17,7 @@ import pytest
 
 from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant
 from coordinator.commands.cli import main
+from coordinator.environment import content_of
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.topology import EVENTS
 from coordinator.registry.ledger.ledger import Ledger
@@ -27,7 +30,7 @@ from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 Typed = Callable[..., "asyncio.Future[int]"]
-URL = re.compile(r"^COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
+URL = re.compile(r"^export COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -76,7 +79,9 @@ async def test_a_user_is_made_changed_given_another_password_and_removed(
     assert await rights(broker, ada) == granted.permissions
 
     assert await coordinator("agents", "add", ada, "--service", "files", "--slots", "40") == 0
-    assert URL.findall(capsys.readouterr().out) == []
+    shown = capsys.readouterr().out
+    assert URL.findall(shown) == []
+    assert f"coordinator agents rotate {ada}" in shown
     assert await connects(first)
     changed = AgentGrant(agent_id=ada, services=("files",), slots=40)
     assert await rights(broker, ada) == changed.permissions
@@ -107,6 +112,43 @@ async def test_a_user_is_made_changed_given_another_password_and_removed(
     assert not await connects(second)
     assert await coordinator("agents", "remove", ada) == 1
     assert "has no user for the agent" in capsys.readouterr().err
+
+
+async def test_the_address_goes_to_a_file_of_mode_600_and_what_is_shown_names_that_alone(
+    broker: Broker,
+    ada: str,
+    coordinator: Typed,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "an agent's url"
+    written = {}
+    for action in ("add", "rotate"):
+        assert await coordinator("agents", action, ada, "--to", str(file)) == 0
+        shown = capsys.readouterr().out
+        url = content_of("the file", str(file))
+        written[action] = url
+        assert url.partition(":")[2] not in shown
+        assert urlsplit(url).password not in shown
+        assert await connects(url)
+        assert f"export COORDINATOR_AMQP_URL_FILE={shlex.quote(str(file))}" in shown.splitlines()
+        assert mode_of(file) == 0o600
+        await asyncio.to_thread(file.chmod, 0o644)
+    assert not await connects(written["add"])
+
+
+async def test_an_address_that_cannot_be_written_down_is_not_made(
+    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for more, why in (
+        (["--to", str(tmp_path / "nowhere" / "url")], "cannot be written: nothing was changed"),
+        (["--to", str(tmp_path)], "cannot be written: nothing was changed"),
+        (["--to", str(tmp_path / "url"), "--rabbitmqctl"], "--rabbitmqctl makes none"),
+        (["--to", str(tmp_path / "url"), "--user", "team"], "--to: with --user nothing"),
+    ):
+        assert await coordinator("agents", "add", ada, *more) == 1
+        assert why in capsys.readouterr().err
+    assert ada not in [user["name"] for user in await broker.management.get("users")]
 
 
 async def test_a_user_that_is_no_agents_is_never_changed(
@@ -152,6 +194,10 @@ async def test_the_commands_that_are_printed_for_rabbitmqctl_change_nothing_and_
         "set_permissions",
     ]
     assert ada not in [user["name"] for user in await broker.management.get("users")]
+
+
+def mode_of(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
 
 
 def inside(folder: Path) -> list[Path]:

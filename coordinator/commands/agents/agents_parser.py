@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 __all__ = ["add_agents_parser"]
@@ -45,6 +46,13 @@ def add_agents_parser(commands: Any) -> None:
     add.add_argument("--slots", type=_count, metavar="N", help="at most (default 24)")
     rotate = actions.add_parser("rotate", parents=[broker], help="give it a new password")
     rotate.add_argument("agent_ids", metavar="ID", nargs=1)
+    for action in (add, rotate):
+        action.add_argument(
+            "--to",
+            type=Path,
+            metavar="FILE",
+            help="write the agent's address to this file, for you alone (mode 600), and do not show it",
+        )
     remove = actions.add_parser(
         "remove", parents=[broker], help="delete it, which closes its connections"
     )
