@@ -64,6 +64,8 @@ def command_lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
         elif line.lstrip().startswith("```"):
             inside = None if inside is not None else line.strip()[3:]
+        elif inside is None and line.startswith("    "):
+            yield number, line
         elif inside is None:
             yield from ((number, code) for code in re.findall(r"`([^`]+ [^`]+)`", line))
         elif inside in {"bash", "sh", "console", "text", ""}:

@@ -3,4 +3,5 @@
 agent .......... the interpreter
 chat_handler ... a task's prompt to a completion; which errors are worth a retry
 chat_endpoint .. the client
+http_deadline .. ends an answer that does not end by itself
 """

@@ -16,10 +16,18 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from .http_deadline import Deadline, deadline_handlers
+
 __all__ = ["ChatEndpoint", "ChatError", "ChatRefused", "ChatUnavailable", "NotConfigured"]
 
 TIMEOUT = timedelta(minutes=5)
-"""How long the endpoint may be silent."""
+"""How long the endpoint may be silent: an answer that is not streamed comes when the model has ended."""
+
+WHOLE_TIMEOUT = timedelta(minutes=15)
+"""How long it may take for all of its answer, however it sends it."""
+
+LONGEST_RETRY_AFTER = 9
+"""Digits of `Retry-After`, in seconds; what is longer is not looked at."""
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes: far more than any model says, and less than the agent has memory for."""
@@ -60,9 +68,6 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-_opener = build_opener(_NoRedirect)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEndpoint:
     """Completes chats at one address, with one model."""
@@ -96,8 +101,10 @@ class ChatEndpoint:
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout: timedelta = TIMEOUT,
+        whole_timeout: timedelta = WHOLE_TIMEOUT,
     ) -> dict[str, Any]:
-        """Ask for one completion: its text, why it ended, the model and the tokens that it took.
+        """Ask for one completion: its text, why it ended, the model and the tokens that it took. ``timeout``:
+        for each read; ``whole_timeout``: for all of it.
 
         Raises `ChatRefused`, also for a redirect and for more than `largest_answer` bytes, or
         `ChatUnavailable`.
@@ -106,17 +113,20 @@ class ChatEndpoint:
         if chosen is None:
             raise ChatRefused("No model is named, neither in the task nor in OPENAI_MODEL")
         wanted = dict(parameters or {}) | {"model": chosen, "messages": messages, "stream": False}
-        return _read_answer(self._post("/chat/completions", wanted, timeout), chosen)
+        deadline = Deadline(whole_timeout.total_seconds())
+        content = self._post("/chat/completions", wanted, timeout.total_seconds(), deadline)
+        return _read_answer(content, chosen)
 
-    def _post(self, path: str, body: dict[str, Any], timeout: timedelta) -> bytes:
+    def _post(self, path: str, body: dict[str, Any], timeout: float, deadline: Deadline) -> bytes:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
         url = f"{self.base_url}{path}"
         request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - http(s) was checked
         url = _without_password(url)
+        opener = build_opener(_NoRedirect, *deadline_handlers(deadline))
         try:
-            with _opener.open(request, timeout=timeout.total_seconds()) as answer:
+            with opener.open(request, timeout=timeout) as answer:
                 content: bytes = answer.read(self.largest_answer + 1)
         except HTTPError as exc:
             raise _refusal(exc, url) from exc
@@ -136,14 +146,21 @@ def _without_password(url: str) -> str:
 
 def _refusal(exc: HTTPError, url: str) -> ChatError:
     with exc:
-        said = _error_text(exc.read(4096))
+        try:
+            said = _error_text(exc.read(4096))
+        except (HTTPException, OSError):  # it has told its status, and goes on no further
+            said = ""
     message = f"{url} answered {exc.code}: {said or exc.reason}"
     if exc.code not in _RETRYABLE:
         return ChatRefused(message)
     after = exc.headers.get("Retry-After", "")
     return ChatUnavailable(
-        message, retry_after=timedelta(seconds=int(after)) if after.isdigit() else None
+        message, retry_after=timedelta(seconds=int(after)) if _is_a_time(after) else None
     )
+
+
+def _is_a_time(after: str) -> bool:
+    return after.isascii() and after.isdigit() and len(after) <= LONGEST_RETRY_AFTER
 
 
 def _error_text(body: bytes) -> str:
