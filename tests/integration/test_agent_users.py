@@ -33,7 +33,10 @@ async def test_an_agent_that_may_declare_nothing_registers_and_does_tasks(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     grant = AgentGrant(agent_id=a_new_id(), capabilities=("gpu",))
-    async with account_of(broker, grant) as [url], serving(broker, tmp_path) as service:
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
         agent = service.agent(grant.agent_id, capabilities=["gpu"], slots=2)
         agent.configure(amqp_url=url)
 
@@ -149,7 +152,10 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
     (code,) = [one.code for one in blocks(GUIDE) if one.verb == "file"]
     program = tmp_path / "plain_agent.py"
     program.write_text(code.replace('AGENT = "plain-agent"', f'AGENT = "{agent_id}"'))
-    async with account_of(broker, grant) as [url], serving(broker, tmp_path) as service:
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
         command, output = (sys.executable, str(program)), tmp_path / "agent.out"
         environment = {"COORDINATOR_AMQP_URL": url}
         async with spawned(*command, output=output, environment=environment):
@@ -164,3 +170,4 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
                 done = await service.post("/tasks/submit", task_data=told, requirements=wanted)
                 task = await service.ends(done["task_id"])
                 assert task["result"] == {"reversed": "desserts"}
+            assert (await service.http.get("/parked")).json()["total"] == 0

@@ -15,15 +15,15 @@ import aiormq
 import aiormq.exceptions
 import pytest
 
-from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant
+from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 from coordinator.commands.cli import main
 from coordinator.environment import content_of
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.topology import EVENTS
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.broker_users import COORDINATOR, enter_user, entered_users
-from tests.support.agent_accounts import users_of
-from tests.support.broker import Broker
+from tests.support.agent_accounts import url_of, users_of
+from tests.support.broker import Broker, OwnBroker
 from tests.support.broker_users import Account, broker_account
 from tests.support.doctor import Doctor
 from tests.support.serving import serving
@@ -42,14 +42,23 @@ async def ada(broker: Broker) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def coordinator(broker: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
-    """The command line, with the exit status."""
-    api = broker.management
-    login = f"{api.username}:{api.password}@"
-    monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", api.url.replace("://", f"://{login}"))
-    monkeypatch.setenv("COORDINATOR_AMQP_URL", broker.url)
-    monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    return lambda *words: asyncio.ensure_future(asyncio.to_thread(main, words))
+def coordinator_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Broker], Typed]:
+    """The command line for a broker, with the exit status."""
+
+    def typed(broker: Broker) -> Typed:
+        api = broker.management
+        login = f"{api.username}:{api.password}@"
+        monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", api.url.replace("://", f"://{login}"))
+        monkeypatch.setenv("COORDINATOR_AMQP_URL", broker.url)
+        monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
+        return lambda *words: asyncio.ensure_future(asyncio.to_thread(main, words))
+
+    return typed
+
+
+@pytest.fixture
+def coordinator(broker: Broker, coordinator_of: Callable[[Broker], Typed]) -> Typed:
+    return coordinator_of(broker)
 
 
 async def connects(url: str) -> bool:
@@ -194,6 +203,40 @@ async def test_the_commands_that_are_printed_for_rabbitmqctl_change_nothing_and_
         "set_permissions",
     ]
     assert ada not in [user["name"] for user in await broker.management.get("users")]
+
+
+@pytest.mark.slow
+async def test_the_commands_for_rabbitmqctl_make_what_the_management_api_makes(
+    own_broker: OwnBroker,
+    coordinator_of: Callable[[Broker], Typed],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As they are printed, where a coordinator has been before; the first asks for the password."""
+    typed = coordinator_of(own_broker)
+    async with serving(own_broker, tmp_path):
+        pass
+    grant = AgentGrant(agent_id="ada@home", capabilities=("gpu",), services=("files",), slots=40)
+    asked = ("--capability", "gpu", "--service", "files", "--slots", "40")
+    assert await typed("agents", "add", grant.agent_id, *asked, "--rabbitmqctl") == 0
+    for line in capsys.readouterr().out.splitlines():
+        _, *words = shlex.split(line, comments=True)
+        password = ["of-this-test"] if words[0] == "add_user" else []
+        await own_broker.ctl(*words, *password)
+
+    async with users_of(own_broker) as users:
+        [made] = await users.every()
+    assert (made.grant, made.drift) == (grant, ())
+    policy = await own_broker.management.get("policies", own_broker.vhost, CONTROL_POLICY)
+    wanted = control_policy()
+    assert {name: policy[name] for name in wanted} == dict(wanted)
+    assert await connects(url_of(own_broker, grant.user, "of-this-test"))
+
+    assert await typed("agents", "remove", grant.agent_id, "--rabbitmqctl") == 0
+    [line] = capsys.readouterr().out.splitlines()
+    await own_broker.ctl(*shlex.split(line, comments=True)[1:])
+    async with users_of(own_broker) as users:
+        assert await users.every() == []
 
 
 def mode_of(file: Path) -> int:
