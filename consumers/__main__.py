@@ -118,7 +118,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
     parser.add_argument("--id", help="run under this id")
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
-    parser.add_argument("--amqp-url", help="the broker (default: COORDINATOR_AMQP_URL)")
+    parser.add_argument(
+        "--amqp-url",
+        help="the broker (default: COORDINATOR_AMQP_URL, or the file that COORDINATOR_AMQP_URL_FILE names)",
+    )
     given = parser.parse_args(arguments)
     try:
         _run(given)

@@ -40,7 +40,8 @@ def to_add(grant: AgentGrant, *, vhost: str) -> list[str]:
             vhost,
             user,
             *(topics[word] for word in ("exchange", "write", "read")),
-        ),
+        )
+        + "  # once a coordinator has been started here: it declares the exchange",
         _line(
             "set_permissions",
             "--vhost",

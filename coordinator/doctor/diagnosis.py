@@ -72,8 +72,9 @@ def _check_management(facts: Facts) -> Iterator[Finding]:
                 "management",
                 f"The management API cannot be read ({facts.management}): alarms, feature flags,"
                 " policies and bindings were not looked at",
-                "set COORDINATOR_MANAGEMENT_URL to http://user:password@host:15672, or run"
-                " `rabbitmq-plugins enable rabbitmq_management` there",
+                "name a file with its address, http://user:password@host:15672, in"
+                " COORDINATOR_MANAGEMENT_URL_FILE, or run `rabbitmq-plugins enable rabbitmq_management`"
+                " there",
             )
     elif facts.management.has_vhost is not False and (withheld := facts.management.withheld):
         yield Finding.warning(

@@ -4,11 +4,14 @@ the list of processes, and shells keep them.
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from coordinator.commands.argument_parser import argument_parser
 
 from .blocks import ROOT, pages
 
@@ -105,6 +108,20 @@ def test_a_command_that_shows_a_secret_is_found(line: str) -> None:
 @pytest.mark.parametrize("line", HIDDEN)
 def test_a_command_that_shows_none_is_not(line: str) -> None:
     assert secrets_in(line) == []
+
+
+def every_parser(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from every_parser(below)
+
+
+def test_no_help_of_a_command_asks_for_a_password_among_its_words() -> None:
+    parsers = list(every_parser(argument_parser()))
+    assert len(parsers) > 10
+    assert [one.prog for one in parsers if secrets_in(one.format_help().replace("\n", " "))] == []
 
 
 def test_the_file_with_the_passwords_of_the_containers_is_kept_out_of_the_repository() -> None:
