@@ -33,9 +33,8 @@ class PageRunner:
         self._folder = folder
         self._api = system.api
         self._background: list[asyncio.subprocess.Process] = []
-        self._environment = _environment(folder, system) | {
-            "COORDINATOR_MANAGEMENT_URL": management_url
-        }
+        administrator = {"COORDINATOR_MANAGEMENT_URL": management_url}
+        self._environment = {**_environment(folder, system), **administrator}
         self._output = folder / "background.out"
 
     @contextlib.asynccontextmanager

@@ -138,7 +138,7 @@ async def test_the_address_goes_to_a_file_of_mode_600_and_what_is_shown_names_th
         url = content_of("the file", str(file))
         written[action] = url
         assert url.partition(":")[2] not in shown
-        assert urlsplit(url).password not in shown
+        assert str(urlsplit(url).password) not in shown
         assert await connects(url)
         assert f"export COORDINATOR_AMQP_URL_FILE={shlex.quote(str(file))}" in shown.splitlines()
         assert mode_of(file) == 0o600

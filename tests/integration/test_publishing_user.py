@@ -121,7 +121,7 @@ async def heard_at(
     connection = await aiormq.connect(broker.url)
     try:
         channel = await connection.channel()
-        queue = (await channel.queue_declare(exclusive=True)).queue
+        queue = (await channel.queue_declare(exclusive=True)).queue or ""
         for exchange in exchanges:
             await channel.queue_bind(queue, exchange, "#")
         await channel.basic_consume(queue, note, no_ack=True)

@@ -14,7 +14,7 @@ from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
 from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.domain.transitions.effects import CancelOnAgent, Folded, PublishAt
 from coordinator.domain.transitions.fold import fold
-from coordinator.protocol.messages.events import CRASH_LOOP, Event, TaskFailed
+from coordinator.protocol.messages.events import CRASH_LOOP, AgentsTaskEvent, Event, TaskFailed
 from coordinator.protocol.messages.task_message import Backoff
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
@@ -263,6 +263,7 @@ def test_a_result_of_an_old_attempt_ends_none_that_runs(
 def _next(running: Event) -> Event:
     """The result of who runs it."""
     data = running.data
+    assert isinstance(data, AgentsTaskEvent)
     return completed(data.agent_id, attempt=data.attempt, crashes=data.crashes)
 
 
