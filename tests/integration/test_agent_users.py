@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,6 +58,31 @@ async def test_an_agent_that_may_declare_nothing_registers_and_does_tasks(
             own = [name for name in await broker.queues() if name.startswith("agent.")]
             assert len(own) == 1
     assert not [one for one in caplog.messages if "no coordinator answers" in one]
+
+
+async def test_two_processes_under_one_id_and_one_user_are_told_apart(
+    broker: Broker, tmp_path: Path
+) -> None:
+    grant = AgentGrant(agent_id=a_new_id())
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True, heartbeat_interval=0.2) as service,
+        AsyncExitStack() as processes,
+    ):
+        for _ in range(2):
+            agent = service.agent(grant.agent_id)
+            agent.configure(amqp_url=url)
+            agent.default(lambda _: "done")
+            running = await processes.enter_async_context(agent.running())
+            await running.registered()
+        own = [name for name in await broker.queues() if name.startswith("agent.")]
+        assert len(own) == 2
+
+        async def told() -> bool:
+            shown = (await service.http.get(f"/agents/{grant.agent_id}")).json()["agent"]
+            return "other_instance" in shown["metadata"]
+
+        await eventually(told)
 
 
 async def problems_of(service: Service, agent_id: str) -> list[str]:
