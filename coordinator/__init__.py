@@ -30,8 +30,8 @@ protocol ............. messages, names and queues on the broker, as agents see t
 
 On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
 name that was probably meant), `log_lines` (each line as one JSON object), `logging_setup`, `task_log_context`
-(fields of a log line about a task), `private_folder` (folders for this user alone) and `interceptor_calls`
-(calls interceptors of publishes and folds).
+(fields of a log line about a task), `private_folder` and `private_file` (what is for this user alone) and
+`interceptor_calls` (calls interceptors of publishes and folds).
 """
 
 __all__ = ["__version__"]

@@ -83,9 +83,9 @@ report is what these endpoints answer.
   `null` is as good as leaving a key out, and `[]` as `{}` where that is meant. Unknown query parameters of
   a `GET` are a 422 wherever there are any, and ignored elsewhere; those of other calls are named in the
   `warning`, too.
-* Any request may be answered 421, where its `Host` is no name of this service; 403, where it would change
-  something and comes from a page of another origin; 431, where its head is too large; and 408, where it
-  did not come in time.
+* Any request may be answered 400, where it cannot be read or has no `Host`; 421, where that is no name of
+  this service; 403, where it would change something and comes from a page of another origin; 431, where its
+  head is too large; and 408, where it did not come in time.
 * Every path also answers below `/v1`.
 """
 

@@ -68,6 +68,7 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
             waiters=settings.max_waiters,
             streams=settings.max_callers_streams,
             schedules=settings.max_schedules,
+            agents=settings.max_callers_agents,
         ),
     )
 

@@ -18,6 +18,7 @@ from coordinator.metrics.group_file import GroupMember
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.feed.recorded_events import RecordedEvents
+from coordinator.registry.ledger.database_url import wide_ledger
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -84,7 +85,7 @@ async def running(
             )
         )
         if duty is not Duty.SERVING:  # one process tells it for all
-            _tell_of_wide_folder(settings)
+            _tell_what_is_wide(settings)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,
@@ -257,10 +258,10 @@ async def running(
         )
 
 
-def _tell_of_wide_folder(settings: Settings) -> None:
-    wide = wide_folder(settings.data_dir)
-    if wide is not None:
-        logger.warning("%s", wide)
+def _tell_what_is_wide(settings: Settings) -> None:
+    for wide in (wide_folder(settings.data_dir), wide_ledger(settings.ledger_place)):
+        if wide is not None:
+            logger.warning("%s", wide)
 
 
 def _lane_limits(settings: Settings) -> LaneLimits:
@@ -268,6 +269,7 @@ def _lane_limits(settings: Settings) -> LaneLimits:
         lanes=settings.max_lanes,
         unserved=settings.max_unserved_lanes,
         absent_agents=settings.max_absent_agents,
+        per_caller=settings.max_callers_lanes,
     )
 
 

@@ -28,6 +28,7 @@ from coordinator.api import NotesError
 from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
+from .request_target import with_host_of_target
 from .unread_answer import UnreadAnswer
 
 __all__ = ["HttpProtocol"]
@@ -146,6 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
         path = self.url.partition(b"?")[0]
         return (
             offers == [b"websocket"]
+            and path.startswith(b"/")
             and path.endswith(WEBSOCKET_PATH)
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
@@ -189,6 +191,9 @@ class HttpProtocol(HttpToolsProtocol):
         if self._beside + self._piece > self._bounds.head_bytes:
             self._measure_head()
         if not self.parser.should_upgrade():
+            if not self.url.startswith(b"/"):
+                version = self.parser.get_http_version()
+                self.url = with_host_of_target(self.url, version, self.headers)
             super().on_headers_complete()
             self._begun.append(self.cycle)
             self.headers = []  # for what may follow the body: it is not of the head

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
-__all__ = ["ANSWER", "Seen", "endpoint"]
+__all__ = ["ANSWER", "Seen", "dripping", "endpoint"]
 
 ANSWER = {
     "model": "small-1",
@@ -60,6 +61,33 @@ def endpoint(
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", seen
     finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def dripping(beginning: bytes, drop: bytes, every: float) -> Iterator[str]:
+    """A server that answers with ``beginning``, and then for ever with a drop at a time, ``every`` so many
+    seconds.
+    """
+    stopped = threading.Event()
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with suppress(OSError):  # the client has had enough
+                self.request.sendall(beginning)
+                while not stopped.wait(every):
+                    self.request.sendall(drop)
+
+    server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        stopped.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -95,7 +95,7 @@ class TaskProgressed(AgentsTaskEvent):
 
 
 class TaskCompleted(AgentsTaskEvent):
-    """The work is done; ends the task, whichever attempt of the generation did it."""
+    """The work is done; ends the task, unless an attempt of a later message of it runs by then."""
 
     TYPE = "task.completed"
     SPARED = ("duration_seconds", "crashes")

@@ -8,8 +8,9 @@ from typing import Any
 
 from coordinator.domain.task import ENDED, State
 from coordinator.protocol.priority import Priority
+from coordinator.registry.tables.stored_result import JsonText
 
-__all__ = ["TaskSummary", "TaskView"]
+__all__ = ["JsonText", "TaskSummary", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +52,4 @@ class TaskView(TaskSummary):
     not_before: datetime | None
     """When it goes, or went, on its queue, where it was scheduled."""
     result: Any
+    """A `JsonText` where it is large."""

@@ -123,10 +123,10 @@ def note_forgotten(connection: Connection, position: int) -> None:
         upsert(connection, meta, ["name"], [{"name": _FORGOTTEN_TO, "value": str(position)}])
 
 
-def event_of(row: Row[Any]) -> Event:
-    """Raises one of `unreadable_rows.NOT_READ`."""
-    data = _STORED[row.type].model_validate_json(row.data)
-    return Event(id=row.id, time=from_micros(row.time), data=data)
+def event_of(row: Row[Any], data: str | None = None) -> Event:
+    """With this ``data`` in the place of the row's. Raises one of `unreadable_rows.NOT_READ`."""
+    read = _STORED[row.type].model_validate_json(row.data if data is None else data)
+    return Event(id=row.id, time=from_micros(row.time), data=read)
 
 
 def data_of(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:
