@@ -24,7 +24,7 @@ from .shared_metrics import SharedMetrics
 from .websocket_messages import told_metrics
 from .websocket_session import WebSocketSession
 
-__all__ = ["add_websocket"]
+__all__ = ["PATH", "add_websocket"]
 
 PATH = "/ws"
 
