@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from coordinator.errors import BrokerUnavailable
 from coordinator.metrics.part_reader import PartReader
@@ -31,7 +32,12 @@ async def away() -> int:
 
 
 async def test_a_part_that_fails_or_hangs_leaves_the_others() -> None:
-    parts = PartReader({"away": away, "hangs": Hanging(), "well": well}, within=0.01)
+    asked: dict[str, Callable[[], Awaitable[int]]] = {
+        "away": away,
+        "hangs": Hanging(),
+        "well": well,
+    }
+    parts = PartReader(asked, within=0.01)
     assert await parts.read() == {"away": None, "hangs": None, "well": 7}
     await parts.aclose()
 
