@@ -56,6 +56,24 @@ def test_a_later_attempt_takes_the_place_of_the_one_before_and_never_the_other_w
     assert kept_of(kept) == [b"3"]
 
 
+def test_who_had_an_earlier_message_cannot_pass_for_a_later_attempt_by_the_crashes_that_it_counts() -> None:
+    """Its token is of the first attempt, and of the second is another's."""
+    kept = tails()
+    pretends = replace(FIRST, agent_id="eve", attempt=21, crashes=20, run="r9", delivery=(9, 9))
+    assert say(kept, pretends, b"forged")
+    assert say(kept, SECOND, b"2")
+    assert not say(kept, pretends, b"forged again", first=2)
+    assert kept_of(kept) == [b"2"]
+
+
+def test_of_one_message_the_attempt_after_a_crash_is_the_later_one() -> None:
+    kept = tails()
+    after_a_crash = replace(FIRST, agent_id="bob", attempt=2, crashes=1, run="r6")
+    assert say(kept, FIRST, b"1")
+    assert say(kept, after_a_crash, b"2")
+    assert not say(kept, FIRST, b"late", first=2)
+
+
 def test_of_two_runs_at_one_attempt_the_one_that_was_heard_of_last_is_the_current_one() -> None:
     kept = tails()
     assert say(kept, FIRST, b"1")
