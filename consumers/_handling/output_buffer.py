@@ -37,9 +37,10 @@ class TakenOutput:
 class OutputBuffer:
     """Belongs to one run. Everything but `put` is called in ``loop_thread``, which runs the event loop.
 
-    ``most``: bytes that are held, with the `OVERHEAD` of each chunk. From half of that on `put` waits for room: for ``patience`` seconds once,
-    and then not again until there was room. ``on_more`` is called, in whatever thread, when there is
-    something to take where there was nothing, or when the run has ended; it raises nothing.
+    ``most``: bytes that are held, with the `OVERHEAD` of each chunk. From half of that on `put` waits for
+    room: for ``patience`` seconds once, and then not again until there was room. ``on_more`` is called, in
+    whatever thread, when there is something to take where there was nothing, or when the run has ended; it
+    raises nothing.
     """
 
     def __init__(

@@ -51,8 +51,8 @@ MESSAGE_BYTES = 64 * 1024
 """A message is closed when it has so many bytes."""
 
 ENDED_RUNS = 200
-"""Runs that have ended and whose end is not told yet, while the broker takes none of it: beyond it that of the
-oldest is never told, so that their attempts are let go.
+"""Runs that have ended and whose end is not told yet, while the broker takes nothing: beyond it that of the
+oldest is never told, so that its attempt is let go.
 """
 
 

@@ -1,7 +1,7 @@
 """Keeps the tails of all tasks that tell partial output, bounded by bytes. Pure; time is an argument.
 
-Which run of a task is the current one: that of the highest rank (`OutputRun.rank`), and of two at the same the one that was heard of last. A run that another has taken the place of is not heard
-any more.
+Which run of a task is the current one: that of the highest rank (`OutputRun.rank`), and of two at the same
+the one that was heard of last. A run that another has taken the place of is not heard any more.
 """
 
 from __future__ import annotations

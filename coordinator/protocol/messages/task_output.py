@@ -110,7 +110,9 @@ def read_output(message: Message, key: str) -> TaskOutput:
         raise MalformedMessage(f"output: {describe(exc)}") from exc
     chunks = sum(len(piece.chunks) for piece in told.output)
     if chunks > MAX_CHUNKS:
-        raise MalformedMessage(f"output of {chunks} chunks, and at most {MAX_CHUNKS} are read at once")
+        raise MalformedMessage(
+            f"output of {chunks} chunks, and at most {MAX_CHUNKS} are read at once"
+        )
     if key != output_key(told.agent_id):
         raise ForgedIdentity(f"output of {told.agent_id!r} was published as {key!r}")
     return told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -73,5 +74,5 @@ async def test_between_messages_that_take_long_others_have_their_turn(
     beside.cancel()
     places = [number for number, one in enumerate(order) if one == "message"]
     assert len(places) == 5
-    between = [later - earlier - 1 for earlier, later in zip(places, places[1:], strict=False)]
+    between = [later - earlier - 1 for earlier, later in pairwise(places)]
     assert all(turns >= 1 for turns in between)

@@ -56,7 +56,9 @@ def test_a_later_attempt_takes_the_place_of_the_one_before_and_never_the_other_w
     assert kept_of(kept) == [b"3"]
 
 
-def test_who_had_an_earlier_message_cannot_pass_for_a_later_attempt_by_the_crashes_that_it_counts() -> None:
+def test_who_had_an_earlier_message_cannot_pass_for_a_later_attempt_by_the_crashes_that_it_counts() -> (
+    None
+):
     """Its token is of the first attempt, and of the second is another's."""
     kept = tails()
     pretends = replace(FIRST, agent_id="eve", attempt=21, crashes=20, run="r9", delivery=(9, 9))
