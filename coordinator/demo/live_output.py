@@ -42,7 +42,8 @@ class _Heard:
     def told(self) -> str:
         took = timedelta(seconds=time.monotonic() - self.began)
         first = timedelta(seconds=self.first - self.began)
-        return f"{self.chunks} words of {self.agent_id} in {in_words(took)}, the first after {in_words(first)}"
+        of_whom = f"{self.chunks} words of {self.agent_id}"
+        return f"{of_whom} in {in_words(took)}, the first after {in_words(first)}"
 
 
 async def show_output(client: ApiClient, agents: Sequence[Profile], screen: Screen) -> bool:

@@ -83,6 +83,7 @@ class OutputFrames:
 
             def tell() -> None:
                 while told := items.at_hand():
+                    self._output.counts.told(sum(isinstance(one, OutputChunk) for one in told))
                     frames = self._frames(task_id, told)
                     put(frames, sum(one.size for one in frames))
 

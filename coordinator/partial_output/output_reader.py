@@ -168,6 +168,7 @@ class OutputReader:
 
     def _ignored(self, why: Unreadable, routing_key: str) -> None:
         """It is nowhere kept; an agent that goes on with it is told of once."""
+        self.output.counts.refused(type(why).__name__)
         if routing_key in self._warned:
             return
         if len(self._warned) >= WARNED_KEYS:

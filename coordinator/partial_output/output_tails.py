@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .output_items import OutputRun
 from .output_tail import OutputTail
 
-__all__ = ["FORGOTTEN_AFTER", "KEPT_AFTER_END", "OF_A_TASK", "OutputTails"]
+__all__ = ["FORGOTTEN_AFTER", "KEPT_AFTER_END", "OF_A_TASK", "OutputTails", "Taken"]
 
 KEPT_AFTER_END = 60.0
 """Seconds that the tail of a run is kept that has ended, for who comes a little late."""
@@ -34,6 +34,16 @@ class _Task:
     told: float
     """When something came last."""
     over: list[OutputRun] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Says what was in a message of a run that counts."""
+
+    new: int
+    """Chunks that were not told before."""
+    gap: bool
+    """Whether there are others before them that did not come."""
 
 
 class OutputTails:
@@ -67,8 +77,8 @@ class OutputTails:
         *,
         ended: bool,
         now: float,
-    ) -> bool:
-        """Add chunks of a run, which are numbered from ``first``. False for one that another has taken the
+    ) -> Taken | None:
+        """Add chunks of a run, which are numbered from ``first``. None for one that another has taken the
         place of.
         """
         task = self._tasks.get(task_id)
@@ -77,15 +87,16 @@ class OutputTails:
             self.memory += OF_A_TASK
         elif task.tail.run != run:
             if not _follows(task, run):
-                return False
+                return None
             self._begin(task, run)
         self._tasks.move_to_end(task_id)
         task.told = now
-        before = task.tail.memory
-        task.tail.add(first, chunks, ended=ended)
+        before, last = task.tail.memory, task.tail.last
+        new = task.tail.add(first, chunks, ended=ended)
+        gap = task.tail.last > last + new
         self.memory += task.tail.memory - before
         self._make_room()
-        return True
+        return Taken(new=new, gap=gap)
 
     def doubt(self) -> None:
         """Nothing was heard for a while: whatever has not ended may have told something."""

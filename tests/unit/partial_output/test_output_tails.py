@@ -15,6 +15,7 @@ from coordinator.partial_output.output_tails import (
     KEPT_AFTER_END,
     OF_A_TASK,
     OutputTails,
+    Taken,
 )
 
 FIRST = OutputRun(generation=1, attempt=1, agent_id="ada", run="r1")
@@ -37,7 +38,7 @@ def say(
     task: str = "t",
     now: float = 0,
     first: int = 1,
-) -> bool:
+) -> Taken | None:
     return kept.take(task, run, first, chunks, ended=False, now=now)
 
 
@@ -66,6 +67,18 @@ def test_who_had_an_earlier_message_cannot_pass_for_a_later_attempt_by_the_crash
     assert say(kept, SECOND, b"2")
     assert not say(kept, pretends, b"forged again", first=2)
     assert kept_of(kept) == [b"2"]
+
+
+def test_what_is_new_is_told_and_whether_others_before_it_are_missing() -> None:
+    kept = tails()
+    assert say(kept, FIRST, b"1", b"2") == Taken(new=2, gap=False)
+    assert say(kept, FIRST, b"1", b"2") == Taken(new=0, gap=False)
+    assert say(kept, FIRST, b"2", b"3", first=2) == Taken(new=1, gap=False)
+    assert say(kept, FIRST, b"5", first=5) == Taken(new=1, gap=True)
+    assert say(kept, FIRST, b"4", first=4) == Taken(new=0, gap=False)
+    assert kept.take("t", FIRST, 9, [], ended=True, now=0) == Taken(new=0, gap=True)
+    assert say(kept, FIRST, b"9", first=9) == Taken(new=0, gap=False)
+    assert say(kept, SECOND, b"3", first=3) == Taken(new=1, gap=True)
 
 
 def test_of_one_message_the_attempt_after_a_crash_is_the_later_one() -> None:
