@@ -11,6 +11,7 @@ read at the same pace.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -77,19 +78,33 @@ class OutputFrames:
         self, task_id: str, put: Callable[[Sequence[OutputFrame], int], None]
     ) -> Iterator[OutputWatch]:
         """While the block lasts, ``put`` is called with frames and their size: in its beginning with those of
-        what is kept, then as more comes. It is called on the event loop, and raises nothing.
+        what is kept, then as more comes, in the loop's next turn: what comes in this one is one frame. It
+        raises nothing.
         """
+        loop = asyncio.get_running_loop()
         with self._output.subscribe(task_id) as items:
+            due: asyncio.Handle | None = None
+
+            def tell_soon() -> None:
+                nonlocal due
+                if due is None:
+                    due = loop.call_soon(tell)
 
             def tell() -> None:
+                nonlocal due
+                due = None
                 while told := items.at_hand():
                     self._output.counts.told(sum(isinstance(one, OutputChunk) for one in told))
                     frames = self._frames(task_id, told)
                     put(frames, sum(one.size for one in frames))
 
-            items.on_more = tell
+            items.on_more = tell_soon
             tell()
-            yield OutputWatch(items)
+            try:
+                yield OutputWatch(items)
+            finally:
+                if due is not None:
+                    due.cancel()
 
     def _frames(self, task_id: str, items: Sequence[OutputItem]) -> list[OutputFrame]:
         frames: list[OutputFrame] = []

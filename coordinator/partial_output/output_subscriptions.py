@@ -61,9 +61,11 @@ class OutputSubscription:
             self._more.set()
 
     def wake(self) -> None:
-        """There may be more to read."""
-        self._more.set()
+        """There may be more to read. Who waits in `over` has its turn behind what `on_more` begins: it looks
+        at what was read.
+        """
         self.on_more()
+        self._more.set()
 
     async def over(self, within: float) -> None:
         """Wait until the run that is followed has ended, if there is one, for as many seconds at most."""
