@@ -27,6 +27,9 @@ OF_A_TASK = 1024
 REMEMBERED = 16
 """Runs of one task that are known to be over."""
 
+OF_A_RUN = 400
+"""Bytes of memory that each of them takes, about."""
+
 
 @dataclass(slots=True)
 class _Task:
@@ -34,6 +37,11 @@ class _Task:
     told: float
     """When something came last."""
     over: list[OutputRun] = field(default_factory=list)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of it."""
+        return OF_A_TASK + self.tail.memory + OF_A_RUN * len(self.over)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +90,21 @@ class OutputTails:
         place of.
         """
         task = self._tasks.get(task_id)
+        before = 0
         if task is None:
             task = self._tasks[task_id] = _Task(self._new_tail(run), now)
-            self.memory += OF_A_TASK
-        elif task.tail.run != run:
-            if not _follows(task, run):
-                return None
-            self._begin(task, run)
+        elif task.tail.run != run and not _follows(task, run):
+            return None
+        else:
+            before = task.memory
+            if task.tail.run != run:
+                self._begin(task, run)
         self._tasks.move_to_end(task_id)
         task.told = now
-        before, last = task.tail.memory, task.tail.last
+        last = task.tail.last
         new = task.tail.add(first, chunks, ended=ended)
         gap = task.tail.last > last + new
-        self.memory += task.tail.memory - before
+        self.memory += task.memory - before
         self._make_room()
         return Taken(new=new, gap=gap)
 
@@ -116,7 +126,6 @@ class OutputTails:
     def _begin(self, task: _Task, run: OutputRun) -> None:
         """What was told before stays for those who are reading it, and goes with them."""
         task.over = [*task.over[1 - REMEMBERED :], task.tail.run]
-        self.memory -= task.tail.memory
         task.tail.successor = self._new_tail(run)
         task.tail = task.tail.successor
 
@@ -126,16 +135,17 @@ class OutputTails:
                 return
             task_id = next(iter(self._tasks))
             if task_id in self._followed:
-                tail = self._tasks[task_id].tail
-                self.memory -= tail.memory
-                tail.drop_all()
+                task = self._tasks[task_id]
+                self.memory -= task.memory - OF_A_TASK
+                task.tail.drop_all()
+                task.over.clear()
                 self._tasks.move_to_end(task_id)
             else:
                 self._remove(task_id)
 
     def _remove(self, task_id: str) -> None:
         task = self._tasks.pop(task_id)
-        self.memory -= task.tail.memory + OF_A_TASK
+        self.memory -= task.memory
 
 
 def _follows(task: _Task, run: OutputRun) -> bool:
