@@ -40,7 +40,8 @@ LAST_WORDS = 1.0
 none."""
 
 REMEMBERED = 256
-"""Frames of chunks that are kept for others who want the same."""
+REMEMBERED_BYTES = 4 * 1024 * 1024
+"""Frames of chunks, and their bytes, that are kept for others who want the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class OutputFrames:
     def __init__(self, output: PartialOutput) -> None:
         self._output = output
         self._remembered: OrderedDict[tuple[str, OutputRun, int, int], OutputFrame] = OrderedDict()
+        self._remembered_bytes = 0
 
     @contextmanager
     def watched(
@@ -133,8 +135,9 @@ class OutputFrames:
             joined = b",".join([one.encoded for one in chunks])
             frame = _frame("output.chunks", b'%b,"chunks":[%b]}' % (head[:-1], joined))
             self._remembered[key] = frame
-            if len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered_bytes += frame.size
+            while len(self._remembered) > REMEMBERED or self._remembered_bytes > REMEMBERED_BYTES:
+                self._remembered_bytes -= self._remembered.popitem(last=False)[1].size
         return [frame]
 
 

@@ -9,7 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.partial_output.output_checks import CheckedOutput
-from coordinator.partial_output.output_frames import FRAME_BYTES, OutputFrame, OutputFrames
+from coordinator.partial_output.output_frames import (
+    FRAME_BYTES,
+    REMEMBERED_BYTES,
+    OutputFrame,
+    OutputFrames,
+)
 from coordinator.partial_output.output_items import OutputRun
 from coordinator.partial_output.output_subscriptions import PartialOutput
 
@@ -90,6 +95,17 @@ async def test_what_comes_in_one_turn_of_the_loop_is_one_frame() -> None:
         output.take(told("6", first=6))
     await asyncio.sleep(0)
     assert len(put.frames) == 2
+
+
+async def test_frames_that_are_kept_for_others_take_a_bounded_part_of_the_memory() -> None:
+    output, put = partial_output(tail_bytes=100_000), Put()
+    frames = OutputFrames(output)
+    with frames.watched("t", put):
+        for number in range(1, 201):
+            output.take(told("x" * 60_000, first=number))
+            await asyncio.sleep(0)
+    assert sum(one.size for one in frames._remembered.values()) <= REMEMBERED_BYTES
+    assert len(put.frames) == 201
 
 
 async def test_the_end_is_waited_for_no_longer_than_until_it_was_told() -> None:
