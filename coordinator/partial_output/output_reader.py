@@ -47,8 +47,8 @@ AT_ONCE = 50
 """Messages taken in before they are acknowledged."""
 
 TURN = 0.005
-"""Seconds for which messages are taken in before other work on the event loop has its turn, for as long: in a
-flood half of this process's time is left to everything else.
+"""Seconds of CPU for which messages are taken in before other work on the event loop has its turn, for as long:
+in a flood half of this process's time is left to everything else.
 """
 
 FORGETTING_EVERY = 15.0
@@ -135,24 +135,24 @@ class OutputReader:
     async def _take_all(self, arrived: asyncio.Queue[Delivery | None]) -> None:
         """Return when there will be nothing more."""
         taken = 0
-        began = time.perf_counter()
+        began = time.thread_time()
         while True:
             waits = arrived.empty()
             delivery = await arrived.get()
             if delivery is None:
                 return
             if waits:
-                began = time.perf_counter()
+                began = time.thread_time()
             self._held -= len(delivery.message.body)
             if delivery.message.body:
                 self._take(delivery)
             taken += 1
             if taken % AT_ONCE == 0 or arrived.empty():
                 await delivery.ack(multiple=True)
-            spent = time.perf_counter() - began
+            spent = time.thread_time() - began
             if spent > TURN:
                 await asyncio.sleep(spent)
-                began = time.perf_counter()
+                began = time.thread_time()
 
     def _take(self, delivery: Delivery) -> None:
         if delivery.message.type not in (None, OUTPUT_TYPE):

@@ -55,8 +55,8 @@ async def test_between_messages_that_take_long_others_have_their_turn(
         arrived.put_nowait(delivery(tag, channel))
 
     def take(self: Any, one: Delivery) -> None:
-        until = time.perf_counter() + 2 * TURN
-        while time.perf_counter() < until:
+        until = time.thread_time() + 2 * TURN
+        while time.thread_time() < until:
             pass
         order.append("message")
 
