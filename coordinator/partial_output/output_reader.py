@@ -47,8 +47,8 @@ AT_ONCE = 50
 """Messages taken in before they are acknowledged."""
 
 TURN = 0.005
-"""Seconds of CPU for which messages are taken in before other work on the event loop has its turn, for as long:
-in a flood half of this process's time is left to everything else.
+"""Seconds of CPU for which messages are taken in before other work on the event loop has its turn, for as
+long: in a flood half of this process's time is left to everything else.
 """
 
 FORGETTING_EVERY = 15.0

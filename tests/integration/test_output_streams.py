@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiormq
 import pytest
@@ -203,6 +205,79 @@ async def test_a_task_that_is_cancelled_tells_the_end_of_what_it_said(
     assert told.numbered == [(1, number, chunk) for number, chunk in enumerate(told.chunks, 1)]
     assert told.chunks[-1] == "cut short"
     assert told.of("output.ended", "last") == [(len(told.chunks),)]
+
+
+async def test_threads_of_a_handler_emit_at_the_same_time_and_after_its_end_nobody_hears_them(
+    broker: Broker, tmp_path: Path
+) -> None:
+    over = threading.Event()
+    late: list[threading.Thread] = []
+    async with serving(broker, tmp_path) as service, on_a_socket(service.coordinator) as url:
+        agent = service.agent()
+
+        @agent.default
+        def speak(task: Task) -> str:
+            def say(name: str) -> None:
+                for number in range(200):
+                    task.emit([name, number])
+
+            def go_on() -> None:
+                over.wait(60)
+                for _ in range(100):
+                    task.emit("nobody listens")
+
+            threads = [threading.Thread(target=say, args=(name,)) for name in "abcdefgh"]
+            late.append(threading.Thread(target=go_on))
+            for thread in (*threads, *late):
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return "done"
+
+        async with agent.running():
+            task_id = await service.submit()
+            async with streaming(url, f"/tasks/{task_id}/stream") as stream:
+                told = await read_to_the_end(stream)
+            over.set()
+            await asyncio.to_thread(late[0].join)
+            async with streaming(url, f"/tasks/{task_id}/stream") as stream:
+                again = await read_to_the_end(stream)
+    assert [number for _, number, _ in told.numbered] == [*range(1, 1601)]
+    for name in "abcdefgh":
+        assert [chunk[1] for chunk in told.chunks if chunk[0] == name] == [*range(200)]
+    assert again.numbered == told.numbered
+    assert again.of("output.ended", "last") == [(1600,)]
+
+
+async def test_what_is_no_chunk_fails_the_handler_that_emits_it_and_nothing_else(
+    broker: Broker, tmp_path: Path
+) -> None:
+    garbage: list[Any] = [b"bytes", {1: 2}, {1}, float("nan"), "\ud800", object(), "x" * 70_000]
+    async with serving(broker, tmp_path) as service, on_a_socket(service.coordinator) as url:
+        agent = service.agent()
+
+        @agent.default
+        async def speak(task: Task) -> None:
+            refused = 0
+            for chunk in garbage:
+                await task.emit("good")
+                try:
+                    await task.emit(chunk)
+                except ValueError:
+                    refused += 1
+            await task.emit(refused)
+            await task.emit(garbage[0])
+
+        async with agent.running():
+            task_id = await service.submit(max_attempts=1)
+            async with streaming(url, f"/tasks/{task_id}/stream") as stream:
+                told = await read_to_the_end(stream)
+    count = len(garbage)
+    assert told.chunks == ["good"] * count + [count]
+    assert told.of("output.ended", "last") == [(count + 1,)]
+    task = told.end["task"]
+    assert (task["state"], task["error"]["type"]) == ("dead", "ValueError")
+    assert "emit a text or plain JSON" in task["error"]["message"]
 
 
 async def test_chunks_as_large_as_may_be_are_told_whole(broker: Broker, tmp_path: Path) -> None:
