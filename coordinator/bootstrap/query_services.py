@@ -13,6 +13,7 @@ from coordinator.metrics.current_figures import CurrentFigures, CurrentSources
 from coordinator.metrics.group_file import GroupMember
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.metrics.projector_lag import ProjectorLag
+from coordinator.partial_output.output_counts import NOT_COUNTED
 from coordinator.partial_output.output_reader import OutputReader
 from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
@@ -109,7 +110,12 @@ def make_metrics_page(
 
 
 def make_output_reader(
-    settings: Settings, state: StartingState, users: BrokerUsers, *, process: str
+    settings: Settings,
+    state: StartingState,
+    users: BrokerUsers,
+    *,
+    process: str,
+    counting: Counting | None,
 ) -> OutputReader:
     """Hears partial output for the subscribers of this process."""
     output = PartialOutput(
@@ -117,5 +123,6 @@ def make_output_reader(
         most_bytes=settings.max_output_bytes,
         now=state.now,
         monotonic=time.monotonic,
+        counts=NOT_COUNTED if counting is None else counting.output,
     )
     return OutputReader(output, process=process, secret=state.secret, identities=users.identities)

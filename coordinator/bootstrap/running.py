@@ -166,7 +166,7 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
-        output = make_output_reader(settings, state, users, process=process)
+        output = make_output_reader(settings, state, users, process=process, counting=counting)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
         keys = None if access.authenticator is None else access.authenticator.ring

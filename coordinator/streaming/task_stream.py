@@ -106,20 +106,25 @@ class TaskStream:
         return heartbeat(self._cursor.reached)
 
     async def frames(self) -> AsyncIterator[bytes]:
-        """Pieces of the answer, a frame each, as those of `EventStream`. The last one is the end of the task,
-        or why the stream ends before that.
+        """Pieces of the answer, of one or more frames each, as those of `EventStream`. The last one is the
+        end of the task, or why the stream ends before that.
         """
         yield opening(self._cursor.position)
         if self._cursor.ahead_of is not None:
             yield ahead(self._cursor.ahead_of)
         state: str | None = None
         async for items in self._cursor.batches():
+            frames: list[bytes] = []
             for item in items:
                 if isinstance(item, StreamedEvent):
                     state = item.recorded.state or state
                 if not isinstance(item, MissingEvents):
                     # Those are of other tasks: the events of one are deleted together, and it with them.
-                    yield item.frame
+                    frames.append(item.frame)
+            if frames:
+                yield b"".join(
+                    frames
+                )  # one write: the more there is to tell, the less a frame costs
             try:
                 state, told = await self._end(state)
             except CoordinatorError:

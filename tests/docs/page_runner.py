@@ -19,7 +19,7 @@ from .blocks import ROOT, Block
 
 __all__ = ["PageRunner"]
 
-PORT_OF_THE_PAGES = re.compile(r"http://(?:localhost|127\.0\.0\.1):9001")
+PORT_OF_THE_PAGES = re.compile(r"(?<=://)(?:localhost|127\.0\.0\.1):9001")
 DEMO = re.compile(r"^make demo$", re.MULTILINE)
 PATIENCE = 90.0
 """Seconds for one block, and for a result that comes eventually."""
@@ -68,7 +68,7 @@ class PageRunner:
                 assert code_of_end == 0, f"{block} ended with {code_of_end}: {printed}"
 
     def _adapted(self, code: str) -> str:
-        code = PORT_OF_THE_PAGES.sub(self._api, code)
+        code = PORT_OF_THE_PAGES.sub(self._api.removeprefix("http://"), code)  # also of ws://
         demo = f"{sys.executable} -m coordinator demo --count 25 --url {self._api}"
         code = code.replace(".venv/bin/coordinator", ".venv/bin/python -m coordinator")
         return DEMO.sub(demo, code.replace(".venv/bin/python", sys.executable))

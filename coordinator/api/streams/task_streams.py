@@ -48,7 +48,9 @@ async def stream_task(
     end: `stream.end`, with the task as `GET /tasks/{task_id}` tells it. Then the stream is closed; a browser
     that comes back after that is answered 204, which ends its coming back.
 
-    `id`, `event` and `data` are those of `GET /events`.
+    `id`, `event` and `data` are those of `GET /events`. What a running attempt emits is told beside them,
+    without an `id`: `output.started`, `output.chunks` with the number of the first, `output.missing`,
+    `output.ended`.
     """
     check_accept(request)
     task = await wired.registry.task(task_id)

@@ -211,6 +211,11 @@ def test_an_answer_is_told_bit_by_bit_and_is_the_same_in_the_end() -> None:
     assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
 
 
+def test_an_error_that_is_null_is_none() -> None:
+    said = json.loads(piece("Yes.", finish_reason="stop").removeprefix("data: ")) | {"error": None}
+    assert streamed(f"data: {json.dumps(said)}\n\n" + DONE)[1] == ["Yes."]
+
+
 def test_an_endpoint_that_does_not_stream_answers_at_once() -> None:
     told: list[str] = []
     with endpoint() as (url, _):
