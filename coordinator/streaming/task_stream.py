@@ -20,6 +20,7 @@ from coordinator.errors import CoordinatorError
 from .event_cursor import EventCursor
 from .stream_frames import UNREADABLE, ahead, end, end_of_task, heartbeat, opening
 from .streamed_event import MissingEvents, StreamedEvent
+from .subscription import Subscription
 
 __all__ = ["TaskItem", "TaskItems", "TaskStream", "TaskWatch", "as_they_are"]
 
@@ -148,9 +149,13 @@ class TaskStream:
                 self._watches.append(self._watching.enter_context(watched))
         if state not in _ENDED or not subscription.drained:
             return state, None
-        for watch in self._watches:
-            await watch.said()
-        if not subscription.drained:
+        if not await self._all_was_said(subscription):
             return state, None
         task = await self._ended()
         return (state if task else None), task
+
+    async def _all_was_said(self, subscription: Subscription[Any]) -> bool:
+        """No item is expected any more, and all that came were sent."""
+        for watch in self._watches:
+            await watch.said()
+        return subscription.drained

@@ -145,6 +145,7 @@ class HttpProtocol(HttpToolsProtocol):
         """
         offers = [value.strip().lower() for name, value in self.headers if name == b"upgrade"]
         path = self.url.partition(b"?")[0]
+        cycle: Any = self.cycle
         return (
             offers == [b"websocket"]
             and path.startswith(b"/")
@@ -152,7 +153,7 @@ class HttpProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
             and not self._head_too_large
-            and (self.cycle is None or self.cycle.response_complete)
+            and (cycle is None or cycle.response_complete)
         )
 
     def _hand_over(self, rest: bytes) -> None:

@@ -170,7 +170,7 @@ _QUERY = (
 )
 
 
-def _events(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[RecordedEvent]:
+def _events(connection: Connection, rows: Sequence[Any]) -> Iterator[RecordedEvent]:
     return readable(rows, partial(_event, connection), table)
 
 

@@ -221,9 +221,12 @@ async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where
 
     told: list[int] = []
     tell = RecordedEvent.told
-    monkeypatch.setattr(
-        RecordedEvent, "told", lambda one: (told.append(one.position), tell(one))[1]
-    )
+
+    def telling(one: RecordedEvent) -> dict[str, Any] | None:
+        told.append(one.position)
+        return tell(one)
+
+    monkeypatch.setattr(RecordedEvent, "told", telling)
     side = Side(1)
     nobodys = EventFilter(task_ids=frozenset({"other"}))
     async with side.running(), contextlib.AsyncExitStack() as stack:
