@@ -104,7 +104,8 @@ class EventFeed:
         self._read = asyncio.Event()
         """Set, and replaced, with each round."""
         self._replaying = asyncio.Semaphore(pace.replays)
-        self._stopped = False
+        self.stopped = False
+        """All streams end."""
         self.streams = 0
         """Open at this moment."""
 
@@ -119,7 +120,7 @@ class EventFeed:
 
     def stop(self) -> None:
         """End all streams; no other is opened."""
-        self._stopped = True
+        self.stopped = True
         self._index.end_all(STOPPING)
         self._read.set()
 
@@ -129,7 +130,7 @@ class EventFeed:
         """A stream begins, after this position or from now on; where the ledger ends at this moment. Raises
         `StreamRefused`, or `LedgerUnavailable`. Each is followed by one `close`, unless it raises.
         """
-        if self._stopped:
+        if self.stopped:
             raise StreamRefused("This process stops: try again, and another will answer")
         if self.streams >= self._most:
             raise StreamRefused
@@ -160,7 +161,7 @@ class EventFeed:
             return None
         missed = [one for one in self._recent.after(position) if wanted.matches(one.recorded)]
         subscription: Subscription[T] = Subscription()
-        if self._stopped:
+        if self.stopped:
             subscription.end(STOPPING)
         self._index.add(wanted, render, subscription)
         return render(missed), subscription
@@ -183,11 +184,11 @@ class EventFeed:
 
     async def reached(self, position: int) -> bool:
         """Wait until `head` is there; False where the feed stops first."""
-        while self.head < position and not self._stopped:
+        while self.head < position and not self.stopped:
             read = self._read
             self.nudge()
             await read.wait()
-        return not self._stopped
+        return not self.stopped
 
     async def settled_state(self, task_id: str) -> str | None:
         """The state of this task after all that subscriptions were given so far: they have its events up to

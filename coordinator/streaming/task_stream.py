@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
-from sse_starlette.event import ServerSentEvent
-
 from coordinator.domain.task import ENDED
 from coordinator.errors import CoordinatorError
 
@@ -102,10 +100,6 @@ class TaskStream:
         """Nothing more is sent: watch no other items."""
         self._watching.close()
 
-    def heartbeat(self) -> ServerSentEvent:
-        """As that of `EventStream`."""
-        return heartbeat(self._cursor.reached)
-
     async def frames(self) -> AsyncIterator[bytes]:
         """Pieces of the answer, of one or more frames each, as those of `EventStream`. The last one is the
         end of the task, or why the stream ends before that.
@@ -134,6 +128,8 @@ class TaskStream:
             if told is not None:
                 yield end_of_task(told)
                 return
+            if self._cursor.silent:
+                yield heartbeat(self._cursor.position)
         yield end(self._cursor.ended)
 
     async def _end(self, state: str | None) -> tuple[str | None, dict[str, Any] | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from sse_starlette.sse import EventSourceResponse
 
 from coordinator.api.access_control.caller import Caller, still_counts_of
 from coordinator.api.access_control.own_things import only_own
@@ -38,7 +37,7 @@ LastEventId = Annotated[
 @router.get(
     "/events",
     summary="Stream events",
-    response_class=EventSourceResponse,
+    response_class=StreamAnswer,
     responses=stream_responses("stream_events", 406, 422, 503),
 )
 async def stream_events(
@@ -69,4 +68,4 @@ async def stream_events(
         allowed=still_counts_of(request.scope),
     )
     opened = await opened_stream(request.scope, wired.quotas, cursor)
-    return StreamAnswer(EventStream(cursor), closed=opened.close)
+    return StreamAnswer(EventStream(cursor).frames(), closed=opened.close)

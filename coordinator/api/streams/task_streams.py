@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from sse_starlette.sse import EventSourceResponse
 
 from coordinator.api.access_control.caller import Caller, still_counts_of
 from coordinator.api.access_control.own_things import check_submitter
@@ -33,7 +32,7 @@ router = APIRouter(prefix="/tasks", tags=["Streams"], route_class=EndpointRoute)
 @router.get(
     f"/{{task_id:{SEGMENT}}}/stream",
     summary="Stream a task",
-    response_class=EventSourceResponse,
+    response_class=StreamAnswer,
     responses=stream_responses("stream_task", 404, 406, 422, 503),
 )
 async def stream_task(
@@ -81,4 +80,4 @@ async def stream_task(
         others=wired.task_items,
     )
     opened.callback(stream.unwatch)
-    return StreamAnswer(stream, closed=opened.close)
+    return StreamAnswer(stream.frames(), closed=opened.close)

@@ -23,6 +23,10 @@ from tests.support.waiting import eventually
 PACE = FeedPace(page=10, looks_every=0.02, per_delivery=0.0, per_comparison=0.0, warm=20)
 
 
+async def yes() -> bool:
+    return True
+
+
 class Side:
     """A feed over a ledger, and who streams from it."""
 
@@ -54,12 +58,12 @@ class Side:
         self,
         after: int | None = None,
         wanted: EventFilter = ALL,
-        allowed: Callable[[], Awaitable[bool]] | None = None,
+        allowed: Callable[[], Awaitable[bool]] = yes,
+        pulse: float = 100,
     ) -> AsyncIterator[Reader]:
-        given: dict[str, Any] = {}
-        if allowed is not None:
-            given = {"allowed": allowed, "checked_every": 0.02}
-        cursor = EventCursor(self.feed, wanted, joined_frames, after=after, **given)
+        cursor = EventCursor(
+            self.feed, wanted, joined_frames, after=after, allowed=allowed, pulse=pulse
+        )
         await cursor.open()
         reader = Reader(EventStream(cursor))
         try:
@@ -328,7 +332,7 @@ async def test_a_stream_ends_when_the_process_stops_or_the_credential_counts_no_
         return counts
 
     async with side.running():
-        async with side.stream(0, allowed=allowed) as reader:
+        async with side.stream(0, allowed=allowed, pulse=0.02) as reader:
             assert await reader.positions(1) == [1]
             counts = False
             assert (await reader.next()).json["reason"] == "not-allowed"
@@ -396,12 +400,43 @@ async def test_subscribers_take_a_bounded_share_of_the_process() -> None:
 async def test_a_heartbeat_carries_the_position_up_to_which_all_was_sent() -> None:
     side = Side(1)
     none_of_it = EventFilter(types=frozenset({"agent.stopped"}))
-    async with side.running(), side.stream(None, none_of_it) as reader:
-        await reader.frame()
-        waiting = asyncio.create_task(reader.frame())
+    async with side.running(), side.stream(None, none_of_it, pulse=0.02) as reader:
+        opening, beat = await reader.frame(), await reader.frame()
+        assert opening is not None
+        assert beat is not None
+        assert (beat.comment, beat.id, beat.data) == ("heartbeat", "1", None)
         side.happens(2, 3)
-        await eventually(lambda: side.feed.head == 3)
-        beat = reader.stream.heartbeat()
-        assert (beat.comment, beat.id) == ("heartbeat", "3")
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        while beat is not None and beat.position < 3:
+            beat = await reader.frame()
+            assert beat is not None
+            assert beat.comment == "heartbeat"
+
+
+async def test_a_replay_that_finds_nothing_for_long_says_how_far_it_is_and_ends_when_it_may_not_go_on() -> (
+    None
+):
+    side = Side(*range(1, 101))
+    none_of_it = EventFilter(states=frozenset({"dead"}))
+    counts, looks = True, 0
+
+    async def allowed() -> bool:
+        nonlocal looks
+        looks += 1
+        return counts
+
+    side.feed.join = lambda *_: None  # type: ignore[method-assign]  # the ledger grows as it is read
+    async with side.stream(0, none_of_it, allowed=allowed, pulse=0) as reader:
+        await reader.frame()
+        for right in (10, 20, 30):
+            beat = await reader.frame()
+            assert beat is not None
+            assert (beat.comment, beat.position) == ("heartbeat", right)
+        counts = False
+        assert (await reader.next()).json["reason"] == "not-allowed"
+        assert await reader.frame() is None
+    assert looks >= 3
+    async with side.stream(0, none_of_it, pulse=0) as reader:
+        await reader.frame()
+        await reader.frame()
+        side.feed.stop()
+        assert (await reader.next()).json["reason"] == "stopping"
