@@ -406,7 +406,7 @@ async def test_a_heartbeat_carries_the_position_up_to_which_all_was_sent() -> No
         assert beat is not None
         assert (beat.comment, beat.id, beat.data) == ("heartbeat", "1", None)
         side.happens(2, 3)
-        while beat is not None and beat.position < 3:
+        while beat.position < 3:
             beat = await reader.frame()
             assert beat is not None
             assert beat.comment == "heartbeat"
