@@ -5,7 +5,8 @@ Two pipelines meet at the broker:
     producers ─▶ api ─▶ submission ─▶ broker ─▶ agents (the package `consumers`)
     agents ─▶ broker ─▶ registry, by the rules of domain ─▶ ledger ─▶ api ─▶ producers and operators
 
-What agents tell while they work comes past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
+What is folded is told to who subscribes: ledger ─▶ streaming ─▶ api. What agents tell while they work comes
+past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
 
 Each line imports from the lines below it alone; import-linter checks that.
 
@@ -16,6 +17,7 @@ web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
 metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
+streaming ............ sends the events of the ledger to who subscribes, from any position on, as they happen
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
 partial_output ....... hears what running tasks tell of themselves, and hands it to who asks
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way

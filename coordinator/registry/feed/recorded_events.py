@@ -30,7 +30,6 @@ KEPT_AS_TEXT = 16 * 1024
 """Characters of an event's data; of larger ones the details alone are kept."""
 
 LOOKED_AT = 50_000
-"""Positions that one page goes over at most where it has some types alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +95,14 @@ class RecordedPage:
 
 
 class RecordedEvents:
-    """Reads the ledger, in one transaction each time. All methods raise `LedgerUnavailable`."""
+    """Reads the ledger, in one transaction each time. All methods raise `LedgerUnavailable`.
 
-    def __init__(self, ledger: Ledger) -> None:
+    ``looked_at``: positions that one page goes over at most where it has some types alone.
+    """
+
+    def __init__(self, ledger: Ledger, *, looked_at: int = LOOKED_AT) -> None:
         self._ledger = ledger
+        self._looked_at = looked_at
 
     async def after(
         self,
@@ -112,10 +115,15 @@ class RecordedEvents:
         """The ``limit`` first events of tasks and agents after ``position``; of these tasks or types alone,
         where any are named.
         """
-        wanted = (sorted(task_ids), sorted(types))
-        return await self._ledger.read(
-            partial(_page, position=position, limit=limit, wanted=wanted)
+        page = partial(
+            _page,
+            position=position,
+            limit=limit,
+            task_ids=sorted(task_ids),
+            types=sorted(types),
+            looked_at=self._looked_at,
         )
+        return await self._ledger.read(page)
 
     async def end(self) -> RecordedPage:
         """Where the ledger ends, as a page without events."""
@@ -137,14 +145,19 @@ def _state_of(connection: Connection, task_id: str) -> tuple[str | None, int]:
 
 
 def _page(
-    connection: Connection, position: int, limit: int, wanted: tuple[list[str], list[str]]
+    connection: Connection,
+    *,
+    position: int,
+    limit: int,
+    task_ids: list[str],
+    types: list[str],
+    looked_at: int,
 ) -> RecordedPage:
-    task_ids, types = wanted
     query, last = _QUERY.where(table.c.position > position), last_position(connection)
     if task_ids:  # by an index
         query = query.where(table.c.subject.in_(task_ids), table.c.type.like("task.%"))
     elif types:
-        last = min(last, position + LOOKED_AT)
+        last = min(last, position + looked_at)
         query = query.where(table.c.type.in_(types), table.c.position <= last)
     rows = connection.execute(query.order_by(table.c.position).limit(limit)).all()
     return RecordedPage(

@@ -36,6 +36,9 @@ class Stub:
         self.asked = True
         await self.told.wait()
 
+    def stop_streams(self) -> None:
+        """There are none."""
+
     async def failed(self) -> NoReturn:
         await asyncio.Event().wait()
         raise AssertionError
