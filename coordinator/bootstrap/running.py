@@ -28,6 +28,7 @@ from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.subscriber_counts import SubscriberCounts
 from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
@@ -184,6 +185,7 @@ async def running(
             refused_users=agents.requests.refused_users,
             folding=folding,
         )
+        subscribers = SubscriberCounts()
         page = None
         if counting is not None:
             page = make_metrics_page(
@@ -195,6 +197,7 @@ async def running(
                 queries=queries,
                 health=health,
                 counting=counting,
+                subscribers=subscribers,
                 member=member,
             )
             stack.push_async_callback(page.aclose)
@@ -242,6 +245,7 @@ async def running(
                 page=page,
                 counting=counting,
                 feed=feed,
+                subscribers=subscribers,
                 output=output.output,
             ),
             page=page,

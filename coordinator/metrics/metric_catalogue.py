@@ -210,6 +210,15 @@ PART_FAILED = _gauge(
 )
 BUILD = _gauge("build_info", "Always 1; its label is the version of the service.", "version")
 
+# --- streams, counted by the process that has them -------------------------------------------------
+
+SUBSCRIBERS = _gauge(
+    "subscribers",
+    "Streams that are open, of all processes: `events` (GET /events), `task` (GET"
+    " /tasks/{task_id}/stream) and `websocket` (/ws).",
+    "kind",
+)
+
 # --- processes -------------------------------------------------------------------------------------
 
 PROCESS_CPU = _counter(

@@ -15,6 +15,7 @@ from coordinator.api.openapi_document import stream_responses
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_stream import EventStream
 from coordinator.streaming.streamed_event import joined_frames
+from coordinator.streaming.subscriber_counts import StreamKind
 
 from .event_stream_query import EventStreamQuery, last_event_position
 from .opened_stream import opened_stream
@@ -37,6 +38,7 @@ LastEventId = Annotated[
 @router.get(
     "/events",
     summary="Stream events",
+    status_code=200,
     response_class=StreamAnswer,
     responses=stream_responses("stream_events", 406, 422, 503),
 )
@@ -67,5 +69,5 @@ async def stream_events(
         after=after,
         allowed=still_counts_of(request.scope),
     )
-    opened = await opened_stream(request.scope, wired.quotas, cursor)
+    opened = await opened_stream(request.scope, wired, StreamKind.EVENTS, cursor)
     return StreamAnswer(EventStream(cursor).frames(), closed=opened.close)

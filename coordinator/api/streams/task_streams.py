@@ -17,6 +17,7 @@ from coordinator.api.wire.tasks import task_shape
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_filter import EventFilter
 from coordinator.streaming.stream_frames import ALL_OF_IT
+from coordinator.streaming.subscriber_counts import StreamKind
 from coordinator.streaming.task_stream import TaskStream, as_they_are
 
 from .event_stream_query import TaskStreamQuery, last_event_position
@@ -32,6 +33,7 @@ router = APIRouter(prefix="/tasks", tags=["Streams"], route_class=EndpointRoute)
 @router.get(
     f"/{{task_id:{SEGMENT}}}/stream",
     summary="Stream a task",
+    status_code=200,
     response_class=StreamAnswer,
     responses=stream_responses("stream_task", 404, 406, 422, 503),
 )
@@ -71,7 +73,7 @@ async def stream_task(
         task = await wired.registry.task(task_id)
         return task_shape(task) if task.ended else None
 
-    opened = await opened_stream(request.scope, wired.quotas, cursor)
+    opened = await opened_stream(request.scope, wired, StreamKind.TASK, cursor)
     stream = TaskStream(
         task_id,
         cursor,
