@@ -29,6 +29,7 @@ from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
 from .request_target import with_host_of_target
+from .unframed_answer import unframed
 from .unread_answer import UnreadAnswer
 
 __all__ = ["HttpProtocol"]
@@ -196,7 +197,10 @@ class HttpProtocol(HttpToolsProtocol):
                 version = self.parser.get_http_version()
                 self.url = with_host_of_target(self.url, version, self.headers)
             super().on_headers_complete()
-            self._begun.append(self.cycle)
+            cycle: Any = self.cycle
+            if self.parser.get_http_version() == "1.0":
+                cycle.send = unframed(cycle)  # it does not run before this piece was read
+            self._begun.append(cycle)
             self.headers = []  # for what may follow the body: it is not of the head
             self._moved = self._in_body = True
         elif self.parser.get_method() == b"CONNECT":

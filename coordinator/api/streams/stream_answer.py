@@ -61,8 +61,10 @@ async def _cancel_once_gone(receive: Receive, sending: anyio.CancelScope) -> Non
 
 
 def head_of_stream() -> Response:
-    """What a HEAD is answered: there is such a stream, and it would begin."""
-    return Response(media_type="text/event-stream", headers=_HEADERS)
+    """What a HEAD is answered: there is such a stream, and it would begin. Its length is not known."""
+    answer = Response(media_type="text/event-stream", headers=_HEADERS)
+    del answer.headers["content-length"]
+    return answer
 
 
 def check_accept(request: Request) -> None:
