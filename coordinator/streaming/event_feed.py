@@ -62,10 +62,13 @@ class FeedPace:
     """Seconds without a hint until the ledger is looked at all the same."""
     follows_every: float = 10.0
     """Seconds between two requests to be told when the ledger grows."""
-    per_delivery: float = 0.001
-    """Seconds until the next round, for each subscriber that this one has given something: twenty times what
-    that takes, so that subscribers take a twentieth of the process, and submissions have the rest. The first
+    per_delivery: float = 0.002
+    """Seconds until the next round, for each subscriber that this one has given something: forty times what
+    that takes, so that subscribers take a fortieth of the process, and submissions have the rest. The first
     event after a pause is given at once."""
+    per_round: float = 0.03
+    """Seconds until the next round in any case, where this one has brought something: one look at the ledger
+    is for all events that came meanwhile."""
     per_comparison: float = 0.00002
     """The same for each comparison of an event with a filter."""
     warm: int = 2000
@@ -248,4 +251,5 @@ class EventFeed:
             self.nudge()
         read, self._read = self._read, asyncio.Event()
         read.set()
-        return delivered * self._pace.per_delivery + compared * self._pace.per_comparison
+        shares = delivered * self._pace.per_delivery + compared * self._pace.per_comparison
+        return max(shares, self._pace.per_round) if events else shares

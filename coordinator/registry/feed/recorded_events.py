@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.event_rows import forgotten_to, last_position
+from coordinator.registry.tables.event_rows import ends_of_events, last_position
 from coordinator.registry.tables.schema import events as table
 from coordinator.registry.tables.schema import from_micros, tasks
 from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
@@ -135,8 +135,8 @@ class RecordedEvents:
 
 
 def _end(connection: Connection) -> RecordedPage:
-    end = last_position(connection)
-    return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to(connection))
+    end, forgotten_to = ends_of_events(connection)
+    return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to)
 
 
 def _state_of(connection: Connection, task_id: str) -> tuple[str | None, int]:
@@ -153,22 +153,23 @@ def _page(
     types: list[str],
     looked_at: int,
 ) -> RecordedPage:
-    query, last = _QUERY.where(table.c.position > position), last_position(connection)
+    end, forgotten_to = ends_of_events(connection)
+    query, last = _PAGE, end
     if task_ids:  # by an index
         query = query.where(table.c.subject.in_(task_ids), table.c.type.like("task.%"))
     elif types:
-        last = min(last, position + looked_at)
+        last = min(end, position + looked_at)
         query = query.where(table.c.type.in_(types), table.c.position <= last)
-    rows = connection.execute(query.order_by(table.c.position).limit(limit)).all()
+    rows = connection.execute(query, {"after": position, "most": limit}).all()
     return RecordedPage(
         events=list(_events(connection, rows)),
         reached=rows[-1].position if len(rows) == limit else max(position, last),
-        end=last_position(connection),
-        forgotten_to=forgotten_to(connection),
+        end=end,
+        forgotten_to=forgotten_to,
     )
 
 
-_QUERY = (
+_PAGE = (
     sa.select(
         *(table.c.position, table.c.id, table.c.agent_id, table.c.type, table.c.subject),
         *(table.c.time, table.c.state, tasks.c.priority, tasks.c.submitted_by),
@@ -180,7 +181,11 @@ _QUERY = (
         )  # an agent may have the same id
     )
     .where(table.c.type.like("task.%") | table.c.type.like("agent.%"))
+    .where(table.c.position > sa.bindparam("after"))
+    .order_by(table.c.position)
+    .limit(sa.bindparam("most"))
 )
+"""Made once: what it costs to make it is more than what it costs to run it."""
 
 
 def _events(connection: Connection, rows: Sequence[Any]) -> Iterator[RecordedEvent]:

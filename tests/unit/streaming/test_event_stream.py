@@ -20,7 +20,9 @@ from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
 from tests.support.waiting import eventually
 
-PACE = FeedPace(page=10, looks_every=0.02, per_delivery=0.0, per_comparison=0.0, warm=20)
+PACE = FeedPace(
+    page=10, looks_every=0.02, per_round=0.0, per_delivery=0.0, per_comparison=0.0, warm=20
+)
 
 
 async def yes() -> bool:

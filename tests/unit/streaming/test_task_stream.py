@@ -19,7 +19,7 @@ from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
 from tests.support.waiting import eventually
 
-PACE = FeedPace(page=2, looks_every=0.02, per_delivery=0.0, per_comparison=0.0)
+PACE = FeedPace(page=2, looks_every=0.02, per_round=0.0, per_delivery=0.0, per_comparison=0.0)
 
 
 @dataclass(frozen=True)
