@@ -66,7 +66,7 @@ class FeedPace:
     """Seconds until the next round, for each subscriber that this one has given something: forty times what
     that takes, so that subscribers take a fortieth of the process, and submissions have the rest. The first
     event after a pause is given at once."""
-    per_round: float = 0.03
+    per_round: float = 0.1
     """Seconds until the next round in any case, where this one has brought something: one look at the ledger
     is for all events that came meanwhile."""
     per_comparison: float = 0.00002

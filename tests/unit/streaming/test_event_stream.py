@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from sse_starlette.event import ServerSentEvent
 
 from coordinator.errors import LedgerUnavailable, StreamRefused
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_feed import EventFeed, FeedPace
 from coordinator.streaming.event_filter import ALL, EventFilter
 from coordinator.streaming.event_stream import EventStream
-from coordinator.streaming.streamed_event import joined_frames
+from coordinator.streaming.streamed_event import StreamedEvent, joined_frames
 from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
 from tests.support.waiting import eventually
@@ -249,6 +250,13 @@ async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where
         async with side.stream(1) as late:
             assert await late.positions(2) == [2, 3]
         assert sorted(told) == [2, 3]
+
+
+def test_a_frame_is_what_sse_starlette_writes_whatever_ends_of_lines_the_data_has() -> None:
+    event = StreamedEvent(recorded(7, "task.failed", data={"why": "a\nb\rc\r\nd\u2028e"}))
+    right = ServerSentEvent(event.json, event="task.failed", id="7", sep="\n")
+    assert event.frame == right.encode()
+    assert event.frame.count(b"\n") == 4
 
 
 async def test_one_query_a_wake_up_serves_all_subscribers_and_nobody_asks_while_there_are_none() -> (
