@@ -196,6 +196,7 @@ async def test_whoever_does_not_read_is_cut_off_with_the_reason(side: Side) -> N
         for position in range(1, 3000):
             side.happens(position, data={"text": "x" * 10_000})
             await asyncio.sleep(0)
+        await eventually(lambda: side.fakes.feed.head == 2999)  # all of it was given to it
         code, reason = await socket.closed()
         assert (code, "More has happened than was read" in reason) == (1013, True)
     await side.none_open()

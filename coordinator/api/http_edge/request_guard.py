@@ -23,6 +23,9 @@ __all__ = ["RequestGuard"]
 GUARDED = frozenset({"http", "websocket"})
 """Types of connections, as ASGI names them; the third is the start of the server."""
 
+DENIAL = "websocket.http.response"
+"""What a server says that can refuse a handshake with an answer, status and body; others say 403 alone."""
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110); a question whether one may act is told by its header."""
 
@@ -63,7 +66,7 @@ class RequestGuard:
         refusal = self._refusal(scope) if scope["type"] in GUARDED else None
         if refusal is None:
             await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
+        elif scope["type"] == "websocket" and DENIAL not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
         else:
             await answer_error(refusal, "")(scope, receive, send)
