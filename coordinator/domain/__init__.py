@@ -11,6 +11,7 @@ retry_backoff ....... the pause before another attempt
 task_totals ......... what each task adds to the totals
 lost_attempt_rule ... when a running attempt that nobody names is lost
 dead_filter ......... which dead tasks a request means
+labels .............. groups, tags and metadata by which tasks are found, and counts of groups
 agent ............... how events change an agent
 broker_identities ... which user of the broker may speak for which agent
 agent_statuses ...... types and statuses of agents

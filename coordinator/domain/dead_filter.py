@@ -1,9 +1,11 @@
-"""Selects dead tasks by the error they died of, their lane, type and time of submission."""
+"""Selects dead tasks by the error they died of, their lane, type, labels and time of submission."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from .labels.task_labels import ANY_LABELS, LabelFilter
 
 __all__ = ["DeadFilter"]
 
@@ -17,3 +19,4 @@ class DeadFilter:
     task_type: str | None = None
     submitted_from: datetime | None = None
     submitted_before: datetime | None = None
+    labels: LabelFilter = ANY_LABELS

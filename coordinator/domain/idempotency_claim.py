@@ -28,8 +28,14 @@ class IdempotencyClaim:
         """Of the task, or of one in a batch: the same whoever asks, and another once the key was
         forgotten and is used anew.
         """
-        name = f"{self.claimed_at.isoformat()} {'' if index is None else index} {self.key}"
-        return str(uuid.uuid5(NAMESPACE, name))
+        return self._id("" if index is None else str(index))
+
+    def group_id(self) -> str:
+        """Of the group that a batch is; the same for as long as `task_id` is."""
+        return self._id("group")
+
+    def _id(self, of: str) -> str:
+        return str(uuid.uuid5(NAMESPACE, f"{self.claimed_at.isoformat()} {of} {self.key}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

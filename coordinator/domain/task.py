@@ -124,6 +124,10 @@ class Task(NamedTuple):
 
     submitted_by: str | None = None
     """Whose it is, where the API asks for credentials."""
+    group: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: tuple[tuple[str, str], ...] = ()
+    """What of it can be searched for: `labels.task_labels.searchable`."""
 
     @property
     def known(self) -> bool:

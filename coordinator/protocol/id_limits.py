@@ -4,12 +4,27 @@ may change are in `settings`.
 
 from __future__ import annotations
 
-__all__ = ["AGENT_WORDS", "MAX_ID", "TASK_WORDS", "check_id", "check_path_id", "printable"]
+__all__ = [
+    "AGENT_WORDS",
+    "MAX_ID",
+    "MAX_TAG",
+    "MOST_TAGS",
+    "TASK_WORDS",
+    "check_id",
+    "check_path_id",
+    "printable",
+]
 
 from coordinator.errors import InvalidRequest
 
 MAX_ID = 128
 """Characters in the id of a task or an agent, and in the name of a capability or a service."""
+
+MAX_TAG = 64
+"""Characters in a tag of a task."""
+
+MOST_TAGS = 16
+"""Tags of one task."""
 
 TASK_WORDS = frozenset({"dead", "queues", "status", "submit"})
 """Words that stand in paths where the id of a task does."""
@@ -23,12 +38,12 @@ def printable(value: str) -> bool:
     return value.isprintable()
 
 
-def check_id(value: object, what: str, *, field: str) -> str:
-    """Return ``value`` if it is 1 to `MAX_ID` printable characters. Raises `InvalidRequest`."""
+def check_id(value: object, what: str, *, field: str, longest: int = MAX_ID) -> str:
+    """Return ``value`` if it is 1 to ``longest`` printable characters. Raises `InvalidRequest`."""
     if not isinstance(value, str):
         raise InvalidRequest(f"{what} must be a string", field=field)
-    if not 1 <= len(value) <= MAX_ID:
-        raise InvalidRequest(f"{what} must have 1 to {MAX_ID} characters", field=field)
+    if not 1 <= len(value) <= longest:
+        raise InvalidRequest(f"{what} must have 1 to {longest} characters", field=field)
     if not printable(value) or value.isspace():
         raise InvalidRequest(f"{what} must consist of printable characters", field=field)
     return value

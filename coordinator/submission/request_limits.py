@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from coordinator.errors import InvalidRequest, PayloadTooLarge
-from coordinator.protocol.id_limits import check_id
+from coordinator.protocol.id_limits import MAX_TAG, MOST_TAGS, check_id, check_path_id
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 
@@ -16,10 +16,12 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "RequestLimits",
     "check_data",
+    "check_group",
     "check_message_size",
     "check_names",
     "check_requirements",
     "check_seconds",
+    "check_tags",
     "check_timeout",
 ]
 
@@ -72,6 +74,19 @@ def check_requirements(wanted: Requirements, limits: RequestLimits) -> None:
             check_id(word, field, field=field)
     check_names(wanted.capabilities, "requirements.capabilities", at_most=limits.max_names)
     check_names(wanted.services, "requirements.services", at_most=limits.max_names)
+
+
+def check_group(group: str, field: str = "group") -> None:
+    """Refuse what nobody could ask `GET /groups/{group_id}` for. Raises `InvalidRequest`."""
+    check_path_id(group, field, field=field)
+
+
+def check_tags(tags: Sequence[str], field: str = "tags") -> None:
+    """Refuse more than `MOST_TAGS` tags, or one that is empty, too long or not printable."""
+    if len(tags) > MOST_TAGS:
+        raise InvalidRequest(f"{field} has {len(tags)} entries; at most {MOST_TAGS}", field=field)
+    for tag in tags:
+        check_id(tag, f"Each of {field}", field=field, longest=MAX_TAG)
 
 
 def check_timeout(seconds: float | None, limits: RequestLimits) -> None:

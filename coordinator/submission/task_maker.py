@@ -18,7 +18,14 @@ from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.trace_context import TraceContext
 
-from .request_limits import RequestLimits, check_data, check_requirements, check_timeout
+from .request_limits import (
+    RequestLimits,
+    check_data,
+    check_group,
+    check_requirements,
+    check_tags,
+    check_timeout,
+)
 from .task_options import NO_OPTIONS, Settled, TaskOptions, check_options, settled
 
 __all__ = ["Accepted", "SubmitTask", "TaskMaker"]
@@ -39,6 +46,12 @@ class SubmitTask:
     """That of the request."""
     submitted_by: str | None = None
     """Who asks, where that is known: see `access.principal`."""
+    group: str | None = None
+    """As the producer named it."""
+    batch: str | None = None
+    """The group of its batch, for a task that names none: a repetition may come in another batch."""
+    tags: tuple[str, ...] = ()
+    """Sorted, and each once."""
     task_id: str | None = None
     """The task's id where the data has none; None makes a new one."""
     repeated: bool = False
@@ -64,6 +77,8 @@ class Accepted:
     submitted_at: datetime
     not_before: datetime | None = None
     """Where it is scheduled: when it goes on its queue."""
+    group: str | None = None
+    """That it is of, as it was submitted first."""
 
     @classmethod
     def of(cls, task: NewTask | TaskMessage) -> Accepted:
@@ -73,6 +88,7 @@ class Accepted:
             priority=task.priority,
             submitted_at=task.submitted_at,
             not_before=task.not_before,
+            group=task.group,
         )
 
 
@@ -104,6 +120,10 @@ class TaskMaker:
         check_requirements(command.requirements, self._limits)
         check_timeout(command.timeout_seconds, self._limits)
         check_options(command.options, self._limits)
+        if command.group is not None:
+            check_group(command.group)
+        if command.tags:
+            check_tags(command.tags)
         if command.own_id is None:
             return command.task_id or self._make_id()
         return check_path_id(
@@ -132,6 +152,8 @@ class TaskMaker:
             traceparent=None if trace is None else trace.traceparent,
             tracestate=None if trace is None else trace.tracestate,
             submitted_by=command.submitted_by,
+            group=command.group or command.batch,
+            tags=command.tags or None,
         )
 
     def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
@@ -153,6 +175,8 @@ class TaskMaker:
                 None in (command.submitted_by, known.submitted_by)
                 or command.submitted_by == known.submitted_by
             )
+            and command.group in (None, known.group)
+            and command.tags in ((), known.tags)
         )
         if not same:
             raise Conflict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +27,7 @@ from coordinator.api.unknown_body_keys import unknown_keys, unknown_keys_of, wit
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.task_batches import BatchBody, BatchSubmitted
 from coordinator.api.wire.task_submission import (
+    BatchLabels,
     SubmitTaskBody,
     accepted_shape,
     submit_command,
@@ -38,10 +41,12 @@ from coordinator.errors import (
     OutcomeUnknown,
     PayloadTooLarge,
 )
+from coordinator.protocol.ids import new_id
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.trace_context import TraceContext
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
+from coordinator.submission.request_limits import check_group, check_tags
 from coordinator.submission.task_maker import Accepted, SubmitTask
 
 __all__ = ["MOST_TASKS", "read_batch", "router", "submit_batch_and_answer"]
@@ -62,6 +67,8 @@ class Batch:
     """For each the warning of its unknown keys."""
     unknown: str | None
     """That of the batch's own."""
+    group: str
+    """Of those of its tasks that name none."""
 
 
 @router.post(
@@ -86,6 +93,9 @@ async def submit_batch(
 
     With an `Idempotency-Key` the batch may be repeated: what was accepted is not accepted again, what
     is unknown or found the service away is tried again, and once neither is left the answer is kept.
+
+    A batch is a group: `group` in the answer is its id, by which `GET /groups/{group_id}` tells how its tasks
+    stand. A `group` of the request's own takes its place, as that of a task does for this task.
     """
     batch = read_batch(
         body,
@@ -99,13 +109,19 @@ async def submit_batch(
         return JsonAnswer((await submit_batch_and_answer(batch, wired)).body)
 
     async def work(claim: IdempotencyClaim) -> Worked:
+        group = claim.group_id() if body.group is None else batch.group
         ours = [
-            replace(one, task_id=claim.task_id(index), repeated=not claim.fresh)
+            replace(
+                one,
+                task_id=claim.task_id(index),
+                repeated=not claim.fresh,
+                batch=None if one.batch is None else group,
+            )
             if isinstance(one, SubmitTask)
             else one
             for index, one in enumerate(batch.tasks)
         ]
-        return await submit_batch_and_answer(replace(batch, tasks=ours), wired)
+        return await submit_batch_and_answer(replace(batch, tasks=ours, group=group), wired)
 
     return await once(key, request, wired, operation="submit batch", work=work)
 
@@ -126,11 +142,38 @@ def read_batch(
             f"tasks has {len(body.tasks)} entries: send at most {MOST_TASKS} in one request",
             field="tasks",
         )
+    tags = body.tags or ()
+    check_tags(tags)
+    if body.group is not None:
+        check_group(body.group)
+    made = _group_of(body.tasks, by) if body.group is None else None
+    labels = BatchLabels(group=body.group, batch=made, tags=tags)
+    reading = _Reading(trace=trace, by=by, labels=labels, max_task_bytes=max_task_bytes)
     return Batch(
-        tasks=_read_all(body.tasks, trace, by, max_task_bytes),
+        tasks=_read_all(body.tasks, reading),
         ignored=[unknown_keys(raw, SubmitTaskBody) for raw in body.tasks],
         unknown=unknown,
+        group=body.group or made or "",
     )
+
+
+_GROUPS = uuid.UUID("2f0f1d5a-1d55-4c8e-9d0d-5d9d3f6c1c07")
+
+
+def _group_of(tasks: Sequence[Any], by: str | None) -> str:
+    """The id of a batch that names none. Where each of its tasks has an id of its own, so that the batch may
+    be repeated, a repetition has the same.
+    """
+    ids = [_own_id(task) for task in tasks]
+    if not ids or None in ids:
+        return new_id()
+    return str(uuid.uuid5(_GROUPS, json.dumps([by, ids])))
+
+
+def _own_id(task: Any) -> str | None:
+    data = task.get("task_data") if isinstance(task, dict) else None
+    task_id = data.get("task_id") if isinstance(data, dict) else None
+    return task_id if isinstance(task_id, str) else None
 
 
 async def submit_batch_and_answer(batch: Batch, wired: EndpointServices) -> Worked:
@@ -155,50 +198,68 @@ async def submit_batch_and_answer(batch: Batch, wired: EndpointServices) -> Work
         "status": "success",
         **{status: told_of[status] for status in ("accepted", "rejected", "unknown")},
         "results": results,
+        "group": _told_group(batch.group, verdicts),
         **with_warnings(batch.unknown),
         "timestamp": timestamp(),
     }
     return Worked(body=body, final=not any(status_of(one) >= 500 for one in _wrong(verdicts)))
 
 
+def _told_group(group: str, verdicts: Sequence[Verdict | Exception]) -> str | None:
+    """That of the tasks that are or may be accepted: of a batch that was sent before, the one of then."""
+    groups = {one.group for one in verdicts if isinstance(one, Accepted)}
+    if group in groups or any(isinstance(one, OutcomeUnknown) for one in verdicts):
+        return group
+    return groups.pop() if len(groups) == 1 else None
+
+
 def _wrong(verdicts: Sequence[Verdict | Exception]) -> list[Exception]:
     return [one for one in verdicts if isinstance(one, Exception)]
 
 
-def _read_all(
-    raw: Sequence[Any], trace: TraceContext | None, by: str | None, most: int
-) -> list[SubmitTask | Exception]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """Says how the entries of a request are read."""
+
+    trace: TraceContext | None
+    by: str | None
+    labels: BatchLabels
+    max_task_bytes: int
+
+    def command(self, body: SubmitTaskBody) -> SubmitTask:
+        return submit_command(body, self.trace, self.by, self.labels)
+
+
+def _read_all(raw: Sequence[Any], how: _Reading) -> list[SubmitTask | Exception]:
     """What each entry asks for, or what is wrong with it. All are validated at once, and measured at once:
     only where one of them is wrong is each looked at by itself.
     """
     try:
-        if len(to_json(raw)) <= most:
+        if len(to_json(raw)) <= how.max_task_bytes:
             bodies = _bodies.validate_python(raw)
-            return [submit_command(body, trace, by) for body in bodies]
+            return [how.command(body) for body in bodies]
     except (ValidationError, CoordinatorError):
         pass
-    return [_read(one, trace, by, most) for one in raw]
+    return [_read(one, how) for one in raw]
 
 
 _bodies = TypeAdapter(list[SubmitTaskBody])
 
 
-def _read(
-    raw: Any, trace: TraceContext | None, by: str | None, most: int
-) -> SubmitTask | Exception:
+def _read(raw: Any, how: _Reading) -> SubmitTask | Exception:
     """What one entry asks for, or what is wrong with it."""
     if not isinstance(raw, dict):
         return InvalidRequest("The task must be a JSON object", field="task")
     try:
-        wish = submit_command(SubmitTaskBody.model_validate(raw), trace, by)
+        wish = how.command(SubmitTaskBody.model_validate(raw))
     except ValidationError as exc:
         return RequestValidationError(
             [{**error, "loc": ("task", *error["loc"])} for error in exc.errors(include_url=False)]
         )
     except CoordinatorError as exc:
         return exc
-    if len(to_json(raw)) > most:
-        return PayloadTooLarge(f"The task is larger than {most} bytes")
+    if len(to_json(raw)) > how.max_task_bytes:
+        return PayloadTooLarge(f"The task is larger than {how.max_task_bytes} bytes")
     return wish
 
 

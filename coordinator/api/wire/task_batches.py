@@ -14,6 +14,7 @@ from coordinator.api.wire.fields.answer_fields import (
     TaskId,
     UnknownKeysWarning,
 )
+from coordinator.api.wire.fields.text_patterns import GroupWord, Tags
 
 from .errors import FieldError
 from .fields.body_configs import ignoring_unknown_keys
@@ -41,6 +42,13 @@ class BatchBody(BaseModel):
         ),
     ] = Field(description="Each as in `POST /tasks/submit`.")
     """Anything at all, because each is answered with a verdict of its own."""
+    group: GroupWord | None = Field(
+        default=None,
+        description="The group of all its tasks that name none. By default one that is made for this batch.",
+    )
+    tags: Annotated[Tags | None, LIST] = Field(
+        default=None, description="Tags of each of its tasks, beside the task's own."
+    )
 
 
 class VerdictError(AnswerModel):
@@ -70,5 +78,10 @@ class BatchSubmitted(AnswerModel):
     rejected: int = Field(examples=[0])
     unknown: int = Field(examples=[0])
     results: list[VerdictShape] = Field(description="In the order of the request.")
+    group: str | None = Field(
+        description="The group of its tasks, for `GET /groups/{group_id}`; null where none was accepted, or"
+        " each named another.",
+        examples=["0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10"],
+    )
     warning: UnknownKeysWarning
     timestamp: Instant

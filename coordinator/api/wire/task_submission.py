@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
@@ -14,7 +15,13 @@ from coordinator.api.wire.fields.answer_fields import (
     Success,
     TaskId,
 )
-from coordinator.api.wire.fields.text_patterns import Names, Word, task_data_schema
+from coordinator.api.wire.fields.text_patterns import (
+    GroupWord,
+    Names,
+    Tags,
+    Word,
+    task_data_schema,
+)
 from coordinator.protocol.messages.task_message import Backoff
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
@@ -28,6 +35,7 @@ from .fields.lenient_json import LIST, OBJECT, Number, Whole
 
 __all__ = [
     "BackoffBody",
+    "BatchLabels",
     "SubmitTaskBody",
     "Submitted",
     "TaskRequirements",
@@ -144,6 +152,14 @@ class SubmitTaskBody(BaseModel):
     metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
         default=None, description="Anything about the task that is not work; kept with it."
     )
+    group: GroupWord | None = Field(
+        default=None,
+        description="What it belongs to, in a word of your own: `GET /groups/{group_id}` tells how all of"
+        " its tasks stand.",
+    )
+    tags: Annotated[Tags | None, LIST] = Field(
+        default=None, description="Words to find it by: up to 16, of up to 64 characters."
+    )
 
 
 class Submitted(AnswerModel):
@@ -166,12 +182,31 @@ class Submitted(AnswerModel):
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLabels:
+    """Holds what a batch says of its tasks."""
+
+    group: str | None = None
+    """Of tasks that name none."""
+    batch: str | None = None
+    """The same, where the batch names none either."""
+    tags: Sequence[str] = ()
+    """Of each, beside its own."""
+
+
+_ALONE = BatchLabels()
+
+
 def submit_command(
-    body: SubmitTaskBody, trace: TraceContext | None, by: str | None = None
+    body: SubmitTaskBody,
+    trace: TraceContext | None,
+    by: str | None = None,
+    labels: BatchLabels = _ALONE,
 ) -> SubmitTask:
     """The command that ``body`` asks for, of the caller ``by``. ``trace`` is the one of its request, for
-    the task to carry on. Raises `InvalidPriority` or `InvalidRequest`.
+    the task to carry on; ``labels`` those of its batch. Raises `InvalidPriority` or `InvalidRequest`.
     """
+    tags = (*(body.tags or ()), *labels.tags)
     return SubmitTask(
         task_data=body.task_data,
         priority=Priority.parse(body.priority),
@@ -181,6 +216,9 @@ def submit_command(
         metadata=body.metadata,
         trace=trace,
         submitted_by=by,
+        group=body.group if body.group is not None else labels.group,
+        batch=labels.batch,
+        tags=tuple(sorted(set(tags))) if tags else (),
     )
 
 

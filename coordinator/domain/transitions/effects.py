@@ -71,6 +71,8 @@ class Rules:
     """The coordinator's, because pauses are counted from when a failure became known."""
     retry: RetryBackoff = _RETRY
     declined: RetryBackoff = _DECLINED
+    metadata_keys: frozenset[str] = frozenset()
+    """Keys of a task's metadata that can be searched for."""
 
 
 NO_RETRY_TIME = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))

@@ -43,4 +43,8 @@ def reopened(task: Task, data: TaskEvent) -> Task:
         first_started_at=task.first_started_at,
         starts=task.starts,
         failures=task.failures,
+        submitted_by=task.submitted_by,
+        group=task.group,
+        tags=task.tags,
+        metadata=task.metadata,
     )

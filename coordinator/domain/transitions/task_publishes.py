@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from coordinator.domain.labels.task_labels import searchable
 from coordinator.domain.task import State, Task
 from coordinator.protocol.messages.events import Event, TaskDeadLettered, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
@@ -50,6 +51,9 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
             submitted_at=message.submitted_at,
             submission=event_id,
             submitted_by=message.submitted_by,
+            group=message.group,
+            tags=message.tags or (),
+            metadata=searchable(message.metadata, rules.metadata_keys),
         )
         if task.state is State.WAITING and task.ended_at is not None:
             return retry_or_end(task, task.ended_at, task.outcome, rules)

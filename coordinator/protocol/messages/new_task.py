@@ -39,6 +39,9 @@ class NewTask(NamedTuple):
     traceparent: str | None = None
     submitted_by: str | None = None
     tracestate: str | None = None
+    group: str | None = None
+    tags: tuple[str, ...] | None = None
+    """None and not empty where there are none."""
 
     @property
     def source(self) -> TaskQueue:
@@ -79,17 +82,15 @@ class NewTask(NamedTuple):
             values["timeout_seconds"] = float(self.timeout_seconds)
         if self.progress_timeout_seconds is not None:
             values["progress_timeout_seconds"] = float(self.progress_timeout_seconds)
-        if self.not_before is not None:
-            values["not_before"] = self.not_before
-        if self.expires_at is not None:
-            values["expires_at"] = self.expires_at
-        if self.metadata is not None:
-            values["metadata"] = self.metadata
-        if self.submitted_by is not None:
-            values["submitted_by"] = self.submitted_by
-        if self.traceparent is not None:
-            values["traceparent"] = self.traceparent
-        if self.tracestate is not None:
-            values["tracestate"] = self.tracestate
+        for name in _AS_THEY_ARE:
+            value = getattr(self, name)
+            if value is not None:
+                values[name] = value
         values["task_token"] = self.task_token
         return values
+
+
+_AS_THEY_ARE = (
+    *("not_before", "expires_at", "metadata", "group", "tags"),
+    *("submitted_by", "traceparent", "tracestate"),
+)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from coordinator.errors import MalformedMessage
+from coordinator.protocol.id_limits import MAX_ID, MAX_TAG, MOST_TAGS, printable
 from coordinator.protocol.lanes import LONG_AFTER, lane_name
 from coordinator.protocol.message import Message
 from coordinator.protocol.message_ttl import time_to_live
@@ -111,6 +112,16 @@ def _trace_headers(task: AnyTask) -> dict[str, str]:
     return TraceContext(task.traceparent, task.tracestate).headers()
 
 
+def _printable(value: str) -> str:
+    if not printable(value):
+        raise ValueError("must consist of printable characters")
+    return value
+
+
+_Group = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(_printable)]
+_Tag = Annotated[str, Field(min_length=1, max_length=MAX_TAG), AfterValidator(_printable)]
+
+
 class TaskMessage(BaseModel):
     """One attempt at a task, as an agent receives it. Readers ignore fields that they do not
     know.
@@ -139,6 +150,10 @@ class TaskMessage(BaseModel):
     expires_at: datetime | None = None
     """Not to be started after this instant."""
     metadata: dict[str, Any] | None = None
+    group: _Group | None = None
+    """What the task belongs to: a word of the producer's, or the id of its batch."""
+    tags: Annotated[tuple[_Tag, ...], Field(max_length=MOST_TAGS)] | None = None
+    """Words by which the producer finds it again, sorted and each once."""
     submitted_by: str | None = None
     """Who submitted it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
     redriven_by: str | None = None

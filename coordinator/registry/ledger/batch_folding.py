@@ -19,6 +19,8 @@ from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
 from coordinator.registry.tables.event_rows import Identity, identity, is_copy
+from coordinator.registry.tables.labels.group_total_rows import add_group_counts
+from coordinator.registry.tables.labels.label_rows import write_labels
 from coordinator.registry.tables.past_agent_offers import add_offered
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.task_queue_rows import fold_task_queues
@@ -144,6 +146,7 @@ def _fold_tasks(
     _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
+    add_group_counts(connection, [(before.get(task.task_id), task) for task in changed])
     left = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
     return left, [TaskChange(before.get(task.task_id), task) for task in changed]
 
@@ -158,10 +161,17 @@ def _is_past(effect: Effect, task: Task) -> bool:
 def _write(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:
     filled: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
+    labelled: list[tuple[Task | None, Task]] = []
     for task in changed:
-        same = has_content_of(task, before.get(task.task_id))
-        (moved if same else filled).append(row_of(task))
+        was = before.get(task.task_id)
+        if has_content_of(task, was):
+            moved.append(row_of(task))
+            continue
+        filled.append(row_of(task))
+        if task.tags or task.metadata or (was is not None and (was.tags or was.metadata)):
+            labelled.append((was, task))
     upsert(connection, schema.tasks, ["task_id"], filled)
+    write_labels(connection, labelled)
     upsert(connection, schema.tasks, ["task_id"], moved, replacing=MOVING)
 
 

@@ -6,7 +6,7 @@ killed has changed nothing. Pages keep the memory small, however many events the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,8 +28,14 @@ __all__ = ["PAGE", "kept_events", "rebuild"]
 PAGE = 5000
 """Events folded at a time."""
 
-_NO_EFFECTS = Rules(now=datetime(1970, 1, 1, tzinfo=UTC))
-"""What was to be done about an event was done when it was new."""
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+"""What was to be done about an event was done when it was new: the effects of its fold are nobody's."""
+
+_FOLDED = (
+    *(schema.tasks, schema.task_labels, schema.totals, schema.group_totals),
+    *(schema.agents, schema.sources),
+)
+"""What the events make."""
 
 _HEARD = ("heartbeat", "load_metrics", "heard_at", "silence", "clock_skew")
 
@@ -41,11 +47,16 @@ def kept_events(connection: Connection) -> int:
 
 
 def rebuild(
-    connection: Connection, told: Callable[[int], object] | None = None, *, page: int = PAGE
+    connection: Connection,
+    told: Callable[[int], object] | None = None,
+    *,
+    page: int = PAGE,
+    metadata_keys: Collection[str] = (),
 ) -> int:
     """Make tasks, totals, agents and task queues anew; return how many events were folded: those that
     can be read. ``told`` is called in this thread with the number of events of each page, and whatever
-    it raises undoes everything. ``page``: events folded at a time.
+    it raises undoes everything. ``page``: events folded at a time. ``metadata_keys``: those of the
+    tasks' metadata by which they are to be found.
 
     What heartbeats told of the agents stays, since no event tells of it; so do the outbox and the events
     themselves, each at its position.
@@ -54,12 +65,13 @@ def rebuild(
     # Events for the projector, which is a writer of them before anything else; agents for snapshots.
     keep_writers_out(connection, schema.events, schema.agents)
     heard = _heard(connection)
-    for table in (schema.tasks, schema.totals, schema.agents, schema.sources):
+    for table in _FOLDED:
         connection.execute(table.delete())
     add_tally(connection, schema.totals, tally_in(connection, schema.checkpoint))
+    rules = Rules(now=_NO_TIME, metadata_keys=frozenset(metadata_keys))
     count = 0
     for events in _pages(connection, page):
-        fold_events(connection, events, _NO_EFFECTS, {})
+        fold_events(connection, events, rules, {})
         count += len(events)
         if told is not None:
             told(len(events))

@@ -84,7 +84,7 @@ class Projector:
     """Folds the log for as long as its session lasts. Run `session` with `Connection.keep`.
 
     ``reader`` is called in a thread. ``interceptors`` see each transaction. ``parked``: how much of what
-    cannot be folded is kept.
+    cannot be folded is kept. ``metadata_keys``: those of the tasks' metadata by which they are found.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class Projector:
         pace: FoldPace = BESIDE,
         interceptors: Sequence[FoldInterceptor] = (),
         parked: ParkedBounds = ParkedBounds(),  # noqa: B008 - frozen
+        metadata_keys: frozenset[str] = frozenset(),
     ) -> None:
         self._fence = fence
         self._reader = reader
@@ -109,6 +110,7 @@ class Projector:
         self._pace = pace
         self._interceptors = tuple(interceptors)
         self._parked = parked
+        self._metadata_keys = metadata_keys
         self._window = PrefetchWindow(2 * pace.batch)
         self.problem: str | None = None
         """Why nothing can be stored at this moment; None while all is well."""
@@ -214,7 +216,7 @@ class Projector:
         self, events: list[Event], readings: list[LogReading], connection: Connection
     ) -> FoldedBatch:
         parked = [parked for reading in readings for parked in reading.parked]
-        rules = Rules(now=self._now(), retry=self._retry)
+        rules = Rules(now=self._now(), retry=self._retry, metadata_keys=self._metadata_keys)
         stored = store(connection, events, rules, parked)
         if stored.parked:
             drop_surplus(connection, self._parked)

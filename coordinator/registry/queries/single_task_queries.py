@@ -102,6 +102,8 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         result=_result(connection, task),
         error=task.error,
         submitted_by=content.submitted_by,
+        group=content.group,
+        tags=content.tags or (),
     )
 
 

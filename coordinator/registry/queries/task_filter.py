@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
 from coordinator.domain.task import State, Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -35,6 +36,7 @@ class TaskFilter:
     """Submitted before this instant."""
     submitted_by: str | None = None
     """By this caller of the API."""
+    labels: LabelFilter = ANY_LABELS
 
     @property
     def requirements(self) -> Requirements:
@@ -68,6 +70,7 @@ class TaskFilter:
             and (self.agent_id is None or self.agent_id == task.agent_id)
             and (self.task_type is None or self.task_type == task.task_type)
             and self.submitted_by in (None, task.submitted_by)
+            and self.labels.admits(task)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)
             and self.admits_requirements(wanted)

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from coordinator.domain.task import State
+from coordinator.registry.tables.labels.label_rows import has_labels
 from coordinator.registry.tables.schema import micros
+from coordinator.registry.tables.schema import task_labels as labels
 from coordinator.registry.tables.schema import tasks as table
+from coordinator.registry.tables.storable_text import storable
 
 from .task_filter import TaskFilter
 
@@ -34,17 +37,28 @@ class Place(NamedTuple):
 
 
 def lookups(
-    wanted: TaskFilter, lanes: Sequence[str] | None, after: Place | None, limit: int
+    wanted: TaskFilter,
+    lanes: Sequence[str] | None,
+    after: Place | None,
+    limit: int,
+    *,
+    rare: str | None = None,
 ) -> tuple[sa.Select[Any], list[dict[str, str]]]:
     """What finds the first ``limit`` places of a page, and the parameters that it is to be asked
     with: each finds some in order, together they find all.
 
-    ``lanes`` are those whose tasks have the requirements that are asked for, where some are.
+    ``lanes`` are those whose tasks have the requirements that are asked for, where some are. ``rare`` is a
+    label that is asked for and that few tasks have: it leads before all columns.
     """
-    leader, values = _leading(wanted, lanes)
-    query = sa.select(table.c.submitted_at, table.c.task_id)
-    query = query.where(*_sifting(wanted, lanes, leader), *_between(wanted, after))
-    query = query.order_by(table.c.submitted_at.desc(), table.c.task_id.desc()).limit(limit)
+    leader, values = (None, ()) if rare is not None else _leading(wanted, lanes)
+    place = table.c if rare is None else labels.c
+    query = sa.select(place.submitted_at, place.task_id)
+    if rare is not None:
+        query = query.join_from(labels, table, table.c.task_id == labels.c.task_id)
+        query = query.where(labels.c.label == storable(rare))
+    sifting = _sifting(wanted, lanes, leader, apart=rare is not None)
+    query = query.where(*sifting, *has_labels(wanted.labels), *_between(wanted, after, place))
+    query = query.order_by(place.submitted_at.desc(), place.task_id.desc()).limit(limit)
     if lanes is not None and not lanes:
         return query, []
     if leader is None:
@@ -58,6 +72,8 @@ def _leading(
     """The column whose index leads, and the values that are looked up there, each by itself."""
     columns = table.c
     states = sorted(state.value for state in wanted.states)
+    if wanted.labels.group is not None:
+        return columns.state, states or sorted(state.value for state in State)
     if wanted.submitted_by is not None:
         return columns.submitted_by, (wanted.submitted_by,)
     if wanted.agent_id is not None:
@@ -77,35 +93,52 @@ def _sifting(
     wanted: TaskFilter,
     lanes: Sequence[str] | None,
     leader: sa.ColumnElement[str | None] | None,
+    *,
+    apart: bool,
 ) -> Iterator[sa.ColumnElement[bool]]:
-    """The conditions on all other columns."""
+    """The conditions on all other columns; those on labels are not among them. ``apart``: the columns are so
+    written that no database begins with one of them.
+    """
+
+    def plain(column: sa.ColumnElement[str | None]) -> sa.ColumnElement[Any]:
+        return column.concat("") if apart else column
+
     columns = table.c
     if wanted.agent_id is not None:
-        yield columns.agent_id == wanted.agent_id
+        yield plain(columns.agent_id) == wanted.agent_id
     if wanted.task_type is not None:
-        yield columns.task_type == wanted.task_type
+        yield plain(columns.task_type) == wanted.task_type
+    if wanted.submitted_by is not None and leader is not columns.submitted_by:
+        yield columns.submitted_by.concat("") == wanted.submitted_by
     # A caller's tasks are few beside those of a state, which some database would begin with all the same.
-    state = columns.state if wanted.submitted_by is None else columns.state.concat("")
+    by_caller = leader is columns.submitted_by
+    state = columns.state.concat("") if by_caller else plain(columns.state)
     several = (
-        (state, [one.value for one in wanted.states]),
-        (columns.priority, [priority.value for priority in wanted.priorities]),
-        (columns.lane, lanes or ()),
+        (columns.state, state, [one.value for one in wanted.states]),
+        (
+            columns.priority,
+            plain(columns.priority),
+            [priority.value for priority in wanted.priorities],
+        ),
+        (columns.lane, plain(columns.lane), lanes or ()),
     )
-    for column, values in several:
+    for column, written, values in several:
         if values and column is not leader:
-            yield column.in_(values)
+            yield written.in_(values)
 
 
-def _between(wanted: TaskFilter, after: Place | None) -> Iterator[sa.ColumnElement[bool]]:
-    columns = table.c
+def _between(
+    wanted: TaskFilter, after: Place | None, place: Any
+) -> Iterator[sa.ColumnElement[bool]]:
+    """``place`` has the columns of the order."""
     # Of a task whose own message was not folded yet, nobody is told: it was submitted at no time.
-    yield columns.submitted_at >= (_EARLIEST if wanted.since is None else micros(wanted.since))
+    yield place.submitted_at >= (_EARLIEST if wanted.since is None else micros(wanted.since))
     ends = [] if after is None else [after]
     if wanted.until is not None:
         ends.append(Place(micros(wanted.until), ""))
     if ends:
         end = min(ends)
-        yield sa.tuple_(columns.submitted_at, columns.task_id) < sa.tuple_(*end)
+        yield sa.tuple_(place.submitted_at, place.task_id) < sa.tuple_(*end)
 
 
 _EARLIEST = -(2**62)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import Task
+from coordinator.domain.transitions.effects import NO_RETRY_TIME
 from coordinator.domain.transitions.fold import fold
 from coordinator.protocol.lanes import lane_asks
 from coordinator.protocol.messages.events import Event
@@ -25,6 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.tables import event_rows
 from coordinator.registry.tables.event_rows import identity
+from coordinator.registry.tables.labels.label_rows import rarest_label
 from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.schema import tasks as table
@@ -63,9 +65,10 @@ def page_of(
     asked = LaneRequirements(connection, pending)
     lanes = _lanes(connection, wanted, asked) if wanted.asks_for_requirements else None
     before, _ = load_readable(connection, {event.data.subject for event in pending})
-    changed = _changed(before, pending)
+    changed = _changed(before, pending, wanted.labels.keys)
     rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
-    query, leading = lookups(wanted, lanes, after, rows)
+    rare = rarest_label(connection, wanted.labels.labels)
+    query, leading = lookups(wanted, lanes, after, rows, rare=rare)
     found = heapq.merge(*(_places(connection, query, one) for one in leading), reverse=True)
     stored = (place for place in found if place.task_id not in changed)
     added = sorted(
@@ -135,11 +138,14 @@ def _unfolded(connection: Connection, pending: Sequence[Event]) -> list[Event]:
     return [event for event in pending if identity(event) not in known]
 
 
-def _changed(before: dict[str, Task], pending: Iterable[Event]) -> dict[str, Task]:
-    """The tasks that ``pending`` are about, as they will stand."""
+def _changed(
+    before: dict[str, Task], pending: Iterable[Event], keys: frozenset[str]
+) -> dict[str, Task]:
+    """The tasks that ``pending`` are about, as they will stand, with these ``keys`` of their metadata."""
+    rules = replace(NO_RETRY_TIME, metadata_keys=keys) if keys else NO_RETRY_TIME
     tasks = dict(before)
     for event in pending:
-        tasks[event.data.subject] = fold(tasks.get(event.data.subject), event).task
+        tasks[event.data.subject] = fold(tasks.get(event.data.subject), event, rules).task
     return tasks
 
 
@@ -166,4 +172,6 @@ def _summary(task: Task, wanted: Requirements) -> TaskSummary:
         progress=task.progress,
         error=task.error,
         submitted_by=task.submitted_by,
+        group=task.group,
+        tags=task.tags,
     )

@@ -37,6 +37,8 @@ class TaskSummary:
     """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
     submitted_by: str | None
     """None where the API asked nobody for a credential."""
+    group: str | None
+    tags: tuple[str, ...]
 
     @property
     def ended(self) -> bool:

@@ -16,6 +16,7 @@ agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements
 past_agent_offers .......... everything that agents ever offered
 totals_rows ................ sums over tasks
+labels ..................... by which labels tasks are found, and how many of a group are in each state
 ledger_backlog ............. how much is due in the outbox, waits there, and was parked
 
 All but the schema are functions that take a connection, and run within the caller's transaction. This room

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Row
 
 __all__ = [
+    "add_rows",
     "add_to",
     "be_a_writer",
     "find",
@@ -86,7 +87,16 @@ def upsert(
 def add_to(connection: Connection, table: sa.Table, key: str, amounts: dict[str, int]) -> None:
     """Add each amount to the `value` of the row of that name."""
     rows = [{key: name, "value": amount} for name, amount in amounts.items()]
-    _run(connection, table, rows, _Conflict.ADDED, (key,), ("value",))
+    add_rows(connection, table, [key], rows, adding="value")
+
+
+def add_rows(
+    connection: Connection, table: sa.Table, key: Sequence[str], rows: Rows, *, adding: str
+) -> None:
+    """Insert ``rows``; where the ``key`` is there already, add to its column ``adding``. Each key comes
+    once.
+    """
+    _run(connection, table, rows, _Conflict.ADDED, tuple(key), (adding,))
 
 
 class _Conflict(StrEnum):

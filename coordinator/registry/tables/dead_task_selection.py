@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State, Task
 
+from .labels.label_rows import has_labels
 from .schema import micros, tasks
 from .storable_text import storable
 from .task_rows import tasks_of
@@ -36,6 +37,7 @@ def matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:
         given.append(_table.submitted_at >= micros(wanted.submitted_from))
     if wanted.submitted_before is not None:
         given.append(_table.submitted_at < micros(wanted.submitted_before))
+    given += has_labels(wanted.labels)
     return sa.and_(*given)
 
 

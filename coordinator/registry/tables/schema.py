@@ -35,6 +35,7 @@ __all__ = [
     "checkpoint",
     "events",
     "from_micros",
+    "group_totals",
     "idempotency_keys",
     "meta",
     "metadata",
@@ -44,12 +45,13 @@ __all__ = [
     "parked",
     "schedules",
     "sources",
+    "task_labels",
     "tasks",
     "totals",
     "turns",
 ]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -129,6 +131,8 @@ tasks = Table(
     Column("starts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("submitted_by", String(200)),
+    Column("group_id", String(128)),
+    Column("labels", Text),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -144,6 +148,11 @@ tasks = Table(
         *("submitted_by", "submitted_at", "task_id"),
         **_where("submitted_by IS NOT NULL"),
     ),
+    Index(
+        "tasks_by_group",
+        *("group_id", "state", "submitted_at", "task_id"),
+        **_where("group_id IS NOT NULL"),
+    ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
     Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
@@ -153,15 +162,40 @@ tasks = Table(
 )
 """Where each task stands, column by field `domain.task.Task`, and the type of its error, to be grouped
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
-name.
+name. `labels` has its tags and what of its metadata can be searched for, in JSON; null where it has neither.
 
-Each of the first six is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
+Each of the first seven is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
 `tasks_by_submission` for none and for the times, the others for the filter of their name;
-`tasks_by_agent` for `GET /agents/{id}/tasks` as well, and `tasks_by_submitter` for who sees its own tasks
-alone. An index costs the fold wherever one of its
-columns is written, even with the same value. So what the first four, and the last, are about is written
-with a task's content alone, see `task_rows.MOVING`, and only the others follow each change.
+`tasks_by_agent` for `GET /agents/{id}/tasks` as well, `tasks_by_submitter` for who sees its own tasks
+alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none. An index
+costs the fold wherever one of its columns is written, even with the same value. So what the first four, and
+the sixth, are about is written with a task's content alone, see `task_rows.MOVING`, and only the others
+follow each change.
 """
+
+task_labels = Table(
+    "task_labels",
+    metadata,
+    Column("label", String(300), primary_key=True),
+    Column("submitted_at", BigInteger, primary_key=True),
+    Column("task_id", _TaskId, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Which tasks have a label (`domain.labels.task_labels`), in the order of the pages of `GET /tasks`. A row is
+written once, with the task's content, and goes with the task."""
+
+group_totals = Table(
+    "group_totals",
+    metadata,
+    Column("group_id", String(128), primary_key=True),
+    Column("submitted_by", String(200), primary_key=True),
+    Column("state", String(16), primary_key=True),
+    Column("tasks", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many tasks of a group are in each state, for each who submitted some, empty where nobody was asked:
+`domain.labels.group_counts`. Folded, as the tasks are, and so never counted by a query. A group is there
+while it has tasks."""
 
 QUEUED = tasks.c.state == literal_column("'queued'")
 """Of the tasks that wait on their queue. The value is in the text of the statement, since a database

@@ -20,9 +20,21 @@ from .schema import tasks as table
 from .storable_text import storable
 from .unreadable_rows import readable
 
-__all__ = ["MOVING", "has_content_of", "load", "load_readable", "row_of", "task_of", "tasks_of"]
+__all__ = [
+    "MOVING",
+    "has_content_of",
+    "labels_in",
+    "load",
+    "load_readable",
+    "row_of",
+    "task_of",
+    "tasks_of",
+]
 
-_CONTENT = ("content", "priority", "lane", "task_type", "submitted_at", "submitted_by")
+_CONTENT = (
+    *("content", "priority", "lane", "task_type", "submitted_at", "submitted_by"),
+    *("group_id", "labels"),
+)
 
 MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
 """The columns that change while a task's content stays. The others have indexes, which would be
@@ -88,6 +100,8 @@ def row_of(task: Task) -> dict[str, Any]:
         "starts": task.starts,
         "failures": task.failures,
         "submitted_by": task.submitted_by,
+        "group_id": task.group,
+        "labels": _labels_text(task) if task.tags or task.metadata else None,
     }
 
 
@@ -95,6 +109,7 @@ def task_of(row: Row[Any]) -> Task:
     """``row`` has the columns of the table and no others. Raises one of `unreadable_rows.NOT_READ`."""
     # To look for each column in a row of SQLAlchemy would take longer than all the rest.
     told = dict(zip(_COLUMNS, row, strict=True))
+    tags, metadata = labels_in(told["labels"])
     if not _COUNTS.issuperset(map(type, _counts_of(told))):
         raise TypeError("a count of it is no number")
     if not isinstance(told["task_id"], str):
@@ -128,6 +143,9 @@ def task_of(row: Row[Any]) -> Task:
         starts=told["starts"],
         failures=told["failures"],
         submitted_by=told["submitted_by"],
+        group=told["group_id"],
+        tags=tags,
+        metadata=metadata,
     )
 
 
@@ -139,6 +157,19 @@ _counts_of = itemgetter(
 )
 _COUNTS = frozenset({int, NoneType})
 """SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
+
+
+def _labels_text(task: Task) -> str:
+    return to_json([task.tags, task.metadata]).decode()
+
+
+def labels_in(text: str | None) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The tags and the metadata in the column `labels`. Raises one of `unreadable_rows.NOT_READ`."""
+    if text is None:
+        return (), ()
+    tags, metadata = from_json(text)
+    return tuple(tags), tuple((key, value) for key, value in metadata)
+
 
 LONGEST_ERROR_TYPE = 128
 

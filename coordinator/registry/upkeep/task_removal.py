@@ -1,6 +1,7 @@
 """Takes tasks out of the ledger with all that was said of them. What they added to the totals stays.
 
     tasks, events, outbox ──▶ gone        what they counted ──▶ checkpoint        one transaction
+    labels, group counts ───▶ gone
 
 So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
 event that comes later all the same makes a task without content: nobody is shown it, it counts for
@@ -18,6 +19,8 @@ from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.bulk_statements import keep_writers_out
 from coordinator.registry.tables.event_rows import chunks, note_forgotten
+from coordinator.registry.tables.labels.group_total_rows import add_group_counts, drop_empty_groups
+from coordinator.registry.tables.labels.label_rows import remove_labels
 from coordinator.registry.tables.task_rows import tasks_of
 from coordinator.registry.tables.totals_rows import add_tally
 
@@ -33,8 +36,12 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
     counted, found = NOTHING, 0
     for ids in chunks(task_ids):
         rows = connection.execute(sa.select(tasks).where(tasks.c.task_id.in_(ids))).all()
-        for task in tasks_of(rows):  # of one that cannot be read nobody knows what it counted
+        known = tasks_of(rows)  # of one that cannot be read nobody knows what it counted
+        for task in known:
             counted = counted.plus(measure(task))
+        remove_labels(connection, known)
+        add_group_counts(connection, [(task, None) for task in known])
+        drop_empty_groups(connection, known)
         found += len(rows)
         about = events.c.subject.in_(ids) & events.c.type.like("task.%")
         last = connection.execute(sa.select(sa.func.max(events.c.position)).where(about)).scalar()

@@ -45,11 +45,15 @@ async def totals(ledger: Ledger) -> TaskTotals:
 
 def _answers(connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for table in (schema.tasks, schema.totals, schema.agents, schema.sources):
+    for table in (
+        *(schema.tasks, schema.task_labels, schema.totals, schema.group_totals),
+        *(schema.agents, schema.sources),
+    ):
         key = list(table.primary_key.columns)
         rows = connection.execute(sa.select(table).order_by(*key)).mappings()
         found[table.name] = [dict(row) for row in rows]
     found["totals"] = [row for row in found["totals"] if row["value"]]
+    found["group_totals"] = [row for row in found["group_totals"] if row["tasks"]]
     for row in found["agents"]:
         for name in ("heard_at", "silence"):  # a snapshot's to say
             del row[name]

@@ -9,13 +9,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from coordinator.protocol.id_limits import AGENT_WORDS, MAX_ID, TASK_WORDS
+from coordinator.protocol.id_limits import AGENT_WORDS, MAX_ID, MAX_TAG, MOST_TAGS, TASK_WORDS
 
 __all__ = [
     "AgentIdWord",
+    "GroupWord",
     "IdempotencyWord",
     "Names",
     "ScheduleIdWord",
+    "Tags",
     "Urls",
     "Word",
     "task_data_schema",
@@ -48,6 +50,9 @@ Urls = Annotated[
 ]
 AgentIdWord = Annotated[str, Field(json_schema_extra=_word(never=(*_DOTS, *sorted(AGENT_WORDS))))]
 ScheduleIdWord = Annotated[str, Field(json_schema_extra=_word(never=_DOTS))]
+GroupWord = Annotated[str, Field(json_schema_extra=_word(never=_DOTS))]
+TagWord = Annotated[str, Field(json_schema_extra=_word(MAX_TAG))]
+Tags = Annotated[list[TagWord], Field(json_schema_extra={"maxItems": MOST_TAGS})]
 IdempotencyWord = Annotated[
     str,
     Field(json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]*[!-~][ -~]*$"}),

@@ -32,6 +32,9 @@ backoffs = st.builds(
     factor=st.none() | st.floats(1, 9),
     longest_seconds=st.none() | st.floats(0, 9),
 )
+words = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=9)
+"""Printable."""
+
 requirements = st.builds(
     Requirements,
     agent_type=st.none() | texts,
@@ -58,6 +61,8 @@ new_tasks = st.builds(
     traceparent=st.none() | texts,
     submitted_by=st.none() | texts,
     tracestate=st.none() | texts,
+    group=st.none() | words,
+    tags=st.none() | st.lists(words, min_size=1, max_size=16).map(tuple),
 )
 
 

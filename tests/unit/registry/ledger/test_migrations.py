@@ -11,12 +11,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.task import State
 from coordinator.protocol.messages.events import AgentRegistered, Event, SourceOpened
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger import migrations
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.parked_pages import parked_page, parked_whole
 from coordinator.registry.tables import schema
+from coordinator.registry.tables.labels.group_total_rows import group_counts
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
 
@@ -126,8 +128,38 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_6(connection: Connection) -> None:
+    """Without groups and labels."""
+    connection.exec_driver_sql("DROP TABLE task_labels")
+    connection.exec_driver_sql("DROP TABLE group_totals")
+    connection.exec_driver_sql("DROP INDEX tasks_by_group")
+    for column in ("group_id", "labels"):
+        connection.exec_driver_sql(f"ALTER TABLE tasks DROP COLUMN {column}")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="6"))
+
+
+async def test_a_ledger_of_version_6_learns_of_groups_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_6)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+        await stored(ledger, submitted("new", group="g", tags=("a",)), cancelled(task_id="new"))
+        counts = await ledger.read(partial(group_counts, group_id="g"))
+        assert {state: count for state, count in counts.counts.items() if count} == {
+            State.CANCELLED: 1
+        }
+
+
 def back_to_version_4(connection: Connection) -> None:
     """Without what tells whose a task or a schedule is, and in which state an event left its task."""
+    back_to_version_6(connection)
     connection.exec_driver_sql("ALTER TABLE events DROP COLUMN state")
     connection.exec_driver_sql("DROP TABLE api_keys")
     connection.exec_driver_sql("DROP INDEX tasks_by_submitter")
