@@ -95,6 +95,16 @@ class Task:
         return self._message.metadata or {}
 
     @property
+    def group(self) -> str | None:
+        """What the task belongs to: a word of the producer's, or the id of its batch; None for none."""
+        return self._message.group
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The producer's, sorted."""
+        return self._message.tags or ()
+
+    @property
     def submitted_at(self) -> datetime:
         return self._message.submitted_at
 

@@ -16,6 +16,7 @@
     │   ├── RegistrationRefused . an agent that the coordinator does not take
     │   └── NotFound
     │       ├── AgentNotFound
+    │       ├── GroupNotFound
     │       ├── LaneNotFound
     │       ├── ParkedNotFound
     │       ├── ScheduleNotFound
@@ -64,6 +65,7 @@ __all__ = [
     "ConnectionLost",
     "CoordinatorError",
     "ForgedIdentity",
+    "GroupNotFound",
     "InvalidPriority",
     "InvalidRequest",
     "KeyInUse",
@@ -204,6 +206,14 @@ class AgentNotFound(NotFound):
     def __init__(self, agent_id: str) -> None:
         super().__init__()
         self.agent_id = agent_id
+
+
+class GroupNotFound(NotFound):
+    """Group not found: no task of it is known, or none that this caller may see"""
+
+    def __init__(self, group_id: str) -> None:
+        super().__init__()
+        self.group_id = group_id
 
 
 class LaneNotFound(NotFound):

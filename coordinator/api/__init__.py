@@ -11,6 +11,7 @@ head_requests .............. middleware: HEAD as GET
 body_limit ................. middleware: bodies that are too large, compressed or cut short
 path_segments .............. middleware: ids in paths, with whatever characters
 endpoints .................. one module for each resource
+groups ..................... groups of tasks: how they stand, their end, their cancellation
 streams .................... answers that do not end: events, as they happen
 endpoint_route ............. the route of each endpoint: strict JSON in, errors by `error_table` out
 strict_requests ............ endpoints that act refuse unknown keys and queries

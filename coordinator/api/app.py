@@ -33,6 +33,7 @@ from .endpoints import (
     tasks,
 )
 from .error_table import answer_error
+from .groups import group_endpoints
 from .head_requests import HeadRequests
 from .http_edge import EdgeRules, guarded
 from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
@@ -59,6 +60,7 @@ _ROUTERS = (
     tasks.router,
     task_pages.router,
     tasks.lookup,
+    group_endpoints.router,
     schedules.router,
     event_streams.router,
     task_streams.router,
@@ -96,6 +98,10 @@ versions know no such option, and ignore it."""
 
 _TAGS = [
     {"name": "Tasks", "description": "Submit work and see how it stands."},
+    {
+        "name": "Groups",
+        "description": "Tasks that belong together: how all of them stand, and their end.",
+    },
     {"name": "Queues", "description": "What waits, as the broker tells it, and how to clear it."},
     {"name": "Schedules", "description": "Work that comes again and again."},
     {

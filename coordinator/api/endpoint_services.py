@@ -20,6 +20,7 @@ from coordinator.submission.request_limits import RequestLimits
 
 from .json_answer import NotesError
 from .ports.command_ports import (
+    CancelsGroups,
     CancelsTasks,
     ClearsQueues,
     CommandsAgents,
@@ -33,6 +34,7 @@ from .ports.command_ports import (
 )
 from .ports.query_ports import (
     ExplainsWaiting,
+    KnowsGroups,
     ListsDeadTasks,
     LooksUpRecords,
     ReadsPages,
@@ -52,6 +54,8 @@ class EndpointServices:
     clearer: ClearsQueues
     lanes: RetiresLanes
     canceller: CancelsTasks
+    group_canceller: CancelsGroups
+    groups: KnowsGroups
     redriver: RedrivesTasks
     dead_tasks: ListsDeadTasks
     deletion: DeletesTasks
@@ -77,6 +81,8 @@ class EndpointServices:
     """Counts answers that are errors; None where nothing is counted."""
     limits: RequestLimits = field(default_factory=RequestLimits)
     """Of the names and the data in a request."""
+    metadata_keys: frozenset[str] = frozenset()
+    """Keys of the tasks' metadata by whose values they can be filtered."""
     max_body_bytes: int = 1024 * 1024
     """Of every request but a batch."""
     max_batch_bytes: int = 16 * 1024 * 1024

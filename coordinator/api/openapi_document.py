@@ -56,6 +56,8 @@ _WRONG_FIELDS = {
     "list_agents": ("limit", "limit: input should be less than or equal to 200"),
     "list_agent_tasks": ("limit", "limit: input should be less than or equal to 200"),
     "list_task_events": ("limit", "limit: input should be less than or equal to 200"),
+    "wait_for_group": ("timeout", "timeout: input should be less than or equal to 60"),
+    "cancel_group": ("reason", "reason: input should be a valid string"),
     "wait_for_task": ("timeout", "timeout: input should be less than or equal to 60"),
     "stream_events": ("after", "after: input should be greater than or equal to 0"),
     "stream_task": ("after", "after: input should be greater than or equal to 0"),
@@ -78,6 +80,7 @@ _NOUNS = {
     "task": "Task",
     "schedule": "Schedule",
     "lane": "Lane",
+    "group": "Group",
     "parked": "Parked message",
 }
 

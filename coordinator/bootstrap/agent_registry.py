@@ -113,6 +113,7 @@ def make_agent_registry(
             watching=LedgerWaiters(
                 catching_up=barrier,
                 waiters=registry.waiters,
+                group_waiters=registry.group_waiters,
                 folding=folding,
                 grown=grown,
                 followed=publishers.growth.followed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from coordinator.protocol.messages.events import Event
@@ -10,6 +10,7 @@ from coordinator.recovery.outbox_publisher import OutboxPublisher
 from coordinator.recovery.oversized_tasks import OversizedTasks
 from coordinator.registry.ledger.parked_bounds import ParkedBounds
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
+from coordinator.registry.projection.interceptors.group_ends import GroupEnds
 from coordinator.registry.projection.interceptors.parked_floods import ParkedFloods
 from coordinator.registry.projection.interceptors.parked_messages_log import ParkedMessagesLog
 from coordinator.registry.projection.interceptors.task_end_log import TaskEndLog
@@ -75,6 +76,10 @@ def make_outbox_projection(
         publishers.growth.folded(events)
         grown()
 
+    def groups_ended(groups: Collection[str]) -> None:
+        registry.group_waiters.ended(groups)
+        publishers.ends.groups_ended(groups)
+
     fence = ProjectorFence(state.ledger)
     floods = ParkedFloods()
     bounds = ParkedBounds(
@@ -99,8 +104,15 @@ def make_outbox_projection(
             told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
             now=state.now,
             pace=APART if apart else BESIDE,
-            interceptors=[ParkedMessagesLog(), TaskEndLog(), floods, *interceptors],
+            interceptors=[
+                ParkedMessagesLog(),
+                TaskEndLog(),
+                floods,
+                GroupEnds(groups_ended),
+                *interceptors,
+            ],
             parked=bounds,
+            metadata_keys=frozenset(settings.metadata_keys),
         ),
         floods=floods,
         retention=Retention(

@@ -18,6 +18,7 @@ from coordinator.partial_output.output_counts import NOT_COUNTED
 from coordinator.partial_output.output_reader import OutputReader
 from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
+from coordinator.registry.queries.groups.group_progress import GroupProgress
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
@@ -39,6 +40,7 @@ class QueryServices:
     """Holds what answers queries, and changes nothing."""
 
     browsing: PagedQueries
+    groups: GroupProgress
     explainer: WhyWaiting
     queue_lines: QueueStatistics
     queue_sizes: QueueSizes
@@ -51,6 +53,9 @@ def make_query_services(
     registry, depths = agents.registry, connections.depths
     return QueryServices(
         browsing=PagedQueries(ledger=state.ledger, agents=agents.agents, registry=registry),
+        groups=GroupProgress(
+            ledger=state.ledger, settle=registry.settle, waiters=registry.group_waiters
+        ),
         explainer=WhyWaiting(
             find=registry.task,
             agents=agents.agents,

@@ -12,6 +12,7 @@ from coordinator.broker.queue_depths import QueueDepths
 from coordinator.recovery.broker_migration import BrokerMigration
 from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
+from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
 from coordinator.recovery.queues.lane_mover import LaneMover
@@ -25,6 +26,7 @@ from coordinator.recovery.task_republisher import TaskRepublisher
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.queries.dead_tasks import DeadTasks
+from coordinator.registry.stores.group_tasks import GroupTasks
 from coordinator.registry.stores.request_turns import RequestTurns
 from coordinator.registry.upkeep.former_broker_tasks import FormerBrokerTasks
 from coordinator.registry.upkeep.idle_task_queues import IdleTaskQueues
@@ -52,6 +54,7 @@ class RequestedChanges:
 
     dead_tasks: DeadTasks
     canceller: TaskCanceller
+    group_canceller: GroupCanceller
     redriver: TaskRedriver
     deletion: RequestedDeletion
 
@@ -86,6 +89,13 @@ def make_requested_changes(
         canceller=TaskCanceller(
             find=registry.current_task,
             turns=turns,
+            settle=registry.settle,
+            publisher=publishers.publisher,
+            outbox=writing.outbox_rows,
+            note=registry.note,
+        ),
+        group_canceller=GroupCanceller(
+            tasks=GroupTasks(state.ledger, now=state.now),
             settle=registry.settle,
             publisher=publishers.publisher,
             outbox=writing.outbox_rows,

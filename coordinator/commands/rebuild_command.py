@@ -41,7 +41,8 @@ def run(
             f"There is no ledger {place}: name its folder with --data-dir, or the database with"
             " COORDINATOR_DATABASE_URL"
         )
-    asyncio.run(_rebuild(place, console or Console(), timeouts, line_every))
+    fold = partial(rebuild, metadata_keys=settings.metadata_keys)
+    asyncio.run(_rebuild(place, console or Console(), timeouts, line_every, fold=fold))
 
 
 def _is_there(file: Path) -> bool:
@@ -59,13 +60,15 @@ async def _rebuild(
     timeouts: DatabaseTimeouts,
     line_every: float = LINE_EVERY,
     page: int = PAGE,
+    *,
+    fold: Callable[..., int] = rebuild,
 ) -> None:
     async with Ledger(place, timeouts=timeouts) as ledger:
         shown = _Shown(console, await ledger.read(kept_events), line_every)
         try:
             began = time.monotonic()
             with shown.showing():
-                count = await ledger.write(partial(rebuild, told=shown.add, page=page))
+                count = await ledger.write(partial(fold, told=shown.add, page=page))
         except asyncio.CancelledError:
             shown.interrupted = True  # rolled back at the end of the page
             raise

@@ -3,6 +3,7 @@
     ledger ─▶ what is due, overdue, missing or lost ─▶ one publish, confirmed ─▶ its event is noted
 
 task_canceller .......... cancels a task by request, whatever state it is in
+groups .................. cancels the tasks of a group, by request
 task_redriver ........... redrives ended tasks, as a new generation, by request
 outbox_publisher ........ publishes due attempts: retries, scheduled tasks, redrives
 schedule_runner ......... submits the tasks of recurring schedules, tick by tick

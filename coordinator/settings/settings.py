@@ -34,6 +34,7 @@ from .value_types import (
     KeptFor,
     LogFormat,
     LogLevel,
+    MetadataKeys,
     Names,
     Projector,
     Rate,
@@ -341,6 +342,13 @@ class Settings(BaseModel):
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""
+
+    # Labels of tasks: docs/guides/groups.md (decision 0035).
+
+    metadata_keys: MetadataKeys = ()
+    """Keys of the tasks' `metadata`, up to eight, by whose values tasks can be filtered: `customer,order`.
+    The same for all coordinators of a ledger. Tasks that were folded before a key was named are found by it
+    after `coordinator rebuild`."""
 
     # Metrics
 

@@ -28,6 +28,7 @@ __all__ = [
     "KeptFor",
     "LogFormat",
     "LogLevel",
+    "MetadataKeys",
     "Names",
     "Projector",
     "Rate",
@@ -99,6 +100,20 @@ ASYMMETRIC = (
 )
 
 _RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)")
+
+
+LONGEST_KEY = 64
+"""Characters of a key of metadata that is searched for."""
+
+
+def _keys(value: tuple[str, ...]) -> tuple[str, ...]:
+    for one in value:
+        if len(one) > LONGEST_KEY or not one.isprintable() or "=" in one:
+            raise ValueError(
+                f"{one[:80]} is no key that can be searched for: up to {LONGEST_KEY} printable characters,"
+                " and no ="
+            )
+    return tuple(sorted(set(value)))
 
 
 def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -199,6 +214,9 @@ KeptFor = Annotated[
     AfterValidator(_for_ever_or_long_enough),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+MetadataKeys = Annotated[
+    tuple[str, ...], BeforeValidator(_names), AfterValidator(_keys), Field(max_length=8)
+]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_word)]
 Auth = Annotated[Literal["off", "required"], BeforeValidator(_word)]

@@ -23,6 +23,9 @@ class EventFilter:
     priorities: frozenset[str] = frozenset()
     states: frozenset[str] = frozenset()
     """Of the task after the event."""
+    groups: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    """Of the task."""
     submitted_by: str | None = None
     """Tasks of one caller alone, and nothing of agents; None for all."""
 
@@ -34,6 +37,8 @@ class EventFilter:
             and (not self.agent_ids or event.agent_id in self.agent_ids)
             and (not self.states or event.state in self.states)
             and (not self.priorities or event.priority in self.priorities)
+            and (not self.groups or event.group in self.groups)
+            and (not self.tags or not self.tags.isdisjoint(event.tags))
             and (self.submitted_by is None or event.submitted_by == self.submitted_by)
         )
 
@@ -43,6 +48,10 @@ class EventFilter:
             return [f"task {task_id}" for task_id in self.task_ids]
         if self.agent_ids:
             return [f"agent {agent_id}" for agent_id in self.agent_ids]
+        if self.groups:
+            return [f"group {group}" for group in self.groups]
+        if self.tags:
+            return [f"tag {tag}" for tag in self.tags]
         return [] if self.submitted_by is None else [f"by {self.submitted_by}"]
 
 
@@ -52,6 +61,10 @@ def keys_of(event: RecordedEvent) -> Iterator[str]:
         yield f"task {event.subject}"
     if event.agent_id is not None:
         yield f"agent {event.agent_id}"
+    if event.group is not None:
+        yield f"group {event.group}"
+    for tag in event.tags:
+        yield f"tag {tag}"
     if event.submitted_by is not None:
         yield f"by {event.submitted_by}"
 

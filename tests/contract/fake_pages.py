@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
 from coordinator.domain.task import State
 from coordinator.errors import AgentNotFound, ParkedNotFound, TaskNotFound
 from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
@@ -36,6 +37,7 @@ class FakeBrowsing:
         self._agents = agents
         self._tasks = tasks
         self.asked: tuple[Any, ...] = ()
+        self.labels = ANY_LABELS
         self.more = False
         """Whether there is another page."""
 
@@ -53,11 +55,13 @@ class FakeBrowsing:
         *,
         after: tuple[bool, Place | None] | None,
         limit: int,
+        labels: LabelFilter = ANY_LABELS,
     ) -> AgentsTaskPage:
         self._fail()
         if agent_id not in self._agents:
             raise AgentNotFound(agent_id)
         self.asked = agent_id, states, after, limit
+        self.labels = labels
         return AgentsTaskPage(
             page=TaskPage(tasks=list(self._tasks.values()), following=None),
             following=(False, Place(17, "task-1")) if self.more else None,

@@ -13,13 +13,23 @@ from fastapi import FastAPI
 from coordinator.api import EndpointServices, create_app
 from coordinator.broker.channel import Depth
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.labels.group_counts import GroupCounts
+from coordinator.domain.labels.task_labels import LabelFilter
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.errors import AgentNotFound, Conflict, LaneNotFound, ScheduleNotFound, TaskNotFound
+from coordinator.errors import (
+    AgentNotFound,
+    Conflict,
+    GroupNotFound,
+    LaneNotFound,
+    ScheduleNotFound,
+    TaskNotFound,
+)
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.recovery.groups.group_canceller import GroupCancelled
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.agents.in_memory.agent_view import AgentView
@@ -28,6 +38,7 @@ from coordinator.registry.queries.explanations.why_waiting import (
     AgentObstacles,
     Explanation,
 )
+from coordinator.registry.queries.groups.group_progress import GroupWaited, GroupWish
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueFigures
 from coordinator.registry.queries.service_statistics import Statistics
@@ -104,6 +115,8 @@ def a_task(**changes: Any) -> TaskView:
             result={"words": 2},
             error=None,
             submitted_by=None,
+            group=None,
+            tags=(),
         ),
         **changes,
     )
@@ -178,6 +191,50 @@ class FakeSchedules:
         del self._kept[schedule_id]
 
 
+class FakeGroups:
+    """Has the group of all tasks that were submitted with it; all are queued until they are cancelled."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self._fakes = fakes
+        self._cancelled: set[str] = set()
+        self.kept: list[tuple[str, str]] = []
+        """Groups of tasks that were submitted before, and by whom."""
+        self.asked: list[tuple[LabelFilter, int, str | None, str | None, str | None]] = []
+
+    async def counts(self, group_id: str, *, by: str | None = None) -> GroupCounts:
+        self._fakes.fail()
+        ours = [
+            one
+            for one in self._fakes.submitted
+            if group_id in (one.group, one.batch) and by in (None, one.submitted_by)
+        ]
+        kept = [who for group, who in self.kept if group == group_id and by in (None, who)]
+        if not ours and not kept:
+            raise GroupNotFound(group_id)
+        state = State.CANCELLED if group_id in self._cancelled else State.QUEUED
+        return GroupCounts.of(group_id, {state.value: len(ours) + len(kept)})
+
+    async def wait(
+        self, group_id: str, wish: GroupWish, timeout: timedelta, *, by: str | None = None
+    ) -> GroupWaited:
+        found = await self.counts(group_id, by=by)
+        return GroupWaited(group=found, reached=wish.is_met(found, settled=True))
+
+    async def cancel(
+        self,
+        wanted: LabelFilter,
+        *,
+        limit: int,
+        own: str | None = None,
+        reason: str | None = None,
+        by: str | None = None,
+    ) -> GroupCancelled:
+        self.asked.append((wanted, limit, own, reason, by))
+        found = await self.counts(wanted.group or "", by=own)
+        self._cancelled.add(found.group_id)
+        return GroupCancelled(was={State.QUEUED: found.total - found.ended}, left=0)
+
+
 class Fakes:
     """Plays every port at once. Set ``failure`` and whatever is asked raises it."""
 
@@ -207,6 +264,7 @@ class Fakes:
         self.filters: list[DeadFilter] = []
         self.cleared: list[Priority] = []
         self.drained: list[str] = []
+        self.groups = FakeGroups(self)
         self.events = MemoryEvents()
         self.feed = EventFeed(self.events, follow=_nobody, most=10)
         """Reads nothing by itself: a test that streams what happens runs it."""
@@ -221,6 +279,8 @@ class Fakes:
             "clearer": self,
             "lanes": self,
             "canceller": self,
+            "group_canceller": self.groups,
+            "groups": self.groups,
             "redriver": self,
             "dead_tasks": self,
             "deletion": self,
@@ -261,7 +321,12 @@ class Fakes:
         return [
             self.verdicts.pop(0)
             if self.verdicts
-            else Accepted(task_id=f"task-{n}", priority=wish.priority, submitted_at=NOW)
+            else Accepted(
+                task_id=f"task-{n}",
+                priority=wish.priority,
+                submitted_at=NOW,
+                group=wish.group or wish.batch,
+            )
             for n, wish in enumerate(commands, 1)
         ]
 

@@ -19,6 +19,7 @@ from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api.access_control.endpoint_roles import ROLES
 from coordinator.broker.channel import Depth
+from coordinator.errors import GroupNotFound
 from coordinator.protocol.priority import Priority
 from tests.contract.fakes import Fakes, a_task, an_agent, over
 from tests.support.api_keys import KeysInMemory, authenticator_with
@@ -46,6 +47,9 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "stream_task": ("HEAD", "/tasks/task-1/stream", None, READERS | {"producer"}),
     "explain_task": ("GET", "/tasks/task-1/explain", None, READERS | {"producer"}),
     "list_tasks": ("GET", "/tasks", None, READERS | {"producer", "other"}),
+    "get_group": ("GET", "/groups/theirs", None, READERS | {"producer"}),
+    "wait_for_group": ("GET", "/groups/theirs/wait?timeout=0", None, READERS | {"producer"}),
+    "cancel_group": ("POST", "/groups/theirs/cancel", None, OPERATORS | {"producer"}),
     "cancel_task": ("POST", "/tasks/task-1/cancel", None, OPERATORS | {"producer"}),
     "retry_task": ("POST", "/tasks/task-1/retry", None, OPERATORS),
     "delete_task": ("DELETE", "/tasks/task-1", None, OPERATORS),
@@ -91,6 +95,7 @@ async def guarded(**changes: Any) -> tuple[FastAPI, Fakes, dict[str, str]]:
     fakes = Fakes()
     fakes.open("cap:nothing", Priority.NORMAL, Depth(0, 0))
     fakes.agents = fakes.browsing._agents = {"ada": an_agent(agent_id="ada")}
+    fakes.groups.kept = [("theirs", "key:producer")]
     fakes.tasks = fakes.browsing._tasks = {"task-1": a_task(submitted_by="key:producer")}
     authenticator, secrets = await authenticator_with(**HOLDERS)
     changes = {"authenticator": authenticator, "scrape": _scrape} | changes
@@ -157,6 +162,10 @@ async def test_each_endpoint_lets_in_who_has_its_role_and_nobody_else(endpoint: 
             answer = await call(http, endpoint, bearer(secrets[name]))
         if name in allowed:
             assert answer.status_code == 200, (name, answer.text)
+            continue
+        if name == "other" and "group" in endpoint:  # of which it has no task: there is none to it
+            assert answer.status_code == 404
+            assert answer.json()["detail"] == str(GroupNotFound("theirs"))
             continue
         assert answer.status_code == 403, (name, answer.text)
         needed = ROLES[endpoint].role

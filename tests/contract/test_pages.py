@@ -65,6 +65,8 @@ TASK = {
     "progress": None,
     "error": None,
     "submitted_by": None,
+    "group": None,
+    "tags": [],
 }
 
 
@@ -278,8 +280,8 @@ async def test_what_is_no_cursor_of_this_endpoint_is_refused(
 
 
 OF_TASKS = (
-    "agent, agent_type, capability, cursor, limit, priority, service, state, submitted_after,"
-    " submitted_before, task_type"
+    "agent, agent_type, capability, cursor, group, limit, metadata, priority, service, state,"
+    " submitted_after, submitted_before, tag, task_type"
 )
 
 
@@ -288,14 +290,17 @@ OF_TASKS = (
     [
         ("tasks", OF_TASKS),
         ("agents", "agent_type, capability, cursor, limit, listening, service, status"),
-        ("agents/hermes-agent/tasks", "cursor, limit, state"),
+        ("agents/hermes-agent/tasks", "cursor, group, limit, metadata, state, tag"),
         ("tasks/task-1/events", "cursor, limit"),
         ("tasks/task-1/wait", "timeout"),
         ("parked", "cursor, limit"),
         ("schedules", "cursor, limit"),
         (
             "tasks/dead",
-            "cursor, error_type, lane, limit, submitted_before, submitted_from, task_type",
+            (
+                "cursor, error_type, group, lane, limit, metadata, submitted_before, submitted_from,"
+                " tag, task_type"
+            ),
         ),
     ],
 )

@@ -418,6 +418,8 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "result": {"words": 2},
             "error": None,
             "submitted_by": None,
+            "group": None,
+            "tags": [],
         },
     }
 
@@ -760,6 +762,8 @@ async def test_dead_tasks_are_told_by_error_and_one_by_one(
                 "ended_at": AT,
                 "agent_id": "hermes-agent",
                 "error": {"type": "ValueError", "message": "no", "retryable": True},
+                "group": None,
+                "tags": [],
             }
         ],
         "next_cursor": "1.a",

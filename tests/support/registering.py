@@ -114,7 +114,11 @@ class RegisteringSide:
             corrections=HeartbeatAnswers(
                 agents=self.agents, book=self.book, commands=self.commands
             ),
-            watching=LedgerWaiters(catching_up=self.catching_up, waiters=self.registry.waiters),
+            watching=LedgerWaiters(
+                catching_up=self.catching_up,
+                waiters=self.registry.waiters,
+                group_waiters=self.registry.group_waiters,
+            ),
         )
         self.requests = RegistrationAnswers(
             registrar=self.registrar, book=self.book, publisher=publisher, terms=terms

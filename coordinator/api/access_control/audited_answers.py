@@ -16,8 +16,9 @@ from .caller import address_of, caller_of
 __all__ = ["audit", "audit_answer", "batch_facts"]
 
 _NAMED = (
-    *("task_id", "agent_id", "schedule_id", "priority"),
+    *("task_id", "agent_id", "schedule_id", "group_id", "priority"),
     *("cleared_count", "matched", "redriven", "dry_run", "accepted", "rejected", "unknown"),
+    *("cancelled", "left"),
 )
 
 

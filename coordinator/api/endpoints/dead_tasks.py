@@ -41,7 +41,7 @@ async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]
     agents have 1000 characters at most; a page has 4 MiB, and fewer tasks than `limit` where they are large.
     """
     page = await wired.dead_tasks.page(
-        dead_filter(query), limit=query.limit, cursor=query.cursor or None
+        dead_filter(query, wired.metadata_keys), limit=query.limit, cursor=query.cursor or None
     )
     shown = await written(page.tasks, dead_task_shape)
     cut = len(shown) < len(page.tasks)
@@ -74,7 +74,7 @@ async def redrive_dead_tasks(
     dry_run = bool(asked.dry_run)
     limit = RedriveDeadBody.DEFAULT_LIMIT if asked.limit is None else asked.limit
     done = await wired.redriver.redrive_dead(
-        dead_filter(asked),
+        dead_filter(asked, wired.metadata_keys),
         rate=asked.rate_per_second,
         limit=limit,
         dry_run=dry_run,

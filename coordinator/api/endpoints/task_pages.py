@@ -45,7 +45,7 @@ async def list_tasks(
     """
     after = cursors.TASKS.read(query.cursor)
     page = await wired.browsing.tasks(
-        replace(query.filter(), submitted_by=only_own("list_tasks", caller)),
+        replace(query.filter(wired.metadata_keys), submitted_by=only_own("list_tasks", caller)),
         after=None if after is None else Place(*after),
         limit=query.limit,
     )
@@ -69,7 +69,11 @@ async def list_agent_tasks(
     others, each the newest first. Also of an agent that is no longer registered.
     """
     found = await wired.browsing.agents_tasks(
-        agent_id, frozenset(query.state), after=_place(query.cursor), limit=query.limit
+        agent_id,
+        frozenset(query.state),
+        after=_place(query.cursor),
+        limit=query.limit,
+        labels=query.labels(wired.metadata_keys),
     )
     tasks = found.page.tasks
     shown = await written(tasks, summary_shape)

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
+from coordinator.domain.labels.task_labels import LabelFilter
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
+from coordinator.recovery.groups.group_canceller import GroupCancelled
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
@@ -19,6 +21,7 @@ from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
 
 __all__ = [
+    "CancelsGroups",
     "CancelsTasks",
     "ClearsQueues",
     "CommandsAgents",
@@ -97,6 +100,24 @@ class CancelsTasks(Protocol):
     ) -> Cancelled:
         """Ends the task; ``reason`` is for people. Raises `TaskNotFound`, `WrongState` where it has
         ended, or `Unavailable`.
+        """
+        ...
+
+
+class CancelsGroups(Protocol):
+    """Cancels the tasks of a group. `coordinator.recovery.groups.group_canceller.GroupCanceller` fits."""
+
+    async def cancel(
+        self,
+        wanted: LabelFilter,
+        *,
+        limit: int,
+        own: str | None = None,
+        reason: str | None = None,
+        by: str | None = None,
+    ) -> GroupCancelled:
+        """Ends those that match and go on, at most ``limit``, of the submitter ``own`` alone where one is
+        given. Raises `Unavailable`: a repetition goes on with the rest.
         """
         ...
 

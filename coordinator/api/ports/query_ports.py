@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Protocol
 
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.labels.group_counts import GroupCounts
+from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
 from coordinator.domain.task import State
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -14,6 +16,7 @@ from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.queries.dead_tasks import DeadPage
 from coordinator.registry.queries.explanations.why_waiting import Explanation
+from coordinator.registry.queries.groups.group_progress import GroupWaited, GroupWish
 from coordinator.registry.queries.paged_queries import AgentPage, AgentsTaskPage
 from coordinator.registry.queries.parked_pages import ParkedMessage, ParkedPage
 from coordinator.registry.queries.queue_statistics import QueueFigures
@@ -25,6 +28,7 @@ from coordinator.registry.queries.task_view import TaskView
 
 __all__ = [
     "ExplainsWaiting",
+    "KnowsGroups",
     "ListsDeadTasks",
     "LooksUpRecords",
     "ReadsPages",
@@ -61,6 +65,23 @@ class LooksUpRecords(Protocol):
         ...
 
 
+class KnowsGroups(Protocol):
+    """Tells how groups of tasks stand. `registry.queries.groups.group_progress.GroupProgress` fits.
+
+    Of the tasks of one caller alone where ``by`` is given. Raises `GroupNotFound` or `Unavailable`.
+    """
+
+    async def counts(self, group_id: str, *, by: str | None = None) -> GroupCounts:
+        """With all that was accepted before."""
+        ...
+
+    async def wait(
+        self, group_id: str, wish: GroupWish, timeout: timedelta, *, by: str | None = None
+    ) -> GroupWaited:
+        """The moment that ``wish`` is met, or after ``timeout``."""
+        ...
+
+
 class ReadsPages(Protocol):
     """Reads lists by pages, and waits for ends. `registry.queries.paged_queries.PagedQueries` fits.
 
@@ -78,6 +99,7 @@ class ReadsPages(Protocol):
         *,
         after: tuple[bool, Place | None] | None,
         limit: int,
+        labels: LabelFilter = ANY_LABELS,
     ) -> AgentsTaskPage:
         """Tasks of one agent, those that run first; ``after`` says whether among these, and where. Raises
         `AgentNotFound` where there is neither the agent nor a task.

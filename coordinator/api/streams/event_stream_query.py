@@ -103,6 +103,8 @@ class EventStreamQuery(BaseModel):
     state: list[State] = Field(
         default=[], description="Of a task that is in one of these states after the event."
     )
+    group: Ids = Field(default=[], description="Of a task of one of these groups.")
+    tag: Ids = Field(default=[], description="Of a task that has one of these tags.")
     token: Token = None
 
     def filter(self, submitted_by: str | None) -> EventFilter:
@@ -113,6 +115,8 @@ class EventStreamQuery(BaseModel):
             types=frozenset(one for name in self.type for one in TYPES[name]),
             priorities=frozenset(one.value for one in self.priority),
             states=frozenset(one.value for one in self.state),
+            groups=frozenset(self.group),
+            tags=frozenset(self.tag),
             submitted_by=submitted_by,
         )
 

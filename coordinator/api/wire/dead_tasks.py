@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field
 from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AnswerModel,
+    GroupName,
     Instant,
     PriorityName,
     Success,
+    TagNames,
     TaskId,
 )
 from coordinator.domain.dead_filter import DeadFilter
@@ -21,8 +23,10 @@ from coordinator.registry.queries.dead_tasks import DeadGroup
 
 from .fields.body_configs import refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
-from .fields.lenient_json import NO_BOOLEAN
+from .fields.label_filters import GroupFilter, MetadataFilters, TagFilters, label_filter
+from .fields.lenient_json import LIST, NO_BOOLEAN, OBJECT
 from .fields.short_texts import shortened
+from .fields.text_patterns import Tags
 from .tasks import TaskError
 
 __all__ = [
@@ -47,11 +51,14 @@ class DeadTasksFilter(BaseModel):
     task_type: str | None = Field(default=None, description="Their `task_data.task_type`.")
     submitted_from: datetime | None = Field(default=None, description="Not before this.")
     submitted_before: datetime | None = Field(default=None, description="Before this.")
+    group: GroupFilter = None
 
 
 class DeadTasksQuery(DeadTasksFilter):
     """Selects a page of the dead tasks that match."""
 
+    tag: TagFilters = Field(default=[])
+    metadata: MetadataFilters = Field(default=[])
     limit: int = Field(default=100, ge=1, le=1000, description="Tasks on one page.")
     cursor: str | None = Field(default=None, description="The `next_cursor` of the page before.")
 
@@ -68,6 +75,14 @@ class RedriveDeadBody(DeadTasksFilter):
         dry_run=True,
     )
 
+    tags: Annotated[Tags | None, LIST] = Field(
+        default=None, description="They have all of these tags."
+    )
+    metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
+        default=None,
+        description="Their metadata has these values under these keys, which `COORDINATOR_METADATA_KEYS`"
+        " names.",
+    )
     rate_per_second: Annotated[float, Field(ge=0.01, le=10_000), NO_BOOLEAN] | None = Field(
         default=None,
         description="Tasks that go to their queues in a second; by default all at once.",
@@ -107,6 +122,8 @@ class DeadTaskShape(AnswerModel):
     ended_at: Instant
     agent_id: AgentId | None = Field(description="Who had it last.")
     error: TaskError | None
+    group: GroupName
+    tags: TagNames
 
 
 class DeadTasksAnswer(AnswerModel):
@@ -118,14 +135,18 @@ class DeadTasksAnswer(AnswerModel):
     timestamp: Instant
 
 
-def dead_filter(asked: DeadTasksFilter) -> DeadFilter:
-    """The filter that a query or a body asks for."""
+def dead_filter(asked: DeadTasksQuery | RedriveDeadBody, keys: frozenset[str]) -> DeadFilter:
+    """The filter that a query or a body asks for; tasks are found by these ``keys`` of their metadata. Raises
+    `InvalidRequest`.
+    """
+    tags = asked.tag if isinstance(asked, DeadTasksQuery) else asked.tags or ()
     return DeadFilter(
         error_type=asked.error_type,
         lane=asked.lane,
         task_type=asked.task_type,
         submitted_from=_aware(asked.submitted_from),
         submitted_before=_aware(asked.submitted_before),
+        labels=label_filter(group=asked.group, tags=tags, metadata=asked.metadata or (), keys=keys),
     )
 
 
@@ -160,4 +181,6 @@ def dead_task_shape(task: Task) -> dict[str, Any]:
         "ended_at": iso_or_none(task.ended_at),
         "agent_id": task.agent_id,
         "error": shortened(task.error),
+        "group": task.group,
+        "tags": task.tags,
     }

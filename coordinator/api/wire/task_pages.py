@@ -10,19 +10,23 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AnswerModel,
+    GroupName,
     Instant,
     PriorityName,
     Submitter,
     Success,
+    TagNames,
     TaskId,
     TaskStateName,
 )
+from coordinator.domain.labels.task_labels import LabelFilter
 from coordinator.domain.task import State
 from coordinator.protocol.priority import Priority
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_view import TaskSummary
 
 from .fields.instants import iso, iso_or_none
+from .fields.label_filters import GroupFilter, MetadataFilters, TagFilters, label_filter
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery
 from .fields.short_texts import shortened
 from .tasks import Progress, TaskError
@@ -70,8 +74,14 @@ class TaskQuery(PageQuery):
         default=None, description="Before this instant: RFC 3339, with its offset."
     )
 
-    def filter(self) -> TaskFilter:
-        """The filter that the query asks for."""
+    group: GroupFilter = None
+    tag: TagFilters = Field(default=[])
+    metadata: MetadataFilters = Field(default=[])
+
+    def filter(self, keys: frozenset[str]) -> TaskFilter:
+        """The filter that the query asks for; tasks are found by these ``keys`` of their metadata. Raises
+        `InvalidRequest`.
+        """
         return TaskFilter(
             states=frozenset(self.state),
             priorities=frozenset(self.priority),
@@ -82,6 +92,7 @@ class TaskQuery(PageQuery):
             services=frozenset(self.service),
             since=self.submitted_after,
             until=self.submitted_before,
+            labels=label_filter(group=self.group, tags=self.tag, metadata=self.metadata, keys=keys),
         )
 
 
@@ -89,6 +100,13 @@ class AgentsTaskQuery(PageQuery):
     """Selects tasks of one agent."""
 
     state: list[State] = Field(default=[], description="One of these states.")
+    group: GroupFilter = None
+    tag: TagFilters = Field(default=[])
+    metadata: MetadataFilters = Field(default=[])
+
+    def labels(self, keys: frozenset[str]) -> LabelFilter:
+        """As those of `TaskQuery.filter`."""
+        return label_filter(group=self.group, tags=self.tag, metadata=self.metadata, keys=keys)
 
 
 class TaskSummaryShape(AnswerModel):
@@ -109,6 +127,8 @@ class TaskSummaryShape(AnswerModel):
     progress: Progress | None
     error: TaskError | None
     submitted_by: Submitter
+    group: GroupName
+    tags: TagNames
 
 
 class TaskPageAnswer(AnswerModel):
@@ -139,4 +159,6 @@ def summary_shape(task: TaskSummary) -> dict[str, Any]:
         "progress": shortened(task.progress),
         "error": shortened(task.error),
         "submitted_by": task.submitted_by,
+        "group": task.group,
+        "tags": task.tags,
     }

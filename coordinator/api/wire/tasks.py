@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AnswerModel,
+    GroupName,
     Instant,
     PriorityName,
     Submitter,
     Success,
+    TagNames,
     TaskId,
     TaskStateName,
 )
@@ -118,6 +120,8 @@ class TaskShape(AnswerModel):
         description="Why the last attempt failed, or why the task was ended.", examples=[None]
     )
     submitted_by: Submitter
+    group: GroupName
+    tags: TagNames
 
 
 class TaskAnswer(AnswerModel):
@@ -207,6 +211,8 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "result": task.result,
         "error": task.error,
         "submitted_by": task.submitted_by,
+        "group": task.group,
+        "tags": task.tags,
     }
 
 

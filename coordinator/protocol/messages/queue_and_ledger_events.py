@@ -79,6 +79,8 @@ class LedgerEnded(EventData):
     TYPE = "ledger.ended"
     tasks: list[str]
     """Their ids; where it is empty, any task may have ended."""
+    groups: list[str] = Field(default_factory=list)
+    """Those of which some have ended."""
 
 
 class LedgerFollowed(EventData):

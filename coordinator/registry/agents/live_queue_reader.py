@@ -72,6 +72,8 @@ class LedgerWaiters:
     """Waits for the ledger to have what was said before."""
     waiters: TaskEndWaiters
     """Wait for the end of a task."""
+    group_waiters: TaskEndWaiters
+    """Wait for ends of a group's tasks."""
     folding: LogFoldingWatch | None = None
     """Tells how the process that folds the log is, where that is another one."""
     grown: Callable[[], None] = lambda: None
@@ -136,7 +138,7 @@ class LiveQueueReader:
         lost.add_done_callback(lambda _: arrived.put_nowait(None))
         self._agents.start_hearing()
         self._catching_up.start_hearing()
-        self._waiters.look_again()
+        self._hear_ends([], [])
         self._watching.grown()
         completing = asyncio.create_task(self._complete())
         try:
@@ -222,8 +224,8 @@ class LiveQueueReader:
                 self._catching_up.caught_up(marks)
             case LiveMarked():
                 self._catching_up.caught_up([event.id])
-            case LedgerEnded(tasks=task_ids):
-                self._hear_ends(task_ids)
+            case LedgerEnded(tasks=task_ids, groups=groups):
+                self._hear_ends(task_ids, groups)
             case LedgerHindered(problems=problems):
                 if self._folding is not None:
                     self._folding.hear(problems)
@@ -242,8 +244,10 @@ class LiveQueueReader:
         if isinstance(event.data, AgentHeartbeat) and event.data.instance is not None:
             self._corrections.answer(event.data)
 
-    def _hear_ends(self, task_ids: list[str]) -> None:
+    def _hear_ends(self, task_ids: list[str], groups: list[str]) -> None:
         if task_ids:
             self._waiters.ended(task_ids)
+            self._watching.group_waiters.ended(groups)
         else:
             self._waiters.look_again()
+            self._watching.group_waiters.look_again()

@@ -23,6 +23,8 @@ _OF_MESSAGES = (
     "expires_at",
     "republished",
     "submitted_by",
+    "group",
+    "tags",
     "redriven_by",
 )
 """What is told of a task's message."""

@@ -20,6 +20,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.event_rows import ends_of_events, last_position
 from coordinator.registry.tables.schema import events as table
 from coordinator.registry.tables.schema import from_micros, tasks
+from coordinator.registry.tables.task_rows import labels_in
 from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
 
 from .event_details import public_details
@@ -51,8 +52,10 @@ class RecordedEvent:
     state: str | None = None
     """Of the task after this event; None for an event of an agent, or one of before that was known."""
     priority: str | None = None
-    """Of the task, where its content is known; so is the next."""
+    """Of the task, where its content is known; so are the next."""
     submitted_by: str | None = None
+    group: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def is_of_task(self) -> bool:
@@ -69,7 +72,12 @@ class RecordedEvent:
         try:
             data = from_json(self.data)
             ids = {name: data[name] for name in _IDS if name in data}
-            facts = {"state": self.state, "priority": self.priority}
+            facts = {
+                "state": self.state,
+                "priority": self.priority,
+                "group": self.group,
+                "tags": self.tags or None,
+            }
             known = {name: value for name, value in facts.items() if value is not None}
             return ids | known | (data["details"] if self.cut else public_details(data))
         except NOT_READ as exc:
@@ -173,6 +181,7 @@ _PAGE = (
     sa.select(
         *(table.c.position, table.c.id, table.c.agent_id, table.c.type, table.c.subject),
         *(table.c.time, table.c.state, tasks.c.priority, tasks.c.submitted_by),
+        *(tasks.c.group_id, tasks.c.labels),
         sa.case((sa.func.length(table.c.data) <= KEPT_AS_TEXT, table.c.data)).label("data"),
     )
     .select_from(
@@ -206,6 +215,8 @@ def _event(connection: Connection, row: Row[Any]) -> RecordedEvent:
         state=row.state,
         priority=row.priority,
         submitted_by=row.submitted_by,
+        group=row.group_id,
+        tags=labels_in(row.labels)[0],
     )
 
 

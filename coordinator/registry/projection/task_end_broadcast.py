@@ -28,8 +28,8 @@ MOST = 20_000
 
 
 class TaskEndBroadcast:
-    """Publishes the ids of ended tasks, one message at a time. Its user is never held up, whatever the broker
-    does.
+    """Publishes the ids of ended tasks, and of their groups, one message at a time. Its user is never held
+    up, whatever the broker does.
 
     ``most``: ids in one message; where more have come together, it says that any task may have ended.
     """
@@ -38,6 +38,7 @@ class TaskEndBroadcast:
         self._publisher = publisher
         self._most = most
         self._ids: dict[str, None] = {}
+        self._groups: dict[str, None] = {}
         self._untold = False
         """Whether ids were given up, so that the next message must stand for any."""
         self._telling: asyncio.Task[None] | None = None
@@ -45,10 +46,14 @@ class TaskEndBroadcast:
     def folded(self, events: Iterable[Event]) -> None:
         """This process has committed these."""
         self._ids.update(dict.fromkeys(ends_of(events)))
-        if len(self._ids) > self._most:
+        if len(self._ids) + len(self._groups) > self._most:
             self._give_up()
         if (self._ids or self._untold) and (self._telling is None or self._telling.done()):
             self._telling = asyncio.create_task(self._tell())
+
+    def groups_ended(self, groups: Iterable[str]) -> None:
+        """Of these some tasks have ended, which `folded` is told of next: the groups go with them."""
+        self._groups.update(dict.fromkeys(groups))
 
     async def told(self) -> None:
         """Wait until nothing is under way."""
@@ -58,9 +63,11 @@ class TaskEndBroadcast:
     async def _tell(self) -> None:
         while self._ids or self._untold:
             ids = [] if self._untold else list(self._ids)
+            groups = [] if self._untold else list(self._groups)
             self._ids.clear()
+            self._groups.clear()
             self._untold = False
-            event = Event(data=LedgerEnded(tasks=ids))
+            event = Event(data=LedgerEnded(tasks=ids, groups=groups))
             try:
                 await self._publisher.publish(
                     encode(event, persistent=False), exchange=EVENTS, key=routing_key(event.data)
@@ -71,4 +78,5 @@ class TaskEndBroadcast:
 
     def _give_up(self) -> None:
         self._ids.clear()
+        self._groups.clear()
         self._untold = True

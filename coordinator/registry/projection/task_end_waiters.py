@@ -1,4 +1,4 @@
-"""Wakes those who wait for the end of a task, so that nobody asks again and again.
+"""Wakes those who wait for the end of a task, or of a group's tasks, so that nobody asks again and again.
 
     subscribe ─▶ look in the ledger ─▶ sleep until woken ─▶ look again …
 
@@ -42,7 +42,7 @@ def ends_of(events: Iterable[Event]) -> Iterator[str]:
 
 
 class TaskEndWaiters:
-    """Knows who waits for which task, in this process."""
+    """Knows who waits for which task, or for which group, in this process: one for each of both."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = {}

@@ -2,6 +2,7 @@
 
 explanations .......... why a task is where it is
 paged_queries ......... tasks, timelines, agents and parked messages in pages; waits for the end of a task
+groups ................ how the tasks of a group stand; waits for their ends
 registry .............. one task, one agent, discovery; is told what was published and folded
 single_task_queries ... one task and the totals, in one read transaction
 overlay ............... what the broker has confirmed and the ledger may not have yet

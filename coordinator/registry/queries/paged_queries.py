@@ -15,6 +15,7 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
 from coordinator.domain.task import State
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
@@ -73,12 +74,13 @@ class PagedQueries:
         *,
         after: tuple[bool, Place | None] | None,
         limit: int,
+        labels: LabelFilter = ANY_LABELS,
     ) -> AgentsTaskPage:
         """Those that run first, then the others, each the newest first. Raises `AgentNotFound` where
-        there is neither an agent of this id nor a task.
+        there is neither an agent of this id nor a task that matches.
         """
         states = states or frozenset(State)
-        wanted = TaskFilter(agent_id=agent_id)
+        wanted = TaskFilter(agent_id=agent_id, labels=labels)
         ask = partial(_agents_tasks, wanted, states, self._registry.pending(), after, limit)
         found = await self._ledger.read(ask)
         if not found.page.tasks and after is None:

@@ -72,6 +72,8 @@ class Registry:
         self._overlay = Overlay()
         self.waiters = TaskEndWaiters()
         """Who waits for the end of a task, see `PagedQueries.wait`."""
+        self.group_waiters = TaskEndWaiters()
+        """Who waits for ends of a group's tasks, see `groups.group_progress`."""
 
     async def run(self) -> NoReturn:
         """Let go of what another process's projector has folded, and of what was forgotten since; ends only

@@ -139,5 +139,7 @@ _OF_MESSAGES = {
     "expires_at",
     "republished",
     "submitted_by",
+    "group",
+    "tags",
     "redriven_by",
 }

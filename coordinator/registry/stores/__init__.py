@@ -10,6 +10,7 @@ schedule_leases ...... leases due ticks to a coordinator, and moves schedules on
 schedules ............ both together: for the API and for recovery's schedule runner
 turn_rows ............ begins and ends turns, a row for each task that is acted on
 broker_users ......... enters whose the broker's users are, and reads it again and again
+group_tasks .......... finds the tasks of a group that go on, each in its turn: for recovery
 request_turns ........ gives one request at a time a turn to act on a task: for recovery
 
 A module imports those above it. The room imports `ledger` and `tables`.

@@ -128,7 +128,11 @@ class OutboxRows:
 
     async def withdraw(self, task_id: str, generation: int) -> None:
         """The task has ended: nothing of this generation is to be published."""
-        await self._ledger.write(partial(_withdraw, task_id, generation))
+        await self.withdraw_all([(task_id, generation)])
+
+    async def withdraw_all(self, ended: Sequence[tuple[str, int]]) -> None:
+        """These tasks have ended, pairs of task and generation: nothing of them is to be published."""
+        await self._ledger.write(partial(_withdraw, ended))
 
 
 def _free(now: datetime) -> sa.ColumnElement[bool]:
@@ -227,9 +231,12 @@ def _set_lease(leased: Sequence[_Leased], until: int, connection: Connection) ->
         connection.execute(table.update().where(_is_one_of(leased)).values(claimed_until=until))
 
 
-def _withdraw(task_id: str, generation: int, connection: Connection) -> None:
-    this = (table.c.task_id == task_id) & (table.c.generation == generation)
-    connection.execute(table.delete().where(this))
+def _withdraw(ended: Sequence[tuple[str, int]], connection: Connection) -> None:
+    this = (table.c.task_id == sa.bindparam("of")) & (
+        table.c.generation == sa.bindparam("generation_of")
+    )
+    given = [{"of": task_id, "generation_of": generation} for task_id, generation in ended]
+    connection.execute(table.delete().where(this), given)
 
 
 def _delete_leased(leased: Sequence[_Leased], connection: Connection) -> None:

@@ -46,11 +46,39 @@ _CURSOR = Unsaid(
 
 _UNASSIGNED = "which characters are printable depends on the version of Unicode"
 
+_METADATA = {
+    "why": "by which keys of their metadata tasks are found is a setting",
+    "sentence": "metadata: .* is no key that tasks can be found by",
+}
+_KEY = Unsaid(**_METADATA, query={"metadata": "colour=red"})
+_TAGS = Unsaid(
+    why=_UNASSIGNED,
+    sentence="Each of tags must consist of printable characters",
+    body={"tags": ["\u0378"]},
+)
+
 UNSAID: dict[str, list[Unsaid]] = {
-    "GET /tasks": [_CURSOR],
+    "GET /tasks": [_CURSOR, _KEY],
+    "GET /tasks/dead": [
+        _KEY,
+        Unsaid(
+            why="only the server knows which it gave",
+            sentence="cursor must be the next_cursor of an answer",
+            query={"cursor": "x"},
+        ),
+    ],
+    "POST /tasks/dead/redrive": [Unsaid(**_METADATA, body={"metadata": {"colour": "red"}})],
+    "POST /groups/{group_id}/cancel": [_TAGS],
+    "POST /tasks/submit/batch": [
+        Unsaid(
+            why=_UNASSIGNED,
+            sentence="(group|Each of tags) must consist of printable characters",
+            body={"tasks": [], "group": "\u0378"},
+        )
+    ],
     "GET /tasks/{task_id}/events": [_CURSOR],
     "GET /agents": [_CURSOR],
-    "GET /agents/{agent_id}/tasks": [_CURSOR],
+    "GET /agents/{agent_id}/tasks": [_CURSOR, _KEY],
     "GET /parked": [_CURSOR],
     "POST /agents/register": [
         Unsaid(
@@ -82,7 +110,7 @@ UNSAID: dict[str, list[Unsaid]] = {
         ),
         Unsaid(
             why=_UNASSIGNED,
-            sentence="(task_data.task_id|Each of .*|requirements.*) must consist of printable",
+            sentence="(task_data.task_id|Each of .*|group|requirements.*) must consist of printable",
             body={"task_data": {"task_id": "\u0378"}},
         ),
         Unsaid(
@@ -114,7 +142,7 @@ UNSAID: dict[str, list[Unsaid]] = {
         ),
         Unsaid(
             why=_UNASSIGNED,
-            sentence="(Each of task.*|task.requirements.*) must consist of printable characters",
+            sentence="(Each of task.*|task.group|task.requirements.*) must consist of printable characters",
             body=CRON | {"task": _a_task(requirements={"agent_id": "\u0378"})},
         ),
         Unsaid(

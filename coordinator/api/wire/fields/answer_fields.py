@@ -14,10 +14,12 @@ __all__ = [
     "AgentId",
     "AgentStatusName",
     "AnswerModel",
+    "GroupName",
     "Instant",
     "PriorityName",
     "Submitter",
     "Success",
+    "TagNames",
     "TaskId",
     "TaskStateName",
     "UnknownKeysWarning",
@@ -64,6 +66,13 @@ Submitter = Annotated[
         examples=["key:reports"],
     ),
 ]
+
+GroupName = Annotated[
+    str | None,
+    Field(description="What it belongs to; null where it is of no group.", examples=["report-7"]),
+]
+
+TagNames = Annotated[list[str], Field(description="Sorted.", examples=[["nightly"]])]
 
 UnknownKeysWarning = Annotated[
     str | None,

@@ -28,7 +28,11 @@ def reader_of(fleet: Fleet) -> LiveQueueReader:
         book=nothing,
         types=AnnouncedTypes(),
         corrections=nothing,
-        watching=LedgerWaiters(catching_up=cast("Any", None), waiters=cast("Any", None)),
+        watching=LedgerWaiters(
+            catching_up=cast("Any", None),
+            waiters=cast("Any", None),
+            group_waiters=cast("Any", None),
+        ),
     )
 
 
