@@ -6,6 +6,7 @@ body_configs .... configuration of the models of bodies: ignoring or refusing un
 instants ........ RFC 3339, read and written
 short_texts ..... texts of agents in lists, cut
 cursors ......... places of pages, as text
+label_filters ... filters by group, tags and metadata
 page_fields ..... limit, cursor, count and total of lists
 answer_fields ... ids, states, instants and warnings of answers, and their base `AnswerModel`
 

@@ -42,7 +42,7 @@ TABLES = {
         "offered",
         "outbox",
     ),
-    *("parked", "schedules", "sources", "tasks", "totals", "turns"),
+    *("group_totals", "parked", "schedules", "sources", "task_labels", "tasks", "totals", "turns"),
 }
 
 

@@ -44,6 +44,10 @@ FULL = Task(
     outcome="an-outcome",
     starts=10,
     failures=11,
+    submitted_by="key:ada",
+    group="a-group",
+    tags=("a-tag", "b-tag"),
+    metadata=(("a-key", "a-value"),),
 )
 
 
