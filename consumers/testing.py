@@ -7,7 +7,7 @@ assert ran.result == {"words": 2}
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -101,6 +101,8 @@ async def run_task(
     attempt: int = 1,
     metadata: Mapping[str, Any] | None = None,
     previous_progress: Any = None,
+    group: str | None = None,
+    tags: Sequence[str] = (),
     timeout: timedelta = timedelta(seconds=30),
     interruption: Interruption = _NONE,
 ) -> Ran:
@@ -117,6 +119,8 @@ async def run_task(
         priority=Priority.parse(priority),
         submitted_at=datetime.now(UTC),
         metadata=dict(metadata or {}),
+        group=group,
+        tags=tuple(sorted(set(tags))) or None,
         previous_progress=previous_progress,
         task_token="in a test",  # noqa: S106 - nobody checks it
     )

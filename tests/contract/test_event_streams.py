@@ -98,6 +98,8 @@ async def test_the_answer_begins_at_once_and_says_that_nobody_may_keep_it_back(
         ("/events?after=0&agent_id=bob", {}, [4]),
         ("/events?after=0&priority=high&priority=low", {}, [2]),
         ("/events?after=0&state=running", {}, [1]),
+        ("/events?after=0&group=g", {}, [4]),
+        ("/events?after=0&tag=y&tag=x", {}, [4]),
     ],
 )
 async def test_what_is_asked_for_comes(
@@ -106,7 +108,7 @@ async def test_what_is_asked_for_comes(
     side.happens(1, subject="a", state="running")
     side.happens(2, kind="task.completed", subject="c", priority="high")
     side.happens(3, kind="agent.registered", subject="ada")
-    side.happens(4, subject="d", author="bob")
+    side.happens(4, subject="d", author="bob", group="g", tags=("x",))
     async with streaming(side.url, path, headers) as stream:
         found = await stream.events(len(right))
         assert [one.position for one in found] == right

@@ -48,15 +48,18 @@ def lookups(
     with: each finds some in order, together they find all.
 
     ``lanes`` are those whose tasks have the requirements that are asked for, where some are. ``rare`` is a
-    label that is asked for and that few tasks have: it leads before all columns.
+    label that is asked for and that few tasks have: it leads before all columns, as others do after them.
     """
     leader, values = (None, ()) if rare is not None else _leading(wanted, lanes)
-    place = table.c if rare is None else labels.c
+    label = rare
+    if leader is None and label is None:
+        label = next(iter(wanted.labels.labels), None)
+    place = table.c if label is None else labels.c
     query = sa.select(place.submitted_at, place.task_id)
-    if rare is not None:
+    if label is not None:
         query = query.join_from(labels, table, table.c.task_id == labels.c.task_id)
-        query = query.where(labels.c.label == storable(rare))
-    sifting = _sifting(wanted, lanes, leader, apart=rare is not None)
+        query = query.where(labels.c.label == storable(label))
+    sifting = _sifting(wanted, lanes, leader, apart=label is not None)
     query = query.where(*sifting, *has_labels(wanted.labels), *_between(wanted, after, place))
     query = query.order_by(place.submitted_at.desc(), place.task_id.desc()).limit(limit)
     if lanes is not None and not lanes:

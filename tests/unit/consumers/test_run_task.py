@@ -195,7 +195,9 @@ async def test_progress_beyond_its_bounds_is_the_handlers_error() -> None:
 async def test_the_task_tells_what_the_producer_sent() -> None:
     def handler(task: Task) -> list[Any]:
         task.log.info("seen")
-        return [task.data, task.priority, task.attempt, task.metadata, task.previous_progress]
+        labels = [task.group, task.tags]
+        told = [task.data, task.priority, task.attempt, task.metadata, task.previous_progress]
+        return told + labels
 
     ran = await run_task(
         handler,
@@ -204,8 +206,10 @@ async def test_the_task_tells_what_the_producer_sent() -> None:
         attempt=3,
         metadata={"who": "me"},
         previous_progress={"page": 4},
+        group="report",
+        tags=["a"],
     )
-    assert ran.result == [{"x": 1}, "urgent", 3, {"who": "me"}, {"page": 4}]
+    assert ran.result == [{"x": 1}, "urgent", 3, {"who": "me"}, {"page": 4}, "report", ["a"]]
 
 
 # --- being stopped ----------------------------------------------------------------------------

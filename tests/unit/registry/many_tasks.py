@@ -22,7 +22,7 @@ _SERIES = {
 _TASKS = f"""
 INSERT INTO tasks (task_id, state, generation, attempt, published, started, failed, settled, content,
     max_attempts, priority, lane, task_type, submitted_at, submission, agent_id, ended_at, starts,
-    failures, expires_at, submitted_by)
+    failures, expires_at, submitted_by, group_id)
 {{numbers}} SELECT 'task-' || n,
     CASE WHEN n >= {ENDED} THEN 'queued' WHEN n % 50 = 0 THEN 'dead' ELSE 'completed' END,
     1, 1, 1, 1, 0, 0, CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END,
@@ -32,8 +32,15 @@ INSERT INTO tasks (task_id, state, generation, attempt, published, started, fail
     CASE WHEN n < {ENDED} THEN 'agent-' || n % 100 END,
     CASE WHEN n < {ENDED} THEN 1000 * n + 500 END, 1, 0,
     CASE WHEN n % 100 = 0 THEN 1000 * n END,
-    CASE WHEN n % 500 = 0 THEN 'key:ci' END
+    CASE WHEN n % 500 = 0 THEN 'key:ci' END, CASE WHEN n % 20 = 0 THEN 'group-' || n % 7 END
 FROM numbers
+"""
+
+
+_LABELS = """
+INSERT INTO task_labels (label, submitted_at, task_id)
+SELECT CASE WHEN submitted_at % 500000 = 0 THEN 'tag:rare' ELSE 'tag:common' END, submitted_at, task_id
+FROM tasks WHERE submitted_at % 2000 = 0 AND task_id LIKE 'task-%'
 """
 
 
@@ -41,7 +48,9 @@ def fill(connection: Connection) -> None:
     """In one statement, and with the statistics that a database makes now and then by itself."""
     numbers = _SERIES[connection.dialect.name]
     connection.exec_driver_sql(_TASKS.format(numbers=numbers).replace("%", _percent(connection)))
-    connection.execute(sa.text("ANALYZE tasks"))
+    connection.exec_driver_sql(_LABELS.replace("%", _percent(connection)))
+    for table in ("tasks", "task_labels"):
+        connection.execute(sa.text(f"ANALYZE {table}"))
 
 
 def _percent(connection: Connection) -> str:

@@ -182,16 +182,19 @@ async def test_filters_pick_events_live_as_they_do_in_a_replay() -> None:
         "states": EventFilter(states=frozenset({"dead"})),
         "priorities": EventFilter(priorities=frozenset({"high"})),
         "own": EventFilter(submitted_by="key:shop"),
+        "groups": EventFilter(groups=frozenset({"g", "h"})),
+        "tags": EventFilter(tags=frozenset({"x", "y"})),
+        "tag and group": EventFilter(tags=frozenset({"x"}), groups=frozenset({"h"})),
         "two": EventFilter(states=frozenset({"dead"}), task_ids=frozenset({"a"})),
     }
     events = [
         recorded(1, subject="a", priority="high", state="running", submitted_by="key:shop"),
         recorded(2, "agent.registered", "a", author="a"),
-        recorded(3, subject="c", author="bob", state="running"),
+        recorded(3, subject="c", author="bob", state="running", group="g", tags=("x",)),
         recorded(4, "agent.registered", "bob", author=None),
         recorded(5, "task.failed", "b", state="dead", priority="high"),
         recorded(6, "task.failed", "a", state="dead", submitted_by="key:shop"),
-        recorded(7, "task.completed", "c", author=None, priority="low"),
+        recorded(7, "task.completed", "c", author=None, priority="low", group="h", tags=("w", "x")),
     ]
     right = {
         "tasks": [1, 5, 6],
@@ -200,6 +203,9 @@ async def test_filters_pick_events_live_as_they_do_in_a_replay() -> None:
         "states": [5, 6],
         "priorities": [1, 5],
         "own": [1, 6],
+        "groups": [3, 7],
+        "tags": [3, 7],
+        "tag and group": [7],
         "two": [6],
     }
     async with side.running(), contextlib.AsyncExitStack() as stack:

@@ -265,15 +265,29 @@ async def test_the_same_task_again_is_answered_the_same_without_a_second_publish
         {"options": TaskOptions(progress_timeout_seconds=5)},
         {"options": TaskOptions(delay_seconds=5)},
         {"options": TaskOptions(expires_in_seconds=5)},
+        {"group": "h"},
+        {"tags": ("b",)},
     ],
 )
 async def test_another_task_under_a_used_id_is_a_conflict(
     submitter: Submitter, broker: Broker, other: dict[str, Any]
 ) -> None:
-    first: dict[str, Any] = {"task_data": {"task_id": "mine", "n": 1}}
+    labels = {"group": "g", "tags": ("a",)}
+    first: dict[str, Any] = {"task_data": {"task_id": "mine", "n": 1}} | labels
     await submitter.submit(wish(**first))
     with pytest.raises(Conflict, match="'mine' was used before"):
         await submitter.submit(wish(**(first | other)))
+    assert len(broker.published) == 1
+
+
+async def test_a_task_of_a_batch_may_be_submitted_again_in_another_or_by_itself(
+    submitter: Submitter, broker: Broker
+) -> None:
+    task: dict[str, Any] = {"task_data": {"task_id": "mine"}}
+    first = await submitter.submit(wish(batch="first", tags=("a",), **task))
+    for again in ({"batch": "second", "tags": ("a",)}, {"group": "first"}, {}):
+        assert await submitter.submit(wish(**again, **task)) == first
+    assert first.group == "first"
     assert len(broker.published) == 1
 
 

@@ -55,9 +55,11 @@ def _delete(connection: Connection, rows: list[tuple[str, int, str]]) -> None:
 
 
 def has_label(label: str) -> sa.ColumnElement[bool]:
-    """The condition on a row of `tasks` that the task has this label: one look into the index."""
-    return (
-        sa.exists()
+    """The condition on a row of `tasks` that the task has this label: one look into the index. No `EXISTS`,
+    which PostgreSQL may turn round, and then goes through all tasks with the label.
+    """
+    this = (
+        sa.select(sa.literal(1))
         .where(
             table.c.label == storable(label),
             table.c.submitted_at == tasks.c.submitted_at,
@@ -65,6 +67,7 @@ def has_label(label: str) -> sa.ColumnElement[bool]:
         )
         .correlate(tasks)
     )
+    return this.scalar_subquery() == 1
 
 
 def has_labels(wanted: LabelFilter) -> Iterator[sa.ColumnElement[bool]]:

@@ -83,6 +83,16 @@ async def test_events_are_read_after_a_position_with_what_their_task_is_like(
     assert (list(nothing.events), nothing.reached) == ([], found.end)
 
 
+async def test_events_tell_the_group_and_the_tags_of_their_task(ledger: Ledger) -> None:
+    await stored(ledger, submitted(group="g", tags=("a", "b")), started(), submitted("alone"))
+    told = [one.told() or {} for one in (await page(ledger)).events]
+    assert [(one.get("group"), one.get("tags")) for one in told] == [
+        ("g", ["a", "b"]),
+        ("g", ("a", "b")),
+        (None, None),
+    ]
+
+
 async def test_some_tasks_or_types_are_read_alone_and_nothing_between_is_passed_over(
     ledger: Ledger,
 ) -> None:

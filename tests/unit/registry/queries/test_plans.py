@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task import State
+from coordinator.domain.labels.task_labels import LabelFilter
+from coordinator.domain.task import State, Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -22,6 +23,8 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.queue_statistics import oldest_waiting
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_pages import Place, page_of
+from coordinator.registry.stores import group_tasks
+from coordinator.registry.stores.turn_rows import TurnLook
 from coordinator.registry.upkeep import retention
 from coordinator.registry.upkeep.idle_task_queues import _standing
 from coordinator.registry.upkeep.overdue_tasks import overdue
@@ -31,6 +34,9 @@ from tests.unit.registry.queries.test_task_pages import opened
 
 LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 GPU = Requirements(capabilities=("gpu",))
+
+RARE = LabelFilter(tags=frozenset({"rare"}))
+COMMON = LabelFilter(tags=frozenset({"common"}))
 
 Question = Callable[[Connection], object]
 
@@ -58,6 +64,37 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
         page(TaskFilter(submitted_by="key:ci", states=frozenset({State.COMPLETED}))),
         "tasks_by_submitter",
     ),
+    "of a group": (page(TaskFilter(labels=LabelFilter(group="group-3"))), "tasks_by_group"),
+    "of a group and a state": (
+        page(
+            TaskFilter(
+                labels=LabelFilter(group="group-3"),
+                states=frozenset({State.DEAD}),
+                submitted_by="key:ci",
+            )
+        ),
+        "tasks_by_group",
+    ),
+    "of a group and going on": (
+        partial(group_tasks._going_on, (LabelFilter(group="group-3"), "key:ci")),
+        "tasks_by_group",
+    ),
+    "of a group and to be cancelled": (
+        partial(
+            group_tasks._take,
+            (LabelFilter(group="group-3"), None),
+            Task(task_id="t", submitted_at=LONG_AGO),
+            50,
+            TurnLook(now=LONG_AGO),
+            lambda task: task.task_id,
+        ),
+        "tasks_by_group",
+    ),
+    "of a rare tag": (
+        page(TaskFilter(labels=RARE, states=frozenset({State.COMPLETED}), task_type="type-3")),
+        "task_labels",
+    ),
+    "of a common tag": (page(TaskFilter(labels=COMMON)), "task_labels"),
     "of a requirement": (
         page(TaskFilter(capabilities=frozenset({"gpu"}))),
         "tasks_by_lane",
