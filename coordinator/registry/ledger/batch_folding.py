@@ -146,7 +146,7 @@ def _fold_tasks(
     _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
-    add_group_counts(connection, [(before.get(task.task_id), task) for task in changed])
+    add_group_counts(connection, _grouped(before, changed))
     left = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
     return left, [TaskChange(before.get(task.task_id), task) for task in changed]
 
@@ -180,6 +180,18 @@ def _add_totals(connection: Connection, before: dict[str, Task], changed: Iterab
     for task in changed:
         added = added.plus(measure(task).minus(measure(before.get(task.task_id))))
     add_tally(connection, schema.totals, added)
+
+
+def _grouped(
+    before: dict[str, Task], changed: Iterable[Task]
+) -> list[tuple[Task | None, Task | None]]:
+    """What each was and is, of those that are or were of a group: most tasks are of none."""
+    found: list[tuple[Task | None, Task | None]] = []
+    for task in changed:
+        was = before.get(task.task_id)
+        if task.group is not None or (was is not None and was.group is not None):
+            found.append((was, task))
+    return found
 
 
 def _clean_outbox(connection: Connection, before: dict[str, Task], changed: Iterable[Task]) -> None:

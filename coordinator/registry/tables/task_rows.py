@@ -109,7 +109,7 @@ def task_of(row: Row[Any]) -> Task:
     """``row`` has the columns of the table and no others. Raises one of `unreadable_rows.NOT_READ`."""
     # To look for each column in a row of SQLAlchemy would take longer than all the rest.
     told = dict(zip(_COLUMNS, row, strict=True))
-    tags, metadata = labels_in(told["labels"])
+    tags, metadata = _NONE if told["labels"] is None else labels_in(told["labels"])
     if not _COUNTS.issuperset(map(type, _counts_of(told))):
         raise TypeError("a count of it is no number")
     if not isinstance(told["task_id"], str):
@@ -159,6 +159,9 @@ _COUNTS = frozenset({int, NoneType})
 """SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
 
 
+_NONE: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] = ((), ())
+
+
 def _labels_text(task: Task) -> str:
     return to_json([task.tags, task.metadata]).decode()
 
@@ -166,7 +169,7 @@ def _labels_text(task: Task) -> str:
 def labels_in(text: str | None) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """The tags and the metadata in the column `labels`. Raises one of `unreadable_rows.NOT_READ`."""
     if text is None:
-        return (), ()
+        return _NONE
     tags, metadata = from_json(text)
     return tuple(tags), tuple((key, value) for key, value in metadata)
 
