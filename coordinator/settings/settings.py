@@ -287,8 +287,8 @@ class Settings(BaseModel):
     """Agents that one key or subject may have registered over HTTP; 0 is no limit."""
 
     max_waiters: int = Field(default=0, ge=0)
-    """Requests to wait for a task, or for a group, that one caller may have open at a time, in each process; 0 is
-    no limit."""
+    """Requests to wait for a task, or for a group, that one caller may have open at a time, in each process;
+    0 is no limit."""
 
     # Streams of events: docs/guides/streaming.md.
 
