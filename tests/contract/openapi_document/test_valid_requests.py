@@ -46,7 +46,7 @@ _CURSOR = Unsaid(
 
 _UNASSIGNED = "which characters are printable depends on the version of Unicode"
 
-_METADATA = {
+_METADATA: dict[str, Any] = {
     "why": "by which keys of their metadata tasks are found is a setting",
     "sentence": "metadata: .* is no key that tasks can be found by",
 }

@@ -159,7 +159,7 @@ async def test_a_rebuild_gives_the_same_labels_and_finds_older_tasks_by_new_keys
 
 async def test_dead_tasks_are_chosen_by_their_labels(ledger: Ledger) -> None:
     for name in ("a", "b"):
-        message = {"task_id": name, "group": "g", "tags": (name,)}
+        message: dict[str, Any] = {"task_id": name, "group": "g", "tags": (name,)}
         await folded(ledger, submitted(**message), dead_lettered("delivery_limit", **message))
     dead = DeadTasks(ledger)
 
