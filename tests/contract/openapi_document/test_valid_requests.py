@@ -59,14 +59,7 @@ _TAGS = Unsaid(
 
 UNSAID: dict[str, list[Unsaid]] = {
     "GET /tasks": [_CURSOR, _KEY],
-    "GET /tasks/dead": [
-        _KEY,
-        Unsaid(
-            why="only the server knows which it gave",
-            sentence="cursor must be the next_cursor of an answer",
-            query={"cursor": "x"},
-        ),
-    ],
+    "GET /tasks/dead": [_KEY],
     "POST /tasks/dead/redrive": [Unsaid(**_METADATA, body={"metadata": {"colour": "red"}})],
     "POST /groups/{group_id}/cancel": [_TAGS],
     "POST /tasks/submit/batch": [
