@@ -32,6 +32,7 @@ from .endpoints import (
     task_submission,
     tasks,
 )
+from .endpoints.callbacks import callback_deliveries
 from .error_table import answer_error
 from .head_requests import HeadRequests
 from .http_edge import EdgeRules, guarded
@@ -60,6 +61,7 @@ _ROUTERS = (
     task_pages.router,
     tasks.lookup,
     schedules.router,
+    callback_deliveries.router,
     event_streams.router,
     task_streams.router,
     agents.router,
@@ -102,6 +104,7 @@ _TAGS = [
         "name": "When things go wrong",
         "description": "Cancel tasks, see which are dead and why, and try them again.",
     },
+    {"name": "Callbacks", "description": "What is told to the URLs that submissions name."},
     {"name": "Streams", "description": "What happens, as it happens."},
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
     {"name": "Parked", "description": "Messages that could not be understood."},

@@ -33,6 +33,7 @@ from .ports.command_ports import (
 )
 from .ports.query_ports import (
     ExplainsWaiting,
+    KeepsCallbacks,
     ListsDeadTasks,
     LooksUpRecords,
     ReadsPages,
@@ -59,6 +60,7 @@ class EndpointServices:
     registrar: CommandsAgents
     explainer: ExplainsWaiting
     schedules: KeepsSchedules
+    callbacks: KeepsCallbacks
     browsing: ReadsPages
     queue_sizes: QueueSizes
     queue_lines: ReadsQueueStatistics

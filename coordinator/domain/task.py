@@ -124,6 +124,8 @@ class Task(NamedTuple):
 
     submitted_by: str | None = None
     """Whose it is, where the API asks for credentials."""
+    callback: dict[str, Any] | None = None
+    """`protocol.messages.task_message.Callback`, where its producer wants to be told of it."""
 
     @property
     def known(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from coordinator.api.wire.callbacks.callback_body import CallbackBody, callback_of
 from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
@@ -144,6 +145,7 @@ class SubmitTaskBody(BaseModel):
     metadata: Annotated[dict[str, Any] | None, OBJECT] = Field(
         default=None, description="Anything about the task that is not work; kept with it."
     )
+    callback: Annotated[CallbackBody | None, OBJECT] = None
 
 
 class Submitted(AnswerModel):
@@ -179,6 +181,7 @@ def submit_command(
         timeout_seconds=body.timeout_seconds,
         options=_options(body),
         metadata=body.metadata,
+        callback=callback_of(body.callback),
         trace=trace,
         submitted_by=by,
     )

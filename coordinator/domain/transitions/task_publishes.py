@@ -50,6 +50,7 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
             submitted_at=message.submitted_at,
             submission=event_id,
             submitted_by=message.submitted_by,
+            callback=None if message.callback is None else message.callback.model_dump(),
         )
         if task.state is State.WAITING and task.ended_at is not None:
             return retry_or_end(task, task.ended_at, task.outcome, rules)

@@ -12,7 +12,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-from .task_message import Backoff, TaskMessage, attempt_id, task_envelope, task_queue_of
+from .task_message import Backoff, Callback, TaskMessage, attempt_id, task_envelope, task_queue_of
 
 __all__ = ["NewTask"]
 
@@ -39,6 +39,7 @@ class NewTask(NamedTuple):
     traceparent: str | None = None
     submitted_by: str | None = None
     tracestate: str | None = None
+    callback: Callback | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -85,11 +86,17 @@ class NewTask(NamedTuple):
             values["expires_at"] = self.expires_at
         if self.metadata is not None:
             values["metadata"] = self.metadata
+        if self.callback is not None:
+            values["callback"] = self.callback.model_dump()
+        self._add_origin(values)
+        values["task_token"] = self.task_token
+        return values
+
+    def _add_origin(self, values: dict[str, Any]) -> None:
+        """Who asked for it, in which trace."""
         if self.submitted_by is not None:
             values["submitted_by"] = self.submitted_by
         if self.traceparent is not None:
             values["traceparent"] = self.traceparent
         if self.tracestate is not None:
             values["tracestate"] = self.tracestate
-        values["task_token"] = self.task_token
-        return values

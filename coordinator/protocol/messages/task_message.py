@@ -20,6 +20,7 @@ __all__ = [
     "TASK_TYPE",
     "AnyTask",
     "Backoff",
+    "Callback",
     "TaskMessage",
     "attempt_id",
     "describe",
@@ -46,6 +47,18 @@ class Backoff(BaseModel):
     """Each pause is this many times the one before."""
     longest_seconds: float | None = Field(default=None, ge=0)
     """No pause is longer."""
+
+
+class Callback(BaseModel):
+    """Whom a coordinator tells what becomes of a task, by a POST."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str = Field(max_length=2048)
+    events: tuple[str, ...] = ("ended",)
+    """Words of `domain.callbacks.callback_events`."""
+    secret_ref: str = Field(default="default", max_length=64)
+    """The name of the secret that signs what is told; the secret itself never leaves the coordinators."""
 
 
 def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
@@ -139,6 +152,8 @@ class TaskMessage(BaseModel):
     expires_at: datetime | None = None
     """Not to be started after this instant."""
     metadata: dict[str, Any] | None = None
+    callback: Callback | None = None
+    """For coordinators alone: agents do not look at it."""
     submitted_by: str | None = None
     """Who submitted it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
     redriven_by: str | None = None

@@ -47,8 +47,8 @@ def rebuild(
     can be read. ``told`` is called in this thread with the number of events of each page, and whatever
     it raises undoes everything. ``page``: events folded at a time.
 
-    What heartbeats told of the agents stays, since no event tells of it; so do the outbox and the events
-    themselves, each at its position.
+    What heartbeats told of the agents stays, since no event tells of it; so do the outbox, the callbacks and
+    the events themselves, each at its position.
     """
     take_time(connection)
     # Events for the projector, which is a writer of them before anything else; agents for snapshots.
@@ -59,7 +59,7 @@ def rebuild(
     add_tally(connection, schema.totals, tally_in(connection, schema.checkpoint))
     count = 0
     for events in _pages(connection, page):
-        fold_events(connection, events, _NO_EFFECTS, {})
+        fold_events(connection, events, _NO_EFFECTS, {}, [])
         count += len(events)
         if told is not None:
             told(len(events))

@@ -140,12 +140,19 @@ def _to_6(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE events ADD COLUMN state VARCHAR(16)")
 
 
+def _to_7(connection: Connection) -> None:
+    """Tasks know whom to tell of them."""
+    if "tasks" in sa.inspect(connection).get_table_names():
+        connection.exec_driver_sql("ALTER TABLE tasks ADD COLUMN callback TEXT")
+
+
 _STEPS: dict[int, Callable[[Connection], None]] = {
     1: _to_2,
     2: _to_3,
     3: _to_4,
     4: _to_5,
     5: _to_6,
+    6: _to_7,
 }
 """By version: what makes the tables of that version into those of the next."""
 

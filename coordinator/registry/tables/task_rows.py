@@ -22,7 +22,9 @@ from .unreadable_rows import readable
 
 __all__ = ["MOVING", "has_content_of", "load", "load_readable", "row_of", "task_of", "tasks_of"]
 
-_CONTENT = ("content", "priority", "lane", "task_type", "submitted_at", "submitted_by")
+_CONTENT = (
+    *("content", "priority", "lane", "task_type", "submitted_at", "submitted_by", "callback"),
+)
 
 MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
 """The columns that change while a task's content stays. The others have indexes, which would be
@@ -88,6 +90,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "starts": task.starts,
         "failures": task.failures,
         "submitted_by": task.submitted_by,
+        "callback": _text(task.callback),
     }
 
 
@@ -128,6 +131,7 @@ def task_of(row: Row[Any]) -> Task:
         starts=told["starts"],
         failures=told["failures"],
         submitted_by=told["submitted_by"],
+        callback=_value(told["callback"]),
     )
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.protocol.messages.events import AgentRegistered, Event, SourceOpened
+from coordinator.protocol.messages.task_message import Callback
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger import migrations
 from coordinator.registry.ledger.ledger import Ledger
@@ -126,8 +127,38 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_6(connection: Connection) -> None:
+    """Without callbacks."""
+    connection.exec_driver_sql("DROP TABLE callbacks")
+    connection.exec_driver_sql("ALTER TABLE tasks DROP COLUMN callback")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="6"))
+
+
+async def test_a_ledger_of_version_6_learns_of_callbacks_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_6)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+        callback = Callback(url="https://receiver.example/")
+        batch = await stored(
+            ledger,
+            submitted("new", callback=callback),
+            completed(task_id="new"),
+            completed(task_id="done"),
+        )
+        assert [order.task_id for order in batch.callbacks] == ["new"]
+
+
 def back_to_version_4(connection: Connection) -> None:
     """Without what tells whose a task or a schedule is, and in which state an event left its task."""
+    back_to_version_6(connection)
     connection.exec_driver_sql("ALTER TABLE events DROP COLUMN state")
     connection.exec_driver_sql("DROP TABLE api_keys")
     connection.exec_driver_sql("DROP INDEX tasks_by_submitter")
