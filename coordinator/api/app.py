@@ -32,7 +32,7 @@ from .endpoints import (
     task_submission,
     tasks,
 )
-from .endpoints.callbacks import callback_deliveries
+from .endpoints.callbacks import callback_endpoints
 from .error_table import answer_error
 from .head_requests import HeadRequests
 from .http_edge import EdgeRules, guarded
@@ -61,7 +61,7 @@ _ROUTERS = (
     task_pages.router,
     tasks.lookup,
     schedules.router,
-    callback_deliveries.router,
+    callback_endpoints.router,
     event_streams.router,
     task_streams.router,
     agents.router,
