@@ -44,6 +44,7 @@ FULL = Task(
     outcome="an-outcome",
     starts=10,
     failures=11,
+    callback={"url": "https://receiver.example/", "events": ["ended"], "secret_ref": "default"},
 )
 
 
