@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.models import Schema
 from pydantic.json_schema import models_json_schema
 
+from coordinator.api.wire.callbacks.callback_operation import CALLBACK_PLACES, callback_operation
+from coordinator.api.wire.callbacks.delivery_shapes import CallbackEvent
 from coordinator.api.wire.errors import Error
 from coordinator.api.wire.fields.answer_fields import AnswerModel
 from coordinator.errors import (
@@ -62,6 +64,11 @@ _WRONG_FIELDS = {
     "stream_events": ("after", "after: input should be greater than or equal to 0"),
     "stream_task": ("after", "after: input should be greater than or equal to 0"),
     "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
+    "list_callbacks": ("limit", "limit: input should be less than or equal to 200"),
+    "redrive_callbacks": (
+        "body",
+        "Nothing was done, because these keys are unknown: 'hosts' (did you mean 'host'?)",
+    ),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
     **dict.fromkeys(
@@ -94,7 +101,7 @@ def _noun(endpoint: str) -> str:
 _OF_THE_LEDGER = frozenset(
     {
         *("get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks"),
-        *("list_parked", "get_parked", "stream_events"),
+        *("list_parked", "get_parked", "stream_events", "list_callbacks", "redrive_callbacks"),
     }
 )
 """The endpoints that need the database and no broker."""
@@ -209,6 +216,7 @@ class OpenApiDocument(FastAPI):
                 for operation in path.values():
                     if _added(operation["responses"].get("422")):
                         del operation["responses"]["422"]
+            _add_callbacks(document)
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -218,6 +226,15 @@ class OpenApiDocument(FastAPI):
                 for operation in path.values():
                     _without_defaults(operation.get("requestBody"), schemas)
         return super().openapi()
+
+
+def _add_callbacks(document: dict[str, Any]) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            place = CALLBACK_PLACES.get(operation["operationId"])
+            if place is not None:
+                told = callback_operation(_reference(CallbackEvent))
+                operation["callbacks"] = {"told": {place: told}}
 
 
 _SCHEMES = {

@@ -27,6 +27,7 @@ from coordinator.streaming.event_feed import EventFeed
 from coordinator.streaming.subscriber_counts import SubscriberCounts
 
 from .agent_registry import AgentRegistry
+from .callbacks.callback_stage import Callbacks
 from .health_report import HealthReport
 from .query_services import QueryServices
 from .starting_state import StartingState
@@ -46,6 +47,11 @@ class AccessControl:
     audit: AuditLog | None
     rates: RequestRates | None
     quotas: CallerQuotas
+
+    @property
+    def ring(self) -> KeyRing | None:
+        """The API keys, where somebody is asked who calls."""
+        return None if self.authenticator is None else self.authenticator.ring
 
 
 async def make_access_control(settings: Settings, state: StartingState) -> AccessControl:
@@ -100,6 +106,7 @@ def make_application(
     *,
     agents: AgentRegistry,
     submission: TaskSubmission,
+    callbacks: Callbacks,
     changes: RequestedChanges,
     recovery: TaskRecovery,
     queries: QueryServices,
@@ -129,6 +136,7 @@ def make_application(
             registrar=agents.registrar,
             explainer=queries.explainer,
             schedules=submission.schedules,
+            callbacks=callbacks.deliveries,
             browsing=queries.browsing,
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,

@@ -35,6 +35,7 @@ from .agent_registry import make_agent_registry
 from .api_application import AccessControl, make_access_control, make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
+from .callbacks.callback_stage import make_callbacks
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
@@ -132,6 +133,18 @@ async def running(
             grown=feed.nudge,
             folding=folding,
         )
+        callbacks = stack.enter_context(
+            contextlib.closing(
+                make_callbacks(
+                    settings,
+                    state,
+                    delivers=duty is not Duty.SERVING,
+                    count=_count_nothing if counting is None else counting.count_callback,
+                    resolve=replacements.resolve,
+                    backoff=replacements.timings.callbacks,
+                )
+            )
+        )
         submission = make_task_submission(
             settings,
             state,
@@ -139,6 +152,7 @@ async def running(
             publishers,
             agents,
             counting=counting,
+            callbacks=callbacks.checks,
             begin_trace=replacements.begin_trace,
         )
         writing = make_outbox_projection(
@@ -148,6 +162,7 @@ async def running(
             agents,
             users,
             grown=feed.nudge,
+            called=callbacks.nudge,
             apart=duty is Duty.PROJECTING,
             interceptors=[
                 *([] if counting is None else [counting.folds]),
@@ -170,7 +185,6 @@ async def running(
         output = make_output_reader(settings, state, users, process=process, counting=counting)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
-        keys = None if access.authenticator is None else access.authenticator.ring
         callers = (
             CallersTasks(ledger, access.quotas.counted) if settings.max_callers_tasks else None
         )
@@ -180,6 +194,7 @@ async def running(
             ledger=ledger,
             projector=writing.projector,
             floods=writing.floods,
+            callbacks=callbacks,
             admission=submission.admission,
             refused=refused,
             refused_users=agents.requests.refused_users,
@@ -209,13 +224,14 @@ async def running(
             agents=agents,
             submission=submission,
             writing=writing,
+            callbacks=callbacks,
             recovery=recovery,
             folding=folding,
             users=users,
             refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
             feed=feed,
-            keys=None if duty is Duty.PROJECTING else keys,
+            keys=None if duty is Duty.PROJECTING else access.ring,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
             page=page,
             output=None if duty is Duty.PROJECTING else output,
@@ -237,6 +253,7 @@ async def running(
                 settings,
                 agents=agents,
                 submission=submission,
+                callbacks=callbacks,
                 changes=changes,
                 recovery=recovery,
                 queries=queries,
@@ -260,6 +277,10 @@ async def running(
             stop_streams=feed.stop,
             life=life,
         )
+
+
+def _count_nothing(_: str) -> None:
+    """Where nothing is counted."""
 
 
 def _tell_what_is_wide(settings: Settings) -> None:

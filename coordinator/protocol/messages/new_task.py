@@ -12,7 +12,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-from .task_message import Backoff, TaskMessage, attempt_id, task_envelope, task_queue_of
+from .task_message import Backoff, Callback, TaskMessage, attempt_id, task_envelope, task_queue_of
 
 __all__ = ["NewTask"]
 
@@ -42,6 +42,7 @@ class NewTask(NamedTuple):
     group: str | None = None
     tags: tuple[str, ...] | None = None
     """None and not empty where there are none."""
+    callback: Callback | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -86,6 +87,8 @@ class NewTask(NamedTuple):
             value = getattr(self, name)
             if value is not None:
                 values[name] = value
+        if self.callback is not None:
+            values["callback"] = self.callback.model_dump()
         values["task_token"] = self.task_token
         return values
 
