@@ -19,6 +19,7 @@ metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
 streaming ............ sends the events of the ledger to who subscribes, from any position on, as they happen
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
+callbacks ............ tells the URLs that producers named what becomes of their tasks
 partial_output ....... hears what running tasks tell of themselves, and hands it to who asks
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way
 tracing .............. spans of OpenTelemetry of what passes over the broker, where that is configured

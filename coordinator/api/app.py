@@ -32,6 +32,7 @@ from .endpoints import (
     task_submission,
     tasks,
 )
+from .endpoints.callbacks import callback_deliveries
 from .error_table import answer_error
 from .groups import group_endpoints
 from .head_requests import HeadRequests
@@ -62,6 +63,7 @@ _ROUTERS = (
     tasks.lookup,
     group_endpoints.router,
     schedules.router,
+    callback_deliveries.router,
     event_streams.router,
     task_streams.router,
     agents.router,
@@ -108,6 +110,7 @@ _TAGS = [
         "name": "When things go wrong",
         "description": "Cancel tasks, see which are dead and why, and try them again.",
     },
+    {"name": "Callbacks", "description": "What is told to the URLs that submissions name."},
     {"name": "Streams", "description": "What happens, as it happens."},
     {"name": "Agents", "description": "Who is there, what they can do and how they are."},
     {"name": "Parked", "description": "Messages that could not be understood."},

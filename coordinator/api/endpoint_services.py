@@ -34,6 +34,7 @@ from .ports.command_ports import (
 )
 from .ports.query_ports import (
     ExplainsWaiting,
+    KeepsCallbacks,
     KnowsGroups,
     ListsDeadTasks,
     LooksUpRecords,
@@ -63,6 +64,7 @@ class EndpointServices:
     registrar: CommandsAgents
     explainer: ExplainsWaiting
     schedules: KeepsSchedules
+    callbacks: KeepsCallbacks
     browsing: ReadsPages
     queue_sizes: QueueSizes
     queue_lines: ReadsQueueStatistics

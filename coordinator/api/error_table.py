@@ -122,6 +122,8 @@ UNEXPECTED = {
     "list_parked": "Error listing parked messages",
     "get_parked": "Error getting parked message",
     "explain_task": "Error explaining task",
+    "list_callbacks": "Error listing callbacks",
+    "redrive_callbacks": "Error redriving callbacks",
     "create_schedule": "Error creating schedule",
     "list_schedules": "Error listing schedules",
     "get_schedule": "Error getting schedule",

@@ -62,6 +62,11 @@ _WRONG_FIELDS = {
     "stream_events": ("after", "after: input should be greater than or equal to 0"),
     "stream_task": ("after", "after: input should be greater than or equal to 0"),
     "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
+    "list_callbacks": ("limit", "limit: input should be less than or equal to 200"),
+    "redrive_callbacks": (
+        "body",
+        "Nothing was done, because these keys are unknown: 'hosts' (did you mean 'host'?)",
+    ),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),
     **dict.fromkeys(
@@ -94,7 +99,7 @@ def _noun(endpoint: str) -> str:
 _OF_THE_LEDGER = frozenset(
     {
         *("get_task", "get_dead_tasks", "list_tasks", "list_agent_tasks"),
-        *("list_parked", "get_parked", "stream_events"),
+        *("list_parked", "get_parked", "stream_events", "list_callbacks", "redrive_callbacks"),
     }
 )
 """The endpoints that need the database and no broker."""

@@ -14,6 +14,7 @@ replacements .......... holds a clock, connections, ledger, pauses and intercept
 broker_connections .... the two connections to the broker: one only publishes, one does all the rest
 starting_state ........ the open ledger, and the clock, key and task queues that are read from it
 publishers ............ the confirmed publisher, and what sends commands, marks and ends with it
+callbacks ............. checks callbacks of submissions, and delivers them
 agent_registry ........ registers agents, hears their heartbeats, keeps snapshots of them
 task_submission ....... takes tasks in over HTTP and puts them on their queues
 outbox_projection ..... folds the log into the ledger, publishes what is due in the outbox

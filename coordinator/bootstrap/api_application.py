@@ -27,6 +27,7 @@ from coordinator.streaming.event_feed import EventFeed
 from coordinator.streaming.subscriber_counts import SubscriberCounts
 
 from .agent_registry import AgentRegistry
+from .callbacks.callback_stage import Callbacks
 from .health_report import HealthReport
 from .query_services import QueryServices
 from .starting_state import StartingState
@@ -100,6 +101,7 @@ def make_application(
     *,
     agents: AgentRegistry,
     submission: TaskSubmission,
+    callbacks: Callbacks,
     changes: RequestedChanges,
     recovery: TaskRecovery,
     queries: QueryServices,
@@ -129,6 +131,7 @@ def make_application(
             registrar=agents.registrar,
             explainer=queries.explainer,
             schedules=submission.schedules,
+            callbacks=callbacks.deliveries,
             browsing=queries.browsing,
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,

@@ -22,6 +22,7 @@ from coordinator.streaming.event_feed import EventFeed
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
+from .callbacks.callback_stage import Callbacks
 from .outbox_projection import OutboxProjection
 from .publishers import Publishers
 from .replacements import Duty
@@ -44,6 +45,7 @@ class BackgroundWork:
     agents: AgentRegistry
     submission: TaskSubmission
     writing: OutboxProjection
+    callbacks: Callbacks
     recovery: TaskRecovery
     folding: LogFoldingWatch | None
     """Only where another process folds the log."""
@@ -92,6 +94,8 @@ class BackgroundWork:
                 self.submission.schedule_runner.run(),
                 self.submission.keys.run(),
             ]
+        if self.callbacks.deliverer is not None:
+            loops.append(self.callbacks.deliverer.run())
         if self.duty is Duty.PROJECTING:
             loops.append(self.problems.run())
         else:

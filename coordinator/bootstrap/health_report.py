@@ -15,6 +15,7 @@ from coordinator.submission.admission_control import AdmissionControl
 
 from . import readiness
 from .broker_connections import BrokerConnections
+from .callbacks.callback_stage import Callbacks
 from .publishers import Publishers
 from .readiness import ConnectionState
 
@@ -30,6 +31,7 @@ class HealthReport:
     ledger: Ledger
     projector: Projector
     floods: ParkedFloods
+    callbacks: Callbacks
     admission: AdmissionControl
     refused: RefusedEvents
     refused_users: RefusedUsers
@@ -55,7 +57,7 @@ class HealthReport:
         """What keeps this process from reading the log and using the ledger now, a sentence each."""
         why = self.ledger.problem or self.projector.problem
         hindered = self.connections.reading.heads.problems() + ([] if why is None else [why])
-        return hindered + self.floods.problems()
+        return hindered + self.floods.problems() + self.callbacks.problems()
 
     def log_is_read(self) -> bool:
         """Whether the log is read by this process or, where another does it, by that one."""

@@ -49,12 +49,13 @@ def make_outbox_projection(
     users: BrokerUsers,
     *,
     grown: Callable[[], None],
+    called: Callable[[], None],
     apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
 ) -> OutboxProjection:
     """Retention deletes only in the coordinator whose projector holds the fence. ``grown`` is called where
-    this process has folded events. ``interceptors`` see each batch after the service's own. ``apart``: this
-    process answers no requests.
+    this process has folded events, and ``called`` where callbacks were ordered by that. ``interceptors`` see
+    each batch after the service's own. ``apart``: this process answers no requests.
     """
     registry, barrier = agents.registry, publishers.barrier
     outbox_rows = OutboxRows(state.ledger, now=state.now)
@@ -101,7 +102,9 @@ def make_outbox_projection(
                 largest=settings.message_limit,
             ),
             commands=publishers.commands,
-            told=ProjectionListeners(folded=folded, due=outbox.nudge, marked=barrier.marked),
+            told=ProjectionListeners(
+                folded=folded, due=outbox.nudge, called=called, marked=barrier.marked
+            ),
             now=state.now,
             pace=APART if apart else BESIDE,
             interceptors=[

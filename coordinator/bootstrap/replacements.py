@@ -10,6 +10,8 @@ from typing import Protocol
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.intercepted_publisher import MessageStamp, PublishInterceptor
+from coordinator.callbacks.checked_connections import Resolves
+from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.queues.queue_retirement import PAUSE
 from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
@@ -46,6 +48,8 @@ class Timings:
     """Seconds between the event that a queue retires and its deletion."""
     probed_again_after: timedelta = ASK_AGAIN_AFTER
     """Between two questions to the broker whether an agent has a control queue."""
+    callbacks: RetryBackoff | None = None
+    """Between two tries of a callback; None is as usual."""
     feed: FeedPace = USUAL
     """How often subscribers of events are given what is new."""
 
@@ -65,6 +69,8 @@ class Replacements:
     """See every message that the service publishes, in this order."""
     message_stamps: Sequence[MessageStamp] = ()
     """Written on every message that the service publishes, before those see it."""
+    resolve: Resolves | None = None
+    """Looks up the addresses of the hosts of callbacks. Default: as the system does."""
     begin_trace: Callable[[], TraceContext | None] = lambda: None
     """Called for each task that a schedule submits: the trace that it carries on."""
     fold_interceptors: Sequence[FoldInterceptor] = ()

@@ -35,6 +35,7 @@ from .agent_registry import make_agent_registry
 from .api_application import AccessControl, make_access_control, make_application
 from .background_work import BackgroundWork
 from .broker_connections import broker_connections
+from .callbacks.callback_stage import make_callbacks
 from .health_report import HealthReport
 from .outbox_projection import make_outbox_projection
 from .publishers import make_publishers
@@ -132,6 +133,18 @@ async def running(
             grown=feed.nudge,
             folding=folding,
         )
+        callbacks = stack.enter_context(
+            contextlib.closing(
+                make_callbacks(
+                    settings,
+                    state,
+                    delivers=duty is not Duty.SERVING,
+                    count=_count_nothing if counting is None else counting.count_callback,
+                    resolve=replacements.resolve,
+                    backoff=replacements.timings.callbacks,
+                )
+            )
+        )
         submission = make_task_submission(
             settings,
             state,
@@ -139,6 +152,7 @@ async def running(
             publishers,
             agents,
             counting=counting,
+            callbacks=callbacks.checks,
             begin_trace=replacements.begin_trace,
         )
         writing = make_outbox_projection(
@@ -148,6 +162,7 @@ async def running(
             agents,
             users,
             grown=feed.nudge,
+            called=callbacks.nudge,
             apart=duty is Duty.PROJECTING,
             interceptors=[
                 *([] if counting is None else [counting.folds]),
@@ -180,6 +195,7 @@ async def running(
             ledger=ledger,
             projector=writing.projector,
             floods=writing.floods,
+            callbacks=callbacks,
             admission=submission.admission,
             refused=refused,
             refused_users=agents.requests.refused_users,
@@ -209,6 +225,7 @@ async def running(
             agents=agents,
             submission=submission,
             writing=writing,
+            callbacks=callbacks,
             recovery=recovery,
             folding=folding,
             users=users,
@@ -237,6 +254,7 @@ async def running(
                 settings,
                 agents=agents,
                 submission=submission,
+                callbacks=callbacks,
                 changes=changes,
                 recovery=recovery,
                 queries=queries,
@@ -260,6 +278,10 @@ async def running(
             stop_streams=feed.stop,
             life=life,
         )
+
+
+def _count_nothing(_: str) -> None:
+    """Where nothing is counted."""
 
 
 def _tell_what_is_wide(settings: Settings) -> None:

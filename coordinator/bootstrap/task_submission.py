@@ -19,6 +19,7 @@ from coordinator.submission.admission_control import AdmissionControl, Admission
 from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.per_id_lock import PerIdLock
+from coordinator.submission.ports import ChecksCallbacks
 from coordinator.submission.queue_clearer import QueueClearer
 from coordinator.submission.request_limits import RequestLimits
 from coordinator.submission.submitter import Submitter
@@ -56,11 +57,13 @@ def make_task_submission(
     publishers: Publishers,
     agents: AgentRegistry,
     *,
+    callbacks: ChecksCallbacks,
     begin_trace: Callable[[], TraceContext | None],
     counting: Counting | None = None,
 ) -> TaskSubmission:
     """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
-    ``begin_trace`` gives the trace of a task that a schedule submits.
+    ``callbacks`` checks those of submissions; ``begin_trace`` gives the trace of a task that a schedule
+    submits.
     """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
@@ -73,7 +76,13 @@ def make_task_submission(
         depths=connections.admission_depths,
         most=AdmissionLimits(tasks=settings.max_queued_tasks, size=settings.max_queued_bytes),
     )
-    maker = TaskMaker(secret=state.secret, types=state.types, limits=limits, now=state.now)
+    maker = TaskMaker(
+        secret=state.secret,
+        types=state.types,
+        callbacks=callbacks,
+        limits=limits,
+        now=state.now,
+    )
     one_at_a_time = PerIdLock()
     halves = HalfPublishedTasks(
         publisher=publisher,

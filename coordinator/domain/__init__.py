@@ -10,6 +10,7 @@ task ................ a task's state, and which state may follow which
 retry_backoff ....... the pause before another attempt
 task_totals ......... what each task adds to the totals
 lost_attempt_rule ... when a running attempt that nobody names is lost
+callbacks ........... which events are told to the URL of a callback, and what follows from each try
 dead_filter ......... which dead tasks a request means
 labels .............. groups, tags and metadata by which tasks are found, and counts of groups
 agent ............... how events change an agent

@@ -128,6 +128,8 @@ class Task(NamedTuple):
     tags: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     """What of it can be searched for: `labels.task_labels.searchable`."""
+    callback: dict[str, Any] | None = None
+    """`protocol.messages.task_message.Callback`, where its producer wants to be told of it."""
 
     @property
     def known(self) -> bool:

@@ -1,4 +1,4 @@
-"""Counts what one process does, all of it: submissions, errors of HTTP, publishes, folds, partial output."""
+"""Counts what one process does: submissions, errors of HTTP, publishes, folds, output, callbacks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from coordinator.submission.submitter import Submitter
 from .counted_figures import CountedFigures
 from .error_counting import ErrorCounting
 from .fold_counting import FoldCounting
+from .metric_catalogue import CALLBACKS
 from .output_counting import OutputCounting
 from .publish_counting import PublishCounting
 from .submission_counting import CountedBatches, CountedSubmissions
 
 __all__ = ["Counting"]
+
+_OUTCOMES = (("delivered",), ("failed",), ("dead",))
+"""Of tries of callbacks."""
 
 
 class Counting:
@@ -24,6 +28,11 @@ class Counting:
         self.publishes = PublishCounting(self.figures)
         self.folds = FoldCounting(self.figures)
         self.output = OutputCounting(self.figures)
+        self._callbacks = self.figures.counter(CALLBACKS, _OUTCOMES)
+
+    def count_callback(self, outcome: str) -> None:
+        """One try of a callback was `delivered`, `failed` or is `dead`."""
+        self._callbacks[(outcome,)] += 1
 
     def single(self, submitter: Submitter) -> CountedSubmissions:
         """Submits what was asked for, one task at a time."""

@@ -30,6 +30,8 @@ from .metric_catalogue import (
     AGENT_SILENCE,
     AGENT_TASKS,
     AGENTS,
+    CALLBACKS_DEAD,
+    CALLBACKS_PENDING,
     LAG_MESSAGES,
     LAG_SECONDS,
     LANE_LISTENING,
@@ -136,6 +138,8 @@ class CurrentFigures:
             OUTBOX_DUE.name: {(): backlog.due},
             OUTBOX.name: {(): backlog.outbox},
             PARKED.name: {(): backlog.parked},
+            CALLBACKS_PENDING.name: {(): backlog.callbacks_pending},
+            CALLBACKS_DEAD.name: {(): backlog.callbacks_dead},
         }
 
     async def _log(self) -> Figures:

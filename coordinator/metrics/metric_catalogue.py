@@ -151,6 +151,14 @@ OUTPUT_REFUSED = _counter(
     "reason",
 )
 
+# --- callbacks, counted by the process that sends them ----------------------------------------------
+
+CALLBACKS = _counter(
+    "callbacks",
+    "Tries of callbacks, by what came of them: `delivered`, `failed` (and tried again), or `dead`.",
+    "outcome",
+)
+
 # --- as it is now, true of the whole service whichever process is asked ------------------------------
 
 QUEUE_TASKS = _gauge(
@@ -199,6 +207,12 @@ OUTBOX = _gauge(
     "outbox_tasks", "Attempts in the outbox: retries and tasks that wait for their time."
 )
 PARKED = _gauge("parked_messages", "Messages that are parked in the ledger: GET /parked.")
+CALLBACKS_PENDING = _gauge(
+    "callbacks_pending", "Callbacks that are to be delivered: now, or when their next try is due."
+)
+CALLBACKS_DEAD = _gauge(
+    "callbacks_dead", "Callbacks that are not tried any more: GET /callbacks?state=dead."
+)
 READY = _gauge(
     "ready", "1 while tasks can be submitted here, 0 while they cannot: GET /health/ready."
 )

@@ -1,5 +1,5 @@
 """Declares the types of the settings about who reaches the API, and reads each from what an operator wrote:
-hosts, origins, proxies, the path in front, files of TLS.
+hosts, origins, proxies, the path in front, files of TLS; and whom the service reaches with callbacks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
-__all__ = ["HostNames", "Origins", "Proxies", "RootPathText", "TlsFile"]
+__all__ = ["AllowedAddresses", "HostNames", "Origins", "Proxies", "RootPathText", "TlsFile"]
 
 _HOST = re.compile(r"\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]*")
 
@@ -72,6 +72,23 @@ def _proxy(value: str) -> str:
         ) from None
 
 
+def _allowed_addresses(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_network_or_host(value) for value in values)
+
+
+def _network_or_host(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        name = value.lower().removesuffix(".")
+    if "/" in value or "*" in value or not _HOST.fullmatch(name) or ":" in name:
+        raise ValueError(
+            f"{value[:60]!r} is neither a network nor a host: give those that callbacks may go to, such as"
+            " 10.1.0.0/16, 192.168.1.7 or hooks.internal"
+        )
+    return name
+
+
 def _root_path(value: str) -> str:
     path = value.strip().rstrip("/")
     if not _ROOT_PATH.fullmatch(path):
@@ -97,5 +114,8 @@ def _file(value: object) -> object:
 HostNames = Annotated[tuple[str, ...], BeforeValidator(_separated), AfterValidator(_host_names)]
 Origins = Annotated[tuple[str, ...], BeforeValidator(_separated), AfterValidator(_origins)]
 Proxies = Annotated[tuple[str, ...], BeforeValidator(_separated), AfterValidator(_proxies)]
+AllowedAddresses = Annotated[
+    tuple[str, ...], BeforeValidator(_separated), AfterValidator(_allowed_addresses)
+]
 RootPathText = Annotated[str, AfterValidator(_root_path)]
 TlsFile = Annotated[Path, BeforeValidator(_file)]

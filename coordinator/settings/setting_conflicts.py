@@ -14,6 +14,10 @@ from coordinator.environment import ENV_PREFIX
 __all__ = ["conflict"]
 
 
+LONGEST_POST = timedelta(minutes=2)
+"""Of one callback."""
+
+
 class ComparedSettings(Protocol):
     """Holds what is compared of `settings.Settings`."""
 
@@ -35,6 +39,8 @@ class ComparedSettings(Protocol):
     def max_batch_bytes(self) -> int: ...
     @property
     def max_message_bytes(self) -> int | None: ...
+    @property
+    def callback_timeout(self) -> timedelta: ...
     @property
     def jwt_issuer(self) -> str | None: ...
     @property
@@ -87,6 +93,11 @@ def conflict(settings: ComparedSettings) -> str | None:
             "no less than",
             "max_body_bytes",
             "a task that is let in would be refused when it is published",
+        )
+    if settings.callback_timeout > LONGEST_POST:
+        return (
+            f"{_shown(settings, 'callback_timeout')} must be no more than"
+            f" {LONGEST_POST.total_seconds():.0f}: silent receivers would keep the others waiting"
         )
     return _jwt_conflict(settings) or _tls_conflict(settings)
 

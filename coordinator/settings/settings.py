@@ -17,7 +17,14 @@ from coordinator.environment import value_of
 from coordinator.errors import OperatorError
 from coordinator.protocol.message_size import LARGEST_MESSAGE
 
-from .edge_value_types import HostNames, Origins, Proxies, RootPathText, TlsFile
+from .edge_value_types import (
+    AllowedAddresses,
+    HostNames,
+    Origins,
+    Proxies,
+    RootPathText,
+    TlsFile,
+)
 from .setting_conflicts import conflict
 from .value_types import (
     Auth,
@@ -339,6 +346,34 @@ class Settings(BaseModel):
     max_output_bytes: int = Field(default=64 * 1024**2, ge=1024 * 1024)
     """Bytes of memory that the partial output of all tasks may take in each process that answers HTTP. Beyond
     it that of the tasks makes room which told nothing for longest."""
+
+    # Callbacks: POSTs to URLs that producers name (decision 0036, docs/guides/callbacks.md).
+
+    callback_secrets_dir: Folder | None = None
+    """Folder of the secrets that callbacks are signed with: a file for each, which has its name and holds
+    `whsec_…`, or two while it is rotated. Without it a task with a `callback` is refused."""
+
+    callback_allow: AllowedAddresses = ()
+    """Networks, addresses and names of hosts that callbacks may go to beside public addresses, separated by
+    commas: `10.1.0.0/16, hooks.internal`. Whoever may submit tasks can have POSTs sent there."""
+
+    callback_http: Yes = False
+    """`yes`: callbacks may go to `http://` beyond this machine, where everybody on the way reads them."""
+
+    callback_ca: File | None = None
+    """File of CAs in PEM by which receivers are verified, beside those that the system trusts."""
+
+    callback_timeout: Duration = timedelta(seconds=15)
+    """Seconds for one POST, from the look-up of its host's name to the answer; two minutes at most."""
+
+    callback_retry_for: Duration = timedelta(days=1)
+    """Seconds for which a callback is tried, with longer and longer pauses, before it is dead."""
+
+    max_callbacks: int = Field(default=64, ge=1, le=1000)
+    """Callbacks that are sent at a time, by each coordinator."""
+
+    max_hosts_callbacks: int = Field(default=4, ge=1, le=1000)
+    """Of those, the ones to one host; to one that failed last time, one."""
 
     extra_agent_types: Names = ()
     """Agent types beside the built-in ones, separated by commas."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from coordinator.protocol.messages.cloudevents import attributes
 from coordinator.registry.feed.recorded_events import RecordedEvent
 
 from .stream_frames import told
@@ -38,18 +37,8 @@ class StreamedEvent:
     @cached_property
     def json(self) -> str | None:
         """One line; None where the event cannot be read, which is logged."""
-        recorded = self.recorded
-        told = recorded.told()
-        if told is None:
-            return None
-        envelope = attributes(
-            event_id=recorded.event_id,
-            event_type=recorded.type,
-            author=recorded.author,
-            subject=recorded.subject,
-            time=recorded.time.isoformat(),
-        )
-        return to_json(envelope | {"datacontenttype": "application/json", "data": told}).decode()
+        event = self.recorded.cloudevent()
+        return None if event is None else to_json(event).decode()
 
     @cached_property
     def frame(self) -> bytes:

@@ -14,12 +14,13 @@ from coordinator.errors import CoordinatorError
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.new_task import NewTask
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.task_message import Callback, TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
 __all__ = [
     "Admits",
+    "ChecksCallbacks",
     "CompletesHalves",
     "DoubtsTask",
     "EnsuresQueue",
@@ -30,6 +31,14 @@ __all__ = [
     "PublishesMany",
     "PublishesOne",
 ]
+
+
+class ChecksCallbacks(Protocol):
+    """Checks callbacks before a task is accepted: `callbacks.callback_checks.CallbackChecks`."""
+
+    def check(self, callback: Callback) -> None:
+        """Raises `InvalidRequest` for one that could never be told."""
+        ...
 
 
 class PublishesOne(PublishesMessages, Protocol):

@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coordinator.domain.announced_types import AnnouncedTypes
-from coordinator.errors import Conflict
+from coordinator.errors import Conflict, InvalidRequest
 from coordinator.protocol.id_limits import TASK_WORDS, check_path_id
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.new_task import NewTask
-from coordinator.protocol.messages.task_message import TaskMessage, task_type_of
+from coordinator.protocol.messages.task_message import Callback, TaskMessage, task_type_of
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import NO_REQUIREMENTS, Requirements
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.trace_context import TraceContext
 
+from .ports import ChecksCallbacks
 from .request_limits import (
     RequestLimits,
     check_data,
@@ -42,6 +43,7 @@ class SubmitTask:
     timeout_seconds: float | None = None
     options: TaskOptions = NO_OPTIONS
     metadata: dict[str, Any] | None = None
+    callback: Callback | None = None
     trace: TraceContext | None = None
     """That of the request."""
     submitted_by: str | None = None
@@ -94,7 +96,8 @@ class Accepted:
 
 class TaskMaker:
     """Checks commands and makes tasks of them. ``secret`` is the key of the tokens by which agents prove that
-    they were given a task; ``types`` are those that agents have announced.
+    they were given a task; ``types`` are those that agents have announced; ``callbacks`` refuses those that
+    could never be told, and is None where none are sent.
     """
 
     def __init__(
@@ -102,12 +105,14 @@ class TaskMaker:
         *,
         secret: bytes,
         types: AnnouncedTypes,
+        callbacks: ChecksCallbacks | None = None,
         limits: RequestLimits = RequestLimits(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         make_id: Callable[[], str] = new_id,
     ) -> None:
         self._secret = secret
         self._types = types
+        self._callbacks = callbacks
         self._limits = limits
         self._now = now
         self._make_id = make_id
@@ -124,11 +129,18 @@ class TaskMaker:
             check_group(command.group)
         if command.tags:
             check_tags(command.tags)
+        if command.callback is not None:
+            self._check_callback(command.callback)
         if command.own_id is None:
             return command.task_id or self._make_id()
         return check_path_id(
             command.own_id, "task_data.task_id", field="task_data.task_id", words=TASK_WORDS
         )
+
+    def _check_callback(self, callback: Callback) -> None:
+        if self._callbacks is None:
+            raise InvalidRequest("callback: this service sends none", field="callback")
+        self._callbacks.check(callback)
 
     def task(self, command: SubmitTask, task_id: str) -> NewTask:
         """The task as of now. Raises `InvalidRequest` where its deadline has passed."""
@@ -149,6 +161,7 @@ class TaskMaker:
             not_before=times.not_before,
             expires_at=times.expires_at,
             metadata=command.metadata,
+            callback=command.callback,
             traceparent=None if trace is None else trace.traceparent,
             tracestate=None if trace is None else trace.tracestate,
             submitted_by=command.submitted_by,
@@ -168,6 +181,7 @@ class TaskMaker:
             and command.timeout_seconds == known.timeout_seconds
             and options.max_attempts in (None, known.max_attempts)
             and options.backoff == known.backoff
+            and command.callback == known.callback
             and options.progress_timeout_seconds == known.progress_timeout_seconds
             and settled(options, known.submitted_at, self._limits)
             == Settled(not_before=known.not_before, expires_at=known.expires_at)

@@ -64,6 +64,8 @@ ROLES: dict[str, Need] = {
     "retire_lane": _OPERATE,
     "list_parked": Need(role=Role.OPERATOR),
     "get_parked": Need(role=Role.OPERATOR),
+    "list_callbacks": _OWN_TASK,
+    "redrive_callbacks": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),
     "list_schedules": _READ,
     "get_schedule": _READ,
     "create_schedule": _OPERATE,

@@ -25,9 +25,15 @@ from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import Place, TaskPage
 from coordinator.registry.queries.task_timeline import TaskTimeline
 from coordinator.registry.queries.task_view import TaskView
+from coordinator.registry.stores.callback_deliveries import (
+    CallbackFilter,
+    CallbackPage,
+    CallbackPlace,
+)
 
 __all__ = [
     "ExplainsWaiting",
+    "KeepsCallbacks",
     "KnowsGroups",
     "ListsDeadTasks",
     "LooksUpRecords",
@@ -134,6 +140,22 @@ class ListsDeadTasks(Protocol):
         """The last that died first; ``cursor`` is the `next_cursor` of the page before, None for the
         first. Raises `InvalidRequest` for another cursor, or `LedgerUnavailable`.
         """
+        ...
+
+
+class KeepsCallbacks(Protocol):
+    """Lists deliveries of callbacks, and makes dead ones due again.
+    `coordinator.registry.stores.callback_deliveries.CallbackDeliveries` fits. Both raise `LedgerUnavailable`.
+    """
+
+    async def page(
+        self, wanted: CallbackFilter, *, after: CallbackPlace | None, limit: int
+    ) -> CallbackPage:
+        """The latest first, behind ``after``; None is the first page."""
+        ...
+
+    async def redrive(self, wanted: CallbackFilter, *, dry_run: bool) -> int:
+        """How many dead ones match, and are due now unless it was a ``dry_run``."""
         ...
 
 

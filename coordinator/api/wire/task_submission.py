@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
+from coordinator.api.wire.callbacks.callback_body import CallbackBody, callback_of
 from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
@@ -160,6 +161,7 @@ class SubmitTaskBody(BaseModel):
     tags: Annotated[Tags | None, LIST] = Field(
         default=None, description="Words to find it by: up to 16, of up to 64 characters."
     )
+    callback: Annotated[CallbackBody | None, OBJECT] = None
 
 
 class Submitted(AnswerModel):
@@ -214,6 +216,7 @@ def submit_command(
         timeout_seconds=body.timeout_seconds,
         options=_options(body),
         metadata=body.metadata,
+        callback=callback_of(body.callback),
         trace=trace,
         submitted_by=by,
         group=body.group if body.group is not None else labels.group,

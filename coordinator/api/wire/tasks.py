@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from coordinator.api.wire.callbacks.callback_deliveries import CallbackShape, callback_shape
 from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AnswerModel,
@@ -19,7 +20,7 @@ from coordinator.api.wire.fields.answer_fields import (
     TaskStateName,
 )
 from coordinator.registry.queries.task_timeline import TimelineEntry
-from coordinator.registry.queries.task_view import TaskView
+from coordinator.registry.queries.task_view import CallbackView, TaskView
 
 from .fields.body_configs import refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
@@ -105,6 +106,9 @@ class TaskShape(AnswerModel):
     lane: str = Field(description="The queues that it goes through: tasks.<lane>.<priority>.")
     task_data: dict[str, Any]
     metadata: dict[str, Any] | None = Field(examples=[None])
+    callback: CallbackShape | None = Field(
+        description="Whom it is told to, and how that stands; null for nobody.", examples=[None]
+    )
     generation: int
     attempt: int
     max_attempts: int
@@ -198,6 +202,7 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "lane": task.lane,
         "task_data": task.task_data,
         "metadata": task.metadata,
+        "callback": _callback(task.callback),
         "generation": task.generation,
         "attempt": task.attempt,
         "max_attempts": task.max_attempts,
@@ -214,6 +219,10 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "group": task.group,
         "tags": task.tags,
     }
+
+
+def _callback(view: CallbackView | None) -> dict[str, Any] | None:
+    return None if view is None else callback_shape(view.asked, view.deliveries)
 
 
 def happening_shape(one: TimelineEntry) -> dict[str, Any]:

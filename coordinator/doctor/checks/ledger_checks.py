@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.registry.ledger.inspection_results import (
+    CallbackTrouble,
     FailingSchedules,
     LedgerFacts,
     LedgerState,
@@ -55,6 +56,7 @@ def check_ledger(ledger: LedgerFacts) -> Iterator[Finding]:
             yield from _clocks(ledger.state)
             yield from _sources(ledger.state)
             yield from _schedules(ledger.state.failing)
+            yield from _callbacks(ledger.state.callbacks)
 
 
 def _version(ledger: LedgerFacts, state: LedgerState) -> Finding:
@@ -158,3 +160,23 @@ def _schedules(failing: FailingSchedules) -> Iterator[Finding]:
         "look at `last_error`: `curl http://localhost:9001/schedules`; what cannot be run is deleted"
         " and made anew",
     )
+
+
+def _callbacks(trouble: CallbackTrouble) -> Iterator[Finding]:
+    if trouble.overdue:
+        yield Finding.warning(
+            "callbacks",
+            f"{count(trouble.overdue, 'callback is', 'callbacks are')} overdue, the first for"
+            f" {span(trouble.overdue_for)}",
+            f"{START}, with COORDINATOR_CALLBACK_SECRETS_DIR; where one runs, its own log says why",
+        )
+    if trouble.dead:
+        why = " ".join(trouble.why.split())[:LONGEST_REASON]
+        yield Finding.warning(
+            "callbacks",
+            f"{count(trouble.dead, 'callback is', 'callbacks are')} dead; the latest: {why}",
+            "look at them: `curl 'http://localhost:9001/callbacks?state=dead'`; `curl -X POST"
+            " http://localhost:9001/callbacks/redrive` tries them again",
+        )
+    if not (trouble.overdue or trouble.dead):
+        yield Finding.ok("callbacks", "No callback is dead or overdue")

@@ -12,7 +12,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
-from .task_message import Backoff, TaskMessage, attempt_id, task_envelope, task_queue_of
+from .task_message import Backoff, Callback, TaskMessage, attempt_id, task_envelope, task_queue_of
 
 __all__ = ["NewTask"]
 
@@ -42,6 +42,7 @@ class NewTask(NamedTuple):
     group: str | None = None
     tags: tuple[str, ...] | None = None
     """None and not empty where there are none."""
+    callback: Callback | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -91,6 +92,6 @@ class NewTask(NamedTuple):
 
 
 _AS_THEY_ARE = (
-    *("not_before", "expires_at", "metadata", "group", "tags"),
+    *("not_before", "expires_at", "metadata", "group", "tags", "callback"),
     *("submitted_by", "traceparent", "tracestate"),
 )

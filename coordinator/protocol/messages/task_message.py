@@ -21,6 +21,7 @@ __all__ = [
     "TASK_TYPE",
     "AnyTask",
     "Backoff",
+    "Callback",
     "TaskMessage",
     "attempt_id",
     "describe",
@@ -47,6 +48,18 @@ class Backoff(BaseModel):
     """Each pause is this many times the one before."""
     longest_seconds: float | None = Field(default=None, ge=0)
     """No pause is longer."""
+
+
+class Callback(BaseModel):
+    """Whom a coordinator tells what becomes of a task, by a POST."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: str = Field(max_length=2048)
+    events: tuple[str, ...] = ("ended",)
+    """Words of `domain.callbacks.callback_events`."""
+    secret_ref: str = Field(default="default", max_length=64)
+    """The name of the secret that signs what is told; the secret itself never leaves the coordinators."""
 
 
 def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
@@ -154,6 +167,8 @@ class TaskMessage(BaseModel):
     """What the task belongs to: a word of the producer's, or the id of its batch."""
     tags: Annotated[tuple[_Tag, ...], Field(max_length=MOST_TAGS)] | None = None
     """Words by which the producer finds it again, sorted and each once."""
+    callback: Callback | None = None
+    """For coordinators alone: agents do not look at it."""
     submitted_by: str | None = None
     """Who submitted it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
     redriven_by: str | None = None

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
+from coordinator.protocol.messages.cloudevents import attributes
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.event_rows import ends_of_events, last_position
 from coordinator.registry.tables.schema import events as table
@@ -25,7 +26,7 @@ from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
 
 from .event_details import public_details
 
-__all__ = ["RecordedEvent", "RecordedEvents", "RecordedPage"]
+__all__ = ["RecordedEvent", "RecordedEvents", "RecordedPage", "recorded_event"]
 
 KEPT_AS_TEXT = 16 * 1024
 """Characters of an event's data; of larger ones the details alone are kept."""
@@ -66,6 +67,22 @@ class RecordedEvent:
     def agent_id(self) -> str | None:
         """The agent that it is about, or that states it."""
         return self.author if self.is_of_task else self.subject
+
+    def cloudevent(self) -> dict[str, Any] | None:
+        """What is told of it as CloudEvents 1.0 has it in JSON; None, and that logged once, where it cannot
+        be read.
+        """
+        told = self.told()
+        if told is None:
+            return None
+        envelope = attributes(
+            event_id=self.event_id,
+            event_type=self.type,
+            author=self.author,
+            subject=self.subject,
+            time=self.time.isoformat(),
+        )
+        return envelope | {"datacontenttype": "application/json", "data": told}
 
     def told(self) -> dict[str, Any] | None:
         """What everybody may be told of it; None, and that logged once, where it cannot be read."""
@@ -142,6 +159,14 @@ class RecordedEvents:
         return await self._ledger.read(partial(_state_of, task_id=task_id))
 
 
+def recorded_event(connection: Connection, wanted: sa.ColumnElement[bool]) -> RecordedEvent | None:
+    """The first event of the table `events` that is as ``wanted``; None where there is none. Raises one of
+    `unreadable_rows.NOT_READ`.
+    """
+    row = connection.execute(_EVENTS.where(wanted).order_by(table.c.position).limit(1)).first()
+    return None if row is None else _event(connection, row)
+
+
 def _end(connection: Connection) -> RecordedPage:
     end, forgotten_to = ends_of_events(connection)
     return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to)
@@ -177,7 +202,7 @@ def _page(
     )
 
 
-_PAGE = (
+_EVENTS: sa.Select[Any] = (
     sa.select(
         *(table.c.position, table.c.id, table.c.agent_id, table.c.type, table.c.subject),
         *(table.c.time, table.c.state, tasks.c.priority, tasks.c.submitted_by),
@@ -190,7 +215,10 @@ _PAGE = (
         )  # an agent may have the same id
     )
     .where(table.c.type.like("task.%") | table.c.type.like("agent.%"))
-    .where(table.c.position > sa.bindparam("after"))
+)
+
+_PAGE = (
+    _EVENTS.where(table.c.position > sa.bindparam("after"))
     .order_by(table.c.position)
     .limit(sa.bindparam("most"))
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.callbacks.callback_events import CallbackOrder, orders_of
 from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
@@ -18,6 +19,7 @@ from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
+from coordinator.registry.tables.callback_rows import add_callbacks
 from coordinator.registry.tables.event_rows import Identity, identity, is_copy
 from coordinator.registry.tables.labels.group_total_rows import add_group_counts
 from coordinator.registry.tables.labels.label_rows import write_labels
@@ -57,6 +59,8 @@ class FoldedBatch:
     parked: list[MessageToPark] = field(default_factory=list)
     changed: list[TaskChange] = field(default_factory=list)
     """Each task that is not as it was, once, however many events it had."""
+    callbacks: list[CallbackOrder] = field(default_factory=list)
+    """What is to be told to the URLs that producers named."""
 
 
 def store(
@@ -71,10 +75,12 @@ def store(
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
     park(connection, parked)
     states: dict[Identity, str | None] = {}
-    effects, changed = fold_events(connection, new, rules, states)
+    callbacks: list[CallbackOrder] = []
+    effects, changed = fold_events(connection, new, rules, states, callbacks)
     event_rows.add(connection, new, states)
     _add_outbox(connection, effects)
-    return FoldedBatch(new, effects, parked, changed)
+    add_callbacks(connection, callbacks, now=rules.now)
+    return FoldedBatch(new, effects, parked, changed, callbacks)
 
 
 def fold_events(
@@ -82,13 +88,14 @@ def fold_events(
     events: Sequence[Event],
     rules: Rules,
     states: dict[Identity, str | None],
+    callbacks: list[CallbackOrder],
 ) -> tuple[list[Effect], list[TaskChange]]:
     """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. ``states`` is
-    given that of the task after each event of one. Gives what is to be done about them, and the tasks that
-    they changed.
+    given that of the task after each event of one, and ``callbacks`` what is to be told of them. Gives what
+    is to be done about them, and the tasks that they changed.
     """
     of_tasks = [event for event in events if isinstance(event.data, TaskEvent)]
-    folded = _fold_tasks(connection, of_tasks, rules, states)
+    folded = _fold_tasks(connection, of_tasks, rules, states, callbacks)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
     fold_task_queues(connection, events)
@@ -132,14 +139,18 @@ def _fold_tasks(
     events: Sequence[Event],
     rules: Rules,
     states: dict[Identity, str | None],
+    callbacks: list[CallbackOrder],
 ) -> tuple[list[Effect], list[TaskChange]]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
     before = load(connection, {event.data.subject for event in events})
     after: dict[str, Task] = dict(before)
     effects: list[Effect] = []
     for event in events:
-        folded = fold(after.get(event.data.subject), event, rules)
+        was = after.get(event.data.subject)
+        folded = fold(was, event, rules)
         after[event.data.subject] = folded.task
+        if folded.task.callback is not None:
+            callbacks += orders_of(was, event, folded.task)
         states[identity(event)] = folded.task.state.value
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]

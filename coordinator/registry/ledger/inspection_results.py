@@ -12,6 +12,7 @@ from coordinator.protocol.task_queue import TaskQueue
 from .undeliverable_queues import UndeliverableQueue
 
 __all__ = [
+    "CallbackTrouble",
     "FailingSchedules",
     "KnownUsers",
     "LedgerFacts",
@@ -53,6 +54,18 @@ class FailingSchedules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTrouble:
+    """Counts callbacks that were not delivered."""
+
+    dead: int = 0
+    why: str = ""
+    """What the one that died last says."""
+    overdue: int = 0
+    """Pending ones that should have been tried."""
+    overdue_for: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownUsers:
     """Tells whose users of the broker there are to be: of registered agents, and those that were entered."""
 
@@ -88,6 +101,7 @@ class LedgerState:
     unreadable_task_queues: int = 0
     """Rows of queues that nobody can read, and that are left out."""
     failing: FailingSchedules = FailingSchedules()
+    callbacks: CallbackTrouble = CallbackTrouble()
     users: KnownUsers = KnownUsers()
     stuck: tuple[UndeliverableQueue, ...] = ()
     """Queues that the latest coordinator to read them could not."""

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from coordinator.domain.agent_status_rules import STALE_AFTER
+from coordinator.domain.callbacks.callback_delivery import DeliveryState
 from coordinator.domain.clock_skew import SKEW_BOUND
 from coordinator.errors import OperatorError
 from coordinator.protocol.requirements import Profile, Requirements
@@ -32,6 +33,7 @@ from .database_engines import look_only
 from .database_timeouts import DatabaseTimeouts
 from .database_url import SQLITE, is_a_file, parse
 from .inspection_results import (
+    CallbackTrouble,
     FailingSchedules,
     KnownUsers,
     LedgerFacts,
@@ -111,6 +113,7 @@ def _state(connection: Connection, file: Path | None, now: datetime) -> LedgerSt
         task_queues=known,
         unreadable_task_queues=_rows(connection, schema.sources) - len(known),
         failing=_failing(connection),
+        callbacks=_callbacks(connection, now),
         wrong_clocks=_wrong_clocks(connection),
         users=_users(connection, opened),
         stuck=stuck_queues(connection),
@@ -158,6 +161,26 @@ def _failing(connection: Connection) -> FailingSchedules:
     if first is None:
         return FailingSchedules()
     return FailingSchedules(count=count, first=first.schedule_id, why=first.last_error)
+
+
+def _callbacks(connection: Connection, now: datetime) -> CallbackTrouble:
+    table = schema.callbacks
+    dead = table.c.state == DeliveryState.DEAD.value
+    count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(dead)) or 0
+    last = sa.select(table.c.error).where(dead).order_by(table.c.ended_at.desc()).limit(1)
+    overdue, first = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(table.c.due_at)).where(
+            table.c.state == DeliveryState.PENDING.value,
+            table.c.due_at < micros(now - OVERDUE_AFTER),
+            table.c.claimed_until < micros(now),
+        )
+    ).one()
+    return CallbackTrouble(
+        dead=count,
+        why=(connection.scalar(last) or "") if count else "",
+        overdue=overdue,
+        overdue_for=timedelta(0) if first is None else now - from_micros(first),
+    )
 
 
 def _sizes(connection: Connection, file: Path | None) -> tuple[int, int | None]:

@@ -58,8 +58,8 @@ def rebuild(
     it raises undoes everything. ``page``: events folded at a time. ``metadata_keys``: those of the
     tasks' metadata by which they are to be found.
 
-    What heartbeats told of the agents stays, since no event tells of it; so do the outbox and the events
-    themselves, each at its position.
+    What heartbeats told of the agents stays, since no event tells of it; so do the outbox, the callbacks and
+    the events themselves, each at its position.
     """
     take_time(connection)
     # Events for the projector, which is a writer of them before anything else; agents for snapshots.
@@ -71,7 +71,7 @@ def rebuild(
     rules = Rules(now=_NO_TIME, metadata_keys=frozenset(metadata_keys))
     count = 0
     for events in _pages(connection, page):
-        fold_events(connection, events, rules, {})
+        fold_events(connection, events, rules, {}, [])
         count += len(events)
         if told is not None:
             told(len(events))

@@ -147,6 +147,12 @@ def _to_7(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN {column}")
 
 
+def _to_8(connection: Connection) -> None:
+    """Tasks know whom to tell of them."""
+    if "tasks" in sa.inspect(connection).get_table_names():
+        connection.exec_driver_sql("ALTER TABLE tasks ADD COLUMN callback TEXT")
+
+
 _STEPS: dict[int, Callable[[Connection], None]] = {
     1: _to_2,
     2: _to_3,
@@ -154,6 +160,7 @@ _STEPS: dict[int, Callable[[Connection], None]] = {
     4: _to_5,
     5: _to_6,
     6: _to_7,
+    7: _to_8,
 }
 """By version: what makes the tables of that version into those of the next."""
 

@@ -76,6 +76,8 @@ class ProjectionListeners:
     """Once for each batch, with the events that are new, in the order of the log."""
     due: Callable[[datetime], None] = lambda _: None
     """Once for each new row of the outbox, with the instant at which it is due."""
+    called: Callable[[], None] = lambda: None
+    """Where callbacks were ordered."""
     marked: Callable[[Sequence[str]], None] = lambda _: None
     """With the ids of the marks that the ledger has passed, where there are some."""
 
@@ -226,6 +228,8 @@ class Projector:
         self._told.folded(stored.events)
         for effect in stored.effects:
             self._take_up(effect)
+        if stored.callbacks:
+            self._told.called()
         marks = [mark for reading in readings for mark in reading.marks]
         if marks:
             self._told.marked(marks)

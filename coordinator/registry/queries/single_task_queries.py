@@ -17,14 +17,18 @@ from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
+from coordinator.registry.tables.callback_rows import deliveries_of
 from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.stored_result import stored_result
 from coordinator.registry.tables.task_with_pending_events import current_task
 from coordinator.registry.tables.totals_rows import tally_in
 
-from .task_view import TaskView
+from .task_view import CallbackView, TaskView
 
 __all__ = ["SingleTaskQueries"]
+
+DELIVERIES = 20
+"""Deliveries of its callback that are told with a task; `GET /callbacks` has all."""
 
 
 class SingleTaskQueries:
@@ -104,7 +108,15 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         submitted_by=content.submitted_by,
         group=content.group,
         tags=content.tags or (),
+        callback=_callback(connection, content),
     )
+
+
+def _callback(connection: Connection, content: TaskMessage) -> CallbackView | None:
+    if content.callback is None:
+        return None
+    found = deliveries_of(connection, content.task_id, DELIVERIES)
+    return CallbackView(asked=content.callback, deliveries=found)
 
 
 def _result(connection: Connection, task: Task) -> Any:

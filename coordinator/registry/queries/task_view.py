@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from coordinator.domain.callbacks.callback_delivery import CallbackDelivery
 from coordinator.domain.task import ENDED, State
+from coordinator.protocol.messages.task_message import Callback
 from coordinator.protocol.priority import Priority
 from coordinator.registry.tables.stored_result import JsonText
 
-__all__ = ["JsonText", "TaskSummary", "TaskView"]
+__all__ = ["CallbackView", "JsonText", "TaskSummary", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,15 @@ class TaskSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackView:
+    """Tells whom a task is told to, and how that stands."""
+
+    asked: Callback
+    deliveries: Sequence[CallbackDelivery]
+    """The latest, the latest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView(TaskSummary):
     """Tells all of a task."""
 
@@ -55,3 +67,4 @@ class TaskView(TaskSummary):
     """When it goes, or went, on its queue, where it was scheduled."""
     result: Any
     """A `JsonText` where it is large."""
+    callback: CallbackView | None = None

@@ -8,6 +8,7 @@ recurring_schedule ... one schedule as the ledger has it
 schedule_rows ........ makes, finds, pauses and deletes schedules, a row each
 schedule_leases ...... leases due ticks to a coordinator, and moves schedules on
 schedules ............ both together: for the API and for recovery's schedule runner
+callback_deliveries .. lists the deliveries of callbacks, and makes dead ones due again: for the API
 turn_rows ............ begins and ends turns, a row for each task that is acted on
 broker_users ......... enters whose the broker's users are, and reads it again and again
 group_tasks .......... finds the tasks of a group that go on, each in its turn: for recovery

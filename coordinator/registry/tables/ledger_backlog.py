@@ -1,4 +1,4 @@
-"""Counts in the ledger what is due in the outbox, what waits there, and what was parked."""
+"""Counts in the ledger what is due in the outbox, what waits there, what was parked, and callbacks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ __all__ = ["LedgerBacklog", "ledger_backlog"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBacklog:
-    """Holds the three counts."""
+    """Holds the counts."""
 
     due: int
     outbox: int
     parked: int
+    callbacks_pending: int
+    callbacks_dead: int
 
 
 def ledger_backlog(now: datetime, connection: Connection) -> LedgerBacklog:
@@ -33,4 +35,12 @@ def ledger_backlog(now: datetime, connection: Connection) -> LedgerBacklog:
         parked=connection.execute(
             sa.select(sa.func.count()).select_from(schema.parked)
         ).scalar_one(),
+        callbacks_pending=_callbacks(connection, "pending"),
+        callbacks_dead=_callbacks(connection, "dead"),
     )
+
+
+def _callbacks(connection: Connection, state: str) -> int:
+    table = schema.callbacks
+    query = sa.select(sa.func.count()).select_from(table).where(table.c.state == state)
+    return connection.execute(query).scalar_one()

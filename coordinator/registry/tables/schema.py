@@ -32,6 +32,7 @@ __all__ = [
     "agents",
     "api_keys",
     "broker_users",
+    "callbacks",
     "checkpoint",
     "events",
     "from_micros",
@@ -51,7 +52,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -133,6 +134,7 @@ tasks = Table(
     Column("submitted_by", String(200)),
     Column("group_id", String(128)),
     Column("labels", Text),
+    Column("callback", Text),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -251,6 +253,37 @@ outbox = Table(
 """Attempts to be put on their queue when they are due. The message is made of the task's submission.
 Any coordinator may lease a due row, and `claimed_until` is when its lease ends; the row goes when the
 message was seen in the log, or the task has ended."""
+
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("webhook_id", String(64), primary_key=True),
+    Column("task_id", _TaskId, nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("author", String(128)),
+    Column("event", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("secret_ref", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("ordered_at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("claimed_until", BigInteger, nullable=False),
+    Column("tried_at", BigInteger),
+    Column("status", Integer),
+    Column("error", Text),
+    Column("ended_at", BigInteger),
+    Index("callbacks_by_due", "due_at", **_where("state = 'pending'")),
+    Index("callbacks_by_task", "task_id", "ordered_at", "webhook_id"),
+    Index("callbacks_by_state", "state", "ordered_at", "webhook_id"),
+    Index("callbacks_by_order", "ordered_at", "webhook_id"),
+)
+"""What is to be told, or was, to the URLs that producers named: one row for each event of a task that one of
+them wants, made in the transaction that folds it. `author` is that of the event, null where it is not known;
+`event` is the word by which it is told. `since` is when trying began, anew with each redrive. Any coordinator
+may lease a due row that is pending, and `claimed_until` is when its lease ends."""
 
 turns = Table(
     "turns",

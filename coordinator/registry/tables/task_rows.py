@@ -33,7 +33,7 @@ __all__ = [
 
 _CONTENT = (
     *("content", "priority", "lane", "task_type", "submitted_at", "submitted_by"),
-    *("group_id", "labels"),
+    *("group_id", "labels", "callback"),
 )
 
 MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
@@ -102,6 +102,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "submitted_by": task.submitted_by,
         "group_id": task.group,
         "labels": _labels_text(task) if task.tags or task.metadata else None,
+        "callback": _text(task.callback),
     }
 
 
@@ -146,6 +147,7 @@ def task_of(row: Row[Any]) -> Task:
         group=told["group_id"],
         tags=tags,
         metadata=metadata,
+        callback=_value(told["callback"]),
     )
 
 

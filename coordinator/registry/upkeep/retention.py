@@ -2,7 +2,8 @@
 turns.
 
 Never forgotten are tasks that go on, tasks whose message may still be on its queue (whoever takes
-it must be told that it has ended), and, unless told otherwise, dead tasks: they wait for a person.
+it must be told that it has ended), tasks whose callbacks are still to be delivered, and, unless told
+otherwise, dead tasks: they wait for a person.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NoReturn
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.callbacks.callback_delivery import DeliveryState
 from coordinator.domain.task import ENDED, State
 from coordinator.errors import LedgerUnavailable
 from coordinator.registry.ledger.ledger import Ledger
@@ -40,6 +42,9 @@ PAUSE = timedelta(milliseconds=200)
 
 LOOK_EVERY = timedelta(minutes=1)
 """Between two looks for tasks that are old enough."""
+
+HELD_BY_CALLBACKS_FOR = timedelta(days=7)
+"""A pending callback keeps its task no longer than this from when trying began: maybe nobody delivers any."""
 
 KEEP_STUBS_FOR = timedelta(days=1)
 """Tasks of which nothing came but what agents said. Their own message reaches the log beside that,
@@ -111,7 +116,9 @@ class Retention:
             for state in ENDED
             if (kept := self._keep.of(state)) is not None
         }
-        forgotten = await self._in_batches(partial(_ended_before, until))
+        forgotten = await self._in_batches(
+            partial(_ended_before, until, micros(now - HELD_BY_CALLBACKS_FOR))
+        )
         log_end = await self._ledger.read(_log_end)
         if self._log_end_before is not None:
             stubs = partial(_stubs_before, micros(now - KEEP_STUBS_FOR), self._log_end_before)
@@ -133,11 +140,16 @@ class Retention:
         return forgotten
 
 
-def _ended_before(until: Mapping[State, int], connection: Connection) -> list[str]:
+def _ended_before(until: Mapping[State, int], held_since: int, connection: Connection) -> list[str]:
     """Some tasks whose end is old enough. The end is told by an agent's clock, which may be wrong;
     the submission is by a coordinator's, so nothing is forgotten as soon as it has ended.
     """
-    tasks = schema.tasks.c
+    tasks, callbacks = schema.tasks.c, schema.callbacks.c
+    to_be_told = sa.exists().where(
+        callbacks.task_id == tasks.task_id,
+        callbacks.state == DeliveryState.PENDING.value,
+        callbacks.since > held_since,
+    )
     seen_to_leave = sa.or_(
         *(column >= tasks.published for column in (tasks.started, tasks.failed, tasks.settled))
     )
@@ -149,6 +161,7 @@ def _ended_before(until: Mapping[State, int], connection: Connection) -> list[st
             tasks.content > 0,
             tasks.submitted_at < limit,
             seen_to_leave,
+            tasks.callback.is_(None) | ~to_be_told,
         )
         .order_by(tasks.ended_at)
         .limit(BATCH)

@@ -1,6 +1,6 @@
 """Takes tasks out of the ledger with all that was said of them. What they added to the totals stays.
 
-    tasks, events, outbox ──▶ gone        what they counted ──▶ checkpoint        one transaction
+    tasks, events, outbox, callbacks ──▶ gone        what they counted ──▶ checkpoint        one transaction
     labels, group counts ───▶ gone
 
 So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
@@ -28,11 +28,11 @@ __all__ = ["forget"]
 
 
 def forget(connection: Connection, task_ids: Iterable[str]) -> int:
-    """Delete these tasks, their events and what waits in the outbox for them; return how many were
-    there. Which of them may go is the caller's to say: see `Task.gone`.
+    """Delete these tasks, their events, their callbacks and what waits in the outbox for them; return how
+    many were there. Which of them may go is the caller's to say: see `Task.gone`.
     """
     keep_writers_out(connection, schema.events)
-    tasks, events, outbox, turns = schema.tasks, schema.events, schema.outbox, schema.turns
+    tasks, events = schema.tasks, schema.events
     counted, found = NOTHING, 0
     for ids in chunks(task_ids):
         rows = connection.execute(sa.select(tasks).where(tasks.c.task_id.in_(ids))).all()
@@ -47,8 +47,7 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
         last = connection.execute(sa.select(sa.func.max(events.c.position)).where(about)).scalar()
         note_forgotten(connection, last or 0)
         connection.execute(events.delete().where(about))
-        connection.execute(outbox.delete().where(outbox.c.task_id.in_(ids)))
-        connection.execute(turns.delete().where(turns.c.task_id.in_(ids)))
-        connection.execute(tasks.delete().where(tasks.c.task_id.in_(ids)))
+        for table in (schema.outbox, schema.callbacks, schema.turns, tasks):
+            connection.execute(table.delete().where(table.c.task_id.in_(ids)))
     add_tally(connection, schema.checkpoint, counted)
     return found

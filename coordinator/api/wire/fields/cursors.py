@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from coordinator.errors import InvalidRequest
 
-__all__ = ["AGENTS", "AGENTS_TASKS", "EVENTS", "PARKED", "TASKS", "Cursor"]
+__all__ = ["AGENTS", "AGENTS_TASKS", "CALLBACKS", "EVENTS", "PARKED", "TASKS", "Cursor"]
 
 T = TypeVar("T")
 
@@ -60,4 +60,5 @@ AGENTS_TASKS = Cursor[tuple[bool, tuple[int, str] | None]](
 )
 EVENTS = Cursor[int]("events", _Int)
 AGENTS = Cursor[str]("agents", _Id)
+CALLBACKS = Cursor[tuple[int, str]]("callbacks", tuple[_Int, _Id])
 PARKED = Cursor[int]("parked", _Int)

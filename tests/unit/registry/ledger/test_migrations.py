@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.task import State
 from coordinator.protocol.messages.events import AgentRegistered, Event, SourceOpened
+from coordinator.protocol.messages.task_message import Callback
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger import migrations
 from coordinator.registry.ledger.ledger import Ledger
@@ -128,8 +129,38 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_7(connection: Connection) -> None:
+    """Without callbacks."""
+    connection.exec_driver_sql("DROP TABLE callbacks")
+    connection.exec_driver_sql("ALTER TABLE tasks DROP COLUMN callback")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="7"))
+
+
+async def test_a_ledger_of_version_7_learns_of_callbacks_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_7)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+        callback = Callback(url="https://receiver.example/")
+        batch = await stored(
+            ledger,
+            submitted("new", callback=callback),
+            completed(task_id="new"),
+            completed(task_id="done"),
+        )
+        assert [order.task_id for order in batch.callbacks] == ["new"]
+
+
 def back_to_version_6(connection: Connection) -> None:
     """Without groups and labels."""
+    back_to_version_7(connection)
     connection.exec_driver_sql("DROP TABLE task_labels")
     connection.exec_driver_sql("DROP TABLE group_totals")
     connection.exec_driver_sql("DROP INDEX tasks_by_group")
