@@ -32,7 +32,7 @@ from .endpoints import (
     task_submission,
     tasks,
 )
-from .endpoints.callbacks import callback_deliveries
+from .endpoints.callbacks import callback_endpoints
 from .error_table import answer_error
 from .groups import group_endpoints
 from .head_requests import HeadRequests
@@ -63,7 +63,7 @@ _ROUTERS = (
     tasks.lookup,
     group_endpoints.router,
     schedules.router,
-    callback_deliveries.router,
+    callback_endpoints.router,
     event_streams.router,
     task_streams.router,
     agents.router,

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.models import Schema
 from pydantic.json_schema import models_json_schema
 
+from coordinator.api.wire.callbacks.callback_operation import CALLBACK_PLACES, callback_operation
+from coordinator.api.wire.callbacks.delivery_shapes import CallbackEvent
 from coordinator.api.wire.errors import Error
 from coordinator.api.wire.fields.answer_fields import AnswerModel
 from coordinator.errors import (
@@ -214,6 +216,7 @@ class OpenApiDocument(FastAPI):
                 for operation in path.values():
                     if _added(operation["responses"].get("422")):
                         del operation["responses"]["422"]
+            _add_callbacks(document)
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -223,6 +226,15 @@ class OpenApiDocument(FastAPI):
                 for operation in path.values():
                     _without_defaults(operation.get("requestBody"), schemas)
         return super().openapi()
+
+
+def _add_callbacks(document: dict[str, Any]) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            place = CALLBACK_PLACES.get(operation["operationId"])
+            if place is not None:
+                told = callback_operation(_reference(CallbackEvent))
+                operation["callbacks"] = {"told": {place: told}}
 
 
 _SCHEMES = {

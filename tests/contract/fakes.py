@@ -52,6 +52,7 @@ from tests.support.keys import MemoryKeys
 from tests.support.recorded import MemoryEvents
 from tests.unit.domain.histories import message
 
+from .fake_callbacks import FakeCallbacks
 from .fake_pages import FakeBrowsing
 
 __all__ = ["NOW", "TOTALS", "Fakes", "a_task", "an_agent", "over"]
@@ -255,6 +256,7 @@ class Fakes:
         self.waiting: dict[str, Depth | None] = {}
         self.in_line: dict[TaskQueue, QueueFigures] = {}
         self.book = TaskQueues()
+        self.callbacks = FakeCallbacks(self.fail)
         self.browsing = FakeBrowsing(self.fail, self.agents, self.tasks)
         self.warned: str | None = None
         self.has_queue: bool | None = None
@@ -288,6 +290,7 @@ class Fakes:
             "registrar": self,
             "explainer": self,
             "schedules": FakeSchedules(self),
+            "callbacks": self.callbacks,
             "browsing": self.browsing,
             "queue_sizes": QueueSizes(book=self.book, depths=self),
             "queue_lines": self,

@@ -405,6 +405,7 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "lane": "any",
             "task_data": {"prompt": "test prompt"},
             "metadata": None,
+            "callback": None,
             "generation": 1,
             "attempt": 1,
             "max_attempts": 1,

@@ -10,6 +10,7 @@ dead_tasks .......... /tasks/dead
 tasks ............... /tasks/{task_id}, its events, wait, cancel and retry
 task_pages .......... GET /tasks, GET /agents/{agent_id}/tasks
 schedules ........... /schedules
+callbacks ........... /callbacks
 agents .............. /agents/{agent_id}, its status, heartbeat and drain; register and discover
 agent_pages ......... GET /agents
 parked_messages ..... /parked

@@ -20,6 +20,7 @@ parked_messages ...... messages that could not be read
 health ............... the service itself
 errors ............... the body of every error
 
+callbacks ............ whom a task is told to, and how that stands
 fields ............... types of fields that these share
 
 Arrows: lists and batches import the resource that they are many of; everything imports `fields`; nothing

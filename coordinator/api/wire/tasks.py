@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from coordinator.api.wire.callbacks.callback_deliveries import CallbackShape, callback_shape
+from coordinator.api.wire.callbacks.delivery_shapes import CallbackShape, callback_shape
 from coordinator.api.wire.fields.answer_fields import (
     AgentId,
     AnswerModel,

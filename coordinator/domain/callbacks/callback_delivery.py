@@ -10,7 +10,7 @@ __all__ = ["CallbackDelivery", "DeliveryState"]
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """Names the states of a delivery."""
 
     #: it is tried when it is due
     PENDING = "pending"

@@ -26,6 +26,7 @@ from coordinator.doctor.facts.fact_types import (
 )
 from coordinator.protocol.topology import LOG, REQUESTS, TASKS, UNROUTED
 from coordinator.registry.ledger.inspection_results import (
+    CallbackTrouble,
     FailingSchedules,
     LedgerFacts,
     ParkingSummary,
@@ -110,7 +111,7 @@ def test_where_all_is_well_every_check_says_so() -> None:
     assert {one.check for one in findings} == {
         *("broker", "version", "memory", "broker-disk", "feature-flags", "queues", "bindings"),
         *("policies", "consumer-timeout", "log", "ledger", "parked", "outbox", "clocks"),
-        "schedules",
+        *("schedules", "callbacks"),
     }
     assert not [one for one in findings if one.fix]
 
@@ -842,3 +843,14 @@ def test_no_finding_carries_the_password() -> None:
     assert not [one for one in everything if "hunter2" in f"{one.text}{one.fix}"]
     assert "hunter2" not in repr(HEALTHY)
     assert not [one for one in everything if "\n" in f"{one.text}{one.fix}"]
+
+
+def test_callbacks_that_are_dead_or_overdue_are_told_with_what_to_do() -> None:
+    trouble = CallbackTrouble(
+        dead=2, why="The receiver answered 500", overdue=1, overdue_for=timedelta(hours=1)
+    )
+    overdue, dead = told(with_state(callbacks=trouble))
+    assert overdue.text == "1 callback is overdue, the first for 1 hour"
+    assert "COORDINATOR_CALLBACK_SECRETS_DIR" in (overdue.fix or "")
+    assert dead.text == "2 callbacks are dead; the latest: The receiver answered 500"
+    assert "/callbacks/redrive" in (dead.fix or "")

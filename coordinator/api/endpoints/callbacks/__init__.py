@@ -1,4 +1,4 @@
 """Answers about callbacks.
 
-callback_deliveries ... lists deliveries, and tries dead ones again
+callback_endpoints ... lists deliveries, and tries dead ones again
 """

@@ -1,5 +1,6 @@
 """Reads and writes callbacks: whom a task is told to, and how that stands.
 
 callback_body ......... what a submission asks for
-callback_deliveries ... deliveries as answers tell them; which of them a request means
+delivery_shapes ....... deliveries as answers tell them; which of them a request means
+callback_operation .... the POST that a receiver gets, for the OpenAPI document
 """

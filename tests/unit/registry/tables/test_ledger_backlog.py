@@ -21,6 +21,11 @@ async def test_only_what_is_due_counts_as_due(ledger: Ledger) -> None:
             row = {"task_id": f"t{number}", "generation": 1, "attempt": 1}
             at = micros(NOON + timedelta(seconds=due))
             connection.execute(schema.outbox.insert().values(**row, due_at=at))
+        callback = {"task_id": "t", "event_id": "e", "event": "dead", "url": "", "host": ""}
+        counts = {"attempts": 0, "ordered_at": 0, "since": 0, "due_at": 0, "claimed_until": 0}
+        for number, state in enumerate(("pending", "dead", "dead", "delivered")):
+            row = callback | counts | {"webhook_id": str(number), "secret_ref": "", "state": state}
+            connection.execute(schema.callbacks.insert().values(row))
         connection.execute(
             schema.parked.insert().values(
                 digest="d",
@@ -35,4 +40,4 @@ async def test_only_what_is_due_counts_as_due(ledger: Ledger) -> None:
 
     await ledger.write(fill)
     found = await ledger.read(partial(ledger_backlog, NOON))
-    assert found == LedgerBacklog(due=2, outbox=3, parked=1)
+    assert found == LedgerBacklog(due=2, outbox=3, parked=1, callbacks_pending=1, callbacks_dead=2)

@@ -13,7 +13,7 @@ from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import responses
 from coordinator.api.strict_requests import strict_request
-from coordinator.api.wire.callbacks.callback_deliveries import (
+from coordinator.api.wire.callbacks.delivery_shapes import (
     CallbacksAnswer,
     CallbacksQuery,
     RedriveCallbacksBody,
