@@ -41,6 +41,9 @@ UNREADABLE = timedelta(minutes=5)
 LOOKED_AT = 4
 """Times as many due rows are looked at as may be leased: some hosts have no room for theirs."""
 
+MOST_COUNTED = 10**9
+"""Tries: the column has room for no more, whoever wrote to it."""
+
 LONGEST_ERROR = 500
 """Characters."""
 
@@ -199,7 +202,7 @@ def _note(connection: Connection, one: TriedCallback) -> None:
         .where(held)
         .values(
             state=verdict.state.value,
-            attempts=table.c.attempts + 1,
+            attempts=min(delivery.attempts, MOST_COUNTED) + 1,
             due_at=micros(verdict.due_at),
             claimed_until=0,
             tried_at=micros(one.tried_at),

@@ -73,8 +73,11 @@ def _host(url: str) -> str:
 
 def delivery_of(row: Row[Any]) -> CallbackDelivery:
     """``row`` has `DELIVERY_COLUMNS`. Raises one of `unreadable_rows.NOT_READ`."""
-    if not isinstance(row.attempts, int) or not isinstance(row.task_id, str):
-        raise TypeError("a count of it is no number, or its task's id no text")
+    told = row.webhook_id, row.task_id, row.event, row.url, row.secret_ref, row.error or ""
+    if not all(isinstance(one, str) for one in told):
+        raise TypeError("a text of it is none")
+    if not all(isinstance(one, int) for one in (row.attempts, row.status or 0)):
+        raise TypeError("a number of it is none")
     return CallbackDelivery(
         webhook_id=row.webhook_id,
         task_id=row.task_id,

@@ -850,7 +850,7 @@ def test_callbacks_that_are_dead_or_overdue_are_told_with_what_to_do() -> None:
         dead=2, why="The receiver answered 500", overdue=1, overdue_for=timedelta(hours=1)
     )
     overdue, dead = told(with_state(callbacks=trouble))
-    assert overdue.text == "1 callback is overdue, the first for 1 hour"
+    assert overdue.text == "1 callback is overdue, the first for 60 min"
     assert "COORDINATOR_CALLBACK_SECRETS_DIR" in (overdue.fix or "")
     assert dead.text == "2 callbacks are dead; the latest: The receiver answered 500"
     assert "/callbacks/redrive" in (dead.fix or "")

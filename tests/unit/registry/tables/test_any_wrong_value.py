@@ -11,14 +11,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from coordinator.domain.callbacks.callback_delivery import DeliveryState
+from coordinator.domain.callbacks.delivery_outcome import Verdict
 from coordinator.domain.cron.ticks import Missed
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.errors import OperatorError
 from coordinator.protocol.messages.events import Event, SourceOpened
+from coordinator.protocol.messages.task_message import Callback
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.schedule_runner import ScheduleRunner
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.feed.callback_leases import CallbackLeases, LeaseLimits, TriedCallback
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_inspection import examine
 from coordinator.registry.ledger.undeliverable_queues import PREFIX, stuck_queues
@@ -28,6 +32,7 @@ from coordinator.registry.queries.queue_statistics import oldest_waiting
 from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.registry.queries.task_pages import page_of
 from coordinator.registry.queries.task_timeline import timeline_of
+from coordinator.registry.stores.callback_deliveries import CallbackDeliveries, CallbackFilter
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.outbox_rows import OutboxRows
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
@@ -64,6 +69,7 @@ TABLES = (
     schema.parked,
     schema.totals,
     schema.schedules,
+    schema.callbacks,
 )
 
 
@@ -88,6 +94,7 @@ class Readers:
             "tasks": self._tasks,
             "outbox": self._outbox,
             "schedules": self._schedules,
+            "callbacks": self._callbacks,
             "pages": self._pages,
             "retention": self._retention,
         }
@@ -135,6 +142,15 @@ class Readers:
             task.to_message()
         await rows.give_back(leased)
 
+    async def _callbacks(self) -> None:
+        await CallbackDeliveries(self.ledger).page(CallbackFilter(), after=None, limit=9)
+        leases = CallbackLeases(self.ledger, lasting=timedelta(seconds=30))
+        await leases.next_due(NOW)
+        leased = await leases.exchange([], LeaseLimits(most=9, each=9, held={}), now=NOW)
+        verdict = Verdict(state=DeliveryState.PENDING, due_at=NOW, status=500, error="no")
+        tried = [TriedCallback(leased=one, tried_at=NOW, verdict=verdict) for one in leased]
+        await leases.exchange(tried, LeaseLimits(most=0, each=0, held={}), now=NOW)
+
     async def _schedules(self) -> None:
         await self.ticks.take_up()
         await self.ticks.look()
@@ -159,8 +175,10 @@ class Readers:
 async def fill(ledger: Ledger) -> None:
     """A row of each kind, and of most kinds more than one."""
     await ledger.secret()
-    for name in ("queued", "other", "running", "waits", "dead"):
-        await stored(ledger, submitted(name, max_attempts=1 if name == "dead" else 3))
+    for name in ("queued", "other", "running", "waits"):
+        await stored(ledger, submitted(name, max_attempts=3))
+    callback = Callback(url="https://receiver.example/", events=("started", "ended"))
+    await stored(ledger, submitted("dead", max_attempts=1, callback=callback))
     for name in ("running", "waits", "dead"):
         await stored(ledger, started(task_id=name))
     await stored(ledger, failed(task_id="waits"), failed(task_id="dead"))

@@ -35,6 +35,7 @@ TABLES = {
         "agents",
         "api_keys",
         "broker_users",
+        "callbacks",
         "checkpoint",
         "events",
         "idempotency_keys",

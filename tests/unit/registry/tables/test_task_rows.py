@@ -48,6 +48,7 @@ FULL = Task(
     group="a-group",
     tags=("a-tag", "b-tag"),
     metadata=(("a-key", "a-value"),),
+    callback={"url": "https://receiver.example/", "events": ["ended"], "secret_ref": "default"},
 )
 
 

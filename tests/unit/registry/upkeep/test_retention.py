@@ -180,7 +180,7 @@ async def test_what_is_old_enough_is_found_by_an_index(sqlite_url: str, index: s
                 plans.extend(str(row[3]) for row in plan)
 
         sa.event.listen(connection, "before_cursor_execute", seen)
-        retention_module._ended_before(dict.fromkeys(ENDED, 1), connection)
+        retention_module._ended_before(dict.fromkeys(ENDED, 1), 1, connection)
         retention_module._stubs_before(1, 1, connection)
 
     async with Ledger(sqlite_url) as ledger:
