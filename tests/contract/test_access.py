@@ -61,6 +61,8 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "clear_queue": ("POST", "/tasks/queues/low/clear", None, OPERATORS),
     "list_parked": ("GET", "/parked", None, OPERATORS),
     "get_parked": ("GET", "/parked/1", None, OPERATORS),
+    "list_callbacks": ("GET", "/callbacks", None, READERS | {"producer", "other"}),
+    "redrive_callbacks": ("POST", "/callbacks/redrive", None, OPERATORS | {"producer", "other"}),
     "list_schedules": ("GET", "/schedules", None, READERS),
     "get_schedule": ("GET", "/schedules/nightly", None, READERS),
     "create_schedule": ("POST", "/schedules", SCHEDULE, OPERATORS),
@@ -210,6 +212,11 @@ async def test_a_producer_is_told_of_its_own_tasks_alone() -> None:
         for name, whose in (("producer", "key:producer"), ("reader", None), ("operator", None)):
             await http.get("/tasks?state=dead", headers=bearer(secrets[name]))
             assert fakes.browsing.asked[0].submitted_by == whose
+            await http.get("/callbacks", headers=bearer(secrets[name]))
+            assert fakes.callbacks.asked[-1].submitted_by == whose
+        for name, whose in (("producer", "key:producer"), ("operator", None)):
+            await http.post("/callbacks/redrive", headers=bearer(secrets[name]))
+            assert fakes.callbacks.asked[-1].submitted_by == whose
         missing = await http.get("/tasks/task-2", headers=bearer(secrets["producer"]))
         assert missing.status_code == 404
 

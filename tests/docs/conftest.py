@@ -15,7 +15,11 @@ from tests.support.running_system import System, running_system
 @pytest.fixture
 async def system(broker: Broker, tmp_path: Path) -> AsyncIterator[System]:
     """The users that the pages make for their agents are gone at the end."""
-    async with running_system(broker.url, tmp_path) as found:
+    environment = {  # as the guide to callbacks says; it makes the folder
+        "COORDINATOR_CALLBACK_SECRETS_DIR": str(tmp_path / "pages" / "callbacks" / "secrets"),
+        "COORDINATOR_CALLBACK_ALLOW": "127.0.0.1",
+    }
+    async with running_system(broker.url, tmp_path, environment) as found:
         yield found
     async with users_of(broker) as users:
         for one in await users.every():

@@ -95,6 +95,8 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/schedules"),
         ("GET", "/schedules/{schedule_id}"),
         ("DELETE", "/schedules/{schedule_id}"),
+        ("GET", "/callbacks"),
+        ("POST", "/callbacks/redrive"),
         ("POST", "/schedules/{schedule_id}/pause"),
         ("POST", "/schedules/{schedule_id}/resume"),
         ("GET", "/health"),
