@@ -73,6 +73,7 @@ UNSAID: dict[str, list[Unsaid]] = {
     "GET /agents": [_CURSOR],
     "GET /agents/{agent_id}/tasks": [_CURSOR, _KEY],
     "GET /parked": [_CURSOR],
+    "GET /callbacks": [_CURSOR],
     "POST /agents/register": [
         Unsaid(
             why=_UNASSIGNED,
@@ -116,6 +117,11 @@ UNSAID: dict[str, list[Unsaid]] = {
             sentence="(task_data|metadata) (holds a number|is nested)",
             body={"task_data": {"a": 2**1024}},
         ),
+        Unsaid(
+            why="whether callbacks are sent, and where to, is for the operator to say",
+            sentence="callback: this service sends none",
+            body=_a_task(callback={"url": "https://receiver.example/"}),
+        ),
     ],
     "POST /schedules": [
         Unsaid(
@@ -137,6 +143,11 @@ UNSAID: dict[str, list[Unsaid]] = {
             why=_UNASSIGNED,
             sentence="(Each of task.*|task.group|task.requirements.*) must consist of printable characters",
             body=CRON | {"task": _a_task(requirements={"agent_id": "\u0378"})},
+        ),
+        Unsaid(
+            why="whether callbacks are sent, and where to, is for the operator to say",
+            sentence="task.callback: this service sends none",
+            body=CRON | {"task": _a_task(callback={"url": "https://receiver.example/"})},
         ),
         Unsaid(
             why="how deep data may be, and how large its numbers, no schema can say",

@@ -21,7 +21,7 @@ from coordinator.errors import (
 )
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.new_task import NewTask
-from coordinator.protocol.messages.task_message import Backoff, TaskMessage
+from coordinator.protocol.messages.task_message import Backoff, Callback, TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
@@ -289,6 +289,37 @@ async def test_a_task_of_a_batch_may_be_submitted_again_in_another_or_by_itself(
         assert await submitter.submit(wish(**again, **task)) == first
     assert first.group == "first"
     assert len(broker.published) == 1
+
+
+class AnyCallback:
+    """Refuses none."""
+
+    def check(self, callback: Callback) -> None:
+        """As if all was well."""
+
+
+async def test_the_same_task_with_another_callback_is_a_conflict(
+    broker: Broker, known: Known
+) -> None:
+    submitter = submitter_over(broker, known, callbacks=AnyCallback())
+    callback = Callback(url="https://receiver.example/")
+    first = wish(task_data={"task_id": "mine"}, callback=callback)
+    accepted = await submitter.submit(first)
+    assert await submitter.submit(first) == accepted
+    others = (None, callback.model_copy(update={"events": ("dead",)}))
+    for other in others:
+        with pytest.raises(Conflict):
+            await submitter.submit(wish(task_data={"task_id": "mine"}, callback=other))
+    assert len(broker.published) == 1
+    assert b"https://receiver.example/" in broker.published[0][2].body
+
+
+async def test_where_no_callbacks_are_sent_a_task_with_one_is_refused(
+    submitter: Submitter, broker: Broker
+) -> None:
+    with pytest.raises(InvalidRequest, match="this service sends none"):
+        await submitter.submit(wish(callback=Callback(url="https://receiver.example/")))
+    assert broker.published == []
 
 
 async def test_a_task_without_an_id_may_be_submitted_again_with_the_id_that_it_was_given(

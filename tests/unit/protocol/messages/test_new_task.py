@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.protocol.messages.new_task import NewTask
-from coordinator.protocol.messages.task_message import Backoff, TaskMessage
+from coordinator.protocol.messages.task_message import Backoff, Callback, TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 
@@ -43,6 +43,9 @@ requirements = st.builds(
     agent_id=st.none() | texts,
     task_type=st.none() | texts,
 )
+callbacks = st.builds(
+    Callback, url=texts, events=st.lists(texts, max_size=3).map(tuple), secret_ref=texts
+)
 new_tasks = st.builds(
     NewTask,
     task_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=9),
@@ -63,6 +66,7 @@ new_tasks = st.builds(
     tracestate=st.none() | texts,
     group=st.none() | words,
     tags=st.none() | st.lists(words, min_size=1, max_size=16).map(tuple),
+    callback=st.none() | callbacks,
 )
 
 
