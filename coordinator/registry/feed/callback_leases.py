@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection, Row
 from coordinator.domain.callbacks.callback_delivery import CallbackDelivery, DeliveryState
 from coordinator.domain.callbacks.delivery_outcome import Verdict
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.callback_rows import delivery_of
+from coordinator.registry.tables.callbacks.callback_rows import delivery_of
 from coordinator.registry.tables.schema import callbacks as table
 from coordinator.registry.tables.schema import events, from_micros, micros
 from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell

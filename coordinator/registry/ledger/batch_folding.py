@@ -19,7 +19,7 @@ from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
 from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
-from coordinator.registry.tables.callback_rows import add_callbacks
+from coordinator.registry.tables.callbacks.callback_rows import add_callbacks
 from coordinator.registry.tables.event_rows import Identity, identity, is_copy
 from coordinator.registry.tables.labels.group_total_rows import add_group_counts
 from coordinator.registry.tables.labels.label_rows import write_labels

@@ -17,7 +17,7 @@ from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
-from coordinator.registry.tables.callback_rows import deliveries_of
+from coordinator.registry.tables.callbacks.callback_rows import deliveries_of
 from coordinator.registry.tables.event_rows import identity
 from coordinator.registry.tables.stored_result import stored_result
 from coordinator.registry.tables.task_with_pending_events import current_task

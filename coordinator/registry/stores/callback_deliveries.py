@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.callbacks.callback_delivery import CallbackDelivery, DeliveryState
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.callback_rows import DELIVERY_COLUMNS, delivery_of
+from coordinator.registry.tables.callbacks.callback_rows import DELIVERY_COLUMNS, delivery_of
 from coordinator.registry.tables.schema import callbacks as table
 from coordinator.registry.tables.schema import micros, tasks
 from coordinator.registry.tables.unreadable_rows import readable

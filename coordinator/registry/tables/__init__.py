@@ -15,7 +15,7 @@ dead_task_selection ........ dead tasks that match a filter
 agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements
 past_agent_offers .......... everything that agents ever offered
-callback_rows .............. what is to be told to the URLs that producers named, and how that stands
+callbacks .................. what is to be told to the URLs that producers named, and how that stands
 totals_rows ................ sums over tasks
 labels ..................... by which labels tasks are found, and how many of a group are in each state
 ledger_backlog ............. how much is due in the outbox, waits there, was parked, and of callbacks

@@ -23,7 +23,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.stores.callback_deliveries import CallbackDeliveries, CallbackFilter
 from coordinator.registry.tables import schema
-from coordinator.registry.tables.callback_rows import deliveries_of
+from coordinator.registry.tables.callbacks.callback_rows import deliveries_of
 from coordinator.registry.upkeep.retention import Retention, RetentionPeriods
 from coordinator.registry.upkeep.task_removal import forget
 from tests.unit.domain.histories import START, at, cancelled, completed, failed, started, submitted

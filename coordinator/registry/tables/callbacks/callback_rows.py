@@ -13,12 +13,11 @@ from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.callbacks.callback_delivery import CallbackDelivery, DeliveryState
 from coordinator.domain.callbacks.callback_events import CallbackOrder
-
-from .bulk_statements import insert_new
-from .schema import callbacks as table
-from .schema import from_micros, micros
-from .storable_text import storable
-from .unreadable_rows import readable
+from coordinator.registry.tables.bulk_statements import insert_new
+from coordinator.registry.tables.schema import callbacks as table
+from coordinator.registry.tables.schema import from_micros, micros
+from coordinator.registry.tables.storable_text import storable
+from coordinator.registry.tables.unreadable_rows import readable
 
 __all__ = ["DELIVERY_COLUMNS", "add_callbacks", "deliveries_of", "delivery_of", "webhook_id"]
 
