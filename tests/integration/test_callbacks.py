@@ -42,8 +42,9 @@ async def calling(
     broker: Broker, tmp_path: Path, *, replacements: Replacements | None = None, **more: Any
 ) -> AsyncIterator[Service]:
     quick = Replacements(timings=Timings(callbacks=QUICK))
-    given = {"callback_secrets_dir": secrets(tmp_path), "callback_allow": LOOPBACK} | more
-    async with serving(broker, tmp_path, replacements=replacements or quick, **given) as service:
+    given: dict[str, Any] = {"callback_secrets_dir": secrets(tmp_path), "callback_allow": LOOPBACK}
+    replaced = replacements or quick
+    async with serving(broker, tmp_path, replacements=replaced, **(given | more)) as service:
         yield service
 
 
@@ -211,7 +212,7 @@ async def test_where_nothing_is_allowed_this_machine_is_not_called(
 @pytest.mark.any_broker
 async def test_batches_and_schedules_call_back_as_well(broker: Broker, tmp_path: Path) -> None:
     async with receiver() as there, calling(broker, tmp_path) as service:
-        task = {"task_data": {}, "callback": {"url": there.url("/batch")}}
+        task: dict[str, Any] = {"task_data": {}, "callback": {"url": there.url("/batch")}}
         batch = await service.post("/tasks/submit/batch", tasks=[task, task])
         for one in batch["results"]:
             await service.post(f"/tasks/{one['task_id']}/cancel")

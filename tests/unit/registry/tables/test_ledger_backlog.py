@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -21,11 +22,17 @@ async def test_only_what_is_due_counts_as_due(ledger: Ledger) -> None:
             row = {"task_id": f"t{number}", "generation": 1, "attempt": 1}
             at = micros(NOON + timedelta(seconds=due))
             connection.execute(schema.outbox.insert().values(**row, due_at=at))
-        callback = {"task_id": "t", "event_id": "e", "event": "dead", "url": "", "host": ""}
+        callback: dict[str, Any] = {
+            "task_id": "t",
+            "event_id": "e",
+            "event": "dead",
+            "url": "",
+            "host": "",
+        }
         counts = {"attempts": 0, "ordered_at": 0, "since": 0, "due_at": 0, "claimed_until": 0}
         for number, state in enumerate(("pending", "dead", "dead", "delivered")):
-            row = callback | counts | {"webhook_id": str(number), "secret_ref": "", "state": state}
-            connection.execute(schema.callbacks.insert().values(row))
+            one = callback | counts | {"webhook_id": str(number), "secret_ref": "", "state": state}
+            connection.execute(schema.callbacks.insert().values(one))
         connection.execute(
             schema.parked.insert().values(
                 digest="d",
