@@ -48,6 +48,11 @@ class AccessControl:
     rates: RequestRates | None
     quotas: CallerQuotas
 
+    @property
+    def ring(self) -> KeyRing | None:
+        """The API keys, where somebody is asked who calls."""
+        return None if self.authenticator is None else self.authenticator.ring
+
 
 async def make_access_control(settings: Settings, state: StartingState) -> AccessControl:
     """With the keys as they are now. Raises `LedgerUnavailable`."""

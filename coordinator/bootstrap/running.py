@@ -185,7 +185,6 @@ async def running(
         output = make_output_reader(settings, state, users, process=process, counting=counting)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
-        keys = None if access.authenticator is None else access.authenticator.ring
         callers = (
             CallersTasks(ledger, access.quotas.counted) if settings.max_callers_tasks else None
         )
@@ -232,7 +231,7 @@ async def running(
             refused=refused,
             problems=FoldProblemBroadcast(publisher, problems=health.folding_problems),
             feed=feed,
-            keys=None if duty is Duty.PROJECTING else keys,
+            keys=None if duty is Duty.PROJECTING else access.ring,
             callers_tasks=None if callers is None or duty is Duty.PROJECTING else callers,
             page=page,
             output=None if duty is Duty.PROJECTING else output,
