@@ -87,13 +87,11 @@ class NewTask(NamedTuple):
             value = getattr(self, name)
             if value is not None:
                 values[name] = value
-        if self.callback is not None:
-            values["callback"] = self.callback.model_dump()
         values["task_token"] = self.task_token
         return values
 
 
 _AS_THEY_ARE = (
-    *("not_before", "expires_at", "metadata", "group", "tags"),
+    *("not_before", "expires_at", "metadata", "group", "tags", "callback"),
     *("submitted_by", "traceparent", "tracestate"),
 )

@@ -1,7 +1,7 @@
 """Takes tasks out of the ledger with all that was said of them. What they added to the totals stays.
 
     tasks, events, outbox, callbacks ──▶ gone        what they counted ──▶ checkpoint        one transaction
-    labels, group counts ──────────────▶ gone
+    labels, group counts ───▶ gone
 
 So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
 event that comes later all the same makes a task without content: nobody is shown it, it counts for
