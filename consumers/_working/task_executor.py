@@ -26,7 +26,7 @@ from consumers._handling.progress_throttle import ProgressThrottle
 from consumers._values.handler_limits import HandlerLimits
 from consumers.agent_options import AgentOptions
 from consumers.handler_table import HandlerTable
-from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned
+from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import HeldTask, RunningTask
@@ -34,6 +34,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .attempt import Attempt, Fence, fence_of
+from .attempt_questions import AttemptQuestions
 from .attempt_reporter import AttemptReporter
 from .backlog import Backlog
 from .crash_loop import counted, crash_loop
@@ -81,7 +82,10 @@ class TaskExecutor:
         event_publisher.on_confirmed = self.settle
         self._threads = HandlerThreads(options.slots, name=f"task of {options.agent_id}")
         self._environment = HandlerEnvironment(
-            agent_id=options.agent_id, threads=self._threads, interceptors=options.interceptors
+            agent_id=options.agent_id,
+            threads=self._threads,
+            interceptors=options.interceptors,
+            ask_again=options.timings.ask_again,
         )
         self._loop = asyncio.get_running_loop()
         self._report = AttemptReporter(
@@ -225,6 +229,7 @@ class TaskExecutor:
             ),
             on_progress=attempt.progress.note,
             on_output=lambda chunk: self._emit(attempt, chunk),
+            people=AttemptQuestions(self._report, attempt),
             on_end=lambda outcome: self._ended(attempt, run, outcome),
             on_gone=lambda: self._gone(run),
         )
@@ -266,6 +271,9 @@ class TaskExecutor:
             case Completed() | Failed():
                 self.untold.add(attempt)
                 self._report.ended(attempt, outcome)
+            case Asked(question=question):
+                self.untold.add(attempt)
+                self._report.asked(attempt, question)
             case Cancelled():
                 self.settle([attempt])
             case Returned():

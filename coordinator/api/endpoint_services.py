@@ -19,6 +19,7 @@ from coordinator.submission.request_limits import RequestLimits
 
 from .json_answer import NotesError
 from .ports.command_ports import (
+    AnswersQuestions,
     CancelsTasks,
     ClearsQueues,
     CommandsAgents,
@@ -51,6 +52,7 @@ class EndpointServices:
     clearer: ClearsQueues
     lanes: RetiresLanes
     canceller: CancelsTasks
+    answerer: AnswersQuestions
     redriver: RedrivesTasks
     dead_tasks: ListsDeadTasks
     deletion: DeletesTasks

@@ -117,6 +117,7 @@ def make_application(
             clearer=submission.clearer,
             lanes=recovery.requested_retirement,
             canceller=changes.canceller,
+            answerer=changes.answerer,
             redriver=changes.redriver,
             dead_tasks=changes.dead_tasks,
             deletion=changes.deletion,

@@ -14,6 +14,7 @@ from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
+from coordinator.recovery.question_answerer import QuestionAnswerer
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.recovery.queues.requested_retirement import RequestedRetirement
@@ -22,6 +23,7 @@ from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.task_canceller import TaskCanceller
 from coordinator.recovery.task_redriver import TaskRedriver
 from coordinator.recovery.task_republisher import TaskRepublisher
+from coordinator.recovery.unanswered_questions import UnansweredQuestions
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.queries.dead_tasks import DeadTasks
@@ -33,6 +35,7 @@ from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
+from coordinator.registry.upkeep.unanswered_tasks import UnansweredTasks
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 
@@ -52,6 +55,7 @@ class RequestedChanges:
 
     dead_tasks: DeadTasks
     canceller: TaskCanceller
+    answerer: QuestionAnswerer
     redriver: TaskRedriver
     deletion: RequestedDeletion
 
@@ -61,6 +65,7 @@ class TaskRecovery:
     """Holds the loops that put right by themselves what went wrong."""
 
     deadlines: MissedDeadlines
+    unanswered: UnansweredQuestions
     former_broker: BrokerMigration
     rounds: ExclusiveRounds
     doubt_rounds: ExclusiveRounds
@@ -75,7 +80,7 @@ class TaskRecovery:
 def make_requested_changes(
     state: StartingState, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
 ) -> RequestedChanges:
-    """All three share the turns of the tasks."""
+    """All of them share the turns of the tasks."""
     registry = agents.registry
     turns = RequestTurns(
         ledger=state.ledger, pending=registry.pending, settle=registry.settle, now=state.now
@@ -89,6 +94,13 @@ def make_requested_changes(
             settle=registry.settle,
             publisher=publishers.publisher,
             outbox=writing.outbox_rows,
+            note=registry.note,
+        ),
+        answerer=QuestionAnswerer(
+            find=registry.current_task,
+            turns=turns,
+            settle=registry.settle,
+            publisher=publishers.publisher,
             note=registry.note,
         ),
         redriver=TaskRedriver(
@@ -158,6 +170,13 @@ def make_task_recovery(
     return TaskRecovery(
         deadlines=MissedDeadlines(
             overdue=OverdueTasks(ledger),
+            publisher=publisher,
+            note=note,
+            ready=publishers.ready,
+            now=state.now,
+        ),
+        unanswered=UnansweredQuestions(
+            unanswered=UnansweredTasks(ledger),
             publisher=publisher,
             note=note,
             ready=publishers.ready,

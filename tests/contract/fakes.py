@@ -83,6 +83,8 @@ def an_agent(**changes: Any) -> AgentView:
 def a_task(**changes: Any) -> TaskView:
     return replace(
         TaskView(
+        question=None,
+        answers=(),
             task_id="task-1",
             state="completed",
             task_type=None,

@@ -50,6 +50,7 @@ ROLES: dict[str, Need] = {
     "explain_task": _OWN_TASK,
     "list_tasks": _OWN_TASK,
     "cancel_task": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),
+    "answer_task": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),
     "retry_task": _OPERATE,
     "delete_task": _OPERATE,
     "get_dead_tasks": _READ,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from coordinator.domain.task import Runner, State, Task
+from coordinator.domain.task import IN_HAND, Runner, State, Task
 from coordinator.protocol.messages.events import (
     CRASH_LOOP,
     Event,
@@ -49,6 +49,9 @@ def fold_start(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
         return Folded(task, (cancel_on(task, data.agent_id),))
     if data.attempt < task.attempt or data.attempt <= task.failed:
         return Folded(task)
+    asked = task.question
+    if asked is not None and runner == Runner(asked.attempt, asked.agent_id):
+        return Folded(task)  # told late: it has asked something since
     return Folded(
         task._replace(
             state=State.RUNNING,
@@ -103,7 +106,7 @@ def fold_failure(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Fo
             attempt=data.attempt, failed=data.attempt, failures=failures, error=error
         )
         return retry_or_end(task, event.time, event.id, rules)
-    task = _attempted(task, event, data)
+    task = _attempted(task, event, data)._replace(question=None)
     if data.retry_after_seconds is not None:
         error["retry_after_seconds"] = data.retry_after_seconds
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
@@ -117,7 +120,7 @@ def fold_loss(task: Task, event: Event, data: TaskLost, rules: Rules) -> Folded:
     if not (task.known or task.started or task.ended):
         task = _proved_start(task, event, data, rules)
     seen = (data.attempt, data.started_by, data.started_at)
-    if task.state is not State.RUNNING or seen != (task.attempt, task.agent_id, task.started_at):
+    if task.state not in IN_HAND or seen != (task.attempt, task.agent_id, task.started_at):
         return Folded(task)
     error = {"type": ATTEMPT_LOST, "message": data.message, "retryable": True}
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)

@@ -41,7 +41,7 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
     if message.generation > task.content:
         task = task._replace(
             content=message.generation,
-            max_attempts=message.max_attempts,
+            max_attempts=message.max_attempts + task.released,
             priority=message.priority,
             lane=message.source.lane,
             task_type=None if message.task_type is None else message.task_type[:LONGEST_TYPE],

@@ -20,6 +20,7 @@ __all__ = [
     "TASK_TYPE",
     "AnyTask",
     "Backoff",
+    "InputAnswer",
     "TaskMessage",
     "attempt_id",
     "describe",
@@ -46,6 +47,19 @@ class Backoff(BaseModel):
     """Each pause is this many times the one before."""
     longest_seconds: float | None = Field(default=None, ge=0)
     """No pause is longer."""
+
+
+class InputAnswer(BaseModel):
+    """What came of a question that an attempt has asked."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    question_id: str
+    question_digest: str
+    """`input_questions.digest` of the question: another one under the same id has no answer yet."""
+    answer: Any = None
+    timed_out: bool = False
+    """Nobody has answered while there was time."""
 
 
 def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
@@ -145,6 +159,8 @@ class TaskMessage(BaseModel):
     """Who had it tried again, as this generation."""
     previous_progress: Any = None
     """The last progress that the attempt before this one reported."""
+    answers: list[InputAnswer] | None = None
+    """What people have answered to questions of attempts before this one."""
     republished: int | None = Field(default=None, ge=1)
     """How often the message was put on a queue again: it was found missing, or given back, or what waited
     was moved to the lane of its type."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from coordinator.domain.task import ENDED, State
+from coordinator.domain.task import ENDED, Answer, Question, State
 from coordinator.protocol.priority import Priority
 
 __all__ = ["TaskSummary", "TaskView"]
@@ -50,4 +50,8 @@ class TaskView(TaskSummary):
     metadata: dict[str, Any] | None
     not_before: datetime | None
     """When it goes, or went, on its queue, where it was scheduled."""
+    question: Question | None
+    """What it asks people, where that has no answer yet."""
+    answers: tuple[Answer, ...]
+    """The first of this generation first."""
     result: Any
