@@ -83,8 +83,8 @@ def an_agent(**changes: Any) -> AgentView:
 def a_task(**changes: Any) -> TaskView:
     return replace(
         TaskView(
-        question=None,
-        answers=(),
+            question=None,
+            answers=(),
             task_id="task-1",
             state="completed",
             task_type=None,
@@ -222,6 +222,7 @@ class Fakes:
             "clearer": self,
             "lanes": self,
             "canceller": self,
+            "answerer": self,
             "redriver": self,
             "dead_tasks": self,
             "deletion": self,

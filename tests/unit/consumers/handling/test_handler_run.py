@@ -23,7 +23,7 @@ from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
 from consumers.interceptor import CallNext
-from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
+from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.event_codec import encode, routing_key
@@ -292,7 +292,7 @@ def test_each_run_ends_once_and_leaves_its_slot_once(behaviour: Behaviour) -> No
     (outcome,) = calls.outcomes
     if not behaviour.stops:
         assert isinstance(outcome, Completed | Failed)
-    if isinstance(outcome, Cancelled | Returned):
+    if isinstance(outcome, Asked | Cancelled | Returned):
         return
     event = Event(data=event_of(outcome, MESSAGE, agent_id="a", duration=timedelta(seconds=1)))
     assert decode(encode(event), routing_key(event.data)) == [event]
