@@ -104,6 +104,7 @@ class _People(AsksPeople):
 
     def __init__(self, answers: Iterable[Any]) -> None:
         self._answers = deque(answers)
+        self._given: list[InputAnswer] = []
         self.questions: list[Any] = []
         self.give: Callable[[InputAnswer], None] = lambda _: None
 
@@ -113,14 +114,24 @@ class _People(AsksPeople):
 
     def ask(self, asked: AskedQuestion, repeated: int) -> None:
         if not repeated:
-            self.give(self.answer_to(asked))
+            self.give(self._answer_to(asked))
 
-    def answer_to(self, asked: AskedQuestion) -> InputAnswer:
+    def answers_with(self, asked: AskedQuestion) -> list[InputAnswer]:
+        """All of them, and that to what an attempt ended with."""
+        self._answer_to(asked)
+        return list(self._given)
+
+    def _answer_to(self, asked: AskedQuestion) -> InputAnswer:
         self.questions.append(asked.question)
-        given = InputAnswer(question_id=asked.question_id, question_digest=asked.digest)
-        if not self._answers:
-            return given.model_copy(update={"timed_out": True})
-        return given.model_copy(update={"answer": self._answers.popleft()})
+        gone = not self._answers
+        given = InputAnswer(
+            question_id=asked.question_id,
+            question_digest=asked.digest,
+            answer=None if gone else self._answers.popleft(),
+            timed_out=gone,
+        )
+        self._given.append(given)
+        return given
 
 
 async def run_task(
@@ -174,7 +185,7 @@ async def run_task(
         message = message.model_copy(
             update={
                 "attempt": message.attempt + 1,
-                "answers": [*(message.answers or []), people.answer_to(ran.outcome.question)],
+                "answers": people.answers_with(ran.outcome.question),
             }
         )
         ran = await _one_attempt(handler, message, options, limits, people, interruption)
