@@ -44,6 +44,7 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "explain_task": ("GET", "/tasks/task-1/explain", None, READERS | {"producer"}),
     "list_tasks": ("GET", "/tasks", None, READERS | {"producer", "other"}),
     "cancel_task": ("POST", "/tasks/task-1/cancel", None, OPERATORS | {"producer"}),
+    "answer_task": ("POST", "/tasks/task-1/input", {"answer": "yes"}, OPERATORS | {"producer"}),
     "retry_task": ("POST", "/tasks/task-1/retry", None, OPERATORS),
     "delete_task": ("DELETE", "/tasks/task-1", None, OPERATORS),
     "get_dead_tasks": ("GET", "/tasks/dead", None, READERS),
