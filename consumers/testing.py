@@ -99,7 +99,7 @@ _UNNAMED = AgentOptions(agent_id="in-a-test")
 """Of a function that is tested without its agent."""
 
 
-class _People(AsksPeople):
+class _People:
     """Answers at once, for as long as there are answers; then nobody does."""
 
     def __init__(self, answers: Iterable[Any]) -> None:
@@ -115,6 +115,9 @@ class _People(AsksPeople):
     def ask(self, asked: AskedQuestion, repeated: int) -> None:
         if not repeated:
             self.give(self._answer_to(asked))
+
+    def resume(self, asked: AskedQuestion) -> None:
+        """Nobody is told."""
 
     def answers_with(self, asked: AskedQuestion) -> list[InputAnswer]:
         """All of them, and that to what an attempt ended with."""
@@ -219,7 +222,7 @@ async def _one_attempt(
         limits=limits,
         on_progress=told.append,
         on_output=emit,
-        people=people,
+        people=lambda: AsksPeople(people.ask, people.resume),
         on_end=ended.set_result,
         on_gone=lambda: None,
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from consumers._values.asked_question import AskedQuestion
@@ -22,14 +23,14 @@ from coordinator.protocol.messages.task_message import InputAnswer
 __all__ = ["AnswerWait", "AsksPeople"]
 
 
+@dataclass(frozen=True, slots=True)
 class AsksPeople:
-    """Publishes the questions of one attempt. This one asks nobody: in tests."""
+    """Publishes what one attempt asks."""
 
-    def ask(self, asked: AskedQuestion, repeated: int) -> None:
-        """Publish the question; ``repeated`` is how often that was done before."""
-
-    def resume(self, asked: AskedQuestion) -> None:
-        """Publish that the attempt goes on without an answer."""
+    ask: Callable[[AskedQuestion, int], None]
+    """Publish the question; the number is how often that was done before."""
+    resume: Callable[[AskedQuestion], None]
+    """Publish that the attempt goes on without an answer."""
 
 
 class AnswerWait:

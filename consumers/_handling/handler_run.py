@@ -55,7 +55,7 @@ class HandlerRun:
 
     ``on_progress`` is called for each word of progress, on the loop or in the handler's thread, and
     ``on_output`` there with each chunk that it emits, as JSON: what it returns may be awaited or not.
-    ``people`` is told on the loop what it asks.
+    ``people`` gives who is told on the loop what it asks, where it asks something.
     ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
     more: right after ``on_end``, unless the handler was given up.
     """
@@ -69,7 +69,7 @@ class HandlerRun:
         limits: HandlerLimits,
         on_progress: Callable[[Progress], None],
         on_output: Callable[[bytes], Awaitable[None]],
-        people: AsksPeople | None = None,
+        people: Callable[[], AsksPeople],
         on_end: Callable[[Outcome], None],
         on_gone: Callable[[], None],
         trace: TraceContext | None = None,
@@ -81,7 +81,7 @@ class HandlerRun:
         self._limits = limits
         self._on_progress = on_progress
         self._on_output = on_output
-        self._people = people or AsksPeople()
+        self._people = people
         self._on_end = on_end
         self._on_gone = on_gone
         self._context = Task(
@@ -266,7 +266,7 @@ class HandlerRun:
     async def _answer_to(self, asked: AskedQuestion) -> Any:
         if self._answers is None:
             self._answers = AnswerWait(
-                self._people,
+                self._people(),
                 known=self._message.answers or (),
                 again=self._ask_again,
                 pause=self._timers.pause,

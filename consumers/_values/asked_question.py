@@ -8,11 +8,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from coordinator.protocol.messages.input_questions import (
-    MAX_QUESTION_BYTES,
-    MAX_QUESTION_ID,
-    digest,
-)
+from coordinator.protocol.json_values.json_digest import json_digest
+from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES, MAX_QUESTION_ID
 
 from .result_encoding import NotJson, encoded
 
@@ -58,7 +55,7 @@ def asked_question(
     return AskedQuestion(
         question_id=question_id,
         question=asked,
-        digest=digest(asked),
+        digest=json_digest(asked),
         answer_schema=None if schema is None else _plain(dict(schema), "the schema"),
         timeout=timeout if release or timeout is not None else LONGEST_HOLD,
         release=release,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
+from consumers._handling.answer_wait import AsksPeople
 from consumers._values.asked_question import AskedQuestion
 from consumers._values.attempt_log_context import task_context
 from consumers.outcome import Completed, Failed, event_of
@@ -100,7 +102,11 @@ class AttemptReporter:
             trace=attempt.trace,
         )
 
-    def asked(self, attempt: Attempt, asked: AskedQuestion, *, repeated: int = 0) -> None:
+    def people(self, attempt: Attempt) -> AsksPeople:
+        """By whom the handler of an attempt asks people."""
+        return AsksPeople(partial(self.asked, attempt), partial(self.resumed, attempt))
+
+    def asked(self, attempt: Attempt, asked: AskedQuestion, repeated: int = 0) -> None:
         """Publish `task.asked`; the message is acknowledged for it where the attempt ends with that."""
         message = attempt.message
         self._event_publisher.put(

@@ -34,7 +34,6 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
 from .attempt import Attempt, Fence, fence_of
-from .attempt_questions import AttemptQuestions
 from .attempt_reporter import AttemptReporter
 from .backlog import Backlog
 from .crash_loop import counted, crash_loop
@@ -229,7 +228,7 @@ class TaskExecutor:
             ),
             on_progress=attempt.progress.note,
             on_output=lambda chunk: self._emit(attempt, chunk),
-            people=AttemptQuestions(self._report, attempt),
+            people=lambda: self._report.people(attempt),
             on_end=lambda outcome: self._ended(attempt, run, outcome),
             on_gone=lambda: self._gone(run),
         )

@@ -14,7 +14,8 @@ from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
-from coordinator.recovery.question_answerer import QuestionAnswerer
+from coordinator.recovery.questions.question_answerer import QuestionAnswerer
+from coordinator.recovery.questions.unanswered_questions import UnansweredQuestions
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.recovery.queues.requested_retirement import RequestedRetirement
@@ -23,7 +24,6 @@ from coordinator.recovery.reconciler import Reconciler
 from coordinator.recovery.task_canceller import TaskCanceller
 from coordinator.recovery.task_redriver import TaskRedriver
 from coordinator.recovery.task_republisher import TaskRepublisher
-from coordinator.recovery.unanswered_questions import UnansweredQuestions
 from coordinator.registry.agents.heartbeat_witnesses import HeartbeatWitnesses
 from coordinator.registry.ledger.undeliverable_queues import UndeliverableQueues
 from coordinator.registry.queries.dead_tasks import DeadTasks

@@ -87,7 +87,7 @@ class Runner:
 
 
 class Question(NamedTuple):
-    """What an attempt has asked people."""
+    """Holds what an attempt asks people until there is an answer."""
 
     question_id: str
     question: Any
@@ -108,7 +108,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a question."""
+    """Holds the answer to a question, or that there was none in time."""
 
     question_id: str
     question_digest: str
@@ -179,7 +179,7 @@ class Task(NamedTuple):
     question: Question | None = None
     """The one that has no answer yet."""
     answers: tuple[Answer, ...] = ()
-    """To questions of this generation, the last `MAX_ANSWERS` of them."""
+    """To questions of this generation, the last of them: `transitions.questions`."""
 
     submitted_by: str | None = None
     """Whose it is, where the API asks for credentials."""

@@ -3,9 +3,7 @@
     ledger ─▶ what is due, overdue, missing or lost ─▶ one publish, confirmed ─▶ its event is noted
 
 task_canceller .......... cancels a task by request, whatever state it is in
-question_answerer ....... answers the question of a task by request
-answer_check ............ pure: is this an answer to that question
-unanswered_questions .... ends the wait for answers whose time is over
+questions ............... sees the questions to an end that attempts ask people
 task_redriver ........... redrives ended tasks, as a new generation, by request
 outbox_publisher ........ publishes due attempts: retries, scheduled tasks, redrives
 schedule_runner ......... submits the tasks of recurring schedules, tick by tick

@@ -20,7 +20,7 @@ from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery.question_answerer import QuestionAnswered
+from coordinator.recovery.questions.question_answerer import QuestionAnswered
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.agents.in_memory.agent_view import AgentView

@@ -11,7 +11,7 @@ from coordinator.domain.idempotency_claim import Answered, IdempotencyClaim
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
-from coordinator.recovery.question_answerer import QuestionAnswered
+from coordinator.recovery.questions.question_answerer import QuestionAnswered
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
@@ -103,7 +103,9 @@ class CancelsTasks(Protocol):
 
 
 class AnswersQuestions(Protocol):
-    """Answers the question of one task. `coordinator.recovery.question_answerer.QuestionAnswerer` fits."""
+    """Answers the question of one task. `coordinator.recovery.questions.question_answerer.QuestionAnswerer`
+    fits.
+    """
 
     async def answer(
         self, task_id: str, answer: Any, *, question_id: str | None = None, by: str | None = None

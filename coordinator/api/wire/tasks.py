@@ -17,7 +17,7 @@ from coordinator.api.wire.fields.answer_fields import (
     TaskStateName,
 )
 from coordinator.domain.task import Answer, Question
-from coordinator.protocol.messages.input_questions import MAX_QUESTION_ID
+from coordinator.protocol.messages.task_events import MAX_QUESTION_ID
 from coordinator.registry.queries.task_timeline import TimelineEntry
 from coordinator.registry.queries.task_view import TaskView
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from coordinator.domain.task import Answer, Question, Runner, State, Task
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.events import (
     Event,
     TaskAnswered,
@@ -19,13 +20,15 @@ from coordinator.protocol.messages.events import (
     TaskResumed,
     TaskStarted,
 )
-from coordinator.protocol.messages.input_questions import MAX_ANSWERS, digest
 
 from .attempts import fold_start
 from .effects import AnswerAgent, Folded, PublishAt, Rules, cancel_on
 from .retries import capped_duration
 
-__all__ = ["fold_answer", "fold_ask", "fold_resumption"]
+__all__ = ["MAX_ANSWERS", "fold_answer", "fold_ask", "fold_resumption"]
+
+MAX_ANSWERS = 32
+"""Answers that a generation of a task keeps, the last of them: they go with its message to each attempt."""
 
 
 def fold_ask(task: Task, event: Event, data: TaskAsked, rules: Rules) -> Folded:
@@ -157,11 +160,11 @@ def _until(now: datetime, seconds: float | None) -> datetime | None:
 
 
 def _is_to(answer: Answer, question_id: str, question: object) -> bool:
-    return answer.question_id == question_id and answer.question_digest == digest(question)
+    return answer.question_id == question_id and answer.question_digest == json_digest(question)
 
 
 def _asks(question: Question, data: TaskAnswered) -> bool:
-    return (question.question_id, digest(question.question)) == (
+    return (question.question_id, json_digest(question.question)) == (
         data.question_id,
         data.question_digest,
     )

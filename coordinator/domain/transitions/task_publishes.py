@@ -55,7 +55,8 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
             return retry_or_end(task, task.ended_at, task.outcome, rules)
     elif message.generation == task.generation:
         if message.attempt > task.published:
-            task = task._replace(max_attempts=message.max_attempts)
+            most = max(message.max_attempts, task.max_attempts or 0)  # questions allow more
+            task = task._replace(max_attempts=most)
         if message.attempt >= task.published and message.source.lane != task.lane:
             task = task._replace(lane=message.source.lane)  # its type has one of its own since
     return Folded(task)

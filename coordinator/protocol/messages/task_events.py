@@ -9,11 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from .event import EventData
-from .input_questions import MAX_QUESTION_ID
 from .task_message import TaskMessage
 
 __all__ = [
     "CRASH_LOOP",
+    "MAX_QUESTION_BYTES",
+    "MAX_QUESTION_ID",
     "AgentsTaskEvent",
     "AttemptError",
     "DeadLetterReason",
@@ -33,6 +34,13 @@ __all__ = [
     "TaskSubmitted",
     "TaskTooLarge",
 ]
+
+
+MAX_QUESTION_ID = 64
+"""Characters."""
+
+MAX_QUESTION_BYTES = 16 * 1024
+"""Of JSON; likewise of the schema for its answer."""
 
 
 class TaskEvent(EventData):
@@ -204,7 +212,7 @@ class TaskAnswered(TaskEvent):
     TYPE = "task.answered"
     question_id: str = Field(min_length=1, max_length=MAX_QUESTION_ID)
     question_digest: str
-    """`input_questions.digest` of the question that was answered."""
+    """`json_digest` of the question that was answered."""
     answer: Any = None
     timed_out: bool = False
     by: str | None = None

@@ -50,13 +50,13 @@ class Backoff(BaseModel):
 
 
 class InputAnswer(BaseModel):
-    """What came of a question that an attempt has asked."""
+    """Carries the answer to a question of an attempt."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     question_id: str
     question_digest: str
-    """`input_questions.digest` of the question: another one under the same id has no answer yet."""
+    """`json_digest` of the question: another one under the same id has no answer yet."""
     answer: Any = None
     timed_out: bool = False
     """Nobody has answered while there was time."""

@@ -23,7 +23,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
     TaskSubmitted,
 )
-from coordinator.protocol.messages.input_questions import MAX_QUESTION_BYTES
+from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from coordinator.domain.task import Task
 from coordinator.domain.transitions.effects import Rules
 from coordinator.domain.transitions.fold import fold
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.events import (
     AttemptError,
     DeadLetterReason,
@@ -30,7 +31,6 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
     TaskTooLarge,
 )
-from coordinator.protocol.messages.input_questions import digest
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 
@@ -121,7 +121,7 @@ def resumed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more:
 def answered(
     answer: Any = "yes", question: Any = "go on?", seconds: float = 10, **more: Any
 ) -> Event:
-    more = {"question_id": "1", "question_digest": digest(question), "answer": answer} | more
+    more = {"question_id": "1", "question_digest": json_digest(question), "answer": answer} | more
     return _event(TaskAnswered, seconds, **more)
 
 

@@ -9,8 +9,7 @@ import pytest
 from coordinator.domain.task import Question, Task
 from coordinator.errors import BrokerUnavailable, InvalidRequest, LedgerBehind, WrongState
 from coordinator.protocol.messages.events import TaskAnswered
-from coordinator.protocol.messages.input_questions import MAX_ANSWER_BYTES
-from coordinator.recovery.answer_check import check_answer
+from coordinator.recovery.questions.answer_check import MAX_ANSWER_BYTES, check_answer
 from tests.unit.domain.histories import (
     answered,
     asked,

@@ -13,7 +13,7 @@ from consumers._handling.answer_wait import AnswerWait, AsksPeople
 from consumers._values.asked_question import LONGEST_HOLD, AskedQuestion, asked_question
 from consumers.agent_timings import Backoff
 from consumers.testing import Asked, run_task
-from coordinator.protocol.messages.input_questions import MAX_QUESTION_BYTES
+from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES
 from coordinator.protocol.messages.task_message import InputAnswer
 
 NOW_AND_THEN = Backoff(timedelta(seconds=0.01), timedelta(seconds=0.02))
@@ -85,7 +85,7 @@ async def test_what_cannot_be_asked_is_refused_where_it_is_asked(
 # --- the wait ---------------------------------------------------------------------------------
 
 
-class People(AsksPeople):
+class People:
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.resumed = 0
@@ -106,7 +106,7 @@ def question(timeout: float | None = None, text: str = "one?") -> AskedQuestion:
 
 def waiting(people: People, told: list[str], *known: InputAnswer) -> AnswerWait:
     return AnswerWait(
-        people,
+        AsksPeople(people.ask, people.resume),
         known=known,
         again=NOW_AND_THEN,
         pause=lambda: told.append("pause"),

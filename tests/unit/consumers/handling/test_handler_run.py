@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers import Discard, Interceptor, RetryLater, Task
+from consumers._handling.answer_wait import AsksPeople
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
@@ -267,6 +268,7 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
         ),
         on_progress=lambda _: None,
         on_output=lambda _: Emitted(),
+        people=lambda: AsksPeople(lambda *_: None, lambda _: None),
         on_end=on_end,
         on_gone=on_gone,
     )

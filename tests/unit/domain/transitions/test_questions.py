@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from coordinator.domain.task import State, Task
 from coordinator.domain.transitions.effects import AnswerAgent, CancelOnAgent, PublishAt
 from coordinator.domain.transitions.fold import fold
+from coordinator.domain.transitions.questions import MAX_ANSWERS
 from coordinator.protocol.messages.events import Event
-from coordinator.protocol.messages.input_questions import MAX_ANSWERS
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
     RULES,

@@ -16,12 +16,11 @@ from typing import NoReturn, Protocol
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.event_codec import encode_batch
 from coordinator.protocol.messages.events import Event, TaskAnswered
-from coordinator.protocol.messages.input_questions import digest
 from coordinator.protocol.topology import EVENTS
-
-from .ports import IsReady, NotesEvent
+from coordinator.recovery.ports import IsReady, NotesEvent
 
 __all__ = ["UnansweredQuestions"]
 
@@ -106,7 +105,7 @@ def _too_late(task: Task) -> Event:
             generation=task.generation,
             attempt=question.attempt,
             question_id=question.question_id,
-            question_digest=digest(question.question),
+            question_digest=json_digest(question.question),
             timed_out=True,
         ),
     )

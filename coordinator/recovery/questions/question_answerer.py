@@ -18,14 +18,14 @@ from pydantic_core import to_json
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import Answer, Question, Task
 from coordinator.errors import BrokerUnavailable, LedgerBehind, TaskNotFound, WrongState
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskAnswered
-from coordinator.protocol.messages.input_questions import digest
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS
+from coordinator.recovery.ports import FindsTaskAndMessage, NotesEvent, Settles, TakesTurns
 
 from .answer_check import check_answer
-from .ports import FindsTaskAndMessage, NotesEvent, Settles, TakesTurns
 
 __all__ = ["QuestionAnswered", "QuestionAnswerer"]
 
@@ -114,7 +114,7 @@ def _decide(
             generation=task.generation,
             attempt=question.attempt,
             question_id=question.question_id,
-            question_digest=digest(question.question),
+            question_digest=json_digest(question.question),
             answer=answer,
             by=by,
         ),
@@ -155,7 +155,7 @@ def _refuse(task: Task, answer: Any, question_id: str | None) -> NoReturn:
 
 
 def _known(task: Task, question: Question) -> Answer | None:
-    mark = digest(question.question)
+    mark = json_digest(question.question)
     return next(
         (
             one

@@ -14,11 +14,13 @@ from pydantic_core import to_json
 from coordinator.domain.task import Question
 from coordinator.errors import InvalidRequest, WrongState
 from coordinator.protocol.json_values.json_limits import json_problem
-from coordinator.protocol.messages.input_questions import MAX_ANSWER_BYTES, choices_of
 
-__all__ = ["check_answer"]
+__all__ = ["MAX_ANSWER_BYTES", "check_answer"]
 
 FIELD = "answer"
+
+MAX_ANSWER_BYTES = 16 * 1024
+"""Of JSON. Answers go with the task's message to the attempts that follow."""
 
 MOST_NAMED = 500
 """Characters of a refusal that are from the schema or the answer."""
@@ -61,6 +63,12 @@ def _check_schema(schema: dict[str, Any], answer: Any) -> None:
     if error is not None:
         where = "".join(f"[{part!r}]" for part in error.instance_path)
         raise InvalidRequest(f"{FIELD}{where}: {error.message[:MOST_NAMED]}", field=FIELD)
+
+
+def choices_of(question: Any) -> list[Any] | None:
+    """All the answers there are, where the question names them."""
+    choices = question.get("choices") if isinstance(question, dict) else None
+    return choices if isinstance(choices, list) and choices else None
 
 
 def _same(one: Any, other: Any) -> bool:
