@@ -129,7 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, help="do this many tasks at once")
     parser.add_argument("--metrics-port", type=int, help="tell Prometheus of it on this port")
     parser.add_argument("--metrics-host", help="address of that port (default: 127.0.0.1)")
-    parser.add_argument("--amqp-url", help="the broker (default: COORDINATOR_AMQP_URL)")
+    parser.add_argument(
+        "--amqp-url",
+        help="the broker (default: COORDINATOR_AMQP_URL, or the file that COORDINATOR_AMQP_URL_FILE names)",
+    )
     given = parser.parse_args(arguments)
     try:
         _run(given)

@@ -82,7 +82,7 @@ class RunningAgent:
     def __init__(
         self, options: AgentOptions, handlers: HandlerTable, *, rng: random.Random | None = None
     ) -> None:
-        self._scraped = _scrape_server(options, self._stands)
+        self._scraped = _scrape_server(options, self._stands, self._counted)
         if self._scraped is not None:
             options = _with_attempt_metrics(options, handlers, self._scraped)
         self.instance = new_id()
@@ -297,6 +297,17 @@ class RunningAgent:
             "problems": ("Problems that its heartbeats tell of.", len(self._health.problems())),
         }
 
+    def _counted(self) -> dict[str, tuple[str, float]]:
+        """As `_stands`, of what only grows."""
+        output = self._output
+        return {
+            "output_chunks": ("Chunks of partial output that were published.", output.published),
+            "output_chunks_dropped": (
+                "Chunks of partial output that made room for later ones: the broker took too few.",
+                output.dropped,
+            ),
+        }
+
     # --- sessions and registration ----------------------------------------------------------------
 
     async def _session(self, link: Link) -> None:
@@ -384,7 +395,9 @@ class RunningAgent:
 
 
 def _scrape_server(
-    options: AgentOptions, stands: Callable[[], dict[str, tuple[str, float]]]
+    options: AgentOptions,
+    stands: Callable[[], dict[str, tuple[str, float]]],
+    counted: Callable[[], dict[str, tuple[str, float]]],
 ) -> ScrapeServer | None:
     """Not started; None without a port. Raises `OperatorError` where the library is not installed."""
     if options.metrics_port is None:
@@ -396,7 +409,7 @@ def _scrape_server(
             "An agent with a metrics_port needs the extra `metrics`: run"
             " pip install 'agent-coordinator[metrics]'"
         ) from exc
-    return ScrapeServer(options.metrics_port, options.metrics_host, stands=stands)
+    return ScrapeServer(options.metrics_port, options.metrics_host, stands=stands, counted=counted)
 
 
 def _with_attempt_metrics(

@@ -69,6 +69,7 @@ class Task:
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
         self._trace = trace
         self._on_word: Callable[[Progress], None] | None = None
+        self._on_chunk: Callable[[int], None] | None = None
 
     @property
     def id(self) -> str:
@@ -189,7 +190,10 @@ class Task:
         long: the oldest chunks are dropped then, which their numbers show. Raises `ValueError` for what is
         no JSON, or has more than 64 KiB of it.
         """
-        return self._on_output(encoded_chunk(chunk))
+        encoded = encoded_chunk(chunk)
+        if self._on_chunk is not None:
+            self._on_chunk(len(encoded))
+        return self._on_output(encoded)
 
     def ask(
         self,
@@ -222,11 +226,16 @@ class Task:
         )
         return self._on_ask(asked)
 
-    def enter_span(self, trace: TraceContext, on_word: Callable[[Progress], None]) -> None:
-        """What follows belongs to this span, which is told of each word of progress where the handler runs;
-        the agent's own interceptor calls it.
+    def enter_span(
+        self,
+        trace: TraceContext,
+        on_word: Callable[[Progress], None],
+        on_chunk: Callable[[int], None],
+    ) -> None:
+        """What follows belongs to this span, which is told of each word of progress, and of each chunk by its
+        bytes, where the handler runs; the agent's own interceptor calls it.
         """
-        self._trace, self._on_word = trace, on_word
+        self._trace, self._on_word, self._on_chunk = trace, on_word, on_chunk
 
     def cancel(self) -> None:
         """Ask the handler to stop; the agent calls it."""

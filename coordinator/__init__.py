@@ -5,7 +5,8 @@ Two pipelines meet at the broker:
     producers ─▶ api ─▶ submission ─▶ broker ─▶ agents (the package `consumers`)
     agents ─▶ broker ─▶ registry, by the rules of domain ─▶ ledger ─▶ api ─▶ producers and operators
 
-What agents tell while they work comes past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
+What is folded is told to who subscribes: ledger ─▶ streaming ─▶ api. What agents tell while they work comes
+past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
 
 Each line imports from the lines below it alone; import-linter checks that.
 
@@ -16,6 +17,7 @@ web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
 metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
+streaming ............ sends the events of the ledger to who subscribes, from any position on, as they happen
 registry ............. folds events into the ledger, keeps agents in memory, answers queries
 partial_output ....... hears what running tasks tell of themselves, and hands it to who asks
 recovery ............. retries, schedules, redrives, and puts right what went wrong on the way
@@ -30,8 +32,8 @@ protocol ............. messages, names and queues on the broker, as agents see t
 
 On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
 name that was probably meant), `log_lines` (each line as one JSON object), `logging_setup`, `task_log_context`
-(fields of a log line about a task), `private_folder` (folders for this user alone) and `interceptor_calls`
-(calls interceptors of publishes and folds).
+(fields of a log line about a task), `private_folder` and `private_file` (what is for this user alone) and
+`interceptor_calls` (calls interceptors of publishes and folds).
 """
 
 __all__ = ["__version__"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +44,9 @@ def with_spans(options: AgentOptions) -> AgentOptions:
 
 
 class AttemptSpans:
-    """Is an `Interceptor`. Words of progress are events of the span, as far as its limits go."""
+    """Is an `Interceptor`. Words of progress are events of the span, as far as its limits go, and so are some
+    of the chunks of partial output.
+    """
 
     def __init__(self, agent_id: str) -> None:
         self._agent_id = agent_id
@@ -61,8 +64,9 @@ class AttemptSpans:
             set_status_on_exception=False,
         ) as span:
             within = context_of_span(span)
+            output = EmittedChunks(span)
             if within is not None:
-                task.enter_span(within, lambda word: _tell(span, word))
+                task.enter_span(within, lambda word: _tell(span, word), output.note)
             try:
                 return await call_next()
             except InputRequired as asked:
@@ -71,6 +75,8 @@ class AttemptSpans:
             except BaseException as exc:
                 _note(span, exc)
                 raise
+            finally:
+                output.tell_all()
 
     def _attributes(self, task: Task) -> dict[str, str | int]:
         source = task.source
@@ -88,6 +94,33 @@ class AttemptSpans:
         if task.type is not None:
             attributes[f"{SCOPE}.task.type"] = task.type
         return attributes
+
+
+class EmittedChunks:
+    """Tells a span of the first chunk that is emitted, the second, the fourth, the eighth and so on, and in
+    the end how many they were: few events, however many chunks. Called from any thread.
+    """
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._lock = threading.Lock()
+        self._chunks = 0
+        self._bytes = 0
+
+    def note(self, size: int) -> None:
+        """One more, of so many bytes."""
+        with self._lock:
+            self._chunks += 1
+            self._bytes += size
+            number, told = self._chunks, self._bytes
+        if number & (number - 1) == 0:
+            self._span.add_event("output", {"chunk": number, "bytes": told})
+
+    def tell_all(self) -> None:
+        """The handler has ended; nothing where it has emitted nothing."""
+        if self._chunks:
+            self._span.set_attribute(f"{SCOPE}.task.output.chunks", self._chunks)
+            self._span.set_attribute(f"{SCOPE}.task.output.bytes", self._bytes)
 
 
 def _tell(span: Span, word: Progress) -> None:

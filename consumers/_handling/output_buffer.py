@@ -15,7 +15,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 
-__all__ = ["Emitted", "OutputBuffer", "TakenOutput"]
+__all__ = ["OVERHEAD", "Emitted", "OutputBuffer", "TakenOutput"]
+
+OVERHEAD = 40
+"""Bytes that a chunk takes beside its JSON, here and in the message: many tiny ones are no little thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +30,17 @@ class TakenOutput:
     chunks: list[bytes]
     ended: bool
     """Whether nothing comes behind them."""
+    size: int
+    """Bytes of them, with what each takes beside."""
 
 
 class OutputBuffer:
     """Belongs to one run. Everything but `put` is called in ``loop_thread``, which runs the event loop.
 
-    ``most``: bytes that are held. From half of that on `put` waits for room: for ``patience`` seconds once,
-    and then not again until there was room. ``on_more`` is called, in whatever thread, when there is
-    something to take where there was nothing, or when the run has ended; it raises nothing.
+    ``most``: bytes that are held, with the `OVERHEAD` of each chunk. From half of that on `put` waits for
+    room: for ``patience`` seconds once, and then not again until there was room. ``on_more`` is called, in
+    whatever thread, when there is something to take where there was nothing, or when the run has ended; it
+    raises nothing.
     """
 
     def __init__(
@@ -76,7 +82,7 @@ class OutputBuffer:
                 return Emitted()
             new = not self._waiting
             self._waiting.append(chunk)
-            self._size += len(chunk)
+            self._size += len(chunk) + OVERHEAD
             self.emitted += 1
             self._drop(self._most)
         if new:
@@ -91,13 +97,17 @@ class OutputBuffer:
         with self._changed:
             first = self.emitted - len(self._waiting) + 1
             chunks: list[bytes] = []
-            while self._waiting and (not chunks or most >= len(self._waiting[0])):
+            taken = 0
+            while self._waiting:
+                size = len(self._waiting[0]) + OVERHEAD
+                if chunks and taken + size > most:
+                    break
                 chunks.append(self._waiting.popleft())
-                self._size -= len(chunks[-1])
-                most -= len(chunks[-1])
+                taken += size
+            self._size -= taken
             ended = self._ended and not self._waiting
             self._make_known()
-        return TakenOutput(first=first, chunks=chunks, ended=ended)
+        return TakenOutput(first=first, chunks=chunks, ended=ended, size=taken)
 
     def shrink(self, most: int) -> None:
         """Hold the last ``most`` bytes alone."""
@@ -136,7 +146,7 @@ class OutputBuffer:
 
     def _drop(self, most: int) -> None:
         while self._size > most:
-            self._size -= len(self._waiting.popleft())
+            self._size -= len(self._waiting.popleft()) + OVERHEAD
             self.dropped += 1
 
     def _make_known(self) -> None:

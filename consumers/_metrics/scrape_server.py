@@ -6,25 +6,27 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from coordinator.errors import OperatorError
 
 __all__ = ["ScrapeServer"]
 
 
+Stands = Callable[[], dict[str, tuple[str, float]]]
+
+
 class ScrapeServer:
     """Serves for as long as its context lasts. ``stands`` is called in the thread at each scrape; it gives
-    sentences and values by the names of gauges, without their prefix.
+    sentences and values by the names of gauges, without their prefix. ``counted`` does the same of what has
+    been counted since the start.
     """
 
-    def __init__(
-        self, port: int, host: str, *, stands: Callable[[], dict[str, tuple[str, float]]]
-    ) -> None:
+    def __init__(self, port: int, host: str, *, stands: Stands, counted: Stands) -> None:
         self._port = port
         self._host = host
         self.registry = CollectorRegistry()
-        self.registry.register(_Standing(stands))
+        self.registry.register(_Standing(stands, counted))
         ProcessCollector(namespace="coordinator_agent", registry=self.registry)
         self._server: Any = None
 
@@ -52,12 +54,15 @@ class ScrapeServer:
 
 
 class _Standing:
-    def __init__(self, stands: Callable[[], dict[str, tuple[str, float]]]) -> None:
+    def __init__(self, stands: Stands, counted: Stands) -> None:
         self._stands = stands
+        self._counted = counted
 
     def describe(self) -> list[Any]:
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         for name, (told, value) in self._stands().items():
             yield GaugeMetricFamily(f"coordinator_agent_{name}", told, value=value)
+        for name, (told, value) in self._counted().items():
+            yield CounterMetricFamily(f"coordinator_agent_{name}", told, value=value)

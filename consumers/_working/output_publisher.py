@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from consumers._handling.output_buffer import Emitted, OutputBuffer
+from consumers._handling.output_buffer import OVERHEAD, Emitted, OutputBuffer
 from consumers._values.attempt_log_context import task_context
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.connection import Connection
@@ -48,14 +48,21 @@ HELD_BYTES = 8 * 1024 * 1024
 """Of chunks that wait: of all runs of the agent together, and as much of those that have ended."""
 
 MESSAGE_BYTES = 64 * 1024
-"""A message is closed when it has so many bytes of chunks."""
+"""A message is closed when it has so many bytes."""
+
+ENDED_RUNS = 200
+"""Runs that have ended and whose end is not told yet, while the broker takes nothing: beyond it that of the
+oldest is never told, so that its attempt is let go.
+"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     attempt: Attempt
     header: RunHeader
     buffer: OutputBuffer
+    next: int = 1
+    """The number of the first chunk that was neither taken nor dropped, as far as it is counted."""
 
 
 class OutputPublisher:
@@ -73,7 +80,7 @@ class OutputPublisher:
         self._connection = connection
         self._agent_id = agent_id
         self._key = output_key(agent_id)
-        self._share = max(2 * MAX_CHUNK, HELD_BYTES // slots)
+        self._share = max(2 * (MAX_CHUNK + OVERHEAD), HELD_BYTES // slots)
         self._patience = timings.output_patience.total_seconds()
         self._backoff = timings.output_backoff
         self._rng = rng or random.Random()
@@ -89,6 +96,9 @@ class OutputPublisher:
         self._empty = asyncio.Event()
         self._empty.set()
         self._held_up = False
+        self.published = 0
+        """Chunks that were taken to be published, since the start; likewise those `dropped`."""
+        self.dropped = 0
 
     def emit(self, attempt: Attempt, chunk: bytes) -> Awaitable[None]:
         """Publish a chunk, which is JSON, behind those before it. From the loop or from a thread, in which it
@@ -175,18 +185,30 @@ class OutputPublisher:
                 break
             run = self._runs[self._ready.popitem(last=False)[0]]
             taken = run.buffer.take(left)
+            self._count(run, taken.first)
+            run.next += len(taken.chunks)
+            self.published += len(taken.chunks)
             if taken.chunks or taken.ended:
                 pieces.append(encode_run(run.header, taken.first, taken.chunks, ended=taken.ended))
-                left -= sum(map(len, taken.chunks))
+                left -= taken.size + len(run.header.encoded)
             if taken.ended:
                 self._forget(run)
+                self._log_dropped(run)
             elif run.buffer.size:
                 self._ready[run.attempt] = None
         return pieces
 
+    def _count(self, run: _Run, reached: int) -> None:
+        """All chunks before the number ``reached`` that were not taken are dropped."""
+        self.dropped += reached - run.next
+        run.next = reached
+
     def _forget(self, run: _Run) -> None:
         del self._runs[run.attempt]
         self._ended.pop(run.attempt, None)
+        self._ready.pop(run.attempt, None)
+
+    def _log_dropped(self, run: _Run) -> None:
         if run.buffer.dropped:
             logger.warning(
                 "partial output was dropped: more was emitted than the broker took",
@@ -202,10 +224,15 @@ class OutputPublisher:
     def _bound_ended(self) -> None:
         """While nothing is taken, one run after the other may end."""
         held = sum(self._runs[attempt].buffer.size for attempt in self._ended)
-        while held > HELD_BYTES:
-            oldest = self._runs[self._ended.popitem(last=False)[0]].buffer
-            held -= oldest.size
-            oldest.shrink(0)
+        for attempt in self._ended:
+            if held <= HELD_BYTES:
+                break
+            held -= self._runs[attempt].buffer.size
+            self._runs[attempt].buffer.shrink(0)
+        if len(self._ended) > ENDED_RUNS:  # why is in the log already
+            oldest = self._runs[next(iter(self._ended))]
+            self._count(oldest, oldest.buffer.emitted + 1)
+            self._forget(oldest)
 
     # --- publishing ---------------------------------------------------------------------------
 

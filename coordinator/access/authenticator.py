@@ -6,11 +6,13 @@ from typing import Protocol
 
 from coordinator.errors import NotAuthenticated
 
-from .api_key import is_key
+from .api_key import PREFIX, is_key
 from .key_ring import KeyRing
 from .principal import Principal
 
 __all__ = ["Authenticator", "VerifiesTokens"]
+
+_PREFIX = PREFIX.encode()
 
 _UNKNOWN = "The API key is not known here, or it was revoked, or has expired"
 
@@ -37,6 +39,12 @@ class Authenticator:
     def __init__(self, ring: KeyRing, jwts: VerifiesTokens | None = None) -> None:
         self.ring = ring
         self._jwts = jwts
+
+    def known_key(self, key: bytes) -> Principal | None:
+        """Of an API key as it stands in a header, as far as it can be told without waiting; None for anything
+        else, too. Raises `LedgerUnavailable`.
+        """
+        return self.ring.find_bytes(key) if key.startswith(_PREFIX) else None
 
     def known(self, credential: str) -> Principal | None:
         """As far as it can be told without waiting. Raises `LedgerUnavailable`."""

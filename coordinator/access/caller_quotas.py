@@ -1,4 +1,7 @@
-"""Bounds what one caller may have at a time: tasks to be done, requests that wait, streams, schedules."""
+"""Bounds what one caller may have at a time: tasks to do, requests that wait, streams, schedules, agents.
+
+What lanes it may open is bounded where they are opened: `submission.lane_limits`.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,18 @@ class CallerQuotas:
     """
 
     def __init__(
-        self, *, tasks: int = 0, waiters: int = 0, streams: int = 0, schedules: int = 0
+        self,
+        *,
+        tasks: int = 0,
+        waiters: int = 0,
+        streams: int = 0,
+        schedules: int = 0,
+        agents: int = 0,
     ) -> None:
         self.schedules = schedules
         """Checked where they are stored."""
+        self.agents = agents
+        """That it registered; checked where that is done."""
         self._tasks = tasks
         self._waiters = waiters
         self._streams = streams

@@ -3,9 +3,9 @@
     coordinator keys revoke ─▶ ledger: the key, and the number of changes + 1
     each process ── each second: the number ── another than before ─▶ all keys anew
 
-A request costs a hash and a look into a dictionary. A revocation counts in every process after a second
-and the look itself. Without the ledger the keys that are known go on counting, for five minutes: then every
-credential is answered 503, since none can be told from one that was revoked.
+A request costs a hash and a look into a dictionary: no key itself is kept. A revocation counts in every
+process after a second and the look itself. Without the ledger the keys that are known go on counting, for
+five minutes: then every key is answered 503, since none can be told from one that was revoked.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import NoReturn, Protocol
 
 from coordinator.errors import LedgerUnavailable
 
-from .api_key import ApiKey, digest_of
+from .api_key import ApiKey
 from .principal import Principal
 from .roles import with_implied
 
@@ -36,6 +37,8 @@ APART = 0.2
 
 WITHOUT_LEDGER = timedelta(minutes=5)
 """How long keys count that nobody can revoke."""
+
+_WITHOUT_LEDGER = WITHOUT_LEDGER.total_seconds()
 
 USES_EVERY = 60.0
 """Seconds between two writes of which keys were used."""
@@ -83,7 +86,7 @@ class KeyRing:
         self._look_every = look_every
         self._apart = apart
         self._uses_every = uses_every
-        self._held: dict[str, _Held] = {}
+        self._held: dict[bytes, _Held] = {}
         self._changes: int | None = None
         self._looked_at = -float("inf")
         self._coming: asyncio.Task[None] | None = None
@@ -96,9 +99,13 @@ class KeyRing:
 
     def find(self, secret: str) -> Principal | None:
         """The holder, as far as it is known here. Raises `LedgerUnavailable` where that is too old."""
-        if self._monotonic() - self._looked_at > WITHOUT_LEDGER.total_seconds():
+        return self.find_bytes(secret.encode())
+
+    def find_bytes(self, secret: bytes) -> Principal | None:
+        """As `find`, of a key as it stands in a header."""
+        if self._monotonic() - self._looked_at > _WITHOUT_LEDGER:
             raise LedgerUnavailable(_UNCHECKED)
-        held = self._held.get(digest_of(secret))
+        held = self._held.get(sha256(secret).digest())
         if held is None or (held.until is not None and self._now() >= held.until):
             return None
         self._used.add(held.name)
@@ -157,18 +164,19 @@ class KeyRing:
         await self.look()
 
 
-def _held(keys: Sequence[ApiKey]) -> list[tuple[str, _Held]]:
-    found: list[tuple[str, _Held]] = []
+def _held(keys: Sequence[ApiKey]) -> list[tuple[bytes, _Held]]:
+    found: list[tuple[bytes, _Held]] = []
     for key in keys:
         if key.revoked_at is not None:
             continue
         holder = Principal(
             actor=f"key:{key.name}", roles=with_implied(key.roles), agent_id=key.agent_id
         )
-        found.append((key.digest, _Held(key.name, holder, key.expires_at)))
+        found.append((bytes.fromhex(key.digest), _Held(key.name, holder, key.expires_at)))
         if key.previous_digest is not None and key.previous_until is not None:
             ends = [end for end in (key.previous_until, key.expires_at) if end is not None]
-            found.append((key.previous_digest, _Held(key.name, holder, min(ends))))
+            before = _Held(key.name, holder, min(ends))
+            found.append((bytes.fromhex(key.previous_digest), before))
     return found
 
 

@@ -7,15 +7,17 @@ cannot send a header: for WebSockets, and for streams of server-sent events.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs
 
 from coordinator.errors import NotAuthenticated
 
-__all__ = ["presented_credential", "takes_query_token"]
+__all__ = ["plain_key", "presented_credential", "takes_query_token"]
 
 _STREAMS = re.compile(r"/events|/tasks/.+/stream")
 """Paths, without `/v1`, that answer with server-sent events."""
+
+_BEARER = b"Bearer "
 
 _TWO = "The request has two different credentials: send one"
 
@@ -43,6 +45,16 @@ def presented_credential(headers: Iterable[tuple[bytes, bytes]], query: bytes | 
             raise NotAuthenticated(_TWO)
         found = next(iter(tokens), None)
     return found or None
+
+
+def plain_key(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """What may be an API key, where it stands in one header alone and as clients write it; None for all else,
+    which `presented_credential` looks at. The usual case, at a fraction of the cost.
+    """
+    bearer, key = headers.get(b"authorization"), headers.get(b"x-api-key")
+    if bearer is None:
+        return key
+    return bearer[len(_BEARER) :] if key is None and bearer.startswith(_BEARER) else None
 
 
 def takes_query_token(kind: str, path: str) -> bool:

@@ -1,18 +1,24 @@
-"""Counts the requests of each caller by the library `limits`, and refuses those beyond the limit.
+"""Counts the requests of each caller in a token bucket, by `throttled`, and refuses those beyond it.
 
-By key, or by address where no credential is asked for. The window slides: the count of the last one
-goes in by the share of it that is still within reach, which takes two numbers a caller, however many
-requests there are. Each process counts by itself.
+By key, or by address where no credential is asked for. A bucket holds as many requests as the rate names,
+and fills evenly: of `600/minute` one is back after 0.1 s. The library keeps a bucket as the instant at which
+it is full again (the generic cell rate algorithm, GCRA), one number a caller. Each process counts by itself.
 """
 
 from __future__ import annotations
 
-import time
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 from coordinator.errors import InvalidRequest, TooManyRequests
 
 __all__ = ["RateState", "RequestRates"]
+
+MOST_CALLERS = 100_000
+"""Buckets that are kept; beyond them the oldest is forgotten, and that caller begins with a full one."""
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,47 +27,56 @@ class RateState:
 
     quota: int
     window: int
-    """Seconds."""
+    """Seconds in which an empty bucket is full again."""
     remaining: int
     reset: int
-    """Seconds until more is left."""
+    """Seconds until this one is full again."""
 
 
 class RequestRates:
     """Limits each caller to ``rate``, such as `600/minute`."""
 
     def __init__(self, rate: str) -> None:
-        from limits import parse  # noqa: PLC0415 - loads much, and few services need it
-        from limits.storage import MemoryStorage  # noqa: PLC0415
-        from limits.strategies import SlidingWindowCounterRateLimiter  # noqa: PLC0415
+        from throttled import RateLimiterType, Throttled  # noqa: PLC0415 - few services need it
+        from throttled.rate_limiter import per_duration  # noqa: PLC0415
+        from throttled.store import MemoryStore  # noqa: PLC0415
 
-        self._item = parse(rate)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        amount, _, unit = rate.partition("/")
+        self._amount, self._window = int(amount), _SECONDS[unit]
+        self._buckets = Throttled(
+            using=RateLimiterType.GCRA.value,
+            quota=per_duration(timedelta(seconds=self._window), self._amount),
+            store=MemoryStore(options={"MAX_SIZE": MOST_CALLERS}),
+        )
 
-    def spend(self, caller: str, cost: int = 1) -> None:
-        """Count ``cost`` requests of ``caller``. Raises `TooManyRequests`, or `InvalidRequest` for what no
-        waiting makes right.
+    def spend(self, caller: str, cost: int = 1, *, paid: int = 0) -> None:
+        """Take ``cost`` requests out of the bucket of ``caller``, of which ``paid`` were taken before.
+        Raises `TooManyRequests` with the seconds until it has as many, or `InvalidRequest` for more than it
+        ever holds.
         """
-        if cost > self._item.amount:
+        if cost > self._amount:
             raise InvalidRequest(
-                f"The request costs {cost}, and {self._item.amount} are allowed in"
-                f" {self._item.get_expiry()} seconds: send fewer tasks in one batch",
+                f"The request costs {cost}, and {self._amount} are allowed in"
+                f" {self._window} seconds: send fewer tasks in one batch",
                 field="tasks",
             )
-        if not self._limiter.hit(self._item, caller, cost=cost):
-            state = self.state(caller)
+        taken = self._buckets.limit(caller, cost=cost - paid)
+        if taken.limited:
+            # What it has cost so far is spent, and is asked for again.
+            wait = taken.state.retry_after + paid * self._window / self._amount
+            seconds = max(1, math.ceil(wait))
             raise TooManyRequests(
-                f"These are more than {self._item.amount} requests, or tasks in batches, in"
-                f" {self._item.get_expiry()} seconds: send again in {state.reset}",
-                retry_after=state.reset,
+                f"These are more than {self._amount} requests, or tasks in batches, in"
+                f" {self._window} seconds: send again in {seconds}",
+                retry_after=seconds,
             )
 
     def state(self, caller: str) -> RateState:
         """What is left to ``caller`` now."""
-        stats = self._limiter.get_window_stats(self._item, caller)
+        state = self._buckets.peek(caller)
         return RateState(
-            quota=self._item.amount,
-            window=self._item.get_expiry(),
-            remaining=max(0, stats.remaining),
-            reset=max(1, int(stats.reset_time - time.time()) + 1),
+            quota=self._amount,
+            window=self._window,
+            remaining=state.remaining,
+            reset=math.ceil(state.reset_after),
         )

@@ -18,8 +18,8 @@ TIMEOUT = 10.0
 """Seconds for each answer."""
 
 HOW_ELSE = (
-    "give COORDINATOR_MANAGEMENT_URL as http://administrator:password@host:15672, or print the commands for"
-    " rabbitmqctl with --rabbitmqctl"
+    "name a file with http://administrator:password@host:15672 in COORDINATOR_MANAGEMENT_URL_FILE, or print"
+    " the commands for rabbitmqctl with --rabbitmqctl"
 )
 
 

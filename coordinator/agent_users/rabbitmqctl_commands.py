@@ -42,6 +42,7 @@ def to_add(grant: AgentGrant, *, vhost: str) -> list[str]:
                 user,
                 *(one[word] for word in ("exchange", "write", "read")),
             )
+            + "  # once a coordinator has been started here: it declares the exchange"
             for one in topics
         ),
         _line(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
 
 from coordinator.errors import InvalidRequest, OperatorError
+from coordinator.private_file import write_private_file
 
 from . import rabbitmqctl_commands
 from .agent_grant import AgentGrant
@@ -34,11 +38,13 @@ class AgentsOptions:
     slots: int = 24
     rabbitmqctl: bool = False
     """Print the commands, and change nothing."""
+    to: Path | None = None
+    """The file that the agent's address is written to; None shows it."""
 
     @classmethod
     def typed(cls, parsed: Mapping[str, Any]) -> Self:
         """From what the command line's parser has found, by its names."""
-        named = ("action", "agent_id", "agent_type", "slots", "rabbitmqctl")
+        named = ("action", "agent_id", "agent_type", "slots", "rabbitmqctl", "to")
         lists = (
             ("capabilities", "capability"),
             ("services", "service"),
@@ -53,11 +59,23 @@ class AgentsOptions:
 
 def run(broker: AdministeredBroker, options: AgentsOptions, say: Callable[[str], None]) -> None:
     """Do it; ``say`` is called with each line for people. Raises `OperatorError`."""
+    if options.to is not None:
+        _check_file(options.to, rabbitmqctl=options.rabbitmqctl)
     if options.rabbitmqctl:
         for line in _commands(options, broker):
             say(line)
         return
     asyncio.run(_run(broker, options, say))
+
+
+def _check_file(file: Path, *, rabbitmqctl: bool) -> None:
+    """Before anything is changed: a password that cannot be written down is lost."""
+    if rabbitmqctl:
+        raise OperatorError(
+            "--to is for an address that this command makes; --rabbitmqctl makes none"
+        )
+    if file.is_dir() or not os.access(file.absolute().parent, os.W_OK | os.X_OK):
+        raise OperatorError(f"--to names {file}, which cannot be written: nothing was changed")
 
 
 def _granted(options: AgentsOptions) -> AgentGrant:
@@ -97,13 +115,14 @@ async def _run(
                 password = await users.add(grant)
                 if password is None:
                     say(
-                        f"The agent {grant.agent_id} had a user, which may do now what is said here."
+                        f"The agent {grant.agent_id} had a user, which may do now what is said here. Its"
+                        f" password is as it was: {_line('rotate', grant.agent_id)} gives it another."
                     )
                 else:
-                    _say_url(broker, options.agent_id, grant.user, password, say)
+                    _hand_over(broker.url_of(grant.user, password), options, say)
             case "rotate":
                 user, password = await users.rotate(options.agent_id)
-                _say_url(broker, options.agent_id, user, password, say)
+                _hand_over(broker.url_of(user, password), options, say)
             case "remove":
                 await users.remove(options.agent_id)
                 say(f"The user of the agent {options.agent_id} is gone from the broker.")
@@ -111,11 +130,29 @@ async def _run(
                 _show(await users.every())
 
 
-def _say_url(
-    broker: AdministeredBroker, agent_id: str, user: str, password: str, say: Callable[[str], None]
-) -> None:
-    say(f"The agent {agent_id} connects with this, which is shown once:")
-    say(f"COORDINATOR_AMQP_URL={broker.url_of(user, password)}")
+def _hand_over(url: str, options: AgentsOptions, say: Callable[[str], None]) -> None:
+    """What a shell is told for the agent; with a file the password is nowhere else."""
+    if options.to is None:
+        say(f"The agent {options.agent_id} connects with this, which is shown once:")
+        say(f"export COORDINATOR_AMQP_URL={shlex.quote(url)}")
+        return
+    file = options.to.absolute()
+    try:
+        write_private_file(file, f"{url}\n")
+    except OSError as exc:
+        again = _line("rotate", options.agent_id)
+        raise OperatorError(
+            f"--to names {file}, which cannot be written: {exc.strerror}. The user is made; {again} gives it"
+            " another password"
+        ) from exc
+    say(
+        f"The agent {options.agent_id} connects with the address in that file, which you alone may read:"
+    )
+    say(f"export COORDINATOR_AMQP_URL_FILE={shlex.quote(str(file))}")
+
+
+def _line(action: str, agent_id: str) -> str:
+    return shlex.join(["coordinator", "agents", action, agent_id])
 
 
 def _show(found: list[AgentUser]) -> None:

@@ -39,6 +39,7 @@ from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments, routed_path
 from .streams import event_streams, task_streams
+from .streams.websocket_endpoint import PATH as WEBSOCKET
 from .streams.websocket_endpoint import add_websocket
 
 __all__ = ["create_app", "route_template"]
@@ -83,9 +84,9 @@ report is what these endpoints answer.
   `null` is as good as leaving a key out, and `[]` as `{}` where that is meant. Unknown query parameters of
   a `GET` are a 422 wherever there are any, and ignored elsewhere; those of other calls are named in the
   `warning`, too.
-* Any request may be answered 421, where its `Host` is no name of this service; 403, where it would change
-  something and comes from a page of another origin; 431, where its head is too large; and 408, where it
-  did not come in time.
+* Any request may be answered 400, where it cannot be read or has no `Host`; 421, where that is no name of
+  this service; 403, where it would change something and comes from a page of another origin; 431, where its
+  head is too large; and 408, where it did not come in time.
 * Every path also answers below `/v1`.
 """
 
@@ -194,8 +195,11 @@ def route_template(scope: Scope) -> str | None:
     """The path of the endpoint that answers a request, as `/tasks/{task_id}`; None where there is none."""
     path = routed_path(scope)
     prefix = VERSIONED if path.startswith(f"{VERSIONED}/") else ""
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    method = scope.get("method", "GET")  # a WebSocket has none: it begins as a GET
+    method = "GET" if method == "HEAD" else method
     asked = {"type": "http", "method": method, "path": path.removeprefix(prefix)}
+    if asked["path"] == WEBSOCKET:
+        return prefix + WEBSOCKET
     near: str | None = None
     for router in _ROUTERS:
         for route in router.routes:

@@ -14,6 +14,7 @@ from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.request_rates import RequestRates
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.subscriber_counts import SubscriberCounts
 from coordinator.streaming.task_stream import TaskItems
 from coordinator.submission.request_limits import RequestLimits
 
@@ -67,6 +68,7 @@ class EndpointServices:
     version: str
     task_items: Sequence[TaskItems] = ()
     """What is streamed of a task beside its events."""
+    subscribers: SubscriberCounts = field(default_factory=SubscriberCounts)
     problems: Callable[[], Sequence[str]] = tuple
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     obstacles: Callable[[], Sequence[str]] = tuple

@@ -1,5 +1,5 @@
 """Writes answers with many things as JSON, piece by piece: other requests are served between two pieces, and
-an answer ends where it has as many bytes as one may have.
+an answer ends where it has as many bytes as one may have. The page after it begins there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ __all__ = ["MOST_BYTES", "ListAnswer", "written"]
 _Thing = TypeVar("_Thing")
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of the things in one answer: some 7 000 agents as they usually are. One that alone has more is told."""
+"""Of the things in one answer: some 7 000 agents as they usually are, or 200 tasks with long errors. One that
+alone has more is told."""
 
 PIECE = 64 * 1024
 """Bytes between which others have their turn: about a millisecond of work."""

@@ -15,7 +15,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from coordinator.protocol.trace_context import TRACEPARENT, TRACESTATE, TraceContext
 
-__all__ = ["PlainRequest", "plain_request", "request_trace", "send_json"]
+__all__ = ["SINGLE_HEADERS", "PlainRequest", "plain_request", "request_trace", "send_json"]
+
+SINGLE_HEADERS = "coordinator.headers"
+"""Where the guard leaves the headers of a request in its scope, by name, if none comes twice."""
 
 _JSON = (b"application/json", b"application/json; charset=utf-8")
 

@@ -24,6 +24,7 @@ from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.stores.api_keys import ApiKeys
 from coordinator.settings.settings import Settings
 from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.subscriber_counts import SubscriberCounts
 
 from .agent_registry import AgentRegistry
 from .health_report import HealthReport
@@ -68,6 +69,7 @@ async def make_access_control(settings: Settings, state: StartingState) -> Acces
             waiters=settings.max_waiters,
             streams=settings.max_callers_streams,
             schedules=settings.max_schedules,
+            agents=settings.max_callers_agents,
         ),
     )
 
@@ -106,6 +108,7 @@ def make_application(
     page: MetricsPage | None,
     counting: Counting | None,
     feed: EventFeed,
+    subscribers: SubscriberCounts,
     output: PartialOutput,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
@@ -129,6 +132,7 @@ def make_application(
             queue_sizes=queries.queue_sizes,
             queue_lines=queries.queue_lines,
             feed=feed,
+            subscribers=subscribers,
             task_items=(OutputFrames(output),),
             version=__version__,
             problems=health.problems,

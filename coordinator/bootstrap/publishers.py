@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.task_queues import TaskQueues
+from coordinator.protocol.ids import new_id
 from coordinator.registry.feed.follow_request import FollowRequest
 from coordinator.registry.feed.growth_broadcast import GrowthBroadcast
 from coordinator.registry.projection.command_sender import CommandSender
@@ -50,6 +51,8 @@ def make_publishers(
     """``process`` names this one among the coordinators. ``limits`` say how many lanes may be open at a time,
     and ``unserved`` which are nobody's; ``why_not`` tells why none can be opened now.
     """
+    # Containers may have the same host name, and the same process id in it.
+    follower = f"{process}.{new_id()[-6:]}"
     return Publishers(
         publisher=publisher,
         opener=QueueOpener(
@@ -57,7 +60,7 @@ def make_publishers(
         ),
         commands=CommandSender(publisher),
         ends=TaskEndBroadcast(publisher),
-        growth=GrowthBroadcast(publisher, process=process),
-        follow=FollowRequest(publisher, process=process),
+        growth=GrowthBroadcast(publisher, process=follower),
+        follow=FollowRequest(publisher, process=follower),
         barrier=ReadBarrier(publisher),
     )

@@ -11,8 +11,10 @@ from coordinator import __version__
 from coordinator.metrics.counting import Counting
 from coordinator.metrics.current_figures import CurrentFigures, CurrentSources
 from coordinator.metrics.group_file import GroupMember
+from coordinator.metrics.metric_catalogue import IN_FLIGHT, SUBSCRIBERS
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.metrics.projector_lag import ProjectorLag
+from coordinator.partial_output.output_counts import NOT_COUNTED
 from coordinator.partial_output.output_reader import OutputReader
 from coordinator.partial_output.output_subscriptions import PartialOutput
 from coordinator.registry.queries.explanations.why_waiting import WhyWaiting
@@ -21,6 +23,7 @@ from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
 from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.settings.settings import Settings
+from coordinator.streaming.subscriber_counts import SubscriberCounts
 
 from .agent_registry import AgentRegistry
 from .broker_connections import BrokerConnections
@@ -78,6 +81,7 @@ def make_metrics_page(
     queries: QueryServices,
     health: HealthReport,
     counting: Counting,
+    subscribers: SubscriberCounts,
     member: GroupMember | None,
 ) -> MetricsPage:
     """What ``counting`` has counted, and what is true now. ``member`` tells of the other processes of the
@@ -103,13 +107,23 @@ def make_metrics_page(
             sources, most_lanes=settings.metrics_lanes, most_agents=settings.metrics_agents
         ),
         version=__version__,
-        in_flight=lambda: counting.publishes.in_flight,
+        held=lambda: {
+            IN_FLIGHT.name: {(): counting.publishes.in_flight},
+            SUBSCRIBERS.name: {
+                (kind.value,): count for kind, count in subscribers.by_kind().items()
+            },
+        },
         member=member,
     )
 
 
 def make_output_reader(
-    settings: Settings, state: StartingState, users: BrokerUsers, *, process: str
+    settings: Settings,
+    state: StartingState,
+    users: BrokerUsers,
+    *,
+    process: str,
+    counting: Counting | None,
 ) -> OutputReader:
     """Hears partial output for the subscribers of this process."""
     output = PartialOutput(
@@ -117,5 +131,6 @@ def make_output_reader(
         most_bytes=settings.max_output_bytes,
         now=state.now,
         monotonic=time.monotonic,
+        counts=NOT_COUNTED if counting is None else counting.output,
     )
     return OutputReader(output, process=process, secret=state.secret, identities=users.identities)

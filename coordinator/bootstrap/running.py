@@ -18,6 +18,7 @@ from coordinator.metrics.group_file import GroupMember
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.feed.recorded_events import RecordedEvents
+from coordinator.registry.ledger.database_url import wide_ledger
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
@@ -27,6 +28,7 @@ from coordinator.registry.upkeep.refused_events import RefusedEvents
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.subscriber_counts import SubscriberCounts
 from coordinator.submission.lane_limits import LaneLimits
 
 from .agent_registry import make_agent_registry
@@ -84,7 +86,7 @@ async def running(
             )
         )
         if duty is not Duty.SERVING:  # one process tells it for all
-            _tell_of_wide_folder(settings)
+            _tell_what_is_wide(settings)
         publisher = await stack.enter_async_context(
             make_publisher(
                 connections.publishing,
@@ -165,7 +167,7 @@ async def running(
             timings=replacements.timings,
         )
         queries = make_query_services(settings, state, connections, agents)
-        output = make_output_reader(settings, state, users, process=process)
+        output = make_output_reader(settings, state, users, process=process, counting=counting)
         refused = RefusedEvents(ledger, now=state.now)
         access = await make_access_control(settings, state)
         keys = None if access.authenticator is None else access.authenticator.ring
@@ -183,6 +185,7 @@ async def running(
             refused_users=agents.requests.refused_users,
             folding=folding,
         )
+        subscribers = SubscriberCounts()
         page = None
         if counting is not None:
             page = make_metrics_page(
@@ -194,6 +197,7 @@ async def running(
                 queries=queries,
                 health=health,
                 counting=counting,
+                subscribers=subscribers,
                 member=member,
             )
             stack.push_async_callback(page.aclose)
@@ -241,6 +245,7 @@ async def running(
                 page=page,
                 counting=counting,
                 feed=feed,
+                subscribers=subscribers,
                 output=output.output,
             ),
             page=page,
@@ -257,10 +262,10 @@ async def running(
         )
 
 
-def _tell_of_wide_folder(settings: Settings) -> None:
-    wide = wide_folder(settings.data_dir)
-    if wide is not None:
-        logger.warning("%s", wide)
+def _tell_what_is_wide(settings: Settings) -> None:
+    for wide in (wide_folder(settings.data_dir), wide_ledger(settings.ledger_place)):
+        if wide is not None:
+            logger.warning("%s", wide)
 
 
 def _lane_limits(settings: Settings) -> LaneLimits:
@@ -268,6 +273,7 @@ def _lane_limits(settings: Settings) -> LaneLimits:
         lanes=settings.max_lanes,
         unserved=settings.max_unserved_lanes,
         absent_agents=settings.max_absent_agents,
+        per_caller=settings.max_callers_lanes,
     )
 
 

@@ -10,6 +10,7 @@ from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.registry.ledger.database_clock import DatabaseClock
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.tables.task_queue_rows import openers_of_task_queues
 
 __all__ = ["StartingState", "read_starting_state"]
 
@@ -36,8 +37,9 @@ async def read_starting_state(
     `OperatorError` where the key in the ledger is damaged.
     """
     book = TaskQueues()
+    openers = await ledger.read(openers_of_task_queues)
     for source, requirements in await ledger.task_queues():
-        book.add(source, requirements)
+        book.add(source, requirements, openers.get(source))
     types = AnnouncedTypes(await ledger.announced_types())
     clock: DatabaseClock | None = None
     if now is None:

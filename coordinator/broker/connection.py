@@ -15,10 +15,12 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self, cast
 from weakref import WeakSet
 
 import aio_pika
+import aiormq
+from aio_pika.abc import UnderlayConnection
 from aiormq.abc import AbstractConnection, ChannelFrame
 from aiormq.exceptions import InvalidFrameError
 from yarl import URL
@@ -34,9 +36,6 @@ from .connection_timings import DEFAULT_TIMINGS, ConnectionTimings
 from .driver_errors import translated
 from .undeliverable_head import HeadsOfQueues
 
-if TYPE_CHECKING:
-    import aiormq
-
 __all__ = ["HEARTBEAT", "OLDEST_BROKER", "Connection", "Link"]
 
 logger = logging.getLogger(__name__)
@@ -44,6 +43,12 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = timedelta(seconds=10)
 """The driver declares a silent connection dead after three of these, and a little more; the broker
 after two. The broker's address may name another: `amqp://.../?heartbeat=30`."""
+
+UNBOUNDED = 0
+"""How many frames the driver's buffers hold. When the broker closes a channel, the driver gives its number to
+the next one at once. Where a buffer is full it confirms the close after that, or never: the broker takes the
+number for the old channel's then, and ends the connection ("second 'channel.open' seen"). What is sent is
+bounded by what is in flight, and what comes by what was asked for."""
 
 OLDEST_BROKER = (3, 10)
 """The first version whose quorum queues dead-letter at least once and expire messages."""
@@ -103,7 +108,7 @@ class Link:
         with translated("opening a channel"):
             async with asyncio.timeout(self._timings.answer_timeout):
                 raw = await self._transport.channel(
-                    publisher_confirms=confirms, on_return_raises=True
+                    publisher_confirms=confirms, on_return_raises=True, frame_buffer_size=UNBOUNDED
                 )
         inlet = self._intake.inlet(raw.number)
         channel = Channel(raw, inlet, self._user, answer_timeout=self._timings.answer_timeout)
@@ -314,12 +319,38 @@ class Connection:
         return Link(raw, transport.connection, intake, self.heads, self._timings, self._user)
 
 
+class _Transport(aiormq.Connection):
+    """One that waits for no room to write in."""
+
+    FRAME_BUFFER_SIZE = UNBOUNDED
+
+
+class _Underlay(UnderlayConnection):
+    """Opens a `_Transport`."""
+
+    @classmethod
+    async def make_connection(
+        cls, url: URL, timeout: float | None = None, **options: Any
+    ) -> AbstractConnection:
+        connection = _Transport(url, **options)
+        async with asyncio.timeout(timeout):
+            await connection.connect()
+            await connection.ready()
+        return connection
+
+
 class _ThroughIntake(aio_pika.Connection):
     """One whose socket an `FrameReader` reads."""
 
     def __init__(self, url: URL, **options: Any) -> None:
         super().__init__(url, **options)
         self.quick = self.kwargs["transport_factory"] = QuickTransport()
+
+    async def connect(self, timeout: float | None = None) -> None:
+        self.transport = await _Underlay.connect(
+            self.url, self._on_connection_close, timeout=timeout, **self.kwargs
+        )
+        await self._on_connected()
 
 
 def _with_heartbeat(url: URL, usual: timedelta) -> URL:

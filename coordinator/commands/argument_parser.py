@@ -30,7 +30,7 @@ def argument_parser() -> argparse.ArgumentParser:
     service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
     service.add_argument("--port", help="TCP port of the API (default 9001)")
     service.add_argument("--data-dir", help="folder of the ledger and the private broker")
-    service.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+    service.add_argument("--amqp-url", help=agents_parser.BROKER)
 
     service.add_argument(
         "--projector",
@@ -76,7 +76,7 @@ def argument_parser() -> argparse.ArgumentParser:
         " operator must fix something.",
     )
     doctor.add_argument("--data-dir", help="folder of the ledger and the private broker")
-    doctor.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+    doctor.add_argument("--amqp-url", help=agents_parser.BROKER)
     doctor.add_argument("--json", action="store_true", help="one JSON object, for scripts")
     doctor.set_defaults(command="doctor")
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
 from coordinator.metrics.group_file import GroupMember
-from coordinator.settings import Settings
+from coordinator.settings import Settings, counted_apart
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
@@ -37,6 +38,8 @@ class Inherited:
 
 NOTHING = Inherited()
 
+logger = logging.getLogger(__name__)
+
 
 async def serve(
     settings: Settings,
@@ -54,6 +57,9 @@ async def serve(
     """
     alone = inherits.socket_fd is None
     options = ServerOptions.of(settings)
+    apart = counted_apart(settings)
+    if alone and apart is not None:
+        logger.warning("%s", apart)
     if inherits.socket_fd is None:
         listener = bind(settings.http_host, settings.http_port)
         scraped = metrics_listener(settings)

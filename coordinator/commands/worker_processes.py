@@ -13,6 +13,7 @@ listen: connections are refused until the first worker can answer them.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from typing import Any
 from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.metrics.group_file import GroupMember, open_group_file
-from coordinator.settings import Settings
+from coordinator.settings import Settings, counted_apart
 from coordinator.web_server.server_socket import address, answers, bind
 
 from .kept_processes import SERVING, KeptProcesses
@@ -30,6 +31,8 @@ from .ports import KeepsProcesses, Says
 from .projector_process import projecting
 
 __all__ = ["serve_with_workers"]
+
+logger = logging.getLogger(__name__)
 
 LOOK = 0.05
 """Seconds between two looks at whether a worker listens."""
@@ -44,6 +47,9 @@ async def serve_with_workers(
     """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an `OperatorError`
     where a process cannot start. ``keeps`` makes what keeps them.
     """
+    apart = counted_apart(settings)
+    if apart is not None:
+        logger.warning("%s", apart)
     listener = bind(settings.http_host, settings.http_port)
     scraped = metrics_listener(settings)
     figures = open_group_file(processes=settings.http_workers + 1)

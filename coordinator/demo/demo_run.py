@@ -83,6 +83,8 @@ async def _run(
         screen.line(f"Nothing changed for {patience.total_seconds():.0f} s: gave up", "bold red")
     elif bad:
         screen.line(f"{len(bad)} of {len(watched.rows)} tasks did not complete", "bold red")
+    elif not heard:
+        screen.line("All but the one that was read aloud completed", "bold red")
     else:
         screen.line(f"All {len(watched.rows)} tasks completed", "bold green")
     return 1 if bad or not heard else 0

@@ -1,10 +1,11 @@
-"""Shows the demo: a live table on a terminal, plain lines elsewhere, a summary at the end.
+"""Shows the demo: a live table on a terminal, plain lines elsewhere, a summary, and what a task says.
 
 Everything fits 80 columns.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
@@ -18,7 +19,7 @@ from coordinator.protocol.priority import Priority
 
 from .watched_tasks import WatchedTask, WatchedTasks, waits_by_priority
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "in_words"]
 
 _PRIORITY_STYLES = {
     Priority.URGENT: "bold red",
@@ -32,6 +33,9 @@ _FRAME = 6
 """Lines of the live table that are not rows."""
 _BAR = 77
 """Columns of the progress bar: as wide as the live table."""
+_INDENT = "  "
+_WORDS = re.compile(r"[^\S\n]*\n|\S+[^\S\n]*|[^\S\n]+")
+"""Ends of lines, and words with the spaces behind them."""
 _RESULTS = 30
 """Lines of results at the end: more than there are kinds of work."""
 
@@ -48,6 +52,9 @@ class Screen:
             else None
         )
         self._told = 0
+        self._column = 0
+        """Of the cursor, in what is said."""
+        self._within_word = False
 
     def showing(self) -> AbstractContextManager[object]:
         """The live table is drawn while this block lasts."""
@@ -57,9 +64,28 @@ class Screen:
         """Print one line, in a ``style`` of rich."""
         self._console.print(Text(text, style=style or ""), soft_wrap=True)
 
-    def text(self, text: str) -> None:
-        """Print it behind what was printed last, without an end of line."""
-        self._console.print(Text(text), end="", soft_wrap=True)
+    def said(self, text: str) -> None:
+        """Print it behind what was said last; a line ends where it is full."""
+        for word in _WORDS.findall(text):
+            self._begin_line(word)
+            self._console.print(Text(word, style="cyan"), end="", soft_wrap=True)
+            self._column = 0 if word.endswith("\n") else self._column + len(word)
+            self._within_word = not word[-1].isspace()
+
+    def end_of_speech(self) -> None:
+        """What is printed next begins a line of its own."""
+        if self._column:
+            self.line("")
+        self._column, self._within_word = 0, False
+
+    def _begin_line(self, word: str) -> None:
+        full = self._column + len(word.rstrip()) > min(self._console.width, _BAR)
+        if self._column and full and not self._within_word:
+            self.line("")
+            self._column = 0
+        if not self._column:
+            self._console.print(Text(_INDENT), end="", soft_wrap=True)
+            self._column = len(_INDENT)
 
     def changed(self) -> None:
         """Tell what ended since the last call; the live table draws itself."""
@@ -178,7 +204,10 @@ def _waits(watched: WatchedTasks) -> RenderableType:
 
 
 def _span(span: timedelta | None) -> str:
-    if span is None:
-        return "-"
+    return "-" if span is None else in_words(span)
+
+
+def in_words(span: timedelta) -> str:
+    """Such as `29 ms` or `1.7 s`."""
     seconds = span.total_seconds()
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -50,12 +50,19 @@ def no_broker_named(why: str) -> Finding:
     )
 
 
-def check_settings(unknown: Iterable[str]) -> Iterator[Finding]:
-    """A warning for each variable that is no setting; ``unknown`` are sentences that name variables of the
-    environment.
+def check_settings(unknown: Iterable[str], apart: str | None = None) -> Iterator[Finding]:
+    """A warning for each variable that is no setting, and one for limits that each process counts by itself.
+    ``unknown`` are sentences that name variables of the environment; ``apart`` is that of
+    `settings.counted_apart`.
     """
     for sentence in unknown:
         yield Finding.warning("settings", sentence, "put its name right, or unset it")
+    if apart is not None:
+        yield Finding.warning(
+            "rates",
+            apart,
+            "divide what a caller may have by the number of processes, or have a proxy before them count",
+        )
 
 
 def _check_management(facts: Facts) -> Iterator[Finding]:
@@ -65,8 +72,9 @@ def _check_management(facts: Facts) -> Iterator[Finding]:
                 "management",
                 f"The management API cannot be read ({facts.management}): alarms, feature flags,"
                 " policies and bindings were not looked at",
-                "set COORDINATOR_MANAGEMENT_URL to http://user:password@host:15672, or run"
-                " `rabbitmq-plugins enable rabbitmq_management` there",
+                "name a file with its address, http://user:password@host:15672, in"
+                " COORDINATOR_MANAGEMENT_URL_FILE, or run `rabbitmq-plugins enable rabbitmq_management`"
+                " there",
             )
     elif facts.management.has_vhost is not False and (withheld := facts.management.withheld):
         yield Finding.warning(

@@ -18,7 +18,7 @@ from coordinator.doctor.facts.management_facts import TIMEOUT as MANAGEMENT_TIME
 from coordinator.doctor.facts.management_facts import ask_management
 from coordinator.errors import OperatorError
 from coordinator.registry.ledger.ledger_inspection import examine
-from coordinator.settings import Settings
+from coordinator.settings import Settings, counted_apart
 from coordinator.submission.request_limits import RequestLimits
 
 from .diagnosis import check_settings, diagnose, diagnose_users, no_broker_named
@@ -53,7 +53,8 @@ def run(
     """Examine, show the findings, and return the exit status: 1 where an operator must fix something.
     Warnings alone are 0. ``unknown`` tells of variables that look like settings and are none.
     """
-    findings = [*check_settings(unknown), *asyncio.run(examined(settings, patience))]
+    about_settings = check_settings(unknown, counted_apart(settings))
+    findings = [*about_settings, *asyncio.run(examined(settings, patience))]
     console = Console(highlight=False)
     if json:
         console.out(as_json(findings), highlight=False)

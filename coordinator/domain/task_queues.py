@@ -35,16 +35,23 @@ class TaskQueues:
 
     def __init__(self) -> None:
         self._requirements: dict[TaskQueue, Requirements] = {}
+        self._openers: dict[TaskQueue, str] = {}
         self._own: dict[str, set[TaskQueue]] = {}
         self._asked: set[str] = set()
         """Capabilities, services and task types that sources asked for, those that are gone included."""
         self._offers: dict[_Traits, _Offer] = {}
 
-    def add(self, source: TaskQueue, requirements: Requirements) -> bool:
-        """Note that ``source`` is open; whether it was new."""
+    def add(
+        self, source: TaskQueue, requirements: Requirements, opened_by: str | None = None
+    ) -> bool:
+        """Note that ``source`` is open, by a task of the caller ``opened_by`` where that is known; whether it
+        was new.
+        """
         if source in self._requirements:
             return False
         self._requirements[source] = requirements
+        if opened_by is not None:
+            self._openers[source] = opened_by
         if requirements.agent_id is None:
             self._asked.update(requirements.capabilities, requirements.services)
             self._asked.add(requirements.task_type or ANY_TYPE)
@@ -56,6 +63,7 @@ class TaskQueues:
     def discard(self, source: TaskQueue) -> None:
         """Forget ``source``; nothing happens where it is not known."""
         requirements = self._requirements.pop(source, None)
+        self._openers.pop(source, None)
         if requirements is None:
             return
         if requirements.agent_id is None:
@@ -79,6 +87,14 @@ class TaskQueues:
     def has_lane(self, lane: str) -> bool:
         """Whether the lane is open at any priority."""
         return any(TaskQueue(lane, priority) in self._requirements for priority in Priority)
+
+    def opener(self, source: TaskQueue) -> str | None:
+        """The caller whose task opened its lane, where that is known."""
+        return self._openers.get(source)
+
+    def lanes_opened_by(self, caller: str) -> set[str]:
+        """The lanes that are open because of a task of this caller."""
+        return {source.lane for source, opener in self._openers.items() if opener == caller}
 
     def sources(self, priority: Priority | None = None) -> list[TaskQueue]:
         """All of them, or those of one priority; the most urgent first, then by lane."""

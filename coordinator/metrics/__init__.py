@@ -11,8 +11,10 @@ submission_counting .... counts tasks that are submitted, and times their submis
 error_counting ......... counts requests that were answered with an error, by status code
 publish_counting ....... counts publishes and times their confirms: a publish interceptor
 fold_counting .......... counts what becomes of tasks, where it is folded: a fold interceptor
+output_counting ........ counts the chunks of partial output that are heard, told and refused
 group_file ............. holds the figures of all processes of one service, so that each can tell the sum
 current_figures ........ reads what is true now: queues, agents, backlogs
+part_reader ............ reads the parts of that side by side, each within the time that Prometheus waits
 lane_labels ............ bounds the number of lanes that have series of their own
 projector_lag .......... measures how far the ledger is behind, by a mark through the log
 process_figures ........ reads CPU, memory and files of each process from the system

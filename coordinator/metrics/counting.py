@@ -1,4 +1,4 @@
-"""Counts what one process does, all of it: submissions, errors of HTTP, publishes, folds."""
+"""Counts what one process does, all of it: submissions, errors of HTTP, publishes, folds, partial output."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from coordinator.submission.submitter import Submitter
 from .counted_figures import CountedFigures
 from .error_counting import ErrorCounting
 from .fold_counting import FoldCounting
+from .output_counting import OutputCounting
 from .publish_counting import PublishCounting
 from .submission_counting import CountedBatches, CountedSubmissions
 
@@ -22,6 +23,7 @@ class Counting:
         self.errors = ErrorCounting(self.figures)
         self.publishes = PublishCounting(self.figures)
         self.folds = FoldCounting(self.figures)
+        self.output = OutputCounting(self.figures)
 
     def single(self, submitter: Submitter) -> CountedSubmissions:
         """Submits what was asked for, one task at a time."""

@@ -6,8 +6,7 @@ into an index for each open queue, and one mark through the log.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +15,7 @@ from coordinator.broker.channel import Depth
 from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.domain.task_queues import TaskQueues
-from coordinator.errors import BrokerUnavailable, CoordinatorError
+from coordinator.errors import BrokerUnavailable
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import LOG
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -44,11 +43,10 @@ from .metric_catalogue import (
     QUEUE_TASKS,
     READY,
 )
+from .part_reader import PartReader
 from .projector_lag import ProjectorLag
 
 __all__ = ["CurrentFigures", "CurrentSources", "Figures"]
-
-logger = logging.getLogger(__name__)
 
 Figures = dict[str, dict[Labels, float]]
 """Values by the name of the metric and by labels."""
@@ -81,31 +79,28 @@ class CurrentFigures:
         self._sources = sources
         self._most_lanes = most_lanes
         self._most_agents = most_agents
+        self._parts = PartReader(
+            {
+                "depths": self._depths,
+                "ages": self._ages,
+                "ledger": self._backlog,
+                "log": self._log,
+                "lag": self._lag,
+            }
+        )
 
     async def read(self) -> Figures:
-        """All that can be read now; what cannot is named by `PART_FAILED`."""
+        """All that can be read now, and soon; what cannot is named by `PART_FAILED`."""
         found: Figures = {}
-        parts: dict[str, Callable[[], Awaitable[Figures]]] = {
-            "depths": self._depths,
-            "ages": self._ages,
-            "ledger": self._backlog,
-            "log": self._log,
-            "lag": self._lag,
-        }
         failed: dict[Labels, float] = {}
-        for name, part in parts.items():
-            try:
-                found |= await part()
-                failed[(name,)] = 0
-            except CoordinatorError as exc:
-                logger.info(
-                    "a part of the metrics is missing", extra={"part": name, "why": str(exc)}
-                )
-                failed[(name,)] = 1
+        for name, part in (await self._parts.read()).items():
+            failed[(name,)] = 1 if part is None else 0
+            found |= part or {}
         return found | self._agents() | self._state() | {PART_FAILED.name: failed}
 
     async def aclose(self) -> None:
         """Nobody asks any more."""
+        await self._parts.aclose()
         await self._sources.lag.aclose()
 
     async def _depths(self) -> Figures:

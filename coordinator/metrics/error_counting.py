@@ -7,7 +7,7 @@ from .metric_catalogue import HTTP_ERRORS
 
 __all__ = ["ErrorCounting"]
 
-CODES = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 431, 500, 501, 503)
+CODES = (400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 421, 422, 426, 429, 431, 500, 501, 503)
 """Those that the service answers; whatever else there may be is `other`."""
 
 OTHER = ("other",)

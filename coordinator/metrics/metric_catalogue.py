@@ -131,6 +131,26 @@ FOLD = _histogram(
 FOLD_FAILED = _counter("folds_failed", "Transactions of the projector that were rolled back.")
 PARKED_NOW = _counter("messages_parked", "Messages that were parked since the start.")
 
+# --- partial output, counted by each process that answers: each hears all of it ---------------------
+
+OUTPUT_HEARD = _counter(
+    "output_chunks_heard",
+    "Chunks of partial output that came; each process that answers hears, and counts, all of them.",
+)
+OUTPUT_GAPS = _counter(
+    "output_gaps",
+    "Places where chunks of a run never came to a process: dropped by the agent, or on their way.",
+)
+OUTPUT_TOLD = _counter(
+    "output_chunks_told",
+    "Chunks that were given to the streams of those who follow tasks, counted for each of them.",
+)
+OUTPUT_REFUSED = _counter(
+    "output_refused",
+    "Messages of partial output, or what one run said in them, that were dropped, by the name of the error.",
+    "reason",
+)
+
 # --- as it is now, true of the whole service whichever process is asked ------------------------------
 
 QUEUE_TASKS = _gauge(
@@ -189,6 +209,15 @@ PART_FAILED = _gauge(
     "part",
 )
 BUILD = _gauge("build_info", "Always 1; its label is the version of the service.", "version")
+
+# --- streams, counted by the process that has them -------------------------------------------------
+
+SUBSCRIBERS = _gauge(
+    "subscribers",
+    "Streams that are open, of all processes: `events` (GET /events), `task` (GET"
+    " /tasks/{task_id}/stream) and `websocket` (/ws).",
+    "kind",
+)
 
 # --- processes -------------------------------------------------------------------------------------
 

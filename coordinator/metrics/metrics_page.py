@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from .counted_figures import CountedFigures
 from .current_figures import CurrentFigures, Figures
 from .exposition import exposition
 from .group_file import GroupFile, GroupMember
-from .metric_catalogue import BUILD, IN_FLIGHT
+from .metric_catalogue import BUILD
 from .process_figures import process_figures
 
 __all__ = ["MetricsPage"]
@@ -21,7 +21,9 @@ ALONE = "worker-1"
 
 
 class MetricsPage:
-    """Tells the figures of this process and, where it is a ``member`` of a group, of all others."""
+    """Tells the figures of this process and, where it is a ``member`` of a group, of all others. ``held`` is
+    what this one has at this moment, which is added up, too.
+    """
 
     def __init__(
         self,
@@ -29,14 +31,14 @@ class MetricsPage:
         current: CurrentFigures,
         *,
         version: str,
-        in_flight: Callable[[], int],
+        held: Callable[[], Figures],
         member: GroupMember | None = None,
     ) -> None:
         self._counted = counted
         self._current = current
         self._name = ALONE if member is None else member.name
         self._version = version
-        self._in_flight = in_flight
+        self._held = held
         self._group = None if member is None else GroupFile(member, self._part)
         self._one_at_a_time = asyncio.Lock()
         before = None if self._group is None else self._group.own()
@@ -70,7 +72,10 @@ class MetricsPage:
         return {
             "name": self._name,
             "pid": os.getpid(),
-            "in_flight": self._in_flight(),
+            "held": {
+                name: [[list(labels), value] for labels, value in values.items()]
+                for name, values in self._held().items()
+            },
             "figures": self._counted.as_plain(),
         }
 
@@ -78,7 +83,17 @@ class MetricsPage:
         self, parts: list[dict[str, Any]], current: Figures, accept: str
     ) -> tuple[bytes, str]:
         current = current | process_figures({part["name"]: part["pid"] for part in parts})
-        current[IN_FLIGHT.name] = {(): sum(part["in_flight"] for part in parts)}
+        current |= _sum_of_held(parts)
         current[BUILD.name] = {(self._version,): 1}
         counted = CountedFigures.sum_of(part["figures"] for part in parts)
         return exposition(counted, current, accept)
+
+
+def _sum_of_held(parts: Iterable[dict[str, Any]]) -> Figures:
+    found: Figures = {}
+    for part in parts:
+        for name, values in part["held"].items():
+            own = found.setdefault(name, {})
+            for labels, value in values:
+                own[tuple(labels)] = own.get(tuple(labels), 0) + value
+    return found

@@ -14,6 +14,7 @@ output_subscriptions . wakes those who follow a task; the port of the HTTP API
 output_tails ......... the tails of all tasks, bounded by bytes
 output_tail .......... the last chunks of one run, and a cursor over them and those of the runs behind it
 output_items ......... what a subscriber is told
+output_counts ........ what is counted
 
 Arrows run down this list. Never happens: a subscriber that does not keep up holds up another, or the reader.
 """

@@ -73,6 +73,7 @@ def _checked(piece: RunOutput, agent_id: str, secret: bytes) -> CheckedOutput:
             agent_id=agent_id,
             run=piece.run,
             delivery=(piece.republished, piece.returned),
+            crashes=crashes,
         ),
         first=piece.first,
         chunks=[_as_json(chunk) for chunk in piece.chunks],

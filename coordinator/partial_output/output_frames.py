@@ -11,6 +11,7 @@ read at the same pace.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,8 @@ LAST_WORDS = 1.0
 none."""
 
 REMEMBERED = 256
-"""Frames of chunks that are kept for others who want the same."""
+REMEMBERED_BYTES = 4 * 1024 * 1024
+"""Frames of chunks, and their bytes, that are kept for others who want the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +73,40 @@ class OutputFrames:
     def __init__(self, output: PartialOutput) -> None:
         self._output = output
         self._remembered: OrderedDict[tuple[str, OutputRun, int, int], OutputFrame] = OrderedDict()
+        self._remembered_bytes = 0
 
     @contextmanager
     def watched(
         self, task_id: str, put: Callable[[Sequence[OutputFrame], int], None]
     ) -> Iterator[OutputWatch]:
         """While the block lasts, ``put`` is called with frames and their size: in its beginning with those of
-        what is kept, then as more comes. It is called on the event loop, and raises nothing.
+        what is kept, then as more comes, in the loop's next turn: what comes in this one is one frame. It
+        raises nothing.
         """
+        loop = asyncio.get_running_loop()
         with self._output.subscribe(task_id) as items:
+            due: asyncio.Handle | None = None
+
+            def tell_soon() -> None:
+                nonlocal due
+                if due is None:
+                    due = loop.call_soon(tell)
 
             def tell() -> None:
+                nonlocal due
+                due = None
                 while told := items.at_hand():
+                    self._output.counts.told(sum(isinstance(one, OutputChunk) for one in told))
                     frames = self._frames(task_id, told)
                     put(frames, sum(one.size for one in frames))
 
-            items.on_more = tell
+            items.on_more = tell_soon
             tell()
-            yield OutputWatch(items)
+            try:
+                yield OutputWatch(items)
+            finally:
+                if due is not None:
+                    due.cancel()
 
     def _frames(self, task_id: str, items: Sequence[OutputItem]) -> list[OutputFrame]:
         frames: list[OutputFrame] = []
@@ -117,8 +135,9 @@ class OutputFrames:
             joined = b",".join([one.encoded for one in chunks])
             frame = _frame("output.chunks", b'%b,"chunks":[%b]}' % (head[:-1], joined))
             self._remembered[key] = frame
-            if len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
+            self._remembered_bytes += frame.size
+            while len(self._remembered) > REMEMBERED or self._remembered_bytes > REMEMBERED_BYTES:
+                self._remembered_bytes -= self._remembered.popitem(last=False)[1].size
         return [frame]
 
 

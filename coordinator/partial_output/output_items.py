@@ -29,11 +29,16 @@ class OutputRun:
     delivery: tuple[int, int] = (0, 0)
     """Of which delivery of the attempt's message it is: how often that was put on its queue again, and how
     often it came back there."""
+    crashes: int = 0
+    """Agents that were lost with this message in hand, as this one counts: the message, and its token, are of
+    the attempt that many before."""
 
     @property
-    def rank(self) -> tuple[int, int, tuple[int, int]]:
-        """Of two runs of a task, that of the higher one is the current one."""
-        return self.generation, self.attempt, self.delivery
+    def rank(self) -> tuple[int, int, int, tuple[int, int]]:
+        """Of two runs of a task, that of the higher one is the current one. What the token proves comes
+        before what the agent says: one that had an earlier message cannot pass for a later attempt.
+        """
+        return self.generation, self.attempt - self.crashes, self.attempt, self.delivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -43,7 +44,12 @@ HELD_BYTES = 16 * 1024 * 1024
 """Of messages that were handed out and not taken yet; what comes beyond is dropped."""
 
 AT_ONCE = 50
-"""Messages taken in before other work on the event loop has its turn."""
+"""Messages taken in before they are acknowledged."""
+
+TURN = 0.005
+"""Seconds of CPU for which messages are taken in before other work on the event loop has its turn, for as
+long: in a flood half of this process's time is left to everything else.
+"""
 
 FORGETTING_EVERY = 15.0
 """Seconds between two looks at what is of no use any more."""
@@ -129,15 +135,24 @@ class OutputReader:
     async def _take_all(self, arrived: asyncio.Queue[Delivery | None]) -> None:
         """Return when there will be nothing more."""
         taken = 0
-        while (delivery := await arrived.get()) is not None:
+        began = time.thread_time()
+        while True:
+            waits = arrived.empty()
+            delivery = await arrived.get()
+            if delivery is None:
+                return
+            if waits:
+                began = time.thread_time()
             self._held -= len(delivery.message.body)
             if delivery.message.body:
                 self._take(delivery)
             taken += 1
             if taken % AT_ONCE == 0 or arrived.empty():
                 await delivery.ack(multiple=True)
-            if taken % AT_ONCE == 0:
-                await asyncio.sleep(0)
+            spent = time.thread_time() - began
+            if spent > TURN:
+                await asyncio.sleep(spent)
+                began = time.thread_time()
 
     def _take(self, delivery: Delivery) -> None:
         if delivery.message.type not in (None, OUTPUT_TYPE):
@@ -153,6 +168,7 @@ class OutputReader:
 
     def _ignored(self, why: Unreadable, routing_key: str) -> None:
         """It is nowhere kept; an agent that goes on with it is told of once."""
+        self.output.counts.refused(type(why).__name__)
         if routing_key in self._warned:
             return
         if len(self._warned) >= WARNED_KEYS:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from .output_checks import CheckedOutput
+from .output_counts import NOT_COUNTED, CountsOutput
 from .output_items import OutputItem
 from .output_tail import OutputCursor
 from .output_tails import OutputTails
@@ -60,9 +61,11 @@ class OutputSubscription:
             self._more.set()
 
     def wake(self) -> None:
-        """There may be more to read."""
-        self._more.set()
+        """There may be more to read. Who waits in `over` has its turn behind what `on_more` begins: it looks
+        at what was read.
+        """
         self.on_more()
+        self._more.set()
 
     async def over(self, within: float) -> None:
         """Wait until the run that is followed has ended, if there is one, for as many seconds at most."""
@@ -104,7 +107,9 @@ class PartialOutput:
         most_bytes: int,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
+        counts: CountsOutput = NOT_COUNTED,
     ) -> None:
+        self.counts = counts
         self._now = now
         self._monotonic = monotonic
         self._subscriptions: dict[str, set[OutputSubscription]] = {}
@@ -149,8 +154,11 @@ class PartialOutput:
             ended=told.ended,
             now=self._monotonic(),
         )
+        if taken is None:
+            return
+        self.counts.heard(taken.new, gap=taken.gap)
         subscriptions = self._subscriptions.get(told.task_id)
-        if taken and subscriptions:
+        if subscriptions:
             self._begin(told.task_id, subscriptions)
             _wake(subscriptions)
 

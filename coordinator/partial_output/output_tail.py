@@ -64,13 +64,15 @@ class OutputTail:
         """The index behind the last chunk."""
         return self.dropped + len(self._chunks)
 
-    def add(self, first: int, chunks: Sequence[bytes], *, ended: bool = False) -> None:
-        """Take chunks, as JSON, that are numbered from ``first``. What was told before is passed over, so
-        that a message that comes twice changes nothing. After the end nothing is taken.
+    def add(self, first: int, chunks: Sequence[bytes], *, ended: bool = False) -> int:
+        """Take chunks, as JSON, that are numbered from ``first``, and tell how many were new. What was told
+        before is passed over, so that a message that comes twice changes nothing. After the end nothing is
+        taken.
         """
         if self.ended:
-            return
+            return 0
         self.doubted = False
+        new = min(len(chunks), max(0, first + len(chunks) - self._next))
         for number, chunk in enumerate(chunks, first):
             if number >= self._next:
                 self._chunks.append(chunk)
@@ -81,6 +83,7 @@ class OutputTail:
         )  # where there are none, it tells how many were
         self.ended = ended
         self._shrink(self._most)
+        return new
 
     def drop_all(self) -> None:
         """Make room for others. What comes from now on is kept again."""

@@ -1,8 +1,7 @@
 """Keeps the tails of all tasks that tell partial output, bounded by bytes. Pure; time is an argument.
 
-Which run of a task is the current one: that of the highest generation, attempt and delivery of its message,
-and of two at the same the one that was heard of last. A run that another has taken the place of is not heard
-any more.
+Which run of a task is the current one: that of the highest rank (`OutputRun.rank`), and of two at the same
+the one that was heard of last. A run that another has taken the place of is not heard any more.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field
 from .output_items import OutputRun
 from .output_tail import OutputTail
 
-__all__ = ["FORGOTTEN_AFTER", "KEPT_AFTER_END", "OF_A_TASK", "OutputTails"]
+__all__ = ["FORGOTTEN_AFTER", "KEPT_AFTER_END", "OF_A_TASK", "OutputTails", "Taken"]
 
 KEPT_AFTER_END = 60.0
 """Seconds that the tail of a run is kept that has ended, for who comes a little late."""
@@ -28,6 +27,9 @@ OF_A_TASK = 1024
 REMEMBERED = 16
 """Runs of one task that are known to be over."""
 
+OF_A_RUN = 400
+"""Bytes of memory that each of them takes, about."""
+
 
 @dataclass(slots=True)
 class _Task:
@@ -35,6 +37,21 @@ class _Task:
     told: float
     """When something came last."""
     over: list[OutputRun] = field(default_factory=list)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of it."""
+        return OF_A_TASK + self.tail.memory + OF_A_RUN * len(self.over)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Says what was in a message of a run that counts."""
+
+    new: int
+    """Chunks that were not told before."""
+    gap: bool
+    """Whether there are others before them that did not come."""
 
 
 class OutputTails:
@@ -68,25 +85,28 @@ class OutputTails:
         *,
         ended: bool,
         now: float,
-    ) -> bool:
-        """Add chunks of a run, which are numbered from ``first``. False for one that another has taken the
+    ) -> Taken | None:
+        """Add chunks of a run, which are numbered from ``first``. None for one that another has taken the
         place of.
         """
         task = self._tasks.get(task_id)
+        before = 0
         if task is None:
             task = self._tasks[task_id] = _Task(self._new_tail(run), now)
-            self.memory += OF_A_TASK
-        elif task.tail.run != run:
-            if not _follows(task, run):
-                return False
-            self._begin(task, run)
+        elif task.tail.run != run and not _follows(task, run):
+            return None
+        else:
+            before = task.memory
+            if task.tail.run != run:
+                self._begin(task, run)
         self._tasks.move_to_end(task_id)
         task.told = now
-        before = task.tail.memory
-        task.tail.add(first, chunks, ended=ended)
-        self.memory += task.tail.memory - before
+        last = task.tail.last
+        new = task.tail.add(first, chunks, ended=ended)
+        gap = task.tail.last > last + new
+        self.memory += task.memory - before
         self._make_room()
-        return True
+        return Taken(new=new, gap=gap)
 
     def doubt(self) -> None:
         """Nothing was heard for a while: whatever has not ended may have told something."""
@@ -106,7 +126,6 @@ class OutputTails:
     def _begin(self, task: _Task, run: OutputRun) -> None:
         """What was told before stays for those who are reading it, and goes with them."""
         task.over = [*task.over[1 - REMEMBERED :], task.tail.run]
-        self.memory -= task.tail.memory
         task.tail.successor = self._new_tail(run)
         task.tail = task.tail.successor
 
@@ -116,16 +135,17 @@ class OutputTails:
                 return
             task_id = next(iter(self._tasks))
             if task_id in self._followed:
-                tail = self._tasks[task_id].tail
-                self.memory -= tail.memory
-                tail.drop_all()
+                task = self._tasks[task_id]
+                self.memory -= task.memory - OF_A_TASK
+                task.tail.drop_all()
+                task.over.clear()
                 self._tasks.move_to_end(task_id)
             else:
                 self._remove(task_id)
 
     def _remove(self, task_id: str) -> None:
         task = self._tasks.pop(task_id)
-        self.memory -= task.tail.memory + OF_A_TASK
+        self.memory -= task.memory
 
 
 def _follows(task: _Task, run: OutputRun) -> bool:

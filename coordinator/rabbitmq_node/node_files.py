@@ -17,7 +17,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from coordinator.errors import OperatorError
+from coordinator.private_file import write_private_file
 from coordinator.private_folder import make_private_folder
 
 from .node_configuration import NODE_NAME, configuration
@@ -35,6 +35,9 @@ __all__ = ["NodeFiles"]
 
 GIVEN_UP = "given-up"
 """A file in the folder of a node whose tasks are to be put on another one."""
+
+COOKIE = 0o400
+"""The mode of Erlang's cookie, by which a program is a node of the cluster; Erlang refuses a wider one."""
 
 
 class NodeFiles:
@@ -148,7 +151,8 @@ class NodeFiles:
             try:
                 self.folder.rename(aside)
                 make_private_folder(self.folder)
-                shutil.copy2(aside / "identity.json", self.folder / "identity.json")
+                identity = (aside / "identity.json").read_text()
+                write_private_file(self.folder / "identity.json", identity)
             except FileNotFoundError:
                 pass  # it has no identity yet: the next start makes one
             except OSError as exc:
@@ -175,18 +179,17 @@ class NodeFiles:
         for name in ("home", "log", "mnesia", "config"):
             make_private_folder(self.folder / name)
         cookie = self.folder / "home" / ".erlang.cookie"
-        if not cookie.exists():
-            self._write(cookie, "".join(secrets.choice(string.ascii_uppercase) for _ in range(24)))
-            cookie.chmod(0o400)
+        if cookie.exists():
+            cookie.chmod(COOKIE)
+        else:
+            word = "".join(secrets.choice(string.ascii_uppercase) for _ in range(24))
+            write_private_file(cookie, word, mode=COOKIE)
         kept = asdict(replace(identity, ports=ports))
-        self._write(self.folder / "identity.json", json.dumps(kept, indent=1) + "\n")
         login = f"user {identity.username}\npassword {identity.password}\n"
-        self._write(self.administrator, login)
-        self._write(self.folder / "rabbitmq.conf", configuration(identity, ports, listen_on))
-        self._write(self.folder / "enabled_plugins", "[rabbitmq_management].\n")
-
-    @staticmethod
-    def _write(path: Path, text: str) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+        for path, text in (
+            (self.folder / "identity.json", json.dumps(kept, indent=1) + "\n"),
+            (self.administrator, login),
+            (self.folder / "rabbitmq.conf", configuration(identity, ports, listen_on)),
+            (self.folder / "enabled_plugins", "[rabbitmq_management].\n"),
+        ):
+            write_private_file(path, text)

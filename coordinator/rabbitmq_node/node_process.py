@@ -144,6 +144,10 @@ class NodeProcess:
         await _kill(self._epmd)
 
     async def _pause(self) -> None:
+        if self._epmd is not None and self._epmd.returncode == 0:
+            # Somebody listens at its port: it takes that for another epmd, and ends without a word. The VM
+            # would fail for want of it, or from RabbitMQ 4.3 on wait.
+            raise Died(PORT_TAKEN)
         if self._vm.returncode is not None:
             raise Died(self.reason)
         await asyncio.sleep(POLL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from itertools import dropwhile
 from pathlib import Path
 
 __all__ = ["OTHER_VERSION", "PORT_TAKEN", "amqp_version", "management_answers", "reason_of_failure"]
@@ -26,6 +27,12 @@ PORT_TAKEN = "one of its ports was taken by another program meanwhile"
 OTHER_VERSION = (
     "its data was written by another version of RabbitMQ, which this one cannot take over"
 )
+LONGEST_REASON = 300
+"""Characters."""
+BOOT_FAILED = "BOOT FAILED"
+"""A heading of the server's. Below it stands why, up to an empty line."""
+READ_BACK = 60
+"""Lines of a log, which has those of former starts before."""
 KNOWN_REASONS = (
     # A newer one asks for features that the older had not; an older one misses a table of its own.
     ("required feature flag not enabled", OTHER_VERSION),
@@ -33,6 +40,7 @@ KNOWN_REASONS = (
     ("failed_to_initialize_feature_flags_registry", OTHER_VERSION),
     ("schema_integrity_check_failed", OTHER_VERSION),
     ("eaddrinuse", PORT_TAKEN),
+    ("dist_port_already_used", PORT_TAKEN),
     ("enospc", "the disk is full"),
     ("eacces", "it may not read or write one of its files"),
 )
@@ -75,23 +83,41 @@ async def management_answers(port: int, username: str, password: str) -> bool:
     return b" 200 " in status
 
 
-def reason_of_failure(*logs: Path) -> str:
-    """One line that says why a node stopped, from the first of the logs that says anything."""
-    for log in logs:
-        lines = [line for line in _last_lines(log) if not DECORATION.match(line)]
+def reason_of_failure(output: Path, log: Path) -> str:
+    """One line that says why a node stopped, from what it printed since it was started, or else from its
+    log.
+    """
+    for printed in (_lines(output), _lines(log)[-READ_BACK:]):
+        lines = [line for line in printed if not DECORATION.match(line)]
         for mark, reason in KNOWN_REASONS:
             if any(mark in line for line in lines):
                 return reason
+        if told := _told_of_its_boot(printed):
+            return told[:LONGEST_REASON]
         for mark in ("error", "failed", ""):
             for line in lines:
                 if mark in line.lower():
-                    return LOG_PREFIX.sub("", line).strip()[:300]
+                    return line[:LONGEST_REASON]
     return "it said nothing"
 
 
-def _last_lines(log: Path, count: int = 60) -> list[str]:
+def _told_of_its_boot(printed: list[str]) -> str:
+    """What stands below the latest heading that the boot failed, as one line."""
+    if BOOT_FAILED not in printed:
+        return ""
+    below = printed[len(printed) - printed[::-1].index(BOOT_FAILED) :]
+    told: list[str] = []
+    for line in dropwhile(DECORATION.match, below):
+        if line:
+            told.append(line)
+        elif not told[-1].endswith(":"):  # which something is told behind
+            break
+    return " ".join(told)
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        text = TERMINAL_TITLE.sub("", log.read_text(errors="replace"))
-        return text.splitlines()[-count:]
+        text = TERMINAL_TITLE.sub("", file.read_text(errors="replace"))
     except OSError:
         return []
+    return [LOG_PREFIX.sub("", line).strip() for line in text.splitlines()]

@@ -1,5 +1,6 @@
 """Holds the settings of the service, and reads them: what an operator may change, and what is wrong with it.
 
+process_limits ...... says which limits each process counts by itself
 settings_loader ..... reads them from options and environment; each mistake is one line
 settings ............ declares each setting: its unit, its default and why
 setting_conflicts ... finds two that contradict each other
@@ -13,7 +14,8 @@ Everybody else takes what stands in `__all__` from here. Arrows run down this li
 
 from __future__ import annotations
 
+from .process_limits import counted_apart
 from .settings import Settings
 from .settings_loader import load_settings, unknown_settings
 
-__all__ = ["Settings", "load_settings", "unknown_settings"]
+__all__ = ["Settings", "counted_apart", "load_settings", "unknown_settings"]

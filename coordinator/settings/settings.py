@@ -278,6 +278,13 @@ class Settings(BaseModel):
     """Tasks of one key, or subject of JWTs, that may be still to be done; 0 is no limit. Counted every two
     seconds, so approximate."""
 
+    max_callers_lanes: int = Field(default=0, ge=0)
+    """Lanes that tasks of one key or subject may have opened and that are still open; 0 is no limit. Those
+    of all together are bounded by `COORDINATOR_MAX_LANES` in any case."""
+
+    max_callers_agents: int = Field(default=0, ge=0)
+    """Agents that one key or subject may have registered over HTTP; 0 is no limit."""
+
     max_waiters: int = Field(default=0, ge=0)
     """Requests to `GET /tasks/{task_id}/wait` that one caller may have open at a time, in each process; 0 is
     no limit."""

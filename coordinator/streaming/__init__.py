@@ -13,6 +13,7 @@ event_feed .......... reads the ledger after a wake-up, once for all subscribers
 event_cursor ........ replays from a position and goes on live, without a gap or a double
 event_stream ........ the events of a filter as server-sent events
 task_stream ......... one task, with what it says beside its events, to its end
+subscriber_counts ... how many subscribers there are, for the metrics
 
 A position is that of the ledger: the same in every process, whoever folds the log. Nothing here is stored,
 and nothing is owed to a subscriber who is gone: it names the position that it has, and gets the rest. The

@@ -2,6 +2,8 @@
 
     open ─▶ replay, page by page ─▶ join the feed ─▶ live ─▶ ended
 
+Each step looks now and then at whether the process goes on, and whether the subscriber may still have this.
+
 Between the last page and the first live event there is nothing: the feed takes a subscriber where it has all
 that follows its position in memory, and gives it that in the same step.
 """
@@ -24,8 +26,9 @@ __all__ = ["EventCursor"]
 
 T = TypeVar("T")
 
-CHECKED_EVERY = 15.0
-"""Seconds between two looks at whether the subscriber still may have this stream."""
+PULSE = 15.0
+"""Seconds without anything to send until that is said, for proxies that cut what is silent, and to notice
+clients that are gone; and between two looks at whether the subscriber still may have this stream."""
 
 
 async def _always() -> bool:
@@ -47,18 +50,20 @@ class EventCursor(Generic[T]):
         *,
         after: int | None,
         allowed: Callable[[], Awaitable[bool]] = _always,
-        checked_every: float = CHECKED_EVERY,
+        pulse: float = PULSE,
     ) -> None:
         self._feed = feed
         self._wanted = wanted
         self._render = render
         self._after = after
         self._allowed = allowed
-        self._checked_every = checked_every
+        self._pulse = pulse
+        self._beats_at = 0.0
         self._told_to = 0
-        self._waits = False
         self.position = 0
-        """Where it begins, and how far the replay is."""
+        """Where it begins; and when it is `silent`, up to where all was in the batches before."""
+        self.silent = False
+        """Whether the last batch is empty because nothing was to be sent for a while."""
         self.ahead_of: int | None = None
         """The end of the ledger, where that had not reached the subscriber's position: it begins there."""
         self.subscription: Subscription[T] | None = None
@@ -80,16 +85,11 @@ class EventCursor(Generic[T]):
             self.subscription = None
         self._feed.close()
 
-    @property
-    def reached(self) -> int | None:
-        """The position up to which all was sent; None while something is being sent."""
-        waits = self._waits and self.subscription is not None and self.subscription.drained
-        return self._feed.head if waits else None
-
     async def batches(self) -> AsyncIterator[Sequence[T]]:
         """What is to be sent, in order; one batch, which may be empty, is the first of those that are live.
         Raises nothing: why it ends is in `ended`.
         """
+        self._beats_at = asyncio.get_running_loop().time() + self._pulse
         try:
             async for batch in self._replayed():
                 yield batch
@@ -102,13 +102,14 @@ class EventCursor(Generic[T]):
             yield batch
 
     async def _replayed(self) -> AsyncIterator[Sequence[T]]:
-        """Until the subscription begins, or the feed has stopped."""
-        while True:
+        """Until the subscription begins, or the stream ends before that."""
+        while not self._feed.stopped:
             if self.position > self._feed.head and not await self._feed.reached(self.position):
                 return
             joined = self._feed.join(self._wanted, self._render, self.position)
             if joined is not None:
                 missed, self.subscription = joined
+                self.silent = False
                 yield missed
                 return
             page = await self._feed.replay(self._wanted, self.position)
@@ -116,23 +117,37 @@ class EventCursor(Generic[T]):
                 self._told_to = page.forgotten_to
                 missing = MissingEvents(after=self.position, until=self._told_to)
                 yield self._render([missing])
-            yield self._render(
+            batch = self._render(
                 [StreamedEvent(one) for one in page.events if self._wanted.matches(one)]
             )
             self.position = page.reached
+            beats = self._beats()
+            self.silent = beats and not batch
+            if batch or beats:
+                yield batch
+            if beats and not await self._allowed():
+                self.ended = NOT_ALLOWED
+                return
 
     async def _live(self, subscription: Subscription[T]) -> AsyncIterator[Sequence[T]]:
         loop = asyncio.get_running_loop()
-        check_at = loop.time() + self._checked_every
         why: StreamEnd | None = None
         while why is None or not subscription.drained:
-            self._waits = True
-            taken = await subscription.take(max(0.0, check_at - loop.time()))
-            self._waits = False
+            taken = await subscription.take(max(0.0, self._beats_at - loop.time()))
+            beats = self._beats()
+            self.silent = beats and not taken
+            if self.silent:
+                self.position = self._feed.head
             yield taken
-            if loop.time() >= check_at:
-                check_at = loop.time() + self._checked_every
-                if not await self._allowed():
-                    subscription.end(NOT_ALLOWED)
+            if beats and not await self._allowed():
+                subscription.end(NOT_ALLOWED)
             why = subscription.ended
         self.ended = why
+
+    def _beats(self) -> bool:
+        """Once in a pulse."""
+        now = asyncio.get_running_loop().time()
+        if now < self._beats_at:
+            return False
+        self._beats_at = now + self._pulse
+        return True

@@ -62,10 +62,13 @@ class FeedPace:
     """Seconds without a hint until the ledger is looked at all the same."""
     follows_every: float = 10.0
     """Seconds between two requests to be told when the ledger grows."""
-    per_delivery: float = 0.001
-    """Seconds until the next round, for each subscriber that this one has given something: twenty times what
-    that takes, so that subscribers take a twentieth of the process, and submissions have the rest. The first
+    per_delivery: float = 0.002
+    """Seconds until the next round, for each subscriber that this one has given something: forty times what
+    that takes, so that subscribers take a fortieth of the process, and submissions have the rest. The first
     event after a pause is given at once."""
+    per_round: float = 0.1
+    """Seconds until the next round in any case, where this one has brought something: one look at the ledger
+    is for all events that came meanwhile."""
     per_comparison: float = 0.00002
     """The same for each comparison of an event with a filter."""
     warm: int = 2000
@@ -104,7 +107,8 @@ class EventFeed:
         self._read = asyncio.Event()
         """Set, and replaced, with each round."""
         self._replaying = asyncio.Semaphore(pace.replays)
-        self._stopped = False
+        self.stopped = False
+        """All streams end."""
         self.streams = 0
         """Open at this moment."""
 
@@ -119,7 +123,7 @@ class EventFeed:
 
     def stop(self) -> None:
         """End all streams; no other is opened."""
-        self._stopped = True
+        self.stopped = True
         self._index.end_all(STOPPING)
         self._read.set()
 
@@ -129,7 +133,7 @@ class EventFeed:
         """A stream begins, after this position or from now on; where the ledger ends at this moment. Raises
         `StreamRefused`, or `LedgerUnavailable`. Each is followed by one `close`, unless it raises.
         """
-        if self._stopped:
+        if self.stopped:
             raise StreamRefused("This process stops: try again, and another will answer")
         if self.streams >= self._most:
             raise StreamRefused
@@ -160,7 +164,7 @@ class EventFeed:
             return None
         missed = [one for one in self._recent.after(position) if wanted.matches(one.recorded)]
         subscription: Subscription[T] = Subscription()
-        if self._stopped:
+        if self.stopped:
             subscription.end(STOPPING)
         self._index.add(wanted, render, subscription)
         return render(missed), subscription
@@ -183,11 +187,11 @@ class EventFeed:
 
     async def reached(self, position: int) -> bool:
         """Wait until `head` is there; False where the feed stops first."""
-        while self.head < position and not self._stopped:
+        while self.head < position and not self.stopped:
             read = self._read
             self.nudge()
             await read.wait()
-        return not self._stopped
+        return not self.stopped
 
     async def settled_state(self, task_id: str) -> str | None:
         """The state of this task after all that subscriptions were given so far: they have its events up to
@@ -247,4 +251,5 @@ class EventFeed:
             self.nudge()
         read, self._read = self._read, asyncio.Event()
         read.set()
-        return delivered * self._pace.per_delivery + compared * self._pace.per_comparison
+        shares = delivered * self._pace.per_delivery + compared * self._pace.per_comparison
+        return max(shares, self._pace.per_round) if events else shares

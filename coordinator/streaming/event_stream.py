@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from sse_starlette.event import ServerSentEvent
-
 from .event_cursor import EventCursor
 from .stream_frames import ahead, end, heartbeat, opening
 
@@ -18,10 +16,6 @@ class EventStream:
     def __init__(self, cursor: EventCursor[bytes]) -> None:
         self._cursor = cursor
 
-    def heartbeat(self) -> ServerSentEvent:
-        """A comment that keeps the connection alive, with the position up to which all was sent."""
-        return heartbeat(self._cursor.reached)
-
     async def frames(self) -> AsyncIterator[bytes]:
         """Pieces of the answer, of one or more frames each. Raises nothing: why it ends is in the last one,
         and it ends earlier where the subscriber is gone.
@@ -32,4 +26,6 @@ class EventStream:
         async for batch in self._cursor.batches():
             for piece in batch:
                 yield piece
+            if self._cursor.silent:
+                yield heartbeat(self._cursor.position)
         yield end(self._cursor.ended)

@@ -65,11 +65,9 @@ def opening(position: int) -> bytes:
     return _frame(comment="connected", id=str(position), retry=RETRY)
 
 
-def heartbeat(position: int | None) -> ServerSentEvent:
-    """A comment; with the position up to which the stream has told everything, where it is known."""
-    return ServerSentEvent(
-        comment="heartbeat", id=None if position is None else str(position), sep="\n"
-    )
+def heartbeat(position: int) -> bytes:
+    """A comment where nothing has come for a while, with the position up to which everything was told."""
+    return _frame(comment="heartbeat", id=str(position))
 
 
 def ahead(end_of_ledger: int) -> bytes:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from pydantic_core import to_json
-from sse_starlette.event import ServerSentEvent
 
 from coordinator.protocol.messages.cloudevents import attributes
 from coordinator.registry.feed.recorded_events import RecordedEvent
@@ -57,10 +56,9 @@ class StreamedEvent:
         """With the position as its `id` and the type as its `event`; empty where it cannot be read."""
         if self.json is None:
             return b""
-        event = ServerSentEvent(
-            self.json, event=self.recorded.type, id=str(self.position), sep="\n"
-        )
-        return event.encode()
+        # As `ServerSentEvent` writes it, which looks for ends of lines first: JSON and types have none.
+        lines = f"id: {self.position}\nevent: {self.recorded.type}\ndata: {self.json}\n\n"
+        return lines.encode()
 
     @cached_property
     def message(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from .stream_frames import TOO_SLOW, StreamEnd
@@ -65,13 +66,15 @@ class Subscription(Generic[T]):
             self._wake.set()
 
     async def take(self, within: float) -> list[T]:
-        """All that is queued, after ``within`` seconds nothing; nothing at once where it has ended."""
+        """All that is queued; nothing where nothing was put into it for ``within`` seconds, or where it has
+        ended.
+        """
         if not self._queue and self.ended is None:
             self._wake.clear()
-            try:
+            with suppress(
+                TimeoutError
+            ):  # what was put into it in that moment is taken all the same
                 async with asyncio.timeout(within):
                     await self._wake.wait()
-            except TimeoutError:
-                return []
         taken, self._queue, self._size = self._queue, [], 0
         return taken

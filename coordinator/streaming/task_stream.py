@@ -12,14 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
-from sse_starlette.event import ServerSentEvent
-
 from coordinator.domain.task import ENDED
 from coordinator.errors import CoordinatorError
 
 from .event_cursor import EventCursor
 from .stream_frames import UNREADABLE, ahead, end, end_of_task, heartbeat, opening
 from .streamed_event import MissingEvents, StreamedEvent
+from .subscription import Subscription
 
 __all__ = ["TaskItem", "TaskItems", "TaskStream", "TaskWatch", "as_they_are"]
 
@@ -101,25 +100,26 @@ class TaskStream:
         """Nothing more is sent: watch no other items."""
         self._watching.close()
 
-    def heartbeat(self) -> ServerSentEvent:
-        """As that of `EventStream`."""
-        return heartbeat(self._cursor.reached)
-
     async def frames(self) -> AsyncIterator[bytes]:
-        """Pieces of the answer, a frame each, as those of `EventStream`. The last one is the end of the task,
-        or why the stream ends before that.
+        """Pieces of the answer, of one or more frames each, as those of `EventStream`. The last one is the
+        end of the task, or why the stream ends before that.
         """
         yield opening(self._cursor.position)
         if self._cursor.ahead_of is not None:
             yield ahead(self._cursor.ahead_of)
         state: str | None = None
         async for items in self._cursor.batches():
+            frames: list[bytes] = []
             for item in items:
                 if isinstance(item, StreamedEvent):
                     state = item.recorded.state or state
                 if not isinstance(item, MissingEvents):
                     # Those are of other tasks: the events of one are deleted together, and it with them.
-                    yield item.frame
+                    frames.append(item.frame)
+            if frames:
+                yield b"".join(
+                    frames
+                )  # one write: the more there is to tell, the less a frame costs
             try:
                 state, told = await self._end(state)
             except CoordinatorError:
@@ -128,6 +128,8 @@ class TaskStream:
             if told is not None:
                 yield end_of_task(told)
                 return
+            if self._cursor.silent:
+                yield heartbeat(self._cursor.position)
         yield end(self._cursor.ended)
 
     async def _end(self, state: str | None) -> tuple[str | None, dict[str, Any] | None]:
@@ -143,9 +145,13 @@ class TaskStream:
                 self._watches.append(self._watching.enter_context(watched))
         if state not in _ENDED or not subscription.drained:
             return state, None
-        for watch in self._watches:
-            await watch.said()
-        if not subscription.drained:
+        if not await self._all_was_said(subscription):
             return state, None
         task = await self._ended()
         return (state if task else None), task
+
+    async def _all_was_said(self, subscription: Subscription[Any]) -> bool:
+        """No item is expected any more, and all that came were sent."""
+        for watch in self._watches:
+            await watch.said()
+        return subscription.drained

@@ -141,12 +141,12 @@ class BatchSubmitter:
         self, ready: Iterable[_Ready], deadline: float
     ) -> dict[TaskQueue, CoordinatorError]:
         """The queues that could not be opened, and why."""
-        wanted = {one.task_queue: one.task.wanted for one in ready}
+        wanted = {one.task_queue: one.task for one in ready}
         closed: dict[TaskQueue, CoordinatorError] = {}
-        for task_queue, requirements in wanted.items():
+        for task_queue, task in wanted.items():
             try:
                 async with asyncio.timeout_at(deadline):
-                    await self._ensure(task_queue, requirements)
+                    await self._ensure(task_queue, task.wanted, by=task.submitted_by)
             except CoordinatorError as exc:
                 closed[task_queue] = exc
             except TimeoutError:

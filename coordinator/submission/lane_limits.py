@@ -9,10 +9,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from coordinator.domain.task_queues import counts
-from coordinator.errors import TooManyLanes
+from coordinator.errors import TooManyLanes, TooManyRequests
 from coordinator.protocol.requirements import Requirements
 
-__all__ = ["MAX_ABSENT_AGENTS", "MAX_LANES", "MAX_UNSERVED_LANES", "LaneLimits", "check_room"]
+__all__ = [
+    "MAX_ABSENT_AGENTS",
+    "MAX_LANES",
+    "MAX_UNSERVED_LANES",
+    "LaneLimits",
+    "check_room",
+    "check_share",
+]
 
 MAX_LANES = 500
 """Distinct combinations of a task type and requirements; each has up to five queues (ten with the long
@@ -33,6 +40,8 @@ class LaneLimits:
     unserved: int = MAX_UNSERVED_LANES
     """Of those that nobody ever served; never more than ``lanes``."""
     absent_agents: int = MAX_ABSENT_AGENTS
+    per_caller: int = 0
+    """That tasks of one caller opened, of any kind; 0 is no limit."""
 
 
 def check_room(
@@ -62,6 +71,22 @@ def check_room(
         raise TooManyLanes(_LANES.format(limits.lanes))
 
 
+def check_share(lanes: AbstractSet[str], limits: LaneLimits) -> None:
+    """``lanes`` are those that tasks of the caller opened who is about to open another. Raises
+    `TooManyRequests`.
+    """
+    if limits.per_caller and len(lanes) >= limits.per_caller:
+        raise TooManyRequests(_SHARE.format(len(lanes)), retry_after=SHARE_LATER)
+
+
+SHARE_LATER = 60.0
+"""Seconds after which an unused lane may have been given up."""
+
+_SHARE = (
+    "Tasks of this caller opened {} different combinations of task type and requirements, as many as it may"
+    " have (COORDINATOR_MAX_CALLERS_LANES): use one of them, or have the operator retire one"
+    " (POST /tasks/queues/lanes/<lane>/retire)"
+)
 _LANES = (
     "{} different combinations of task type and requirements are in use, which is the limit: use one of"
     " them, or have the operator raise COORDINATOR_MAX_LANES, or retire one"

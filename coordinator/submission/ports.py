@@ -104,9 +104,11 @@ class CompletesHalves(Protocol):
 class EnsuresQueue(Protocol):
     """Opens a task queue where it is not open yet: `submission.queue_opener.QueueOpener.ensure`."""
 
-    async def __call__(self, task_queue: TaskQueue, requirements: Requirements, /) -> None:
-        """Return once it is open and announced. Raises `TooManyLanes`, `TopologyConflict` or
-        `BrokerUnavailable`.
+    async def __call__(
+        self, task_queue: TaskQueue, requirements: Requirements, /, *, by: str | None
+    ) -> None:
+        """Return once it is open and announced; ``by`` is whose task wants it, None where that is not known.
+        Raises `TooManyLanes`, `TooManyRequests`, `TopologyConflict` or `BrokerUnavailable`.
         """
         ...
 

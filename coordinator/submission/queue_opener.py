@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from coordinator.broker.broker_lock import held
@@ -26,7 +27,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, EVENTS, TOPOLOGY, task_queue_topology
 
-from .lane_limits import MAX_LANES, LaneLimits, check_room
+from .lane_limits import MAX_LANES, LaneLimits, check_room, check_share
 from .ports import FindsUnserved
 
 __all__ = ["MAX_LANES", "QueueOpener"]
@@ -35,6 +36,15 @@ logger = logging.getLogger(__name__)
 
 LOCK_PATIENCE = 5.0
 """Seconds to wait while another opens the same queue, or retires it."""
+
+
+class _Opening(NamedTuple):
+    """Is under way."""
+
+    requirements: Requirements
+    opener: str | None
+    """The caller whose lane it is."""
+    task: asyncio.Task[None]
 
 
 class QueueOpener:
@@ -63,7 +73,7 @@ class QueueOpener:
         self._limits = limits
         self._unserved = unserved
         self._why_not = why_not
-        self._opening: dict[TaskQueue, tuple[Requirements, asyncio.Task[None]]] = {}
+        self._opening: dict[TaskQueue, _Opening] = {}
         self._alone: WeakValueDictionary[TaskQueue, asyncio.Lock] = WeakValueDictionary()
         self._link: Link | None = None
         self._changed = asyncio.Event()
@@ -103,31 +113,49 @@ class QueueOpener:
         self._link = None
 
     async def ensure(
-        self, task_queue: TaskQueue, requirements: Requirements, *, again: bool = False
+        self,
+        task_queue: TaskQueue,
+        requirements: Requirements,
+        *,
+        again: bool = False,
+        by: str | None = None,
     ) -> None:
         """Returns when the task queue is open and announced; at once where it is known to be.
 
         Requests at the same time share one opening. ``again`` opens a task queue that is known, because
-        its queue turned out to be missing. Raises `TooManyLanes` or `BrokerUnavailable`.
+        its queue turned out to be missing. ``by`` is whose task wants it, where the API knows that. Raises
+        `TooManyLanes`, `TooManyRequests` or `BrokerUnavailable`.
         """
         if not self.ready:
             raise NotOpened(self._why_not())
+        opener = None
         if task_queue not in self._opening and not again:
             if task_queue in self._book:
                 return
             if not self._book.has_lane(task_queue.lane):
+                opener = None if requirements.empty else by
+                self._check_share(task_queue, opener)
                 await self._check_room(task_queue, requirements)
+                self._check_share(task_queue, opener)  # others may have come meanwhile
         if task_queue not in self._opening:
-            task = asyncio.create_task(self._open(task_queue, requirements))
-            self._opening[task_queue] = (requirements, task)
+            task = asyncio.create_task(self._open(task_queue, requirements, opener))
+            self._opening[task_queue] = _Opening(requirements, opener, task)
             task.add_done_callback(partial(self._opened, task_queue))
-        await asyncio.shield(self._opening[task_queue][1])
+        await asyncio.shield(self._opening[task_queue].task)
+
+    def _check_share(self, task_queue: TaskQueue, opener: str | None) -> None:
+        if opener is None:
+            return
+        coming = {other.lane for other, one in self._opening.items() if one.opener == opener}
+        lanes = self._book.lanes_opened_by(opener) | coming
+        if task_queue.lane not in lanes:
+            check_share(lanes, self._limits)
 
     async def _check_room(self, task_queue: TaskQueue, requirements: Requirements) -> None:
         """Nothing comes between the check and the opening that it is for."""
         lanes = self._book.by_lane() | {task_queue.lane: requirements}
         unserved = set() if self._unserved is None else await self._unserved.among(lanes)
-        coming = {other.lane: wanted for other, (wanted, _) in self._opening.items()}
+        coming = {other.lane: one.requirements for other, one in self._opening.items()}
         others = self._book.by_lane() | coming
         check_room(
             task_queue.lane, requirements, others=others, unserved=unserved, limits=self._limits
@@ -147,12 +175,14 @@ class QueueOpener:
                 raise NotOpened  # interrupted while others had it
             yield link
 
-    async def _open(self, task_queue: TaskQueue, requirements: Requirements) -> None:
+    async def _open(
+        self, task_queue: TaskQueue, requirements: Requirements, opener: str | None
+    ) -> None:
         async with self.kept_from_opening(task_queue) as link:
             channel = await link.channel()
             await channel.declare(task_queue_topology(task_queue))
             await channel.close()
-            new = self._book.add(task_queue, requirements)
+            new = self._book.add(task_queue, requirements, opener)
             try:
                 await self._announce(task_queue, requirements)
             except BaseException:
@@ -164,7 +194,10 @@ class QueueOpener:
     async def _announce(self, task_queue: TaskQueue, requirements: Requirements) -> None:
         wanted = requirements.as_dict()
         opened = SourceOpened(
-            lane=task_queue.lane, priority=task_queue.priority, requirements=wanted
+            lane=task_queue.lane,
+            priority=task_queue.priority,
+            requirements=wanted,
+            opened_by=self._book.opener(task_queue),
         )
         command = ServeSource(
             lane=task_queue.lane, priority=task_queue.priority, requirements=wanted

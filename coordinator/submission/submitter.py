@@ -70,7 +70,7 @@ class Submitter:
         task, task_queue, sending = self._made(command, task_id)
         if task.not_before is None:  # what waits for its time is on no queue
             self._admit(len(sending.message.body))
-        await self._ensure(task_queue, task.wanted)
+        await self._ensure(task_queue, task.wanted, by=task.submitted_by)
         try:
             await self._publish_confirmed(sending)
         except OutcomeUnknown as exc:

@@ -14,6 +14,8 @@ from typing import Any
 
 from coordinator.environment import value_of
 
+from .exporter_log import EXPORTER_LOGGER, OnceInAWhile
+
 __all__ = ["export_wanted", "flush_spans", "start_tracing"]
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ def start_tracing(
     from opentelemetry import trace  # noqa: PLC0415 - see the module
 
     trace.set_tracer_provider(provider)
+    logging.getLogger(EXPORTER_LOGGER).addFilter(OnceInAWhile())
     _own.append(provider)
     return True
 

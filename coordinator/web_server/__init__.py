@@ -8,9 +8,11 @@ traced_application .... puts a span of OpenTelemetry around each request, where 
 metrics_application ... answers nothing but `GET /metrics`, on a socket of its own
 http_protocol ......... reads HTTP/1.1 from a connection: uvicorn's protocol, with its faults mended
 websocket_protocol .... speaks WebSocket where a request asked for it: uvicorn's protocol, bounded
+unframed_answer ....... answers clients of HTTP/1.0, which know no chunks
 unread_answer ......... knows for how long a client takes nothing
 overdue_connections ... ends connections whose clients are late
+request_target ........ reads a target that names a host: it counts in the place of the header
 connection_bounds ..... how large a head may be, how late a client, how many connections there may be
 
-`http_server` knows the others, `http_protocol` that of WebSocket, and both the bounds.
+`http_server` knows the others, `http_protocol` that of WebSocket and the target, and both the bounds.
 """

@@ -28,6 +28,8 @@ from coordinator.api import NotesError
 from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
+from .request_target import with_host_of_target
+from .unframed_answer import unframed
 from .unread_answer import UnreadAnswer
 
 __all__ = ["HttpProtocol"]
@@ -144,13 +146,15 @@ class HttpProtocol(HttpToolsProtocol):
         """
         offers = [value.strip().lower() for name, value in self.headers if name == b"upgrade"]
         path = self.url.partition(b"?")[0]
+        cycle: Any = self.cycle
         return (
             offers == [b"websocket"]
+            and path.startswith(b"/")
             and path.endswith(WEBSOCKET_PATH)
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
             and not self._head_too_large
-            and (self.cycle is None or self.cycle.response_complete)
+            and (cycle is None or cycle.response_complete)
         )
 
     def _hand_over(self, rest: bytes) -> None:
@@ -189,8 +193,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self._beside + self._piece > self._bounds.head_bytes:
             self._measure_head()
         if not self.parser.should_upgrade():
+            if not self.url.startswith(b"/"):
+                version = self.parser.get_http_version()
+                self.url = with_host_of_target(self.url, version, self.headers)
             super().on_headers_complete()
-            self._begun.append(self.cycle)
+            cycle: Any = self.cycle
+            if self.parser.get_http_version() == "1.0":
+                cycle.send = unframed(cycle)  # it does not run before this piece was read
+            self._begun.append(cycle)
             self.headers = []  # for what may follow the body: it is not of the head
             self._moved = self._in_body = True
         elif self.parser.get_method() == b"CONNECT":

@@ -43,8 +43,10 @@ def traced_application(app: ASGIApp, root_path: str = "") -> ASGIApp:
 
 
 def span_of_request(scope: Scope, *, root_path: str = "") -> tuple[str, dict[str, Any]]:
-    """Its name and attributes, before it is routed; the method alone where there is no such path."""
-    method = scope.get("method", "")
+    """Its name and attributes, before it is routed; the method alone where there is no such path. A WebSocket
+    is the GET that opens it.
+    """
+    method = scope.get("method", "GET")
     if method not in _METHODS:
         method = "HTTP"
     route = route_template(without_root(scope, root_path) if root_path else scope)

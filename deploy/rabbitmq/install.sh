@@ -13,7 +13,7 @@ fi
 
 give_up() {
     echo "RabbitMQ is not installed: $1" >&2
-    echo "Or start Docker, or name a broker that you have: COORDINATOR_AMQP_URL=amqp://user:password@host:5672" >&2
+    echo "Or start Docker, or name a broker that you have: COORDINATOR_AMQP_URL_FILE is a file with its address, amqp://…" >&2
     exit 1
 }
 

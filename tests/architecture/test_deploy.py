@@ -15,7 +15,7 @@ import yaml
 
 from consumers.__main__ import find_agent
 from consumers.examples.fleet import ready_members
-from coordinator.environment import ENV_PREFIX
+from coordinator.environment import ENV_PREFIX, FILE
 from coordinator.rabbitmq_node.node_configuration import CONSUMER_TIMEOUT
 from coordinator.settings import Settings
 from coordinator.submission.request_limits import RequestLimits
@@ -42,7 +42,7 @@ def services() -> dict[str, Any]:
 )
 def test_each_variable_is_a_setting(path: Path) -> None:
     named = set(re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", path.read_text()))
-    assert named <= SETTINGS | OF_TESTS
+    assert {name.removesuffix(FILE) for name in named} <= SETTINGS | OF_TESTS
 
 
 @pytest.mark.parametrize("file", ["rabbitmq.conf", "policies.sh"])

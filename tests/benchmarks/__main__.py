@@ -9,6 +9,7 @@ priority ... until an urgent task starts behind a backlog
 output ..... partial output beside the bare driver: how soon, how much, and what a chunk costs
 keys ....... submitting with an API key beside submitting without
 start ...... until a service that is started is ready
+metrics .... submitting and draining with metrics beside without
 streams .... submitting while a thousand subscribe to events beside submitting while nobody does
 scaling .... more HTTP workers, more agents, deeper queues, and the memory of it
 registry ... the registry in figures
@@ -40,6 +41,7 @@ from .idle import PLAIN, idle
 from .idle_wakes import lanes_of
 from .keys import keys
 from .latency import latency
+from .metrics import metrics
 from .output import output
 from .priority import priority
 from .results import Results
@@ -61,10 +63,18 @@ COMPARED: dict[str, Callable[[Arena, Results, Scale], Awaitable[None]]] = {
     "start": start,
 }
 
+APART: dict[str, Callable[[Arena, Scale], Awaitable[Results]]] = {
+    "output": output,
+    "keys": keys,
+    "metrics": metrics,
+    "streams": streams,
+}
+"""Have tables of their own."""
+
 REGISTRY = "tests.benchmarks.registry"
 """Has a table, and a broker, of its own."""
 
-ITEMS = (*COMPARED, "output", "keys", "streams", "scaling", "registry")
+ITEMS = (*COMPARED, *APART, "scaling", "registry")
 
 
 async def measure(
@@ -91,7 +101,7 @@ async def measure(
         if set(items) & set(COMPARED):
             print()
             print(results.table(), flush=True)
-        for item, apart in (("output", output), ("keys", keys), ("streams", streams)):
+        for item, apart in APART.items():
             if item in items:
                 print()
                 print((await apart(made, scale)).table(), flush=True)

@@ -221,6 +221,7 @@ class Arena:
                             "COORDINATOR_HTTP_WORKERS": str(workers),
                             "COORDINATOR_MAX_QUEUED_TASKS": "10000000",
                             "COORDINATOR_AUTH": "required" if contestant.keyed else "off",
+                            "COORDINATOR_METRICS": "true" if contestant.counted else "false",
                         },
                     )
                 )

@@ -16,8 +16,10 @@ __all__ = [
     "LIMITS",
     "PEERS",
     "WITHOUT_KEYS",
+    "WITHOUT_METRICS",
     "WITHOUT_SUBSCRIBERS",
     "WITH_KEYS",
+    "WITH_METRICS",
     "WITH_SUBSCRIBERS",
     "Contestant",
     "other",
@@ -38,6 +40,8 @@ class Contestant:
     """Its slots are threads: more than a few cost more than they bring."""
     keyed: bool = False
     """The coordinator, which asks for API keys."""
+    counted: bool = True
+    """The coordinator, which counts for Prometheus."""
     checkout: Checkout | None = None
     """Where the coordinator is that of another commit."""
 
@@ -66,6 +70,9 @@ COORDINATOR = Contestant(name=OURS)
 
 WITH_KEYS = Contestant(name=OURS, keyed=True)
 WITHOUT_KEYS = Contestant(name="without a key")
+
+WITH_METRICS = Contestant(name=OURS)
+WITHOUT_METRICS = Contestant(name="without metrics", counted=False)
 
 WITH_SUBSCRIBERS = Contestant(name=OURS)
 WITHOUT_SUBSCRIBERS = Contestant(name="without subscribers")

@@ -1,8 +1,9 @@
-"""Partial output: from a chunk's emission to a subscriber of a coordinator, beside the bare driver on an
-exclusive queue. Idle, one task that says five chunks a second; busy, a hundred that say fifty each.
+"""Partial output: from a chunk's emission to the socket of a subscriber of `coordinator serve`, beside the
+bare driver on an exclusive queue. Idle, one task that says five chunks a second; busy, a hundred that say
+fifty each, with a subscriber each.
 
 The driver carries a message for each chunk and does nothing else; the coordinator checks whose it is, keeps
-the end of it, and has submitted and folded the tasks.
+the end of it, tells it over HTTP, and has submitted and folded the tasks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-from tests.e2e.processes import Process, spawned
+from tests.e2e.processes import Process, client, ready, service, spawned
 
 from .arena import Arena, say
 from .costs import Costs, cpu_of
@@ -26,6 +27,7 @@ DRIVER = "bare driver"
 
 EARS, VOICES = "tests.benchmarks.output_ears", "tests.benchmarks.output_voices"
 
+AT_WORK = re.compile("at work")
 READY = re.compile(r"^ready$", re.MULTILINE)
 TOLD = re.compile(r"^(\{.*\})$", re.MULTILINE)
 
@@ -54,7 +56,6 @@ async def _measure(
         environment = {
             "BENCH_AMQP_URL": amqp_url,
             "COORDINATOR_AMQP_URL": amqp_url,
-            "BENCH_FOLDER": str(folder / "service"),
             "XDG_CACHE_HOME": str(folder / "cache"),
             **pace,
         }
@@ -67,14 +68,22 @@ async def _measure(
                 )
                 return await stack.enter_async_context(process)
 
-            ears = await started(EARS, "coordinator" if ours else "driver")
-            if ours:  # it submits the tasks once the agent is there
+            parties = {"broker": cpu_of(arena.node.pid)}
+            if ours:
+                server, url = await stack.enter_async_context(service(amqp_url, folder / "service"))
+                async with client(url) as http:
+                    await ready(http)
                 mouth = await started("consumers", f"{VOICES}:agent")
+                await mouth.prints(AT_WORK)
+                environment["BENCH_URL"] = url
+                parties["coordinator"] = cpu_of(server.pid)
+                ears = await started(EARS, "coordinator")
                 await ears.prints(READY)
             else:
+                ears = await started(EARS, "driver")
                 await ears.prints(READY)
                 mouth = await started(VOICES)
-            costs = Costs(broker=cpu_of(arena.node.pid), agent=cpu_of(mouth.pid))
+            costs = Costs(**parties, agent=cpu_of(mouth.pid))
             told = json.loads((await ears.prints(TOLD, within=600))[1])
             spent = costs.for_each(int(pace["BENCH_VOICES"]) * int(pace["BENCH_CHUNKS"]))
     results.note(f"emit to subscriber, {what}, p50, ms", who, told["p50"], less_is_better=True)
@@ -82,7 +91,7 @@ async def _measure(
     results.note(f"  missing, {what}", who, told["missing"], less_is_better=True)
     if what != "idle":
         results.note(f"chunks/s, {what}", who, told["rate"])
-        spent["one who hears"] = told["cpu"] / 1e6
+        spent["subscribers"] = told["cpu"] / 1e6
         for party, seconds in (spent | {"all of these": sum(spent.values())}).items():
             row = f"  CPU of {party}, µs a chunk"
             results.note(row, who, 1e6 * seconds, less_is_better=True)

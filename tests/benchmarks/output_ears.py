@@ -1,5 +1,5 @@
-"""Hears chunks, and tells in a line of JSON how many came, how late, and at what cost: a whole coordinator
-with a subscriber for each task, or the bare driver on an exclusive queue.
+"""Hears chunks, and tells in a line of JSON how many came, how late, and at what cost: over a stream of the
+coordinator for each task, on a socket of its own, or with the bare driver on an exclusive queue.
 """
 
 from __future__ import annotations
@@ -9,18 +9,14 @@ import json
 import os
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import aiormq
 from aiormq.abc import DeliveredMessage
 
-from coordinator.bootstrap import running
-from coordinator.partial_output.output_items import OutputChunk, OutputEnded
-from coordinator.partial_output.output_subscriptions import OutputSubscription
-from coordinator.protocol.ids import new_id
-from coordinator.settings import Settings
-from tests.contract.fakes import over
+from tests.e2e.processes import client
+from tests.support.server_sent_events import Stream, streaming
 
 from .output_voices import QUEUE
 from .processes import cpu_seconds
@@ -29,6 +25,9 @@ from .results import quantile
 CHUNKS = int(os.environ["BENCH_CHUNKS"])
 PAUSE = float(os.environ["BENCH_PAUSE"])
 VOICES = int(os.environ["BENCH_VOICES"])
+
+LEAD = 5.0
+"""Seconds until all tasks are followed and begin to speak."""
 
 
 @dataclass
@@ -61,34 +60,31 @@ class Heard:
 
 
 async def by_coordinator(heard: Heard) -> None:
-    """Beside all that a coordinator does for the tasks: they are submitted, folded and ended."""
-    settings = Settings(
-        amqp_url=os.environ["BENCH_AMQP_URL"], data_dir=Path(os.environ["BENCH_FOLDER"])
-    )
-    async with running(settings) as coordinator, over(coordinator.app) as http:
-        await coordinator.ready()
-        await coordinator.agents_known({"speaker"})
-        tasks = {
-            one: coordinator.output.subscribe(one) for one in (new_id() for _ in range(VOICES))
-        }
-        hearing = [asyncio.create_task(_hear(items, heard)) for items in tasks.values()]
-        heard.ready()
-        for task_id in tasks:
-            data = {"task_type": "speak", "chunks": CHUNKS, "pause": PAUSE, "task_id": task_id}
-            answer = await http.post(
-                "/tasks/submit", json={"task_data": data, "priority": "normal"}
-            )
+    """Submits the tasks, and reads the stream of each as it comes off the socket."""
+    url = os.environ["BENCH_URL"]
+    data = {"task_type": "speak", "chunks": CHUNKS, "pause": PAUSE}
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(client(url))
+        data["begin"] = time.monotonic() + LEAD
+        streams = []
+        for _ in range(VOICES):
+            answer = await http.post("/tasks/submit", json={"task_data": data})
             answer.raise_for_status()
-        await asyncio.gather(*hearing)
+            path = f"/tasks/{answer.json()['task_id']}/stream"
+            streams.append(await stack.enter_async_context(streaming(url, path)))
+        heard.ready()
+        await asyncio.gather(*(_hear(one, heard) for one in streams))
         heard.tell()
 
 
-async def _hear(items: OutputSubscription, heard: Heard) -> None:
-    async for item in items:
-        if isinstance(item, OutputChunk):
-            heard.note(item.chunk)
-        elif isinstance(item, OutputEnded):
-            items.close()
+async def _hear(stream: Stream, heard: Heard) -> None:
+    """A frame is a chunk of the answer, so that its data is one line."""
+    while line := await stream.reader.readline():
+        if line.startswith(b"data: ") and b'"chunks":[' in line:
+            for chunk in json.loads(line[6:])["chunks"]:
+                heard.note(chunk)
+        elif line.startswith(b"event: stream.end"):
+            return
 
 
 async def by_driver(heard: Heard) -> None:

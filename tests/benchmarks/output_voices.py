@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable
 
@@ -25,7 +26,7 @@ agent = Agent("speaker", slots=200)
 
 @agent.task("speak")
 async def speak(task: Task) -> None:
-    await _paced(task.data["chunks"], task.data["pause"], task.emit)
+    await _paced(task.data["chunks"], task.data["pause"], task.emit, begin=task.data["begin"])
 
 
 async def speak_by_driver(chunks: int, pause: float, voices: int) -> None:
@@ -44,9 +45,15 @@ async def speak_by_driver(chunks: int, pause: float, voices: int) -> None:
     await asyncio.Event().wait()  # its CPU is counted
 
 
-async def _paced(chunks: int, pause: float, say: Callable[[object], Awaitable[object]]) -> None:
-    """The clock is the machine's, and the same in all processes."""
-    due = time.monotonic() + pause * (time.time() % 1)  # not all in one instant
+async def _paced(
+    chunks: int,
+    pause: float,
+    say: Callable[[object], Awaitable[object]],
+    *,
+    begin: float | None = None,
+) -> None:
+    """The clock is the machine's, and the same in all processes; ``begin`` is an instant of it."""
+    due = (begin or time.monotonic()) + pause * random.random()  # not all in one instant
     for _ in range(chunks):
         due += pause
         await asyncio.sleep(max(0.0, due - time.monotonic()))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.chaos.echo import Echo
-from tests.chaos.faults import RESTARTED, Fault
+from tests.chaos.faults import RESTARTED, Fault, say
 from tests.chaos.members import Member
 from tests.chaos.nodes import Nodes
 from tests.chaos.proxy import Connection, Proxy
@@ -157,6 +157,8 @@ def _node_suspended(targets: Targets) -> Inject:
         await targets.nodes.suspend(number)
         await asyncio.sleep(targets.long(rng))
         await targets.nodes.resume(number)
+        if await targets.nodes.reconcile(number):
+            say("the nodes of the cluster stayed apart: the one that hung was started again")
 
     return inject
 

@@ -1,13 +1,23 @@
-"""The broker's nodes, as faults see them: killed and started again, suspended and resumed."""
+"""The broker's nodes, as faults see them: killed and started again, suspended and resumed, and restarted as
+an operator does where the nodes of a cluster disagree.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
+
 from tests.support.broker import Node
+from tests.support.management import ManagementApi
+from tests.support.waiting import eventually
 
 __all__ = ["Nodes"]
+
+APART, WHOLE = "apart", "whole"
 
 
 class Nodes:
@@ -56,3 +66,38 @@ class Nodes:
     async def resume(self, number: int) -> None:
         await self._nodes[number].resume()
         self._away.discard(number)
+
+    async def reconcile(self, number: int) -> bool:
+        """Return when each node of the cluster sees the others. Where they stay apart, which no node ends by
+        itself, the one of this number is started again: docs/operations/trouble.md. Whether they did.
+        """
+        if len(self) == 1 or await eventually(self._apart_or_whole, timeout=120) == WHOLE:
+            return False
+        self._away.add(number)
+        await self._nodes[number].stop()
+        await self.start(number)
+        await eventually(self._is_whole, timeout=120)
+        return True
+
+    async def _is_whole(self) -> bool:
+        return await self._apart_or_whole() == WHOLE
+
+    async def _apart_or_whole(self) -> str | None:
+        """None while a node is on its way back."""
+        try:
+            views = await asyncio.gather(*(_rows(node) for node in self._nodes))
+        except httpx.HTTPError:
+            return None
+        rows = [row for view in views for row in view]
+        if any(row.get("partitions") for row in rows):
+            return APART
+        return WHOLE if all(row["running"] for row in rows) else None
+
+
+async def _rows(node: Node) -> list[dict[str, Any]]:
+    """The nodes of the cluster, as this one sees them."""
+    async with ManagementApi(
+        node.management_url, username=node.username, password=node.password
+    ) as management:
+        rows: list[dict[str, Any]] = await management.get("nodes")
+        return rows

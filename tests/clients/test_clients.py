@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,8 +21,9 @@ from coordinator.agent_users.agent_grant import AgentGrant
 from tests.docs.blocks import ROOT, blocks
 from tests.e2e.processes import client, get, ready, service, spawned
 from tests.support.agent_accounts import account_of
-from tests.support.broker import Broker, LocalNode
+from tests.support.broker import Broker, LocalNode, OwnBroker
 from tests.support.broker_users import Account, broker_account
+from tests.support.management import ManagementApi
 from tests.support.ports import free_port
 from tests.support.sources import BrokerSource, must_have_a_broker
 from tests.support.waiting import eventually
@@ -171,9 +173,9 @@ async def test_an_agent_over_amqp_1_0_does_a_task_fails_one_and_leaves(
     if broker.major < (4, 0):
         pytest.skip("RabbitMQ speaks AMQP 1.0 by itself from 4.0 on")
     must_be_here(AMQP_1_0, "AMQP 1.0")
-    await does_fails_and_leaves(
-        "amqp1", AMQP_1_0, {"COORDINATOR_AMQP_URL": broker.url}, broker.url, tmp_path
-    )
+    async with broker_account(broker, Account(name="amqp1-agent")) as url:
+        environment = {"COORDINATOR_AMQP_URL": url}
+        await does_fails_and_leaves("amqp1", AMQP_1_0, environment, broker.url, tmp_path)
 
 
 @pytest.mark.slow
@@ -192,17 +194,24 @@ async def test_an_agent_over_stomp_does_a_task_fails_one_and_leaves(
         standard_ports=False,
     )
     async with node:
-        login = f"{node.username}:{node.password}"
-        environment = {"COORDINATOR_STOMP_URL": f"stomp://{login}@127.0.0.1:{port}"}
-        await does_fails_and_leaves("stomp", STOMP, environment, node.amqp_url, tmp_path)
+        administrator = {"username": node.username, "password": node.password}
+        async with ManagementApi(node.management_url, **administrator) as api:
+            broker = OwnBroker(node, api, name="stomp")
+            async with broker_account(broker, Account(name="stomp-agent")) as url:
+                login = urlsplit(url).netloc.rpartition("@")[0]
+                environment = {"COORDINATOR_STOMP_URL": f"stomp://{login}@127.0.0.1:{port}"}
+                await does_fails_and_leaves("stomp", STOMP, environment, node.amqp_url, tmp_path)
 
 
 async def does_fails_and_leaves(
     name: str, agent: Client, environment: Mapping[str, str], broker_url: str, folder: Path
 ) -> None:
-    """The whole life of an agent, of which nothing is parked or left out."""
+    """The whole life of an agent with a user of its own, where identity is required: nothing of it is parked
+    or left out.
+    """
+    required = {"COORDINATOR_REQUIRE_IDENTITY": "true"}
     async with (
-        service(broker_url, folder / "data") as (_, url),
+        service(broker_url, folder / "data", environment=required) as (_, url),
         client(url) as http,
         spawned(*agent.command, output=folder / "agent.out", environment=environment) as process,
     ):

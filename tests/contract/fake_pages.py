@@ -76,6 +76,7 @@ class FakeBrowsing:
             raise TaskNotFound(task_id)
         self.asked = task_id, after, limit
         one = TimelineEntry(
+            position=8,
             event_id="e1",
             type="task.progress",
             time=NOW,

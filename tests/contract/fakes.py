@@ -165,9 +165,10 @@ class FakeSchedules:
             raise ScheduleNotFound(schedule_id)
         return self._kept[schedule_id]
 
-    async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
+    async def page(self, after: str, limit: int) -> tuple[list[RecurringSchedule], bool]:
         self._fakes.fail()
-        return [self._kept[name] for name in sorted(self._kept) if name > after][:limit]
+        found = [self._kept[name] for name in sorted(self._kept) if name > after]
+        return found[:limit], len(found) > limit
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:
         return replace(await self.get(schedule_id), paused=True)
@@ -398,7 +399,9 @@ class Fakes:
         self.fail()
         return TOTALS
 
-    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
+    async def register_over_http(
+        self, request: RegisterRequest, *, by: str | None, most: int
+    ) -> tuple[datetime, bool | None]:
         self.fail()
         self.registered.append(request)
         self.agents[request.agent_id] = an_agent(agent_id=request.agent_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -12,13 +12,16 @@ import pytest
 from fastapi import FastAPI
 
 from coordinator.access.audit_log import NAME, AuditLog
+from coordinator.access.authenticator import Authenticator
+from coordinator.access.key_ring import KeyRing
+from coordinator.access.principal import Principal
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api.access_control.endpoint_roles import ROLES
 from coordinator.broker.channel import Depth
 from coordinator.protocol.priority import Priority
 from tests.contract.fakes import Fakes, a_task, an_agent, over
-from tests.support.api_keys import authenticator_with
+from tests.support.api_keys import KeysInMemory, authenticator_with
 
 HOLDERS = {role.value: (role,) for role in Role} | {"other": (Role.PRODUCER,)}
 
@@ -340,3 +343,66 @@ async def test_without_authentication_the_rate_is_for_an_address() -> None:
     async with over(fakes.app(rates=RequestRates("1/hour"))) as http:
         assert (await http.get("/agents")).status_code == 200
         assert (await http.get("/agents")).status_code == 429
+
+
+async def test_who_has_no_credential_that_counts_is_limited_by_address() -> None:
+    app, _, secrets = await guarded(rates=RequestRates("3/minute"))
+    async with over(app) as http:
+        wrong = [{}, bearer("ackey_" + "x" * 43), {"Authorization": "Basic YTpi"}, {}, {}]
+        answers = [await http.get("/tasks", headers=headers) for headers in wrong]
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+        assert int(answers[-1].headers["Retry-After"]) >= 1
+        # Whoever has one is counted by it, at the same address.
+        held = await http.get("/tasks", headers=bearer(secrets["reader"]))
+        assert held.status_code == 200
+        assert (await http.get("/health/live")).status_code == 200
+
+
+SPELLINGS: dict[str, Callable[[str], list[tuple[str, str]]]] = {
+    "as clients write it": lambda key: [("Authorization", f"Bearer {key}")],
+    "in small letters": lambda key: [("authorization", f"bearer {key}")],
+    "in capitals": lambda key: [("AUTHORIZATION", f"BEARER {key}")],
+    "with spaces": lambda key: [("Authorization", f"Bearer   {key}  ")],
+    "as a key": lambda key: [("x-api-key", key)],
+    "twice the same": lambda key: [("X-API-Key", key), ("Authorization", f"Bearer {key}")],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("extra", [{}, {"Idempotency-Key": "1"}], ids=["lean", "ordinary"])
+async def test_a_key_counts_however_it_is_spelt_by_either_way(
+    spelling: str, extra: dict[str, str]
+) -> None:
+    app, fakes, secrets = await guarded()
+    async with over(app) as http:
+        headers = [*SPELLINGS[spelling](secrets["producer"]), *extra.items()]
+        answer = await http.post("/tasks/submit", json=TASK, headers=headers)
+        assert answer.status_code == 200, answer.text
+        wrong = [*SPELLINGS[spelling](secrets["producer"][:-1] + "~"), *extra.items()]
+        assert (await http.post("/tasks/submit", json=TASK, headers=wrong)).status_code == 401
+        two = [*headers, ("X-API-Key", secrets["admin"])]
+        assert (await http.post("/tasks/submit", json=TASK, headers=two)).status_code == 401
+    assert [task.submitted_by for task in fakes.submitted] == ["key:producer"]
+
+
+async def test_jwts_count_where_keys_cannot_be_checked() -> None:
+    """Their issuer says what counts, and the ledger nothing of it."""
+    passed = 0.0
+    ring = KeyRing(KeysInMemory([]), apart=0, monotonic=lambda: passed)
+    await ring.look()
+    app = Fakes().app(authenticator=Authenticator(ring, _AnyJwt()))
+    passed = 1e6
+    async with over(app) as http:
+        assert (await http.get("/tasks", headers=bearer("a.b.c"))).status_code == 200
+        unknown = await http.get("/tasks", headers=bearer("ackey_" + "x" * 43))
+    assert unknown.status_code == 503
+
+
+class _AnyJwt:
+    """Takes every token for a reader's."""
+
+    def find(self, token: str) -> Principal | None:
+        return Principal(actor=f"jwt:{token}", roles=frozenset({Role.READER}))
+
+    async def verify(self, token: str) -> Principal:
+        raise AssertionError(token)

@@ -282,11 +282,14 @@ async def test_a_body_that_is_compressed_on_its_way_is_a_501_that_says_so(
     assert fakes.filters == []
 
 
-async def test_two_hosts_are_refused_and_none_is_served(client: Client) -> None:
+async def test_two_hosts_are_refused_and_so_is_none(client: Client) -> None:
     await client.sends(b"GET /tasks/t HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n")
     told = await client.answer()
     assert (told.status, told.body["detail"][:36]) == (400, "The request has more than one header")
-    await client.sends(b"GET /tasks/t HTTP/1.1\r\n\r\n")  # no browser's
+    await client.sends(b"GET /tasks/t HTTP/1.1\r\n\r\n")
+    told = await client.answer()
+    assert (told.status, told.body["detail"][:26]) == (400, "The request has no header ")
+    await client.sends(b"GET /tasks/t HTTP/1.0\r\n\r\n")  # which knows none
     assert (await client.answer()).status == 200
 
 

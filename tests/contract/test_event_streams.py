@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,7 +17,7 @@ from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import bind
 from tests.support.api_keys import authenticator_with
 from tests.support.recorded import recorded
-from tests.support.server_sent_events import streaming
+from tests.support.server_sent_events import parsed, streaming
 from tests.support.waiting import eventually
 
 from .fakes import Fakes, a_task
@@ -117,6 +118,7 @@ async def test_what_is_asked_for_comes(
         ("/events?after=-1", {}, 422, "after: input should be greater than or equal to 0"),
         ("/events?after=9223372036854775808", {}, 422, "after: "),
         ("/events?after=", {}, 422, "after: "),
+        ("/events?task_id=", {}, 422, "task_id.0: "),
         ("/events", {"Last_Event_ID": "abc"}, 422, "Last-Event-ID is 'abc', which is no position"),
         ("/events", {"Last_Event_ID": "-1"}, 422, "Last-Event-ID is '-1'"),
         ("/events", {"Last_Event_ID": "9" * 40}, 422, "Last-Event-ID is '9999"),
@@ -153,7 +155,30 @@ async def test_a_head_is_answered_without_a_stream(side: Side) -> None:
     async with streaming(side.url, "/events", method="HEAD") as answer:
         assert answer.status == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert "content-length" not in answer.headers
     assert side.fakes.feed.streams == 0
+
+
+async def test_an_old_client_is_sent_no_chunks_and_hears_the_end_from_the_end_of_the_connection() -> (
+    None
+):
+    async with served() as side:
+        side.fakes.tasks["t"] = a_task(task_id="t", state="completed")
+        side.happens(1, kind="task.completed", state="completed")
+        place = urlsplit(side.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.write(f"GET /tasks/t/stream HTTP/1.0\r\nHost: {place.netloc}\r\n\r\n".encode())
+        async with asyncio.timeout(20):
+            answer = (await reader.read()).decode()
+        writer.close()
+        await writer.wait_closed()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert "connection: close" in head
+    assert "transfer-encoding" not in head
+    assert "content-length" not in head
+    found = [parsed(text).event for text in body.split("\n\n")]
+    assert found == [None, "task.completed", "stream.end", None]
 
 
 async def test_a_client_that_is_gone_is_no_subscriber_any_more(side: Side) -> None:

@@ -16,9 +16,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.roles import Role
+from coordinator.streaming.subscriber_counts import StreamKind, SubscriberCounts
+from tests.contract.fakes import a_task
 from tests.contract.test_event_streams import Side, served
 from tests.support.api_keys import authenticator_with
 from tests.support.server_sent_events import streaming
+from tests.support.waiting import eventually
 
 FIRST = "connection_established"
 
@@ -162,6 +165,25 @@ async def test_what_cannot_be_done_is_told_and_the_connection_goes_on(
         assert (await socket.hear())["type"] == "unsubscription_confirmed"
 
 
+async def test_subscribers_are_counted_by_kind_for_as_long_as_they_are_there() -> None:
+    counts = SubscriberCounts()
+    async with served(subscribers=counts, quotas=CallerQuotas(streams=4)) as side:
+        side.fakes.tasks["t"] = a_task(task_id="t")
+        async with (
+            streaming(side.url, "/events") as one,
+            streaming(side.url, "/events") as another,
+            streaming(side.url, "/tasks/t/stream") as of_task,
+            connected(side),
+        ):
+            for stream in (one, another, of_task):
+                await stream.frame()
+            assert counts.by_kind() == {"events": 2, "task": 1, "websocket": 1}
+            async with streaming(side.url, "/events") as refused:
+                assert refused.status == 429
+            assert counts.by_kind()[StreamKind.EVENTS] == 2
+        await eventually(lambda: not any(counts.by_kind().values()))
+
+
 async def test_a_message_that_is_too_large_closes_the_connection(side: Side) -> None:
     async with connected(side) as socket:
         await socket.connection.send("x" * 70_000)
@@ -174,6 +196,7 @@ async def test_whoever_does_not_read_is_cut_off_with_the_reason(side: Side) -> N
         for position in range(1, 3000):
             side.happens(position, data={"text": "x" * 10_000})
             await asyncio.sleep(0)
+        await eventually(lambda: side.fakes.feed.head == 2999)  # all of it was given to it
         code, reason = await socket.closed()
         assert (code, "More has happened than was read" in reason) == (1013, True)
     await side.none_open()

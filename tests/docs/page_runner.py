@@ -19,7 +19,7 @@ from .blocks import ROOT, Block
 
 __all__ = ["PageRunner"]
 
-PORT_OF_THE_PAGES = re.compile(r"http://(?:localhost|127\.0\.0\.1):9001")
+PORT_OF_THE_PAGES = re.compile(r"(?<=://)(?:localhost|127\.0\.0\.1):9001")
 DEMO = re.compile(r"^make demo$", re.MULTILINE)
 PATIENCE = 90.0
 """Seconds for one block, and for a result that comes eventually."""
@@ -28,11 +28,13 @@ PATIENCE = 90.0
 class PageRunner:
     """``folder`` is the page's own."""
 
-    def __init__(self, folder: Path, system: System) -> None:
+    def __init__(self, folder: Path, system: System, *, management_url: str) -> None:
+        """``management_url``: with the login of an administrator, who is in `make run`'s data folder."""
         self._folder = folder
         self._api = system.api
         self._background: list[asyncio.subprocess.Process] = []
-        self._environment = _environment(folder, system)
+        administrator = {"COORDINATOR_MANAGEMENT_URL": management_url}
+        self._environment = {**_environment(folder, system), **administrator}
         self._output = folder / "background.out"
 
     @contextlib.asynccontextmanager
@@ -66,8 +68,9 @@ class PageRunner:
                 assert code_of_end == 0, f"{block} ended with {code_of_end}: {printed}"
 
     def _adapted(self, code: str) -> str:
-        code = PORT_OF_THE_PAGES.sub(self._api, code)
+        code = PORT_OF_THE_PAGES.sub(self._api.removeprefix("http://"), code)  # also of ws://
         demo = f"{sys.executable} -m coordinator demo --count 25 --url {self._api}"
+        code = code.replace(".venv/bin/coordinator", ".venv/bin/python -m coordinator")
         return DEMO.sub(demo, code.replace(".venv/bin/python", sys.executable))
 
     async def _eventually(self, block: Block, code: str) -> None:
@@ -106,12 +109,21 @@ class PageRunner:
             return await asyncio.create_subprocess_exec(
                 *command,
                 cwd=self._folder,
-                env=self._environment,
+                env=self._environment_of(code),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink or asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _environment_of(self, code: str) -> Mapping[str, str]:
+        """Who names a file with the broker's address has no other: `make run` sets none."""
+        names_a_file = "COORDINATOR_AMQP_URL_FILE=" in code
+        return {
+            name: value
+            for name, value in self._environment.items()
+            if not (names_a_file and name == "COORDINATOR_AMQP_URL")
+        }
 
     async def _stop_background(self) -> None:
         """As Ctrl-C does, for each and all that it started."""

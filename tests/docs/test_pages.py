@@ -109,7 +109,7 @@ def test_curl_commands_call_endpoints_that_exist(block: Block, paths: dict[str, 
 @pytest.mark.parametrize("block", _of("bash"), ids=_ids)
 def test_commands_of_the_coordinator_have_options_that_exist(block: Block) -> None:
     for line in block.code.replace("\\\n", " ").splitlines():
-        command = line.split(" #")[0].strip().rstrip("&").strip()
+        command = line.split(" #")[0].strip().rstrip("&").strip().removeprefix(".venv/bin/")
         if command.startswith("coordinator "):
             argument_parser().parse_args(shlex.split(command)[1:])
 

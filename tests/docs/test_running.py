@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import client
+from tests.support.broker import Broker
 from tests.support.running_system import System
 
 from .blocks import ROOT, blocks, pages
@@ -20,14 +21,16 @@ from .submitted_tasks import SubmittedTasks
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_pages_do_what_they_say(
-    system: System, tmp_path: Path, subtests: pytest.Subtests
+    system: System, broker: Broker, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
+    api = broker.management
+    management_url = api.url.replace("://", f"://{api.username}:{api.password}@")
     for page in pages():
         every = list(blocks(page))
         if not any(block.runs for block in every):
             continue
         name = page.relative_to(ROOT).as_posix()
-        runner = PageRunner(tmp_path / "pages" / page.stem, system)
+        runner = PageRunner(tmp_path / "pages" / page.stem, system, management_url=management_url)
         with subtests.test(page=name):
             async with runner.running(), client(system.api) as http:
                 submitted = SubmittedTasks(http)

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from tests.e2e.processes import client, service
 from tests.support.broker import Broker
+from tests.support.ports import free_port
 from tests.support.server_sent_events import streaming
 from tests.support.waiting import eventually
 
@@ -87,7 +87,7 @@ async def test_each_subscribers_events_are_the_ledgers_over_twenty_kills_of_its_
     broker: Broker, ledger_url: str, tmp_path: Path
 ) -> None:
     chance = random.Random(20)
-    ports = [choose_port(), choose_port()]
+    ports = [free_port(), free_port()]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     settings = {"COORDINATOR_DATABASE_URL": ledger_url, "COORDINATOR_PROJECTOR": "same"}
 

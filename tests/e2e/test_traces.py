@@ -86,6 +86,30 @@ async def spans_of(collector: TraceCollector, names: dict[str, int]) -> dict[str
         raise
 
 
+async def test_what_an_attempt_emits_is_on_its_span_in_a_few_events(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        for kind in ("speak", "speak-in-a-thread"):
+            await ended(http, await submit(http, TRACED, task_type=kind))
+        spans = await spans_of(collector, {"process tasks.": 2})
+        told = {
+            str(span.attributes["agent_coordinator.task.type"]): span
+            for span in spans["process tasks."]
+        }
+        many, few = told["speak"], told["speak-in-a-thread"]
+        assert [event for event in many.events if event[0] == "output"] == [
+            ("output", {"chunk": number, "bytes": 6 * number})
+            for number in (1, 2, 4, 8, 16, 32, 64)
+        ]
+        assert many.attributes["agent_coordinator.task.output.chunks"] == 100
+        assert many.attributes["agent_coordinator.task.output.bytes"] == 600
+        assert [event for event in few.events if event[0] == "output"] == [
+            ("output", {"chunk": number, "bytes": 6 * number}) for number in (1, 2)
+        ]
+        assert few.attributes["agent_coordinator.task.output.chunks"] == 3
+
+
 async def test_one_trace_leads_from_the_producer_over_every_attempt_to_the_ledger(
     broker_url: str, tmp_path: Path, collector: TraceCollector
 ) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.support.scraping import scrape
+from tests.support.server_sent_events import streaming
 from tests.support.trace_collector import CollectedSpan, TraceCollector, trace_collector
 from tests.support.waiting import eventually
 
@@ -161,3 +163,19 @@ async def test_what_is_refused_at_the_edge_has_a_span_and_is_counted(
             code: count for code, count in page.by("code", "http_errors_total").items() if count
         }
         assert codes == {"421": 2, "403": 1, "401": 1}
+
+
+@pytest.mark.any_broker
+async def test_a_stream_and_a_websocket_have_one_span_each_named_after_their_route(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with service(broker_url, tmp_path, environment=collector.environment()) as (_, url):
+        async with streaming(url, "/events", TRACED) as stream:
+            assert stream.status == 200
+            await stream.frame()
+        socket = url.replace("http://", "ws://") + "/ws"
+        async with connect(socket, additional_headers=TRACED, proxy=None) as connection:
+            assert "connection_established" in str(await connection.recv())
+        spans = await spans_of(collector, {"GET": 2})
+        assert sorted(span.name for span in spans["GET"]) == ["GET /events", "GET /ws"]
+        assert {(span.kind, span.parent) for span in spans["GET"]} == {("SERVER", CALLER)}

@@ -129,6 +129,56 @@ async def test_everything_starts_works_stops_without_a_trace_and_keeps_its_data(
             assert (await get(http, "/tasks/status"))["stats"]["tasks_completed"] == 1
 
 
+@pytest.mark.slow
+async def test_the_line_that_it_prints_gives_an_agent_of_ones_own_a_user_and_no_screen_a_password(
+    tmp_path: Path,
+) -> None:
+    """As a reader follows it: the line, what that prints, and the agent; in a shell without settings."""
+    port = free_port()
+    (tmp_path / "my_agent.py").write_text(MY_AGENT)
+    async with up(tmp_path, port, "--agents", "1") as process:
+        await process.prints(READY)
+        [line] = re.findall(r"for agents +(.+)$", process.printed, re.MULTILINE)
+        assert "@" not in process.printed
+        line = line.replace("ID", "shouter").replace("FILE", "my.url")
+        script = "\n".join(
+            [
+                f'lines="$({line} --capability shouting)"',
+                'echo "$lines"',
+                'eval "$(echo "$lines" | grep ^export)"',
+                f"exec {sys.executable} -m consumers my_agent.py:agent",
+            ]
+        )
+        environment = {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        async with (
+            spawned(
+                *("sh", "-euc", script),
+                folder=tmp_path,
+                output=tmp_path / "agent.out",
+                environment=environment,
+            ) as agent,
+            client(f"http://127.0.0.1:{port}") as http,
+        ):
+            body = {"task_data": {"task_type": "shout", "text": "it works"}}
+            task_id = (await http.post("/tasks/submit", json=body)).json()["task_id"]
+            await eventually(lambda: is_completed(http, task_id), timeout=60)
+            task = (await get(http, f"/tasks/{task_id}"))["task"]
+            assert (task["agent_id"], task["result"]) == ("shouter", "IT WORKS")
+            assert "@" not in agent.printed
+
+
+MY_AGENT = """
+from consumers import Agent
+
+agent = Agent("shouter", capabilities=["shouting"])
+
+
+@agent.task("shout")
+async def shout(task):
+    return task.data["text"].upper()
+"""
+
+
 async def is_completed(http: httpx.AsyncClient, task_id: str) -> bool:
     return bool((await get(http, f"/tasks/{task_id}"))["task"]["state"] == "completed")
 

@@ -31,6 +31,18 @@ async def call(task: Task) -> dict[str, Any]:
     return {"traceparent": task.traceparent, "tracestate": task.tracestate}
 
 
+@agent.task("speak")
+async def speak(task: Task) -> None:
+    for _ in range(100):
+        await task.emit("word")
+
+
+@agent.task("speak-in-a-thread")
+def speak_in_a_thread(task: Task) -> None:
+    for _ in range(3):
+        task.emit("word")
+
+
 @agent.task("nothing")
 async def nothing(_: Task) -> None:
     """Its types are announced once one of them was done."""

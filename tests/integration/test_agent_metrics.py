@@ -43,6 +43,8 @@ async def test_attempts_are_counted_by_type_and_end_and_slots_are_told(field: Fi
 
     @agent.task("good")
     def good(task: Task) -> str:
+        for word in ("for", "ty", "two"):
+            task.emit(word)
         return "done"
 
     @agent.task("held")
@@ -67,6 +69,8 @@ async def test_attempts_are_counted_by_type_and_end_and_slots_are_told(field: Fi
         for outcome in ("failed", "retry_later", "discarded"):
             assert page.value("agent_attempts_total", task_type="any", outcome=outcome) == 1
         assert page.value("agent_attempt_seconds_count", task_type="good") == 2
+        assert page.value("agent_output_chunks_total") == 6
+        assert page.value("agent_output_chunks_dropped_total") == 0
         assert page.value("agent_slots") == 3
         assert page.value("agent_slots_occupied") == 1
         assert page.value("agent_at_work") == 1

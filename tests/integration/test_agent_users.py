@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,7 +36,10 @@ async def test_an_agent_that_may_declare_nothing_registers_and_does_tasks(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     grant = AgentGrant(agent_id=a_new_id(), capabilities=("gpu",))
-    async with account_of(broker, grant) as [url], serving(broker, tmp_path) as service:
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
         agent = service.agent(grant.agent_id, capabilities=["gpu"], slots=2)
         agent.configure(amqp_url=url)
 
@@ -56,6 +60,31 @@ async def test_an_agent_that_may_declare_nothing_registers_and_does_tasks(
             own = [name for name in await broker.queues() if name.startswith("agent.")]
             assert len(own) == 1
     assert not [one for one in caplog.messages if "no coordinator answers" in one]
+
+
+async def test_two_processes_under_one_id_and_one_user_are_told_apart(
+    broker: Broker, tmp_path: Path
+) -> None:
+    grant = AgentGrant(agent_id=a_new_id())
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True, heartbeat_interval=0.2) as service,
+        AsyncExitStack() as processes,
+    ):
+        for _ in range(2):
+            agent = service.agent(grant.agent_id)
+            agent.configure(amqp_url=url)
+            agent.default(lambda _: "done")
+            running = await processes.enter_async_context(agent.running())
+            await running.registered()
+        own = [name for name in await broker.queues() if name.startswith("agent.")]
+        assert len(own) == 2
+
+        async def told() -> bool:
+            shown = (await service.http.get(f"/agents/{grant.agent_id}")).json()["agent"]
+            return "other_instance" in shown["metadata"]
+
+        await eventually(told)
 
 
 async def problems_of(service: Service, agent_id: str) -> list[str]:
@@ -151,7 +180,10 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
     (code,) = [one.code for one in blocks(GUIDE) if one.verb == "file"]
     program = tmp_path / "plain_agent.py"
     program.write_text(code.replace('AGENT = "plain-agent"', f'AGENT = "{agent_id}"'))
-    async with account_of(broker, grant) as [url], serving(broker, tmp_path) as service:
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
         command, output = (sys.executable, str(program)), tmp_path / "agent.out"
         environment = {"COORDINATOR_AMQP_URL": url}
         async with spawned(*command, output=output, environment=environment):
@@ -171,3 +203,4 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
                 assert isinstance(said[-1], OutputEnded)
                 letters = [one.chunk for one in said if isinstance(one, OutputChunk)]
                 assert "".join(letters) == "desserts"
+            assert (await service.http.get("/parked")).json()["total"] == 0

@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import re
 import shlex
+import stat
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiormq
 import aiormq.exceptions
 import pytest
 
-from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant
+from coordinator.agent_users.agent_grant import CONTROL_POLICY, AgentGrant, control_policy
 from coordinator.commands.cli import main
+from coordinator.environment import content_of
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.topology import EVENTS
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.broker_users import COORDINATOR, enter_user, entered_users
-from tests.support.agent_accounts import users_of
-from tests.support.broker import Broker
+from tests.support.agent_accounts import url_of, users_of
+from tests.support.broker import Broker, OwnBroker
 from tests.support.broker_users import Account, broker_account
 from tests.support.doctor import Doctor
 from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 Typed = Callable[..., "asyncio.Future[int]"]
-URL = re.compile(r"^COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
+URL = re.compile(r"^export COORDINATOR_AMQP_URL=(amqp://\S+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -39,14 +42,23 @@ async def ada(broker: Broker) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def coordinator(broker: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
-    """The command line, with the exit status."""
-    api = broker.management
-    login = f"{api.username}:{api.password}@"
-    monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", api.url.replace("://", f"://{login}"))
-    monkeypatch.setenv("COORDINATOR_AMQP_URL", broker.url)
-    monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
-    return lambda *words: asyncio.ensure_future(asyncio.to_thread(main, words))
+def coordinator_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Broker], Typed]:
+    """The command line for a broker, with the exit status."""
+
+    def typed(broker: Broker) -> Typed:
+        api = broker.management
+        login = f"{api.username}:{api.password}@"
+        monkeypatch.setenv("COORDINATOR_MANAGEMENT_URL", api.url.replace("://", f"://{login}"))
+        monkeypatch.setenv("COORDINATOR_AMQP_URL", broker.url)
+        monkeypatch.setenv("COORDINATOR_DATA_DIR", str(tmp_path))
+        return lambda *words: asyncio.ensure_future(asyncio.to_thread(main, words))
+
+    return typed
+
+
+@pytest.fixture
+def coordinator(broker: Broker, coordinator_of: Callable[[Broker], Typed]) -> Typed:
+    return coordinator_of(broker)
 
 
 async def connects(url: str) -> bool:
@@ -76,7 +88,9 @@ async def test_a_user_is_made_changed_given_another_password_and_removed(
     assert await rights(broker, ada) == granted.permissions
 
     assert await coordinator("agents", "add", ada, "--service", "files", "--slots", "40") == 0
-    assert URL.findall(capsys.readouterr().out) == []
+    shown = capsys.readouterr().out
+    assert URL.findall(shown) == []
+    assert f"coordinator agents rotate {ada}" in shown
     assert await connects(first)
     changed = AgentGrant(agent_id=ada, services=("files",), slots=40)
     assert await rights(broker, ada) == changed.permissions
@@ -107,6 +121,43 @@ async def test_a_user_is_made_changed_given_another_password_and_removed(
     assert not await connects(second)
     assert await coordinator("agents", "remove", ada) == 1
     assert "has no user for the agent" in capsys.readouterr().err
+
+
+async def test_the_address_goes_to_a_file_of_mode_600_and_what_is_shown_names_that_alone(
+    broker: Broker,
+    ada: str,
+    coordinator: Typed,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "an agent's url"
+    written = {}
+    for action in ("add", "rotate"):
+        assert await coordinator("agents", action, ada, "--to", str(file)) == 0
+        shown = capsys.readouterr().out
+        url = content_of("the file", str(file))
+        written[action] = url
+        assert url.partition(":")[2] not in shown
+        assert str(urlsplit(url).password) not in shown
+        assert await connects(url)
+        assert f"export COORDINATOR_AMQP_URL_FILE={shlex.quote(str(file))}" in shown.splitlines()
+        assert mode_of(file) == 0o600
+        await asyncio.to_thread(file.chmod, 0o644)
+    assert not await connects(written["add"])
+
+
+async def test_an_address_that_cannot_be_written_down_is_not_made(
+    broker: Broker, ada: str, coordinator: Typed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for more, why in (
+        (["--to", str(tmp_path / "nowhere" / "url")], "cannot be written: nothing was changed"),
+        (["--to", str(tmp_path)], "cannot be written: nothing was changed"),
+        (["--to", str(tmp_path / "url"), "--rabbitmqctl"], "--rabbitmqctl makes none"),
+        (["--to", str(tmp_path / "url"), "--user", "team"], "--to: with --user nothing"),
+    ):
+        assert await coordinator("agents", "add", ada, *more) == 1
+        assert why in capsys.readouterr().err
+    assert ada not in [user["name"] for user in await broker.management.get("users")]
 
 
 async def test_a_user_that_is_no_agents_is_never_changed(
@@ -152,7 +203,48 @@ async def test_the_commands_that_are_printed_for_rabbitmqctl_change_nothing_and_
         "set_topic_permissions",
         "set_permissions",
     ]
+    assert (
+        "once a coordinator has been started" in lines[4]
+    )  # RabbitMQ 4.3 has no rights for what is not
     assert ada not in [user["name"] for user in await broker.management.get("users")]
+
+
+@pytest.mark.slow
+async def test_the_commands_for_rabbitmqctl_make_what_the_management_api_makes(
+    own_broker: OwnBroker,
+    coordinator_of: Callable[[Broker], Typed],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As they are printed, where a coordinator has been before; the first asks for the password."""
+    typed = coordinator_of(own_broker)
+    async with serving(own_broker, tmp_path):
+        pass
+    grant = AgentGrant(agent_id="ada@home", capabilities=("gpu",), services=("files",), slots=40)
+    asked = ("--capability", "gpu", "--service", "files", "--slots", "40")
+    assert await typed("agents", "add", grant.agent_id, *asked, "--rabbitmqctl") == 0
+    for line in capsys.readouterr().out.splitlines():
+        _, *words = shlex.split(line, comments=True)
+        password = ["of-this-test"] if words[0] == "add_user" else []
+        await own_broker.ctl(*words, *password)
+
+    async with users_of(own_broker) as users:
+        [made] = await users.every()
+    assert (made.grant, made.drift) == (grant, ())
+    policy = await own_broker.management.get("policies", own_broker.vhost, CONTROL_POLICY)
+    wanted = control_policy()
+    assert {name: policy[name] for name in wanted} == dict(wanted)
+    assert await connects(url_of(own_broker, grant.user, "of-this-test"))
+
+    assert await typed("agents", "remove", grant.agent_id, "--rabbitmqctl") == 0
+    [line] = capsys.readouterr().out.splitlines()
+    await own_broker.ctl(*shlex.split(line, comments=True)[1:])
+    async with users_of(own_broker) as users:
+        assert await users.every() == []
+
+
+def mode_of(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
 
 
 def inside(folder: Path) -> list[Path]:

@@ -213,6 +213,21 @@ async def test_acknowledged_and_closed_in_one_breath_is_acknowledged(
     assert await other.get(LOW.queue) is None
 
 
+async def test_many_channels_that_the_broker_closes_at_once_cost_no_more_than_themselves(
+    link: Link,
+) -> None:
+    """Their numbers are given to others as soon as they are closed."""
+
+    async def look_for_what_is_missing() -> None:
+        for _ in range(10):
+            channel = await link.channel()
+            with pytest.raises(QueueMissing):
+                await channel.depth("missing")
+
+    await asyncio.gather(*(look_for_what_is_missing() for _ in range(40)))
+    assert link.open
+
+
 async def test_a_year_that_no_calendar_has_does_not_end_the_connection_of_whoever_is_given_it(
     link: Link, publisher: Publisher
 ) -> None:

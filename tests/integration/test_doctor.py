@@ -267,3 +267,16 @@ def test_a_wrong_option_is_misuse() -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["doctor", "--jsno"])
     assert ended.value.code == 2
+
+
+async def test_limits_that_each_process_counts_by_itself_are_a_warning(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether there is a broker or not."""
+    monkeypatch.setenv("COORDINATOR_RATE_LIMIT", "10/minute")
+    assert "rates" not in (await doctor())[1]
+    monkeypatch.setenv("COORDINATOR_HTTP_WORKERS", "4")
+    (found,) = (await doctor())[1]["rates"]
+    assert found["level"] == "warning"
+    assert "each of the 4 workers counts by itself" in found["text"]
+    assert "number of processes" in found["fix"]

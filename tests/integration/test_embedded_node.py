@@ -22,6 +22,8 @@ from coordinator.rabbitmq_node.embedded_node import EmbeddedNode, NodeState
 from coordinator.rabbitmq_node.free_ports import choose_port
 from coordinator.rabbitmq_node.installed_server import InstalledServer
 from coordinator.rabbitmq_node.node_files import NodeFiles
+from coordinator.rabbitmq_node.node_identity import Ports
+from coordinator.rabbitmq_node.server_launch import Launch
 from tests.support.sources import BrokerSource
 from tests.support.waiting import eventually
 
@@ -188,6 +190,40 @@ async def test_a_port_that_is_named_and_taken_is_refused(
             await EmbeddedNode(tmp_path, server=server, amqp_port=port).start()
 
 
+class Overtaken:
+    """Has another program take one of the ports that were chosen for a start, each time another one."""
+
+    def __init__(self, server: InstalledServer, *services: str) -> None:
+        self._server = server
+        self._services = list(services)
+        self.taken: list[socket.socket] = []
+
+    @property
+    def listens_on(self) -> str:
+        return self._server.listens_on
+
+    def epmd(self, folder: Path, ports: Ports) -> Launch:
+        if self._services:
+            port = getattr(ports, self._services.pop(0))
+            self.taken.append(socket.create_server(("127.0.0.1", port)))
+        return self._server.epmd(folder, ports)
+
+    def server(self, folder: Path, ports: Ports) -> Launch:
+        return self._server.server(folder, ports)
+
+
+async def test_a_port_that_is_taken_meanwhile_is_changed_for_another(
+    server: InstalledServer, tmp_path: Path
+) -> None:
+    overtaken = Overtaken(server, "distribution", "epmd")
+    async with EmbeddedNode(tmp_path, server=overtaken, standard_ports=False) as private:
+        assert private.version
+    assert len(overtaken.taken) == 2
+    for listener in overtaken.taken:
+        listener.close()
+    assert processes_of(tmp_path) == []
+
+
 async def test_a_server_that_fails_says_why_in_one_line(
     server: InstalledServer, tmp_path: Path
 ) -> None:
@@ -205,6 +241,13 @@ async def test_a_server_that_fails_says_why_in_one_line(
     assert private.state is NodeState.STOPPED
 
 
+class WithoutEpmd(Overtaken):
+    """Has a process for epmd that answers nobody."""
+
+    def epmd(self, folder: Path, ports: Ports) -> Launch:
+        return replace(super().epmd(folder, ports), command=["/bin/sleep", "infinity"])
+
+
 async def test_where_its_epmd_is_gone_it_starts_none_that_would_stay(
     server: InstalledServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +255,7 @@ async def test_where_its_epmd_is_gone_it_starts_none_that_would_stay(
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    private = node(tmp_path / "data", replace(server, epmd_binary=Path("/bin/true")))
+    private = EmbeddedNode(tmp_path / "data", server=WithoutEpmd(server), standard_ports=False)
     try:
         with pytest.raises(OperatorError):
             await private.start()

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from consumers import Agent
+from consumers import Agent, Task
 from coordinator.bootstrap import Coordinator, running
 from coordinator.bootstrap.replacements import NONE, Duty, Replacements, Timings
 from coordinator.settings import Settings
@@ -52,8 +52,8 @@ async def test_a_task_is_seen_alike_at_each_coordinator_whoever_folds_the_log(
     agent = Agent("ada", amqp_url=broker.url, cache_dir=tmp_path / "ada")
 
     @agent.task("count")
-    async def count(task_data: dict[str, str]) -> int:
-        return len(task_data)
+    async def count(task: Task) -> int:
+        return len(task.data)
 
     async with (
         served(broker, tmp_path, ledger_url) as (folding, one_url),

@@ -12,8 +12,10 @@ import pytest
 
 from consumers import Agent, Task
 from tests.support.broker import Broker
-from tests.support.chat_endpoint import endpoint
+from tests.support.chat_endpoint import dictated_endpoint, endpoint
+from tests.support.output_streams import Told, read_to_the_end, read_until
 from tests.support.running_system import running_system
+from tests.support.server_sent_events import streaming
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +151,57 @@ async def test_prompts_go_to_the_endpoint_that_the_environment_names(
     assert task["state"] == "completed", task
     assert (task["agent_id"], task["result"]["text"]) == ("interpreter", "Forty-two.")
     assert seen.bodies[0]["model"] == "small-1"
+
+
+async def test_what_the_endpoint_streams_is_told_to_who_follows_the_task_word_by_word(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """Each word is sent by the endpoint only when the one before it has come to the subscriber."""
+    words = ["For", "ty-", "two", ".\n", "Éh? \U0001f600"]
+    with dictated_endpoint() as (url, dictation):
+        async with (
+            running_system(broker.url, tmp_path, {"OPENAI_BASE_URL": url}) as system,
+            httpx.AsyncClient(base_url=system.api) as http,
+        ):
+            chat = {"task_type": "chat", "model": "small-1", "prompt": "What is it?"}
+            task_id = await submitted(http, chat)
+            async with streaming(system.api, f"/tasks/{task_id}/stream") as stream:
+                told = Told()
+                for number, word in enumerate(words, 1):
+                    dictation.say(word)
+                    await read_until(stream, told, ["output.chunks"])
+                    assert told.numbered[-1] == (1, number, word)
+                dictation.end()
+                await read_to_the_end(stream, told)
+    assert told.chunks == words
+    assert told.end["task"]["result"]["text"] == "".join(words)
+    assert told.end["task"]["result"]["usage"] == {"total_tokens": 5}
+    assert dictation.asked[0]["stream"] is True
+
+
+async def test_a_prompt_that_is_cancelled_hangs_up_on_the_endpoint(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with dictated_endpoint() as (url, dictation):
+        async with (
+            running_system(broker.url, tmp_path, {"OPENAI_BASE_URL": url}) as system,
+            httpx.AsyncClient(base_url=system.api) as http,
+        ):
+            chat = {"task_type": "chat", "model": "small-1", "prompt": "What is it?"}
+            task_id = await submitted(http, chat)
+            async with streaming(system.api, f"/tasks/{task_id}/stream") as stream:
+                dictation.say("Well, ")
+                told = await read_until(stream, Told(), ["output.chunks"])
+                answer = await http.post(f"/tasks/{task_id}/cancel")
+                assert answer.status_code == 200, answer.text
+
+                def hung_up() -> bool:
+                    dictation.say("and on ")
+                    return dictation.hung_up.is_set()
+
+                await eventually(hung_up)
+                await read_to_the_end(stream, told)
+    assert told.end["task"]["state"] == "cancelled"
 
 
 async def test_a_path_outside_the_allowed_folders_is_refused_with_a_sentence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import AsyncExitStack
 from functools import partial
@@ -13,6 +14,10 @@ from coordinator.bootstrap.replacements import Duty
 from coordinator.domain.agent_statuses import AgentStatus
 from coordinator.metrics.group_file import PROJECTING, GroupMember, open_group_file
 from coordinator.metrics.metric_catalogue import CATALOGUE
+from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_output import OUTPUT_TYPE, output_key
+from coordinator.protocol.task_token import task_token
+from coordinator.protocol.topology import OUTPUT
 from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker, OwnBroker
@@ -27,6 +32,54 @@ async def submit(service: Service, kind: str, **more: object) -> str:
     assert answer.status_code == 200, answer.text
     task_id: str = answer.json()["task_id"]
     return task_id
+
+
+async def test_partial_output_is_counted_where_it_is_heard_told_and_refused(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service:
+        agent = service.agent()
+
+        @agent.task("speak")
+        async def speak(task: Task) -> None:
+            for word in ("for", "ty", "two"):
+                await task.emit(word)
+
+        piece = {
+            "task_id": "t",
+            "task_token": task_token(SECRET.encode(), "t", 1, 1),
+            "chunks": ["a"],
+        }
+        pieces = [
+            piece | {"first": 1},
+            piece | {"first": 3},  # the second never came
+            piece | {"first": 3},  # came twice
+            piece | {"first": 4, "task_token": "forged"},
+        ]
+        async with agent.running() as life:
+            await life.registered()
+            task_id = await submit(service, "speak")
+            for _ in range(2):
+                answer = await service.http.get(f"/tasks/{task_id}/stream")
+                assert "ty" in answer.text
+            for body in (json.dumps({"agent_id": "eve", "output": pieces}), "{"):
+                await service.coordinator.publisher.publish(
+                    Message(body=body.encode(), type=OUTPUT_TYPE),
+                    exchange=OUTPUT,
+                    key=output_key("eve"),
+                )
+
+            async def refused() -> bool:
+                page = await scrape(service.http)
+                return page.value("output_refused_total", reason="MalformedMessage") == 1
+
+            await eventually(refused)
+            page = await scrape(service.http)
+        assert page.value("output_chunks_heard_total") == 5
+        assert page.value("output_chunks_told_total") == 6
+        assert page.value("output_gaps_total") == 1
+        assert page.value("output_refused_total", reason="WrongToken") == 1
+        assert page.value("output_refused_total", reason="ForgedIdentity") == 0
 
 
 async def test_tasks_are_counted_from_their_submission_to_their_end(
@@ -80,6 +133,7 @@ async def test_tasks_are_counted_from_their_submission_to_their_end(
         assert page.value("projector_lag_messages") is not None
         assert page.value("outbox_due") == page.value("outbox_tasks") == 0
         assert page.value("parked_messages") == 0
+        assert page.by("kind", "subscribers") == {"events": 0, "task": 0, "websocket": 0}
         assert set(page.by("part", "scrape_part_failed").values()) == {0}
         assert page.by("process", "process_resident_memory_bytes").keys() == {"worker-1"}
         known = {metric.name for metric in CATALOGUE}

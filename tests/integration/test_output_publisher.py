@@ -11,7 +11,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from consumers._working.attempt import Attempt
-from consumers._working.output_publisher import HELD_BYTES, MESSAGE_BYTES, OutputPublisher
+from consumers._working.output_publisher import (
+    ENDED_RUNS,
+    HELD_BYTES,
+    MESSAGE_BYTES,
+    OutputPublisher,
+)
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
@@ -135,3 +140,27 @@ async def test_what_waits_is_bounded_over_runs_that_end_while_the_broker_is_away
         output.end(attempt)
     assert sum(run.buffer.size for run in output._runs.values()) <= HELD_BYTES
     assert all(run.buffer.ended for run in output._runs.values())
+
+
+async def test_runs_that_have_ended_are_let_go_while_the_broker_takes_nothing() -> None:
+    """As where the user of an agent lacks the right, for as long as the agent runs."""
+    output = OutputPublisher(Connection("amqp://127.0.0.1:1", name="away"), agent_id="ada", slots=1)
+    for number in range(ENDED_RUNS + 50):
+        attempt = in_hand(f"t{number}")
+        output.emit(attempt, b"1")
+        output.end(attempt)
+    await asyncio.sleep(0)
+    assert len(output._runs) == len(output._ended) == len(output._ready) == ENDED_RUNS
+    assert output.dropped == 50
+
+
+async def test_a_message_of_many_tiny_chunks_is_one_that_is_read(broker: Broker) -> None:
+    async with publishing(broker, slots=1) as (output, heard):
+        one = in_hand("one")
+        for number in range(20_000):
+            output.emit(one, b"%d" % (number % 10))
+        output.end(one)
+        await eventually(lambda: heard.ended("one"))
+        assert heard.chunks("one") == [number % 10 for number in range(20_000)]
+        assert all(sum(len(piece.chunks) for piece in one) < 5000 for one in heard.messages)
+        assert (output.published, output.dropped) == (20_000, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -38,6 +39,7 @@ from coordinator.registry.ledger.database_timeouts import DatabaseTimeouts
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.projector import FoldPace
 from coordinator.registry.queries.paged_queries import PagedQueries
+from coordinator.registry.queries.task_view import JsonText
 from coordinator.registry.tables import schema
 from tests.support.broker import Broker
 from tests.support.registering import SECRET, SOURCE, RegisteringSide, registering_side
@@ -178,7 +180,9 @@ async def test_huge_messages_are_taken_or_parked_and_stop_nothing(side: Register
         TaskCompleted(task_id="t", agent_id="ada", result=large, task_token=token),
     )
     await reached(side, "t", "completed")
-    assert (await side.registry.task("t")).result == large
+    result = (await side.registry.task("t")).result
+    assert isinstance(result, JsonText), "which is as it stands in the ledger"
+    assert json.loads(result.content) == large
     # A time that cannot be read counts as missing: that event is taken.
     assert await reasons(side.ledger) == ["MalformedMessage"] * 3
     query = sa.select(sa.func.max(sa.func.length(schema.parked.c.reason)))

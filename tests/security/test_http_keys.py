@@ -217,6 +217,81 @@ async def test_a_caller_has_as_many_tasks_and_schedules_as_it_may(
             assert made.status_code == status, made.text
 
 
+def needing(capability: str) -> dict[str, Any]:
+    return {"task_data": {}, "requirements": {"capabilities": [capability]}}
+
+
+@pytest.mark.any_broker
+async def test_a_caller_opens_as_many_lanes_as_it_may_over_all_processes_and_restarts(
+    broker: Broker, tmp_path: Path, ledger_place: str | None
+) -> None:
+    settings = Settings(
+        amqp_url=broker.url,
+        data_dir=tmp_path,
+        database_url=ledger_place,
+        auth="required",
+        max_callers_lanes=2,
+        max_callers_agents=1,
+    )
+    async with Ledger(settings.ledger_place) as ledger:
+        keys = ApiKeys(ledger)
+        mine, other, admin = [
+            {"X-API-Key": await keys.create(name, {role})}
+            for name, role in (
+                ("mine", Role.PRODUCER),
+                ("other", Role.PRODUCER),
+                ("admin", Role.ADMIN),
+            )
+        ]
+
+    async def submit(http: httpx.AsyncClient, who: dict[str, str], capability: str) -> int:
+        answer = await http.post("/tasks/submit", json=needing(capability), headers=who)
+        if answer.status_code == 429:
+            assert "COORDINATOR_MAX_CALLERS_LANES" in answer.json()["detail"]
+            assert int(answer.headers["Retry-After"]) > 1
+        return answer.status_code
+
+    async def register(http: httpx.AsyncClient, agent_id: str) -> int:
+        body = {"agent_id": agent_id, "agent_type": "worker"}
+        return (await http.post("/agents/register", json=body, headers=admin)).status_code
+
+    async with (
+        running(settings) as one,
+        running(settings) as two,
+        over(one.app) as here,
+        over(two.app) as there,
+    ):
+        await one.ready()
+        await two.ready()
+        open_to_all = await here.post("/tasks/submit", json={"task_data": {}}, headers=mine)
+        assert open_to_all.status_code == 200
+        assert [await submit(here, mine, name) for name in "ab"] == [200, 200]
+        urgent = needing("a") | {"priority": "urgent"}
+        assert (await here.post("/tasks/submit", json=urgent, headers=mine)).status_code == 200
+        assert await submit(here, mine, "c") == 429
+
+        async def known_there() -> bool:
+            return len(two.opener._book.lanes_opened_by("key:mine")) == 2
+
+        await eventually(known_there)
+        assert [await submit(there, mine, name) for name in "ca"] == [429, 200]
+        batch = {"tasks": [needing("a"), needing("c"), needing("b")]}
+        told = (await there.post("/tasks/submit/batch", json=batch, headers=mine)).json()
+        assert [one["status"] for one in told["results"]] == ["accepted", "rejected", "accepted"]
+        assert told["results"][1]["error"]["status_code"] == 429
+        assert [await submit(there, other, name) for name in "cd"] == [200, 200]
+        assert await submit(there, mine, "c") == 200, "which is another's"
+
+        assert await register(here, "ada") == 200
+        assert [await register(here, name) for name in ("ada", "bob")] == [200, 429]
+        await one.registry.settle()
+    async with running(settings) as again, over(again.app) as http:
+        await again.ready()
+        assert [await submit(http, mine, name) for name in "ea"] == [429, 200]
+        assert await submit(http, other, "e") == 429
+        assert [await register(http, name) for name in ("bob", "ada")] == [429, 200]
+
+
 @pytest.mark.any_broker
 async def test_a_service_that_nobody_can_call_says_so(
     broker: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture

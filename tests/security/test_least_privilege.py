@@ -143,6 +143,37 @@ async def test_nothing_of_another_agents_or_the_coordinators_is_within_its_reach
             await connection.close()
 
 
+async def test_it_has_no_more_channels_than_it_needs(broker: Broker) -> None:
+    grant = AgentGrant(agent_id=f"eve-{new_id()[-12:]}")
+    assert grant.limits["max-channels"] == 32
+    async with account_of(broker, grant) as [url]:
+        connection = await aiormq.connect(url)
+        for _ in range(32):
+            await connection.channel()
+        with pytest.raises((aiormq.exceptions.AMQPError, ConnectionError)):
+            await connection.channel()
+        await connection.close()
+
+
+async def test_a_control_queue_that_nobody_reads_holds_so_much_and_no_more(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """By the policy, whoever declared it: commands that nobody takes do not fill the broker."""
+    grant = AgentGrant(agent_id=f"eve-{new_id()[-12:]}")
+    async with account_of(broker, grant) as [_], serving(broker, tmp_path):
+        queue = control_queue(grant.agent_id, new_id())
+        connection = await aiormq.connect(broker.url)
+        channel = await connection.channel(publisher_confirms=True)
+        await channel.queue_declare(queue, durable=True)
+        for _ in range(11):
+            await asyncio.gather(
+                *(channel.basic_publish(b"{}", routing_key=queue) for _ in range(100))
+            )
+        held = await channel.queue_declare(queue, passive=True)
+        await connection.close()
+    assert held.message_count == 1000
+
+
 @pytest.mark.any_broker
 async def test_it_has_no_more_connections_than_it_needs(broker: Broker) -> None:
     grant = AgentGrant(agent_id=f"eve-{new_id()[-12:]}")

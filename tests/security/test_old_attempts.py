@@ -61,6 +61,7 @@ async def test_an_earlier_attempts_token_ends_no_later_attempt(
             {"attempt": 3, "crashes": 2},
         ):
             about = fence | said | proof
+            await mallory.send(event("task.completed", first, **about, result="mine"))
             await mallory.send(event("task.failed", first, **about, **final))
             await mallory.send(event("task.declined", first, **about))
             await mallory.send(event("task.started", first, **about))
@@ -71,3 +72,27 @@ async def test_an_earlier_attempts_token_ends_no_later_attempt(
         await ada.send(event("task.completed", second, **told, result="done"))
         ended = await service.ends(task_id)
         assert (ended["state"], ended["result"], ended["agent_id"]) == ("completed", "done", second)
+        assert ended["attempt"] == 2
+
+
+async def test_a_result_that_comes_late_is_kept_while_nobody_has_begun_the_next_attempt(
+    broker: Broker, tmp_path: Path
+) -> None:
+    ada = f"ada-{new_id()[-12:]}"
+    async with (
+        broker_account(broker, Account(name=ada)) as url,
+        serving(broker, tmp_path, require_identity=True) as service,
+        publishing(url, ada) as agent,
+    ):
+        task_id = await service.submit()
+        old = await taken(service)
+        proof = {"agent_id": ada, "task_token": old["task_token"]}
+        about = {name: old[name] for name in FENCE} | proof
+        await agent.send(event("task.failed", ada, **about, error=ERROR, retryable=True))
+        new = await taken(service)
+        assert (new["task_id"], new["attempt"]) == (task_id, 2)
+
+        await agent.send(event("task.completed", ada, **about, result="late"))
+
+        ended = await service.ends(task_id)
+        assert (ended["state"], ended["result"], ended["attempt"]) == ("completed", "late", 1)

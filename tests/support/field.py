@@ -17,7 +17,7 @@ from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.errors import Unavailable
+from coordinator.errors import PublishRefused, Unavailable
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.message import Message
@@ -201,11 +201,21 @@ class Field:
         await self._publisher.publish(message.to_message(), exchange=TASKS, key=source.key)
 
     async def command(self, command: Command, agent_id: str | None = None) -> None:
-        """To one agent, or to all of them."""
+        """To one agent, or to all of them: one that has just begun to take tasks may have no control queue
+        yet.
+        """
         key = EVERY_AGENT if agent_id is None else agent_key(agent_id)
-        await self._publisher.publish(
-            encode_command(command), exchange=CONTROL, key=key, mandatory=True
-        )
+
+        async def has_a_queue() -> bool:
+            try:
+                await self._publisher.publish(
+                    encode_command(command), exchange=CONTROL, key=key, mandatory=True
+                )
+            except PublishRefused:
+                return False
+            return True
+
+        await eventually(has_a_queue)
 
     async def submit_many(self, source: TaskQueue, count: int, **data: Any) -> list[str]:
         ids: list[str] = []

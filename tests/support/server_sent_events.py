@@ -83,7 +83,7 @@ class Stream:
         return None
 
     async def events(self, count: int, within: float = 30) -> list[Frame]:
-        found = []
+        found: list[Frame] = []
         async with asyncio.timeout(within):
             while len(found) < count:
                 frame = await self.event()

@@ -96,6 +96,32 @@ def wide(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(params=[(0o755, 0o644, True), (0o700, 0o644, False), (0o755, 0o600, False)])
+def ledger(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, bool]:
+    """A ledger, and whether others may read it: not where its folder keeps them out."""
+    file = tmp_path / "ledger.sqlite3"
+    file.touch()
+    folders, files, told = request.param
+    tmp_path.chmod(folders)
+    file.chmod(files)
+    return file, told
+
+
+async def test_the_service_tells_of_a_ledger_that_others_may_read(
+    ledger: tuple[Path, bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    file, told = ledger
+    settings = Settings(
+        amqp_url="amqp://127.0.0.1:1",
+        data_dir=file.parent / "data",
+        database_url=f"sqlite:///{file}",
+    )
+    with caplog.at_level(logging.WARNING, logger="coordinator.bootstrap"):
+        async with running(settings):
+            pass
+    assert any(f"run chmod 600 {file}" in one for one in caplog.messages) == told
+
+
 async def test_the_service_tells_of_a_data_folder_that_is_wide(
     wide: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

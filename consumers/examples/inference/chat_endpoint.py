@@ -18,12 +18,19 @@ from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from .event_stream import TooMuchSaid, data_of_events
+from .http_deadline import Deadline, deadline_handlers
 from .streamed_answer import NoCompletion, StreamBroken, joined_answer
 
 __all__ = ["ChatEndpoint", "ChatError", "ChatRefused", "ChatUnavailable", "NotConfigured"]
 
 TIMEOUT = timedelta(minutes=5)
-"""How long the endpoint may be silent."""
+"""How long the endpoint may be silent: an answer that is not streamed comes when the model has ended."""
+
+WHOLE_TIMEOUT = timedelta(minutes=15)
+"""How long it may take for all of its answer, however it sends it."""
+
+LONGEST_RETRY_AFTER = 9
+"""Digits of `Retry-After`, in seconds; what is longer is not looked at."""
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes: far more than any model says, and less than the agent has memory for."""
@@ -64,9 +71,6 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-_opener = build_opener(_NoRedirect)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEndpoint:
     """Completes chats at one address, with one model."""
@@ -100,14 +104,17 @@ class ChatEndpoint:
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout: timedelta = TIMEOUT,
+        whole_timeout: timedelta = WHOLE_TIMEOUT,
     ) -> dict[str, Any]:
-        """Ask for one completion: its text, why it ended, the model and the tokens that it took.
+        """Ask for one completion: its text, why it ended, the model and the tokens that it took. ``timeout``:
+        for each read; ``whole_timeout``: for all of it.
 
         Raises `ChatRefused`, also for a redirect and for more than `largest_answer` bytes, or
         `ChatUnavailable`.
         """
         wanted = self._wanted(messages, model, parameters) | {"stream": False}
-        with self._answered("/chat/completions", wanted, timeout) as answer:
+        deadline = Deadline(whole_timeout.total_seconds())
+        with self._answered("/chat/completions", wanted, timeout, deadline) as answer:
             return _read_answer(self._all_of(answer), wanted["model"])
 
     def stream(
@@ -118,13 +125,15 @@ class ChatEndpoint:
         model: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         timeout: timedelta = TIMEOUT,
+        whole_timeout: timedelta = WHOLE_TIMEOUT,
     ) -> dict[str, Any]:
         """The same, with each bit of the text told to ``on_text`` as it comes, which may raise to stop. An
         endpoint that does not stream answers at once. Raises as `complete`, and what ``on_text`` raises.
         """
         asked = {"stream_options": {"include_usage": True}} | dict(parameters or {})
         wanted = self._wanted(messages, model, asked) | {"stream": True}
-        with self._answered("/chat/completions", wanted, timeout) as answer:
+        deadline = Deadline(whole_timeout.total_seconds())
+        with self._answered("/chat/completions", wanted, timeout, deadline) as answer:
             if answer.headers.get_content_type() != "text/event-stream":
                 found = _read_answer(self._all_of(answer), wanted["model"])
                 if isinstance(found["text"], str):
@@ -153,7 +162,7 @@ class ChatEndpoint:
 
     @contextmanager
     def _answered(
-        self, path: str, body: dict[str, Any], timeout: timedelta
+        self, path: str, body: dict[str, Any], timeout: timedelta, deadline: Deadline
     ) -> Iterator[HTTPResponse]:
         """The answer, to be read inside: what goes wrong meanwhile is told as what it is."""
         headers = {
@@ -165,8 +174,9 @@ class ChatEndpoint:
         url = f"{self.base_url}{path}"
         request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - http(s) was checked
         url = _without_password(url)
+        opener = build_opener(_NoRedirect, *deadline_handlers(deadline))
         try:
-            with _opener.open(request, timeout=timeout.total_seconds()) as answer:
+            with opener.open(request, timeout=timeout.total_seconds()) as answer:
                 yield answer
         except HTTPError as exc:
             raise _refusal(exc, url) from exc
@@ -194,14 +204,21 @@ def _without_password(url: str) -> str:
 
 def _refusal(exc: HTTPError, url: str) -> ChatError:
     with exc:
-        said = _error_text(exc.read(4096))
+        try:
+            said = _error_text(exc.read(4096))
+        except (HTTPException, OSError):  # it has told its status, and goes on no further
+            said = ""
     message = f"{url} answered {exc.code}: {said or exc.reason}"
     if exc.code not in _RETRYABLE:
         return ChatRefused(message)
     after = exc.headers.get("Retry-After", "")
     return ChatUnavailable(
-        message, retry_after=timedelta(seconds=int(after)) if after.isdigit() else None
+        message, retry_after=timedelta(seconds=int(after)) if _is_a_time(after) else None
     )
+
+
+def _is_a_time(after: str) -> bool:
+    return after.isascii() and after.isdigit() and len(after) <= LONGEST_RETRY_AFTER
 
 
 def _error_text(body: bytes) -> str:

@@ -44,8 +44,8 @@ def _read(piece: str, told: dict[str, Any]) -> str:
     """The text of one piece; what else it tells is put into ``told``."""
     try:
         found = json.loads(piece)
-        if "error" in found:
-            error = found["error"]
+        error = found.get("error")  # null, with some, where all is well
+        if error is not None:
             raise NoCompletion(str(error["message"] if isinstance(error, dict) else error)[:300])
         told["model"] = found.get("model") or told["model"]
         told["usage"] = found.get("usage") or told["usage"]

@@ -13,10 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coordinator.access.audit_log import AuditLog
 from coordinator.access.authenticator import Authenticator
-from coordinator.access.presented_credential import presented_credential, takes_query_token
+from coordinator.access.presented_credential import (
+    plain_key,
+    presented_credential,
+    takes_query_token,
+)
 from coordinator.access.principal import Principal
 from coordinator.access.request_rates import RateState, RequestRates
 from coordinator.api.error_table import answer_error
+from coordinator.api.plain_requests import SINGLE_HEADERS
 from coordinator.errors import (
     CoordinatorError,
     LedgerUnavailable,
@@ -59,28 +64,47 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         try:
-            if self._authenticator is not None and not _is_open(scope["path"]):
-                scope[CALLER] = await self._caller(scope, self._authenticator)
-            if self._rates is not None and not _is_open(scope["path"]):
+            is_open = _is_open(scope["path"])
+            if self._authenticator is not None and not is_open:
+                scope[CALLER] = self._at_once(scope, self._authenticator) or await self._caller(
+                    scope, self._authenticator
+                )
+            if self._rates is not None and not is_open:
                 send = _told(send, self._rates, spender(scope))
                 self._rates.spend(spender(scope))
         except CoordinatorError as exc:
-            self._note_refusal(scope, exc)
-            await _refuse(exc, scope, receive, send)
+            refusal = self._refusal(scope, exc)
+            self._note_refusal(scope, refusal)
+            await _refuse(refusal, scope, receive, send)
             return
         await self._app(scope, receive, send)
 
+    def _at_once(self, scope: Scope, authenticator: Authenticator) -> Principal | None:
+        """The holder of a key that is alone, and stands where it usually does."""
+        headers = scope.get(SINGLE_HEADERS)
+        key = None if headers is None else plain_key(headers)
+        if key is None or (scope["query_string"] and _takes_query_token(scope)):
+            return None
+        return authenticator.known_key(key)
+
     async def _caller(self, scope: Scope, authenticator: Authenticator) -> Principal:
-        query = None
-        stream = takes_query_token(scope["type"], scope["path"].removeprefix(VERSIONED))
-        if stream:
-            query = scope["query_string"]
+        stream = _takes_query_token(scope)
+        query = scope["query_string"] if stream else None
         credential = presented_credential(scope["headers"], query)
         if credential is None:
             raise NotAuthenticated
         if stream:
             scope[STILL_COUNTS] = partial(_still_counts, authenticator, credential)
         return authenticator.known(credential) or await authenticator.found(credential)
+
+    def _refusal(self, scope: Scope, exc: CoordinatorError) -> CoordinatorError:
+        """Who has no credential that counts is counted by address, and told of it beyond the limit."""
+        if self._rates is not None and isinstance(exc, NotAuthenticated):
+            try:
+                self._rates.spend(spender(scope))
+            except TooManyRequests as more:
+                return more
+        return exc
 
     def _note_refusal(self, scope: Scope, exc: CoordinatorError) -> None:
         """Of a flood some lines a second, and how many there were not."""
@@ -120,6 +144,10 @@ def spender(scope: Scope) -> str:
     if caller is not None and caller.actor is not None:
         return caller.actor
     return f"address:{address_of(scope)}"
+
+
+def _takes_query_token(scope: Scope) -> bool:
+    return takes_query_token(scope["type"], scope["path"].removeprefix(VERSIONED))
 
 
 def _is_open(path: str) -> bool:

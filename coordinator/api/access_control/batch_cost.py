@@ -14,4 +14,4 @@ __all__ = ["spend_batch"]
 def spend_batch(rates: RequestRates | None, scope: Scope, tasks: int) -> None:
     """Raises `TooManyRequests`, or `InvalidRequest` for more tasks than are ever allowed."""
     if rates is not None and tasks > 1:
-        rates.spend(spender(scope), tasks - 1)
+        rates.spend(spender(scope), tasks, paid=1)

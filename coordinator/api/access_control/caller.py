@@ -22,7 +22,8 @@ STILL_COUNTS = "coordinator.still_counts"
 
 def caller_of(scope: Scope) -> Principal:
     """`ANYBODY` where authentication is off."""
-    return cast("Principal", scope.get(CALLER, ANYBODY))
+    caller: Principal = scope.get(CALLER, ANYBODY)
+    return caller
 
 
 def still_counts_of(scope: Scope) -> Callable[[], Awaitable[bool]]:

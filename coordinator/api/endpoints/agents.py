@@ -67,7 +67,9 @@ async def register_agent(
     """
     check_agent("register_agent", caller, body.agent_id)
     check_registration(body, wired.limits)
-    registered_at, has_queue = await wired.registrar.register_over_http(register_request(body))
+    registered_at, has_queue = await wired.registrar.register_over_http(
+        register_request(body), by=caller.actor, most=wired.quotas.agents
+    )
     unknown = await unknown_keys_of(request, RegisterAgent)
     return JsonAnswer(
         {

@@ -10,6 +10,7 @@ from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.strict_requests import strict_request
 from coordinator.api.wire.dead_tasks import (
@@ -22,6 +23,7 @@ from coordinator.api.wire.dead_tasks import (
     dead_task_shape,
 )
 from coordinator.api.wire.fields.instants import iso_or_none, timestamp
+from coordinator.registry.queries.dead_tasks import dead_cursor
 
 __all__ = ["router"]
 
@@ -33,23 +35,26 @@ router = APIRouter(prefix="/tasks", tags=["When things go wrong"], route_class=E
     summary="Dead tasks, by error",
     responses=responses("get_dead_tasks", DeadTasksAnswer, 422, 503),
 )
-async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> JsonAnswer:
+async def get_dead_tasks(wired: Wired, query: Annotated[DeadTasksQuery, Query()]) -> ListAnswer:
     """The tasks whose attempts are spent, or that no attempt would do: how many died of what, and
-    each, the last that died first. They stay until somebody tries them again or deletes them.
+    each, the last that died first. They stay until somebody tries them again or deletes them. Texts of
+    agents have 1000 characters at most; a page has 4 MiB, and fewer tasks than `limit` where they are large.
     """
     page = await wired.dead_tasks.page(
         dead_filter(query), limit=query.limit, cursor=query.cursor or None
     )
-    return JsonAnswer(
-        {
-            "status": "success",
-            "total": page.total,
-            "groups": [dead_group_shape(group) for group in page.groups],
-            "tasks": [dead_task_shape(task) for task in page.tasks],
-            "next_cursor": page.next_cursor,
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(page.tasks, dead_task_shape)
+    cut = len(shown) < len(page.tasks)
+    before = {
+        "status": "success",
+        "total": page.total,
+        "groups": [dead_group_shape(group) for group in page.groups],
+    }
+    after = {
+        "next_cursor": dead_cursor(page.tasks[len(shown) - 1]) if cut else page.next_cursor,
+        "timestamp": timestamp(),
+    }
+    return ListAnswer(before, "tasks", shown, after)
 
 
 @router.post(

@@ -15,10 +15,11 @@ from typing import Any
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coordinator.access.audit_log import AuditLog
 from coordinator.access.roles import Role
 from coordinator.api.access_control.audited_answers import audit, batch_facts
 from coordinator.api.access_control.batch_cost import spend_batch
-from coordinator.api.access_control.caller import caller_of
+from coordinator.api.access_control.caller import address_of, caller_of
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
 from coordinator.api.plain_requests import plain_request, send_json
@@ -46,8 +47,8 @@ class _Way:
     read: Callable[[bytes, TraceContext | None, Scope], _Answering]
     """Called with the body, the trace context and the scope. Raises anything for what is not answered
     here."""
-    facts: Callable[[dict[str, Any]], dict[str, Any]]
-    """Called with the body of the answer; what the audit log has of it."""
+    note: Callable[[AuditLog, Scope, dict[str, Any]], None]
+    """Called with the audit log, the scope and the body of the answer."""
 
 
 class LeanSubmit:
@@ -60,13 +61,13 @@ class LeanSubmit:
             endpoint="submit_task",
             max_bytes=services.max_body_bytes,
             read=self._one,
-            facts=lambda answer: {"task_id": answer["task_id"]},
+            note=_note_one,
         )
         many = _Way(
             endpoint="submit_batch",
             max_bytes=services.max_batch_bytes,
             read=self._many,
-            facts=batch_facts,
+            note=_note_many,
         )
         self._ways = {
             f"{prefix}{path}": way
@@ -93,7 +94,7 @@ class LeanSubmit:
             await refused(scope, receive, send)
             return
         if self._services.audit is not None:
-            audit(self._services.audit, way.endpoint, scope, way.facts(answer))
+            way.note(self._services.audit, scope, answer)
         await send_json(answer, send)
 
     def _one(self, content: bytes, trace: TraceContext | None, scope: Scope) -> _Answering:
@@ -117,3 +118,11 @@ class LeanSubmit:
             return (await submit_batch_and_answer(batch, self._services)).body
 
         return answer
+
+
+def _note_one(log: AuditLog, scope: Scope, answer: dict[str, Any]) -> None:
+    log.note_submitted(answer["task_id"], actor=caller_of(scope).actor, address=address_of(scope))
+
+
+def _note_many(log: AuditLog, scope: Scope, answer: dict[str, Any]) -> None:
+    audit(log, "submit_batch", scope, batch_facts(answer))

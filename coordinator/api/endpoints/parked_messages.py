@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.fields import cursors
@@ -27,23 +29,23 @@ router = APIRouter(prefix="/parked", tags=["Parked"], route_class=EndpointRoute)
     summary="List parked messages",
     responses=responses("list_parked", ParkedPageAnswer, 422, 503),
 )
-async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> JsonAnswer:
+async def list_parked(query: Annotated[PageQuery, Query()], wired: Wired) -> ListAnswer:
     """Messages that could not be taken as events, the latest first, each with the reason: not JSON,
     not of a known shape, in the name of another agent, with a token that is not the task's. They
     changed nothing. The oldest make room for others: `dropped` counts them.
     """
     page = await wired.browsing.parked(after=cursors.PARKED.read(query.cursor), limit=query.limit)
-    return JsonAnswer(
-        {
-            "status": "success",
-            "parked": [parked_shape(one, whole=False) for one in page.messages],
-            "count": len(page.messages),
-            "total": page.total,
-            "dropped": page.dropped,
-            "next_cursor": cursors.PARKED.write(page.following),
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(page.messages, partial(parked_shape, whole=False))
+    cut = len(shown) < len(page.messages)
+    following = page.messages[len(shown) - 1].position if cut else page.following
+    after = {
+        "count": len(shown),
+        "total": page.total,
+        "dropped": page.dropped,
+        "next_cursor": cursors.PARKED.write(following),
+        "timestamp": timestamp(),
+    }
+    return ListAnswer({"status": "success"}, "parked", shown, after)
 
 
 @router.get(

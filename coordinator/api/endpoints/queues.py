@@ -10,6 +10,7 @@ from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
 from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.strict_requests import strict_request_without_body
@@ -51,26 +52,30 @@ async def get_queue_sizes(wired: Wired) -> JsonAnswer:
     summary="Every queue in detail",
     responses=responses("get_queue_stats", QueueStatsAnswer, 503),
 )
-async def get_queue_stats(wired: Wired) -> JsonAnswer:
+async def get_queue_stats(wired: Wired) -> ListAnswer:
     """Each queue with the requirements of its tasks, how long they wait and how many agents listen;
-    the totals of each priority, and the statistics of all tasks.
+    the totals of each priority, and the statistics of all tasks. Where all queues are more than 4 MiB, the
+    answer has as many as fit, and `left_out` says of how many more there is only what the totals tell.
     """
     depths = await wired.queue_sizes.look()
     lines = await wired.queue_lines.lines()
     totals = await wired.registry.statistics()
     sizes = by_priority(depths)
-    return JsonAnswer(
-        {
-            "status": "success",
-            "queue_sizes": sizes,
-            "priorities": {
-                priority.value: priority_shape(depths, lines, priority) for priority in Priority
-            },
-            "queues": [queue_shape(found, lines.get(found.source)) for found in depths],
-            "distribution_stats": totals_shape(totals, sizes),
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(depths, lambda found: queue_shape(found, lines.get(found.source)))
+    left_out = len(depths) - len(shown)
+    before = {
+        "status": "success",
+        "queue_sizes": sizes,
+        "priorities": {
+            priority.value: priority_shape(depths, lines, priority) for priority in Priority
+        },
+    }
+    after = {
+        **({"left_out": left_out} if left_out else {}),
+        "distribution_stats": totals_shape(totals, sizes),
+        "timestamp": timestamp(),
+    }
+    return ListAnswer(before, "queues", shown, after)
 
 
 @router.post(

@@ -11,6 +11,7 @@ from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.strict_requests import strict_request_without_body
@@ -85,19 +86,20 @@ async def list_schedules(
         str,
         Query(max_length=128, pattern=r"^[^\x00]*$", description="`next_cursor` of a page."),
     ] = "",
-) -> JsonAnswer:
-    """By id, a page at a time. What each submits, whole, is at `GET /schedules/{schedule_id}`."""
-    found = await wired.schedules.page(cursor, limit + 1)
-    shown = found[:limit]
-    return JsonAnswer(
-        {
-            "status": "success",
-            "schedules": [summary_shape(one) for one in shown],
-            "count": len(shown),
-            "next_cursor": shown[-1].schedule_id if len(found) > limit else None,
-            "timestamp": timestamp(),
-        }
-    )
+) -> ListAnswer:
+    """By id, a page at a time, with fewer than `limit` where they are large. What each submits, whole, is at
+    `GET /schedules/{schedule_id}`.
+    """
+    found, more = await wired.schedules.page(cursor, limit)
+    shown = await written(found, summary_shape)
+    after = {
+        "count": len(shown),
+        "next_cursor": found[len(shown) - 1].schedule_id
+        if more or len(shown) < len(found)
+        else None,
+        "timestamp": timestamp(),
+    }
+    return ListAnswer({"status": "success"}, "schedules", shown, after)
 
 
 @router.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
@@ -11,7 +11,7 @@ from coordinator.api.access_control.caller import Caller
 from coordinator.api.access_control.own_things import only_own
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
 from coordinator.api.wire.fields import cursors
@@ -22,7 +22,8 @@ from coordinator.api.wire.task_pages import (
     TaskQuery,
     summary_shape,
 )
-from coordinator.registry.queries.task_pages import Place
+from coordinator.domain.task import State
+from coordinator.registry.queries.task_pages import Place, place_of
 
 __all__ = ["router"]
 
@@ -36,10 +37,11 @@ router = APIRouter(tags=["Tasks"], route_class=EndpointRoute)
 )
 async def list_tasks(
     query: Annotated[TaskQuery, Query()], wired: Wired, caller: Caller
-) -> JsonAnswer:
+) -> ListAnswer:
     """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
     first however many tasks there are. Who may see its own tasks alone is told of no others. What each
-    task holds and what came of it is at `GET /tasks/{task_id}`.
+    task holds and what came of it is at `GET /tasks/{task_id}`: here texts of agents have 1000 characters at
+    most. A page has 4 MiB at most, and fewer tasks than `limit` where they are large.
     """
     after = cursors.TASKS.read(query.cursor)
     page = await wired.browsing.tasks(
@@ -47,7 +49,10 @@ async def list_tasks(
         after=None if after is None else Place(*after),
         limit=query.limit,
     )
-    return _page([summary_shape(task) for task in page.tasks], cursors.TASKS.write(page.following))
+    shown = await written(page.tasks, summary_shape)
+    cut = len(shown) < len(page.tasks)
+    following = place_of(page.tasks[len(shown) - 1]) if cut else page.following
+    return _page(shown, cursors.TASKS.write(following))
 
 
 @router.get(
@@ -59,17 +64,20 @@ async def list_agent_tasks(
     agent_id: Annotated[str, Path(description="The agent's id, URL-encoded.")],
     query: Annotated[AgentsTaskQuery, Query()],
     wired: Wired,
-) -> JsonAnswer:
+) -> ListAnswer:
     """The tasks that the agent works on or was the last to work on: those that run first, then the
     others, each the newest first. Also of an agent that is no longer registered.
     """
     found = await wired.browsing.agents_tasks(
         agent_id, frozenset(query.state), after=_place(query.cursor), limit=query.limit
     )
-    return _page(
-        [summary_shape(task) for task in found.page.tasks],
-        cursors.AGENTS_TASKS.write(found.following),
-    )
+    tasks = found.page.tasks
+    shown = await written(tasks, summary_shape)
+    following: tuple[bool, Place | None] | None = found.following
+    if len(shown) < len(tasks):
+        last = tasks[len(shown) - 1]
+        following = State(last.state) is State.RUNNING, place_of(last)
+    return _page(shown, cursors.AGENTS_TASKS.write(following))
 
 
 def _place(cursor: str | None) -> tuple[bool, Place | None] | None:
@@ -80,13 +88,6 @@ def _place(cursor: str | None) -> tuple[bool, Place | None] | None:
     return running, None if place is None else Place(*place)
 
 
-def _page(tasks: list[dict[str, Any]], next_cursor: str | None) -> JsonAnswer:
-    return JsonAnswer(
-        {
-            "status": "success",
-            "tasks": tasks,
-            "count": len(tasks),
-            "next_cursor": next_cursor,
-            "timestamp": timestamp(),
-        }
-    )
+def _page(tasks: list[bytes], next_cursor: str | None) -> ListAnswer:
+    after = {"count": len(tasks), "next_cursor": next_cursor, "timestamp": timestamp()}
+    return ListAnswer({"status": "success"}, "tasks", tasks, after)

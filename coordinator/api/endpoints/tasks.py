@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from coordinator.api.access_control.authentication import spender
 from coordinator.api.access_control.caller import Caller
 from coordinator.api.access_control.own_things import check_submitter, check_task
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import Wired
-from coordinator.api.json_answer import JsonAnswer
+from coordinator.api.json_answer import JsonAnswer, SplicedAnswer
+from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT, TASK
 from coordinator.api.strict_requests import strict_request, strict_request_without_body
@@ -36,6 +37,7 @@ from coordinator.api.wire.tasks import (
     happening_shape,
     task_shape,
 )
+from coordinator.registry.queries.task_view import JsonText, TaskView
 from coordinator.submission.request_limits import check_data
 
 __all__ = ["lookup", "router"]
@@ -171,24 +173,23 @@ async def list_task_events(
     query: Annotated[PageQuery, Query()],
     wired: Wired,
     caller: Caller,
-) -> JsonAnswer:
+) -> ListAnswer:
     """Everything that happened to a task in the order of the log, with every attempt: the oldest
-    first.
+    first. A page has 4 MiB at most, and fewer events than `limit` where they are large.
     """
     await check_task("list_task_events", caller, task_id, wired.registry)
     found = await wired.browsing.timeline(
         task_id, after=cursors.EVENTS.read(query.cursor), limit=query.limit
     )
-    return JsonAnswer(
-        {
-            "status": "success",
-            "task_id": task_id,
-            "events": [happening_shape(one) for one in found.events],
-            "count": len(found.events),
-            "next_cursor": cursors.EVENTS.write(found.following),
-            "timestamp": timestamp(),
-        }
-    )
+    shown = await written(found.events, happening_shape)
+    cut = len(shown) < len(found.events)
+    following = found.events[len(shown) - 1].position if cut else found.following
+    after = {
+        "count": len(shown),
+        "next_cursor": cursors.EVENTS.write(following),
+        "timestamp": timestamp(),
+    }
+    return ListAnswer({"status": "success", "task_id": task_id}, "events", shown, after)
 
 
 @lookup.get(
@@ -202,21 +203,14 @@ async def wait_for_task(
     request: Request,
     wired: Wired,
     caller: Caller,
-) -> JsonAnswer:
+) -> Response:
     """Answers the moment the task ends, or after `timeout` seconds with the task as it stands then:
     `ended` tells which. A client's own time-out must be longer.
     """
     await check_task("wait_for_task", caller, task_id, wired.registry)
     with wired.quotas.waiting(spender(request.scope)):
         task = await wired.browsing.wait(task_id, timedelta(seconds=query.timeout))
-    return JsonAnswer(
-        {
-            "status": "success",
-            "ended": task.ended,
-            "task": task_shape(task),
-            "timestamp": timestamp(),
-        }
-    )
+    return _task_answer({"status": "success", "ended": task.ended}, task)
 
 
 @lookup.get(
@@ -224,8 +218,18 @@ async def wait_for_task(
     summary="Look up a task",
     responses=responses("get_task", TaskAnswer, 404, 503),
 )
-async def get_task(task_id: TaskId, wired: Wired, caller: Caller) -> JsonAnswer:
+async def get_task(task_id: TaskId, wired: Wired, caller: Caller) -> Response:
     """Where a task stands: its state, attempts, times and agent, and its result or error."""
     task = await wired.registry.task(task_id)
     check_submitter("get_task", caller, task.submitted_by)
-    return JsonAnswer({"status": "success", "task": task_shape(task), "timestamp": timestamp()})
+    return _task_answer({"status": "success"}, task)
+
+
+def _task_answer(before: dict[str, Any], task: TaskView) -> Response:
+    """A large result stands in the answer as the ledger has it."""
+    shape = task_shape(task)
+    after = {"timestamp": timestamp()}
+    if isinstance(task.result, JsonText):
+        del shape["result"]
+        return SplicedAnswer(before, "task", shape, "result", task.result.content, after)
+    return JsonAnswer({**before, "task": shape, **after})

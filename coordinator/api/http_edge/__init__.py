@@ -2,7 +2,7 @@
 
 edge_rules ........ what an operator says about hosts, origins and the path in front
 known_hosts ....... whether a name in the header `Host` is one of this service
-request_guard ..... middleware: refuses unknown hosts (421), and pages of other origins that would act (403)
+request_guard ..... middleware: refuses what is no host (400), unknown hosts (421), and pages elsewhere (403)
 root_path ......... middleware: takes off the path below which a proxy publishes the service
 guarded_app ....... puts them around the application, and CORS for the origins that are named
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-__all__ = ["Arrival", "KnownHosts"]
+__all__ = ["Arrival", "KnownHosts", "is_host"]
 
 
 Arrival = tuple[str, int | None] | None
@@ -21,7 +21,23 @@ EVERY = "*"
 MOST_REMEMBERED = 512
 """Answers that are remembered: names times ports, of which a caller may write as many as there are."""
 
-_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[^\s:/\[\]@]+))(?::\d{0,5})?")
+_HOST = re.compile(
+    r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>(?:[a-z0-9._~!$&'()*+,;=-]|%[0-9a-f]{2})*))"
+    r"(?::(?P<port>[0-9]*))?"
+)
+"""Address or registered name of RFC 3986, which may be empty, and a port."""
+
+_DIGITS = 5
+"""Of a port."""
+
+
+def is_host(header: bytes) -> bool:
+    """Whether the value of `Host` is one that there may be, of whatever service."""
+    return _read(header) is not None
+
+
+def _read(header: bytes) -> re.Match[str] | None:
+    return _HOST.fullmatch(header.decode("latin-1").strip().lower())
 
 
 class KnownHosts:
@@ -44,17 +60,19 @@ class KnownHosts:
         """
         if (header, arrival) in self.remembered:
             return True
-        if not self._known(header.decode("latin-1").strip().lower(), arrival):
+        if not self._known(header, arrival):
             return False
         if len(self.remembered) >= MOST_REMEMBERED:
             self.remembered.clear()
         self.remembered.add((header, arrival))
         return True
 
-    def _known(self, header: str, arrival: Arrival) -> bool:
-        found = _HOST.fullmatch(header)
-        if self._every or found is None:
-            return self._every
+    def _known(self, header: bytes, arrival: Arrival) -> bool:
+        found = _read(header)
+        if found is None or len(found["port"] or "") > _DIGITS:
+            return False
+        if self._every:
+            return True
         host = found["v6"] or found["name"].removesuffix(".")
         if host in self._names or host.endswith(self._below):
             return True

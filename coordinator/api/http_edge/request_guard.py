@@ -1,4 +1,5 @@
-"""Refuses requests to hosts that this service is not (421), and from pages elsewhere that would act (403).
+"""Refuses requests to hosts that this service is not (421) or that are none (400), and from pages elsewhere
+that would act (403).
 
 Whoever runs the service on loopback has a browser on the same machine, and any page in it can send
 requests there. The page cannot read the answers, but it needs none to clear a queue. Browsers say where a
@@ -12,11 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.error_table import answer_error
+from coordinator.api.plain_requests import SINGLE_HEADERS
 
 from .edge_rules import EdgeRules
-from .known_hosts import KnownHosts
+from .known_hosts import Arrival, KnownHosts, is_host
 
 __all__ = ["RequestGuard"]
+
+GUARDED = frozenset({"http", "websocket"})
+"""Types of connections, as ASGI names them; the third is the start of the server."""
+
+DENIAL = "websocket.http.response"
+"""What a server says that can refuse a handshake with an answer, status and body; others say 403 alone."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110); a question whether one may act is told by its header."""
@@ -26,6 +34,12 @@ OWN = frozenset({b"same-origin", b"none"})
 another port of localhost is of the same site, and another program."""
 
 _TWO_HOSTS = "The request has more than one header Host: send one"
+
+_NO_HOST = "The request has no header Host, which HTTP/1.1 asks for: send one"
+
+_NOT_A_HOST = (
+    "The header Host has {}, which is no name or address, with or without a port: correct it"
+)
 
 _UNKNOWN_HOST = (
     "This service is not called {}: use localhost, 127.0.0.1 or its own address, or have its operator add"
@@ -49,9 +63,11 @@ class RequestGuard:
         self._origins = frozenset(origin.encode("latin-1") for origin in rules.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] != "lifespan" else None
+        refusal = self._refusal(scope) if scope["type"] in GUARDED else None
         if refusal is None:
             await self._app(scope, receive, send)
+        elif scope["type"] == "websocket" and DENIAL not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
         else:
             await answer_error(refusal, "")(scope, receive, send)
 
@@ -63,22 +79,34 @@ class RequestGuard:
             and b"sec-fetch-site" not in headers
             and len(headers) == len(scope["headers"])
         ):
-            return (
-                None  # `Host` alone, once, and one that is known: the usual case, and the cheapest
-            )
+            # `Host` alone, once, and one that is known: the usual case, and the cheapest.
+            scope[SINGLE_HEADERS] = headers
+            return None
         hosts, origins, sites, asked = (
             [value for name, value in scope["headers"] if name == wanted]
             for wanted in (b"host", b"origin", b"sec-fetch-site", b"access-control-request-method")
         )
-        if len(hosts) > 1:
-            return HTTPException(400, _TWO_HOSTS)
-        if hosts and not self._hosts.knows(hosts[0], scope["server"]):
-            return HTTPException(421, _UNKNOWN_HOST.format(_shown(hosts[0])))
-        # A page elsewhere may read what comes over a WebSocket, other than an answer to a GET.
-        if scope.get("method") in SAFE and not (asked and origins):
+        if misdirected := self._misdirected(hosts, scope):
+            return misdirected
+        # A WebSocket is a GET by which a page elsewhere reads what it is told: browsers ask no leave for it.
+        if scope["type"] == "http" and scope["method"] in SAFE and not (asked and origins):
             return None
         elsewhere = self._elsewhere(hosts, origins, sites)
         return HTTPException(403, _ELSEWHERE.format(elsewhere)) if elsewhere else None
+
+    def _misdirected(self, hosts: list[bytes], scope: Scope) -> HTTPException | None:
+        """The standard (RFC 9112, 3.2) asks for one host, and one that there may be; HTTP/1.0 knows none."""
+        if not hosts:
+            has_to = scope.get("http_version", "1.1") != "1.0"
+            return HTTPException(400, _NO_HOST) if has_to else None
+        if len(hosts) > 1:
+            return HTTPException(400, _TWO_HOSTS)
+        arrival: Arrival = scope["server"]
+        if self._hosts.knows(hosts[0], arrival):
+            return None
+        if not is_host(hosts[0]):
+            return HTTPException(400, _NOT_A_HOST.format(_shown(hosts[0])))
+        return HTTPException(421, _UNKNOWN_HOST.format(_shown(hosts[0])))
 
     def _elsewhere(self, hosts: list[bytes], origins: list[bytes], sites: list[bytes]) -> str:
         """Where a request comes from that does not come from here; empty for one that does."""

@@ -18,7 +18,7 @@ class RootPath:
         self._root = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
+        if scope["type"] in ("http", "websocket"):
             scope = without_root(scope, self._root)
         await self._app(scope, receive, send)
 

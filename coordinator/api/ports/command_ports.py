@@ -173,8 +173,10 @@ class KeepsSchedules(Protocol):
         """With its next tick and its last run."""
         ...
 
-    async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
-        """By id, those after the id ``after``; the empty string for the first page."""
+    async def page(self, after: str, limit: int) -> tuple[list[RecurringSchedule], bool]:
+        """By id, those after the id ``after``, the empty string for the first page; and whether there are
+        more. Fewer than ``limit`` where they are large.
+        """
         ...
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:
@@ -197,8 +199,12 @@ class CommandsAgents(Protocol):
     `InvalidRequest` for a value that is not known, and `Unavailable`.
     """
 
-    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
-        """And whether the agent has a control queue on the broker; None where that cannot be told now."""
+    async def register_over_http(
+        self, request: RegisterRequest, *, by: str | None, most: int
+    ) -> tuple[datetime, bool | None]:
+        """And whether the agent has a control queue on the broker; None where that cannot be told now.
+        Raises `TooManyRequests` where ``by`` has registered ``most`` others already, if that is not 0.
+        """
         ...
 
     async def heartbeat(

@@ -59,7 +59,8 @@ Token = Annotated[
     Field(description="A credential, for browsers, which send no header with such a request."),
 ]
 
-Ids = Annotated[list[FilterText], Field(max_length=MOST_VALUES)]
+Ids = Annotated[list[Annotated[FilterText, Field(min_length=1)]], Field(max_length=MOST_VALUES)]
+"""An empty one is most likely a variable that is not set, and would be waited for without end."""
 
 
 class TaskStreamQuery(BaseModel):

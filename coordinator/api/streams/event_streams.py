@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from sse_starlette.sse import EventSourceResponse
 
 from coordinator.api.access_control.caller import Caller, still_counts_of
 from coordinator.api.access_control.own_things import only_own
@@ -16,6 +15,7 @@ from coordinator.api.openapi_document import stream_responses
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_stream import EventStream
 from coordinator.streaming.streamed_event import joined_frames
+from coordinator.streaming.subscriber_counts import StreamKind
 
 from .event_stream_query import EventStreamQuery, last_event_position
 from .opened_stream import opened_stream
@@ -38,7 +38,8 @@ LastEventId = Annotated[
 @router.get(
     "/events",
     summary="Stream events",
-    response_class=EventSourceResponse,
+    status_code=200,
+    response_class=StreamAnswer,
     responses=stream_responses("stream_events", 406, 422, 503),
 )
 async def stream_events(
@@ -68,5 +69,5 @@ async def stream_events(
         after=after,
         allowed=still_counts_of(request.scope),
     )
-    opened = await opened_stream(request.scope, wired.quotas, cursor)
-    return StreamAnswer(EventStream(cursor), closed=opened.close)
+    opened = await opened_stream(request.scope, wired, StreamKind.EVENTS, cursor)
+    return StreamAnswer(EventStream(cursor).frames(), closed=opened.close)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from sse_starlette.sse import EventSourceResponse
 
 from coordinator.api.access_control.caller import Caller, still_counts_of
 from coordinator.api.access_control.own_things import check_submitter
@@ -18,6 +17,7 @@ from coordinator.api.wire.tasks import task_shape
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_filter import EventFilter
 from coordinator.streaming.stream_frames import ALL_OF_IT
+from coordinator.streaming.subscriber_counts import StreamKind
 from coordinator.streaming.task_stream import TaskStream, as_they_are
 
 from .event_stream_query import TaskStreamQuery, last_event_position
@@ -33,7 +33,8 @@ router = APIRouter(prefix="/tasks", tags=["Streams"], route_class=EndpointRoute)
 @router.get(
     f"/{{task_id:{SEGMENT}}}/stream",
     summary="Stream a task",
-    response_class=EventSourceResponse,
+    status_code=200,
+    response_class=StreamAnswer,
     responses=stream_responses("stream_task", 404, 406, 422, 503),
 )
 async def stream_task(
@@ -48,7 +49,9 @@ async def stream_task(
     end: `stream.end`, with the task as `GET /tasks/{task_id}` tells it. Then the stream is closed; a browser
     that comes back after that is answered 204, which ends its coming back.
 
-    `id`, `event` and `data` are those of `GET /events`.
+    `id`, `event` and `data` are those of `GET /events`. What a running attempt emits is told beside them,
+    without an `id`: `output.started`, `output.chunks` with the number of the first, `output.missing`,
+    `output.ended`.
     """
     check_accept(request)
     task = await wired.registry.task(task_id)
@@ -70,7 +73,7 @@ async def stream_task(
         task = await wired.registry.task(task_id)
         return task_shape(task) if task.ended else None
 
-    opened = await opened_stream(request.scope, wired.quotas, cursor)
+    opened = await opened_stream(request.scope, wired, StreamKind.TASK, cursor)
     stream = TaskStream(
         task_id,
         cursor,
@@ -79,4 +82,4 @@ async def stream_task(
         others=wired.task_items,
     )
     opened.callback(stream.unwatch)
-    return StreamAnswer(stream, closed=opened.close)
+    return StreamAnswer(stream.frames(), closed=opened.close)

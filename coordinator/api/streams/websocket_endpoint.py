@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -10,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from coordinator.api.access_control.authentication import spender
 from coordinator.api.access_control.caller import caller_of, still_counts_of
 from coordinator.api.access_control.endpoint_roles import check_role
 from coordinator.api.access_control.own_things import only_own
@@ -19,12 +19,14 @@ from coordinator.api.error_table import answer_error
 from coordinator.api.wire.task_statistics import totals_shape
 from coordinator.errors import CoordinatorError
 from coordinator.registry.queries.queue_sizes import by_priority
+from coordinator.streaming.subscriber_counts import StreamKind
 
+from .opened_stream import counted_stream
 from .shared_metrics import SharedMetrics
 from .websocket_messages import told_metrics
 from .websocket_session import WebSocketSession
 
-__all__ = ["add_websocket"]
+__all__ = ["PATH", "add_websocket"]
 
 PATH = "/ws"
 
@@ -42,14 +44,14 @@ def add_websocket(app: FastAPI, services: EndpointServices, prefixes: Iterable[s
     metrics = SharedMetrics(measure)
 
     async def subscribe(socket: WebSocket) -> None:
-        caller, who = caller_of(socket.scope), spender(socket.scope)
-        try:
-            check_role("subscribe", caller)
-            services.quotas.open_stream(who)
-        except CoordinatorError as exc:
-            await answer_error(exc, "subscribe")(socket.scope, socket.receive, socket.send)
-            return
-        try:
+        caller = caller_of(socket.scope)
+        with ExitStack() as opened:
+            try:
+                check_role("subscribe", caller)
+                opened.enter_context(counted_stream(socket.scope, services, StreamKind.WEBSOCKET))
+            except CoordinatorError as exc:
+                await answer_error(exc, "subscribe")(socket.scope, socket.receive, socket.send)
+                return
             await socket.accept()
             session = WebSocketSession(
                 socket,
@@ -59,8 +61,6 @@ def add_websocket(app: FastAPI, services: EndpointServices, prefixes: Iterable[s
                 allowed=still_counts_of(socket.scope),
             )
             await session.run(caller.agent_id)
-        finally:
-            services.quotas.close_stream(who)
 
     for prefix in prefixes:
         app.router.add_websocket_route(f"{prefix}{PATH}", subscribe)

@@ -22,6 +22,7 @@ from coordinator.registry.queries.dead_tasks import DeadGroup
 from .fields.body_configs import refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import NO_BOOLEAN
+from .fields.short_texts import shortened
 from .tasks import TaskError
 
 __all__ = [
@@ -158,5 +159,5 @@ def dead_task_shape(task: Task) -> dict[str, Any]:
         "submitted_at": iso_or_none(task.submitted_at),
         "ended_at": iso_or_none(task.ended_at),
         "agent_id": task.agent_id,
-        "error": task.error,
+        "error": shortened(task.error),
     }

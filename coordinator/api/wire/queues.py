@@ -69,6 +69,9 @@ class QueueStatsAnswer(AnswerModel):
     queue_sizes: QueueSizesShape
     priorities: dict[PriorityName, PriorityTotals]
     queues: list[QueueShape]
+    left_out: int | None = Field(
+        default=None, description="Queues that were too many for one answer.", examples=[None]
+    )
     distribution_stats: TotalsShape
     timestamp: Instant
 

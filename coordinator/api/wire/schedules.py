@@ -24,6 +24,7 @@ from coordinator.submission.task_maker import SubmitTask
 from .fields.body_configs import ignoring_unknown_keys
 from .fields.instants import iso, iso_or_none
 from .fields.lenient_json import OBJECT
+from .fields.short_texts import short
 from .task_submission import SubmitTaskBody, submit_command
 
 __all__ = [
@@ -150,7 +151,7 @@ def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "next_at": iso_or_none(schedule.next_at),
         "last_run_at": iso_or_none(schedule.last_run_at),
         "last_task_id": schedule.last_task_id,
-        "last_error": schedule.last_error,
+        "last_error": None if schedule.last_error is None else short(schedule.last_error),
     }
 
 

@@ -24,6 +24,7 @@ from coordinator.registry.queries.task_view import TaskSummary
 
 from .fields.instants import iso, iso_or_none
 from .fields.page_fields import Count, FilterText, NextCursor, PageQuery
+from .fields.short_texts import shortened
 from .tasks import Progress, TaskError
 
 __all__ = [
@@ -135,7 +136,7 @@ def summary_shape(task: TaskSummary) -> dict[str, Any]:
         "started_at": iso_or_none(task.started_at),
         "ended_at": iso_or_none(task.ended_at),
         "agent_id": task.agent_id,
-        "progress": task.progress,
-        "error": task.error,
+        "progress": shortened(task.progress),
+        "error": shortened(task.error),
         "submitted_by": task.submitted_by,
     }

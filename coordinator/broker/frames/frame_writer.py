@@ -40,7 +40,6 @@ class FrameWriter:
         self._inlet = inlet
         self._number = 0
         self._waiting: list[bytes] = []
-        self._writing: asyncio.Task[None] | None = None
         self._closing = raw.closing
         self._closing.add_done_callback(self._end)
         inlet.give_back = self._give_back
@@ -91,7 +90,7 @@ class FrameWriter:
 
     def flush(self) -> None:
         """What waits for the end of this turn is handed to the driver before whatever comes next."""
-        if self._waiting and self._writing is None:
+        if self._waiting:
             self._write()
 
     def _while_open(self) -> aiormq.Channel:
@@ -115,33 +114,20 @@ class FrameWriter:
 
     def _write_soon(self, frames: bytes) -> None:
         self._waiting.append(frames)
-        if len(self._waiting) == 1 and self._writing is None:
+        if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self._write)
 
     def _write(self) -> None:
         """In the driver's queue, behind what it has to send itself."""
         if not self._waiting:  # flushed before
             return
-        frame = self._next()
-        try:
-            self._raw.write_queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            self._writing = asyncio.create_task(self._write_when_possible(frame))
-
-    async def _write_when_possible(self, frame: ChannelFrame) -> None:
-        await self._raw.write_queue.put(frame)
-        while self._waiting:
-            await self._raw.write_queue.put(self._next())
-        self._writing = None
-
-    def _end(self, closing: asyncio.Future[Any]) -> None:
-        """Nobody empties the driver's queue any more; what waits to be answered the driver ends."""
-        if not closing.cancelled():
-            self._user.learn(str(closing.exception()))
-        if self._writing is not None:
-            self._writing.cancel()
-
-    def _next(self) -> ChannelFrame:
         payload = b"".join(self._waiting)
         self._waiting.clear()
-        return ChannelFrame(payload=payload, should_close=False, drain_future=None)
+        self._raw.write_queue.put_nowait(
+            ChannelFrame(payload=payload, should_close=False, drain_future=None)
+        )
+
+    def _end(self, closing: asyncio.Future[Any]) -> None:
+        """What waits to be answered the driver ends."""
+        if not closing.cancelled():
+            self._user.learn(str(closing.exception()))

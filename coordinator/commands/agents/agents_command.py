@@ -68,7 +68,7 @@ def _check_user_alone(options: argparse.Namespace) -> None:
     """What else was typed is about users that this command makes."""
     given = [
         f"--{name.replace('_', '-')}"
-        for name in ("capability", "service", "task_type", "slots", "rabbitmqctl")
+        for name in ("capability", "service", "task_type", "slots", "rabbitmqctl", "to")
         if getattr(options, name, None)
     ]
     if getattr(options, "agent_type", None) is not None:

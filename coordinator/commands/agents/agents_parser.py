@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-__all__ = ["add_agents_parser"]
+__all__ = ["BROKER", "add_agents_parser"]
+
+BROKER = (
+    "the broker: amqp://host:port/vhost. Others see command lines: with a password it belongs into the file"
+    " that COORDINATOR_AMQP_URL_FILE names"
+)
+"""The help of `--amqp-url`."""
 
 _USER = (
     "a user that the broker has already: in the ledger alone, {what}, whatever its name; its rights are left"
@@ -25,7 +32,7 @@ def add_agents_parser(commands: Any) -> None:
     agents.set_defaults(command="agents")
     broker = argparse.ArgumentParser(add_help=False)
     broker.add_argument("--data-dir", help="folder of the ledger and the private broker")
-    broker.add_argument("--amqp-url", help="the broker: amqp://user:password@host:port/vhost")
+    broker.add_argument("--amqp-url", help=BROKER)
     broker.add_argument(
         "--rabbitmqctl", action="store_true", help="print the commands for it, and change nothing"
     )
@@ -45,6 +52,13 @@ def add_agents_parser(commands: Any) -> None:
     add.add_argument("--slots", type=_count, metavar="N", help="at most (default 24)")
     rotate = actions.add_parser("rotate", parents=[broker], help="give it a new password")
     rotate.add_argument("agent_ids", metavar="ID", nargs=1)
+    for action in (add, rotate):
+        action.add_argument(
+            "--to",
+            type=Path,
+            metavar="FILE",
+            help="write the agent's address to this file, for you alone (mode 600), and do not show it",
+        )
     remove = actions.add_parser(
         "remove", parents=[broker], help="delete it, which closes its connections"
     )

@@ -86,9 +86,13 @@ def fold_progress(task: Task, event: Event, data: TaskProgressed, rules: Rules) 
 
 
 def fold_completion(task: Task, event: Event, data: TaskCompleted, _: Rules) -> Folded:
-    """Work done is done, whichever attempt did it."""
+    """Work done is done, also late, while no attempt of a later message is under way: that one is another
+    agent's, and whoever had an earlier message ends nothing later.
+    """
     if task.ended:
         return Folded(task)
+    if _is_superseded(task, data):
+        return Folded(_without_runner(task, data))
     task = _attempted(task, event, data)
     return end_task(task, event, State.COMPLETED, error=None)
 
@@ -96,8 +100,7 @@ def fold_completion(task: Task, event: Event, data: TaskCompleted, _: Rules) -> 
 def fold_failure(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Folded:
     """An attempt has failed: another follows where ``rules`` and the task allow it, or the task is dead."""
     if task.ended or data.attempt < task.attempt or data.attempt <= task.failed:
-        gone = Runner(data.attempt, data.agent_id)
-        return Folded(task._replace(runners=tuple(r for r in task.runners if r != gone)))
+        return Folded(_without_runner(task, data))
     error = data.error.model_dump(exclude_none=True) | {"retryable": data.retryable}
     if data.error.type == CRASH_LOOP.type and not data.retryable:
         # From an agent that did not start it: those that did are lost, and were counted.
@@ -138,18 +141,32 @@ def _proved_start(task: Task, event: Event, data: TaskLost, rules: Rules) -> Tas
     return fold_start(task, replace(event, time=data.started_at), started, rules).task
 
 
+def _is_superseded(task: Task, data: TaskCompleted) -> bool:
+    """Whether what runs is of a later message than the one whose token ``data`` had. A message that came back
+    to its queue is one and the same for all who had it.
+    """
+    if task.state not in IN_HAND:
+        return False
+    delivered = data.attempt - (data.crashes or 0)
+    given_up = delivered <= task.failed or delivered < task.published
+    return given_up and delivered < task.attempt
+
+
+def _without_runner(task: Task, data: TaskCompleted | TaskFailed) -> Task:
+    gone = Runner(data.attempt, data.agent_id)
+    return task._replace(runners=tuple(runner for runner in task.runners if runner != gone))
+
+
 def _attempted(task: Task, event: Event, data: TaskCompleted | TaskFailed) -> Task:
     """Make the attempt that ended the current one; its end proves its start."""
     duration = timedelta(seconds=min(data.duration_seconds or 0.0, LONGEST_SECONDS))
     began = event.time - duration
     task = _counted(task, data.agent_id, data.attempt, began)
     same = task.attempt == data.attempt and task.agent_id in (None, data.agent_id)
-    ended = Runner(data.attempt, data.agent_id)
-    return task._replace(
+    return _without_runner(task, data)._replace(
         attempt=data.attempt,
         agent_id=data.agent_id,
         started_at=(task.started_at if same else None) or began,
-        runners=tuple(runner for runner in task.runners if runner != ended),
     )
 
 

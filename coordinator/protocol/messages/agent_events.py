@@ -79,6 +79,8 @@ class AgentRegistered(AgentEvent):
     via: str | None = None
     """`http` where it registered over HTTP, which does not prove that it is on the broker; None for
     the broker."""
+    registered_by: str | None = None
+    """Who registered it over HTTP, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
 
 
 class RunningTask(BaseModel):

@@ -30,6 +30,9 @@ class SourceOpened(EventData):
     lane: str
     priority: Priority
     requirements: dict[str, Any] = Field(default_factory=dict)
+    opened_by: str | None = None
+    """Whose task opened the lane, where the API asks for credentials: `key:<name>` or `jwt:<subject>`. None
+    where the lane was open before at another priority."""
 
     @property
     def subject(self) -> str:

@@ -138,7 +138,7 @@ class TaskResumed(AgentsTaskEvent):
 
 
 class TaskCompleted(AgentsTaskEvent):
-    """The work is done; ends the task, whichever attempt of the generation did it."""
+    """The work is done; ends the task, unless an attempt of a later message of it runs by then."""
 
     TYPE = "task.completed"
     SPARED = ("duration_seconds", "crashes")

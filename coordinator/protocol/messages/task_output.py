@@ -27,6 +27,7 @@ from .task_message import TaskMessage, describe
 __all__ = [
     "LARGEST_OUTPUT",
     "MAX_CHUNK",
+    "MAX_CHUNKS",
     "OUTPUT_TYPE",
     "RunHeader",
     "RunOutput",
@@ -43,8 +44,13 @@ OUTPUT_TYPE = "output"
 MAX_CHUNK = 64 * 1024
 """Bytes of JSON in one chunk."""
 
-LARGEST_OUTPUT = 1024 * 1024
-"""Bytes of a message that is read. The SDK stays far below."""
+MAX_CHUNKS = 5000
+"""Chunks in one message, of all its runs."""
+
+LARGEST_OUTPUT = 256 * 1024
+"""Bytes of a message that is read. The SDK stays below either; whoever reads a message does nothing else
+meanwhile.
+"""
 
 
 class RunOutput(BaseModel):
@@ -102,6 +108,11 @@ def read_output(message: Message, key: str) -> TaskOutput:
         told = read_model(TaskOutput, message.body)
     except ValidationError as exc:
         raise MalformedMessage(f"output: {describe(exc)}") from exc
+    chunks = sum(len(piece.chunks) for piece in told.output)
+    if chunks > MAX_CHUNKS:
+        raise MalformedMessage(
+            f"output of {chunks} chunks, and at most {MAX_CHUNKS} are read at once"
+        )
     if key != output_key(told.agent_id):
         raise ForgedIdentity(f"output of {told.agent_id!r} was published as {key!r}")
     return told

@@ -6,7 +6,9 @@ ledger by the log.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from pydantic_core import to_json
@@ -14,7 +16,13 @@ from pydantic_core import to_json
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.agent import OF_THE_AGENT
 from coordinator.domain.agent_statuses import AgentStatus, check_agent_type, check_status
-from coordinator.errors import AgentNotFound, InvalidRequest, NotOpened, PublishRefused
+from coordinator.errors import (
+    AgentNotFound,
+    InvalidRequest,
+    NotOpened,
+    PublishRefused,
+    TooManyRequests,
+)
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.agent_commands import DrainAgent, agent_key, encode_command
@@ -41,6 +49,9 @@ MAX_NAMES = 32
 
 MAX_BYTES = 1024 * 1024
 """Of a registration, as JSON."""
+
+LATER = 60.0
+"""Seconds after which somebody may have removed an agent."""
 
 
 class Registrar:
@@ -71,23 +82,30 @@ class Registrar:
         self._extra_agent_types = tuple(extra_agent_types)
         self._max_names = max_names
         self._now = now
+        self._coming: dict[str, Counter[str]] = {}
+        """Agents that are being registered over HTTP, by who asks for it."""
 
-    async def register(self, request: RegisterRequest, *, via: str | None = None) -> datetime:
+    async def register(
+        self, request: RegisterRequest, *, via: str | None = None, by: str | None = None
+    ) -> datetime:
         """Make the agent known, or replace what it said before; it counts as heard of. ``via`` is
-        None where it asked over the broker.
+        None where it asked over the broker; ``by`` is who asked over HTTP, where that is known.
 
         Returns the instant. Raises `InvalidRequest`.
         """
         self._check(request)
-        return await self._state(
-            AgentRegistered.model_validate(request.model_dump() | {"via": via})
-        )
+        told = request.model_dump() | {"via": via, "registered_by": by}
+        return await self._state(AgentRegistered.model_validate(told))
 
-    async def register_over_http(self, request: RegisterRequest) -> tuple[datetime, bool | None]:
+    async def register_over_http(
+        self, request: RegisterRequest, *, by: str | None = None, most: int = 0
+    ) -> tuple[datetime, bool | None]:
         """As `register`; and whether the agent has a control queue on the broker, without which it
-        takes no tasks: None where that cannot be told now.
+        takes no tasks: None where that cannot be told now. Raises `TooManyRequests` where it would be another
+        agent of who asks, and there are ``most`` already, if that is not 0.
         """
-        at = await self.register(request, via=OVER_HTTP)
+        with self._share(request.agent_id, by, most):
+            at = await self.register(request, via=OVER_HTTP, by=by)
         return at, await self._has_queue(request.agent_id)
 
     async def heartbeat(
@@ -147,6 +165,31 @@ class Registrar:
         known = await self._known(agent_id)
         process = known.agent.registration.instance if silent else None
         await self._state(AgentRemoved(agent_id=agent_id, reason=reason, instance=process))
+
+    @contextmanager
+    def _share(self, agent_id: str, by: str | None, most: int) -> Iterator[None]:
+        """The agent counts among those of ``by`` while the block lasts; it is known after it."""
+        if not most or by is None:
+            yield
+            return
+        coming = self._coming.setdefault(by, Counter())
+        theirs = {known.agent_id for known in self._agents.all() if known.registered_by == by}
+        theirs.update(coming)
+        if agent_id not in theirs and len(theirs) >= most:
+            raise TooManyRequests(
+                f"This caller has registered {len(theirs)} agents, as many as it may"
+                " (COORDINATOR_MAX_CALLERS_AGENTS): have one removed first",
+                retry_after=LATER,
+            )
+        coming[agent_id] += 1
+        try:
+            yield
+        finally:
+            coming[agent_id] -= 1
+            if not coming[agent_id]:
+                del coming[agent_id]
+            if not coming:
+                self._coming.pop(by, None)
 
     def _check(self, request: RegisterRequest) -> None:
         """What every way in must refuse; HTTP has limits of its own before."""

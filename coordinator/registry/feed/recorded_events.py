@@ -17,7 +17,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.tables.event_rows import forgotten_to, last_position
+from coordinator.registry.tables.event_rows import ends_of_events, last_position
 from coordinator.registry.tables.schema import events as table
 from coordinator.registry.tables.schema import from_micros, tasks
 from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
@@ -30,7 +30,6 @@ KEPT_AS_TEXT = 16 * 1024
 """Characters of an event's data; of larger ones the details alone are kept."""
 
 LOOKED_AT = 50_000
-"""Positions that one page goes over at most where it has some types alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +95,14 @@ class RecordedPage:
 
 
 class RecordedEvents:
-    """Reads the ledger, in one transaction each time. All methods raise `LedgerUnavailable`."""
+    """Reads the ledger, in one transaction each time. All methods raise `LedgerUnavailable`.
 
-    def __init__(self, ledger: Ledger) -> None:
+    ``looked_at``: positions that one page goes over at most where it has some types alone.
+    """
+
+    def __init__(self, ledger: Ledger, *, looked_at: int = LOOKED_AT) -> None:
         self._ledger = ledger
+        self._looked_at = looked_at
 
     async def after(
         self,
@@ -112,10 +115,15 @@ class RecordedEvents:
         """The ``limit`` first events of tasks and agents after ``position``; of these tasks or types alone,
         where any are named.
         """
-        wanted = (sorted(task_ids), sorted(types))
-        return await self._ledger.read(
-            partial(_page, position=position, limit=limit, wanted=wanted)
+        page = partial(
+            _page,
+            position=position,
+            limit=limit,
+            task_ids=sorted(task_ids),
+            types=sorted(types),
+            looked_at=self._looked_at,
         )
+        return await self._ledger.read(page)
 
     async def end(self) -> RecordedPage:
         """Where the ledger ends, as a page without events."""
@@ -127,8 +135,8 @@ class RecordedEvents:
 
 
 def _end(connection: Connection) -> RecordedPage:
-    end = last_position(connection)
-    return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to(connection))
+    end, forgotten_to = ends_of_events(connection)
+    return RecordedPage(events=(), reached=end, end=end, forgotten_to=forgotten_to)
 
 
 def _state_of(connection: Connection, task_id: str) -> tuple[str | None, int]:
@@ -137,25 +145,31 @@ def _state_of(connection: Connection, task_id: str) -> tuple[str | None, int]:
 
 
 def _page(
-    connection: Connection, position: int, limit: int, wanted: tuple[list[str], list[str]]
+    connection: Connection,
+    *,
+    position: int,
+    limit: int,
+    task_ids: list[str],
+    types: list[str],
+    looked_at: int,
 ) -> RecordedPage:
-    task_ids, types = wanted
-    query, last = _QUERY.where(table.c.position > position), last_position(connection)
+    end, forgotten_to = ends_of_events(connection)
+    query, last = _PAGE, end
     if task_ids:  # by an index
         query = query.where(table.c.subject.in_(task_ids), table.c.type.like("task.%"))
     elif types:
-        last = min(last, position + LOOKED_AT)
+        last = min(end, position + looked_at)
         query = query.where(table.c.type.in_(types), table.c.position <= last)
-    rows = connection.execute(query.order_by(table.c.position).limit(limit)).all()
+    rows = connection.execute(query, {"after": position, "most": limit}).all()
     return RecordedPage(
         events=list(_events(connection, rows)),
         reached=rows[-1].position if len(rows) == limit else max(position, last),
-        end=last_position(connection),
-        forgotten_to=forgotten_to(connection),
+        end=end,
+        forgotten_to=forgotten_to,
     )
 
 
-_QUERY = (
+_PAGE = (
     sa.select(
         *(table.c.position, table.c.id, table.c.agent_id, table.c.type, table.c.subject),
         *(table.c.time, table.c.state, tasks.c.priority, tasks.c.submitted_by),
@@ -167,10 +181,14 @@ _QUERY = (
         )  # an agent may have the same id
     )
     .where(table.c.type.like("task.%") | table.c.type.like("agent.%"))
+    .where(table.c.position > sa.bindparam("after"))
+    .order_by(table.c.position)
+    .limit(sa.bindparam("most"))
 )
+"""Made once: what it costs to make it is more than what it costs to run it."""
 
 
-def _events(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[RecordedEvent]:
+def _events(connection: Connection, rows: Sequence[Any]) -> Iterator[RecordedEvent]:
     return readable(rows, partial(_event, connection), table)
 
 

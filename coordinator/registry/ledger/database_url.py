@@ -8,9 +8,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from coordinator.errors import OperatorError
+from coordinator.private_file import PRIVATE_FILE, wide_file
 from coordinator.private_folder import make_private_folder
 
-__all__ = ["POSTGRESQL", "SQLITE", "is_a_file", "make_private_file", "parse"]
+__all__ = ["POSTGRESQL", "SQLITE", "is_a_file", "make_private_file", "parse", "wide_ledger"]
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql+psycopg"
 _DRIVERS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
@@ -97,9 +98,19 @@ def make_private_file(path: Path) -> None:
     """
     try:
         make_private_folder(path.parent)
-        path.touch(mode=0o600, exist_ok=True)
+        path.touch(mode=PRIVATE_FILE, exist_ok=True)
     except OSError as exc:
         raise OperatorError(_cannot_be_made(path, exc)) from exc
+
+
+def wide_ledger(place: str | Path) -> str | None:
+    """One line that names the fix, where the ledger is a file that other users may read. Raises
+    `OperatorError`.
+    """
+    url = parse(place)
+    if url.drivername != SQLITE or url.database is None:
+        return None
+    return wide_file(Path(url.database))
 
 
 def _cannot_be_made(path: Path, exc: OSError) -> str:

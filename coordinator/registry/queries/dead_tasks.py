@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,11 +17,12 @@ from coordinator.errors import InvalidRequest
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.dead_task_selection import DEATH_ORDER, matches
+from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.storable_text import storable
-from coordinator.registry.tables.task_rows import tasks_of
+from coordinator.registry.tables.task_rows import load_readable
 
-__all__ = ["DeadGroup", "DeadPage", "DeadTasks"]
+__all__ = ["DeadGroup", "DeadPage", "DeadTasks", "dead_cursor"]
 
 MOST_GROUPS = 100
 """Different errors that are told of, those of most tasks first."""
@@ -76,18 +77,27 @@ def _page(
     wanted: DeadFilter, limit: int, start: tuple[int, str] | None, connection: Connection
 ) -> DeadPage:
     groups = _groups(wanted, connection)
-    query = sa.select(schema.tasks).where(matches(wanted))
+    # Which they are, and how much they hold, before any of them is read.
+    texts = length_of(_table.error, _table.progress)
+    query = sa.select(_table.ended_at, _table.task_id, texts).where(matches(wanted))
     if start is not None:
         query = query.where(sa.tuple_(*DEATH_ORDER) < start)
     newest_first = [column.desc() for column in DEATH_ORDER]
     rows = connection.execute(query.order_by(*newest_first).limit(limit + 1)).all()
-    more = len(rows) > limit
+    fit = that_fit(row.length for row in rows[:limit])
+    tasks, _ = load_readable(connection, [row.task_id for row in rows[:fit]])
+    last = rows[fit - 1] if len(rows) > fit else None
     return DeadPage(
         total=_count(wanted, connection),
         groups=groups,
-        tasks=tasks_of(rows[:limit]),
-        next_cursor=f"{rows[limit - 1].ended_at}.{rows[limit - 1].task_id}" if more else None,
+        tasks=[tasks[row.task_id] for row in rows[:fit] if row.task_id in tasks],
+        next_cursor=None if last is None else f"{last.ended_at}.{last.task_id}",
     )
+
+
+def dead_cursor(task: Task) -> str:
+    """Leads to the page that begins after ``task``, which is dead."""
+    return f"{micros(cast('datetime', task.ended_at))}.{task.task_id}"
 
 
 def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:

@@ -21,6 +21,9 @@ __all__ = ["ParkedMessage", "ParkedPage", "parked_page", "parked_whole"]
 EXCERPT = 400
 """Bytes of a body that a page shows."""
 
+LONGEST_REASON = 2000
+"""Characters of a reason that a page shows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedMessage:
@@ -34,6 +37,7 @@ class ParkedMessage:
     """Empty where it is not known."""
     routing_key: str
     properties: dict[str, Any]
+    """Empty on a page."""
     author: str
     """Of the routing key, or the broker's user; empty where neither is known."""
     size: int
@@ -58,7 +62,11 @@ class ParkedPage:
 
 def parked_page(connection: Connection, *, after: int | None, limit: int) -> ParkedPage:
     """The ``limit`` latest that were parked before the position ``after``, with excerpts of their bodies."""
-    query = _messages(sa.func.substr(table.c.body, 1, EXCERPT)).order_by(table.c.position.desc())
+    query = _messages(
+        sa.func.substr(table.c.body, 1, EXCERPT),
+        reason=sa.func.substr(table.c.reason, 1, LONGEST_REASON),
+        properties=sa.literal("{}"),
+    ).order_by(table.c.position.desc())
     if after is not None:
         query = query.where(table.c.position < after)
     rows = connection.execute(query.limit(limit + 1)).all()
@@ -73,22 +81,29 @@ def parked_page(connection: Connection, *, after: int | None, limit: int) -> Par
 
 def parked_whole(connection: Connection, position: int) -> ParkedMessage:
     """With all that is kept of its body. Raises `ParkedNotFound`."""
-    query = _messages(table.c.body).where(table.c.position == position)
+    query = _messages(table.c.body, reason=table.c.reason, properties=table.c.properties).where(
+        table.c.position == position
+    )
     row = connection.execute(query).one_or_none()
     if row is None:
         raise ParkedNotFound
     return _message(row)
 
 
-def _messages(body: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def _messages(
+    body: sa.ColumnElement[Any],
+    *,
+    reason: sa.ColumnElement[Any],
+    properties: sa.ColumnElement[Any],
+) -> sa.Select[Any]:
     columns = table.c
     return sa.select(
         columns.position,
         columns.received_at,
-        columns.reason,
+        reason.label("reason"),
         columns.exchange,
         columns.routing_key,
-        columns.properties,
+        properties.label("properties"),
         columns.author,
         columns.size,
         columns.body_digest,

@@ -13,11 +13,12 @@ from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, TaskTotals, measure
 from coordinator.domain.transitions.fold import fold
 from coordinator.errors import TaskNotFound
-from coordinator.protocol.messages.events import Event, TaskCompleted, TaskSubmitted
+from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import event_rows, schema
-from coordinator.registry.tables.event_rows import data_of, identity
+from coordinator.registry.tables.event_rows import identity
+from coordinator.registry.tables.stored_result import stored_result
 from coordinator.registry.tables.task_with_pending_events import current_task
 from coordinator.registry.tables.totals_rows import tally_in
 
@@ -110,9 +111,7 @@ def _result(connection: Connection, task: Task) -> Any:
     """Outcomes are never published by a coordinator, so they are in the ledger or not known."""
     if task.state is not State.COMPLETED:
         return None
-    return TaskCompleted.model_validate(
-        data_of(connection, task.outcome, author=task.agent_id or "")
-    ).result
+    return stored_result(connection, task.outcome, task.agent_id or "")
 
 
 def _known(pending: Sequence[Event], connection: Connection) -> set[event_rows.Identity]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -24,6 +25,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.tables import event_rows
 from coordinator.registry.tables.event_rows import identity
+from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.schema import tasks as table
 from coordinator.registry.tables.task_rows import load_readable
@@ -34,7 +36,7 @@ from .task_filter import TaskFilter
 from .task_page_sql import Place, lanes_of_tasks, lookups
 from .task_view import TaskSummary
 
-__all__ = ["Place", "TaskPage", "page_of"]
+__all__ = ["Place", "TaskPage", "page_of", "place_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,8 @@ def page_of(
     limit: int,
     pending: Sequence[Event] = (),
 ) -> TaskPage:
-    """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits. ``pending`` are
+    """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits, or fewer where they hold
+    much. ``pending`` are
     events that this process has seen confirmed: tasks stand as they will once these are folded.
     """
     pending = _unfolded(connection, pending)
@@ -77,12 +80,29 @@ def page_of(
     )
     places = list(islice(heapq.merge(stored, added, reverse=True), limit + 1))
     on_page = [place.task_id for place in places[:limit]]
+    fit = that_fit(_lengths(connection, on_page, changed.keys()))
+    on_page = on_page[:fit]
     stored_tasks, _ = load_readable(connection, set(on_page) - changed.keys())
     tasks = stored_tasks | changed
     return TaskPage(
         tasks=[_summary(tasks[one], asked.of(tasks[one])) for one in on_page if one in tasks],
-        following=places[limit - 1] if len(places) > limit else None,
+        following=places[fit - 1] if len(places) > fit else None,
     )
+
+
+def place_of(task: TaskSummary) -> Place:
+    """After which a page begins whose first task comes after ``task``."""
+    return Place(micros(task.submitted_at), task.task_id)
+
+
+def _lengths(
+    connection: Connection, task_ids: Sequence[str], in_memory: AbstractSet[str]
+) -> Iterator[int]:
+    """What each of the tasks holds that an agent wrote."""
+    texts = length_of(table.c.error, table.c.progress)
+    query = sa.select(table.c.task_id, texts).where(table.c.task_id.in_(task_ids))
+    found = {row.task_id: row.length for row in connection.execute(query)}
+    return (0 if one in in_memory else found.get(one, 0) for one in task_ids)
 
 
 def _lanes(connection: Connection, wanted: TaskFilter, asked: LaneRequirements) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import to_json
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 
 from coordinator.protocol.messages.events import (
     Event,
@@ -20,7 +20,9 @@ from coordinator.protocol.messages.events import (
     TaskSubmitted,
 )
 from coordinator.registry.tables.event_rows import event_of, identity, known
+from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import events as table
+from coordinator.registry.tables.stored_result import without_result
 from coordinator.registry.tables.unreadable_rows import readable
 
 __all__ = ["TaskTimeline", "TimelineEntry", "timeline_of"]
@@ -30,6 +32,8 @@ __all__ = ["TaskTimeline", "TimelineEntry", "timeline_of"]
 class TimelineEntry:
     """Tells of one event of a task."""
 
+    position: int | None
+    """In the order of the log; None for one that is not folded yet."""
     event_id: str
     type: str
     time: datetime
@@ -61,38 +65,55 @@ def timeline_of(
     """The ``limit`` first entries after the position ``after``. ``pending`` are events of this task that
     will be folded; they come last.
     """
-    query = (
-        sa.select(table)
-        .where(
-            table.c.subject == task_id,
-            table.c.position > (after or 0),
-            table.c.type.like("task.%"),  # an agent may have the same id
-        )
+    about = (table.c.subject == task_id) & table.c.type.like(
+        "task.%"
+    )  # an agent may have the id, too
+    lengths = (
+        sa.select(table.c.position, length_of(table.c.data))
+        .where(about, table.c.position > (after or 0))
         .order_by(table.c.position)
         .limit(limit + 1)
     )
-    rows = connection.execute(query).all()
-    told = list(_entries(readable(rows[:limit], event_of, table)))
-    if len(rows) > limit:
-        return TaskTimeline(events=told, following=rows[limit - 1].position)
+    there = connection.execute(lengths).all()
+    fit = that_fit(row.length for row in there[:limit])
+    positions = [row.position for row in there[:fit]]
+    query = (
+        sa.select(table).where(about, table.c.position.in_(positions)).order_by(table.c.position)
+    )
+    told = list(readable(connection.execute(query), _folded, table))
+    if len(there) > fit:
+        return TaskTimeline(events=told, following=positions[-1])
     folded = known(connection, pending)
-    told += _entries(event for event in pending if identity(event) not in folded)
+    told += [
+        _entry(None, event, event.data)
+        for event in pending
+        if isinstance(event.data, TaskEvent) and identity(event) not in folded
+    ]
     return TaskTimeline(events=told, following=None)
 
 
-def _entries(events: Iterable[Event]) -> Iterator[TimelineEntry]:
-    for event in events:
-        data = event.data
-        if isinstance(data, TaskEvent):
-            yield TimelineEntry(
-                event_id=event.id,
-                type=data.TYPE,
-                time=event.time,
-                generation=data.generation,
-                attempt=data.attempt,
-                agent_id=data.author,
-                details=_details(data),
-            )
+def _folded(row: Row[Any]) -> TimelineEntry:
+    text, result_bytes = without_result(row.data)
+    event = event_of(row, text)
+    if not isinstance(event.data, TaskEvent):
+        raise TypeError(f"{row.type} is no event of a task")
+    entry = _entry(row.position, event, event.data)
+    if result_bytes is not None:
+        entry.details["result_bytes"] = result_bytes
+    return entry
+
+
+def _entry(position: int | None, event: Event, data: TaskEvent) -> TimelineEntry:
+    return TimelineEntry(
+        position=position,
+        event_id=event.id,
+        type=data.TYPE,
+        time=event.time,
+        generation=data.generation,
+        attempt=data.attempt,
+        agent_id=data.author,
+        details=_details(data),
+    )
 
 
 _ELSEWHERE = {"task_id", "generation", "attempt", "agent_id", "task", "task_token", "result"}

@@ -8,8 +8,9 @@ from typing import Any
 
 from coordinator.domain.task import ENDED, Answer, Question, State
 from coordinator.protocol.priority import Priority
+from coordinator.registry.tables.stored_result import JsonText
 
-__all__ = ["TaskSummary", "TaskView"]
+__all__ = ["JsonText", "TaskSummary", "TaskView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +56,4 @@ class TaskView(TaskSummary):
     answers: tuple[Answer, ...]
     """The first of this generation first."""
     result: Any
+    """A `JsonText` where it is large."""

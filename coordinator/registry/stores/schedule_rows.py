@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import TooManyRequests
 from coordinator.registry.tables.bulk_statements import insert_new
+from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import from_micros, micros, schedules
 from coordinator.registry.tables.unreadable_rows import NOT_READ
 
@@ -68,15 +69,22 @@ def find(schedule_id: str, connection: Connection) -> RecurringSchedule | None:
     return None if row is None else schedule_of(row)
 
 
-def page(after: str, limit: int, connection: Connection) -> list[RecurringSchedule]:
-    """By id; ``after`` is the last id of the page before, or empty."""
-    query = (
-        sa.select(schedules)
-        .where(schedules.c.schedule_id > after)
-        .order_by(schedules.c.schedule_id)
-        .limit(limit)
+def page(after: str, limit: int, connection: Connection) -> tuple[list[RecurringSchedule], bool]:
+    """By id, ``limit`` of them or fewer where their tasks are large, and whether there are more; ``after`` is
+    the last id of the page before, or empty.
+    """
+    table = schedules
+    lengths = (
+        sa.select(table.c.schedule_id, length_of(table.c.task, table.c.last_error))
+        .where(table.c.schedule_id > after)
+        .order_by(table.c.schedule_id)
+        .limit(limit + 1)
     )
-    return [schedule_of(row) for row in connection.execute(query)]
+    there = connection.execute(lengths).all()
+    fit = that_fit(row.length for row in there[:limit])
+    ids = [row.schedule_id for row in there[:fit]]
+    query = sa.select(table).where(table.c.schedule_id.in_(ids)).order_by(table.c.schedule_id)
+    return [schedule_of(row) for row in connection.execute(query)], len(there) > fit
 
 
 def remove(schedule_id: str, connection: Connection) -> bool:

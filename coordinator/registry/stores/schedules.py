@@ -56,8 +56,10 @@ class Schedules:
             raise ScheduleNotFound(schedule_id)
         return found
 
-    async def page(self, after: str, limit: int) -> list[RecurringSchedule]:
-        """At most ``limit`` of them by id, after the id ``after``; empty begins with the first."""
+    async def page(self, after: str, limit: int) -> tuple[list[RecurringSchedule], bool]:
+        """At most ``limit`` of them by id, after the id ``after``, and whether there are more; empty begins
+        with the first.
+        """
         return await self._ledger.read(partial(rows.page, after, limit))
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:

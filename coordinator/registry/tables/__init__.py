@@ -9,6 +9,8 @@ event_rows ................. events, and which of them the ledger has
 task_rows .................. tasks as the law sees them
 task_message_lookup ........ the messages that tasks were submitted as
 task_with_pending_events ... one task with the events over it that are not folded yet
+stored_result .............. what a task came to, unread where it is large
+row_bytes .................. how many rows of a page are read, by what they hold
 dead_task_selection ........ dead tasks that match a filter
 agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements

@@ -26,6 +26,7 @@ __all__ = [
     "add",
     "chunks",
     "data_of",
+    "ends_of_events",
     "event_of",
     "forgotten_to",
     "identity",
@@ -101,20 +102,29 @@ def add(
 
 def last_position(connection: Connection) -> int:
     """The position of the last event that there is, or was until it was deleted; 0 before the first."""
-    kept = connection.execute(sa.select(sa.func.max(table.c.position))).scalar()
-    return max(kept or 0, forgotten_to(connection))
+    return ends_of_events(connection)[0]
 
 
 _FORGOTTEN_TO = "events_forgotten_to"
 """Of the row in `meta`."""
+
+_ENDS = sa.select(
+    sa.select(sa.func.max(table.c.position)).scalar_subquery(),
+    sa.select(meta.c.value).where(meta.c.name == _FORGOTTEN_TO).scalar_subquery(),
+)
+
+
+def ends_of_events(connection: Connection) -> tuple[int, int]:
+    """`last_position` and `forgotten_to`, by one query."""
+    kept, forgotten = connection.execute(_ENDS).one()
+    return max(kept or 0, int(forgotten or 0)), int(forgotten or 0)
 
 
 def forgotten_to(connection: Connection) -> int:
     """The largest position of an event that was deleted; 0 where none was. Whoever has read on from there
     has missed nothing.
     """
-    query = sa.select(meta.c.value).where(meta.c.name == _FORGOTTEN_TO)
-    return int(connection.execute(query).scalar() or 0)
+    return ends_of_events(connection)[1]
 
 
 def note_forgotten(connection: Connection, position: int) -> None:
@@ -123,10 +133,10 @@ def note_forgotten(connection: Connection, position: int) -> None:
         upsert(connection, meta, ["name"], [{"name": _FORGOTTEN_TO, "value": str(position)}])
 
 
-def event_of(row: Row[Any]) -> Event:
-    """Raises one of `unreadable_rows.NOT_READ`."""
-    data = _STORED[row.type].model_validate_json(row.data)
-    return Event(id=row.id, time=from_micros(row.time), data=data)
+def event_of(row: Row[Any], data: str | None = None) -> Event:
+    """With this ``data`` in the place of the row's. Raises one of `unreadable_rows.NOT_READ`."""
+    read = _STORED[row.type].model_validate_json(row.data if data is None else data)
+    return Event(id=row.id, time=from_micros(row.time), data=read)
 
 
 def data_of(connection: Connection, event_id: str | None, *, author: str) -> dict[str, Any]:

@@ -17,23 +17,29 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
 from .bulk_statements import upsert
-from .schema import micros
+from .event_rows import chunks
+from .schema import events, micros
 from .schema import sources as table
 from .unreadable_rows import readable
 
-__all__ = ["fold_task_queues", "open_task_queues", "opened_task_queue"]
+__all__ = [
+    "fold_task_queues",
+    "open_task_queues",
+    "opened_task_queue",
+    "openers_of_task_queues",
+]
 
 
-def opened_task_queue(data: SourceOpened) -> tuple[TaskQueue, Requirements]:
-    """The queue, with what it asks of an agent. Raises `MalformedMessage` where that is not what
-    its lane stands for: its tasks would go to agents that must not do them.
+def opened_task_queue(data: SourceOpened) -> tuple[TaskQueue, Requirements, str | None]:
+    """The queue, with what it asks of an agent, and whose task opened its lane. Raises `MalformedMessage`
+    where what it asks is not what its lane stands for: its tasks would go to agents that must not do them.
     """
     wanted = Requirements.from_dict(data.requirements)
     if not lane_serves(data.lane, wanted):
         raise MalformedMessage(
             f"{data.TYPE}: the lane {data.lane!r} is not that of its requirements"
         )
-    return TaskQueue(data.lane, data.priority), wanted
+    return TaskQueue(data.lane, data.priority), wanted, data.opened_by
 
 
 def fold_task_queues(connection: Connection, events: Iterable[Event]) -> None:
@@ -64,6 +70,30 @@ def open_task_queues(connection: Connection) -> list[tuple[TaskQueue, Requiremen
     """The open task queues that can be read, with what each asks of an agent."""
     rows = connection.execute(sa.select(table)).all()
     return list(readable(rows, _source_of, table))
+
+
+def openers_of_task_queues(connection: Connection) -> dict[TaskQueue, str]:
+    """Whose tasks opened the lanes of the open task queues, where that is known: as the last event says that
+    opened each.
+    """
+    queues = {f"{one.lane}.{one.priority}": one for one, _ in open_task_queues(connection)}
+    found: dict[TaskQueue, str] = {}
+    for subjects in chunks(queues):
+        query = (
+            sa.select(events.c.subject, events.c.data)
+            .where(
+                events.c.subject.in_(subjects),
+                events.c.type == SourceOpened.TYPE,
+                events.c.agent_id == "",
+            )
+            .order_by(events.c.position)
+        )
+        for row in connection.execute(query):
+            found.pop(queues[row.subject], None)
+            opener = from_json(row.data).get("opened_by")
+            if isinstance(opener, str):
+                found[queues[row.subject]] = opener
+    return found
 
 
 def _source_of(row: Row[Any]) -> tuple[TaskQueue, Requirements]:

@@ -41,7 +41,9 @@ class Broker:
     async def publish_all(self, messages: Collection[Any], *, deadline: float) -> list[None]:
         return [None] * len(messages)
 
-    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None: ...
+    async def ensure(
+        self, source: TaskQueue, requirements: Requirements, *, by: str | None = None
+    ) -> None: ...
 
     async def submission(self, task_id: str, *, certain: bool = False) -> TaskMessage:
         raise TaskNotFound(task_id)

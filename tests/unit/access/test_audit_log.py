@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.access.audit_log import NAME, AuditLog, AuditStream
+from coordinator.access.audit_log import MOST_TASKS, NAME, AuditLog, AuditStream
 from coordinator.errors import OperatorError
 from tests.support.waiting import eventually
 
@@ -57,3 +57,37 @@ async def test_it_goes_to_no_other_log(
 def test_a_file_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="COORDINATOR_AUDIT_LOG"):
         AuditStream(tmp_path / "missing" / "audit.log")
+
+
+async def test_tasks_of_one_caller_are_one_line_and_a_single_one_is_as_of_other_requests(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "audit.log"
+    AuditStream(file).install()
+    log = AuditLog()
+    for task_id, actor in (("1", "key:a"), ("2", "key:b"), ('3",', "key:a"), ("4", "key:a")):
+        log.note_submitted(task_id, actor=actor, address="127.0.0.1")
+        log.note("clear_queue", actor="key:ops", address=None, status=200, facts={"n": task_id})
+    log.flush()
+    log.note_submitted("5", actor="key:a", address="127.0.0.1")
+    log.flush()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    told = [line for line in lines if line["action"] == "submit_task"]
+    assert [(line["actor"], line.get("task_ids"), line.get("task_id")) for line in told] == [
+        ("key:a", ["1", '3",', "4"], None),
+        ("key:b", None, "2"),
+        ("key:a", None, "5"),
+    ]
+    assert {line["status"] for line in told} == {200}
+    assert [line["n"] for line in lines if "n" in line] == ["1", "2", '3",', "4"]
+
+
+async def test_a_line_has_no_more_tasks_than_a_batch(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    AuditStream(file).install()
+    log = AuditLog()
+    for number in range(MOST_TASKS + 1):
+        log.note_submitted(str(number), actor="key:a", address=None)
+    log.flush()
+    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    assert [len(first["task_ids"]), second["task_id"]] == [MOST_TASKS, str(MOST_TASKS)]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.access.presented_credential import presented_credential, takes_query_token
+from coordinator.access.presented_credential import (
+    plain_key,
+    presented_credential,
+    takes_query_token,
+)
 from coordinator.errors import NotAuthenticated
 
 KEY = b"ackey_abc"
@@ -60,3 +64,34 @@ def test_it_is_given_for_websockets_and_streams_alone() -> None:
     assert takes_query_token("websocket", "/anything")
     assert not takes_query_token("http", "/tasks/submit")
     assert not takes_query_token("http", "/tasks")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {b"authorization": b"Bearer ackey_abc"},
+        {b"accept": b"*/*", b"x-api-key": KEY, b"host": b"localhost"},
+    ],
+)
+def test_a_key_that_stands_as_clients_write_it_is_found_in_one_look(
+    headers: dict[bytes, bytes],
+) -> None:
+    assert plain_key(headers) == KEY
+    assert presented_credential(headers.items(), None) == KEY.decode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {b"cookie": KEY},
+        {b"authorization": b"Basic YTpi"},
+        {b"authorization": b"bearer ackey_abc"},
+        {b"authorization": KEY},
+        {b"x-api-key": b"", b"authorization": b"Bearer ackey_abc"},
+        {b"authorization": b"Basic YTpi", b"x-api-key": KEY},
+        {b"x-api-key": KEY, b"authorization": b"Bearer ackey_other"},
+    ],
+)
+def test_all_else_is_left_to_the_long_look(headers: dict[bytes, bytes]) -> None:
+    assert plain_key(headers) is None

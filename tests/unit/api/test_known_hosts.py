@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.api.http_edge.known_hosts import MOST_REMEMBERED, KnownHosts
+from coordinator.api.http_edge.known_hosts import MOST_REMEMBERED, KnownHosts, is_host
 
 LOOPBACK = ("127.0.0.1", 9001)
 OUTSIDE = ("192.0.2.7", 9001)
@@ -62,6 +62,22 @@ def test_an_operator_names_others_one_by_one_or_all_below_one() -> None:
 
 def test_an_operator_may_let_in_every_name() -> None:
     assert KnownHosts(["*"]).knows(b"whatever.example", LOOPBACK)
+    assert not KnownHosts(["*"]).knows(b"user@whatever.example", LOOPBACK), "which is no name"
+
+
+@pytest.mark.parametrize(
+    ("header", "may_be"),
+    [
+        (b"", True), (b"a_b.example:", True), (b"a%41.example", True), (b"[::ffff:1.2.3.4]:65535", True),
+        (b"localhost..", True), (b"localhost,evil", True), (b"2130706433", True),
+        (b"user@localhost", False), (b"[::1", False), (b"[::1]x", False), (b"[fe80::1%25eth0]", False),
+        (b"::1", False), (b"a b", False), (b"a:80:80", False), (b"a:port", False), (b"a/x", False),
+        (b"\xff\xfe", False), (b"a\\b", False), (b"a%4", False), (b"a\xb2", False), (b"a:\xb2", False),
+    ],
+)  # fmt: skip
+def test_a_host_is_what_the_standard_says(header: bytes, may_be: bool) -> None:
+    """RFC 3986, 3.2.2."""
+    assert is_host(header) is may_be
 
 
 def test_what_is_remembered_does_not_grow_with_what_callers_write() -> None:

@@ -36,6 +36,9 @@ class Stub:
         self.asked = True
         await self.told.wait()
 
+    def stop_streams(self) -> None:
+        """There are none."""
+
     async def failed(self) -> NoReturn:
         await asyncio.Event().wait()
         raise AssertionError
@@ -63,8 +66,8 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
 
 
 @asynccontextmanager
-async def alone() -> AsyncIterator[None]:
-    settings = Settings(amqp_url="amqp://host/", http_port=0)
+async def alone(**changes: Any) -> AsyncIterator[None]:
+    settings = Settings(amqp_url="amqp://host/", http_port=0, **changes)
     task = asyncio.create_task(module.serve(settings, lambda _: None))
     try:
         yield
@@ -121,3 +124,13 @@ async def test_a_coordinator_that_cannot_get_ready_says_so_at_once(stub: Stub) -
     async with alone():
         await eventually(lambda: stub.serves)
     assert not stub.asked
+
+
+@pytest.mark.parametrize(("rate", "told"), [("10/minute", 1), (None, 0)])
+async def test_a_coordinator_beside_others_says_that_it_counts_by_itself(
+    stub: Stub, caplog: pytest.LogCaptureFixture, rate: str | None, told: int
+) -> None:
+    stub.hindered = True
+    async with alone(database_url="postgresql://localhost/coordinator", rate_limit=rate):
+        await eventually(lambda: stub.serves)
+    assert caplog.text.count("each coordinator on this database counts by itself") == told

@@ -9,7 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import pytest
+
 from coordinator.commands import worker_processes as module
+from coordinator.errors import OperatorError
 from coordinator.settings import Settings
 from tests.support.waiting import eventually
 
@@ -62,3 +65,23 @@ async def test_connections_are_refused_until_the_first_worker_listens(tmp_path: 
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+
+
+@pytest.mark.parametrize(("rate", "told"), [("10/minute", 1), (None, 0)])
+async def test_workers_that_count_by_themselves_are_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rate: str | None, told: int
+) -> None:
+    class Broken:
+        def __init__(self, settings: Settings) -> None:
+            pass
+
+        async def keep(self, what: str, *options: str, descriptors: Sequence[int] = ()) -> NoReturn:
+            raise OperatorError("it cannot start")
+
+        async def stop(self) -> None:
+            return
+
+    settings: Any = Settings(data_dir=tmp_path, http_port=0, http_workers=2, rate_limit=rate)
+    with pytest.raises(OperatorError):
+        await module.serve_with_workers(settings, lambda _: None, keeps=Broken)
+    assert caplog.text.count("each of the 2 workers counts by itself") == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -140,18 +141,77 @@ def test_where_an_agent_reads_aloud_each_word_is_shown_as_it_comes() -> None:
     told = frames(
         ("task.started", {}),
         ("output.started", {}),
-        ("output.chunks", {"first": 1, "chunks": ["The ", "book "]}),
+        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "book "]}),
         ("output.missing", {"first": 3, "last": 3}),
-        ("output.chunks", {"first": 4, "chunks": ["line."]}),
+        ("output.chunks", {"first": 4, "agent_id": "librarian", "chunks": ["line."]}),
         ("stream.end", {"detail": "The task has ended", "task": {"state": "completed"}}),
     )
     code, printed = run_demo(Api(agents=[reads], told=told))
     assert code == 0
-    assert "The book  (some words are missing) line.\n3 words, each as it was said" in printed
+    assert "\n  The book  (some words are missing) line.\n3 words of librarian in " in printed
+    assert re.search(r"words of librarian in \d+ ms, the first after \d+ ms\n", printed)
+    assert printed.endswith("All 10 tasks completed\n")
 
-    code, printed = run_demo(Api(agents=[reads], told=frames(("stream.end", {"detail": "gone"}))))
+
+READS = LIBRARIAN | {"task_types": ["keywords", "readability", "summary", "read-aloud"]}
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        ({"detail": "This process stops"}, "This process stops"),
+        (
+            {"task": {"state": "dead", "error": {"type": "E", "message": "the lamp went out"}}},
+            "dead: the lamp went out",
+        ),
+        ({"task": {"state": "cancelled", "error": None}}, "cancelled: no reason given"),
+    ],
+)
+def test_a_text_that_is_not_read_to_its_end_is_told_with_the_reason(
+    end: dict[str, Any], why: str
+) -> None:
+    said = ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The "]})
+    told = frames(said, ("stream.end", {"detail": "The task has ended"} | end))
+    code, printed = run_demo(Api(agents=[READS], told=told))
+
     assert code == 1
-    assert "gone" in printed
+    assert f"\n  The \nIt was not read to its end: {why}\n" in printed
+    assert "All 10 tasks completed" not in printed
+
+
+def test_a_stream_that_breaks_off_is_told() -> None:
+    said = ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The "]})
+    code, printed = run_demo(Api(agents=[READS], told=frames(said)))
+
+    assert code == 1
+    assert "broke off" in printed
+
+
+def test_another_attempt_begins_a_line_of_its_own() -> None:
+    told = frames(
+        ("output.started", {"attempt": 1}),
+        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "bo"]}),
+        ("output.started", {"attempt": 2}),
+        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "book"]}),
+        ("stream.end", {"task": {"state": "completed"}}),
+    )
+    _, printed = run_demo(Api(agents=[READS], told=told))
+
+    assert "\n  The bo\nAttempt 2 begins anew:\n  The book\n" in printed
+
+
+def test_what_is_said_is_broken_between_words_however_it_is_cut_into_chunks() -> None:
+    text = "Forty-two is what it was said to be, and nobody asked why.\nThen they did.\n\n" * 4
+    for size in (1, 2, 3, 7, 200, 1000):
+        pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        told = frames(
+            ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": pieces}),
+            ("stream.end", {"task": {"state": "completed"}}),
+        )
+        _, printed = run_demo(Api(agents=[READS], told=told))
+        said = printed[printed.index("emits it\n") + 9 : printed.index(f"\n{len(pieces)} words of")]
+        assert all(len(line) <= 80 for line in said.splitlines())
+        assert said.split() == text.split()
 
 
 def test_every_line_fits_eighty_columns() -> None:

@@ -102,3 +102,20 @@ def test_discarding_an_unknown_source_changes_nothing() -> None:
     book = TaskQueues()
     book.discard(TaskQueue("any", Priority.LOW))
     assert book.sources() == []
+
+
+def test_the_lanes_of_a_caller_are_those_that_its_tasks_opened() -> None:
+    book = TaskQueues()
+    gpu, cpu = (Requirements(capabilities=(name,)) for name in ("gpu", "cpu"))
+    assert book.add(source_of(gpu), gpu, "key:a")
+    assert book.add(source_of(gpu, Priority.LOW), gpu)
+    assert not book.add(source_of(gpu), gpu, "key:b")
+    assert book.add(source_of(cpu), cpu, "key:b")
+    assert book.lanes_opened_by("key:a") == {lane_name(gpu)}
+    assert (book.opener(source_of(cpu)), book.opener(source_of(gpu, Priority.LOW))) == (
+        "key:b",
+        None,
+    )
+    book.discard(source_of(gpu))
+    assert book.lanes_opened_by("key:a") == set()
+    assert book.lanes_opened_by("key:c") == set()

@@ -18,7 +18,7 @@ from consumers.examples.inference.chat_endpoint import (
     NotConfigured,
 )
 from consumers.examples.inference.event_stream import data_of_events
-from tests.support.chat_endpoint import Seen, endpoint
+from tests.support.chat_endpoint import Seen, dripping, endpoint
 
 STREAMED = {"Content-Type": "text/event-stream; charset=utf-8"}
 PROMPT = [{"role": "user", "content": "What is it?"}]
@@ -122,6 +122,55 @@ def test_an_answer_that_does_not_end_is_given_up() -> None:
         ChatEndpoint(base_url=url, model="m", largest_answer=1000).complete(PROMPT)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (HEAD, b"X-Another: one\r\n"),
+        (HEAD + b"Content-Length: 1000000\r\n\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (HEAD + b"\r\n", b" "),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 1000000\r\n\r\n", b" "),
+    ],
+    ids=["status", "header", "headers", "sized", "chunked", "until it closes", "error"],
+)
+def test_an_endpoint_that_never_ends_its_answer_is_given_up(beginning: bytes, drop: bytes) -> None:
+    """Each byte comes in time: only the whole takes too long."""
+    with dripping(beginning, drop, every=0.01) as url, pytest.raises(ChatUnavailable) as caught:
+        ChatEndpoint(base_url=url, model="m").complete(
+            PROMPT, timeout=timedelta(seconds=30), whole_timeout=timedelta(seconds=0.3)
+        )
+    told = str(caught.value)
+    assert "took more than 0.3 s" in told or "answered 500" in told
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", HEAD, HEAD + b"Content-Length: 9\r\n\r\n{"], ids=["all", "headers", "body"]
+)
+def test_an_endpoint_that_falls_silent_is_given_up_long_before(beginning: bytes) -> None:
+    with (
+        dripping(beginning, b"", every=30) as url,
+        pytest.raises(ChatUnavailable, match="does not answer: timed out"),
+    ):
+        ChatEndpoint(base_url=url, model="m").complete(
+            PROMPT, timeout=timedelta(seconds=0.1), whole_timeout=timedelta(hours=1)
+        )
+
+
+@pytest.mark.parametrize("after", ["9" * 400, "9" * 5000, "\N{SUPERSCRIPT TWO}", "-1", "soon"])
+def test_a_time_that_is_none_is_not_waited_for(after: str) -> None:
+    with (
+        endpoint(503, "busy", {"Retry-After": after}) as (url, _),
+        pytest.raises(ChatUnavailable, match="503: busy") as caught,
+    ):
+        ChatEndpoint(base_url=url, model="m").complete(PROMPT)
+    assert caught.value.retry_after is None
+
+
 @pytest.mark.parametrize("url", ["http://ada:hunter2@127.0.0.1:9/v1", "ftp://ada:hunter2@host"])
 def test_no_password_of_the_address_is_told_in_an_error(url: str) -> None:
     with pytest.raises((ChatRefused, ChatUnavailable)) as caught:
@@ -160,6 +209,11 @@ def test_an_answer_is_told_bit_by_bit_and_is_the_same_in_the_end() -> None:
     }
     [asked] = seen.bodies
     assert (asked["stream"], asked["stream_options"]) == (True, {"include_usage": True})
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    said = json.loads(piece("Yes.", finish_reason="stop").removeprefix("data: ")) | {"error": None}
+    assert streamed(f"data: {json.dumps(said)}\n\n" + DONE)[1] == ["Yes."]
 
 
 def test_an_endpoint_that_does_not_stream_answers_at_once() -> None:

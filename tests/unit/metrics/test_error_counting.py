@@ -21,3 +21,7 @@ def test_each_code_counts_by_itself_from_zero_and_unknown_ones_together() -> Non
 
 def test_every_status_of_the_table_of_errors_is_known() -> None:
     assert set(STATUSES.values()) <= set(CODES)
+
+
+def test_what_streams_refuse_is_known() -> None:
+    assert {406, 426} <= set(CODES)  # not a stream's media type; no WebSocket

@@ -10,7 +10,7 @@ import pytest
 
 from coordinator.metrics.counted_figures import CountedFigures
 from coordinator.metrics.group_file import GroupMember, open_group_file
-from coordinator.metrics.metric_catalogue import EXECUTIONS
+from coordinator.metrics.metric_catalogue import EXECUTIONS, IN_FLIGHT, SUBSCRIBERS
 from coordinator.metrics.metrics_page import MetricsPage
 from tests.support.scraping import Scraped
 
@@ -37,7 +37,7 @@ def process(member: GroupMember | None, executions: int = 0, in_flight: int = 0)
         figures,
         current,  # type: ignore[arg-type]
         version="1.2.3",
-        in_flight=lambda: in_flight,
+        held=lambda: {IN_FLIGHT.name: {(): in_flight}, SUBSCRIBERS.name: {("task",): in_flight}},
         member=member,
     )
     figures.counter(EXECUTIONS)[("high",)] += executions
@@ -68,6 +68,7 @@ async def test_what_was_shown_goes_on_in_the_process_that_takes_the_place(descri
     after = await scraped(process(first, executions=1))
     assert after.value("executions_total", priority="high") == 6
     assert after.value("publishes_in_flight") == 4
+    assert after.value("subscribers", kind="task") == 4
     assert (await scraped(other)).value("executions_total", priority="high") == 6
 
 

@@ -15,6 +15,7 @@ from coordinator.partial_output.output_tails import (
     KEPT_AFTER_END,
     OF_A_TASK,
     OutputTails,
+    Taken,
 )
 
 FIRST = OutputRun(generation=1, attempt=1, agent_id="ada", run="r1")
@@ -37,7 +38,7 @@ def say(
     task: str = "t",
     now: float = 0,
     first: int = 1,
-) -> bool:
+) -> Taken | None:
     return kept.take(task, run, first, chunks, ended=False, now=now)
 
 
@@ -54,6 +55,51 @@ def test_a_later_attempt_takes_the_place_of_the_one_before_and_never_the_other_w
     for over in (FIRST, SECOND):
         assert not say(kept, over, b"late", first=2)
     assert kept_of(kept) == [b"3"]
+
+
+def test_who_had_an_earlier_message_cannot_pass_for_a_later_attempt_by_the_crashes_that_it_counts() -> (
+    None
+):
+    """Its token is of the first attempt, and of the second is another's."""
+    kept = tails()
+    pretends = replace(FIRST, agent_id="eve", attempt=21, crashes=20, run="r9", delivery=(9, 9))
+    assert say(kept, pretends, b"forged")
+    assert say(kept, SECOND, b"2")
+    assert not say(kept, pretends, b"forged again", first=2)
+    assert kept_of(kept) == [b"2"]
+
+
+def test_what_is_new_is_told_and_whether_others_before_it_are_missing() -> None:
+    kept = tails()
+    assert say(kept, FIRST, b"1", b"2") == Taken(new=2, gap=False)
+    assert say(kept, FIRST, b"1", b"2") == Taken(new=0, gap=False)
+    assert say(kept, FIRST, b"2", b"3", first=2) == Taken(new=1, gap=False)
+    assert say(kept, FIRST, b"5", first=5) == Taken(new=1, gap=True)
+    assert say(kept, FIRST, b"4", first=4) == Taken(new=0, gap=False)
+    assert kept.take("t", FIRST, 9, [], ended=True, now=0) == Taken(new=0, gap=True)
+    assert say(kept, FIRST, b"9", first=9) == Taken(new=0, gap=False)
+    assert say(kept, SECOND, b"3", first=3) == Taken(new=1, gap=True)
+
+
+def test_runs_that_are_over_are_counted_among_what_is_in_memory() -> None:
+    """One agent may begin any number of them with one token."""
+    kept = tails(most=200_000)
+    for task in range(100):
+        for number in range(20):
+            say(kept, replace(FIRST, run=f"r{number}"), b"1", task=f"t{task}")
+    assert kept.memory <= 200_000
+    assert len(kept) < 40
+    for _ in range(2):
+        kept.forget(FORGOTTEN_AFTER + 1)
+    assert (len(kept), kept.memory) == (0, 0)
+
+
+def test_of_one_message_the_attempt_after_a_crash_is_the_later_one() -> None:
+    kept = tails()
+    after_a_crash = replace(FIRST, agent_id="bob", attempt=2, crashes=1, run="r6")
+    assert say(kept, FIRST, b"1")
+    assert say(kept, after_a_crash, b"2")
+    assert not say(kept, FIRST, b"late", first=2)
 
 
 def test_of_two_runs_at_one_attempt_the_one_that_was_heard_of_last_is_the_current_one() -> None:
@@ -130,7 +176,8 @@ def test_memory_is_counted_and_bounded_whatever_is_told(
     for now, (task, run, first, chunks, ended) in enumerate(told):
         kept.take(task, run, first, chunks, ended=ended, now=now)
         every = [tail for name in "abcd" if (tail := kept.of(name)) is not None]
-        assert kept.memory == sum(tail.memory + OF_A_TASK for tail in every)
+        assert kept.memory == sum(task.memory for task in kept._tasks.values())
+        assert kept.memory >= sum(tail.memory + OF_A_TASK for tail in every)
         assert kept.memory <= most
         assert len(every) == len(kept)
     kept.forget(10**6)

@@ -35,6 +35,7 @@ GIVEN: dict[str, Any] = {
     "problems": ["why"],
     "size": 3000,
     "limit": 2000,
+    "process": "p",
 }
 
 EVENTS = [Event(data=model.model_validate(GIVEN), time=NOW) for model in EVENT_TYPES.values()]

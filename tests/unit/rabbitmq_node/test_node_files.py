@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import OperatorError
+from coordinator.rabbitmq_node import node_files
 from coordinator.rabbitmq_node.node_files import NodeFiles
 from coordinator.rabbitmq_node.node_identity import Identity, Ports
 
@@ -35,6 +35,28 @@ def test_a_damaged_identity_is_an_operators_matter(tmp_path: Path, damage: str) 
     (tmp_path / "identity.json").write_text(damage)
     with pytest.raises(OperatorError, match=r"identity\.json is damaged"):
         NodeFiles(tmp_path).identity()
+
+
+def test_no_file_of_before_is_left_for_others_to_read(tmp_path: Path) -> None:
+    """An earlier version, a restored backup or a hand made them so."""
+    files = NodeFiles(tmp_path)
+    files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for path in written:
+        path.chmod(0o644)
+    files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in written}
+    assert modes == {path.name: 0o600 for path in written} | {".erlang.cookie": 0o400}
+
+
+def test_an_identity_that_is_taken_along_is_private(tmp_path: Path) -> None:
+    files = NodeFiles(tmp_path / "rabbitmq")
+    with files.locked():
+        files.write(files.identity(), PORTS, listen_on="127.0.0.1")
+    kept = files.folder / "identity.json"
+    kept.chmod(0o644)
+    files.set_aside(datetime(2026, 1, 1, tzinfo=UTC))
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
 def test_the_cookie_outlives_a_second_start(tmp_path: Path) -> None:
@@ -65,7 +87,7 @@ def test_whoever_is_killed_at_setting_a_folder_aside_finds_its_user_and_ports_ag
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shutil, "copy2", killed)
+    monkeypatch.setattr(node_files, "write_private_file", killed)
     with pytest.raises(KeyboardInterrupt):
         files.set_aside(datetime(2026, 1, 2, tzinfo=UTC))
     assert not files.used

@@ -47,6 +47,45 @@ Error during startup: {error,
                           {schema_integrity_check_failed,
                               [{table_missing,rabbit_listener}]}}
 """
+NO_DISTRIBUTION_PORT = """
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0>
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> BOOT FAILED
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> ===========
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> ERROR: could not bind to distribution port 31418 on host here.
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0>\x20
+2026-11-29 09:52:19.6+00:00 [error] <0.145.0> reason: {dist_port_already_used,31418,not_erlang,"localhost"}
+"""
+PREFIXED = """
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0>\x20
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> BOOT FAILED
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> ===========
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0> ERROR: no host is called so
+2026-11-29 09:52:18.5+00:00 [error] <0.145.0>\x20
+"""
+MANY_LINES = """
+BOOT FAILED
+===========
+Error during startup: {error,
+                       {rabbitmq_management,
+                        {bad_return,no}}}
+
+{exit,{3371,{error,another}}}
+"""
+EXCEPTION = (
+    """
+2026-11-29 09:54:43.3+00:00 [error] <0.144.0>     errorContext: start_error
+BOOT FAILED
+===========
+Exception during startup:
+
+error:{badmatch,{error,nodistribution}}
+
+    rabbit_prelaunch_dist:setup/1, line 21
+2026-11-29 09:54:44.3+00:00 [error] <0.132.0>   crasher:
+"""
+    + "2026-11-29 09:54:44.3+00:00 [error] <0.132.0>     links: [<0.129.0>]\n" * 90
+)
+ONLY_PREFIXES = "2026-11-29 09:52:18.5+00:00 [error] <0.145.0> \n" * 2
 TITLE = "\x1b]2;node: core_started\x07 \x1b]2;node: stopped\x07"
 
 
@@ -61,6 +100,11 @@ TITLE = "\x1b]2;node: core_started\x07 \x1b]2;node: stopped\x07"
         (UPGRADE, OTHER_VERSION),
         (LATER_UPGRADE, OTHER_VERSION),
         (DOWNGRADE, OTHER_VERSION),
+        (NO_DISTRIBUTION_PORT, PORT_TAKEN),
+        (PREFIXED, "ERROR: no host is called so"),
+        (MANY_LINES, "Error during startup: {error, {rabbitmq_management, {bad_return,no}}}"),
+        (EXCEPTION, "Exception during startup: error:{badmatch,{error,nodistribution}}"),
+        (ONLY_PREFIXES, "it said nothing"),
     ],
 )
 def test_the_reason_is_one_line_of_what_was_printed(

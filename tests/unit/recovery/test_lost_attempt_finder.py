@@ -447,7 +447,7 @@ async def test_whoever_names_a_task_of_anothers_does_not_keep_it_from_being_reco
     strict.tells("bob", **holding(1, token))
     assert await strict.goes_on(LONG_ENOUGH) == 1
     told = [one for one in caplog.records if "names a task that another has started" in one.message]
-    assert [(one.__dict__["agent"], one.__dict__["task"]) for one in told] == [("bob", "t")]
+    assert [(one.__dict__["agent_id"], one.__dict__["task_id"]) for one in told] == [("bob", "t")]
 
 
 async def test_whoever_has_the_token_of_an_earlier_attempt_does_not_hold_up_a_later_one(

@@ -9,18 +9,25 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from sse_starlette.event import ServerSentEvent
 
 from coordinator.errors import LedgerUnavailable, StreamRefused
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_feed import EventFeed, FeedPace
 from coordinator.streaming.event_filter import ALL, EventFilter
 from coordinator.streaming.event_stream import EventStream
-from coordinator.streaming.streamed_event import joined_frames
+from coordinator.streaming.streamed_event import StreamedEvent, joined_frames
 from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
 from tests.support.waiting import eventually
 
-PACE = FeedPace(page=10, looks_every=0.02, per_delivery=0.0, per_comparison=0.0, warm=20)
+PACE = FeedPace(
+    page=10, looks_every=0.02, per_round=0.0, per_delivery=0.0, per_comparison=0.0, warm=20
+)
+
+
+async def yes() -> bool:
+    return True
 
 
 class Side:
@@ -54,12 +61,12 @@ class Side:
         self,
         after: int | None = None,
         wanted: EventFilter = ALL,
-        allowed: Callable[[], Awaitable[bool]] | None = None,
+        allowed: Callable[[], Awaitable[bool]] = yes,
+        pulse: float = 100,
     ) -> AsyncIterator[Reader]:
-        given: dict[str, Any] = {}
-        if allowed is not None:
-            given = {"allowed": allowed, "checked_every": 0.02}
-        cursor = EventCursor(self.feed, wanted, joined_frames, after=after, **given)
+        cursor = EventCursor(
+            self.feed, wanted, joined_frames, after=after, allowed=allowed, pulse=pulse
+        )
         await cursor.open()
         reader = Reader(EventStream(cursor))
         try:
@@ -221,9 +228,12 @@ async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where
 
     told: list[int] = []
     tell = RecordedEvent.told
-    monkeypatch.setattr(
-        RecordedEvent, "told", lambda one: (told.append(one.position), tell(one))[1]
-    )
+
+    def telling(one: RecordedEvent) -> dict[str, Any] | None:
+        told.append(one.position)
+        return tell(one)
+
+    monkeypatch.setattr(RecordedEvent, "told", telling)
     side = Side(1)
     nobodys = EventFilter(task_ids=frozenset({"other"}))
     async with side.running(), contextlib.AsyncExitStack() as stack:
@@ -240,6 +250,13 @@ async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where
         async with side.stream(1) as late:
             assert await late.positions(2) == [2, 3]
         assert sorted(told) == [2, 3]
+
+
+def test_a_frame_is_what_sse_starlette_writes_whatever_ends_of_lines_the_data_has() -> None:
+    event = StreamedEvent(recorded(7, "task.failed", data={"why": "a\nb\rc\r\nd\u2028e"}))
+    right = ServerSentEvent(event.json, event="task.failed", id="7", sep="\n")
+    assert event.frame == right.encode()
+    assert event.frame.count(b"\n") == 4
 
 
 async def test_one_query_a_wake_up_serves_all_subscribers_and_nobody_asks_while_there_are_none() -> (
@@ -325,7 +342,7 @@ async def test_a_stream_ends_when_the_process_stops_or_the_credential_counts_no_
         return counts
 
     async with side.running():
-        async with side.stream(0, allowed=allowed) as reader:
+        async with side.stream(0, allowed=allowed, pulse=0.02) as reader:
             assert await reader.positions(1) == [1]
             counts = False
             assert (await reader.next()).json["reason"] == "not-allowed"
@@ -393,12 +410,43 @@ async def test_subscribers_take_a_bounded_share_of_the_process() -> None:
 async def test_a_heartbeat_carries_the_position_up_to_which_all_was_sent() -> None:
     side = Side(1)
     none_of_it = EventFilter(types=frozenset({"agent.stopped"}))
-    async with side.running(), side.stream(None, none_of_it) as reader:
-        await reader.frame()
-        waiting = asyncio.create_task(reader.frame())
+    async with side.running(), side.stream(None, none_of_it, pulse=0.02) as reader:
+        opening, beat = await reader.frame(), await reader.frame()
+        assert opening is not None
+        assert beat is not None
+        assert (beat.comment, beat.id, beat.data) == ("heartbeat", "1", None)
         side.happens(2, 3)
-        await eventually(lambda: side.feed.head == 3)
-        beat = reader.stream.heartbeat()
-        assert (beat.comment, beat.id) == ("heartbeat", "3")
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        while beat.position < 3:
+            beat = await reader.frame()
+            assert beat is not None
+            assert beat.comment == "heartbeat"
+
+
+async def test_a_replay_that_finds_nothing_for_long_says_how_far_it_is_and_ends_when_it_may_not_go_on() -> (
+    None
+):
+    side = Side(*range(1, 101))
+    none_of_it = EventFilter(states=frozenset({"dead"}))
+    counts, looks = True, 0
+
+    async def allowed() -> bool:
+        nonlocal looks
+        looks += 1
+        return counts
+
+    side.feed.join = lambda *_: None  # type: ignore[method-assign]  # the ledger grows as it is read
+    async with side.stream(0, none_of_it, allowed=allowed, pulse=0) as reader:
+        await reader.frame()
+        for right in (10, 20, 30):
+            beat = await reader.frame()
+            assert beat is not None
+            assert (beat.comment, beat.position) == ("heartbeat", right)
+        counts = False
+        assert (await reader.next()).json["reason"] == "not-allowed"
+        assert await reader.frame() is None
+    assert looks >= 3
+    async with side.stream(0, none_of_it, pulse=0) as reader:
+        await reader.frame()
+        await reader.frame()
+        side.feed.stop()
+        assert (await reader.next()).json["reason"] == "stopping"

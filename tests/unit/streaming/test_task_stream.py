@@ -14,12 +14,12 @@ from coordinator.errors import LedgerUnavailable
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_feed import EventFeed, FeedPace
 from coordinator.streaming.event_filter import EventFilter
-from coordinator.streaming.task_stream import TaskItem, TaskStream, as_they_are
+from coordinator.streaming.task_stream import TaskItem, TaskStream, TaskWatch, as_they_are
 from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
 from tests.support.waiting import eventually
 
-PACE = FeedPace(page=2, looks_every=0.02, per_delivery=0.0, per_comparison=0.0)
+PACE = FeedPace(page=2, looks_every=0.02, per_round=0.0, per_delivery=0.0, per_comparison=0.0)
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,24 @@ class Words:
 
     def __init__(self) -> None:
         self.puts: list[Callable[[Sequence[TaskItem], int], None]] = []
+        self.last: list[str] = []
 
     @contextlib.contextmanager
     def watched(
         self, task_id: str, put: Callable[[Sequence[TaskItem], int], None]
-    ) -> Iterator[None]:
+    ) -> Iterator[TaskWatch]:
         assert task_id == "t"
         self.puts.append(put)
         self.say("a", "b")
         try:
-            yield
+            yield self
         finally:
             self.puts.remove(put)
+
+    async def said(self) -> None:
+        """Nothing is expected any more, once the last of it has come."""
+        last, self.last = self.last, []
+        self.say(*last)
 
     def say(self, *texts: str) -> None:
         for put in self.puts:
@@ -143,6 +149,16 @@ async def test_a_task_is_streamed_from_its_submission_to_its_end(side: Side) -> 
     assert side.feed.streams == 0
 
 
+async def test_what_is_said_after_the_end_is_known_comes_before_the_end_is_told(side: Side) -> None:
+    side.happens(2, "task.completed", "completed")
+    side.words.last = ["c", "d"]
+    async with side.stream() as stream:
+        found = [(frame.event, frame.data) for frame in await rest(stream)]
+    said = [("said", text) for text in ("a", "b", "c", "d")]
+    assert found[1:-1] == said
+    assert found[-1][0] == "stream.end"
+
+
 @pytest.mark.parametrize("after", [0, 2, 3, 9])
 async def test_a_task_that_has_ended_is_told_at_once(side: Side, after: int) -> None:
     side.happens(2, "task.submitted", "queued")
@@ -188,7 +204,7 @@ async def test_who_does_not_read_what_is_said_is_cut_off(side: Side) -> None:
     side.happens(2, "task.started", "running")
     async with side.stream() as stream:
         assert await told(stream, 3) == ["task.started", "said", "said"]
-        waiting = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(anext(stream))
         await eventually(lambda: bool(side.words.puts))
         for number in range(20_000):
             side.words.say(str(number))

@@ -62,7 +62,9 @@ class World:
         self.published += messages
         return [self.ends(TaskMessage.from_message(one.message)) for one in messages]
 
-    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def ensure(
+        self, source: TaskQueue, requirements: Requirements, *, by: str | None = None
+    ) -> None:
         self.ensured.append(source)
         if requirements == GPU:
             raise TooManyLanes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from coordinator.errors import TooManyLanes
+from coordinator.errors import TooManyLanes, TooManyRequests
 from coordinator.protocol.lanes import lane_name
 from coordinator.protocol.requirements import Requirements
-from coordinator.submission.lane_limits import LaneLimits, check_room
+from coordinator.submission.lane_limits import LaneLimits, check_room, check_share
 
 LIMITS = LaneLimits(lanes=4, unserved=2, absent_agents=2)
 
@@ -71,3 +71,10 @@ def test_what_is_open_already_and_the_lane_open_to_all_are_never_refused(
     none = LaneLimits(lanes=1, unserved=1, absent_agents=1)
     others = able("gup"), able("pgu"), agent("one"), agent("two")
     check(wanted, *others, unserved=others, limits=none)
+
+
+def test_a_caller_has_as_many_lanes_as_it_may_and_without_a_limit_any() -> None:
+    check_share({"a", "b", "c"}, LaneLimits())
+    check_share({"a"}, LaneLimits(per_caller=2))
+    with pytest.raises(TooManyRequests, match="COORDINATOR_MAX_CALLERS_LANES"):
+        check_share({"a", "b"}, LaneLimits(per_caller=2))

@@ -65,7 +65,9 @@ class Broker:
         if self.failures:
             raise self.failures.pop(0)
 
-    async def ensure(self, source: TaskQueue, requirements: Requirements) -> None:
+    async def ensure(
+        self, source: TaskQueue, requirements: Requirements, *, by: str | None = None
+    ) -> None:
         self.ensured.append((source, requirements))
 
 
@@ -205,7 +207,9 @@ async def test_a_refusal_followed_by_silence_is_an_unknown_outcome(
 
 
 async def test_a_task_whose_lane_cannot_be_opened_is_not_sent(broker: Broker, known: Known) -> None:
-    async def refuse(source: TaskQueue, requirements: Requirements) -> None:
+    async def refuse(
+        source: TaskQueue, requirements: Requirements, *, by: str | None = None
+    ) -> None:
         raise TooManyLanes
 
     submitter = submitter_over(broker, known, ensure=refuse)

@@ -4,6 +4,7 @@ lenient_json .... JSON of clients in other languages: `[]` for `{}`, null for no
 text_patterns ... lengths and patterns of ids and names, for the OpenAPI document
 body_configs .... configuration of the models of bodies: ignoring or refusing unknown keys
 instants ........ RFC 3339, read and written
+short_texts ..... texts of agents in lists, cut
 cursors ......... places of pages, as text
 page_fields ..... limit, cursor, count and total of lists
 answer_fields ... ids, states, instants and warnings of answers, and their base `AnswerModel`

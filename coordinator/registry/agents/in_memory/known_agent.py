@@ -60,6 +60,11 @@ class KnownAgent:
         return self.agent.registration.agent_id
 
     @property
+    def registered_by(self) -> str | None:
+        """Who registered it over HTTP, where that is known."""
+        return self.agent.registration.registered_by
+
+    @property
     def slots(self) -> int | None:
         """As told last; None where it never told."""
         beat = self.heartbeat

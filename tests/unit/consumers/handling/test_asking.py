@@ -168,4 +168,4 @@ async def test_two_questions_at_once_are_asked_one_after_the_other() -> None:
     people.again.clear()
     await people.again.wait()
     wait.give(answer_to(second, "b"))
-    assert await both == ["a", "b"]
+    assert list(await both) == ["a", "b"]

@@ -14,7 +14,7 @@ from coordinator.domain.task import ENDED, TRANSITIONS, State, Task
 from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.domain.transitions.effects import CancelOnAgent, Folded, PublishAt
 from coordinator.domain.transitions.fold import fold
-from coordinator.protocol.messages.events import CRASH_LOOP, Event, TaskFailed
+from coordinator.protocol.messages.events import CRASH_LOOP, AgentsTaskEvent, Event, TaskFailed
 from coordinator.protocol.messages.task_message import Backoff
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
@@ -146,12 +146,38 @@ def test_a_scheduled_task_that_is_cancelled_never_comes() -> None:
 
 # --- fences -----------------------------------------------------------------------------------
 
+AGAIN = {"crashes": 1}
+"""As an agent says that was given the message of the attempt before, after another was lost over it."""
 
-def test_work_done_is_done_whichever_attempt_did_it_and_the_other_agent_is_told() -> None:
-    task = folded(submitted(), started("ada"), started("bob", attempt=2))
+
+@pytest.mark.parametrize(
+    "current",
+    [
+        [submitted(), started("ada"), lost("ada")],
+        [submitted(), started("ada"), lost("ada"), submitted(attempt=2)],
+        [
+            *(submitted(), started("ada"), lost("ada")),
+            *(submitted(attempt=2), started("bob", attempt=2), lost("bob", attempt=2)),
+        ],
+    ],
+    ids=["waiting", "queued", "lost again"],
+)
+def test_work_done_is_done_also_late_while_no_later_attempt_is_under_way(
+    current: list[Event],
+) -> None:
+    end = fold(folded(*current), completed("ada", attempt=1))
+    assert (end.task.state, end.task.agent_id) == (State.COMPLETED, "ada")
+    taken = fold(end.task, started("bob", attempt=2))
+    assert taken.effects == cancels("bob", reason="completed")
+
+
+@pytest.mark.parametrize("counts", [AGAIN, {}], ids=["counts crashes", "agent of before"])
+def test_work_done_over_a_message_that_came_back_is_done_whoever_has_it_now(
+    counts: dict[str, Any],
+) -> None:
+    task = folded(submitted(), started("ada"), started("bob", attempt=2, **counts))
     end = fold(task, completed("ada", attempt=1))
-    assert end.task.state is State.COMPLETED
-    assert end.task.agent_id == "ada"
+    assert (end.task.state, end.task.agent_id) == (State.COMPLETED, "ada")
     assert end.effects == cancels("bob", reason="completed")
 
 
@@ -162,13 +188,11 @@ def test_a_failure_of_an_attempt_that_is_not_current_counts_for_nothing() -> Non
     assert end.effects == ()
 
 
-AGAIN = {"crashes": 1}
-"""As an agent says that was given the message of the attempt before, after another was lost over it."""
-
-
 @pytest.mark.parametrize(
     "late",
     [
+        failed("mallory", retryable=False),
+        declined("mallory"),
         failed("mallory", attempt=2, **AGAIN, retryable=False),
         failed("mallory", attempt=2, **AGAIN, error=CRASH_LOOP, retryable=False),
         declined("mallory", attempt=2, **AGAIN),
@@ -194,6 +218,53 @@ def test_who_had_an_old_attempt_ends_and_begins_no_later_one(
 
     assert _where(after.task) == _where(before)
     assert after.effects == ()
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        completed("mallory"),
+        completed("mallory", attempt=2, **AGAIN),
+        completed("mallory", attempt=3, crashes=2),
+    ],
+    ids=["as it was", "as if it came back", "twice"],
+)
+@pytest.mark.parametrize(
+    "current",
+    [
+        [submitted(), started("mallory"), failed("mallory"), submitted(attempt=2)],
+        [submitted(), started("mallory"), lost("mallory"), submitted(attempt=2)],
+        [submitted(), started("mallory"), failed("mallory")],
+    ],
+    ids=["failed", "lost", "its message is told late"],
+)
+@pytest.mark.parametrize(
+    "running",
+    [
+        started("bob", attempt=2),
+        started("bob", attempt=3, **AGAIN),
+        progressed(0.5, "bob", attempt=2),
+    ],
+    ids=["started", "after a crash", "its start is told late"],
+)
+def test_a_result_of_an_old_attempt_ends_none_that_runs(
+    current: list[Event], running: Event, late: Event
+) -> None:
+    before = folded(*current, running)
+    assert before.state is State.RUNNING
+
+    after = fold(before, late, RULES)
+
+    assert _where(after.task) == _where(before)
+    assert after.effects == ()
+    assert fold(after.task, _next(running), RULES).task.state is State.COMPLETED
+
+
+def _next(running: Event) -> Event:
+    """The result of who runs it."""
+    data = running.data
+    assert isinstance(data, AgentsTaskEvent)
+    return completed(data.agent_id, attempt=data.attempt, crashes=data.crashes)
 
 
 def _where(task: Task) -> tuple[Any, ...]:
@@ -305,12 +376,14 @@ def test_an_attempt_that_ended_or_was_taken_up_by_another_agent_is_not_lost() ->
         assert fold(task, lost()) == Folded(task)
 
 
-def test_work_that_is_done_after_its_attempt_was_lost_still_counts() -> None:
-    task = folded(submitted(), started(), lost(), submitted(attempt=2), started("bob", attempt=2))
-    assert task.state is State.RUNNING
-    end = fold(task, completed("ada", seconds=9))
+def test_work_that_is_done_after_its_attempt_was_lost_counts_until_another_runs() -> None:
+    lost_once = folded(submitted(), started(), lost(), submitted(attempt=2))
+    end = fold(lost_once, completed("ada", seconds=9))
     assert (end.task.state, end.task.agent_id) == (State.COMPLETED, "ada")
-    assert end.effects == cancels("bob", reason="completed")
+    running = folded(started("bob", attempt=2), onto=lost_once)
+    late = fold(running, completed("ada", seconds=9))
+    assert (late.task.state, late.task.agent_id) == (State.RUNNING, "bob")
+    assert late.effects == ()
 
 
 def test_who_runs_a_lost_attempt_after_all_is_stopped_when_the_next_one_ends() -> None:

@@ -184,6 +184,12 @@ def test_what_is_said_twice_of_a_released_attempt_counts_once() -> None:
     assert folded(RELEASED, onto=task) == task
 
 
+def test_a_late_result_ends_no_later_attempt_that_waits_for_an_answer() -> None:
+    task = folded(submitted(), started(), failed(), submitted(attempt=2), started(attempt=2))
+    task = folded(asked(attempt=2), onto=task)
+    assert folded(completed(attempt=1), onto=task).state is State.INPUT_REQUIRED
+
+
 def test_a_redrive_asks_anew() -> None:
     task = folded(answered(), failed(retryable=False), onto=asking())
     task = folded(submitted(generation=2), onto=task)
@@ -193,8 +199,8 @@ def test_a_redrive_asks_anew() -> None:
 def test_the_oldest_answers_are_given_up() -> None:
     task = folded(submitted(), started())
     for number in range(MAX_ANSWERS + 1):
-        one = {"question_id": f"q{number}"}
-        task = folded(asked(**one), answered(number, **one), onto=task)
+        name = f"q{number}"
+        task = folded(asked(question_id=name), answered(number, question_id=name), onto=task)
     assert [task.answers[0].answer, len(task.answers)] == [1, MAX_ANSWERS]
 
 

@@ -15,6 +15,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.messages.task_output import (
     LARGEST_OUTPUT,
+    MAX_CHUNKS,
     RunHeader,
     encode_output,
     encode_run,
@@ -88,6 +89,13 @@ def test_the_key_names_the_author() -> None:
 def test_a_message_that_is_too_large_is_not_read() -> None:
     with pytest.raises(MalformedMessage, match="at most"):
         read_output(Message(body=b"x" * (LARGEST_OUTPUT + 1)), "task.ada.output")
+
+
+def test_a_message_of_very_many_chunks_is_not_read() -> None:
+    """A mebibyte of ones would hold up whoever reads it for a second."""
+    assert len(read_output(message_of(chunks=[1] * MAX_CHUNKS), "task.ada.output").output) == 1
+    with pytest.raises(MalformedMessage, match="at most 5000"):
+        read_output(message_of(chunks=[1] * (MAX_CHUNKS + 1)), "task.ada.output")
 
 
 def test_nothing_binds_output_to_the_log() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from pydantic_core import from_json
 
-from coordinator.errors import AgentNotFound, BrokerUnavailable, InvalidRequest, NotOpened
+from coordinator.errors import (
+    AgentNotFound,
+    BrokerUnavailable,
+    InvalidRequest,
+    NotOpened,
+    TooManyRequests,
+)
 from coordinator.protocol.messages.events import OVER_HTTP, AgentHeartbeat, AgentRegistered, Event
 from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.registry.agents.registrar import Registrar
@@ -236,3 +243,46 @@ async def test_an_agent_that_is_silent_for_very_long_is_removed(office: Office) 
 def test_a_heartbeat_over_http_names_no_process() -> None:
     """So it is never taken for a second process under one id."""
     assert AgentHeartbeat(agent_id="ada").instance is None
+
+
+async def register_by(office: Office, agent_id: str, by: str | None, most: int) -> None:
+    request = RegisterRequest(agent_id=agent_id, agent_type="worker", registered_by="key:other")
+    await office.registrar.register_over_http(request, by=by, most=most)
+
+
+async def test_a_caller_registers_as_many_agents_as_it_may(office: Office) -> None:
+    for agent_id in ("a", "b", "a"):
+        await register_by(office, agent_id, "key:mine", 2)
+    with pytest.raises(TooManyRequests, match="COORDINATOR_MAX_CALLERS_AGENTS") as refused:
+        await register_by(office, "c", "key:mine", 2)
+    assert refused.value.retry_after > 1
+    assert "c" not in office.fleet
+    await register_by(office, "c", "key:other", 2)
+    await register_by(office, "d", None, 2)
+    await register_by(office, "e", "key:mine", 0)
+    await office.registrar.remove("a")
+    await office.registrar.remove("e")
+    await register_by(office, "f", "key:mine", 2)
+
+
+async def test_agents_that_are_registered_at_once_count_before_they_are_known(
+    office: Office,
+) -> None:
+    many = (register_by(office, f"agent-{n}", "key:mine", 3) for n in range(9))
+    ended = await asyncio.gather(*many, return_exceptions=True)
+    assert sum(isinstance(one, TooManyRequests) for one in ended) == 6
+    assert len(office.fleet) == 3
+
+
+async def test_one_whose_registration_was_not_confirmed_does_not_count(office: Office) -> None:
+    office.opened = False
+    with pytest.raises(NotOpened):
+        await register_by(office, "a", "key:mine", 1)
+    office.opened = True
+    await register_by(office, "b", "key:mine", 1)
+
+
+async def test_an_agent_on_the_broker_cannot_say_who_registered_it(office: Office) -> None:
+    request = RegisterRequest(agent_id="ada", agent_type="worker", registered_by="key:victim")
+    await office.registrar.register(request)
+    await register_by(office, "bob", "key:victim", 1)

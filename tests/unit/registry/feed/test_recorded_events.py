@@ -20,7 +20,6 @@ from coordinator.protocol.messages.events import (
     TaskEvent,
 )
 from coordinator.protocol.priority import Priority
-from coordinator.registry.feed import recorded_events
 from coordinator.registry.feed.event_details import public_details
 from coordinator.registry.feed.recorded_events import RecordedEvents, RecordedPage
 from coordinator.registry.ledger.batch_folding import store
@@ -85,7 +84,7 @@ async def test_events_are_read_after_a_position_with_what_their_task_is_like(
 
 
 async def test_some_tasks_or_types_are_read_alone_and_nothing_between_is_passed_over(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger,
 ) -> None:
     for name in "abc":
         await stored(ledger, submitted(name), started(task_id=name), completed(task_id=name))
@@ -94,7 +93,7 @@ async def test_some_tasks_or_types_are_read_alone_and_nothing_between_is_passed_
     assert [one.subject for one in of_b.events] == ["b", "b", "b"]
     assert of_b.reached == of_b.end
     # However many positions there are, a page goes over so many, and says how far it came.
-    monkeypatch.setattr(recorded_events, "LOOKED_AT", 4)
+    events = RecordedEvents(ledger, looked_at=4)
     found, position = [], 0
     while True:
         some = await events.after(position, limit=10, types=["task.completed"])

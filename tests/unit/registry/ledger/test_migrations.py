@@ -127,7 +127,8 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
 
 
 def back_to_version_4(connection: Connection) -> None:
-    """Without what tells whose a task or a schedule is."""
+    """Without what tells whose a task or a schedule is, and in which state an event left its task."""
+    connection.exec_driver_sql("ALTER TABLE events DROP COLUMN state")
     connection.exec_driver_sql("DROP TABLE api_keys")
     connection.exec_driver_sql("DROP INDEX tasks_by_submitter")
     connection.exec_driver_sql("ALTER TABLE tasks DROP COLUMN submitted_by")

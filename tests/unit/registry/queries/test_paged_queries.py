@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import pytest
+from pydantic_core import from_json
 
+from coordinator.domain.cron.ticks import Missed
+from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.task import State
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, MalformedMessage, ParkedNotFound, TaskNotFound
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.events import AttemptError
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.parked_messages import MessageToPark, park
+from coordinator.registry.queries.dead_tasks import DeadTasks, dead_cursor
 from coordinator.registry.queries.paged_queries import PagedQueries
+from coordinator.registry.queries.parked_pages import LONGEST_REASON
 from coordinator.registry.queries.registry import Registry
-from coordinator.registry.queries.task_pages import Place
+from coordinator.registry.queries.task_filter import ANY_TASK
+from coordinator.registry.queries.task_pages import Place, place_of
+from coordinator.registry.queries.task_view import JsonText
+from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedules import Schedules
 from tests.unit.domain.histories import (
     START,
     at,
@@ -198,3 +208,117 @@ async def test_parked_messages_come_latest_first_with_their_beginning_and_each_w
     for position in (0, 5, 10**18):
         with pytest.raises(ParkedNotFound):
             await browsing.parked_message(position)
+
+
+# --- what is large ----------------------------------------------------------------------------
+
+MIB = 1024 * 1024
+
+
+async def three_dead(ledger: Ledger, megabytes: int) -> None:
+    """Each with an error of so many."""
+    error = AttemptError(type="E", message="x" * megabytes * MIB)
+    for number, name in enumerate("abc"):
+        await stored(
+            ledger,
+            submitted(name, max_attempts=1, submitted_at=at(number)),
+            started(task_id=name),
+            failed(task_id=name, error=error, seconds=10 + number),
+        )
+
+
+async def test_a_page_reads_no_more_than_it_may_and_the_next_one_goes_on_there(
+    ledger: Ledger, browsing: PagedQueries
+) -> None:
+    await three_dead(ledger, 7)
+    first = await browsing.tasks(ANY_TASK, after=None, limit=9)
+    assert [task.task_id for task in first.tasks] == ["c", "b"]
+    assert first.following == place_of(first.tasks[-1])
+    second = await browsing.tasks(ANY_TASK, after=first.following, limit=9)
+    assert ([task.task_id for task in second.tasks], second.following) == (["a"], None)
+    assert await all_of(browsing, "ada", ANY_STATE, 9) == "cba"
+
+    dead = DeadTasks(ledger)
+    page = await dead.page(DeadFilter(), limit=9, cursor=None)
+    assert [task.task_id for task in page.tasks] == ["c", "b"]
+    assert page.next_cursor == dead_cursor(page.tasks[-1])
+    rest = await dead.page(DeadFilter(), limit=9, cursor=page.next_cursor)
+    assert ([task.task_id for task in rest.tasks], rest.next_cursor) == (["a"], None)
+
+
+async def test_one_that_alone_is_more_than_a_page_reads_is_a_page(
+    ledger: Ledger, browsing: PagedQueries
+) -> None:
+    await three_dead(ledger, 17)
+    page = await browsing.tasks(ANY_TASK, after=None, limit=9)
+    assert [task.task_id for task in page.tasks] == ["c"]
+    dead = await DeadTasks(ledger).page(DeadFilter(), limit=9, cursor=None)
+    assert [task.task_id for task in dead.tasks] == ["c"]
+    assert dead.total == 3
+
+
+async def test_a_timeline_with_large_results_is_read_in_parts_without_them(
+    ledger: Ledger, browsing: PagedQueries
+) -> None:
+    result = ["x" * 7 * MIB]
+    await stored(ledger, submitted())
+    for attempt in (1, 2, 3):
+        await stored(ledger, completed(attempt=attempt, result=result))
+    first = await browsing.timeline("t", after=None, limit=9)
+    sizes = [one.details.get("result_bytes") for one in first.events]
+    assert sizes == [None, 7 * MIB + 4, 7 * MIB + 4]
+    assert first.following == first.events[-1].position
+    second = await browsing.timeline("t", after=first.following, limit=9)
+    assert [one.attempt for one in second.events] == [3]
+    assert second.following is None
+
+
+async def test_a_large_result_is_not_read_and_a_small_one_is(
+    ledger: Ledger, registry: Registry
+) -> None:
+    await stored(ledger, submitted("a"), completed(task_id="a", result={"n": 1}))
+    large = {"n": ["x" * 70_000], "duration_seconds": 1}
+    await stored(ledger, submitted("b"), completed(task_id="b", result=large))
+    assert (await registry.task("a")).result == {"n": 1}
+    found = (await registry.task("b")).result
+    assert isinstance(found, JsonText)
+    assert from_json(found.content) == large
+
+
+async def test_schedules_with_large_tasks_are_read_in_parts(ledger: Ledger) -> None:
+    schedules = Schedules(ledger)
+    for name in "abc":
+        await schedules.create(
+            RecurringSchedule(
+                schedule_id=name,
+                cron="* * * * *",
+                timezone="UTC",
+                missed=Missed.SKIP,
+                task={"task_data": {"text": "x" * 7 * MIB}},
+                created_at=START,
+                next_at=None,
+            )
+        )
+    found, more = await schedules.page("", 9)
+    assert ([one.schedule_id for one in found], more) == (["a", "b"], True)
+    found, more = await schedules.page("b", 9)
+    assert ([one.schedule_id for one in found], more) == (["c"], False)
+
+
+async def test_a_page_of_parked_messages_has_the_beginning_of_each_reason(
+    ledger: Ledger, browsing: PagedQueries
+) -> None:
+    one = MessageToPark(
+        message=Message(body=b"body", headers={"n": "x" * 1000}),
+        exchange="coordinator.events",
+        routing_key="task.ada.started",
+        reason="r" * 10_000,
+        received_at=START,
+    )
+    await ledger.write(lambda connection: park(connection, [one]))
+    page = await browsing.parked(after=None, limit=9)
+    assert len(page.messages[0].reason) == LONGEST_REASON
+    assert page.messages[0].properties == {}
+    whole = await browsing.parked_message(page.messages[0].position)
+    assert len(whole.reason) == 10_000
+    assert whole.properties

@@ -276,7 +276,8 @@ async def test_a_schedule_that_cannot_be_run_any_more_is_set_aside_and_the_other
     assert told.next_at is None
     assert told.last_error is not None
     assert re.search(why, told.last_error)
-    assert [one.schedule_id for one in await process.schedules.page("", 9)] == ["a", "b", "c"]
+    found, more = await process.schedules.page("", 9)
+    assert ([one.schedule_id for one in found], more) == (["a", "b", "c"], False)
     process.time = FIRST + timedelta(seconds=30)
     assert not await ledger.read(partial(any_due, process.time))
     await process.schedules.delete("b")
@@ -367,8 +368,9 @@ async def test_a_deleted_schedule_runs_nothing(process: Process) -> None:
 async def test_schedules_are_listed_by_id_a_page_at_a_time(process: Process) -> None:
     for name in "cab":
         await process.schedules.create(a_schedule(name))
-    assert [one.schedule_id for one in await process.schedules.page("", 2)] == ["a", "b"]
-    assert [one.schedule_id for one in await process.schedules.page("b", 2)] == ["c"]
+    for after, ids, further in (("", ["a", "b"], True), ("b", ["c"], False)):
+        found, more = await process.schedules.page(after, 2)
+        assert ([one.schedule_id for one in found], more) == (ids, further)
 
 
 async def test_what_cannot_be_a_schedule_is_refused(process: Process) -> None:
