@@ -50,6 +50,8 @@ class AgentTimings:
     chunks make room, and it waits no more until there was some."""
     output_backoff: Backoff = Backoff(timedelta(seconds=0.1), timedelta(seconds=30))
     """Between two attempts at the same partial output, with jitter."""
+    ask_again: Backoff = Backoff(timedelta(seconds=15), timedelta(seconds=120))
+    """Between two tellings of a question that has no answer yet: its answer may have been lost on its way."""
     push_expected_within: timedelta = timedelta(seconds=0.1)
     """How long what waits in a queue that is consumed, with room for all of it, is left to be pushed."""
     shared_look: timedelta = timedelta(seconds=1 / 30)

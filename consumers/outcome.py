@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
+from consumers._values.asked_question import AskedQuestion
 from consumers._values.printable_text import class_name, printable_text, text_of
 from consumers._values.requested_retry_pause import Pause, pause_of
 from consumers._values.result_encoding import NotJson, encoded
@@ -16,10 +17,12 @@ from coordinator.protocol.messages.events import AttemptError, EventData, TaskCo
 from coordinator.protocol.messages.task_message import TaskMessage
 
 __all__ = [
+    "Asked",
     "Cancelled",
     "Completed",
     "Discard",
     "Failed",
+    "InputRequired",
     "Outcome",
     "RetryLater",
     "Returned",
@@ -69,6 +72,16 @@ class Discard(Exception):
         super().__init__(reason)
 
 
+class InputRequired(BaseException):
+    """Ends the attempt with a question, raised by `Task.ask` with ``release=True``: let it pass. Another
+    attempt follows, in which the same question has its answer.
+    """
+
+    def __init__(self, asked: AskedQuestion) -> None:
+        super().__init__(asked.question_id)
+        self.asked = asked
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """Says that the work is done."""
@@ -89,6 +102,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Says that the attempt ended with a question, and counts for none."""
+
+    question: AskedQuestion
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """Says that a coordinator ended the task, so that its end is recorded already."""
 
@@ -98,7 +118,7 @@ class Returned:
     """Says that the task is for another agent: this one stops in a hurry, or lost its connection."""
 
 
-Outcome = Completed | Failed | Cancelled | Returned
+Outcome = Completed | Failed | Asked | Cancelled | Returned
 
 
 def completed_with(result: Any, *, max_bytes: int) -> Completed | Failed:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
+from consumers._values.asked_question import AskedQuestion, asked_question
 from consumers._values.attempt_log_context import task_context
 from consumers._values.output_chunk import encoded_chunk
 from consumers._values.printable_text import class_name, printable_text
@@ -49,17 +50,20 @@ class Task:
         on_progress: Callable[[Progress], None],
         *,
         on_output: Callable[[bytes], Awaitable[None]],
+        on_ask: Callable[[AskedQuestion], Any],
         agent_id: str | None = None,
         trace: TraceContext | None = None,
     ) -> None:
         """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
-        or in its thread; likewise ``on_output`` with each chunk, as JSON. ``agent_id`` is for log lines,
-        ``trace`` the place of the attempt in a trace.
+        or in its thread; likewise ``on_output`` with each chunk, as JSON, and ``on_ask`` with each
+        question. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
         """
         self._message = message
         self._agent_id = agent_id
         self._on_progress = on_progress
         self._on_output = on_output
+        self._on_ask = on_ask
+        self._asked = 0
         self._cancelled = False
         self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
@@ -200,6 +204,37 @@ class Task:
         if self._on_chunk is not None:
             self._on_chunk(len(encoded))
         return self._on_output(encoded)
+
+    def ask(
+        self,
+        question: Any,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        release: bool = False,
+        question_id: str | None = None,
+    ) -> Any:
+        """Ask people for something that the work needs, such as an approval: with `await` in a coroutine, the
+        answer itself in a thread. The task is `input_required` until `POST /tasks/{id}/input` answers.
+
+        ``question`` is a text, or an object with `question`, and `choices` where these are all the answers
+        there are; ``schema`` is a JSON schema for the answer. The handler keeps its slot, and its time-outs
+        stand still, for ``timeout`` seconds: 900 by default and at most. With ``release=True`` the attempt
+        ends here, and counts for none: another one begins when there is an answer, runs from the top, and
+        has it at once where it asks the same. That may take as long as it likes.
+
+        An answer is found again by ``question_id``, by default the number of the question in the attempt.
+        Raises `TimeoutError` where nobody answers in time, `ValueError` for what cannot be asked.
+        """
+        self._asked += 1
+        asked = asked_question(
+            question,
+            question_id=str(self._asked) if question_id is None else question_id,
+            schema=schema,
+            timeout=timeout,
+            release=release,
+        )
+        return self._on_ask(asked)
 
     def enter_span(
         self,

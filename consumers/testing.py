@@ -7,32 +7,36 @@ assert ran.result == {"words": 2}
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import from_json
 
+from consumers._handling.answer_wait import AsksPeople
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
 from consumers._handling.output_buffer import Emitted
 from consumers._handling.stop_reason import StopReason
 from consumers._handling.sys_exit_containment import tasks_contained
+from consumers._values.asked_question import AskedQuestion
 from consumers._values.handler_limits import HandlerLimits
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AttemptError
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
 
 from .agent import Agent
 from .agent_options import CANCEL_GRACE, AgentOptions
 from .handler_table import Handler, HandlerFunction
-from .outcome import Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
+from .outcome import Asked, Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
 from .task import Progress
 
 __all__ = [
+    "Asked",
     "Cancelled",
     "Completed",
     "Discard",
@@ -57,6 +61,8 @@ class Ran:
     """Everything that the handler told, not thinned out."""
     output: list[Any] = field(default_factory=list)
     """Every chunk that it emitted, as JSON tells it."""
+    questions: list[Any] = field(default_factory=list)
+    """Everything that it asked people, as JSON tells it."""
     given_up: bool = False
     """Whether the handler went on after it was told to stop, until its grace was over."""
 
@@ -93,6 +99,44 @@ _UNNAMED = AgentOptions(agent_id="in-a-test")
 """Of a function that is tested without its agent."""
 
 
+class _People:
+    """Answers at once, for as long as there are answers; then nobody does."""
+
+    def __init__(self, answers: Iterable[Any]) -> None:
+        self._answers = deque(answers)
+        self._given: list[InputAnswer] = []
+        self.questions: list[Any] = []
+        self.give: Callable[[InputAnswer], None] = lambda _: None
+
+    @property
+    def has_answer(self) -> bool:
+        return bool(self._answers)
+
+    def ask(self, asked: AskedQuestion, repeated: int) -> None:
+        if not repeated:
+            self.give(self._answer_to(asked))
+
+    def resume(self, asked: AskedQuestion) -> None:
+        """Nobody is told."""
+
+    def answers_with(self, asked: AskedQuestion) -> list[InputAnswer]:
+        """All of them, and that to what an attempt ended with."""
+        self._answer_to(asked)
+        return list(self._given)
+
+    def _answer_to(self, asked: AskedQuestion) -> InputAnswer:
+        self.questions.append(asked.question)
+        gone = not self._answers
+        given = InputAnswer(
+            question_id=asked.question_id,
+            question_digest=asked.digest,
+            answer=None if gone else self._answers.popleft(),
+            timed_out=gone,
+        )
+        self._given.append(given)
+        return given
+
+
 async def run_task(
     agent: Agent | HandlerFunction,
     task_data: Mapping[str, Any] | None = None,
@@ -103,11 +147,15 @@ async def run_task(
     previous_progress: Any = None,
     group: str | None = None,
     tags: Sequence[str] = (),
+    answers: Sequence[Any] = (),
     timeout: timedelta = timedelta(seconds=30),
     interruption: Interruption = _NONE,
 ) -> Ran:
     """Do one task the way an agent does it: with the agent's handler for its type and its interceptors, or
     with a function.
+
+    What it asks people is answered by ``answers``, one after the other, in its slot or not; nobody answers
+    what is asked after those.
 
     Raises `LookupError` where the agent has no handler for the type: it would never be given the task.
     """
@@ -132,6 +180,33 @@ async def run_task(
         options = agent.options
     else:
         handler, options = Handler.of(agent), _UNNAMED
+    people = _People(answers)
+    limits = HandlerLimits(
+        timeout=timeout,
+        progress_timeout=interruption.progress_timeout,
+        grace=interruption.grace,
+        max_result_bytes=options.max_result_bytes,
+    )
+    ran = await _one_attempt(handler, message, options, limits, people, interruption)
+    while isinstance(ran.outcome, Asked) and people.has_answer:
+        message = message.model_copy(
+            update={
+                "attempt": message.attempt + 1,
+                "answers": people.answers_with(ran.outcome.question),
+            }
+        )
+        ran = await _one_attempt(handler, message, options, limits, people, interruption)
+    return ran
+
+
+async def _one_attempt(
+    handler: Handler,
+    message: TaskMessage,
+    options: AgentOptions,
+    limits: HandlerLimits,
+    people: _People,
+    interruption: Interruption,
+) -> Ran:
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
@@ -148,17 +223,14 @@ async def run_task(
         environment=HandlerEnvironment(
             agent_id=options.agent_id, threads=threads, interceptors=options.interceptors
         ),
-        limits=HandlerLimits(
-            timeout=timeout,
-            progress_timeout=interruption.progress_timeout,
-            grace=interruption.grace,
-            max_result_bytes=options.max_result_bytes,
-        ),
+        limits=limits,
         on_progress=told.append,
         on_output=emit,
+        people=lambda: AsksPeople(people.ask, people.resume),
         on_end=ended.set_result,
         on_gone=lambda: None,
     )
+    people.give = run.give_answer
     with tasks_contained(loop):
         run.begin()
         if interruption.cancel_after is not None:
@@ -170,7 +242,13 @@ async def run_task(
         finally:
             run.stop(StopReason.HURRIED)
             threads.close()
-    return Ran(outcome=outcome, progress=told, output=output, given_up=run.given_up)
+    return Ran(
+        outcome=outcome,
+        progress=told,
+        output=output,
+        questions=people.questions,
+        given_up=run.given_up,
+    )
 
 
 def run_task_sync(

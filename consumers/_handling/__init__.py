@@ -2,12 +2,14 @@
 given up.
 
 handler_run ............ the life of one run: time-outs, being told to stop, grace
+run_timers ............. how long it may take, and be silent
 stop_reason ............ why it is told to stop, and what becomes of the attempt
 handler_call ........... the call itself, on the loop or in a thread
 interceptor_chain ...... interceptors around it
 handler_threads ........ daemon threads for plain functions
 attempt_spans .......... a span of OpenTelemetry around each attempt, where that is configured
 handler_environment .... what all runs of an agent share
+answer_wait ............ what it asks people, until there is an answer
 output_buffer .......... what it emits: numbered, held until it is published, within a limit
 progress_throttle ...... progress, an event a second at most
 sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task

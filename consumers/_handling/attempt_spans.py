@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, SpanKind, get_tracer
 from consumers._values.printable_text import class_name, text_of
 from consumers.agent_options import AgentOptions
 from consumers.interceptor import CallNext
-from consumers.outcome import Discard, RetryLater, chosen
+from consumers.outcome import Discard, InputRequired, RetryLater, chosen
 from consumers.task import Progress, Task
 from coordinator.tracing.messaging_spans import (
     PROCESS,
@@ -69,6 +69,9 @@ class AttemptSpans:
                 task.enter_span(within, lambda word: _tell(span, word), output.note)
             try:
                 return await call_next()
+            except InputRequired as asked:
+                span.add_event("input required", {"question_id": asked.asked.question_id})
+                raise
             except BaseException as exc:
                 _note(span, exc)
                 raise

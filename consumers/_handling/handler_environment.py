@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from consumers.agent_timings import DEFAULT_TIMINGS, Backoff
 from consumers.interceptor import Interceptor
 
 from .handler_threads import HandlerThreads
@@ -23,3 +24,5 @@ class HandlerEnvironment:
     """Outermost first."""
     clock: Callable[[], float] = time.monotonic
     """In seconds; never goes back. Read from threads, too."""
+    ask_again: Backoff = DEFAULT_TIMINGS.ask_again
+    """Between two tellings of a question that has no answer yet."""

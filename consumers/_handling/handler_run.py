@@ -15,20 +15,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from consumers._process.log_format import ATTEMPT_FIELDS
+from consumers._values.asked_question import AskedQuestion
 from consumers._values.attempt_log_context import task_context
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
-from consumers.outcome import Discard, Outcome, RetryLater, chosen, failed_with
+from consumers.outcome import (
+    Asked,
+    Discard,
+    InputRequired,
+    Outcome,
+    RetryLater,
+    chosen,
+    failed_with,
+)
 from consumers.task import Progress, Task
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.trace_context import TraceContext
 
+from .answer_wait import AnswerWait, AsksPeople
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
+from .run_timers import RunTimers
 from .stop_reason import StopReason, grace_after, outcome_after
 from .sys_exit_containment import IN_HANDLER
 
@@ -42,6 +55,7 @@ class HandlerRun:
 
     ``on_progress`` is called for each word of progress, on the loop or in the handler's thread, and
     ``on_output`` there with each chunk that it emits, as JSON: what it returns may be awaited or not.
+    ``people`` gives who is told on the loop what it asks, where it asks something.
     ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
     more: right after ``on_end``, unless the handler was given up.
     """
@@ -55,6 +69,7 @@ class HandlerRun:
         limits: HandlerLimits,
         on_progress: Callable[[Progress], None],
         on_output: Callable[[bytes], Awaitable[None]],
+        people: Callable[[], AsksPeople],
         on_end: Callable[[Outcome], None],
         on_gone: Callable[[], None],
         trace: TraceContext | None = None,
@@ -62,15 +77,18 @@ class HandlerRun:
         self._message = message
         self._agent_id = environment.agent_id
         self._clock = environment.clock
+        self._ask_again = environment.ask_again
         self._limits = limits
         self._on_progress = on_progress
         self._on_output = on_output
+        self._people = people
         self._on_end = on_end
         self._on_gone = on_gone
         self._context = Task(
             message,
             self._progressed,
             on_output=self._emitted,
+            on_ask=self._ask,
             agent_id=environment.agent_id,
             trace=trace,
         )
@@ -78,17 +96,20 @@ class HandlerRun:
             handler, self._context, environment, max_bytes=limits.max_result_bytes
         )
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._progress_timer: asyncio.TimerHandle | None = None
+        self._loop_thread = threading.get_ident()
+        self._timers = RunTimers(limits, clock=self._clock, stop=self.stop)
+        self._grace: asyncio.TimerHandle | None = None
+        self._answers: AnswerWait | None = None
+        """Once it has asked people."""
         self._task: asyncio.Task[None] | None = None
         self._outcome: Outcome | None = None
         """Of the handler, once it has ended."""
-        self._began = self._last_word = self._clock()
+        self._began = self._clock()
         self._why: StopReason | None = None
         self.given_up = False
         """It was told to stop and has not ended in time; its outcome has been told."""
         self.lasted = 0.0
-        """Seconds in the handler, without the wait for its turn on the loop."""
+        """Seconds in the handler, without the waits for its turn on the loop and for people."""
 
     @property
     def in_thread(self) -> bool:
@@ -102,18 +123,14 @@ class HandlerRun:
 
     def begin(self) -> None:
         """Start the handler and its time-outs; once."""
-        limits = self._limits
         self._task = asyncio.create_task(self._work())
         self._task.add_done_callback(self._ended)
-        self._timer = self._loop.call_later(
-            limits.timeout.total_seconds(), self.stop, StopReason.TIMED_OUT
-        )
-        if limits.progress_timeout is not None:
-            self._progress_timer = self._loop.call_later(
-                limits.progress_timeout.total_seconds(),
-                self._check_progress,
-                limits.progress_timeout,
-            )
+        self._timers.begin()
+
+    def give_answer(self, answer: InputAnswer) -> None:
+        """Somebody has answered what the handler has asked."""
+        if self._answers is not None:
+            self._answers.give(answer)
 
     def stop(self, why: StopReason) -> None:
         """Tell it to stop; it has a grace period to do so. The first reason counts, but hurry shortens
@@ -126,12 +143,14 @@ class HandlerRun:
             self._context.cancel()
             if not self.in_thread:  # nothing stops a thread, but it may look
                 self._task.cancel()
+            elif self._answers is not None:
+                self._answers.give_up()
         elif why is not StopReason.HURRIED:
             return
         self._end_timers()
         grace = grace_after(why, self._limits, in_thread=self.in_thread)
         if grace > timedelta():
-            self._timer = self._loop.call_later(grace.total_seconds(), self._give_up)
+            self._grace = self._loop.call_later(grace.total_seconds(), self._give_up)
         else:
             self._give_up()
 
@@ -147,11 +166,13 @@ class HandlerRun:
         except asyncio.CancelledError as exc:
             by_itself = self._why is None and not self._call.saw_stop
             self._outcome = failed_with(exc) if by_itself else self._stopped()
+        except InputRequired as exc:
+            self._outcome = Asked(exc.asked) if self._why is None else self._stopped()
         except BaseException as exc:  # noqa: BLE001 - must not end the agent
             self._outcome = self._raised(exc)
         finally:
             if not self.given_up:
-                self.lasted = self._clock() - self._began
+                self.lasted = self._clock() - self._began - self._timers.stood_still
 
     def _raised(self, exc: BaseException) -> Outcome:
         """An error while it stops is no reason of its own, unless it was chosen."""
@@ -178,7 +199,7 @@ class HandlerRun:
     # --- being stopped ------------------------------------------------------------------------
 
     def _give_up(self) -> None:
-        self.lasted = self._clock() - self._began
+        self.lasted = self._clock() - self._began - self._timers.stood_still
         self._note_given_up()
         try:
             self._on_end(self._stopped())
@@ -210,7 +231,7 @@ class HandlerRun:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             pause = max(1.0, self._limits.grace.total_seconds())
-            self._timer = self._loop.call_later(pause, self._cancel_again)
+            self._grace = self._loop.call_later(pause, self._cancel_again)
 
     def _stopped(self) -> Outcome:
         return outcome_after(
@@ -221,23 +242,34 @@ class HandlerRun:
 
     def _progressed(self, progress: Progress) -> None:
         """From the loop or from a thread."""
-        self._last_word = self._clock()
+        self._timers.word()
         self._on_progress(progress)
 
     def _emitted(self, chunk: bytes) -> Awaitable[None]:
         """A handler that says something is not stalled."""
-        self._last_word = self._clock()
+        self._timers.word()
         return self._on_output(chunk)
 
-    def _check_progress(self, limit: timedelta) -> None:
-        """Stop it if it was silent for ``limit``, else look again when that could be so."""
-        left = limit.total_seconds() - (self._clock() - self._last_word)
-        if left <= 0:
-            self.stop(StopReason.STALLED)
-        else:
-            self._progress_timer = self._loop.call_later(left, self._check_progress, limit)
-
     def _end_timers(self) -> None:
-        for timer in (self._timer, self._progress_timer):
-            if timer is not None:
-                timer.cancel()
+        self._timers.end()
+        if self._grace is not None:
+            self._grace.cancel()
+
+    # --- people -------------------------------------------------------------------------------
+
+    def _ask(self, asked: AskedQuestion) -> Any:
+        """On the loop something to be awaited; in a thread the answer itself."""
+        if threading.get_ident() == self._loop_thread:
+            return self._answer_to(asked)
+        return asyncio.run_coroutine_threadsafe(self._answer_to(asked), self._loop).result()
+
+    async def _answer_to(self, asked: AskedQuestion) -> Any:
+        if self._answers is None:
+            self._answers = AnswerWait(
+                self._people(),
+                known=self._message.answers or (),
+                again=self._ask_again,
+                pause=self._timers.pause,
+                go_on=self._timers.go_on,
+            )
+        return await self._answers.answer_to(asked)

@@ -11,6 +11,7 @@ from coordinator.protocol.messages.agent_commands import (
     CancelTask,
     Command,
     DrainAgent,
+    GiveAnswer,
     LeaveSource,
     RegisterAgain,
     ServeSource,
@@ -60,6 +61,10 @@ class CommandDispatch:
                 self._sources.remove(TaskQueue(lane, priority))
             case CancelTask(task_id=task_id, generation=generation):
                 self._executor.running.cancel(task_id, generation)
+            case GiveAnswer():
+                self._executor.running.give_answer(
+                    command.task_id, command.generation, command.given()
+                )
             case RegisterAgain():
                 self._register_again()
             case DrainAgent():

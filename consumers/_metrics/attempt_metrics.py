@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from consumers.interceptor import CallNext
-from consumers.outcome import Discard, RetryLater, chosen
+from consumers.outcome import Discard, InputRequired, RetryLater, chosen
 from consumers.task import Task
 
 __all__ = ["AttemptMetrics"]
@@ -70,4 +70,6 @@ def _outcome(exc: BaseException) -> str:
         return "retry_later"
     if chosen(exc, Discard):
         return "discarded"
+    if chosen(exc, InputRequired):
+        return "asked"
     return "cancelled" if chosen(exc, asyncio.CancelledError) else "failed"

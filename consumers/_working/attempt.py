@@ -9,7 +9,7 @@ from consumers._handling.progress_throttle import ProgressThrottle
 from consumers._handling.stop_reason import StopReason
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.trace_context import TraceContext
 
@@ -84,6 +84,11 @@ class Attempt:
         """Tell its handler to stop, if one runs: see `HandlerRun.stop`."""
         if self.run is not None:
             self.run.stop(why)
+
+    def give_answer(self, answer: InputAnswer) -> None:
+        """Hand its handler an answer, if one runs: see `HandlerRun.give_answer`."""
+        if self.run is not None:
+            self.run.give_answer(answer)
 
     def described(self) -> RunningTask:
         """As a heartbeat tells of it."""

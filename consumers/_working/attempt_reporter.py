@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
+from consumers._handling.answer_wait import AsksPeople
+from consumers._values.asked_question import AskedQuestion
 from consumers._values.attempt_log_context import task_context
 from consumers.outcome import Completed, Failed, event_of
 from consumers.task import Progress
-from coordinator.protocol.messages.events import TaskDeclined, TaskProgressed, TaskStarted
+from coordinator.protocol.messages.events import (
+    TaskAsked,
+    TaskDeclined,
+    TaskProgressed,
+    TaskResumed,
+    TaskStarted,
+)
 
 from .attempt import Attempt
 from .event_publisher import EventPublisher
@@ -91,6 +100,48 @@ class AttemptReporter:
             ),
             receipt=attempt,
             trace=attempt.trace,
+        )
+
+    def people(self, attempt: Attempt) -> AsksPeople:
+        """By whom the handler of an attempt asks people."""
+        return AsksPeople(partial(self.asked, attempt), partial(self.resumed, attempt))
+
+    def asked(self, attempt: Attempt, asked: AskedQuestion, repeated: int = 0) -> None:
+        """Publish `task.asked`; the message is acknowledged for it where the attempt ends with that."""
+        message = attempt.message
+        self._event_publisher.put(
+            TaskAsked(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._agent_id,
+                question_id=asked.question_id,
+                question=asked.question,
+                answer_schema=asked.answer_schema,
+                timeout_seconds=asked.timeout,
+                release=asked.release,
+                repeated=repeated,
+                crashes=attempt.crashes,
+                task_token=message.task_token,
+            ),
+            receipt=attempt if asked.release else None,
+            trace=attempt.trace_within,
+        )
+
+    def resumed(self, attempt: Attempt, asked: AskedQuestion) -> None:
+        """Publish `task.resumed`: it goes on without an answer."""
+        message = attempt.message
+        self._event_publisher.put(
+            TaskResumed(
+                task_id=message.task_id,
+                generation=message.generation,
+                attempt=message.attempt,
+                agent_id=self._agent_id,
+                question_id=asked.question_id,
+                crashes=attempt.crashes,
+                task_token=message.task_token,
+            ),
+            trace=attempt.trace_within,
         )
 
     def ended(self, attempt: Attempt, outcome: Completed | Failed) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from consumers._handling.stop_reason import StopReason
 from coordinator.protocol.messages.events import RunningTask
+from coordinator.protocol.messages.task_message import InputAnswer
 
 from .attempt import Attempt, Fence
 
@@ -39,6 +40,12 @@ class RunningAttempts:
         for attempt in list(self._running.values()):
             if (attempt.message.task_id, attempt.message.generation) == (task_id, generation):
                 attempt.ask_to_stop(StopReason.CANCELLED)
+
+    def give_answer(self, task_id: str, generation: int, answer: InputAnswer) -> None:
+        """To the attempt that has asked; nothing happens where it does not ask."""
+        for attempt in list(self._running.values()):
+            if (attempt.message.task_id, attempt.message.generation) == (task_id, generation):
+                attempt.give_answer(answer)
 
     def let_go(self) -> None:
         """Stop working on what the broker has given to somebody else."""

@@ -26,7 +26,7 @@ from consumers._handling.progress_throttle import ProgressThrottle
 from consumers._values.handler_limits import HandlerLimits
 from consumers.agent_options import AgentOptions
 from consumers.handler_table import HandlerTable
-from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned
+from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import HeldTask, RunningTask
@@ -81,7 +81,10 @@ class TaskExecutor:
         event_publisher.on_confirmed = self.settle
         self._threads = HandlerThreads(options.slots, name=f"task of {options.agent_id}")
         self._environment = HandlerEnvironment(
-            agent_id=options.agent_id, threads=self._threads, interceptors=options.interceptors
+            agent_id=options.agent_id,
+            threads=self._threads,
+            interceptors=options.interceptors,
+            ask_again=options.timings.ask_again,
         )
         self._loop = asyncio.get_running_loop()
         self._report = AttemptReporter(
@@ -225,6 +228,7 @@ class TaskExecutor:
             ),
             on_progress=attempt.progress.note,
             on_output=lambda chunk: self._emit(attempt, chunk),
+            people=lambda: self._report.people(attempt),
             on_end=lambda outcome: self._ended(attempt, run, outcome),
             on_gone=lambda: self._gone(run),
         )
@@ -266,6 +270,9 @@ class TaskExecutor:
             case Completed() | Failed():
                 self.untold.add(attempt)
                 self._report.ended(attempt, outcome)
+            case Asked(question=question):
+                self.untold.add(attempt)
+                self._report.asked(attempt, question)
             case Cancelled():
                 self.settle([attempt])
             case Returned():

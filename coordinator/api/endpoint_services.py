@@ -20,6 +20,7 @@ from coordinator.submission.request_limits import RequestLimits
 
 from .json_answer import NotesError
 from .ports.command_ports import (
+    AnswersQuestions,
     CancelsGroups,
     CancelsTasks,
     ClearsQueues,
@@ -57,6 +58,7 @@ class EndpointServices:
     canceller: CancelsTasks
     group_canceller: CancelsGroups
     groups: KnowsGroups
+    answerer: AnswersQuestions
     redriver: RedrivesTasks
     dead_tasks: ListsDeadTasks
     deletion: DeletesTasks

@@ -104,6 +104,7 @@ UNEXPECTED = {
     "retire_lane": "Error retiring lane",
     "get_task": "Error getting task",
     "cancel_task": "Error cancelling task",
+    "answer_task": "Error answering task",
     "retry_task": "Error retrying task",
     "delete_task": "Error deleting task",
     "get_dead_tasks": "Error getting dead tasks",

@@ -51,6 +51,7 @@ _WRONG_FIELDS = {
     "update_agent_status": ("status", "status is required"),
     "discover_agents": ("capabilities", "capabilities: input should be a valid list"),
     "cancel_task": ("reason", "reason: input should be a valid string"),
+    "answer_task": ("answer", 'answer must be one of ["yes","no"]'),
     "retry_task": ("delay_seconds", "delay_seconds: input should be a valid number"),
     "get_dead_tasks": ("cursor", "cursor must be the next_cursor of an answer"),
     "redrive_dead_tasks": ("limit", "limit: input should be less than or equal to 10000"),
@@ -118,6 +119,7 @@ _CONFLICTS = {
     "delete_task": "The task is running: cancel it before you delete it",
     "retire_lane": "The lane 'any' is open to all tasks, and stays",
     "cancel_task": "The task is completed already: there is nothing to cancel",
+    "answer_task": "The task is running: it asks nothing",
     "retry_task": "The task is queued: only one that is dead, expired, cancelled can be tried again",
 }
 """By endpoint: what a 409 may say."""

@@ -129,6 +129,7 @@ def make_application(
             canceller=changes.canceller,
             group_canceller=changes.group_canceller,
             groups=queries.groups,
+            answerer=changes.answerer,
             redriver=changes.redriver,
             dead_tasks=changes.dead_tasks,
             deletion=changes.deletion,

@@ -91,6 +91,7 @@ class BackgroundWork:
                 self.writing.outbox.run(),
                 self.writing.retention.run(),
                 self.recovery.deadlines.run(),
+                self.recovery.unanswered.run(),
                 self.submission.schedule_runner.run(),
                 self.submission.keys.run(),
             ]

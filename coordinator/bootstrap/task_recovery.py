@@ -15,6 +15,8 @@ from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
+from coordinator.recovery.questions.question_answerer import QuestionAnswerer
+from coordinator.recovery.questions.unanswered_questions import UnansweredQuestions
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.recovery.queues.requested_retirement import RequestedRetirement
@@ -35,6 +37,7 @@ from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from coordinator.registry.upkeep.running_tasks import RunningTasks
 from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
+from coordinator.registry.upkeep.unanswered_tasks import UnansweredTasks
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
 from coordinator.settings.settings import Settings
 
@@ -55,6 +58,7 @@ class RequestedChanges:
     dead_tasks: DeadTasks
     canceller: TaskCanceller
     group_canceller: GroupCanceller
+    answerer: QuestionAnswerer
     redriver: TaskRedriver
     deletion: RequestedDeletion
 
@@ -64,6 +68,7 @@ class TaskRecovery:
     """Holds the loops that put right by themselves what went wrong."""
 
     deadlines: MissedDeadlines
+    unanswered: UnansweredQuestions
     former_broker: BrokerMigration
     rounds: ExclusiveRounds
     doubt_rounds: ExclusiveRounds
@@ -78,7 +83,7 @@ class TaskRecovery:
 def make_requested_changes(
     state: StartingState, publishers: Publishers, agents: AgentRegistry, writing: OutboxProjection
 ) -> RequestedChanges:
-    """All three share the turns of the tasks."""
+    """All of them share the turns of the tasks."""
     registry = agents.registry
     turns = RequestTurns(
         ledger=state.ledger, pending=registry.pending, settle=registry.settle, now=state.now
@@ -99,6 +104,13 @@ def make_requested_changes(
             settle=registry.settle,
             publisher=publishers.publisher,
             outbox=writing.outbox_rows,
+            note=registry.note,
+        ),
+        answerer=QuestionAnswerer(
+            find=registry.current_task,
+            turns=turns,
+            settle=registry.settle,
+            publisher=publishers.publisher,
             note=registry.note,
         ),
         redriver=TaskRedriver(
@@ -168,6 +180,13 @@ def make_task_recovery(
     return TaskRecovery(
         deadlines=MissedDeadlines(
             overdue=OverdueTasks(ledger),
+            publisher=publisher,
+            note=note,
+            ready=publishers.ready,
+            now=state.now,
+        ),
+        unanswered=UnansweredQuestions(
+            unanswered=UnansweredTasks(ledger),
             publisher=publisher,
             note=note,
             ready=publishers.ready,

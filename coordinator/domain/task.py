@@ -1,4 +1,7 @@
-"""Holds a task's state as the law folds it: never its data or its result (those are in its events)."""
+"""Holds a task's state as the law folds it: never its data or its result (those are in its events).
+
+What people are asked and answer is small, and is part of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,18 @@ from typing import Any, NamedTuple
 
 from coordinator.protocol.priority import Priority
 
-__all__ = ["ANY_ATTEMPT", "ENDED", "TRANSITIONS", "Runner", "State", "Task", "TasksInHand"]
+__all__ = [
+    "ANY_ATTEMPT",
+    "ENDED",
+    "IN_HAND",
+    "TRANSITIONS",
+    "Answer",
+    "Question",
+    "Runner",
+    "State",
+    "Task",
+    "TasksInHand",
+]
 
 TasksInHand = Mapping[tuple[str, int], int]
 """By a task's id and generation, the attempt of the latest message that an agent is believed to have in hand:
@@ -29,6 +43,8 @@ class State(StrEnum):
     QUEUED = "queued"
     #: an agent has started an attempt
     RUNNING = "running"
+    #: an attempt has asked people for something, and has no answer yet
+    INPUT_REQUIRED = "input_required"
     #: an attempt failed and another one follows after a pause
     WAITING = "waiting"
     #: the work is done
@@ -44,11 +60,15 @@ class State(StrEnum):
 ENDED = frozenset({State.COMPLETED, State.DEAD, State.CANCELLED, State.EXPIRED})
 """The states that never reverse within a generation."""
 
+IN_HAND = frozenset({State.RUNNING, State.INPUT_REQUIRED})
+"""The states in which an agent may have the task; of one that asked and was given back it is no agent's."""
+
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.SCHEDULED: ENDED | {State.QUEUED, State.RUNNING, State.WAITING},
-    State.QUEUED: ENDED | {State.RUNNING, State.WAITING},
-    State.RUNNING: ENDED | {State.QUEUED, State.WAITING},
-    State.WAITING: ENDED | {State.QUEUED, State.RUNNING},
+    State.SCHEDULED: ENDED | {State.QUEUED, State.RUNNING, State.WAITING, State.INPUT_REQUIRED},
+    State.QUEUED: ENDED | {State.RUNNING, State.WAITING, State.INPUT_REQUIRED},
+    State.RUNNING: ENDED | {State.QUEUED, State.WAITING, State.INPUT_REQUIRED},
+    State.INPUT_REQUIRED: ENDED | {State.QUEUED, State.WAITING, State.RUNNING},
+    State.WAITING: ENDED | {State.QUEUED, State.RUNNING, State.INPUT_REQUIRED},
     State.COMPLETED: frozenset(),
     State.DEAD: frozenset(),
     State.CANCELLED: frozenset(),
@@ -64,6 +84,38 @@ class Runner:
 
     attempt: int
     agent_id: str
+
+
+class Question(NamedTuple):
+    """Holds what an attempt asks people until there is an answer."""
+
+    question_id: str
+    question: Any
+    attempt: int
+    agent_id: str
+    asked_at: datetime
+    """By the clock of the coordinator that folded it, as the two that follow."""
+    until: datetime | None = None
+    """When it is too late for an answer."""
+    answer_schema: dict[str, Any] | None = None
+    released: bool = False
+    """Whether the attempt ended with it, so that the answer is for another one."""
+
+    @property
+    def answer_by(self) -> datetime | None:
+        """When a coordinator ends the wait. An attempt that keeps its slot does so by itself."""
+        return self.until if self.released else None
+
+
+class Answer(NamedTuple):
+    """Holds the answer to a question, or that there was none in time."""
+
+    question_id: str
+    question_digest: str
+    answer: Any
+    timed_out: bool
+    by: str | None
+    at: datetime
 
 
 class Task(NamedTuple):
@@ -83,7 +135,9 @@ class Task(NamedTuple):
     started: int = 0
     """The highest attempt of this generation that started; 0 for none."""
     failed: int = 0
-    """The highest attempt of this generation that failed; 0 for none."""
+    """The highest attempt of this generation that failed, or ended with a question; 0 for none."""
+    released: int = 0
+    """Attempts of this generation that ended with a question: each allows one more."""
     settled: int = 0
     """The highest attempt of this generation whose message was seen to leave its queue without an
     agent: cleared, or given up by the broker."""
@@ -121,6 +175,11 @@ class Task(NamedTuple):
     """Attempts started, in all generations."""
     failures: int = 0
     """Attempts failed, in all generations."""
+
+    question: Question | None = None
+    """The one that has no answer yet."""
+    answers: tuple[Answer, ...] = ()
+    """To questions of this generation, the last of them: `transitions.questions`."""
 
     submitted_by: str | None = None
     """Whose it is, where the API asks for credentials."""

@@ -4,6 +4,7 @@
 
 task_canceller .......... cancels a task by request, whatever state it is in
 groups .................. cancels the tasks of a group, by request
+questions ............... sees the questions to an end that attempts ask people
 task_redriver ........... redrives ended tasks, as a new generation, by request
 outbox_publisher ........ publishes due attempts: retries, scheduled tasks, redrives
 schedule_runner ......... submits the tasks of recurring schedules, tick by tick

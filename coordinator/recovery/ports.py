@@ -21,6 +21,7 @@ __all__ = [
     "ListsTasksInHand",
     "NotesEvent",
     "ReopensQueue",
+    "Settles",
     "TakesTurns",
 ]
 
@@ -76,6 +77,13 @@ class FindsTaskAndMessage(Protocol):
 
     async def __call__(self, task_id: str) -> tuple[Task, TaskMessage]:
         """Raises `TaskNotFound`, `LedgerBehind`, `LedgerUnavailable` or `BrokerUnavailable`."""
+
+
+class Settles(Protocol):
+    """Waits until the ledger has what was published before: `registry.queries.registry.Registry.settle`."""
+
+    async def __call__(self) -> None:
+        """Raises `LedgerBehind` or `BrokerUnavailable` where that cannot be waited for."""
 
 
 class TakesTurns(Protocol):

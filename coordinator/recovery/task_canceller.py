@@ -30,7 +30,7 @@ from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS
 from coordinator.task_log_context import task_context
 
-from .ports import FindsTaskAndMessage, NotesEvent, TakesTurns
+from .ports import FindsTaskAndMessage, NotesEvent, Settles, TakesTurns
 
 __all__ = ["Cancelled", "TaskCanceller"]
 
@@ -55,13 +55,6 @@ class Withdraws(Protocol):
 
     async def withdraw(self, task_id: str, generation: int) -> None:
         """Nothing of this generation is to be published any more. Raises `LedgerUnavailable`."""
-
-
-class Settles(Protocol):
-    """Waits until the ledger has what was published before: `registry.queries.registry.Registry.settle`."""
-
-    async def __call__(self) -> None:
-        """Raises `LedgerBehind` or `BrokerUnavailable` where that cannot be waited for."""
 
 
 class TaskCanceller:

@@ -30,6 +30,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.groups.group_canceller import GroupCancelled
+from coordinator.recovery.questions.question_answerer import QuestionAnswered
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.agents.in_memory.agent_view import AgentView
@@ -95,6 +96,8 @@ def an_agent(**changes: Any) -> AgentView:
 def a_task(**changes: Any) -> TaskView:
     return replace(
         TaskView(
+            question=None,
+            answers=(),
             task_id="task-1",
             state="completed",
             task_type=None,
@@ -283,6 +286,7 @@ class Fakes:
             "canceller": self,
             "group_canceller": self.groups,
             "groups": self.groups,
+            "answerer": self,
             "redriver": self,
             "dead_tasks": self,
             "deletion": self,
@@ -353,6 +357,15 @@ class Fakes:
         self.asked_by.append(by)
         self.reasons.append(reason)
         return Cancelled(task_id=task_id, was=State(task.state), cancelled_at=NOW)
+
+    async def answer(
+        self, task_id: str, answer: Any, *, question_id: str | None = None, by: str | None = None
+    ) -> QuestionAnswered:
+        await self.task(task_id)
+        self.asked_by.append(by)
+        return QuestionAnswered(
+            task_id=task_id, question_id=question_id or "1", released=False, answered_at=NOW
+        )
 
     async def delete(self, task_id: str) -> None:
         await self.task(task_id)

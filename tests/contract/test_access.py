@@ -51,6 +51,7 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "wait_for_group": ("GET", "/groups/theirs/wait?timeout=0", None, READERS | {"producer"}),
     "cancel_group": ("POST", "/groups/theirs/cancel", None, OPERATORS | {"producer"}),
     "cancel_task": ("POST", "/tasks/task-1/cancel", None, OPERATORS | {"producer"}),
+    "answer_task": ("POST", "/tasks/task-1/input", {"answer": "yes"}, OPERATORS | {"producer"}),
     "retry_task": ("POST", "/tasks/task-1/retry", None, OPERATORS),
     "delete_task": ("DELETE", "/tasks/task-1", None, OPERATORS),
     "get_dead_tasks": ("GET", "/tasks/dead", None, READERS),

@@ -85,6 +85,7 @@ async def test_a_producer_has_its_own_tasks_and_no_others(guarded: Guarded) -> N
             ("GET", "/wait?timeout=0"),
             ("GET", "/explain"),
             ("POST", "/cancel"),
+            ("POST", "/input"),
         ):
             refused = await http.request(method, f"/tasks/{task_id}{path}", headers=other)
             assert refused.status_code == 403, (path, refused.text)

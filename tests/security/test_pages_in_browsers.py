@@ -28,6 +28,7 @@ ACTS: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/tasks/submit/batch", {"tasks": [{"task_data": {"n": 1}}]}),
     ("POST", "/tasks/queues/normal/clear", {}),
     ("POST", "/tasks/t/cancel", {}),
+    ("POST", "/tasks/t/input", {"answer": "yes"}),
     ("POST", "/tasks/t/retry", {}),
     ("POST", "/tasks/dead/redrive", {}),
     ("POST", "/agents/a/drain", {}),

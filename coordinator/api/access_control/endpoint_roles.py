@@ -53,6 +53,7 @@ ROLES: dict[str, Need] = {
     "get_group": _OWN_TASK,
     "wait_for_group": _OWN_TASK,
     "cancel_group": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),
+    "answer_task": Need(role=Role.OPERATOR, own=Role.PRODUCER, acts=True),
     "retry_task": _OPERATE,
     "delete_task": _OPERATE,
     "get_dead_tasks": _READ,

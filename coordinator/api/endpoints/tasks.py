@@ -23,6 +23,8 @@ from coordinator.api.wire.fields.instants import iso, timestamp
 from coordinator.api.wire.fields.page_fields import PageQuery
 from coordinator.api.wire.task_submission import type_warning
 from coordinator.api.wire.tasks import (
+    AnsweredAnswer,
+    AnswerTaskBody,
     CancelledAnswer,
     CancelTaskBody,
     RedrivenAnswer,
@@ -71,6 +73,35 @@ async def cancel_task(
             "task_id": task_id,
             "was": done.was.value,
             "cancelled_at": iso(done.cancelled_at),
+        }
+    )
+
+
+@router.post(
+    f"/{{task_id:{SEGMENT}}}/input",
+    summary="Answer the question of a task",
+    dependencies=[strict_request(AnswerTaskBody)],
+    responses=responses("answer_task", AnsweredAnswer, 404, 409, 413, 422, 503),
+)
+async def answer_task(
+    task_id: TaskId, wired: Wired, caller: Caller, body: AnswerTaskBody
+) -> JsonAnswer:
+    """Gives a task that is `input_required` what it asks for: see `question` of `GET /tasks/{task_id}`. Its
+    attempt goes on with the answer, or another one begins, where it gave its slot back. An answer that
+    its schema or its choices do not allow is a 422 that says why; a task that asks nothing, or something
+    else than `question_id`, is a 409. To send the same again is no error.
+    """
+    await check_task("answer_task", caller, task_id, wired.registry)
+    done = await wired.answerer.answer(
+        task_id, body.answer, question_id=body.question_id, by=caller.actor
+    )
+    return JsonAnswer(
+        {
+            "status": "success",
+            "message": f"Task {task_id} has its answer",
+            "task_id": task_id,
+            "question_id": done.question_id,
+            "answered_at": iso(done.answered_at),
         }
     )
 

@@ -13,6 +13,7 @@ from coordinator.protocol.messages.registration import RegisterRequest
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.recovery.groups.group_canceller import GroupCancelled
+from coordinator.recovery.questions.question_answerer import QuestionAnswered
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
@@ -100,6 +101,20 @@ class CancelsTasks(Protocol):
     ) -> Cancelled:
         """Ends the task; ``reason`` is for people. Raises `TaskNotFound`, `WrongState` where it has
         ended, or `Unavailable`.
+        """
+        ...
+
+
+class AnswersQuestions(Protocol):
+    """Answers the question of one task. `coordinator.recovery.questions.question_answerer.QuestionAnswerer`
+    fits.
+    """
+
+    async def answer(
+        self, task_id: str, answer: Any, *, question_id: str | None = None, by: str | None = None
+    ) -> QuestionAnswered:
+        """Raises `TaskNotFound`, `InvalidRequest` for what is no answer to it, `WrongState` where there is
+        nothing to answer, or `Unavailable`.
         """
         ...
 

@@ -19,6 +19,8 @@ from coordinator.api.wire.fields.answer_fields import (
     TaskId,
     TaskStateName,
 )
+from coordinator.domain.task import Answer, Question
+from coordinator.protocol.messages.task_events import MAX_QUESTION_ID
 from coordinator.registry.queries.task_timeline import TimelineEntry
 from coordinator.registry.queries.task_view import CallbackView, TaskView
 
@@ -29,6 +31,8 @@ from .fields.page_fields import Count, NextCursor
 
 __all__ = [
     "LONGEST_WAIT",
+    "AnswerTaskBody",
+    "AnsweredAnswer",
     "CancelTaskBody",
     "CancelledAnswer",
     "HappeningShape",
@@ -54,6 +58,20 @@ class CancelTaskBody(BaseModel):
 
     reason: Annotated[str, Field(max_length=1000)] | None = Field(
         default=None, description="For people; kept as the message of the task's error."
+    )
+
+
+class AnswerTaskBody(BaseModel):
+    """Carries the answer to the question of a task."""
+
+    model_config = refusing_unknown_keys("The answer to what a task asks.", answer="yes")
+
+    answer: Any = Field(
+        description="Any JSON that the question allows: one of its `choices`, or what satisfies its"
+        " `answer_schema`. At most 16 KiB."
+    )
+    question_id: Annotated[str, Field(min_length=1, max_length=MAX_QUESTION_ID)] | None = Field(
+        default=None, description="The question that is answered; the one that is open by default."
     )
 
 
@@ -98,6 +116,29 @@ class TaskError(AnswerModel):
     traceback: str | None = None
 
 
+class QuestionShape(AnswerModel):
+    question_id: str = Field(examples=["1"])
+    question: Any = Field(examples=[{"question": "Send it?", "choices": ["yes", "no"]}])
+    answer_schema: dict[str, Any] | None = Field(
+        description="A JSON schema that the answer has to satisfy.", examples=[None]
+    )
+    asked_at: Instant
+    until: Instant | None = Field(description="Until when an answer is waited for.")
+    attempt: int
+    agent_id: AgentId
+    released: bool = Field(
+        description="Whether the attempt ended with it, so that another one begins with the answer."
+    )
+
+
+class AnswerShape(AnswerModel):
+    question_id: str = Field(examples=["1"])
+    answer: Any = Field(examples=["yes"])
+    timed_out: bool = Field(description="Whether nobody answered in time.")
+    answered_by: Submitter
+    answered_at: Instant
+
+
 class TaskShape(AnswerModel):
     task_id: TaskId
     state: TaskStateName
@@ -126,6 +167,12 @@ class TaskShape(AnswerModel):
     submitted_by: Submitter
     group: GroupName
     tags: TagNames
+    question: QuestionShape | None = Field(
+        description="What people are asked, where that has no answer yet: `POST /tasks/{task_id}/input`."
+    )
+    answers: list[AnswerShape] = Field(
+        description="To questions of this generation, the last 32.", examples=[[]]
+    )
 
 
 class TaskAnswer(AnswerModel):
@@ -140,6 +187,14 @@ class CancelledAnswer(AnswerModel):
     task_id: TaskId
     was: TaskStateName = Field(description="The state that it was in.", examples=["queued"])
     cancelled_at: Instant
+
+
+class AnsweredAnswer(AnswerModel):
+    status: Success
+    message: str = Field(examples=["Task 0197f3a0-5b1e-7c3d-9a41-2f6d8e5b7c10 has its answer"])
+    task_id: TaskId
+    question_id: str = Field(examples=["1"])
+    answered_at: Instant
 
 
 class TaskDeletedAnswer(AnswerModel):
@@ -218,6 +273,31 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "submitted_by": task.submitted_by,
         "group": task.group,
         "tags": task.tags,
+        "question": None if task.question is None else _question_shape(task.question),
+        "answers": [_answer_shape(one) for one in task.answers],
+    }
+
+
+def _question_shape(question: Question) -> dict[str, Any]:
+    return {
+        "question_id": question.question_id,
+        "question": question.question,
+        "answer_schema": question.answer_schema,
+        "asked_at": iso(question.asked_at),
+        "until": iso_or_none(question.until),
+        "attempt": question.attempt,
+        "agent_id": question.agent_id,
+        "released": question.released,
+    }
+
+
+def _answer_shape(answer: Answer) -> dict[str, Any]:
+    return {
+        "question_id": answer.question_id,
+        "answer": answer.answer,
+        "timed_out": answer.timed_out,
+        "answered_by": answer.by,
+        "answered_at": iso(answer.at),
     }
 
 

@@ -17,6 +17,7 @@ own_attempts ........... what an old attempt's agent says counts for no later on
 declines ............... the task that an agent gave back, since it has no handler for the type
 attempts ............... started, progressed, completed, failed, lost
 generations ............ a redrive reopens the task; what is older is late
+questions .............. an attempt asks people, and goes on when they have answered
 retries ................ another attempt after a pause, or the end
 ends_without_attempt ... cancelled, expired, too large
 effects ................ what a fold answers, and what is to be done once that is stored

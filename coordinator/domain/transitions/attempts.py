@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from coordinator.domain.task import Runner, State, Task
+from coordinator.domain.task import IN_HAND, Runner, State, Task
 from coordinator.protocol.messages.events import (
     CRASH_LOOP,
     Event,
@@ -49,6 +49,9 @@ def fold_start(task: Task, event: Event, data: TaskStarted, _: Rules) -> Folded:
         return Folded(task, (cancel_on(task, data.agent_id),))
     if data.attempt < task.attempt or data.attempt <= task.failed:
         return Folded(task)
+    asked = task.question
+    if asked is not None and runner == Runner(asked.attempt, asked.agent_id):
+        return Folded(task)  # told late: it has asked something since
     return Folded(
         task._replace(
             state=State.RUNNING,
@@ -106,7 +109,7 @@ def fold_failure(task: Task, event: Event, data: TaskFailed, rules: Rules) -> Fo
             attempt=data.attempt, failed=data.attempt, failures=failures, error=error
         )
         return retry_or_end(task, event.time, event.id, rules)
-    task = _attempted(task, event, data)
+    task = _attempted(task, event, data)._replace(question=None)
     if data.retry_after_seconds is not None:
         error["retry_after_seconds"] = data.retry_after_seconds
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
@@ -120,7 +123,7 @@ def fold_loss(task: Task, event: Event, data: TaskLost, rules: Rules) -> Folded:
     if not (task.known or task.started or task.ended):
         task = _proved_start(task, event, data, rules)
     seen = (data.attempt, data.started_by, data.started_at)
-    if task.state is not State.RUNNING or seen != (task.attempt, task.agent_id, task.started_at):
+    if task.state not in IN_HAND or seen != (task.attempt, task.agent_id, task.started_at):
         return Folded(task)
     error = {"type": ATTEMPT_LOST, "message": data.message, "retryable": True}
     task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
@@ -142,7 +145,7 @@ def _is_superseded(task: Task, data: TaskCompleted) -> bool:
     """Whether what runs is of a later message than the one whose token ``data`` had. A message that came back
     to its queue is one and the same for all who had it.
     """
-    if task.state is not State.RUNNING:
+    if task.state not in IN_HAND:
         return False
     delivered = data.attempt - (data.crashes or 0)
     given_up = delivered <= task.failed or delivered < task.published

@@ -1,6 +1,7 @@
 """Says what a fold answers: the task, and the effects to carry out once it is stored.
 
-`CancelOnAgent` becomes a command to an agent, `PublishAt` a row of the outbox. The fold itself does neither.
+`CancelOnAgent` and `AnswerAgent` become commands to agents, `PublishAt` a row of the outbox. The fold
+itself does neither.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from coordinator.domain.retry_backoff import RetryBackoff
-from coordinator.domain.task import Runner, Task
+from coordinator.domain.task import Answer, Runner, Task
 
 __all__ = [
     "NO_RETRY_TIME",
+    "AnswerAgent",
     "CancelOnAgent",
     "Effect",
     "Folded",
@@ -46,7 +48,17 @@ class PublishAt:
     """Whether it was ordered before, and that order is void: what was published for it came back."""
 
 
-Effect = CancelOnAgent | PublishAt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAgent:
+    """Orders the answer to a question of its attempt to be told to an agent."""
+
+    agent_id: str
+    task_id: str
+    generation: int
+    answer: Answer
+
+
+Effect = CancelOnAgent | AnswerAgent | PublishAt
 
 
 @dataclass(frozen=True, slots=True)

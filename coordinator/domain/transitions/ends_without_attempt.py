@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from coordinator.domain.task import State, Task
+from coordinator.domain.task import IN_HAND, State, Task
 from coordinator.protocol.messages.events import Event, TaskCancelled, TaskExpired, TaskTooLarge
 
 from .effects import Folded, Rules, cancel_on_all
@@ -37,7 +37,7 @@ EXPIRED: dict[str, Any] = {
 def end_task(task: Task, event: Event, state: State, *, error: dict[str, Any] | None) -> Folded:
     """End the task, and stop every other agent that works on it."""
     ended = task._replace(
-        state=state, ended_at=event.time, outcome=event.id, error=error, runners=()
+        state=state, ended_at=event.time, outcome=event.id, error=error, runners=(), question=None
     )
     return Folded(ended, cancel_on_all(ended, task.runners))
 
@@ -53,8 +53,8 @@ def fold_cancellation(task: Task, event: Event, data: TaskCancelled, _: Rules) -
 
 
 def fold_expiry(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folded:
-    """Its deadline has passed: a task that runs by now, or has ended, stays as it is."""
-    if task.ended or task.state is State.RUNNING:
+    """Its deadline has passed: a task that runs by now, waits for people or has ended stays as it is."""
+    if task.ended or task.state in IN_HAND:
         return Folded(task)
     return end_task(task, event, State.EXPIRED, error=EXPIRED)
 
@@ -62,7 +62,7 @@ def fold_expiry(task: Task, event: Event, _data: TaskExpired, _: Rules) -> Folde
 def fold_too_large(task: Task, event: Event, data: TaskTooLarge, _: Rules) -> Folded:
     """No attempt was made. What an agent has in hand has found its way to the queue after all."""
     overtaken = data.attempt < task.attempt or data.attempt <= task.failed
-    if task.ended or overtaken or task.state is State.RUNNING:
+    if task.ended or overtaken or task.state in IN_HAND:
         return Folded(task)
     error = {"type": TOO_LARGE, "message": data.message, "retryable": False}
     return end_task(task, event, State.DEAD, error=error)

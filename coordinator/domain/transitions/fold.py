@@ -9,6 +9,8 @@ from coordinator.domain.task import Task
 from coordinator.protocol.messages.events import (
     AgentsTaskEvent,
     Event,
+    TaskAnswered,
+    TaskAsked,
     TaskCancelled,
     TaskCompleted,
     TaskDeadLettered,
@@ -18,6 +20,7 @@ from coordinator.protocol.messages.events import (
     TaskFailed,
     TaskLost,
     TaskProgressed,
+    TaskResumed,
     TaskStarted,
     TaskSubmitted,
     TaskTooLarge,
@@ -29,6 +32,7 @@ from .effects import NO_RETRY_TIME, Folded, Rules
 from .ends_without_attempt import fold_cancellation, fold_expiry, fold_too_large
 from .generations import fold_late, reopened
 from .own_attempts import of_its_own_attempt
+from .questions import fold_answer, fold_ask, fold_resumption
 from .task_publishes import fold_message
 
 __all__ = ["fold"]
@@ -61,6 +65,9 @@ _FOLDS: dict[type[TaskEvent], Callable[[Task, Event, Any, Rules], Folded]] = {
     TaskStarted: fold_start,
     TaskDeclined: fold_decline,
     TaskProgressed: fold_progress,
+    TaskAsked: fold_ask,
+    TaskResumed: fold_resumption,
+    TaskAnswered: fold_answer,
     TaskCompleted: fold_completion,
     TaskFailed: fold_failure,
     TaskCancelled: fold_cancellation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordinator.domain.task import Task
-from coordinator.protocol.messages.events import TaskEvent, TaskProgressed, TaskStarted
+from coordinator.protocol.messages.events import TaskAsked, TaskEvent, TaskProgressed, TaskStarted
 
 from .effects import CancelOnAgent, Folded
 
@@ -14,7 +14,7 @@ def fold_late(task: Task, data: TaskEvent) -> Folded:
     """Something was said of a generation before this one: it changes nothing, and who works at it is
     told to cancel.
     """
-    if isinstance(data, TaskStarted | TaskProgressed):
+    if isinstance(data, TaskStarted | TaskProgressed | TaskAsked):
         cancel = CancelOnAgent(
             agent_id=data.agent_id,
             task_id=task.task_id,

@@ -26,11 +26,11 @@ def retry_or_end(task: Task, failed_at: datetime, event_id: str | None, rules: R
     if task.max_attempts is None and not hopeless:
         return Folded(waiting)
     if hopeless or task.failed >= (task.max_attempts or 0):
-        dead = waiting._replace(state=State.DEAD, runners=())
+        dead = waiting._replace(state=State.DEAD, runners=(), question=None)
         return Folded(dead, cancel_on_all(dead, task.runners))
     asked = error.get("retry_after_seconds")
     pause = _policy(task, rules.retry).pause(
-        task.failed,
+        max(1, task.failed - task.released),
         jitter=jitter(task),
         asked=None if asked is None else capped_duration(asked),
     )

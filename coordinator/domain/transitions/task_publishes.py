@@ -42,7 +42,7 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
     if message.generation > task.content:
         task = task._replace(
             content=message.generation,
-            max_attempts=message.max_attempts,
+            max_attempts=message.max_attempts + task.released,
             priority=message.priority,
             lane=message.source.lane,
             task_type=None if message.task_type is None else message.task_type[:LONGEST_TYPE],
@@ -60,7 +60,8 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
             return retry_or_end(task, task.ended_at, task.outcome, rules)
     elif message.generation == task.generation:
         if message.attempt > task.published:
-            task = task._replace(max_attempts=message.max_attempts)
+            most = max(message.max_attempts, task.max_attempts or 0)  # questions allow more
+            task = task._replace(max_attempts=most)
         if message.attempt >= task.published and message.source.lane != task.lane:
             task = task._replace(lane=message.source.lane)  # its type has one of its own since
     return Folded(task)

@@ -14,13 +14,14 @@ from coordinator.protocol.name_encoding import encode_word
 from coordinator.protocol.priority import Priority
 
 from .registration import SourceOffer
-from .task_message import describe
+from .task_message import InputAnswer, describe
 
 __all__ = [
     "EVERY_AGENT",
     "CancelTask",
     "Command",
     "DrainAgent",
+    "GiveAnswer",
     "LeaveSource",
     "Probe",
     "RegisterAgain",
@@ -58,6 +59,27 @@ class CancelTask(Command):
     task_id: str
     generation: int = 1
     reason: str = "requested"
+
+
+class GiveAnswer(Command):
+    """This is the answer to a question that your attempt has asked: go on with it."""
+
+    TYPE = "answer"
+    task_id: str
+    generation: int = 1
+    question_id: str
+    question_digest: str
+    answer: Any = None
+    timed_out: bool = False
+
+    def given(self) -> InputAnswer:
+        """The answer alone."""
+        return InputAnswer(
+            question_id=self.question_id,
+            question_digest=self.question_digest,
+            answer=self.answer,
+            timed_out=self.timed_out,
+        )
 
 
 class ServeSources(Command):
@@ -106,7 +128,15 @@ class Probe(Command):
 
 _COMMANDS: dict[str, type[Command]] = {
     model.TYPE: model
-    for model in (CancelTask, ServeSources, ServeSource, LeaveSource, RegisterAgain, DrainAgent)
+    for model in (
+        CancelTask,
+        GiveAnswer,
+        ServeSources,
+        ServeSource,
+        LeaveSource,
+        RegisterAgain,
+        DrainAgent,
+    )
 }
 
 

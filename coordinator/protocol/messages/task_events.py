@@ -13,9 +13,13 @@ from .task_message import TaskMessage
 
 __all__ = [
     "CRASH_LOOP",
+    "MAX_QUESTION_BYTES",
+    "MAX_QUESTION_ID",
     "AgentsTaskEvent",
     "AttemptError",
     "DeadLetterReason",
+    "TaskAnswered",
+    "TaskAsked",
     "TaskCancelled",
     "TaskCompleted",
     "TaskDeadLettered",
@@ -25,10 +29,18 @@ __all__ = [
     "TaskFailed",
     "TaskLost",
     "TaskProgressed",
+    "TaskResumed",
     "TaskStarted",
     "TaskSubmitted",
     "TaskTooLarge",
 ]
+
+
+MAX_QUESTION_ID = 64
+"""Characters."""
+
+MAX_QUESTION_BYTES = 16 * 1024
+"""Of JSON; likewise of the schema for its answer."""
 
 
 class TaskEvent(EventData):
@@ -92,6 +104,37 @@ class TaskProgressed(AgentsTaskEvent):
     SPARED = ("fraction", "message", "crashes")
     fraction: float | None = Field(default=None, ge=0, le=1)
     message: str | None = None
+
+
+class TaskAsked(AgentsTaskEvent):
+    """An agent asks people for input that its attempt needs: the task is `input_required` until it has an
+    answer.
+    """
+
+    TYPE = "task.asked"
+    SPARED = ("timeout_seconds", "crashes")
+    question_id: str = Field(min_length=1, max_length=MAX_QUESTION_ID)
+    """By which an attempt after this one finds the answer again; within a task, one for each question."""
+    question: Any
+    """What is shown to people: a text, or an object with `question`, and `choices` where these are all the
+    answers there are.
+    """
+    answer_schema: dict[str, Any] | None = None
+    """A JSON schema that the answer has to satisfy."""
+    timeout_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """After so long an answer is not waited for; None means for ever."""
+    release: bool = False
+    """Whether the attempt ends with the question, and another one follows that has the answer."""
+    repeated: int = Field(default=0, ge=0)
+    """How often it was asked before by this attempt, which has heard no answer."""
+
+
+class TaskResumed(AgentsTaskEvent):
+    """An attempt that kept its slot goes on without an answer: it has waited for long enough."""
+
+    TYPE = "task.resumed"
+    SPARED = ("crashes",)
+    question_id: str = Field(min_length=1, max_length=MAX_QUESTION_ID)
 
 
 class TaskCompleted(AgentsTaskEvent):
@@ -159,6 +202,21 @@ class TaskCancelled(TaskEvent):
     """Why, in the words of whoever asked for it."""
     by: str | None = None
     """Who asked for it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
+
+
+class TaskAnswered(TaskEvent):
+    """A coordinator has an answer to the question of a task; or says that there will be none, since its time
+    is over.
+    """
+
+    TYPE = "task.answered"
+    question_id: str = Field(min_length=1, max_length=MAX_QUESTION_ID)
+    question_digest: str
+    """`json_digest` of the question that was answered."""
+    answer: Any = None
+    timed_out: bool = False
+    by: str | None = None
+    """Who answered, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
 
 
 class TaskExpired(TaskEvent):

@@ -22,6 +22,7 @@ __all__ = [
     "AnyTask",
     "Backoff",
     "Callback",
+    "InputAnswer",
     "TaskMessage",
     "attempt_id",
     "describe",
@@ -60,6 +61,19 @@ class Callback(BaseModel):
     """Words of `domain.callbacks.callback_events`."""
     secret_ref: str = Field(default="default", max_length=64)
     """The name of the secret that signs what is told; the secret itself never leaves the coordinators."""
+
+
+class InputAnswer(BaseModel):
+    """Carries the answer to a question of an attempt."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    question_id: str
+    question_digest: str
+    """`json_digest` of the question: another one under the same id has no answer yet."""
+    answer: Any = None
+    timed_out: bool = False
+    """Nobody has answered while there was time."""
 
 
 def scheduling_id(task_id: str, generation: int, attempt: int = 1) -> str:
@@ -175,6 +189,8 @@ class TaskMessage(BaseModel):
     """Who had it tried again, as this generation."""
     previous_progress: Any = None
     """The last progress that the attempt before this one reported."""
+    answers: list[InputAnswer] | None = None
+    """What people have answered to questions of attempts before this one."""
     republished: int | None = Field(default=None, ge=1)
     """How often the message was put on a queue again: it was found missing, or given back, or what waited
     was moved to the lane of its type."""

@@ -153,6 +153,17 @@ def _to_8(connection: Connection) -> None:
         connection.exec_driver_sql("ALTER TABLE tasks ADD COLUMN callback TEXT")
 
 
+def _to_9(connection: Connection) -> None:
+    """Tasks know what people are asked, and what they have answered."""
+    if "tasks" not in sa.inspect(connection).get_table_names():
+        return  # dropped by a step before, and made anew with them
+    for column in (
+        "released INTEGER NOT NULL DEFAULT 0",
+        *("question TEXT", "answer_by BIGINT", "answers TEXT"),
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN {column}")
+
+
 _STEPS: dict[int, Callable[[Connection], None]] = {
     1: _to_2,
     2: _to_3,
@@ -161,6 +172,7 @@ _STEPS: dict[int, Callable[[Connection], None]] = {
     5: _to_6,
     6: _to_7,
     7: _to_8,
+    8: _to_9,
 }
 """By version: what makes the tables of that version into those of the next."""
 

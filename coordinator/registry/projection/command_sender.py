@@ -14,6 +14,7 @@ from coordinator.errors import Unavailable
 from coordinator.protocol.messages.agent_commands import (
     CancelTask,
     Command,
+    GiveAnswer,
     agent_key,
     encode_command,
 )
@@ -65,4 +66,6 @@ class CommandSender:
 
 def _log_context(agent_id: str, command: Command) -> dict[str, object]:
     fields: dict[str, object] = {"agent_id": agent_id, "command": command.TYPE}
-    return fields | task_context(command.task_id) if isinstance(command, CancelTask) else fields
+    if isinstance(command, CancelTask | GiveAnswer):
+        fields |= task_context(command.task_id)
+    return fields

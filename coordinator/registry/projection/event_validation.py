@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pydantic_core import to_json
+
 from coordinator.errors import MalformedMessage, WrongToken
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.events import (
@@ -12,13 +14,16 @@ from coordinator.protocol.messages.events import (
     AgentsTaskEvent,
     Event,
     SourceOpened,
+    TaskAsked,
     TaskCompleted,
     TaskDeadLettered,
     TaskEvent,
     TaskProgressed,
+    TaskResumed,
     TaskStarted,
     TaskSubmitted,
 )
+from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
@@ -49,12 +54,25 @@ def checked(event: Event, secret: bytes, *, strict: bool = False) -> Event:
         _check_json(data, "the result", data.result)
     elif isinstance(data, AgentRegistered):
         _check_json(data, "the metadata", data.metadata)
+    elif isinstance(data, TaskAsked):
+        _check_question(data)
     elif isinstance(data, SourceOpened):
         opened_task_queue(data)
     return event
 
 
-def _check_json(data: TaskCompleted | AgentRegistered, what: str, value: Any) -> None:
+def _check_question(data: TaskAsked) -> None:
+    """Small enough to be kept with the task."""
+    for what, value in (("the question", data.question), ("its schema", data.answer_schema)):
+        _check_json(data, what, value)
+        size = len(to_json(value))
+        if size > MAX_QUESTION_BYTES:
+            raise MalformedMessage(
+                f"{data.TYPE}: {what} has {size} bytes of JSON, and {MAX_QUESTION_BYTES} are allowed"
+            )
+
+
+def _check_json(data: TaskCompleted | AgentRegistered | TaskAsked, what: str, value: Any) -> None:
     """What the ledger would keep as something else, or nobody could read again."""
     problem = json_problem(value)
     if problem is not None:
@@ -72,16 +90,17 @@ def _of_attempt(event: Event, data: AgentsTaskEvent, secret: bytes, *, strict: b
     has done its service, since the attempt goes on.
     """
     if data.task_token is None:  # a start or progress, from an agent of before
-        if strict:
-            raise WrongToken(
-                f"{data.TYPE} carries no token, which COORDINATOR_REQUIRE_IDENTITY asks for"
+        if strict or isinstance(data, TaskAsked | TaskResumed):
+            asking = (
+                "which it has to" if not strict else "which COORDINATOR_REQUIRE_IDENTITY asks for"
             )
+            raise WrongToken(f"{data.TYPE} carries no token, {asking}")
         return event
     found: dict[str, Any] = {}
     crashes = _crashes(data, data.task_token, secret, strict=strict)
     if crashes != (data.crashes or 0):
         found["crashes"] = crashes
-    if isinstance(data, TaskStarted | TaskProgressed):
+    if isinstance(data, TaskStarted | TaskProgressed | TaskAsked | TaskResumed):
         found["task_token"] = None
     return replace(event, data=data.model_copy(update=found)) if found else event
 

@@ -24,9 +24,15 @@ from coordinator.broker.batch_reader import BatchReader
 from coordinator.broker.connection import Link
 from coordinator.broker.prefetch_window import PrefetchWindow
 from coordinator.domain.retry_backoff import RetryBackoff
-from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
+from coordinator.domain.transitions.effects import (
+    AnswerAgent,
+    CancelOnAgent,
+    Effect,
+    PublishAt,
+    Rules,
+)
 from coordinator.errors import LedgerUnavailable, Superseded
-from coordinator.protocol.messages.agent_commands import CancelTask
+from coordinator.protocol.messages.agent_commands import CancelTask, Command, GiveAnswer
 from coordinator.protocol.messages.event_codec import holds_several
 from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
@@ -238,10 +244,23 @@ class Projector:
         if isinstance(effect, PublishAt):
             self._told.due(effect.due)
             return
-        command = CancelTask(
+        self._commands.tell(effect.agent_id, _command(effect))
+
+
+def _command(effect: CancelOnAgent | AnswerAgent) -> Command:
+    if isinstance(effect, CancelOnAgent):
+        return CancelTask(
             task_id=effect.task_id, generation=effect.generation, reason=effect.reason
         )
-        self._commands.tell(effect.agent_id, command)
+    answer = effect.answer
+    return GiveAnswer(
+        task_id=effect.task_id,
+        generation=effect.generation,
+        question_id=answer.question_id,
+        question_digest=answer.question_digest,
+        answer=answer.answer,
+        timed_out=answer.timed_out,
+    )
 
 
 def _log_context(event: Event) -> dict[str, object]:

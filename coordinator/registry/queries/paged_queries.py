@@ -16,7 +16,7 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
-from coordinator.domain.task import State
+from coordinator.domain.task import IN_HAND, State
 from coordinator.protocol.messages.events import Event
 from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.agents.in_memory.agent_view import AgentView
@@ -127,7 +127,7 @@ class PagedQueries:
         return await self._ledger.read(partial(parked_whole, position=position))
 
 
-_RUNNING = frozenset({State.RUNNING})
+_RUNNING = IN_HAND
 
 
 def _agents_tasks(

@@ -98,7 +98,7 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         max_attempts=task.max_attempts or content.max_attempts,
         submitted_at=content.submitted_at,
         not_before=content.not_before,
-        expires_at=content.expires_at,
+        expires_at=task.expires_at if task.known else content.expires_at,
         started_at=task.started_at,
         ended_at=task.ended_at,
         agent_id=task.agent_id,
@@ -109,6 +109,8 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         group=content.group,
         tags=content.tags or (),
         callback=_callback(connection, content),
+        question=task.question,
+        answers=task.answers,
     )
 
 

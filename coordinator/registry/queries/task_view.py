@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from coordinator.domain.callbacks.callback_delivery import CallbackDelivery
-from coordinator.domain.task import ENDED, State
+from coordinator.domain.task import ENDED, Answer, Question, State
 from coordinator.protocol.messages.task_message import Callback
 from coordinator.protocol.priority import Priority
 from coordinator.registry.tables.stored_result import JsonText
@@ -65,6 +65,10 @@ class TaskView(TaskSummary):
     metadata: dict[str, Any] | None
     not_before: datetime | None
     """When it goes, or went, on its queue, where it was scheduled."""
+    question: Question | None
+    """What it asks people, where that has no answer yet."""
+    answers: tuple[Answer, ...]
+    """The first of this generation first."""
     result: Any
     """A `JsonText` where it is large."""
     callback: CallbackView | None = None

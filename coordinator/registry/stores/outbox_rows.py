@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Row
 
 from coordinator.domain.task import State, Task
 from coordinator.domain.transitions.declines import times_declined
-from coordinator.protocol.messages.task_message import TaskMessage
+from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.schema import outbox as table
@@ -195,6 +195,8 @@ def _lease(
                 "max_attempts": tasks[row.task_id].max_attempts,
                 "not_before": None,
                 "previous_progress": tasks[row.task_id].progress,
+                "expires_at": tasks[row.task_id].expires_at,  # it waits while people are asked
+                "answers": _answers(tasks[row.task_id]),
                 "republished": _republished(tasks[row.task_id], republished),
             }
         )
@@ -209,6 +211,18 @@ def _checked(row: Row[Any]) -> Row[Any]:
     if not (isinstance(row.generation, int) and isinstance(row.attempt, int)):
         raise TypeError("its attempt is no number")
     return row
+
+
+def _answers(task: Task) -> list[InputAnswer] | None:
+    return [
+        InputAnswer(
+            question_id=one.question_id,
+            question_digest=one.question_digest,
+            answer=one.answer,
+            timed_out=one.timed_out,
+        )
+        for one in task.answers
+    ] or None
 
 
 def _republished(task: Task, known: Mapping[str, int]) -> int | None:

@@ -52,7 +52,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -135,6 +135,10 @@ tasks = Table(
     Column("group_id", String(128)),
     Column("labels", Text),
     Column("callback", Text),
+    Column("released", Integer, nullable=False, server_default="0"),
+    Column("question", Text),
+    Column("answer_by", BigInteger),
+    Column("answers", Text),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -158,6 +162,7 @@ tasks = Table(
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
     Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
+    Index("tasks_by_answer", "answer_by", **_where("answer_by IS NOT NULL")),
     Index(
         "tasks_by_deadline", "expires_at", **_where("expires_at IS NOT NULL AND ended_at IS NULL")
     ),

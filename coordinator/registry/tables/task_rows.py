@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 from sqlalchemy.engine import Connection, Row
 
-from coordinator.domain.task import Runner, State, Task
+from coordinator.domain.task import Answer, Question, Runner, State, Task
 from coordinator.protocol.priority import Priority
 
 from .bulk_statements import find
@@ -103,6 +103,10 @@ def row_of(task: Task) -> dict[str, Any]:
         "group_id": task.group,
         "labels": _labels_text(task) if task.tags or task.metadata else None,
         "callback": _text(task.callback),
+        "released": task.released,
+        "question": _text(None if task.question is None else task.question._asdict()),
+        "answer_by": None if task.question is None else _micros(task.question.answer_by),
+        "answers": _text([one._asdict() for one in task.answers] or None),
     }
 
 
@@ -148,6 +152,9 @@ def task_of(row: Row[Any]) -> Task:
         tags=tags,
         metadata=metadata,
         callback=_value(told["callback"]),
+        released=told["released"],
+        question=_question(told["question"]),
+        answers=tuple(map(_answer, _value(told["answers"]) or ())),
     )
 
 
@@ -155,7 +162,7 @@ _COLUMNS = tuple(table.c.keys())
 
 _counts_of = itemgetter(
     *("generation", "attempt", "published", "started", "failed", "settled"),
-    *("content", "max_attempts", "starts", "failures"),
+    *("content", "max_attempts", "starts", "failures", "released"),
 )
 _COUNTS = frozenset({int, NoneType})
 """SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
@@ -181,6 +188,22 @@ LONGEST_ERROR_TYPE = 128
 
 def _error_type(error: dict[str, Any] | None) -> str | None:
     return None if error is None else storable(str(error.get("type", ""))[:LONGEST_ERROR_TYPE])
+
+
+def _question(text: str | None) -> Question | None:
+    told = _value(text)
+    if told is None:
+        return None
+    instants = {name: _time(told[name]) for name in ("asked_at", "until")}
+    return Question(**(told | instants))
+
+
+def _answer(told: dict[str, Any]) -> Answer:
+    return Answer(**(told | {"at": _time(told["at"])}))
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _text(value: Any) -> str | None:

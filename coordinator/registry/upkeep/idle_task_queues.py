@@ -29,7 +29,7 @@ __all__ = ["IdleTaskQueues", "OpenTaskQueue", "TaskQueueUse"]
 OpenTaskQueue = tuple[TaskQueue, Requirements]
 
 _UNFINISHED = [state.value for state in State if state not in ENDED]
-_ON_A_QUEUE = [State.QUEUED.value, State.RUNNING.value]
+_ON_A_QUEUE = [State.QUEUED.value, State.RUNNING.value, State.INPUT_REQUIRED.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task import State, Task
+from coordinator.domain.task import IN_HAND, Task
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables.schema import micros, tasks
 from coordinator.registry.tables.task_rows import tasks_of
@@ -29,6 +29,10 @@ class OverdueTasks:
         return await self._ledger.read(partial(overdue, deadline, most))
 
 
+_NOT_OVERDUE = [state.value for state in IN_HAND]
+"""What else goes on has not started."""
+
+
 def overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]:
     """Reads the index alone that has no task without a deadline, and none that has ended."""
     query = (
@@ -36,7 +40,7 @@ def overdue(deadline: datetime, most: int, connection: Connection) -> list[Task]
         .where(
             tasks.c.expires_at <= micros(deadline),
             tasks.c.ended_at.is_(None),
-            tasks.c.state != State.RUNNING.value,  # what else goes on has not started
+            tasks.c.state.not_in(_NOT_OVERDUE),
         )
         .order_by(tasks.c.expires_at)
         .limit(most)

@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task import State, Task
+from coordinator.domain.task import IN_HAND, Task
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
@@ -51,7 +51,7 @@ def _running(connection: Connection) -> list[Task]:
     whole = sa.and_(tasks.content > 0, *(column.is_not(None) for column in known))
     query = (
         sa.select(schema.tasks)
-        .where(tasks.state == State.RUNNING.value, whole)
+        .where(tasks.state.in_([state.value for state in IN_HAND]), whole)
         .order_by(tasks.submitted_at, tasks.task_id)
         .limit(MOST)
     )

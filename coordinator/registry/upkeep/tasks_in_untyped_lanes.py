@@ -8,7 +8,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from coordinator.domain.task import State
+from coordinator.domain.task import IN_HAND
 from coordinator.protocol.messages.events import TaskSubmitted
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
@@ -43,6 +43,9 @@ class TasksInUntypedLanes:
         return await self._ledger.read(partial(_messages, task_ids))
 
 
+_IN_HAND = [state.value for state in IN_HAND]
+
+
 def _having(
     connection: Connection, sources: Iterable[TaskQueue], task_types: Collection[str]
 ) -> Iterator[TaskQueue]:
@@ -50,7 +53,7 @@ def _having(
     for source in sources:
         here = (columns.lane == source.lane) & (columns.priority == source.priority.value)
         # What an agent has in hand comes back to the same queue where the agent is lost.
-        running = sa.select(columns.task_type).where(here, columns.state == State.RUNNING.value)
+        running = sa.select(columns.task_type).where(here, columns.state.in_(_IN_HAND))
         waiting = sa.select(columns.task_type).where(here, QUEUED)
         found = connection.execute(waiting.union(running)).scalars()
         if not set(task_types).isdisjoint(found):

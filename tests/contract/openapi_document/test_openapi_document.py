@@ -73,6 +73,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/tasks/dead"),
         ("POST", "/tasks/dead/redrive"),
         ("POST", "/tasks/{task_id}/cancel"),
+        ("POST", "/tasks/{task_id}/input"),
         ("POST", "/tasks/{task_id}/retry"),
         ("DELETE", "/tasks/{task_id}"),
         ("GET", "/tasks"),

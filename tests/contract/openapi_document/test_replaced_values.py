@@ -98,6 +98,7 @@ BODIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "a retry": ("POST", "/tasks/t/retry", {"task_data": {"pages": [1]}, "delay_seconds": 5}),
     "a cancel": ("POST", "/tasks/t/cancel", {"reason": "by mistake"}),
+    "an answer": ("POST", "/tasks/t/input", {"answer": {"a": [1]}, "question_id": "1"}),
 }
 
 

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from coordinator.domain.task import Task
 from coordinator.domain.transitions.effects import Rules
 from coordinator.domain.transitions.fold import fold
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.events import (
     AttemptError,
     DeadLetterReason,
     Event,
+    TaskAnswered,
+    TaskAsked,
     TaskCancelled,
     TaskCompleted,
     TaskDeadLettered,
@@ -23,6 +26,7 @@ from coordinator.protocol.messages.events import (
     TaskFailed,
     TaskLost,
     TaskProgressed,
+    TaskResumed,
     TaskStarted,
     TaskSubmitted,
     TaskTooLarge,
@@ -96,6 +100,29 @@ def failed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more: 
 def declined(agent_id: str = "ada", attempt: int = 1, seconds: float = 1, **more: Any) -> Event:
     more = {"task_token": "token", "task_type": "no-op"} | more
     return _event(TaskDeclined, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def asked(
+    question: Any = "go on?",
+    agent_id: str = "ada",
+    attempt: int = 1,
+    seconds: float = 2,
+    **more: Any,
+) -> Event:
+    more = {"question_id": "1", "question": question} | more
+    return _event(TaskAsked, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def resumed(agent_id: str = "ada", attempt: int = 1, seconds: float = 3, **more: Any) -> Event:
+    more = {"question_id": "1"} | more
+    return _event(TaskResumed, seconds, agent_id=agent_id, attempt=attempt, **more)
+
+
+def answered(
+    answer: Any = "yes", question: Any = "go on?", seconds: float = 10, **more: Any
+) -> Event:
+    more = {"question_id": "1", "question_digest": json_digest(question), "answer": answer} | more
+    return _event(TaskAnswered, seconds, **more)
 
 
 def cancelled(reason: str = "requested", seconds: float = 4, **more: Any) -> Event:
@@ -184,6 +211,17 @@ def declines(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
     )
 
 
+def questions(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
+    """What attempts ask people, and what these answer."""
+    what = st.sampled_from(["go on?", "really?"])
+    common = {"attempt": _attempts, "seconds": _seconds, "task_id": task_ids}
+    return st.one_of(
+        st.builds(asked, what, _agents, release=st.booleans(), **common),
+        st.builds(resumed, _agents, **common),
+        st.builds(answered, st.just("yes"), what, timed_out=st.booleans(), **common),
+    )
+
+
 def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
     return st.one_of(
         st.builds(submitted, task_ids, generation=st.integers(1, 2), attempt=_attempts),
@@ -192,6 +230,7 @@ def all_events(task_ids: st.SearchStrategy[str]) -> st.SearchStrategy[Event]:
         coordinators_events(task_ids),
         brokers_events(task_ids),
         declines(task_ids),
+        questions(task_ids),
         st.builds(submitted, task_ids, attempt=_attempts, republished=st.integers(1, 2)),
         st.builds(started, generation=st.just(2), task_id=task_ids),
         st.builds(completed, generation=st.just(2), task_id=task_ids),

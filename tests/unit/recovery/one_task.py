@@ -18,6 +18,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG
+from coordinator.recovery.questions.question_answerer import QuestionAnswerer
 from coordinator.recovery.task_canceller import TaskCanceller
 from coordinator.recovery.task_redriver import TaskRedriver
 from tests.unit.domain.histories import (
@@ -58,6 +59,13 @@ class World:
             settle=self._catch_up,
             publisher=self,
             outbox=self,
+            note=self._note_event,
+        )
+        self.answerer = QuestionAnswerer(
+            find=self.find,
+            turns=self,
+            settle=self._catch_up,
+            publisher=self,
             note=self._note_event,
         )
         self.redriver = TaskRedriver(

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from coordinator.domain.task import Question
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.queries.task_view import TaskView
 
-__all__ = ["why_running"]
+__all__ = ["why_input_required", "why_running"]
+
+
+def why_input_required(task_id: str, question: Question) -> str:
+    """A sentence, with what ends the wait."""
+    holds = (
+        "and ended with that: another attempt follows"
+        if question.released
+        else f"and {question.agent_id!r} keeps a slot for it"
+    )
+    until = "" if question.until is None else f", until {question.until.isoformat()}"
+    return (
+        f"Attempt {question.attempt} has asked {question.question_id!r}, {holds}. It waits for an answer"
+        f" by POST /tasks/{task_id}/input{until}."
+    )
 
 
 def why_running(task: TaskView, agents: LiveAgents, *, lost_after: timedelta) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from coordinator.broker.ports import ReadsQueueDepths
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.ineligibility_reasons import lacks
-from coordinator.domain.task import ENDED, State
+from coordinator.domain.task import ENDED, IN_HAND, State
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
@@ -30,7 +30,7 @@ from coordinator.registry.tables.schema import QUEUED, from_micros, micros
 
 from .able_agents import AbleAgents
 from .unserved_task_warning import UnservedTaskWarning
-from .why_running import why_running
+from .why_running import why_input_required, why_running
 
 __all__ = ["AgentObstacles", "Explanation", "WhyWaiting"]
 
@@ -113,7 +113,7 @@ class WhyWaiting:
         task = await self._find(task_id)
         state = State(task.state)
         wanted = self._types.routed(Requirements.from_dict(task.requirements), task.task_type)
-        if state in ENDED or state is State.RUNNING:
+        if state in ENDED or state in IN_HAND:
             return Explanation(
                 task=task,
                 why=self._why_not_waiting(task),
@@ -169,6 +169,8 @@ class WhyWaiting:
         return AgentObstacles(agent_id=known.agent_id, status=status, why_not=why_not)
 
     def _why_not_waiting(self, task: TaskView) -> str:
+        if task.question is not None and task.state == State.INPUT_REQUIRED:
+            return why_input_required(task.task_id, task.question)
         if task.state == State.RUNNING:
             return why_running(task, self._agents, lost_after=self._lost_after)
         return f"It does not wait: it has ended ({task.state})."

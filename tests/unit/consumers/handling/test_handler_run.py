@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers import Discard, Interceptor, RetryLater, Task
+from consumers._handling.answer_wait import AsksPeople
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
@@ -23,7 +24,7 @@ from consumers._handling.stop_reason import StopReason
 from consumers._values.handler_limits import HandlerLimits
 from consumers.handler_table import Handler
 from consumers.interceptor import CallNext
-from consumers.outcome import Cancelled, Completed, Failed, Outcome, Returned, event_of
+from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.event_codec import encode, routing_key
@@ -267,6 +268,7 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
         ),
         on_progress=lambda _: None,
         on_output=lambda _: Emitted(),
+        people=lambda: AsksPeople(lambda *_: None, lambda _: None),
         on_end=on_end,
         on_gone=on_gone,
     )
@@ -292,7 +294,7 @@ def test_each_run_ends_once_and_leaves_its_slot_once(behaviour: Behaviour) -> No
     (outcome,) = calls.outcomes
     if not behaviour.stops:
         assert isinstance(outcome, Completed | Failed)
-    if isinstance(outcome, Cancelled | Returned):
+    if isinstance(outcome, Asked | Cancelled | Returned):
         return
     event = Event(data=event_of(outcome, MESSAGE, agent_id="a", duration=timedelta(seconds=1)))
     assert decode(encode(event), routing_key(event.data)) == [event]

@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, computed_field
 
 from consumers import Agent, Discard, Interceptor, RetryLater, Task
+from consumers._handling.answer_wait import AsksPeople
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
@@ -296,6 +297,7 @@ async def test_a_thread_that_an_interceptor_does_not_wait_for_keeps_its_slot() -
         ),
         on_progress=lambda _: None,
         on_output=lambda _: Emitted(),
+        people=lambda: AsksPeople(lambda *_: None, lambda _: None),
         on_end=outcome.set_result,
         on_gone=gone.set,
     )

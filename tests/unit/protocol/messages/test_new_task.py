@@ -91,7 +91,7 @@ def test_its_model_is_what_a_reader_of_its_message_has(task: NewTask) -> None:
 
 
 def test_it_has_each_field_that_a_task_may_have_at_its_beginning() -> None:
-    later = {"generation", "attempt", "previous_progress", "republished", "redriven_by"}
+    later = {"generation", "attempt", "previous_progress", "answers", "republished", "redriven_by"}
     ours = {"requirements" if name == "wanted" else name for name in NewTask._fields}
 
     assert ours == TaskMessage.model_fields.keys() - later

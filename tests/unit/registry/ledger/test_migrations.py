@@ -129,8 +129,31 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_8(connection: Connection) -> None:
+    """Without questions."""
+    connection.exec_driver_sql("DROP INDEX tasks_by_answer")
+    for column in ("released", "question", "answer_by", "answers"):
+        connection.exec_driver_sql(f"ALTER TABLE tasks DROP COLUMN {column}")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="8"))
+
+
+async def test_a_ledger_of_version_8_learns_of_questions_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_8)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+
+
 def back_to_version_7(connection: Connection) -> None:
     """Without callbacks."""
+    back_to_version_8(connection)
     connection.exec_driver_sql("DROP TABLE callbacks")
     connection.exec_driver_sql("ALTER TABLE tasks DROP COLUMN callback")
     version = schema.meta.c.name == "schema_version"

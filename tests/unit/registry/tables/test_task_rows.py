@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coordinator.domain.task import Runner, State, Task
+from coordinator.domain.task import Answer, Question, Runner, State, Task
 from coordinator.protocol.priority import Priority
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
@@ -49,6 +49,21 @@ FULL = Task(
     tags=("a-tag", "b-tag"),
     metadata=(("a-key", "a-value"),),
     callback={"url": "https://receiver.example/", "events": ["ended"], "secret_ref": "default"},
+    released=12,
+    question=Question(
+        question_id="q",
+        question={"question": "go on?", "choices": [None, True]},
+        attempt=3,
+        agent_id="ada",
+        asked_at=BEGAN,
+        until=BEGAN + timedelta(seconds=60),
+        answer_schema={"type": "string"},
+        released=True,
+    ),
+    answers=(
+        Answer("p", "0123", {"a": [1]}, timed_out=False, by="key:ann", at=BEGAN),
+        Answer("o", "4567", None, timed_out=True, by=None, at=BEGAN),
+    ),
 )
 
 

@@ -1,0 +1,129 @@
+"""Waits for the answer to what one attempt asks people, in its slot.
+
+    asked ─▶ told, and told again the rarer the longer ─▶ answered: the handler goes on
+                                                       ─▶ too late: it is told so, `TimeoutError`
+
+A command that brings an answer may be lost on its way, with the connection or the coordinator: who asks again
+what has an answer is given it at once. While it waits, the time-outs of the attempt stand still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from consumers._values.asked_question import AskedQuestion
+from consumers.agent_timings import Backoff
+from consumers.outcome import InputRequired
+from coordinator.protocol.messages.task_message import InputAnswer
+
+__all__ = ["AnswerWait", "AsksPeople"]
+
+
+@dataclass(frozen=True, slots=True)
+class AsksPeople:
+    """Publishes what one attempt asks."""
+
+    ask: Callable[[AskedQuestion, int], None]
+    """Publish the question; the number is how often that was done before."""
+    resume: Callable[[AskedQuestion], None]
+    """Publish that the attempt goes on without an answer."""
+
+
+class AnswerWait:
+    """Asks one question at a time; on the event loop. ``known`` are answers that attempts before this one
+    have had. ``again`` bounds the pauses between two tellings; ``pause`` and ``go_on`` stop the clock of the
+    attempt, and start it again.
+    """
+
+    def __init__(
+        self,
+        people: AsksPeople,
+        *,
+        known: Iterable[InputAnswer],
+        again: Backoff,
+        pause: Callable[[], None],
+        go_on: Callable[[], None],
+    ) -> None:
+        self._people = people
+        self._known = {_key(one): one for one in known}
+        self._again = again
+        self._pause = pause
+        self._go_on = go_on
+        self._turn = asyncio.Lock()
+        self._asked: AskedQuestion | None = None
+        self._answer: asyncio.Future[InputAnswer] | None = None
+
+    async def answer_to(self, asked: AskedQuestion) -> Any:
+        """The answer. Raises `TimeoutError` where there is none in time, and `InputRequired` where the
+        attempt is to end with the question.
+        """
+        async with self._turn:
+            answer = self._known.get((asked.question_id, asked.digest))
+            if answer is None and asked.release:
+                raise InputRequired(asked)
+            if answer is None:
+                with self._stopped_clock():
+                    answer = await self._told(asked)
+                self._known[_key(answer)] = answer
+        if answer.timed_out:
+            raise TimeoutError(f"nobody has answered the question {answer.question_id!r} in time")
+        return answer.answer
+
+    def give(self, answer: InputAnswer) -> None:
+        """A coordinator has it; nothing happens where this is not asked now."""
+        asked, waiting = self._asked, self._answer
+        if asked is None or waiting is None or waiting.done():
+            return
+        if _key(answer) == (asked.question_id, asked.digest):
+            waiting.set_result(answer)
+
+    def give_up(self) -> None:
+        """Wait no more, since the handler is told to stop: who waits in a thread hears it so."""
+        if self._answer is not None:
+            self._answer.cancel()
+
+    async def _told(self, asked: AskedQuestion) -> InputAnswer:
+        self._asked = asked
+        self._answer = asyncio.get_running_loop().create_future()
+        telling = asyncio.create_task(self._tell(asked))
+        try:
+            async with asyncio.timeout(asked.timeout):
+                return await self._answer
+        except TimeoutError:
+            self._people.resume(asked)
+            return InputAnswer(
+                question_id=asked.question_id, question_digest=asked.digest, timed_out=True
+            )
+        except asyncio.CancelledError:
+            self._people.resume(
+                asked
+            )  # the handler waits no more; it may have something else to do
+            raise
+        finally:
+            telling.cancel()
+            self._asked = self._answer = None
+
+    async def _tell(self, asked: AskedQuestion) -> NoReturn:
+        pause, longest = self._again.first.total_seconds(), self._again.longest.total_seconds()
+        repeated = 0
+        while True:
+            self._people.ask(asked, repeated)
+            await asyncio.sleep(pause)
+            repeated += 1
+            pause = min(2 * pause, longest)
+
+    @contextmanager
+    def _stopped_clock(self) -> Iterator[None]:
+        self._pause()
+        try:
+            yield
+        finally:
+            self._go_on()
+
+
+def _key(answer: InputAnswer) -> tuple[str, str]:
+    return answer.question_id, answer.question_digest

@@ -1,0 +1,8 @@
+"""Sees the questions to an end that attempts ask people.
+
+question_answerer ....... answers the question of a task by request
+unanswered_questions .... ends the wait for answers whose time is over
+answer_check ............ pure: is this an answer to that question
+
+Arrows run down this list. Who is given an answer is the law's to say.
+"""
