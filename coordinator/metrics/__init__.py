@@ -7,11 +7,7 @@
 metric_catalogue ....... names every metric, with its kind, its labels and what it means
 counting ............... counts what one process does, by those below
 counted_figures ........ keeps counters and histograms of one process as plain numbers, and adds them up
-submission_counting .... counts tasks that are submitted, and times their submissions
-error_counting ......... counts requests that were answered with an error, by status code
-publish_counting ....... counts publishes and times their confirms: a publish interceptor
-fold_counting .......... counts what becomes of tasks, where it is folded: a fold interceptor
-output_counting ........ counts the chunks of partial output that are heard, told and refused
+counters ............... counts each kind of thing that a process does
 group_file ............. holds the figures of all processes of one service, so that each can tell the sum
 current_figures ........ reads what is true now: queues, agents, backlogs
 part_reader ............ reads the parts of that side by side, each within the time that Prometheus waits

@@ -6,12 +6,12 @@ from coordinator.submission.batch_submitter import BatchSubmitter
 from coordinator.submission.submitter import Submitter
 
 from .counted_figures import CountedFigures
-from .error_counting import ErrorCounting
-from .fold_counting import FoldCounting
+from .counters.error_counting import ErrorCounting
+from .counters.fold_counting import FoldCounting
+from .counters.output_counting import OutputCounting
+from .counters.publish_counting import PublishCounting
+from .counters.submission_counting import CountedBatches, CountedSubmissions
 from .metric_catalogue import CALLBACKS
-from .output_counting import OutputCounting
-from .publish_counting import PublishCounting
-from .submission_counting import CountedBatches, CountedSubmissions
 
 __all__ = ["Counting"]
 

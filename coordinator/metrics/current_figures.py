@@ -22,7 +22,7 @@ from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.queue_sizes import QueueSizes
 from coordinator.registry.queries.queue_statistics import QueueStatistics
-from coordinator.registry.tables.ledger_backlog import ledger_backlog
+from coordinator.registry.upkeep.ledger_backlog import ledger_backlog
 
 from .counted_figures import Labels
 from .lane_labels import OF_AGENTS, OTHERS, lane_labels

@@ -18,7 +18,6 @@ past_agent_offers .......... everything that agents ever offered
 callbacks .................. what is to be told to the URLs that producers named, and how that stands
 totals_rows ................ sums over tasks
 labels ..................... by which labels tasks are found, and how many of a group are in each state
-ledger_backlog ............. how much is due in the outbox, waits there, was parked, and of callbacks
 
 All but the schema are functions that take a connection, and run within the caller's transaction. This room
 imports no other of the registry; of its own, a module imports those above it in this list.

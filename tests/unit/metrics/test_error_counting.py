@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coordinator.api.error_table import STATUSES
 from coordinator.metrics.counted_figures import CountedFigures
-from coordinator.metrics.error_counting import CODES, OTHER, ErrorCounting
+from coordinator.metrics.counters.error_counting import CODES, OTHER, ErrorCounting
 from coordinator.metrics.metric_catalogue import HTTP_ERRORS
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from coordinator.domain.task import State, Task
 from coordinator.metrics.counted_figures import CountedFigures, Labels
-from coordinator.metrics.fold_counting import MOST_ERROR_TYPES, OTHER, FoldCounting
+from coordinator.metrics.counters.fold_counting import MOST_ERROR_TYPES, OTHER, FoldCounting
 from coordinator.metrics.metric_catalogue import (
     DEAD,
     ENDED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import OutcomeUnknown
 from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.counters.publish_counting import PublishCounting
 from coordinator.metrics.metric_catalogue import CONFIRM, PUBLISH_FAILED
-from coordinator.metrics.publish_counting import PublishCounting
 from coordinator.protocol.message import Message
 
 

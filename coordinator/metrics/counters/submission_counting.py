@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from coordinator.errors import CoordinatorError
+from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.metric_catalogue import REFUSED, SUBMIT, SUBMITTED
 from coordinator.protocol.priority import Priority
 from coordinator.submission.batch_submitter import BatchSubmitter, Verdict
 from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import Accepted, SubmitTask
-
-from .counted_figures import CountedFigures
-from .metric_catalogue import REFUSED, SUBMIT, SUBMITTED
 
 __all__ = ["CountedBatches", "CountedSubmissions"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .counted_figures import CountedFigures
-from .metric_catalogue import HTTP_ERRORS
+from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.metric_catalogue import HTTP_ERRORS
 
 __all__ = ["ErrorCounting"]
 

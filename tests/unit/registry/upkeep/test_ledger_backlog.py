@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection
 
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
-from coordinator.registry.tables.ledger_backlog import LedgerBacklog, ledger_backlog
 from coordinator.registry.tables.schema import micros
+from coordinator.registry.upkeep.ledger_backlog import LedgerBacklog, ledger_backlog
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -11,12 +11,8 @@ from collections.abc import Callable, Sequence
 
 from coordinator.domain.task import ENDED as ENDS
 from coordinator.domain.task import State, Task
-from coordinator.protocol.messages.events import Event
-from coordinator.protocol.priority import Priority
-from coordinator.registry.ledger.batch_folding import FoldedBatch
-
-from .counted_figures import CountedFigures
-from .metric_catalogue import (
+from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.metric_catalogue import (
     DEAD,
     ENDED,
     EXECUTIONS,
@@ -28,6 +24,9 @@ from .metric_catalogue import (
     RETRIES,
     START,
 )
+from coordinator.protocol.messages.events import Event
+from coordinator.protocol.priority import Priority
+from coordinator.registry.ledger.batch_folding import FoldedBatch
 
 __all__ = ["MOST_ERROR_TYPES", "OTHER", "FoldCounting"]
 

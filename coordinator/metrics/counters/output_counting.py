@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .counted_figures import CountedFigures
-from .metric_catalogue import OUTPUT_GAPS, OUTPUT_HEARD, OUTPUT_REFUSED, OUTPUT_TOLD
+from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.metric_catalogue import (
+    OUTPUT_GAPS,
+    OUTPUT_HEARD,
+    OUTPUT_REFUSED,
+    OUTPUT_TOLD,
+)
 
 __all__ = ["OutputCounting"]
 

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from . import schema
-from .schema import micros
+from coordinator.registry.tables import schema
+from coordinator.registry.tables.schema import micros
 
 __all__ = ["LedgerBacklog", "ledger_backlog"]
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from coordinator.broker.publisher import Outgoing
 from coordinator.errors import CoordinatorError
-
-from .counted_figures import CountedFigures
-from .metric_catalogue import CONFIRM, PUBLISH_FAILED
+from coordinator.metrics.counted_figures import CountedFigures
+from coordinator.metrics.metric_catalogue import CONFIRM, PUBLISH_FAILED
 
 __all__ = ["PublishCounting"]
 
