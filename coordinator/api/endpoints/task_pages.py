@@ -22,7 +22,7 @@ from coordinator.api.wire.task_pages import (
     TaskQuery,
     summary_shape,
 )
-from coordinator.domain.task import State
+from coordinator.domain.task import IN_HAND, State
 from coordinator.registry.queries.task_pages import Place, place_of
 
 __all__ = ["router"]
@@ -80,7 +80,7 @@ async def list_agent_tasks(
     following: tuple[bool, Place | None] | None = found.following
     if len(shown) < len(tasks):
         last = tasks[len(shown) - 1]
-        following = State(last.state) is State.RUNNING, place_of(last)
+        following = State(last.state) in IN_HAND, place_of(last)
     return _page(shown, cursors.AGENTS_TASKS.write(following))
 
 

@@ -1,7 +1,7 @@
 """Says which events of a task are told to the URL that its producer named. Pure.
 
 A task's events are many, some come twice, and some change nothing. What is told goes by what an event made of
-the task: so each end is told once, and all words together at most three times for each attempt.
+the task: so each end is told once, and a question that is asked again is told once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coordinator.domain.task import ENDED, State, Task
-from coordinator.protocol.messages.events import Event, TaskStarted
+from coordinator.protocol.messages.events import Event, TaskAsked, TaskStarted
 from coordinator.protocol.messages.task_message import Callback
 
 __all__ = ["DEFAULT_EVENTS", "ENDS", "EVENT_WORDS", "CallbackOrder", "orders_of"]
@@ -17,9 +17,9 @@ __all__ = ["DEFAULT_EVENTS", "ENDS", "EVENT_WORDS", "CallbackOrder", "orders_of"
 ENDS = "ended"
 """The word for each of the states in which a task has ended."""
 
-STARTED, RETRIED = "started", "retried"
+STARTED, RETRIED, ASKED = "started", "retried", State.INPUT_REQUIRED.value
 
-EVENT_WORDS = (ENDS, *sorted(state.value for state in ENDED), STARTED, RETRIED)
+EVENT_WORDS = (ENDS, *sorted(state.value for state in ENDED), STARTED, RETRIED, ASKED)
 """What a callback may ask for."""
 
 DEFAULT_EVENTS = (ENDS,)
@@ -34,7 +34,7 @@ class CallbackOrder:
     author: str | None
     """Of the event: an agent's id, empty for a coordinator or the broker; None where it is not known."""
     event: str
-    """The word for it: `started`, `retried`, or the state in which the task has ended."""
+    """The word for it: `started`, `retried`, `input_required`, or the state in which the task has ended."""
     callback: Callback
 
 
@@ -66,6 +66,9 @@ def _word(was: Task | None, event: Event, now: Task) -> str | None:
         return now.state.value if new else None
     if isinstance(event.data, TaskStarted):
         return STARTED if now.started > (0 if was is None else was.started) else None
+    if isinstance(event.data, TaskAsked):
+        before = None if was is None else was.question
+        return ASKED if now.state is State.INPUT_REQUIRED and now.question != before else None
     if now.failed > (0 if was is None else was.failed) and now.state is State.WAITING:
         return RETRIED
     return None

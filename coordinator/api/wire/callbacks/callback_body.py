@@ -41,7 +41,8 @@ class CallbackBody(BaseModel):
     ) = Field(
         default=None,
         description="Of what it is told: `ended` is each of `completed`, `dead`, `cancelled` and `expired`;"
-        f" `started` and `retried` come with each attempt. By default `{DEFAULT_EVENTS[0]}`.",
+        f" `started` and `retried` come with each attempt, `input_required` with each question. By default"
+        f" `{DEFAULT_EVENTS[0]}`.",
     )
     secret_ref: str | None = Field(
         default=None,

@@ -42,7 +42,7 @@ class TasksDeliveryShape(AnswerModel):
         description="As in the header `webhook-id`: the same for each try.",
         examples=["msg_5f1c0e7a9d3b48e2a6c4d8f0b1e2a3c4"],
     )
-    event: str = Field(description="`started`, `retried`, or how the task ended.")
+    event: str = Field(description="`started`, `retried`, `input_required`, or how the task ended.")
     state: StateName
     attempts: int = Field(description="Tries whose outcome is known.", examples=[1])
     ordered_at: Instant

@@ -12,6 +12,8 @@ from coordinator.protocol.messages.task_message import Callback
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
     RULES,
+    answered,
+    asked,
     at,
     cancelled,
     completed,
@@ -80,6 +82,25 @@ def test_each_attempt_is_told_as_it_starts_and_as_it_is_retried() -> None:
     assert words == ["started", "retried", "started", "completed"]
 
 
+def test_each_question_is_told_once_however_often_it_is_asked() -> None:
+    first, second = asked(), asked("really?", attempt=2, question_id="2", release=True)
+    words = told(
+        submitted(callback=callback("input_required", "retried")),
+        started(),
+        first,
+        asked(repeated=1),
+        answered(),
+        asked(repeated=2),
+        failed(),
+        submitted(attempt=2),
+        second,
+        answered(question="really?", question_id="2"),
+    )
+    retry = words.pop(1)
+    assert words == [("input_required", first.id), ("input_required", second.id)]
+    assert retry[0] == "retried"
+
+
 def test_the_last_failed_attempt_is_told_as_the_end_and_not_as_a_retry() -> None:
     words = [
         word for word, _ in told(submitted(callback=ALL), started(), failed(attempt=MAX_ATTEMPTS))
@@ -106,4 +127,5 @@ def test_the_end_of_each_generation_is_told() -> None:
 def test_no_word_but_those_of_ends_and_attempts_can_be_asked_for() -> None:
     assert (
         *("ended", "cancelled", "completed", "dead", "expired", "started", "retried"),
+        "input_required",
     ) == EVENT_WORDS
