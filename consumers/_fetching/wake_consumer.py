@@ -9,7 +9,13 @@ from collections.abc import Callable
 from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
-from coordinator.errors import BrokerUnavailable, ChannelLost, OperatorError, QueueMissing
+from coordinator.errors import (
+    BrokerUnavailable,
+    ChannelLost,
+    OperatorError,
+    QueueMissing,
+    QueueRefused,
+)
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.wake_call import WakeCall
 
@@ -86,6 +92,14 @@ class WakeConsumer:
         except ChannelLost as exc:  # tried again before the next look
             self._tag = None
             logger.info("a channel was lost while falling asleep", extra={"why": str(exc)})
+        except QueueRefused:  # as it is for a user of its own, which needs no more than it has
+            self._tag = None
+            self._fleet.refused()
+            logger.info(
+                "nobody calls this agent, whose user does not read the queue of calls and need not: it looks"
+                " for work by itself, once a second while it has nothing to do",
+                extra={"queue": queue},
+            )
         except OperatorError as exc:
             self._tag = None
             self._fleet.refused()

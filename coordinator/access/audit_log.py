@@ -121,7 +121,8 @@ class AuditStream(logging.StreamHandler[TextIO]):
                 self._file = os.fdopen(_opened(path), "a", encoding="utf-8")
             except OSError as exc:
                 raise OperatorError(
-                    f"COORDINATOR_AUDIT_LOG names {path}, which cannot be written: {exc.strerror}"
+                    f"COORDINATOR_AUDIT_LOG names {path}, which cannot be written ({exc.strerror}): make its"
+                    " folder, and let this user write there"
                 ) from exc
         super().__init__(self._file or sys.stderr)
 

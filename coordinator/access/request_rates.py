@@ -67,7 +67,7 @@ class RequestRates:
             seconds = max(1, math.ceil(wait))
             raise TooManyRequests(
                 f"These are more than {self._amount} requests, or tasks in batches, in"
-                f" {self._window} seconds: send again in {seconds}",
+                f" {self._window} seconds: send again in {seconds} s",
                 retry_after=seconds,
             )
 

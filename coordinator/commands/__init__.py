@@ -4,6 +4,7 @@ cli ....................... parses the command line, runs the command, makes an 
 argument_parser ........... parses it: commands and their options
 subcommands ............... reads the settings, sets up logging, starts what the command needs
 up_command ................ `up`: private broker, service and example agents
+next_steps ................ which commands `up` tells to type next
 serve_command ............. `serve`: the service alone
 worker_processes .......... `serve --workers N`: several processes behind one socket
 rebuild_command ........... `rebuild`: folds all events again

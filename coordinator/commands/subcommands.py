@@ -73,8 +73,8 @@ def _serve(options: argparse.Namespace) -> int:
     settings = _settings(options)
     if settings.amqp_url is None:
         raise OperatorError(
-            "No broker is named: give --amqp-url or COORDINATOR_AMQP_URL, or use `coordinator up`,"
-            " which starts a private one"
+            "No broker is named: write its address, amqp://user:password@host, to a file that"
+            " COORDINATOR_AMQP_URL_FILE names, or use `coordinator up`, which starts a private one"
         )
     if options.tell_fd is None and settings.http_workers > 1:
         from .worker_processes import serve_with_workers  # noqa: PLC0415

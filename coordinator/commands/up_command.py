@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import socket
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from coordinator.agent_users.agent_grant import AgentGrant
 from coordinator.agent_users.management_api import AdministeredBroker
@@ -23,12 +20,11 @@ from coordinator.errors import OperatorError
 from coordinator.metrics.group_file import GroupMember
 from coordinator.rabbitmq_node.embedded_node import EmbeddedNode
 from coordinator.settings import Settings
-from coordinator.settings.settings import default_data_dir
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind
 
-from . import gc_tuning
+from . import gc_tuning, next_steps
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
 from .observability.metrics_listener import metrics_listener, serving_metrics
 from .observability.traced_service import is_traced, traced_service
@@ -185,27 +181,15 @@ def _say_where(
     if node is not None:
         say(f"  RabbitMQ UI    {node.management_url}")
         say(f"                 user and password: {node.administrator_file}")
-        say(f"  for agents     {_add_line(settings)}")
+        say(f"  for agents     {next_steps.agent_line(settings)}")
     for agent in agents:
         say(f"  agent          {agent.agent_id}: {agent.summary}")
     if agents:
         say(f"  agents' logs   {settings.data_dir / 'logs'}")
     say("")
-    port = base.rpartition(":")[2]
-    say(f"Try it in another terminal:  make demo{'' if port == '9001' else f' PORT={port}'}")
+    for line in next_steps.demo_lines(settings, base):
+        say(line)
     say("Ctrl-C stops everything.")
-
-
-def _add_line(settings: Settings) -> str:
-    """What to type for an agent's address, which no screen has to show; by this very program and folder."""
-    called = Path(sys.argv[0])
-    program = (
-        [sys.argv[0]] if called.name == "coordinator" else [sys.executable, "-m", "coordinator"]
-    )
-    words = [*program, "agents", "add", "ID", "--to", "FILE"]
-    if settings.data_dir != default_data_dir():
-        words += ["--data-dir", str(settings.data_dir.absolute())]
-    return shlex.join(words)
 
 
 def _check(settings: Settings, options: UpOptions) -> None:

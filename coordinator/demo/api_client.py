@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
@@ -41,6 +42,7 @@ class ApiClient:
             headers={} if key is None else {"Authorization": f"Bearer {key}"},
             timeout=30.0,
             trust_env=False,
+            verify=_trusted(self._base_url),
             transport=transport,
         )
         self._has_key = key is not None
@@ -130,10 +132,7 @@ class ApiClient:
             raise self._silent(exc) from exc
 
     def _silent(self, exc: httpx.HTTPError) -> OperatorError:
-        return OperatorError(
-            f"No coordinator answers at {self._base_url} ({str(exc) or type(exc).__name__}): "
-            "start one with `make run`, or name another with --url"
-        )
+        return OperatorError(_why_none(self._base_url, exc))
 
     def _check_allowed(self, response: httpx.Response, method: str, path: str) -> None:
         """Raises `OperatorError` where a key is missing, or grants too little."""
@@ -175,6 +174,38 @@ def _checked(base_url: str) -> str:
     if not good:
         raise OperatorError(f"--url {base_url!r} is not an address of HTTP: {_FORM}")
     return url.rstrip("/")
+
+
+def _trusted(base_url: str) -> ssl.SSLContext | bool:
+    """The CAs of `SSL_CERT_FILE` or `SSL_CERT_DIR`, else those that httpx brings. Raises `OperatorError`."""
+    if urlsplit(base_url).scheme != "https":
+        return True
+    try:
+        return httpx.create_ssl_context()
+    except OSError as exc:
+        raise OperatorError(
+            "The CAs that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read:"
+            f" {exc.strerror or exc}: name a file in PEM"
+        ) from exc
+
+
+def _why_none(base_url: str, exc: httpx.HTTPError) -> str:
+    """What to do where no answer came."""
+    why = str(exc) or type(exc).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in why:
+        return (
+            f"The certificate of {base_url} is not trusted ({why}): name the file of its CA in SSL_CERT_FILE,"
+            " and in --url a name that stands in the certificate"
+        )
+    if isinstance(exc, httpx.RemoteProtocolError) and urlsplit(base_url).scheme == "http":
+        return (
+            f"What listens at {base_url} gave no answer of HTTP ({why}): if it speaks TLS, name it with --url"
+            " https://..."
+        )
+    return (
+        f"No coordinator answers at {base_url} ({why}): start one with `make run`, or name another with"
+        " --url"
+    )
 
 
 _HOW = (

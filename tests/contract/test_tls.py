@@ -15,6 +15,7 @@ import httpx
 import pytest
 import trustme
 
+from coordinator.demo.api_client import ApiClient
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
@@ -71,6 +72,20 @@ async def test_a_client_that_trusts_the_ca_is_served_and_another_refuses(files: 
             await asked(url, knows(OTHER_CA))
         with pytest.raises(httpx.HTTPError):
             await asked(url.replace("https://", "http://"), knows(CA))
+
+
+async def test_the_demo_trusts_the_cas_of_ssl_cert_file_and_names_it_where_it_does_not(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, others = trusted(CA, tmp_path / "ca.pem"), trusted(OTHER_CA, tmp_path / "other.pem")
+    async with https(ServerOptions.of(settings(files))) as url:
+        monkeypatch.setenv("SSL_CERT_FILE", str(ours))
+        async with ApiClient(url) as api:
+            await api.health()
+        monkeypatch.setenv("SSL_CERT_FILE", str(others))
+        async with ApiClient(url) as api:
+            with pytest.raises(OperatorError, match=r"not trusted .* its CA in SSL_CERT_FILE"):
+                await api.health()
 
 
 async def test_a_certificate_of_another_name_is_refused_by_the_client(tmp_path: Path) -> None:

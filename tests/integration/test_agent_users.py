@@ -185,7 +185,9 @@ async def test_the_plain_agent_of_the_guide_does_tasks_under_a_user_that_may_dec
         serving(broker, tmp_path, require_identity=True) as service,
     ):
         command, output = (sys.executable, str(program)), tmp_path / "agent.out"
-        environment = {"COORDINATOR_AMQP_URL": url}
+        file = tmp_path / "agent.url"
+        file.write_text(f"{url}\n")
+        environment = {"COORDINATOR_AMQP_URL_FILE": str(file)}
         async with spawned(*command, output=output, environment=environment):
 
             async def listens() -> bool:

@@ -60,8 +60,8 @@ class ApiKeys:
             raise InvalidRequest(f"role: give one of {', '.join(Role)}", field="role")
         if (Role.AGENT in roles) != (agent_id is not None):
             raise InvalidRequest(
-                "agent-id: the role agent is for one agent, whose id is given with it, and no other role"
-                " has one",
+                "agent-id: the role agent is for one agent, whose id is given with --agent-id; without that"
+                " role there is none",
                 field="agent-id",
             )
         if agent_id is not None:
@@ -124,7 +124,7 @@ class ApiKeys:
     async def _change(self, name: str, values: dict[str, Any]) -> None:
         found = await self._ledger.write(partial(_change, name, values))
         if found is None:
-            raise NotFound(f"There is no key {name!r}")
+            raise NotFound(f"There is no key {name!r}: `coordinator keys list` shows all of them")
         if not found:
             raise Conflict(f"The key {name!r} was revoked: make another, with another name")
 

@@ -19,6 +19,7 @@ def test_each_caller_has_a_limit_of_its_own() -> None:
     with pytest.raises(TooManyRequests) as told:
         rates.spend("key:a")
     assert told.value.retry_after == 1200  # a third of the hour, when one is back
+    assert str(told.value).endswith("send again in 1200 s")
     rates.spend("key:b")
     assert rates.state("key:b").remaining == 2
     assert (rates.state("key:a").quota, rates.state("key:a").window) == (3, 3600)
@@ -38,7 +39,7 @@ def test_an_empty_bucket_fills_evenly_and_more_take_longer() -> None:
     rates = RequestRates("600/minute")
     rates.spend("key:a", 600)
     for cost, seconds in ((1, 1), (15, 2), (300, 30), (600, 60)):
-        with pytest.raises(TooManyRequests, match=f"again in {seconds}$") as told:
+        with pytest.raises(TooManyRequests, match=f"again in {seconds} s$") as told:
             rates.spend("key:a", cost)
         assert told.value.retry_after == seconds
     assert (rates.state("key:a").remaining, rates.state("key:a").reset) == (0, 60)

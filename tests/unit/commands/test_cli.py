@@ -71,6 +71,7 @@ def test_help_and_settings_need_no_extra() -> None:
     assert run(program, ["--help"]).returncode == 0
     ended = run(program, ["serve"])
     assert ended.stderr.startswith("coordinator: No broker is named")
+    assert "COORDINATOR_AMQP_URL_FILE" in ended.stderr  # a command line shows passwords to others
 
 
 def test_a_module_of_our_own_that_is_missing_is_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:

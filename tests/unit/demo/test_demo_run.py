@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from coordinator import demo
+from coordinator.demo.api_client import ApiClient
 from coordinator.errors import OperatorError
 from coordinator.protocol.priority import Priority
 
@@ -257,6 +259,22 @@ def test_no_coordinator_is_told_in_one_line() -> None:
 
     with pytest.raises(OperatorError, match="No coordinator answers at http://coordinator"):
         run_demo(away)
+
+
+def test_a_port_that_gives_no_answer_of_http_may_speak_tls() -> None:
+    def mute(request: httpx.Request) -> httpx.Response:
+        raise httpx.RemoteProtocolError("Server disconnected", request=request)
+
+    with pytest.raises(OperatorError, match="if it speaks TLS, name it with --url https://"):
+        run_demo(mute)
+
+
+def test_cas_that_cannot_be_read_are_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(OperatorError, match="SSL_CERT_FILE"):
+        ApiClient("https://coordinator.test")
 
 
 @pytest.mark.parametrize(

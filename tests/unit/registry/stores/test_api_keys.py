@@ -82,7 +82,7 @@ async def test_a_name_is_nobody_elses_not_even_after_its_key_is_revoked(keys: Ap
         await keys.revoke("ci")
     with pytest.raises(Conflict, match="revoked"):
         await keys.rotate("ci", old_until=NOW)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="`coordinator keys list`"):
         await keys.revoke("other")
 
 
