@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pydantic_core import to_json
+
 from coordinator.errors import MalformedMessage, WrongToken
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.events import (
@@ -19,6 +21,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
     TaskSubmitted,
 )
+from coordinator.protocol.messages.registration import MAX_METADATA
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import token_matches
 from coordinator.protocol.topology import DELIVERY_LIMIT
@@ -49,6 +52,9 @@ def checked(event: Event, secret: bytes, *, strict: bool = False) -> Event:
         _check_json(data, "the result", data.result)
     elif isinstance(data, AgentRegistered):
         _check_json(data, "the metadata", data.metadata)
+        size = len(to_json(data.metadata))
+        if size > MAX_METADATA:
+            raise MalformedMessage(f"{data.TYPE}: {size} bytes of metadata; at most {MAX_METADATA}")
     elif isinstance(data, SourceOpened):
         opened_task_queue(data)
     return event
