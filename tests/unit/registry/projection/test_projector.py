@@ -271,7 +271,7 @@ async def test_metadata_that_the_ledger_would_keep_as_something_else_is_parked(
 async def test_more_metadata_than_a_coordinator_would_take_is_parked(projected: Projected) -> None:
     """Where identity is not required, an agent may say by itself that it is registered."""
     for size in (16_000, 17_000):
-        about = {"agent_type": "worker", "metadata": {"notes": "x" * size}}
+        about: dict[str, Any] = {"agent_type": "worker", "metadata": {"notes": "x" * size}}
         await projected.project(said(Event(data=AgentRegistered(agent_id=f"of-{size}", **about))))
     (row,) = await projected.parked()
     assert "17012 bytes of metadata; at most 16384" in row.reason
