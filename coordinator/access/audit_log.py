@@ -96,7 +96,7 @@ class AuditLog:
         self._submitted.clear()
         if lines:
             written = (to_json(_with_one_task(line), inf_nan_mode="null") for line in lines)
-            text = b"\n".join(written).decode()
+            text = "\n".join(_printable(line.decode()) for line in written)
             record = logging.LogRecord(NAME, logging.INFO, "", 0, text, None, None)
             logging.getLogger(NAME).handle(record)
 
@@ -106,6 +106,20 @@ def _with_one_task(line: dict[str, Any]) -> dict[str, Any]:
     if line["action"] == "submit_task" and len(line.get("task_ids", ())) == 1:
         line["task_id"] = line.pop("task_ids")[0]
     return line
+
+
+def _printable(line: str) -> str:
+    """With JSON's own escape for each character that a terminal might act on, or that some readers take for
+    the end of a line: a path may be whatever somebody sent.
+    """
+    return line if line.isprintable() else "".join(map(_escaped, line))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 class AuditStream(logging.StreamHandler[TextIO]):

@@ -80,12 +80,12 @@ class JwtVerification:
             if key is None:
                 raise NotAuthenticated("The JWT is signed by a key that its issuer does not name")
             claims = self._claims(token, algorithm, key)
+            ends = float(claims["exp"]) + self._rules.leeway.total_seconds()
         except (jwt.PyJWTError, *_NO_JSON) as exc:
             raise NotAuthenticated(f"The JWT does not count: {exc}") from exc
         principal = self._principal(claims)
         self.find(token)  # with the keys of this moment
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        ends = float(claims["exp"]) + self._rules.leeway.total_seconds()
         self._verified[digest] = (principal, ends)
         if len(self._verified) > MOST_REMEMBERED:
             self._verified.popitem(last=False)

@@ -10,7 +10,7 @@ from typing import Any
 from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
-from coordinator.errors import BrokerTooOld
+from coordinator.errors import BrokerTooOld, ChannelLost, LedgerUnavailable
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.partial_output.output_reader import OutputReader
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
@@ -106,6 +106,10 @@ class BackgroundWork:
     async def _session(self, link: Link) -> None:
         """Declare what must exist on the broker, then read; again on the next link."""
         _check_version(link)
+        try:
+            await self.users.admitted()  # the link is there: the ledger was claimed over it
+        except LedgerUnavailable as exc:
+            raise ChannelLost(f"the users of the broker cannot be read: {exc}") from exc
         await self.publishers.opener.restore(link)
         await self.publishers.publisher.ready()
         try:

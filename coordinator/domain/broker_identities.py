@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from coordinator.errors import ForgedIdentity
-from coordinator.protocol.messages.events import AgentEvent, EventData
+from coordinator.protocol.messages.events import AgentEvent, AgentRegistered, EventData
 from coordinator.protocol.name_encoding import encode_word
 
 __all__ = ["ANYBODY", "BrokerIdentities"]
@@ -43,6 +43,11 @@ class BrokerIdentities:
                 raise ForgedIdentity(
                     f"{data.TYPE} was published by the user {user!r}, who is no coordinator's"
                 )
+        elif isinstance(data, AgentRegistered) and user not in self.coordinators:
+            raise ForgedIdentity(
+                f"{data.TYPE} was published by the user {user!r}, who is no coordinator's: an agent asks to"
+                " be registered, and the coordinator that has looked at its request says so"
+            )
         elif not (self.may_speak_for(author, user) or self._for_an_agent(data, user)):
             raise ForgedIdentity(
                 f"{data.TYPE} of {author!r} was published by the user {user!r}, who is not that agent's"

@@ -7,7 +7,11 @@ by mistake, and reading it would take many times its size in memory.
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_MESSAGE", "REFUSED_APART"]
+__all__ = [
+    "LARGEST_MESSAGE",
+    "LARGEST_STATEMENT",
+    "REFUSED_APART",
+]
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes of a body, as RabbitMQ 4 takes them by default; 3.10 takes eight times as many."""
@@ -15,3 +19,7 @@ LARGEST_MESSAGE = 16 * 1024 * 1024
 REFUSED_APART = 100
 """Items of one message that are refused each by itself: a mebibyte has room for half a million that are
 nothing at all."""
+
+LARGEST_STATEMENT = 2 * 1024 * 1024
+"""Bytes of what is said about agents: a registration has 1 MiB at most, and a heartbeat that names two
+thousand tasks half of it."""

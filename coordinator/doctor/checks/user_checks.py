@@ -186,14 +186,21 @@ def check_entered_users(facts: Facts) -> Iterator[Finding]:
                 f"The user {user} was entered for {names(agent_ids)}, and the broker has none of that name",
                 shlex.join(["coordinator", "agents", "remove", *agent_ids, "--user", user]),
             )
+    coordinators = {user for user, agent_id in state.users.entered if agent_id == COORDINATOR}
+    made = {user.grant.user for user in management.agent_users or ()}
+    for user in sorted(made & coordinators):
+        yield Finding.problem(
+            CHECK,
+            f"The user {user}, which was made for an agent, is entered as a coordinator's, and may say what"
+            " coordinators say: a service was once started with its address",
+            shlex.join(["coordinator", "agents", "remove", "--user", user]),
+        )
     speaking = dict(entered)
     if facts.require_identity:
         own = {encode_word(one.agent_id): [one.agent_id] for one in state.users.agents}
-        coordinators = {user for user, agent_id in state.users.entered if agent_id == COORDINATOR}
         speaking |= {
             user: ids for user, ids in own.items() if user not in coordinators | set(entered)
         }
-    made = {user.grant.user for user in management.agent_users or ()}
     yield from _powerful(facts, management, speaking, made)
 
 

@@ -9,6 +9,12 @@ from typing import Any
 
 __all__ = ["instant"]
 
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9990, 1, 1, tzinfo=UTC)
+"""Before and from here on a time is what a client writes that knows none: Go's zero and the least and the
+greatest of .NET are such. A sum with it, or its hour in another zone, would leave the calendar.
+"""
+
 _MILLISECONDS = 100_000_000_000
 """A number of a time from here on counts milliseconds, since 1973; below it seconds, until 5138."""
 
@@ -21,7 +27,7 @@ _BEFORE_ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 
 def instant(value: Any) -> datetime | None:
     """A time as text (RFC 3339), as milliseconds or seconds since 1970 (also as text), or as AMQP's own
-    type; None for what is none.
+    type; None for what is none, or is of no year in which anything happens.
     """
     try:
         if isinstance(value, str):
@@ -34,7 +40,8 @@ def instant(value: Any) -> datetime | None:
         return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    value = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return value if EARLIEST <= value < LATEST else None
 
 
 def _parsed(text: str) -> datetime:

@@ -28,21 +28,41 @@ OVER_HTTP = "http"
 """How an agent was heard that a coordinator speaks for, because it spoke to that one over HTTP."""
 
 
-def _finite_only(metrics: Any) -> Any:
-    """Without what is no number: an agent is alive whatever it measures. JSON writes it as null."""
+MOST_METRICS = 100
+"""Of an agent; each list of agents has them all."""
+
+LONGEST_METRIC = 200
+"""Characters of a name."""
+
+
+def _few_and_finite(metrics: Any) -> Any:
+    """Without what is no number, which JSON writes as null, and what is too much: an agent is alive whatever
+    it measures. What is neither is left to be told as wrong.
+    """
     if not isinstance(metrics, dict):
         return metrics
-    return {
-        name: value
-        for name, value in metrics.items()
-        if value is not None and not (isinstance(value, float) and not math.isfinite(value))
-    }
+    kept: dict[Any, Any] = {}
+    numbers = 0
+    for name, value in metrics.items():
+        finite = _is_finite(value)
+        numbers += finite is True
+        if finite is None or (finite and numbers <= MOST_METRICS and len(name) <= LONGEST_METRIC):
+            kept[name] = value
+    return kept
+
+
+def _is_finite(value: Any) -> bool | None:
+    """None for what is neither a number nor nothing."""
+    try:
+        return value is not None and math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 Status = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)]
 """In any letter case, as over HTTP: Java's names of such words are in capitals."""
 
-LoadMetrics = Annotated[dict[str, float], BeforeValidator(_finite_only)]
+LoadMetrics = Annotated[dict[str, float], BeforeValidator(_few_and_finite)]
 
 
 class AgentEvent(EventData):

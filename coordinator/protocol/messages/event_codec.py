@@ -400,7 +400,7 @@ def _event(envelope: _Envelope, source: Any, key: str) -> Event:
     _check_author(data, key)
     time = instant(envelope.time)
     if time is None and envelope.time is not None:
-        left_out = (*left_out, LeftOut(field="time", why="is not an RFC 3339 time"))
+        left_out = (*left_out, LeftOut(field="time", why="is no time of RFC 3339 since 1970"))
     trace = None
     if envelope.traceparent is not None:
         trace = TraceContext.of(envelope.traceparent, envelope.tracestate)

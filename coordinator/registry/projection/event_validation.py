@@ -23,6 +23,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
     TaskSubmitted,
 )
+from coordinator.protocol.messages.registration import MAX_METADATA
 from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_token import token_matches
@@ -54,6 +55,9 @@ def checked(event: Event, secret: bytes, *, strict: bool = False) -> Event:
         _check_json(data, "the result", data.result)
     elif isinstance(data, AgentRegistered):
         _check_json(data, "the metadata", data.metadata)
+        size = len(to_json(data.metadata))
+        if size > MAX_METADATA:
+            raise MalformedMessage(f"{data.TYPE}: {size} bytes of metadata; at most {MAX_METADATA}")
     elif isinstance(data, TaskAsked):
         _check_question(data)
     elif isinstance(data, SourceOpened):

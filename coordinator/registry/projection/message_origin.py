@@ -15,6 +15,7 @@ from typing import Any
 
 from coordinator.broker.channel import Delivery
 from coordinator.errors import ForgedIdentity, MalformedMessage
+from coordinator.protocol.message_size import LARGEST_STATEMENT
 from coordinator.protocol.messages.task_group import is_task_group
 from coordinator.protocol.messages.task_message import TASK_TYPE
 from coordinator.protocol.name_encoding import DEAD_LETTER_KEY
@@ -24,10 +25,13 @@ __all__ = ["check_origin"]
 
 
 def check_origin(delivery: Delivery) -> None:
-    """Raises `ForgedIdentity`, or `MalformedMessage` for a dead letter that no queue has given up."""
+    """Raises `ForgedIdentity`, or `MalformedMessage` for a dead letter that no queue has given up, and for
+    more about an agent than is read.
+    """
     if not _holds_tasks(delivery):
         if delivery.exchange != EVENTS:
             raise ForgedIdentity(f"an event that did not come through {EVENTS}: {_way(delivery)}")
+        _check_size(delivery)
     elif delivery.exchange == EVENTS:
         if delivery.routing_key != DEAD_LETTER_KEY:
             raise ForgedIdentity(f"a task was published as an event: {_way(delivery)}")
@@ -42,6 +46,15 @@ def _holds_tasks(delivery: Delivery) -> bool:
 
 def _submitted(delivery: Delivery) -> bool:
     return delivery.exchange == TASKS or (delivery.exchange, delivery.routing_key) == ("", LOG)
+
+
+def _check_size(delivery: Delivery) -> None:
+    """Of what is said about agents all is kept in memory, in each process."""
+    size = len(delivery.message.body)
+    if size > LARGEST_STATEMENT and delivery.routing_key.startswith("agent."):
+        raise MalformedMessage(
+            f"{size} bytes about an agent, and at most {LARGEST_STATEMENT} are read"
+        )
 
 
 def _way(delivery: Delivery) -> str:

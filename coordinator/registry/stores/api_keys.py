@@ -105,15 +105,18 @@ class ApiKeys:
     async def rotate(
         self, name: str, *, old_until: datetime, expires_at: datetime | None = None
     ) -> str:
-        """Another key for the same holder; the one before counts ``old_until`` then. Without
-        ``expires_at`` it ends when that one would have. Raises as `revoke` does, and `InvalidRequest`.
+        """Another key for the same holder; the one before counts ``old_until`` then, and no longer than it
+        would have. Without ``expires_at`` the new one ends when that one would have. Raises as `revoke` does,
+        and `InvalidRequest`.
         """
         self._check_end(expires_at)
-        secret = new_secret()
+        secret, until = new_secret(), micros(old_until)
         values: dict[str, Any] = {
             "rotated_at": micros(self._now()),
             "previous_digest": table.c.digest,
-            "previous_until": micros(old_until),
+            "previous_until": sa.case(
+                (table.c.expires_at < until, table.c.expires_at), else_=until
+            ),
             "digest": digest_of(secret),
         }
         if expires_at is not None:

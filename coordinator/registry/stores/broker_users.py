@@ -1,7 +1,8 @@
 """Keeps in the ledger whose the broker's users are: coordinators', and those of agents called otherwise.
 
-Each coordinator enters its own user, and reads the table again every few seconds. Whoever may write to the
-ledger is a coordinator, or administers one.
+Each coordinator enters its own user once the broker has let it in as one, and reads the table again every
+few seconds. Whoever may write to the ledger is a coordinator, or administers one; but one that was started
+with an agent's address by mistake would otherwise make a coordinator of that agent, for good.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class BrokerUsers:
         self._required = required
         self._own = own
         self._every = every
+        self._admitted = False
         self._identities = BrokerIdentities(required=True) if required else ANYBODY
 
     def identities(self) -> BrokerIdentities:
@@ -93,13 +95,22 @@ class BrokerUsers:
             agents=self._identities.agents,
         )
 
+    async def admitted(self) -> None:
+        """Call it when the broker has let this coordinator's user declare what no agent's user may: from now
+        on it is entered. Raises `LedgerUnavailable`.
+        """
+        self._admitted = True
+        await self.read()
+
     async def read(self) -> None:
-        """Enter this coordinator's own user where it is missing, and read all. Raises `LedgerUnavailable`."""
+        """Read all, and enter this coordinator's own user where it is missing and was `admitted`. Raises
+        `LedgerUnavailable`.
+        """
         if not self._required:
             return
         rows = await self._ledger.read(entered_users)
         own = self._own()
-        if own is not None and (own, COORDINATOR) not in rows:
+        if self._admitted and own is not None and (own, COORDINATOR) not in rows:
             await self._ledger.write(partial(enter_user, user=own, agent_id=COORDINATOR))
             rows.append((own, COORDINATOR))
         agents: dict[str, set[str]] = {}

@@ -43,6 +43,19 @@ async def test_lines_are_written_soon_with_what_was_done_and_to_what(tmp_path: P
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+async def test_what_a_terminal_might_act_on_is_escaped_and_read_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    AuditStream(file).install()
+    log = AuditLog()
+    path = "/\x9b31m\x7f\u2028\u202e\U000e0001/Zo\u00eb"
+    log.note("refused", actor=None, address=None, status=401, facts={"path": path})
+    log.flush()
+    text = file.read_text()
+    assert text.removesuffix("\n").isprintable()
+    assert "Zo\u00eb" in text
+    assert json.loads(text)["path"] == path
+
+
 async def test_it_goes_to_no_other_log(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:

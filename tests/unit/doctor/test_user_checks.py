@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -204,6 +205,13 @@ def test_a_user_that_was_entered_and_that_the_broker_does_not_have_is_warned_of(
     [one] = complaints(knowing(of_ada(), entered=(("hub", ""), ("team", "bob"), ("team", "carol"))))
     assert one.level is Level.WARNING
     assert one.fix == "coordinator agents remove bob carol --user team"
+
+
+def test_an_agents_user_that_was_entered_as_a_coordinators_is_a_problem() -> None:
+    [one] = complaints(knowing(of_ada(), entered=(("hub", ""), (ADA.user, ""))))
+    assert one.level is Level.PROBLEM
+    assert "is entered as a coordinator's" in one.text
+    assert one.fix == f"coordinator agents remove --user {shlex.quote(ADA.user)}"
 
 
 def test_a_user_that_speaks_for_an_agent_has_no_tag_that_rabbitmq_knows() -> None:

@@ -79,6 +79,14 @@ def test_a_coordinator_speaks_for_agents_of_themselves_and_never_of_tasks(kind: 
     assert _refusal(started("ada"), "hub") is not None
 
 
+def test_that_an_agent_is_registered_is_a_coordinators_word() -> None:
+    """Which has looked at what the agent says of itself, and says who asked for it."""
+    registered = AgentRegistered(agent_id="ada", agent_type="worker", registered_by="key:ops")
+    KNOWN.check(registered, "hub")
+    for user in ("ada", "team", None):
+        assert _refusal(registered, user) is not None
+
+
 def test_a_refusal_says_who_it_was_or_what_to_set() -> None:
     assert "'mallory', who is not that agent's" in str(_refusal(started("ada"), "mallory"))
     assert "COORDINATOR_REQUIRE_IDENTITY" in str(_refusal(started("ada"), None))

@@ -252,6 +252,10 @@ def test_a_time_is_read_in_each_form_that_clients_write(value: Any) -> None:
         b"\xff",
         [],
         "9999-12-31T23:59:60Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59-14:00",
     ],
 )
 def test_what_is_no_time_counts_as_missing_and_loses_no_outcome(value: Any) -> None:
@@ -286,6 +290,23 @@ def test_what_is_no_id_is_refused(value: Any) -> None:
 @pytest.mark.parametrize("value", ["2026-12-31T23:59:60Z", "2026-12-31t23:59:60.0+00:00"])
 def test_a_leap_second_is_the_next_one(value: str) -> None:
     assert instant(value) == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_of_what_an_agent_measures_a_hundred_numbers_are_kept() -> None:
+    many = {"load_metrics": {f"m{n}": n for n in range(101)} | {"x" * 201: 1}}
+    message = Message(body=json.dumps({"agent_id": "ada", **many}).encode(), type="agent.heartbeat")
+    (event,) = decode(message, "agent.ada.heartbeat")
+    assert isinstance(event.data, AgentHeartbeat)
+    assert list(event.data.load_metrics) == [f"m{n}" for n in range(100)]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-inf", None])
+def test_what_is_no_number_is_not_measured_in_words_either(value: Any) -> None:
+    told = {"agent_id": "ada", "load_metrics": {"cpu": 0.5, "gpu": value}}
+    message = Message(body=json.dumps(told).encode(), type="agent.heartbeat")
+    (event,) = decode(message, "agent.ada.heartbeat")
+    assert isinstance(event.data, AgentHeartbeat)
+    assert event.data.load_metrics == {"cpu": 0.5}
 
 
 # --- tasks ------------------------------------------------------------------------------------

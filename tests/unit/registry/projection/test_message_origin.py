@@ -10,6 +10,7 @@ import pytest
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
+from coordinator.protocol.message_size import LARGEST_STATEMENT
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.task_group import join_tasks
 from coordinator.protocol.name_encoding import DEAD_LETTER_KEY
@@ -103,3 +104,11 @@ def test_an_event_that_came_by_another_way_is_forged_whatever_its_key(exchange: 
     event = started()
     with pytest.raises(ForgedIdentity, match=r"coordinator\.events"):
         check_origin(came(encode(event), exchange, routing_key(event.data)))
+
+
+def test_more_about_an_agent_than_is_read_is_malformed_and_an_outcome_may_have_more() -> None:
+    large = Message(body=b" " * (LARGEST_STATEMENT + 1), type="agent.heartbeat")
+    check_origin(came(replace(large, body=large.body[1:]), EVENTS, "agent.ada.heartbeat"))
+    check_origin(came(large, EVENTS, "task.ada.completed"))
+    with pytest.raises(MalformedMessage, match="bytes about an agent"):
+        check_origin(came(large, EVENTS, "agent.ada.heartbeat"))

@@ -17,7 +17,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
-from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.events import AgentRegistered, Event
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS
 from coordinator.registry.ledger.batch_folding import store
@@ -268,6 +268,16 @@ async def test_metadata_that_the_ledger_would_keep_as_something_else_is_parked(
     assert "the metadata holds a number that is out of range" in row.reason
 
 
+async def test_more_metadata_than_a_coordinator_would_take_is_parked(projected: Projected) -> None:
+    """Where identity is not required, an agent may say by itself that it is registered."""
+    for size in (16_000, 17_000):
+        about: dict[str, Any] = {"agent_type": "worker", "metadata": {"notes": "x" * size}}
+        await projected.project(said(Event(data=AgentRegistered(agent_id=f"of-{size}", **about))))
+    (row,) = await projected.parked()
+    assert "17012 bytes of metadata; at most 16384" in row.reason
+    assert b"of-17000" in row.body
+
+
 @pytest.mark.parametrize(
     ("agent_id", "told", "kept"),
     [
@@ -286,6 +296,22 @@ async def test_what_agents_say_is_kept_by_the_coordinators_clock(
     assert (event.data.author, event.time) == (agent_id, at(kept))
     (row,) = (await answers(projected.ledger))["tasks"]
     assert row["started_at"] == micros(at(kept))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_at_the_end_of_the_calendar_costs_no_outcome_and_no_task(
+    projected: Projected, time: str
+) -> None:
+    """As Go writes it who knows none."""
+    begun, ended = started(), done(duration_seconds=2.0)
+    await projected.project(task())
+    for event in (begun, ended):
+        letter = encode(event)
+        headers = {**letter.headers, "cloudEvents_time": time}
+        letter = replace(letter, headers=headers)
+        await projected.project(delivered(letter, routing_key(event.data)))
+    assert await projected.parked() == []
+    assert await projected.states() == {"t": "completed"}
 
 
 async def test_what_coordinators_say_is_kept_as_they_say_it(projected: Projected) -> None:

@@ -100,6 +100,22 @@ async def test_a_rotated_key_keeps_its_name_and_roles_and_the_old_one_for_a_whil
     assert (found.previous_digest, found.expires_at) == (digest_of(new), NOW + timedelta(days=9))
 
 
+@pytest.mark.parametrize(("days", "kept"), [(1, 1), (5, 2)])
+async def test_a_rotation_gives_the_old_key_no_day_more_than_it_had(
+    ledger: Ledger, days: int, kept: int
+) -> None:
+    """One that has expired stays so, whatever the new one's end is."""
+    old = await ApiKeys(ledger, now=lambda: NOW).create(
+        "ci", {Role.READER}, expires_at=NOW + timedelta(days=2)
+    )
+    until, later = NOW + timedelta(days=days), NOW + timedelta(days=90)
+    await ApiKeys(ledger, now=lambda: NOW).rotate("ci", old_until=until, expires_at=later)
+    for day in range(4):
+        ring = KeyRing(ApiKeys(ledger), now=lambda: NOW + timedelta(days=day))  # noqa: B023
+        await ring.look()
+        assert (ring.find(old) is not None) is (day < kept)
+
+
 async def test_each_change_is_heard_by_every_process_and_nothing_is_read_without_one(
     keys: ApiKeys, ledger_url: str
 ) -> None:

@@ -24,7 +24,7 @@ async def test_a_coordinator_enters_its_own_user_once_and_reads_the_others(ledge
     await ledger.write(partial(enter_user, user="team", agent_id="carol"))
     await ledger.write(partial(enter_user, user="team", agent_id="dave"))
     for own in ("hub-1", "hub-2"):
-        await BrokerUsers(ledger, required=True, own=_named(own)).read()
+        await BrokerUsers(ledger, required=True, own=_named(own)).admitted()
     users = BrokerUsers(ledger, required=True, own=_named("hub-1"))
     await users.read()
 
@@ -49,7 +49,7 @@ async def test_a_coordinators_own_user_counts_before_the_ledger_has_it(ledger: L
 
 async def test_nothing_is_entered_where_identity_is_not_required(ledger: Ledger) -> None:
     users = BrokerUsers(ledger, required=False, own=_named("hub"))
-    await users.read()
+    await users.admitted()
 
     assert users.identities() is ANYBODY
     assert await ledger.read(entered_users) == []
