@@ -16,7 +16,7 @@ from tests.contract.submission.submitting_app import submitting_app
 
 TASK = {"task_data": {"task_type": "count"}}
 NONE = {
-    **dict.fromkeys(("scheduled", "queued", "running", "waiting"), 0),
+    **dict.fromkeys(("scheduled", "queued", "running", "input_required", "waiting"), 0),
     **dict.fromkeys(("completed", "dead", "cancelled", "expired"), 0),
 }
 

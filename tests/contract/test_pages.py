@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
@@ -379,22 +380,27 @@ async def test_every_get_that_knows_parameters_refuses_others_and_every_other_ge
                 continue
             given = {one["in"] for one in operations["get"].get("parameters", ())}
             filled = re.sub(r"\{\w+\}", "x", path)
-            plain = await client.get(filled)
-            answer = await client.get(filled, params={"_": "1769860800"})
+            async with asyncio.timeout(20):  # a stream that took it would have no end
+                answer = await client.get(filled, params={"_": "1769860800"})
             if "query" in given:
                 assert answer.status_code == 422, path
                 refused.add(path)
             else:
+                plain = await client.get(filled)
                 assert answer.status_code == plain.status_code < 500, path
                 ignored.add(path)
     assert refused == {
         "/agents",
         "/agents/{agent_id}/tasks",
+        "/callbacks",
+        "/events",
+        "/groups/{group_id}/wait",
         "/parked",
         "/schedules",
         "/tasks",
         "/tasks/dead",
         "/tasks/{task_id}/events",
+        "/tasks/{task_id}/stream",
         "/tasks/{task_id}/wait",
     }
     assert {"/health", "/tasks/status", "/agents/{agent_id}", "/tasks/{task_id}"} <= ignored

@@ -420,6 +420,8 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "error": None,
             "submitted_by": None,
             "group": None,
+            "question": None,
+            "answers": [],
             "tags": [],
         },
     }

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 READY = re.compile(r"^ready after", re.MULTILINE)
+TOLD = re.compile(r"^Ctrl-C stops everything", re.MULTILINE)
+"""Its last line: where everything is was told before."""
 
 
 def free_port() -> int:
@@ -137,7 +139,7 @@ async def test_the_line_that_it_prints_gives_an_agent_of_ones_own_a_user_and_no_
     port = free_port()
     (tmp_path / "my_agent.py").write_text(MY_AGENT)
     async with up(tmp_path, port, "--agents", "1") as process:
-        await process.prints(READY)
+        await process.prints(TOLD)
         [line] = re.findall(r"for agents +(.+)$", process.printed, re.MULTILINE)
         assert "@" not in process.printed
         line = line.replace("ID", "shouter").replace("FILE", "my.url")

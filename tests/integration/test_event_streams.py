@@ -51,7 +51,7 @@ async def test_a_task_is_seen_alike_at_each_coordinator_whoever_folds_the_log(
 ) -> None:
     agent = Agent("ada", amqp_url=broker.url, cache_dir=tmp_path / "ada")
 
-    @agent.task("count")
+    @agent.default
     async def count(task: Task) -> int:
         return len(task.data)
 
@@ -69,7 +69,7 @@ async def test_a_task_is_seen_alike_at_each_coordinator_whoever_folds_the_log(
             assert event is not None
             assert (event.event, event.json["subject"]) == ("agent.registered", "ada")
             async with over(other.app) as http:
-                body = {"task_data": {"task_type": "count"}, "priority": "high"}
+                body = {"task_data": {"n": 1}, "priority": "high"}
                 answer = await http.post("/tasks/submit", json=body)
                 task_id = answer.json()["task_id"]
             here, there = await until_end(one, task_id), await until_end(another, task_id)

@@ -87,7 +87,10 @@ async def test_a_producer_has_its_own_tasks_and_no_others(guarded: Guarded) -> N
             ("POST", "/cancel"),
             ("POST", "/input"),
         ):
-            refused = await http.request(method, f"/tasks/{task_id}{path}", headers=other)
+            body = {"answer": "yes"} if path == "/input" else None
+            refused = await http.request(
+                method, f"/tasks/{task_id}{path}", headers=other, json=body
+            )
             assert refused.status_code == 403, (path, refused.text)
     events = (await http.get(f"/tasks/{one}/events", headers=mine)).json()["events"]
     assert events[0]["details"]["submitted_by"] == "key:mine"

@@ -121,9 +121,9 @@ class EventStreamQuery(BaseModel):
         )
 
 
-def last_event_position(header: str | None, after: int | None) -> int | None:
+def last_event_position(header: str, after: int | None) -> int | None:
     """The position that a subscriber has: ``header`` is its `Last-Event-ID`, by which a browser goes on with
-    the same query as at first. Raises `InvalidRequest` where that is none.
+    the same query as at first; empty for none. Raises `InvalidRequest` where it is no position.
     """
     if not header:
         return after

@@ -26,11 +26,11 @@ __all__ = ["LastEventId", "router"]
 router = APIRouter(tags=["Streams"], route_class=EndpointRoute)
 
 LastEventId = Annotated[
-    str | None,
+    str,
     Header(
         alias="Last-Event-ID",
         description="The `id` of the last event that came, as browsers send it when they come back.",
-        json_schema_extra={"pattern": "^[0-9]{1,18}$"},
+        json_schema_extra={"pattern": "^[0-9]{0,18}$"},
     ),
 ]
 
@@ -47,7 +47,7 @@ async def stream_events(
     request: Request,
     wired: Wired,
     caller: Caller,
-    last_event_id: LastEventId = None,
+    last_event_id: LastEventId = "",
 ) -> Response:
     """Every event of tasks and agents in the log's order, as server-sent events: `id` is its position in the
     ledger, `event` its type, `data` the CloudEvent in JSON, without what the task holds and what came of it.

@@ -43,7 +43,7 @@ async def stream_task(
     request: Request,
     wired: Wired,
     caller: Caller,
-    last_event_id: LastEventId = None,
+    last_event_id: LastEventId = "",
 ) -> Response:
     """One task as server-sent events: its timeline so far, then what happens to it and what it says, and its
     end: `stream.end`, with the task as `GET /tasks/{task_id}` tells it. Then the stream is closed; a browser

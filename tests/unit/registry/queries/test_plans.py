@@ -110,7 +110,7 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
     ),
     "past their deadline": (partial(overdue, LONG_AGO, 100), "tasks_by_deadline"),
     "old enough to be forgotten": (
-        partial(retention._ended_before, {State.COMPLETED: 10**6}),
+        partial(retention._ended_before, {State.COMPLETED: 10**6}, 0),
         "tasks_by_end",
     ),
     "of which nothing is known": (
