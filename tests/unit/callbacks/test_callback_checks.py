@@ -65,7 +65,7 @@ def test_what_an_operator_allows_is_taken(
         ((), "leave it out"),
         (("task.completed",), "is not one of: ended"),
         (("progress",), "stream"),
-        (("ended",) * 8, "8 entries"),
+        (("ended",) * 9, "9 entries"),
     ],
 )
 def test_other_words_than_those_of_events_are_refused(

@@ -36,6 +36,9 @@ GIVEN: dict[str, Any] = {
     "size": 3000,
     "limit": 2000,
     "process": "p",
+    "question_id": "1",
+    "question": "go on?",
+    "question_digest": "0123",
 }
 
 EVENTS = [Event(data=model.model_validate(GIVEN), time=NOW) for model in EVENT_TYPES.values()]
