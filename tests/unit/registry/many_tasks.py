@@ -28,11 +28,11 @@ INSERT INTO tasks (task_id, state, generation, attempt, published, started, fail
     1, 1, 1, 1, 0, 0, CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END,
     3, CASE n % 5 WHEN 0 THEN 'low' WHEN 1 THEN 'high' ELSE 'normal' END,
     CASE WHEN n % 7 = 0 THEN 'cap:gpu' ELSE 'any' END,
-    'type-' || n % 101, 1000 * n, 'task-' || n || '.1.1',
-    CASE WHEN n < {ENDED} THEN 'agent-' || n % 100 END,
+    'type-' || (n % 101), 1000 * n, 'task-' || n || '.1.1',
+    CASE WHEN n < {ENDED} THEN 'agent-' || (n % 100) END,
     CASE WHEN n < {ENDED} THEN 1000 * n + 500 END, 1, 0,
     CASE WHEN n % 100 = 0 THEN 1000 * n END,
-    CASE WHEN n % 500 = 0 THEN 'key:ci' END, CASE WHEN n % 20 = 0 THEN 'group-' || n % 7 END
+    CASE WHEN n % 500 = 0 THEN 'key:ci' END, CASE WHEN n % 20 = 0 THEN 'group-' || (n % 7) END
 FROM numbers
 """
 
