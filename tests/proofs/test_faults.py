@@ -146,10 +146,10 @@ async def test_a_command_drains_an_agent_as_a_signal_does(field: Field, start: S
     task_id = await field.submit(NORMAL, task_type="brief")
     await eventually(lambda: field.started() == [task_id], timeout=60)
     await field.command(DrainAgent(), "polite")
+    await eventually(lambda: "draining" in {beat.status for beat in field.heard(AgentHeartbeat)})
     left = await field.submit(NORMAL, task_type="brief")
     assert await ended(process) == 0
     await eventually(lambda: field.heard(AgentStopped))
-    assert "draining" in {beat.status for beat in field.heard(AgentHeartbeat)}
     assert field.ended() == {task_id}
     await eventually(lambda: field.waits(NORMAL, 1))
     assert left not in field.started()
