@@ -1,0 +1,78 @@
+"""Asks for schedules; creates, pauses, resumes and deletes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from coordinator.client.exchange.answer_reading import part, read_as
+from coordinator.client.exchange.http_messages import Call, request
+from coordinator.client.models.pages import Page
+from coordinator.client.models.schedules import Schedule, ScheduleDeleted
+from coordinator.client.models.tasks import NewTask
+
+from .submission import submission_body
+
+__all__ = [
+    "create_schedule",
+    "delete_schedule",
+    "pause_schedule",
+    "resume_schedule",
+    "schedule",
+    "schedules",
+]
+
+
+def create_schedule(
+    cron: str,
+    task: NewTask | Mapping[str, Any],
+    *,
+    schedule_id: str | None = None,
+    timezone: str | None = None,
+    missed: str | None = None,
+) -> Call[Schedule]:
+    """Submit ``task`` at each tick of ``cron``. A mapping is taken for the task's data."""
+    body = {
+        "schedule_id": schedule_id,
+        "cron": cron,
+        "timezone": timezone,
+        "missed": missed,
+        "task": submission_body(task),
+    }
+    return Call(request("POST", "schedules", json_body=body), _schedule)
+
+
+def schedules(*, limit: int | None = None, cursor: str | None = None) -> Call[Page[Schedule]]:
+    """A page of the schedules."""
+    asked = request("GET", "schedules", query={"limit": limit, "cursor": cursor})
+
+    def read(body: dict[str, Any]) -> Page[Schedule]:
+        found = read_as(tuple[Schedule, ...], part(body, "schedules"))
+        return Page(items=found, next_cursor=body.get("next_cursor"))
+
+    return Call(asked, read)
+
+
+def schedule(schedule_id: str) -> Call[Schedule]:
+    """When it runs next, and how its last run went."""
+    return Call(request("GET", "schedules", schedule_id), _schedule)
+
+
+def pause_schedule(schedule_id: str) -> Call[Schedule]:
+    """Have its ticks pass without a run."""
+    return Call(request("POST", "schedules", schedule_id, "pause", repeatable=True), _schedule)
+
+
+def resume_schedule(schedule_id: str) -> Call[Schedule]:
+    """Have it run again from the next tick on."""
+    return Call(request("POST", "schedules", schedule_id, "resume", repeatable=True), _schedule)
+
+
+def delete_schedule(schedule_id: str) -> Call[ScheduleDeleted]:
+    """End it. Tasks that it has submitted stay."""
+    asked = request("DELETE", "schedules", schedule_id)
+    return Call(asked, lambda body: read_as(ScheduleDeleted, body))
+
+
+def _schedule(body: dict[str, Any]) -> Schedule:
+    return read_as(Schedule, part(body, "schedule"))

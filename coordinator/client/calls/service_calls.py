@@ -1,0 +1,35 @@
+"""Asks how the service is, and for the messages that it parked."""
+
+from __future__ import annotations
+
+from coordinator.client.errors import NotACoordinator
+from coordinator.client.exchange.answer_reading import part, read_as
+from coordinator.client.exchange.http_messages import Call, request
+from coordinator.client.models.service import Health, ParkedMessage, ParkedMessages
+
+__all__ = ["health", "parked", "parked_message"]
+
+SERVICE = "agent-coordinator"
+
+
+def health() -> Call[Health]:
+    """How the service is. Raises `NotACoordinator` where another one answers."""
+    return Call(request("GET", "health"), _health)
+
+
+def parked(*, limit: int | None = None, cursor: str | None = None) -> Call[ParkedMessages]:
+    """A page of the messages that could not be taken as events, the latest first."""
+    asked = request("GET", "parked", query={"limit": limit, "cursor": cursor})
+    return Call(asked, lambda body: read_as(ParkedMessages, body))
+
+
+def parked_message(position: int) -> Call[ParkedMessage]:
+    """One of them, with its properties and more of its body."""
+    asked = request("GET", "parked", str(position))
+    return Call(asked, lambda body: read_as(ParkedMessage, part(body, "parked")))
+
+
+def _health(body: dict[str, object]) -> Health:
+    if body.get("service") != SERVICE:
+        raise NotACoordinator("What answers is not a coordinator's API")
+    return read_as(Health, body)

@@ -1,0 +1,151 @@
+"""Runs programs by blocking the thread that calls, over `httpx.Client`."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from threading import Timer
+from typing import Any, TypeVar
+
+import httpx
+
+from coordinator.client.errors import NotReached
+from coordinator.client.exchange.http_messages import ApiAnswer
+from coordinator.client.exchange.programs import (
+    Emit,
+    Exchange,
+    HangUp,
+    Listen,
+    NextPiece,
+    Pause,
+    Program,
+    Step,
+)
+
+from .client_options import ClientOptions
+from .connection_options import LARGEST_ANSWER, answer_of, connection_options, request_options
+from .http_failures import as_errors_of_the_tree, too_large
+from .program_run import ProgramRun
+
+__all__ = ["BlockingDriver"]
+
+Result = TypeVar("Result")
+
+
+class BlockingDriver:
+    """Has the connections. Several threads may run programs at once."""
+
+    def __init__(
+        self, options: ClientOptions, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._base_url = options.base_url
+        self._http = httpx.Client(**connection_options(options), transport=transport)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def run(self, program: Program[Result]) -> Result:
+        """What it returns. Raises what it raises."""
+        run = ProgramRun(program)
+        for _ in self._items(run):
+            pass
+        return run.result
+
+    def items(self, program: Program[None]) -> Iterator[Any]:
+        """What it emits, as it does so. To stop earlier, close the iterator."""
+        return self._items(ProgramRun(program))
+
+    def _items(self, run: ProgramRun[Any]) -> Iterator[Any]:
+        line = _Line(self._http, self._base_url)
+        try:
+            while (step := run.step()) is not None:
+                if isinstance(step, Emit):
+                    yield step.item
+                    continue
+                try:
+                    run.outcome = line.do(step)
+                except NotReached as lost:
+                    run.outcome = lost
+        finally:
+            line.hang_up()
+            run.close()
+
+
+class _Line:
+    """Does the steps of one program, and holds its open stream."""
+
+    def __init__(self, http: httpx.Client, base_url: str) -> None:
+        self._http = http
+        self._base_url = base_url
+        self._open = ExitStack()
+        self._pieces: Iterator[bytes] = iter(())
+
+    def do(self, step: Step) -> Any:
+        match step:
+            case Exchange():
+                return self._exchange(step)
+            case Pause(seconds):
+                time.sleep(seconds)
+            case Listen():
+                return self._listen(step)
+            case NextPiece():
+                with as_errors_of_the_tree(self._base_url):
+                    return next(self._pieces, None)
+            case HangUp():
+                self.hang_up()
+        return None
+
+    def hang_up(self) -> None:
+        self._open.close()
+        self._pieces = iter(())
+
+    def _exchange(self, step: Exchange) -> ApiAnswer:
+        asked = request_options(
+            step.request, self._base_url, within=step.within, silence=step.within
+        )
+        with as_errors_of_the_tree(self._base_url), self._http.stream(**asked) as response:
+            return answer_of(response, self._read(response))
+
+    def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise too_large(self._base_url)
+        return bytes(body)
+
+    def _listen(self, step: Listen) -> ApiAnswer:
+        asked = request_options(
+            step.request, self._base_url, within=step.within, silence=step.silence
+        )
+        asked["headers"]["Accept"] = "text/event-stream"
+        with as_errors_of_the_tree(self._base_url), ExitStack() as opened:
+            response = opened.enter_context(self._http.stream(**asked))
+            if response.status_code != httpx.codes.OK:
+                return answer_of(response, self._read(response))
+            if step.at_most is not None:
+                opened.callback(_cut_after(step.at_most, response).cancel)
+            self._pieces = response.iter_bytes()
+            self._open = opened.pop_all()
+        return answer_of(response, b"")
+
+
+def _cut_after(seconds: float, response: httpx.Response) -> Timer:
+    """Nothing else ends a read that blocks before its own time-out, which counts from the last byte."""
+
+    def cut() -> None:
+        stream = response.extensions.get("network_stream")
+        found = None if stream is None else stream.get_extra_info("socket")
+        if found is not None:
+            try:
+                # That of the plain socket: the one of TLS would change what the reader has in hand.
+                socket.socket.shutdown(found, socket.SHUT_RDWR)
+            except OSError:  # it is closed
+                return
+
+    timer = Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -1,0 +1,60 @@
+"""Makes what both clients of httpx are made with, and the request of httpx that a request of ours is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
+
+from .client_options import ClientOptions
+
+__all__ = ["LARGEST_ANSWER", "answer_of", "connection_options", "request_options"]
+
+LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes: four times the largest message that the service publishes."""
+
+CONNECTIONS = 100
+"""At once, streams among them; what more is asked for waits for one."""
+
+CONNECT = 10.0
+"""Seconds for a connection, and for TLS on it."""
+
+
+def connection_options(options: ClientOptions) -> dict[str, Any]:
+    """The key goes to this address alone: redirects are not followed, and neither proxies nor credentials are
+    taken from the environment. A proxy would be asked for this machine's own loopback address, too.
+    """
+    headers = {"Accept-Encoding": "identity", "User-Agent": "agent-coordinator-client"}
+    if options.key is not None:
+        headers["Authorization"] = f"Bearer {options.key}"
+    return {
+        "headers": headers,
+        "verify": options.tls.context() if options.base_url.startswith("https") else True,
+        "follow_redirects": False,
+        "trust_env": False,
+        "limits": httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=20),
+    }
+
+
+def request_options(
+    request: ApiRequest, base_url: str, *, within: float, silence: float
+) -> dict[str, Any]:
+    """For `stream` of httpx. ``within`` bounds what comes before the answer, ``silence`` each read."""
+    headers = {"Accept": "application/json", **request.headers}
+    if request.body is not None:
+        headers["Content-Type"] = "application/json"
+    return {
+        "method": request.method,
+        "url": f"{base_url}{request.path}",
+        "headers": headers,
+        "content": request.body,
+        "timeout": httpx.Timeout(silence, connect=min(CONNECT, within), write=within, pool=within),
+    }
+
+
+def answer_of(response: httpx.Response, body: bytes) -> ApiAnswer:
+    """What came back; ``body`` was read of it."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return ApiAnswer(status=response.status_code, headers=headers, body=body)
