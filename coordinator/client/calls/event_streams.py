@@ -119,7 +119,7 @@ def item_of(frame: Frame) -> Any:
             return read_as(EventsMissing, data)
         case "stream.reset":
             return read_as(StreamReset, data)
-    if not (frame.id or "").isdigit() or frame.event.startswith(("stream.", "output.")):
+    if not (frame.placed and (frame.id or "").isdigit()) or frame.event.startswith("stream."):
         return None
     told = {
         "time": data.get("time"),

@@ -25,6 +25,8 @@ class Frame:
     data: str
     id: str | None
     """The last id that was told, with this frame or before."""
+    placed: bool = True
+    """Whether the id came with this frame."""
 
 
 class FrameParser:
@@ -64,6 +66,7 @@ class FrameParser:
         self._event = ""
         self._data: list[str] = []
         self._told = False
+        self._placed = False
         self._size = 0
 
     def _line(self, line: bytes) -> Frame | None:
@@ -80,12 +83,17 @@ class FrameParser:
         elif name == "event":
             self._event = value
         elif name == "id" and "\0" not in value:
-            self._id = value or None
+            self._id, self._placed = value or None, True
         return None
 
     def _frame(self) -> Frame | None:
-        told, event, data = self._told, self._event, self._data
+        told, event, data, placed = self._told, self._event, self._data, self._placed
         self._begin()
         if not told:
             return None
-        return Frame(event=(event or "message") if data else "", data="\n".join(data), id=self._id)
+        return Frame(
+            event=(event or "message") if data else "",
+            data="\n".join(data),
+            id=self._id,
+            placed=placed,
+        )

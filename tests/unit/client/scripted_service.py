@@ -41,8 +41,8 @@ def frame(event: str = "", data: Any = None, *, position: int | str | None = Non
 
 @dataclass
 class Script:
-    """Answers requests with ``exchanges`` and streams with ``streams``, one after the other; an exception among
-    them is what comes instead, and a function is called with the request.
+    """Answers requests with ``exchanges`` and streams with ``streams``, one after the other. An exception
+    among them is what comes instead; a function is called with the request.
     """
 
     exchanges: list[ApiAnswer | NotReached | Answering] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Script:
     """Now."""
     takes: float = 0.0
     """Seconds that each answer takes."""
-    _pieces: Iterator[bytes | NotReached | None] = iter(())
+    _pieces: Iterator[bytes | NotReached | None] = field(default_factory=lambda: iter(()))
 
     def now(self, **retries: Any) -> Circumstances:
         return Circumstances(
