@@ -13,8 +13,8 @@ bound_calls ................. makes methods of both clients of one call
 drivers ..................... run programs over httpx
 calls ....................... what can be asked, and programs of several requests
 exchange .................... requests, answers, retries, streams: without I/O
-models ...................... what is answered, as dataclasses
 errors ...................... the tree of errors
+models ...................... what is answered, as dataclasses
 
 It needs httpx (the extra `client`) and imports nothing else of the service. Never happens: the key is sent
 to another host, shown, or logged; something that may have been done is done twice; a wait goes on past its
