@@ -1,4 +1,4 @@
-"""Both clients over httpx: where the key goes, what is shown of it, and that they are alike to their users."""
+"""Both clients over httpx: where the key goes, what is shown of it, and that they are alike for users."""
 
 from __future__ import annotations
 
