@@ -27,6 +27,7 @@ domain ............... pure rules: what events make of a task, which agent may d
 broker ............... AMQP: connections, confirmed publishing, batches, frames
 agent_users .......... the users of agents on the broker, and what they may do
 access ............... who calls the API and what they may do: keys, JWTs, roles, rates, the audit log
+client ............... calls the API: for producers' programs, and for the demo
 rabbitmq_node ........ a private RabbitMQ as a child process
 settings ............. declares, reads and checks every setting
 protocol ............. messages, names and queues on the broker, as agents see them, too

@@ -1,7 +1,7 @@
 """Raises what went wrong with a call of the API, in one tree:
 
     ClientError
-    ├── Misconfigured                 the address, the key or the TLS files cannot be used
+    ├── Misconfigured                 the address, the key or the TLS files cannot be used, or do not fit
     ├── NotReached                    there was no answer
     │   ├── NotSent                   the request did not get there: nothing was done
     │   └── AnswerLost                it was sent, and may have been done
@@ -69,7 +69,7 @@ class ClientError(Exception):
 
 
 class Misconfigured(ClientError):
-    """The client cannot be made as it was asked for. Never shows a key."""
+    """The client cannot be used as it was made. Never shows a key."""
 
 
 class NotReached(ClientError):

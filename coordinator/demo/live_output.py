@@ -6,8 +6,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
+from coordinator.client import (
+    OutputChunks,
+    OutputMissing,
+    OutputStarted,
+    Task,
+    TaskEnded,
+    TaskStreamItem,
+)
+from coordinator.errors import OperatorError
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 
@@ -53,38 +61,40 @@ async def show_output(client: ApiClient, agents: Sequence[Profile], screen: Scre
     screen.line("\nPartial output, word by word as an agent emits it", "bold")
     task_id = await client.submit(Order(work=READING, priority=Priority.URGENT))
     heard = _Heard(time.monotonic())
-    async for name, data in client.stream(task_id):
-        if name == "stream.end":
-            screen.end_of_speech()
-            return _tell_end(data, heard, screen)
-        _tell(name, data, heard, screen)
-    screen.end_of_speech()
-    screen.line("The stream of the task broke off", "bold red")
+    try:
+        async for item in client.stream(task_id):
+            if isinstance(item, TaskEnded):
+                screen.end_of_speech()
+                return _tell_end(item.task, heard, screen)
+            _tell(item, heard, screen)
+    except OperatorError as exc:
+        screen.end_of_speech()
+        _tell_why_not(str(exc), screen)
     return False
 
 
-def _tell(name: str, data: dict[str, Any], heard: _Heard, screen: Screen) -> None:
-    if name == "output.chunks":
-        heard.first = heard.first or time.monotonic()
-        heard.chunks += len(data["chunks"])
-        heard.agent_id = data["agent_id"]
-        screen.said("".join(map(str, data["chunks"])))
-    elif name == "output.missing":
-        screen.said(" (some words are missing) ")
-    elif name == "output.started" and heard.chunks:
-        screen.end_of_speech()
-        screen.line(f"Attempt {data['attempt']} begins anew:")
+def _tell(item: TaskStreamItem, heard: _Heard, screen: Screen) -> None:
+    match item:
+        case OutputChunks():
+            heard.first = heard.first or time.monotonic()
+            heard.chunks += len(item.chunks)
+            heard.agent_id = item.agent_id
+            screen.said("".join(map(str, item.chunks)))
+        case OutputMissing():
+            screen.said(" (some words are missing) ")
+        case OutputStarted() if heard.chunks:
+            screen.end_of_speech()
+            screen.line(f"Attempt {item.attempt} begins anew:")
 
 
-def _tell_end(data: dict[str, Any], heard: _Heard, screen: Screen) -> bool:
-    task = data.get("task")
-    if task is not None and task["state"] == "completed":
+def _tell_end(task: Task, heard: _Heard, screen: Screen) -> bool:
+    if task.state == "completed":
         screen.line(heard.told if heard.chunks else "Not a word was heard", "dim")
         return True
-    if task is None:
-        why = data["detail"]
-    else:
-        error = task.get("error") or {}
-        why = f"{task['state']}: {error.get('message', 'no reason given')}"
-    screen.line(f"It was not read to its end: {why}", "bold red")
+    said = "no reason given" if task.error is None else task.error.message
+    _tell_why_not(f"{task.state}: {said}", screen)
     return False
+
+
+def _tell_why_not(why: str, screen: Screen) -> None:
+    screen.line(f"It was not read to its end: {why}", "bold red")

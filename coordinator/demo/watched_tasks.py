@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import fmean
-from typing import Any
 
+from coordinator.client import Task
 from coordinator.protocol.priority import Priority
 
 from .demo_tasks import Order
 
 __all__ = ["Waits", "WatchedTask", "WatchedTasks", "waits_by_priority"]
-
-_GOOD = "completed"
-_ENDED = frozenset({_GOOD, "dead", "failed", "cancelled", "expired"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,69 +21,69 @@ class WatchedTask:
 
     order: Order
     task_id: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    task: Task | None = None
+    """As the API told it last; None before."""
 
     @property
     def state(self) -> str:
         """As the API tells it; `queued` until it does."""
-        return str(self.facts.get("state", "queued"))
+        return "queued" if self.task is None else self.task.state
 
     @property
     def ended(self) -> bool:
-        return self.state in _ENDED
+        return self.task is not None and self.task.ended
 
     @property
     def well(self) -> bool:
         """Whether it is completed."""
-        return self.state == _GOOD
+        return self.state == "completed"
 
     @property
     def lane(self) -> str:
         """As the coordinator tells it, which knows the types that have lanes of their own."""
-        return str(self.facts.get("lane") or "")
+        return "" if self.task is None else self.task.lane
 
     @property
     def agent(self) -> str:
-        return str(self.facts.get("agent_id") or "")
+        return "" if self.task is None else self.task.agent_id or ""
 
     @property
     def waited(self) -> timedelta | None:
         """From submission to start; None until it has started."""
-        return _between(self.facts, "submitted_at", "started_at")
+        task = self.task
+        return None if task is None else _between(task.submitted_at, task.started_at)
 
     @property
     def took(self) -> timedelta | None:
         """From start to end; None until it has ended."""
-        return _between(self.facts, "started_at", "ended_at")
+        return None if self.task is None else _between(self.task.started_at, self.task.ended_at)
 
     @property
     def fraction(self) -> float | None:
         """How far it has come, from 0 to 1; None where its handler does not tell."""
-        progress = self.facts.get("progress")
-        fraction = progress.get("fraction") if isinstance(progress, dict) else progress
-        return float(fraction) if isinstance(fraction, int | float) else None
+        progress = None if self.task is None else self.task.progress
+        return None if progress is None else progress.fraction
 
     @property
     def outcome(self) -> str:
         """The result, or what went wrong, in a few words."""
-        if not self.ended:
+        task = self.task
+        if task is None or not task.ended:
             return "did not finish in time"
         if not self.well:
-            error = self.facts.get("error")
-            said = error.get("message") if isinstance(error, dict) else error
-            return f"{self.state}: {said or 'no reason given'}"
+            said = "no reason given" if task.error is None else task.error.message
+            return f"{task.state}: {said}"
         try:
-            return self.order.work.tell(self.facts["result"])
+            return self.order.work.tell(task.result)
         except (KeyError, TypeError, IndexError):
-            return f"an unexpected result: {self.facts.get('result')!r}"
+            return f"an unexpected result: {task.result!r}"
 
 
-def _between(facts: dict[str, Any], first: str, last: str) -> timedelta | None:
-    if not facts.get(first) or not facts.get(last):
+def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
+    if first is None or last is None:
         return None
-    span = datetime.fromisoformat(facts[last]) - datetime.fromisoformat(facts[first])
     # Two machines' clocks may disagree by more than a short wait.
-    return max(span, timedelta(0))
+    return max(last - first, timedelta(0))
 
 
 @dataclass(slots=True)
@@ -97,11 +94,11 @@ class WatchedTasks:
     ended: list[WatchedTask] = field(default_factory=list)
     """In the order in which they were seen to end."""
 
-    def update(self, row: WatchedTask, facts: dict[str, Any]) -> bool:
+    def update(self, row: WatchedTask, task: Task) -> bool:
         """Take the API's answer; True if it says something new."""
-        changed = row.facts != facts
+        changed = row.task != task
         was_ended = row.ended
-        row.facts = facts
+        row.task = task
         if row.ended and not was_ended:
             self.ended.append(row)
         return changed

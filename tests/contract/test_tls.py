@@ -15,6 +15,7 @@ import httpx
 import pytest
 import trustme
 
+from coordinator.client import ONCE, AsyncClient, Client, Misconfigured, NotReached, Tls
 from coordinator.demo.api_client import ApiClient
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings
@@ -106,6 +107,27 @@ async def test_clients_need_a_certificate_where_a_ca_is_named_for_them(
         for client in (knows(CA), knows(CA, foreign)):
             with pytest.raises((httpx.ReadError, httpx.ConnectError, httpx.RemoteProtocolError)):
                 await asked(url, client)
+
+
+async def test_the_python_client_trusts_the_ca_that_it_is_given_and_shows_its_certificate(
+    files: Files, tmp_path: Path
+) -> None:
+    given = settings(files, tls_client_ca=trusted(CA, tmp_path / "clients.pem"))
+    own = issued(CA, tmp_path / "client", "producer.example.org")
+    ca_file = trusted(CA, tmp_path / "ca.pem")
+    other = trusted(OTHER_CA, tmp_path / "other.pem")
+    known = Tls(ca_file=ca_file, cert_file=own.certificate, key_file=own.key)
+    async with https(ServerOptions.of(given)) as url:
+        async with AsyncClient(url, tls=known) as client:
+            assert (await client.task("t")).task_id
+        with Client(url, tls=known) as blocking:
+            assert (await asyncio.to_thread(blocking.task, "t")).task_id
+        async with AsyncClient(url, tls=Tls(ca_file=other)) as distrustful:
+            with pytest.raises(Misconfigured, match="is not trusted"):
+                await distrustful.task("t")
+        async with AsyncClient(url, tls=Tls(ca_file=ca_file), retries=ONCE) as nobody:
+            with pytest.raises(NotReached):
+                await nobody.task("t")
 
 
 async def test_an_old_tls_is_not_spoken(files: Files) -> None:

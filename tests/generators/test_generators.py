@@ -4,10 +4,15 @@ write for TypeScript and Python compile and take what the README submits.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +99,36 @@ def test_a_client_of_openapi_typescript_compiles_with_the_readmes_body(folder: P
     program = (HERE / "submit.ts").read_text()
     (folder / "submit.ts").write_text(program.replace("README_BODY", json.dumps(readme_body())))
     run(folder, NODE / "tsc", *STRICT, "--exactOptionalPropertyTypes", "submit.ts")
+
+
+@pytest.mark.slow
+def test_the_two_lines_and_the_program_of_the_guide_make_a_client(folder: Path) -> None:
+    every = list(blocks(ROOT / "docs/guides/python-client.md"))
+    made = next(one.code for one in every if "npx openapi-typescript" in one.code).splitlines()[0]
+    with served(folder) as url:
+        line = made.replace("http://localhost:9001", url).removeprefix("npx ")
+        # Of the npm packages that are installed for these tests.
+        run(folder, NODE / line.split()[0], *line.split()[1:])
+    (program,) = [one.code for one in every if one.language == "ts"]
+    (folder / "program.ts").write_text(program)
+    run(folder, NODE / "tsc", *STRICT, "program.ts")
+    (folder / "wrong.ts").write_text(program.replace('"high"', '"soon"'))
+    with pytest.raises(AssertionError, match="soon"):
+        run(folder, NODE / "tsc", *STRICT, "wrong.ts")
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The files of the folder, on this machine alone."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_a_client_of_swagger_typescript_api_compiles_with_the_readmes_body(folder: Path) -> None:

@@ -110,7 +110,7 @@ class FollowedStream:
             self._parser, self._lost = None, lost
             return
         if piece is None:
-            self._parser, self._lost = None, AnswerLost("The stream ended without a reason")
+            self._parser, self._lost = None, AnswerLost("The stream broke off")
             return
         self._frames.extend(parser.feed(piece))
 

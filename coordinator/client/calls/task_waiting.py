@@ -21,7 +21,7 @@ __all__ = ["result_of", "wait"]
 LONGEST_WAIT = 30.0
 """Seconds of one request: shorter than what most proxies allow."""
 
-SLACK = 15.0
+SLACK = 5.0
 """Seconds beyond that, for the answer."""
 
 

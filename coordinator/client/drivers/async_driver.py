@@ -23,7 +23,13 @@ from coordinator.client.exchange.programs import (
 )
 
 from .client_options import ClientOptions
-from .connection_options import LARGEST_ANSWER, answer_of, connection_options, request_options
+from .connection_options import (
+    LARGEST_ANSWER,
+    answer_of,
+    bear_silence,
+    connection_options,
+    request_options,
+)
 from .http_failures import as_errors_of_the_tree, too_large
 from .program_run import ProgramRun
 
@@ -101,9 +107,7 @@ class _Line:
         await self._open.aclose()
 
     async def _exchange(self, step: Exchange) -> ApiAnswer:
-        asked = request_options(
-            step.request, self._base_url, within=step.within, silence=step.within
-        )
+        asked = request_options(step.request, self._base_url, within=step.within)
         with as_errors_of_the_tree(self._base_url):
             async with self._http.stream(**asked) as response:
                 return answer_of(response, await self._read(response))
@@ -117,15 +121,14 @@ class _Line:
         return bytes(body)
 
     async def _listen(self, step: Listen) -> ApiAnswer:
-        asked = request_options(
-            step.request, self._base_url, within=step.within, silence=step.silence
-        )
+        asked = request_options(step.request, self._base_url, within=step.within)
         asked["headers"]["Accept"] = "text/event-stream"
         with as_errors_of_the_tree(self._base_url):
             async with AsyncExitStack() as opened:
                 response = await opened.enter_async_context(self._http.stream(**asked))
                 if response.status_code != httpx.codes.OK:
                     return answer_of(response, await self._read(response))
+                bear_silence(response, step.silence)
                 self._until = None
                 if step.at_most is not None:
                     self._until = asyncio.get_running_loop().time() + step.at_most

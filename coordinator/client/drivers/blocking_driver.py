@@ -25,7 +25,13 @@ from coordinator.client.exchange.programs import (
 )
 
 from .client_options import ClientOptions
-from .connection_options import LARGEST_ANSWER, answer_of, connection_options, request_options
+from .connection_options import (
+    LARGEST_ANSWER,
+    answer_of,
+    bear_silence,
+    connection_options,
+    request_options,
+)
 from .http_failures import as_errors_of_the_tree, too_large
 from .program_run import ProgramRun
 
@@ -102,9 +108,7 @@ class _Line:
         self._pieces = iter(())
 
     def _exchange(self, step: Exchange) -> ApiAnswer:
-        asked = request_options(
-            step.request, self._base_url, within=step.within, silence=step.within
-        )
+        asked = request_options(step.request, self._base_url, within=step.within)
         with as_errors_of_the_tree(self._base_url), self._http.stream(**asked) as response:
             return answer_of(response, self._read(response))
 
@@ -117,14 +121,13 @@ class _Line:
         return bytes(body)
 
     def _listen(self, step: Listen) -> ApiAnswer:
-        asked = request_options(
-            step.request, self._base_url, within=step.within, silence=step.silence
-        )
+        asked = request_options(step.request, self._base_url, within=step.within)
         asked["headers"]["Accept"] = "text/event-stream"
         with as_errors_of_the_tree(self._base_url), ExitStack() as opened:
             response = opened.enter_context(self._http.stream(**asked))
             if response.status_code != httpx.codes.OK:
                 return answer_of(response, self._read(response))
+            bear_silence(response, step.silence)
             if step.at_most is not None:
                 opened.callback(_cut_after(step.at_most, response).cancel)
             self._pieces = response.iter_bytes()

@@ -10,7 +10,7 @@ from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
 
 from .client_options import ClientOptions
 
-__all__ = ["LARGEST_ANSWER", "answer_of", "connection_options", "request_options"]
+__all__ = ["LARGEST_ANSWER", "answer_of", "bear_silence", "connection_options", "request_options"]
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes: four times the largest message that the service publishes."""
@@ -38,10 +38,8 @@ def connection_options(options: ClientOptions) -> dict[str, Any]:
     }
 
 
-def request_options(
-    request: ApiRequest, base_url: str, *, within: float, silence: float
-) -> dict[str, Any]:
-    """For `stream` of httpx. ``within`` bounds what comes before the answer, ``silence`` each read."""
+def request_options(request: ApiRequest, base_url: str, *, within: float) -> dict[str, Any]:
+    """For `stream` of httpx. ``within`` are the seconds for each step, and without a byte of the answer."""
     headers = {"Accept": "application/json", **request.headers}
     if request.body is not None:
         headers["Content-Type"] = "application/json"
@@ -50,8 +48,13 @@ def request_options(
         "url": f"{base_url}{request.path}",
         "headers": headers,
         "content": request.body,
-        "timeout": httpx.Timeout(silence, connect=min(CONNECT, within), write=within, pool=within),
+        "timeout": httpx.Timeout(within, connect=min(CONNECT, within)),
     }
+
+
+def bear_silence(response: httpx.Response, seconds: float) -> None:
+    """From the head of the answer on: so long may pass without a byte."""
+    response.request.extensions["timeout"]["read"] = seconds
 
 
 def answer_of(response: httpx.Response, body: bytes) -> ApiAnswer:

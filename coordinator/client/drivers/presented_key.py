@@ -24,7 +24,7 @@ def presented_key(given: str | None, environment: Mapping[str, str] | None = Non
     has. Raises `Misconfigured`, whose sentence has no part of a key.
     """
     if given is not None:
-        return _checked(given, "key") if given else None
+        return _checked(given, "The key") if given else None
     environment = os.environ if environment is None else environment
     # Empty counts as not set: compose files write NAME=${NAME:-} for what may be left out.
     value = environment.get(VARIABLE, "").strip().strip("'\"")

@@ -28,7 +28,7 @@ class Retries:
     """For a call with all that it repeats. A pause that would end later is not begun: the error is raised
     at once. A wait for a task is bounded by its own timeout, and by this only while nothing answers."""
     answer_seconds: float = 30.0
-    """For one answer."""
+    """Without a byte of an answer, after which it counts as lost."""
     attempts: int | None = None
     """How often a request is sent at most; None for as often as the time allows."""
     first_pause: float = 0.1

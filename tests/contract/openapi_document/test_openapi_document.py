@@ -234,6 +234,13 @@ async def test_what_a_request_may_leave_out_has_no_default_in_the_document(
     assert known["CreateSchedule"]["properties"]["timezone"]["description"].endswith("`UTC`.")
 
 
+async def test_a_body_that_may_be_left_out_is_no_union_with_null(document: dict[str, Any]) -> None:
+    bodies = [one["requestBody"] for one in operations(document) if "requestBody" in one]
+    assert all([*body["content"]["application/json"]["schema"]] == ["$ref"] for body in bodies)
+    optional = [body for body in bodies if not body.get("required", False)]
+    assert len(optional) == 4
+
+
 async def test_the_document_says_whose_it_is(document: dict[str, Any]) -> None:
     assert document["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
     assert document["info"]["contact"]["name"]

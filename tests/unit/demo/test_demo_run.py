@@ -135,17 +135,24 @@ def test_a_batch_that_completes_ends_with_results_and_waits() -> None:
 
 
 def frames(*told: tuple[str, dict[str, Any]]) -> str:
-    return "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in told)
+    """With what all of them have."""
+    found = ""
+    for name, data in told:
+        of_all: dict[str, Any] = {"agent_id": "librarian", "attempt": 1}
+        if "task" in data:
+            of_all = {"reason": "task-ended"}
+            data["task"] = {"task_id": "1"} | data["task"]
+        found += f"event: {name}\ndata: {json.dumps(of_all | data)}\n\n"
+    return found
 
 
 def test_where_an_agent_reads_aloud_each_word_is_shown_as_it_comes() -> None:
     reads = LIBRARIAN | {"task_types": ["keywords", "readability", "summary", "read-aloud"]}
     told = frames(
-        ("task.started", {}),
         ("output.started", {}),
-        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "book "]}),
+        ("output.chunks", {"first": 1, "chunks": ["The ", "book "]}),
         ("output.missing", {"first": 3, "last": 3}),
-        ("output.chunks", {"first": 4, "agent_id": "librarian", "chunks": ["line."]}),
+        ("output.chunks", {"first": 4, "chunks": ["line."]}),
         ("stream.end", {"detail": "The task has ended", "task": {"state": "completed"}}),
     )
     code, printed = run_demo(Api(agents=[reads], told=told))
@@ -172,7 +179,7 @@ READS = LIBRARIAN | {"task_types": ["keywords", "readability", "summary", "read-
 def test_a_text_that_is_not_read_to_its_end_is_told_with_the_reason(
     end: dict[str, Any], why: str
 ) -> None:
-    said = ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The "]})
+    said = ("output.chunks", {"first": 1, "chunks": ["The "]})
     told = frames(said, ("stream.end", {"detail": "The task has ended"} | end))
     code, printed = run_demo(Api(agents=[READS], told=told))
 
@@ -182,7 +189,7 @@ def test_a_text_that_is_not_read_to_its_end_is_told_with_the_reason(
 
 
 def test_a_stream_that_breaks_off_is_told() -> None:
-    said = ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The "]})
+    said = ("output.chunks", {"first": 1, "chunks": ["The "]})
     code, printed = run_demo(Api(agents=[READS], told=frames(said)))
 
     assert code == 1
@@ -192,9 +199,9 @@ def test_a_stream_that_breaks_off_is_told() -> None:
 def test_another_attempt_begins_a_line_of_its_own() -> None:
     told = frames(
         ("output.started", {"attempt": 1}),
-        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "bo"]}),
+        ("output.chunks", {"first": 1, "chunks": ["The ", "bo"]}),
         ("output.started", {"attempt": 2}),
-        ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": ["The ", "book"]}),
+        ("output.chunks", {"first": 1, "attempt": 2, "chunks": ["The ", "book"]}),
         ("stream.end", {"task": {"state": "completed"}}),
     )
     _, printed = run_demo(Api(agents=[READS], told=told))
@@ -207,7 +214,7 @@ def test_what_is_said_is_broken_between_words_however_it_is_cut_into_chunks() ->
     for size in (1, 2, 3, 7, 200, 1000):
         pieces = [text[start : start + size] for start in range(0, len(text), size)]
         told = frames(
-            ("output.chunks", {"first": 1, "agent_id": "librarian", "chunks": pieces}),
+            ("output.chunks", {"first": 1, "chunks": pieces}),
             ("stream.end", {"task": {"state": "completed"}}),
         )
         _, printed = run_demo(Api(agents=[READS], told=told))
