@@ -106,7 +106,9 @@ class ApiError(ClientError):
         """``request`` is method and path. ``retry_after`` is in seconds. ``request_id`` is the answer's
         `X-Request-Id`, where the service or a proxy before it gives one.
         """
-        super().__init__(f"{request} answered {status}: {detail}")
+        reason = (body or {}).get("reason")
+        why = f" ({reason})" if isinstance(reason, str) else ""
+        super().__init__(f"{request} answered {status}: {detail}{why}")
         self.status = status
         self.detail = detail
         self.request = request

@@ -18,6 +18,7 @@ import pytest
 from consumers import Agent, Task
 from coordinator.bootstrap import running
 from coordinator.client import (
+    ONCE,
     AsyncClient,
     Client,
     Conflict,
@@ -29,6 +30,7 @@ from coordinator.client import (
     TaskDead,
     TaskEnded,
     TooManyRequests,
+    Unavailable,
     WaitTimedOut,
 )
 from coordinator.settings import Settings
@@ -58,11 +60,11 @@ def an_agent(broker: Broker, folder: Path, slots: int = 20) -> Agent:
     agent = Agent("ada", amqp_url=broker.url, cache_dir=folder / "ada", slots=slots)
 
     @agent.task("square")
-    async def square(task_data: dict[str, int]) -> int:
-        return task_data["n"] ** 2
+    async def square(task: Task) -> int:
+        return int(task.data["n"]) ** 2
 
     @agent.task("fails")
-    async def fails(task_data: dict[str, Any]) -> None:
+    async def fails(task: Task) -> None:
         raise ValueError("it is so")
 
     return agent
@@ -153,7 +155,9 @@ async def test_a_stream_comes_back_and_a_submission_is_one_task_over_a_restart_o
             events = [item.position for item in told if isinstance(item, StreamedEvent)]
             assert events == sorted(set(events))
             types = [item.type for item in told if isinstance(item, StreamedEvent)]
-            assert types == ["task.submitted", "task.started", "task.completed"]
+            timeline = client.each_of_timeline(handle.task_id)
+            assert types == [event.type async for event in timeline]
+            assert types[-1] == "task.completed"
             said = "".join(
                 str(chunk)
                 for item in told
@@ -215,6 +219,29 @@ async def test_a_rate_of_requests_is_kept_to_by_waiting(broker: Broker, tmp_path
             with pytest.raises(TooManyRequests) as raised:
                 await asyncio.gather(*(hasty.task("t") for _ in range(12)))
         assert raised.value.retry_after is not None
+
+
+async def test_a_service_that_takes_no_more_for_now_is_asked_again(
+    broker: Broker, tmp_path: Path
+) -> None:
+    agent = an_agent(broker, tmp_path, slots=1)
+    few = {"max_queued_tasks": 2}
+    async with service(broker, tmp_path, **few) as url, AsyncClient(url) as client:
+        async with AsyncClient(url, retries=ONCE) as hasty:
+            filling = await hasty.submit_many([{"task_type": "square", "n": n} for n in (7, 8)])
+            with pytest.raises(Unavailable, match="COORDINATOR_MAX_QUEUED_TASKS") as raised:
+                await hasty.submit({"n": 3})
+            assert raised.value.retry_after is not None
+        tasks = [{"task_type": "square", "n": n} for n in range(3)]
+        waiting = asyncio.ensure_future(client.submit_many(tasks))
+        one_more = asyncio.ensure_future(client.submit({"task_type": "square", "n": 9}))
+        async with agent.running():
+            handles = [client.handle(one.task_id) for one in filling]
+            handles += [*await waiting, await one_more]
+            ended = await client.wait_all(handles, timeout=60)
+        assert [task.result for task in ended] == [49, 64, 0, 1, 4, 81]
+        submitted = [task async for task in client.each_task(task_type="square")]
+        assert len(submitted) == 6
 
 
 async def test_a_service_that_starts_later_is_waited_for_and_one_that_does_not_is_told(

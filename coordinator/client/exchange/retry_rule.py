@@ -78,9 +78,8 @@ def pause_before_retry(
     if retries.attempts is not None and attempts >= retries.attempts:
         return None
     told = getattr(error, "retry_after", None)
-    if told is None:
-        doubled = retries.first_pause * 2.0 ** min(attempts - 1, 30)
-        pause = min(doubled, retries.longest_pause) * (0.5 + chance / 2)
-    else:
-        pause = told * (1 + chance / 10)
+    # A service that says 0 is not asked without a pause.
+    doubled = retries.first_pause * 2.0 ** (0 if told else min(attempts - 1, 30))
+    own = min(doubled, retries.longest_pause) * (0.5 + chance / 2)
+    pause = own if told is None else max(own, told * (1 + chance / 10))
     return pause if pause < left else None
