@@ -81,6 +81,8 @@ class QueueStats:
     queue_sizes: Mapping[str, int] = field(default_factory=dict)
     priorities: Mapping[str, PriorityTotals] = field(default_factory=dict)
     queues: Sequence[Queue] = ()
+    left_out: int | None = None
+    """Queues that were too many for one answer."""
     distribution_stats: Statistics = field(default_factory=Statistics)
 
 
