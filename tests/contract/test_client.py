@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -190,8 +190,8 @@ async def test_answers_of_all_kinds_are_read(client: AsyncClient) -> None:
 
 ASKS: list[tuple[Callable[[AsyncClient], Any], type[Exception]]] = [
     (lambda client: client.task("nobody"), NotFound),
-    (lambda client: client.submit({}, priority="soon"), InvalidRequest),
-    (lambda client: client.tasks(submitted_after="yesterday"), InvalidRequest),
+    (lambda client: client.submit({}, priority=cast("Any", "soon")), InvalidRequest),
+    (lambda client: client.tasks(submitted_after=cast("Any", "yesterday")), InvalidRequest),
 ]
 
 

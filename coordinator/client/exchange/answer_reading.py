@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -33,7 +33,8 @@ def read_as(kind: type[Result], value: Any) -> Result:
     tell more. Raises `NotACoordinator` where a value is of another type.
     """
     try:
-        found: Result = _adapter(kind).validate_python(value)
+        adapter: TypeAdapter[Result] = _adapter(cast("Any", kind))
+        found = adapter.validate_python(value)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -45,10 +45,8 @@ class Script:
     among them is what comes instead; a function is called with the request.
     """
 
-    exchanges: list[ApiAnswer | NotReached | Answering] = field(default_factory=list)
-    streams: list[ApiAnswer | NotReached | list[bytes | NotReached | None]] = field(
-        default_factory=list
-    )
+    exchanges: Sequence[ApiAnswer | NotReached | Answering] = ()
+    streams: Sequence[ApiAnswer | NotReached | Sequence[bytes | NotReached]] = ()
     requests: list[ApiRequest] = field(default_factory=list)
     paused: list[float] = field(default_factory=list)
     hung_up: int = 0
@@ -56,7 +54,11 @@ class Script:
     """Now."""
     takes: float = 0.0
     """Seconds that each answer takes."""
-    _pieces: Iterator[bytes | NotReached | None] = field(default_factory=lambda: iter(()))
+
+    def __post_init__(self) -> None:
+        self._answers = iter(self.exchanges)
+        self._streams = iter(self.streams)
+        self._pieces: Iterator[bytes | NotReached] = iter(())
 
     def now(self, **retries: Any) -> Circumstances:
         return Circumstances(
@@ -87,15 +89,15 @@ class Script:
             case Exchange(request):
                 self.requests.append(request)
                 self.seconds += self.takes
-                found = self.exchanges.pop(0)
+                found = next(self._answers)
                 return found(request) if callable(found) else found
             case Pause(seconds):
                 self.paused.append(seconds)
                 self.seconds += seconds
             case Listen(request):
                 self.requests.append(request)
-                opened = self.streams.pop(0)
-                if not isinstance(opened, list):
+                opened = next(self._streams)
+                if isinstance(opened, ApiAnswer | NotReached):
                     return opened
                 self._pieces = iter(opened)
                 return ApiAnswer(status=200)

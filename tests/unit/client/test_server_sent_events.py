@@ -25,7 +25,8 @@ def test_frames_are_the_same_however_the_bytes_are_cut(
         f": hello{end}id: {position}{end}event: {event}{end}data: {data}{end}{end}"
         for event, data, position in sent
     ).encode()
-    parser, found = FrameParser(), []
+    parser = FrameParser()
+    found: list[Frame] = []
     for size in [*cuts, len(raw) + 1]:
         found += parser.feed(raw[:size])
         raw = raw[size:]
