@@ -95,9 +95,7 @@ class FollowedStream:
         if steady or (frame.data and not frame.event.startswith("stream.")):
             self._patience.went_well()
         if frame.event == "stream.end" and (data := data_of(frame)).get("reason") != "task-ended":
-            self._lost = AnswerLost(
-                f"The stream was ended: {data.get('detail', 'no reason given')}"
-            )
+            self._lost = AnswerLost(str(data.get("detail", "The stream was ended")))
             self._parser = None
             self._frames.clear()
             return False
