@@ -9,6 +9,7 @@ I/O; two thin drivers run them. Each line imports from the lines below it alone:
 
 client, async_client ........ what users have: the calls of the API, and what takes several
 task_handle, async_handle ... a task that was submitted
+several_tasks ............... sorts what came of many, for both
 bound_calls ................. makes methods of both clients of one call
 drivers ..................... run programs over httpx
 calls ....................... what can be asked, and programs of several requests
@@ -59,7 +60,7 @@ from .models.dead_tasks import DeadTasks, Redriven
 from .models.pages import Page
 from .models.queues import Queue, QueueStats, Statistics
 from .models.schedules import Schedule
-from .models.service import Health, ParkedMessage
+from .models.service_health import Health, ParkedMessage
 from .models.stream_items import (
     EventsMissing,
     OutputChunks,

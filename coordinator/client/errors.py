@@ -85,8 +85,8 @@ class AnswerLost(NotReached):
 
 
 class NotACoordinator(ClientError):
-    """What answers is not a coordinator's API: another service, a proxy's page, or a redirect, which is not
-    followed, since the key would go with it.
+    """Something else than a coordinator's API answers: another service, a proxy's page, or a redirect, which
+    is not followed, since the key would go with it.
     """
 
 

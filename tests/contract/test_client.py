@@ -39,7 +39,7 @@ from coordinator.client.models import (
     dead_tasks,
     queues,
     schedules,
-    service,
+    service_health,
     tasks,
 )
 from coordinator.errors import BrokerUnavailable
@@ -143,8 +143,8 @@ def test_there_is_a_call_for_each_operation_of_the_document(document: dict[str, 
         (dead_tasks.DeadGroup, "DeadGroupShape"),
         (dead_tasks.Redriven, "RedrivenManyAnswer"),
         (schedules.Schedule, "ScheduleShape"),
-        (service.Health, "Health"),
-        (service.ParkedMessage, "ParkedWholeShape"),
+        (service_health.Health, "Health"),
+        (service_health.ParkedMessage, "ParkedWholeShape"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )

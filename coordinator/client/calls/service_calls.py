@@ -5,7 +5,7 @@ from __future__ import annotations
 from coordinator.client.errors import NotACoordinator
 from coordinator.client.exchange.answer_reading import part, read_as
 from coordinator.client.exchange.http_messages import Call, request
-from coordinator.client.models.service import Health, ParkedMessage, ParkedMessages
+from coordinator.client.models.service_health import Health, ParkedMessage, ParkedMessages
 
 __all__ = ["health", "parked", "parked_message"]
 

@@ -89,6 +89,7 @@ def submit_all(
     *,
     idempotency_key: str | None = None,
     batch_size: int = MOST_TASKS,
+    largest: int = LARGEST_BATCH,
 ) -> Program[list[Outcome]]:
     """What came of each, in order. Raises what the first batch raises, if nothing was accepted before: no
     key, no service. With an ``idempotency_key`` of the caller's the same tasks may be submitted again.
@@ -96,7 +97,7 @@ def submit_all(
     bodies = [_encoded(task) for task in tasks]
     key = idempotency_key or uuid4().hex
     outcomes: list[Outcome | None] = [None] * len(bodies)
-    waiting = deque(_batches(bodies, min(max(1, batch_size), MOST_TASKS)))
+    waiting = deque(_batches(bodies, min(max(1, batch_size), MOST_TASKS), largest))
     while waiting:
         batch = waiting.popleft()
         try:
@@ -150,10 +151,10 @@ def _encoded(task: NewTask | Mapping[str, Any]) -> bytes:
     return body
 
 
-def _batches(bodies: Sequence[bytes], most: int) -> Iterator[_Batch]:
+def _batches(bodies: Sequence[bytes], most: int, largest: int) -> Iterator[_Batch]:
     start, size = 0, 0
     for index, body in enumerate(bodies):
-        if index > start and (index - start >= most or size + len(body) > LARGEST_BATCH):
+        if index > start and (index - start >= most or size + len(body) > largest):
             yield _Batch(start, bodies[start:index])
             start, size = index, 0
         size += len(body) + 1

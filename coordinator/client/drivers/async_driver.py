@@ -24,7 +24,6 @@ from coordinator.client.exchange.programs import (
 
 from .client_options import ClientOptions
 from .connection_options import (
-    LARGEST_ANSWER,
     answer_of,
     bear_silence,
     connection_options,
@@ -44,7 +43,7 @@ class AsyncDriver:
     def __init__(
         self, options: ClientOptions, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._base_url = options.base_url
+        self._options = options
         self._http = httpx.AsyncClient(**connection_options(options), transport=transport)
 
     async def close(self) -> None:
@@ -63,7 +62,7 @@ class AsyncDriver:
         return self._items(ProgramRun(program))
 
     async def _items(self, run: ProgramRun[Any]) -> AsyncGenerator[Any, None]:
-        line = _Line(self._http, self._base_url)
+        line = _Line(self._http, self._options)
         try:
             while (step := run.step()) is not None:
                 if isinstance(step, Emit):
@@ -81,9 +80,10 @@ class AsyncDriver:
 class _Line:
     """Does the steps of one program, and holds its open stream."""
 
-    def __init__(self, http: httpx.AsyncClient, base_url: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, options: ClientOptions) -> None:
         self._http = http
-        self._base_url = base_url
+        self._base_url = options.base_url
+        self._largest = options.largest_answer
         self._open = AsyncExitStack()
         self._pieces: AsyncIterator[bytes] | None = None
         self._until: float | None = None
@@ -116,7 +116,7 @@ class _Line:
         body = bytearray()
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > self._largest:
                 raise too_large(self._base_url)
         return bytes(body)
 

@@ -26,7 +26,6 @@ from coordinator.client.exchange.programs import (
 
 from .client_options import ClientOptions
 from .connection_options import (
-    LARGEST_ANSWER,
     answer_of,
     bear_silence,
     connection_options,
@@ -46,7 +45,7 @@ class BlockingDriver:
     def __init__(
         self, options: ClientOptions, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._base_url = options.base_url
+        self._options = options
         self._http = httpx.Client(**connection_options(options), transport=transport)
 
     def close(self) -> None:
@@ -64,7 +63,7 @@ class BlockingDriver:
         return self._items(ProgramRun(program))
 
     def _items(self, run: ProgramRun[Any]) -> Iterator[Any]:
-        line = _Line(self._http, self._base_url)
+        line = _Line(self._http, self._options)
         try:
             while (step := run.step()) is not None:
                 if isinstance(step, Emit):
@@ -82,9 +81,10 @@ class BlockingDriver:
 class _Line:
     """Does the steps of one program, and holds its open stream."""
 
-    def __init__(self, http: httpx.Client, base_url: str) -> None:
+    def __init__(self, http: httpx.Client, options: ClientOptions) -> None:
         self._http = http
-        self._base_url = base_url
+        self._base_url = options.base_url
+        self._largest = options.largest_answer
         self._open = ExitStack()
         self._pieces: Iterator[bytes] = iter(())
 
@@ -116,7 +116,7 @@ class _Line:
         body = bytearray()
         for piece in response.iter_bytes():
             body += piece
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > self._largest:
                 raise too_large(self._base_url)
         return bytes(body)
 

@@ -48,6 +48,8 @@ class ClientOptions:
     key: str | None = field(default=None, repr=False)
     tls: Tls = field(default_factory=Tls)
     retries: Retries = field(default_factory=Retries)
+    largest_answer: int = 64 * 1024 * 1024
+    """Bytes: four times the largest message that the service publishes."""
 
 
 def client_options(

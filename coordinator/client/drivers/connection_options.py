@@ -10,10 +10,7 @@ from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
 
 from .client_options import ClientOptions
 
-__all__ = ["LARGEST_ANSWER", "answer_of", "bear_silence", "connection_options", "request_options"]
-
-LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes: four times the largest message that the service publishes."""
+__all__ = ["answer_of", "bear_silence", "connection_options", "request_options"]
 
 CONNECTIONS = 100
 """At once, streams among them; what more is asked for waits for one."""

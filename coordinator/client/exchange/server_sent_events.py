@@ -34,7 +34,9 @@ class FrameParser:
     HTML has it, but that a frame without data is told as well, for its id.
     """
 
-    def __init__(self, last_id: str | None = None) -> None:
+    def __init__(self, last_id: str | None = None, *, largest: int = LARGEST_FRAME) -> None:
+        """``largest``: bytes of a frame."""
+        self._largest = largest
         self._buffer = bytearray()
         self._searched = 0
         self._after_cr = False
@@ -59,7 +61,7 @@ class FrameParser:
             if frame is not None:
                 yield frame
         self._searched = len(self._buffer)
-        if self._size + len(self._buffer) > LARGEST_FRAME:
+        if self._size + len(self._buffer) > self._largest:
             raise NotACoordinator("A stream told one event without an end")
 
     def _begin(self) -> None:

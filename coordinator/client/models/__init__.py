@@ -7,7 +7,7 @@ agents ............. agents
 queues ............. queues and statistics
 schedules .......... schedules
 dead_tasks ......... dead tasks by error, and their redrive
-service ............ the service itself, and messages that it parked
+service_health ..... the service itself, and messages that it parked
 pages .............. a page of a list
 stream_items ....... what streams tell
 """

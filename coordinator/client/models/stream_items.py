@@ -56,7 +56,7 @@ class StreamReset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputStarted:
-    """What follows is of this attempt, and its chunks are numbered from 1. What was told before is over."""
+    """Says that what follows is of this attempt, and its chunks are numbered from 1."""
 
     task_id: str = ""
     generation: int = 1

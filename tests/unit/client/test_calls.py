@@ -225,11 +225,10 @@ def test_many_are_submitted_in_batches_that_are_halved_where_they_are_too_large(
     assert len(set(keys)) == len(keys)
 
 
-def test_a_batch_is_of_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission, "LARGEST_BATCH", 300)
+def test_a_batch_is_of_a_bounded_size() -> None:
     script = Script(exchanges=[batch] * 10)
     tasks = [{"n": n, "text": "x" * 100} for n in range(5)]
-    outcomes, _ = script.run(submission.submit_all(tasks, script.now()))
+    outcomes, _ = script.run(submission.submit_all(tasks, script.now(), largest=300))
     assert told(outcomes) == ["0", "1", "2", "3", "4"]
     assert len(script.requests) == 3
 

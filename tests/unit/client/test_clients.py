@@ -27,9 +27,12 @@ from coordinator.client import (
     TaskHandle,
     Tls,
 )
+from coordinator.client.calls import task_calls
 from coordinator.client.drivers import connection_options
+from coordinator.client.drivers.blocking_driver import BlockingDriver
 from coordinator.client.drivers.client_options import ClientOptions, checked_url
 from coordinator.client.drivers.presented_key import presented_key
+from coordinator.client.exchange.programs import Circumstances, asked
 
 KEY = "ackey_0123456789"
 ENDED = {"task_id": "t", "state": "completed", "result": 7}
@@ -244,11 +247,15 @@ def test_what_httpx_raises_is_told_by_whether_the_request_was_sent() -> None:
         calls.task("t")
 
 
-def test_an_answer_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coordinator.client.drivers.blocking_driver.LARGEST_ANSWER", 100)
+def test_an_answer_without_an_end_is_refused() -> None:
     long = httpx.Response(200, content=b"x" * 200)
-    with client(lambda _: long) as calls, pytest.raises(NotACoordinator, match="too large"):
-        calls.task("t")
+    driver = BlockingDriver(
+        ClientOptions(base_url="http://test", largest_answer=100),
+        httpx.MockTransport(lambda _: long),
+    )
+    with pytest.raises(NotACoordinator, match="too large"):
+        driver.run(asked(task_calls.task("t"), Circumstances()))
+    driver.close()
 
 
 def test_of_many_that_were_refused_in_part_the_others_have_handles() -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.client.errors import NotACoordinator
-from coordinator.client.exchange import server_sent_events
 from coordinator.client.exchange.server_sent_events import Frame, FrameParser
 from tests.unit.client.scripted_service import frame
 
@@ -49,9 +48,8 @@ def test_what_was_not_ended_by_an_empty_line_is_no_frame() -> None:
     assert list(FrameParser().feed(b"event: x\ndata: c\n")) == []
 
 
-def test_an_event_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_sent_events, "LARGEST_FRAME", 1000)
-    parser = FrameParser()
+def test_an_event_without_an_end_is_refused() -> None:
+    parser = FrameParser(largest=1000)
     assert list(parser.feed(frame("x", "y" * 900)))
     assert not list(parser.feed(b"data: " + b"y" * 600 + b"\n"))
     with pytest.raises(NotACoordinator):
