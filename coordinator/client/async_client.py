@@ -174,6 +174,7 @@ class AsyncClient:
     # One call each
 
     task = Awaited(task_calls.task)
+    answer = Awaited(task_calls.answer)
     cancel = Awaited(task_calls.cancel)
     retry = Awaited(task_calls.retry)
     delete = Awaited(task_calls.delete)

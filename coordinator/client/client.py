@@ -168,6 +168,7 @@ class Client:
     # One call each
 
     task = Blocking(task_calls.task)
+    answer = Blocking(task_calls.answer)
     cancel = Blocking(task_calls.cancel)
     retry = Blocking(task_calls.retry)
     delete = Blocking(task_calls.delete)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = ["Accepted", "Cancelled", "Deleted", "Retried"]
+__all__ = ["Accepted", "Answered", "Cancelled", "Deleted", "Retried"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,15 @@ class Accepted:
     not_before: datetime | None = None
     warning: str | None = None
     """That no agent is there that could do it, or which keys were ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The task has the answer to its question."""
+
+    task_id: str
+    question_id: str
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

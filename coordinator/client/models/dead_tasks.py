@@ -36,6 +36,8 @@ class DeadTask:
     ended_at: datetime | None = None
     agent_id: str | None = None
     error: TaskError | None = None
+    group: str | None = None
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,13 @@ from typing import Any, Literal, TypedDict
 
 __all__ = [
     "ENDED",
+    "Answer",
     "ExplainedAgent",
     "Explanation",
     "NewTask",
     "Priority",
     "Progress",
+    "Question",
     "Task",
     "TaskError",
     "TaskOptions",
@@ -41,6 +43,9 @@ class TaskOptions(TypedDict, total=False):
     expires_in_seconds: float | None
     expires_at: datetime | None
     metadata: Mapping[str, Any] | None
+    group: str | None
+    tags: Sequence[str] | None
+    callback: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +75,11 @@ class NewTask:
     """Instead of `expires_in_seconds`: until when, with an offset."""
     metadata: Mapping[str, Any] | None = None
     """Anything about the task that is not work."""
+    group: str | None = None
+    """What it belongs to, in a word of your own."""
+    tags: Sequence[str] | None = None
+    callback: Mapping[str, Any] | None = None
+    """Who is told of it: `url`, `events`, `secret_ref`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +125,35 @@ class TaskSummary:
     progress: Progress | None = None
     error: TaskError | None = None
     submitted_by: str | None = None
+    group: str | None = None
+    tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Is what a task asks people, while it is `input_required`."""
+
+    question_id: str
+    question: Any = None
+    answer_schema: Mapping[str, Any] | None = None
+    """A JSON schema that the answer has to satisfy."""
+    asked_at: datetime | None = None
+    until: datetime | None = None
+    attempt: int = 1
+    agent_id: str = ""
+    released: bool = False
+    """Whether the attempt ended with it, so that another one begins with the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Is what a task was answered."""
+
+    question_id: str
+    answer: Any = None
+    timed_out: bool = False
+    answered_by: str | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +162,7 @@ class Task:
 
     task_id: str
     state: str
-    """`scheduled`, `queued`, `running`, `waiting`, or one of `ENDED`."""
+    """`scheduled`, `queued`, `running`, `waiting`, `input_required`, or one of `ENDED`."""
     priority: str = "normal"
     requirements: Mapping[str, Any] = field(default_factory=dict)
     lane: str = ""
@@ -144,6 +183,13 @@ class Task:
     """What the agent returned."""
     error: TaskError | None = None
     submitted_by: str | None = None
+    group: str | None = None
+    tags: Sequence[str] = ()
+    callback: Mapping[str, Any] | None = None
+    """As it was asked for, and how it stands."""
+    question: Question | None = None
+    """That it waits for an answer to."""
+    answers: Sequence[Answer] = ()
 
     @property
     def ended(self) -> bool:
