@@ -113,7 +113,9 @@ class ApiClient:
     def _sentence(self, exc: ClientError) -> str:
         said = str(exc)
         match exc:
-            case Misconfigured() if not said.startswith(("The key", "The certificate", "The TLS")):
+            case Misconfigured() if not said.startswith(
+                ("The key", "The certificate", "The TLS", "The CAs")
+            ):
                 said = f"--url {said.removeprefix('The address ')}"
             case NotSent():
                 said = f"{said}: start one with `make run`, or name another with --url"

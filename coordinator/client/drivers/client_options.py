@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ class Tls:
 
     def context(self) -> ssl.SSLContext:
         """Host names and certificates are checked always. Raises `Misconfigured`."""
+        if self.ca_file is None:
+            _check_cas_of_environment()
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
             if self.cert_file is not None:
@@ -37,6 +40,19 @@ class Tls:
         except (OSError, ssl.SSLError, ValueError) as exc:
             raise Misconfigured(f"The TLS files cannot be used: {exc}") from exc
         return context
+
+
+def _check_cas_of_environment() -> None:
+    """OpenSSL leaves out without a word a file of `SSL_CERT_FILE` that it cannot read: then no certificate is
+    trusted, and the error blames the service's. Raises `Misconfigured`.
+    """
+    try:
+        if file := os.environ.get("SSL_CERT_FILE"):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except OSError as exc:  # that of ssl is one, too
+        raise Misconfigured(
+            f"The CAs that SSL_CERT_FILE names cannot be read ({exc.strerror or exc}): name a file in PEM"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ def _error(exc: Exception, base_url: str) -> NotReached | Misconfigured:
     said = str(exc) or type(exc).__name__
     if isinstance(exc, _BEFORE):
         return NotSent(f"No coordinator answers at {base_url}: {said}")
+    if isinstance(exc, httpx.RemoteProtocolError) and base_url.startswith("http:"):
+        said = f"{said}. If it speaks TLS, name it with https://"
     return AnswerLost(f"The coordinator at {base_url} did not answer in full: {said}")
 
 

@@ -276,3 +276,16 @@ def test_of_many_that_were_refused_in_part_the_others_have_handles() -> None:
 def test_tls_files_that_cannot_be_used_are_told_when_the_client_is_made(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="TLS files"):
         Client("https://x", tls=Tls(ca_file=tmp_path / "none.pem"))
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_cas_of_the_environment_that_cannot_be_read_are_told_when_the_client_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    cas = tmp_path / "cas.pem"
+    if content is not None:
+        cas.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(cas))
+    with pytest.raises(Misconfigured, match="The CAs that SSL_CERT_FILE names cannot be read"):
+        Client("https://coordinator.test")
+    Client("http://coordinator.test").close()

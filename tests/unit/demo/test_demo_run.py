@@ -272,7 +272,7 @@ def test_a_port_that_gives_no_answer_of_http_may_speak_tls() -> None:
     def mute(request: httpx.Request) -> httpx.Response:
         raise httpx.RemoteProtocolError("Server disconnected", request=request)
 
-    with pytest.raises(OperatorError, match="if it speaks TLS, name it with --url https://"):
+    with pytest.raises(OperatorError, match="If it speaks TLS, name it with https://"):
         run_demo(mute)
 
 
