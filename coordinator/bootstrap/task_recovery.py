@@ -16,6 +16,7 @@ from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.missed_deadlines import MissedDeadlines
 from coordinator.recovery.questions.question_answerer import QuestionAnswerer
+from coordinator.recovery.questions.schema_check import SchemaCheck
 from coordinator.recovery.questions.unanswered_questions import UnansweredQuestions
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
@@ -111,6 +112,7 @@ def make_requested_changes(
             turns=turns,
             settle=registry.settle,
             publisher=publishers.publisher,
+            check_schema=SchemaCheck(),
             note=registry.note,
         ),
         redriver=TaskRedriver(

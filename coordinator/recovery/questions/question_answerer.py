@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from pydantic_core import to_json
 
@@ -28,6 +28,17 @@ from coordinator.recovery.ports import FindsTaskAndMessage, NotesEvent, Settles,
 from .answer_check import check_answer
 
 __all__ = ["QuestionAnswered", "QuestionAnswerer"]
+
+
+Judged = dict[str, Any] | None
+"""The schema by which an answer was judged."""
+
+
+class JudgesBySchema(Protocol):
+    """Judges an answer by a JSON schema: `schema_check.SchemaCheck`."""
+
+    async def __call__(self, schema: dict[str, Any], answer: Any) -> None:
+        """Raises `InvalidRequest`, `WrongState` where nobody can answer by it, or `Unavailable`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +62,14 @@ class QuestionAnswerer:
         turns: TakesTurns,
         settle: Settles,
         publisher: PublishesMessages,
+        check_schema: JudgesBySchema,
         note: NotesEvent,
     ) -> None:
         self._find = find
         self._turns = turns
         self._settle = settle
         self._publisher = publisher
+        self._check_schema = check_schema
         self._note = note
 
     async def answer(
@@ -68,9 +81,10 @@ class QuestionAnswerer:
         Raises `TaskNotFound`, `InvalidRequest` for what is no answer to it, `WrongState` where there is
         nothing to answer, or `Unavailable`: repeating is safe.
         """
+        judged = await self._judged(task_id, answer, question_id)
         try:
             event, question, generation = await self._turns.take(
-                task_id, partial(_decide, answer, question_id, by)
+                task_id, partial(_decide, answer, question_id, by, judged)
             )
         except _SaidBeforeError as said:
             return said.answered
@@ -87,6 +101,18 @@ class QuestionAnswerer:
             answered_at=event.time,
         )
 
+    async def _judged(self, task_id: str, answer: Any, question_id: str | None) -> Judged:
+        """The schema by which this is an answer, before it is this request's turn: that takes a while, and
+        nobody else's request about the task should wait for it.
+        """
+        question = (await self._find(task_id))[0].question
+        if question is None or question_id not in (None, question.question_id):
+            return None
+        check_answer(question, answer)
+        if question.answer_schema is not None:
+            await self._check_schema(question.answer_schema, answer)
+        return question.answer_schema
+
     async def _check_taken(self, event: Event, question: Question, generation: int) -> None:
         """The log decides: the task may have ended a moment before, or its agent have gone on without."""
         with contextlib.suppress(LedgerBehind, BrokerUnavailable):
@@ -102,12 +128,19 @@ class QuestionAnswerer:
 
 
 def _decide(
-    answer: Any, question_id: str | None, by: str | None, task: Task, message: TaskMessage
+    answer: Any,
+    question_id: str | None,
+    by: str | None,
+    judged: Judged,
+    task: Task,
+    message: TaskMessage,
 ) -> tuple[str, tuple[Event, Question, int]]:
     question = task.question
     if question is None or question_id not in (None, question.question_id):
         _refuse(task, answer, question_id)
     check_answer(question, answer)
+    if question.answer_schema is not None and question.answer_schema != judged:
+        raise WrongState("The task asks something else since a moment: look what, and answer that")
     event = Event(
         data=TaskAnswered(
             task_id=task.task_id,

@@ -19,6 +19,7 @@ from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG
 from coordinator.recovery.questions.question_answerer import QuestionAnswerer
+from coordinator.recovery.questions.schema_check import SchemaCheck
 from coordinator.recovery.task_canceller import TaskCanceller
 from coordinator.recovery.task_redriver import TaskRedriver
 from tests.unit.domain.histories import (
@@ -66,6 +67,7 @@ class World:
             turns=self,
             settle=self._catch_up,
             publisher=self,
+            check_schema=SchemaCheck(),
             note=self._note_event,
         )
         self.redriver = TaskRedriver(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from coordinator.domain.task import Question, Task
-from coordinator.errors import BrokerUnavailable, InvalidRequest, LedgerBehind, WrongState
+from coordinator.errors import (
+    BrokerUnavailable,
+    InvalidRequest,
+    LedgerBehind,
+    Unavailable,
+    WrongState,
+)
 from coordinator.protocol.messages.events import TaskAnswered
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.recovery.questions.answer_check import MAX_ANSWER_BYTES, check_answer
+from coordinator.recovery.questions.schema_check import PROCESS, SchemaCheck
 from tests.unit.domain.histories import (
     answered,
     asked,
     at,
     completed,
     folded,
+    message,
     resumed,
     started,
     submitted,
@@ -111,11 +122,12 @@ def test_without_choices_anything_is_an_answer(text: Any) -> None:
     check_answer(question(text), {"a": [1, None]})
 
 
-def test_a_schema_counts_in_place_of_choices() -> None:
+async def test_a_schema_counts_in_place_of_choices() -> None:
     schema = {"type": "object", "properties": {"days": {"type": "integer", "maximum": 3}}}
-    check_answer(question(CHOICES, schema), {"days": 3})
+    world = World(asking(question=CHOICES, answer_schema=schema))
     with pytest.raises(InvalidRequest, match=r"answer\['days'\]: 4 is greater than the maximum"):
-        check_answer(question(CHOICES, schema), {"days": 4})
+        await world.answerer.answer("t", {"days": 4})
+    await world.answerer.answer("t", {"days": 3})
 
 
 @pytest.mark.parametrize(
@@ -128,9 +140,41 @@ def test_a_schema_counts_in_place_of_choices() -> None:
         {"$schema": "https://schemas.example/meta.json"},
     ],
 )
-def test_nobody_can_answer_by_a_schema_that_is_none(schema: dict[str, Any]) -> None:
+async def test_nobody_can_answer_by_a_schema_that_is_none(schema: dict[str, Any]) -> None:
     with pytest.raises(WrongState, match="its schema is not valid"):
-        check_answer(question(schema=schema), "yes")
+        await SchemaCheck()(schema, "yes")
+
+
+BUSY = f"""
+import runpy
+runpy.run_path({PROCESS[-1]!r})["_limit"]()
+while True:
+    pass
+"""
+
+
+async def test_a_schema_that_takes_too_long_ends_with_its_process_alone() -> None:
+    """In the place of one that does: the limits are those of the process."""
+    with pytest.raises(WrongState, match="Nobody can answer this question: to judge"):
+        await SchemaCheck(process=(sys.executable, "-c", BUSY))({}, 1)
+
+
+async def test_an_answer_that_cannot_be_judged_now_may_be_sent_again() -> None:
+    with pytest.raises(Unavailable, match="try again shortly"):
+        await SchemaCheck(within=timedelta())({"type": "string"}, "yes")
+
+
+async def test_what_is_asked_meanwhile_is_not_answered_by_what_was_judged_before() -> None:
+    first = asking(answer_schema={"type": "integer"})
+    world = World(asking(answer_schema={"type": "string"}))
+
+    async def found_before(_: str) -> tuple[Task, TaskMessage]:
+        return first, message()
+
+    world.answerer._find = found_before
+    with pytest.raises(WrongState, match="asks something else since a moment"):
+        await world.answerer.answer("t", 1)
+    assert world.sent == []
 
 
 def test_an_answer_has_its_limit() -> None:
