@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from consumers._values.asked_question import AskedQuestion
 from consumers.agent_timings import Backoff
 from consumers.outcome import InputRequired
+from coordinator.protocol.messages.task_events import MAX_ANSWERS
 from coordinator.protocol.messages.task_message import InputAnswer
 
 __all__ = ["AnswerWait", "AsksPeople"]
@@ -50,6 +51,8 @@ class AnswerWait:
     ) -> None:
         self._people = people
         self._known = {_key(one): one for one in known}
+        self._had: set[tuple[str, str]] = set()
+        """What this attempt has asked and got an answer to."""
         self._again = again
         self._pause = pause
         self._go_on = go_on
@@ -58,17 +61,19 @@ class AnswerWait:
         self._answer: asyncio.Future[InputAnswer] | None = None
 
     async def answer_to(self, asked: AskedQuestion) -> Any:
-        """The answer. Raises `TimeoutError` where there is none in time, and `InputRequired` where the
-        attempt is to end with the question.
+        """The answer. Raises `TimeoutError` where there is none in time, `InputRequired` where the attempt is
+        to end with the question, and `ValueError` where the next one would not have all the answers.
         """
         async with self._turn:
             answer = self._known.get((asked.question_id, asked.digest))
             if answer is None and asked.release:
+                self._check_room()
                 raise InputRequired(asked)
             if answer is None:
                 with self._stopped_clock():
                     answer = await self._told(asked)
                 self._known[_key(answer)] = answer
+            self._had.add(_key(answer))
         if answer.timed_out:
             raise TimeoutError(f"nobody has answered the question {answer.question_id!r} in time")
         return answer.answer
@@ -85,6 +90,14 @@ class AnswerWait:
         """Wait no more, since the handler is told to stop: who waits in a thread hears it so."""
         if self._answer is not None:
             self._answer.cancel()
+
+    def _check_room(self) -> None:
+        if len(self._had) >= MAX_ANSWERS:
+            raise ValueError(
+                f"this attempt has had {MAX_ANSWERS} answers, which is all that another one is given: after"
+                " this question it would ask the first again. Ask for several things at once, or keep what"
+                " was answered elsewhere"
+            )
 
     async def _told(self, asked: AskedQuestion) -> InputAnswer:
         self._asked = asked

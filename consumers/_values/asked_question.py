@@ -42,6 +42,8 @@ def asked_question(
     release: bool,
 ) -> AskedQuestion:
     """Raises `ValueError` for what cannot be asked."""
+    if question is None:
+        raise ValueError("the question is None: ask for something, as a text or as plain JSON")
     if not 0 < len(question_id) <= MAX_QUESTION_ID:
         raise ValueError(f"a question_id has 1 to {MAX_QUESTION_ID} characters")
     if timeout is not None and not timeout > 0:

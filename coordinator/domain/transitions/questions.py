@@ -20,15 +20,13 @@ from coordinator.protocol.messages.events import (
     TaskResumed,
     TaskStarted,
 )
+from coordinator.protocol.messages.task_events import MAX_ANSWERS
 
 from .attempts import fold_start
 from .effects import AnswerAgent, Folded, PublishAt, Rules, cancel_on
 from .retries import capped_duration
 
-__all__ = ["MAX_ANSWERS", "fold_answer", "fold_ask", "fold_resumption"]
-
-MAX_ANSWERS = 32
-"""Answers that a generation of a task keeps, the last of them: they go with its message to each attempt."""
+__all__ = ["fold_answer", "fold_ask", "fold_resumption"]
 
 
 def fold_ask(task: Task, event: Event, data: TaskAsked, rules: Rules) -> Folded:
@@ -57,6 +55,8 @@ def fold_ask(task: Task, event: Event, data: TaskAsked, rules: Rules) -> Folded:
 def _held(task: Task, question: Question, known: Answer | None) -> Folded:
     if known is not None:
         again = _give(task, question.agent_id, known)
+        if _asks_something_else(task.question, question):
+            return Folded(task, (again,))  # told late: it has that answer, and asked another since
         return Folded(_going_on(task, question.attempt), (again,))
     if _is_repeated(task.question, question):
         return Folded(task)  # it counts from when it was asked first
@@ -92,7 +92,7 @@ def fold_answer(task: Task, event: Event, data: TaskAnswered, rules: Rules) -> F
         by=data.by,
         at=event.time,
     )
-    kept = tuple(one for one in task.answers if one.question_id != answer.question_id)
+    kept = tuple(one for one in task.answers if _question_of(one) != _question_of(answer))
     task = task._replace(answers=(*kept, answer)[-MAX_ANSWERS:])
     if question.released:
         return _another_attempt(task, event.time, rules)
@@ -168,6 +168,17 @@ def _asks(question: Question, data: TaskAnswered) -> bool:
         data.question_id,
         data.question_digest,
     )
+
+
+def _question_of(answer: Answer) -> tuple[str, str]:
+    return answer.question_id, answer.question_digest
+
+
+def _asks_something_else(known: Question | None, question: Question) -> bool:
+    """Whether the same attempt has another question open."""
+    if known is None or known.attempt != question.attempt:
+        return False
+    return (known.question_id, known.question) != (question.question_id, question.question)
 
 
 def _is_repeated(known: Question | None, question: Question) -> bool:

@@ -13,6 +13,7 @@ from .task_message import TaskMessage
 
 __all__ = [
     "CRASH_LOOP",
+    "MAX_ANSWERS",
     "MAX_QUESTION_BYTES",
     "MAX_QUESTION_ID",
     "AgentsTaskEvent",
@@ -35,6 +36,9 @@ __all__ = [
     "TaskTooLarge",
 ]
 
+
+MAX_ANSWERS = 32
+"""Answers that a generation of a task keeps, the last of them: they go with its message to each attempt."""
 
 MAX_QUESTION_ID = 64
 """Characters."""

@@ -13,7 +13,7 @@ from consumers._handling.answer_wait import AnswerWait, AsksPeople
 from consumers._values.asked_question import LONGEST_HOLD, AskedQuestion, asked_question
 from consumers.agent_timings import Backoff
 from consumers.testing import Asked, run_task
-from coordinator.protocol.messages.task_events import MAX_QUESTION_BYTES
+from coordinator.protocol.messages.task_events import MAX_ANSWERS, MAX_QUESTION_BYTES
 from coordinator.protocol.messages.task_message import InputAnswer
 
 NOW_AND_THEN = Backoff(timedelta(seconds=0.01), timedelta(seconds=0.02))
@@ -66,6 +66,7 @@ async def test_a_handler_that_catches_exceptions_is_released_all_the_same() -> N
         ({"question_id": ""}, "1 to 64 characters"),
         ({"question_id": "x" * 65}, "1 to 64 characters"),
         ({"question": "x" * MAX_QUESTION_BYTES}, "16384 are allowed"),
+        ({"question": None}, "the question is None"),
         ({"question": {1, 2}}, "must be a text or plain JSON"),
         ({"schema": {"a": b"b"}}, "must be a text or plain JSON"),
     ],
@@ -80,6 +81,18 @@ async def test_what_cannot_be_asked_is_refused_where_it_is_asked(
     ran = await run_task(handler, answers=["a"])
     assert ran.error.type == "ValueError"
     assert why in ran.error.message
+
+
+async def test_no_more_is_asked_than_another_attempt_would_be_told() -> None:
+    """It would ask the first question again, and people without end."""
+
+    async def handler(task: Task) -> None:
+        for number in range(MAX_ANSWERS + 1):
+            await task.ask(f"{number}?", release=True)
+
+    ran = await run_task(handler, answers=list(range(MAX_ANSWERS + 1)))
+    assert (ran.error.type, len(ran.questions)) == ("ValueError", MAX_ANSWERS)
+    assert "had 32 answers, which is all that another one is given" in ran.error.message
 
 
 # --- the wait ---------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from coordinator.domain.task import State, Task
 from coordinator.domain.transitions.effects import AnswerAgent, CancelOnAgent, PublishAt
 from coordinator.domain.transitions.fold import fold
-from coordinator.domain.transitions.questions import MAX_ANSWERS
 from coordinator.protocol.messages.events import Event
+from coordinator.protocol.messages.task_events import MAX_ANSWERS
 from tests.unit.domain.histories import (
     MAX_ATTEMPTS,
     RULES,
@@ -89,6 +89,21 @@ def test_another_question_under_the_same_id_has_no_answer() -> None:
     task = folded(answered(), asked("and now?", seconds=20), onto=asking())
     assert task.state is State.INPUT_REQUIRED
     assert folded(answered("no", "and now?"), onto=task).answers[-1].answer == "no"
+
+
+def test_two_questions_under_one_id_keep_the_answer_of_each() -> None:
+    """An attempt that begins anew asks the first again, and then the second."""
+    task = folded(
+        answered(), asked("and now?", seconds=20), answered("no", "and now?"), onto=asking()
+    )
+    assert [one.answer for one in task.answers] == ["yes", "no"]
+
+
+def test_a_question_that_is_told_late_takes_no_later_one_away() -> None:
+    task = folded(answered(), asked("and now?", seconds=20, question_id="2"), onto=asking())
+    end = fold(task, asked(seconds=30, repeated=1), RULES)
+    assert end.task == task
+    assert [type(told) for told in end.effects] == [AnswerAgent]
 
 
 def test_an_answer_to_another_question_is_none() -> None:
