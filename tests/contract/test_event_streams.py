@@ -124,6 +124,8 @@ async def test_what_is_asked_for_comes(
         ("/events", {"Last_Event_ID": "abc"}, 422, "Last-Event-ID is 'abc', which is no position"),
         ("/events", {"Last_Event_ID": "-1"}, 422, "Last-Event-ID is '-1'"),
         ("/events", {"Last_Event_ID": "9" * 40}, 422, "Last-Event-ID is '9999"),
+        ("/events", {"Last_Event_ID": "0" * 5000}, 422, "Last-Event-ID is '0000"),
+        ("/events", {"Last_Event_ID": "0" * 20 + "9" * 20}, 422, "Last-Event-ID is '0000"),
         ("/events?type=task.complete", {}, 422, "did you mean task.completed?"),
         ("/events?type=source.opened", {}, 422, "is no type of event: use agent.registered"),
         ("/events?type=agent.heartbeat", {}, 422, "is no type of event"),

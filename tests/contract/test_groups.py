@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from coordinator.api.groups.group_answers import StateCounts
 from coordinator.domain.labels.task_labels import LabelFilter
+from coordinator.domain.task import State
 from coordinator.errors import LedgerBehind, OutcomeUnknown
 from tests.contract.fakes import Fakes, a_task, an_agent, over
 from tests.contract.submission.submitting_app import submitting_app
@@ -270,3 +272,7 @@ async def test_a_task_is_told_with_its_group_and_tags(client: httpx.AsyncClient)
         ok(await client.get("agents/ada/tasks"))["tasks"][0],
     ]
     assert [(one["group"], one["tags"]) for one in found] == [("report", ["a", "b"])] * 3
+
+
+def test_the_document_names_the_count_of_every_state() -> None:
+    assert StateCounts.model_fields.keys() == {state.value for state in State}

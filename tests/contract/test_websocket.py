@@ -146,6 +146,14 @@ async def test_the_statistics_come_at_once_and_are_those_of_the_status(side: Sid
             "filter.tsk: ",
         ),
         (
+            '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"after": 0}}}',
+            "filter.after: ",
+        ),
+        (
+            '{"type": "subscribe", "payload": {"topic": "tasks", "resume_from": true}}',
+            "resume_from: Input should be a valid number, not true or false",
+        ),
+        (
             '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"type": ["agent.*"]}}}',
             "the topic tasks has none of these",
         ),

@@ -38,6 +38,7 @@ class StateCounts(AnswerModel):
     scheduled: Number
     queued: Number
     running: Number
+    input_required: Number
     waiting: Number
     completed: Number
     dead: Number

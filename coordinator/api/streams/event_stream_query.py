@@ -19,9 +19,18 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.priority import Priority
 from coordinator.streaming.event_filter import EventFilter
 
-__all__ = ["HIGHEST_POSITION", "EventStreamQuery", "TaskStreamQuery", "last_event_position"]
+__all__ = [
+    "HIGHEST_POSITION",
+    "EventFilters",
+    "EventStreamQuery",
+    "TaskStreamQuery",
+    "last_event_position",
+]
 
 HIGHEST_POSITION = 2**63 - 1
+
+LONGEST_POSITION = len(str(HIGHEST_POSITION))
+"""Digits: Python reads no number of some thousands."""
 
 MOST_VALUES = 100
 """Ids in one filter."""
@@ -78,19 +87,11 @@ class TaskStreamQuery(BaseModel):
     token: Token = None
 
 
-class EventStreamQuery(BaseModel):
+class EventFilters(BaseModel):
     """Selects the events that match all filters, each by one of its values."""
 
     model_config = ConfigDict(frozen=True)
 
-    after: int | None = Field(
-        default=None,
-        ge=0,
-        le=HIGHEST_POSITION,
-        description="The position that the subscriber has: what comes after it is replayed first, 0 for all"
-        " that is kept. The header `Last-Event-ID` counts before it. Without either, what happens from now"
-        " on.",
-    )
     task_id: Ids = Field(default=[], description="Of one of these tasks.")
     agent_id: Ids = Field(default=[], description="About, or stated by, one of these agents.")
     type: list[EventTypeName] = Field(
@@ -105,7 +106,6 @@ class EventStreamQuery(BaseModel):
     )
     group: Ids = Field(default=[], description="Of a task of one of these groups.")
     tag: Ids = Field(default=[], description="Of a task that has one of these tags.")
-    token: Token = None
 
     def filter(self, submitted_by: str | None) -> EventFilter:
         """The filter that is asked for, and of the tasks of one caller alone where one is given."""
@@ -121,13 +121,28 @@ class EventStreamQuery(BaseModel):
         )
 
 
+class EventStreamQuery(EventFilters):
+    """Says which events are streamed, and from which position on."""
+
+    after: int | None = Field(
+        default=None,
+        ge=0,
+        le=HIGHEST_POSITION,
+        description="The position that the subscriber has: what comes after it is replayed first, 0 for all"
+        " that is kept. The header `Last-Event-ID` counts before it. Without either, what happens from now"
+        " on.",
+    )
+    token: Token = None
+
+
 def last_event_position(header: str, after: int | None) -> int | None:
     """The position that a subscriber has: ``header`` is its `Last-Event-ID`, by which a browser goes on with
     the same query as at first; empty for none. Raises `InvalidRequest` where it is no position.
     """
     if not header:
         return after
-    if not (header.isascii() and header.isdigit()) or int(header[:20]) > HIGHEST_POSITION:
+    plain = header.isascii() and header.isdigit() and len(header) <= LONGEST_POSITION
+    if not plain or int(header) > HIGHEST_POSITION:
         raise InvalidRequest(
             f"Last-Event-ID is {quoted(header)}, which is no position: send the last `id` that came, or"
             " `?after=` with it",

@@ -9,10 +9,11 @@ from pydantic_core import to_json
 
 from coordinator.api.error_table import error_body
 from coordinator.api.wire.fields.instants import timestamp
+from coordinator.api.wire.fields.lenient_json import NO_BOOLEAN
 from coordinator.errors import InvalidRequest
 from coordinator.streaming.stream_frames import StreamEnd
 
-from .event_stream_query import TYPES, EventStreamQuery
+from .event_stream_query import HIGHEST_POSITION, TYPES, EventFilters
 
 __all__ = [
     "METRICS",
@@ -50,15 +51,15 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Filters(EventStreamQuery):
-    """Narrows a topic, as the parameters of `GET /events` do."""
+class Filters(EventFilters):
+    """Narrows a topic, as those parameters of `GET /events` do; where it begins is no filter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SubscribePayload(_Message):
     topic: Topic
-    resume_from: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = None
+    resume_from: Annotated[int, Field(ge=0, le=HIGHEST_POSITION), NO_BOOLEAN] | None = None
     """The position that the client has."""
     filter: Filters = Field(default_factory=Filters)
 
