@@ -14,12 +14,15 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from coordinator.access.api_key import new_secret
+from coordinator.access.authenticator import Authenticator
 from coordinator.access.caller_quotas import CallerQuotas
+from coordinator.access.key_ring import KeyRing
 from coordinator.access.roles import Role
 from coordinator.streaming.subscriber_counts import StreamKind, SubscriberCounts
 from tests.contract.fakes import a_task
 from tests.contract.test_event_streams import Side, served
-from tests.support.api_keys import authenticator_with
+from tests.support.api_keys import KeysInMemory, an_api_key, authenticator_with
 from tests.support.server_sent_events import streaming
 from tests.support.waiting import eventually
 
@@ -263,6 +266,27 @@ async def test_a_request_without_the_handshake_is_told_what_the_path_is_for(side
     async with streaming(side.url, "/ws") as answer:
         assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
         assert "connect with ws://" in (await answer.body())["detail"]
+
+
+async def test_a_key_that_was_revoked_begins_no_topic_any_more() -> None:
+    """Each look at it comes some seconds after a topic has begun, and who began anew was never looked at."""
+    secret = new_secret()
+    key = an_api_key("reader", secret, Role.READER)
+    keys = KeysInMemory([key])
+    ring = KeyRing(keys, apart=0)
+    await ring.look()
+    header = {"Authorization": f"Bearer {secret}"}
+    async with (
+        served(authenticator=Authenticator(ring)) as side,
+        connected(side, headers=header) as socket,
+    ):
+        await socket.subscribe("tasks", resume_from=0)
+        keys.keys, keys.changes = [], 2
+        await ring.look()
+        await socket.say("subscribe", topic="tasks", resume_from=0)
+        told = await socket.hear()
+        assert (told["type"], told["reason"]) == ("stream.end", "not-allowed")
+        assert (await socket.closed())[0] == 1008
 
 
 async def test_roles_count_and_the_key_in_the_query_is_in_no_log(

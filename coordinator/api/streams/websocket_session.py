@@ -101,7 +101,10 @@ class WebSocketSession:
             await self._send(pong())
         elif isinstance(ask, Subscribe):
             await self._end_topic(ask.payload.topic)
-            await self._begin_topic(ask.payload)
+            if await self._allowed():  # also of who begins anew before each look
+                await self._begin_topic(ask.payload)
+            else:
+                await self._cut(ask.payload.topic, NOT_ALLOWED)
         else:
             await self._end_topic(ask.payload.topic)
             await self._send(confirmed("unsubscription", ask.payload.topic))
