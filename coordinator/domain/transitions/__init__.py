@@ -18,6 +18,7 @@ declines ............... the task that an agent gave back, since it has no handl
 attempts ............... started, progressed, completed, failed, lost
 generations ............ a redrive reopens the task; what is older is late
 questions .............. an attempt asks people, and goes on when they have answered
+deadline_pause ......... the deadline waits while people are asked
 retries ................ another attempt after a pause, or the end
 ends_without_attempt ... cancelled, expired, too large
 effects ................ what a fold answers, and what is to be done once that is stored

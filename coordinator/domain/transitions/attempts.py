@@ -16,6 +16,7 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 
+from .deadline_pause import with_later_deadline
 from .effects import Effect, Folded, Rules, cancel_on
 from .ends_without_attempt import end_task
 from .retries import LONGEST_SECONDS, retry_or_end
@@ -126,7 +127,9 @@ def fold_loss(task: Task, event: Event, data: TaskLost, rules: Rules) -> Folded:
     if task.state not in IN_HAND or seen != (task.attempt, task.agent_id, task.started_at):
         return Folded(task)
     error = {"type": ATTEMPT_LOST, "message": data.message, "retryable": True}
-    task = task._replace(failed=data.attempt, failures=task.failures + 1, error=error)
+    task = with_later_deadline(task, event.time)._replace(
+        failed=data.attempt, failures=task.failures + 1, error=error
+    )
     return retry_or_end(task, event.time, event.id, rules)
 
 

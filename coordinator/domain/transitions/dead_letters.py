@@ -9,11 +9,11 @@ from typing import Any
 from coordinator.domain.task import State, Task
 from coordinator.protocol.messages.events import (
     CRASH_LOOP,
-    DeadLetterReason,
     Event,
     TaskDeadLettered,
 )
 
+from .deadline_pause import with_later_deadline
 from .effects import Effect, Folded, PublishAt, Rules
 from .ends_without_attempt import EXPIRED, end_task
 from .retries import retry_or_end
@@ -29,25 +29,28 @@ def fold_dead_letter(task: Task, event: Event, data: TaskDeadLettered, rules: Ru
     task = task._replace(published=data.attempt, settled=data.attempt)
     if task.ended:
         return Folded(task)
-    late = task.expires_at is not None and task.expires_at <= event.time
+    task = with_later_deadline(task, event.time)
+    late = _is_over(task.expires_at, event.time)
     if data.reason == "expired" or (data.reason == "rejected" and late):
         return end_task(task, event, State.EXPIRED, error=EXPIRED)
     if attempt <= task.failed:
         return Folded(task)
-    return _given_up(task, attempt, event, data.reason, rules)
+    return _given_up(task, attempt, event, data, rules)
 
 
 def _given_up(
-    task: Task, attempt: int, event: Event, reason: DeadLetterReason, rules: Rules
+    task: Task, attempt: int, event: Event, data: TaskDeadLettered, rules: Rules
 ) -> Folded:
     """The message of an attempt is gone, and nobody has told how that ended."""
     failures = task.failures + (1 if task.started >= attempt else 0)
     failed = task._replace(attempt=attempt, failed=attempt, failures=failures)
-    match reason:
+    match data.reason:
         case "delivery_limit":
             return end_task(failed, event, State.DEAD, error=_CRASH_LOOP)
         case "rejected" if _taken_for_expired(task, attempt, event.time):
-            return _not_counted(task, attempt, event, rules)
+            return _not_counted(task, attempt, event, rules, error=_TOO_EARLY)
+        case "rejected" if _is_over(data.task.expires_at, event.time) and _is_spared(task):
+            return _not_counted(task, attempt, event, rules, error=_CAME_BACK)
         case "rejected" | "expired":
             return retry_or_end(failed._replace(error=_REJECTED), event.time, event.id, rules)
 
@@ -61,10 +64,21 @@ def _taken_for_expired(task: Task, attempt: int, now: datetime) -> bool:
     return now < task.expires_at <= now + _WRONGEST_CLOCK
 
 
-def _not_counted(task: Task, attempt: int, event: Event, rules: Rules) -> Folded:
+def _is_over(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and deadline <= now
+
+
+def _is_spared(task: Task) -> bool:
+    """Whether few attempts were not counted so far: an agent may be lost again and again."""
+    return task.failed - task.released - task.failures < _SPARED
+
+
+def _not_counted(
+    task: Task, attempt: int, event: Event, rules: Rules, *, error: dict[str, Any]
+) -> Folded:
     """The next attempt follows for it, and is allowed one more; the deadline ends that in any case."""
     allowed = max(task.max_attempts or 0, attempt) + 1
-    task = task._replace(attempt=attempt, failed=attempt, max_attempts=allowed, error=_TOO_EARLY)
+    task = task._replace(attempt=attempt, failed=attempt, max_attempts=allowed, error=error)
     folded = retry_or_end(task, event.time, event.id, rules)
     effects = tuple(_not_at_once(effect, rules.now) for effect in folded.effects)
     return Folded(folded.task, effects)
@@ -89,6 +103,20 @@ _TOO_EARLY: dict[str, Any] = {
     "message": (
         "An agent rejected the task as if its deadline had passed, which it has not: its clock is ahead."
         " It does not count as a failure."
+    ),
+    "retryable": True,
+}
+
+
+_SPARED = 2
+"""As many losses of an agent count no attempt where the message comes back in time."""
+
+
+_CAME_BACK: dict[str, Any] = {
+    "type": "AttemptLost",
+    "message": (
+        "The agent was lost, and the message came back after the deadline that it has. The task's is later,"
+        " because it waited while people were asked. It does not count as a failure."
     ),
     "retryable": True,
 }

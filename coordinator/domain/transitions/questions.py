@@ -23,6 +23,7 @@ from coordinator.protocol.messages.events import (
 from coordinator.protocol.messages.task_events import MAX_ANSWERS
 
 from .attempts import fold_start
+from .deadline_pause import with_later_deadline
 from .effects import AnswerAgent, Folded, PublishAt, Rules, cancel_on
 from .retries import capped_duration
 
@@ -36,6 +37,8 @@ def fold_ask(task: Task, event: Event, data: TaskAsked, rules: Rules) -> Folded:
     if data.attempt < task.attempt or data.attempt <= task.failed:
         return Folded(task)
     task = _started(task, event, data, rules)
+    if task.question is not None and task.question.attempt != data.attempt:
+        task = with_later_deadline(task, event.time)  # of an attempt that was lost over it
     known = next(
         (one for one in task.answers if _is_to(one, data.question_id, data.question)), None
     )
@@ -82,6 +85,10 @@ def _released(task: Task, question: Question, known: Answer | None, rules: Rules
 def fold_answer(task: Task, event: Event, data: TaskAnswered, rules: Rules) -> Folded:
     """Somebody has answered the question, or its time is over."""
     question = task.question
+    if not (task.known or task.ended):
+        task = task._replace(
+            started=max(task.started, data.attempt)
+        )  # or nobody could have answered
     if task.ended or question is None or not _asks(question, data):
         return Folded(task)
     answer = Answer(
@@ -97,22 +104,24 @@ def fold_answer(task: Task, event: Event, data: TaskAnswered, rules: Rules) -> F
     if question.released:
         return _another_attempt(task, event.time, rules)
     return Folded(
-        _going_on(_later_deadline(task, event.time), question.attempt),
+        _going_on(with_later_deadline(task, event.time), question.attempt),
         (_give(task, question.agent_id, answer),),
     )
 
 
-def fold_resumption(task: Task, event: Event, data: TaskResumed, _: Rules) -> Folded:
-    """An attempt goes on without an answer."""
+def fold_resumption(task: Task, event: Event, data: TaskResumed, rules: Rules) -> Folded:
+    """An attempt goes on without an answer, which proves its start."""
     question = task.question
+    if not (task.known or task.ended or task.started):
+        return Folded(_started(task, event, data, rules))
     if question is None or question.released:
         return Folded(task)
     if (question.question_id, question.attempt) != (data.question_id, data.attempt):
         return Folded(task)
-    return Folded(_going_on(_later_deadline(task, event.time), data.attempt))
+    return Folded(_going_on(with_later_deadline(task, event.time), data.attempt))
 
 
-def _started(task: Task, event: Event, data: TaskAsked, rules: Rules) -> Task:
+def _started(task: Task, event: Event, data: TaskAsked | TaskResumed, rules: Rules) -> Task:
     if Runner(data.attempt, data.agent_id) in task.runners:
         return task
     started = TaskStarted(
@@ -132,7 +141,7 @@ def _another_attempt(task: Task, at: datetime, rules: Rules) -> Folded:
         attempt=task.failed + 1,
         due=rules.now,
     )
-    task = _later_deadline(task, at)
+    task = with_later_deadline(task, at)
     return Folded(task._replace(state=State.WAITING, question=None), (again,))
 
 
@@ -140,13 +149,6 @@ def _going_on(task: Task, attempt: int) -> Task:
     """Without the question; one that was lost meanwhile stays as it is."""
     waits = task.state is State.INPUT_REQUIRED and task.attempt == attempt
     return task._replace(question=None, state=State.RUNNING if waits else task.state)
-
-
-def _later_deadline(task: Task, now: datetime) -> Task:
-    if task.expires_at is None or task.question is None:
-        return task
-    waited = capped_duration(max(0.0, (now - task.question.asked_at).total_seconds()))
-    return task._replace(expires_at=task.expires_at + waited)
 
 
 def _give(task: Task, agent_id: str, answer: Answer) -> AnswerAgent:

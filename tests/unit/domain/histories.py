@@ -133,7 +133,9 @@ def expired(seconds: float = 5, **more: Any) -> Event:
     return _event(TaskExpired, seconds, **more)
 
 
-def lost(agent_id: str = "ada", attempt: int = 1, began: float = 1, **more: Any) -> Event:
+def lost(
+    agent_id: str = "ada", attempt: int = 1, began: float = 1, seconds: float = 8, **more: Any
+) -> Event:
     """Of the attempt that the agent started so many seconds after the first submission."""
     given: dict[str, Any] = {
         "started_by": agent_id,
@@ -141,7 +143,7 @@ def lost(agent_id: str = "ada", attempt: int = 1, began: float = 1, **more: Any)
         "reason": "not-named",
         "message": "nobody runs it",
     }
-    return _event(TaskLost, 8, attempt=attempt, **(given | more))
+    return _event(TaskLost, seconds, attempt=attempt, **(given | more))
 
 
 def too_large(seconds: float = 6, **more: Any) -> Event:

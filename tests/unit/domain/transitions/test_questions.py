@@ -23,6 +23,7 @@ from tests.unit.domain.histories import (
     at,
     cancelled,
     completed,
+    dead_lettered,
     expired,
     failed,
     folded,
@@ -146,6 +147,12 @@ def test_who_asks_for_a_task_that_has_ended_is_told_to_stop() -> None:
     assert [type(effect) for effect in end.effects] == [CancelOnAgent]
 
 
+@pytest.mark.parametrize("told", [resumed(), answered()])
+def test_what_was_asked_had_begun_before_its_message_was_folded(told: Event) -> None:
+    """It is not scheduled any more, whatever its message asked for."""
+    assert folded(told, submitted(not_before=at(50))).state is not State.SCHEDULED
+
+
 # --- giving the slot back ---------------------------------------------------------------------
 
 
@@ -182,6 +189,57 @@ def test_a_deadline_waits_while_people_are_asked() -> None:
     assert folded(answered(seconds=102), onto=task).expires_at == at(160)
     kept = folded(submitted(expires_at=at(60)), started(), asked(), answered(seconds=102))
     assert kept.expires_at == at(160)
+
+
+def test_a_deadline_waits_until_the_agent_that_asked_is_lost() -> None:
+    task = folded(submitted(expires_at=at(60)), started(), asked(seconds=2), lost(seconds=102))
+    assert (task.state, task.expires_at) == (State.WAITING, at(160))
+    assert folded(answered(seconds=110), onto=task).expires_at == at(168)
+    again = [
+        submitted(attempt=2),
+        started("bob", 2, 104),
+        asked(agent_id="bob", attempt=2, seconds=105),
+    ]
+    assert folded(*again, onto=task).expires_at == at(163)
+
+
+def test_a_message_that_comes_back_after_its_deadline_ends_no_task_that_asks_people() -> None:
+    """Its agent was lost meanwhile, and the next goes by the deadline that the message has."""
+    task = folded(submitted(expires_at=at(60)), started(), asked(seconds=2))
+    late = dead_lettered("rejected", seconds=102, expires_at=at(60))
+    end = fold(task, late, RULES)
+    assert (end.task.state, end.task.expires_at, end.task.failures) == (State.WAITING, at(160), 0)
+    assert [type(effect) for effect in end.effects] == [PublishAt]
+    assert folded(answered(seconds=103), onto=end.task).answers
+    assert folded(late, onto=folded(answered(seconds=70), onto=task)).state is State.WAITING
+
+
+def test_that_is_so_where_its_slot_was_given_back() -> None:
+    task = folded(submitted(expires_at=at(60)), started(), RELEASED)
+    late = dead_lettered("rejected", seconds=102, expires_at=at(60))
+    task = folded(late, onto=task)
+    assert task.state is State.INPUT_REQUIRED
+    assert folded(answered(seconds=103), onto=task).state is State.WAITING
+
+
+def test_a_deadline_ends_a_task_that_was_asked_for_after_it() -> None:
+    task = folded(submitted(expires_at=at(60)), started(seconds=50), asked(seconds=61))
+    late = dead_lettered("rejected", seconds=102, expires_at=at(60))
+    assert folded(late, onto=task).state is State.EXPIRED
+
+
+def test_an_agent_that_is_lost_again_and_again_is_counted() -> None:
+    task = folded(submitted(expires_at=at(60)), started(), asked(seconds=2))
+    for attempt in range(1, 4):
+        came_back = dead_lettered("rejected", attempt, seconds=102 * attempt, expires_at=at(60))
+        task = folded(came_back, onto=task)
+        task = folded(
+            submitted(attempt=attempt + 1),
+            started(attempt=attempt + 1, seconds=102 * attempt + 1),
+            asked(attempt=attempt + 1, seconds=102 * attempt + 2),
+            onto=task,
+        )
+    assert task.failures == 1
 
 
 def test_the_time_of_a_question_may_be_over() -> None:
