@@ -164,7 +164,7 @@ class WebhookPost:
             return timedelta(seconds=min(int(text[:9]), 10**8))
         try:
             at = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for a year of twenty digits
             return None
         return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)) - self._now()
 

@@ -101,7 +101,7 @@ def retry_after_of(headers: Mapping[str, str], *, now: datetime) -> float | None
         return float(told[:12])
     try:
         when = parsedate_to_datetime(told)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

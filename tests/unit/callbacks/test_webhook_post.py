@@ -98,6 +98,17 @@ async def test_the_status_is_what_counts_and_no_redirect_is_followed(
         assert other.connections == 0
 
 
+OFF_THE_CALENDAR = f"Wed, 21 Oct {'9' * 20} 07:28:00 GMT"
+
+
+async def test_an_answer_that_delivers_does_so_whatever_pause_it_names(
+    secrets: SigningSecrets,
+) -> None:
+    async with receiver() as there:
+        there.answer = lambda _: answer(200, f"Retry-After: {OFF_THE_CALENDAR}")
+        assert (await posting(secrets).send(to(there.url()), BODY)).status == 200
+
+
 async def test_a_pause_that_is_asked_for_is_read_as_seconds_or_as_an_instant(
     secrets: SigningSecrets,
 ) -> None:
@@ -108,7 +119,7 @@ async def test_a_pause_that_is_asked_for_is_read_as_seconds_or_as_an_instant(
 
     assert await asked("120") == timedelta(minutes=2)
     assert await asked("9" * 400) is not None
-    for nonsense in ("soon", "-5", "1.5", "", "Mon, 99 Jan 2026 99:99:99 GMT"):
+    for nonsense in ("soon", "-5", "1.5", "", "Mon, 99 Jan 2026 99:99:99 GMT", OFF_THE_CALENDAR):
         assert await asked(nonsense) is None, nonsense
     at = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     found = await asked(at)

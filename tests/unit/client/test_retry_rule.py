@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coordinator.client.errors import (
@@ -143,6 +143,7 @@ def test_an_error_tells_the_fields_the_id_of_the_request_and_that_of_the_task() 
 
 
 @given(st.text())
+@example("Wed, 21 Oct 99999999999999999999 07:28:00 GMT")
 def test_any_retry_after_is_a_number_of_seconds_or_none(told: str) -> None:
     found = retry_after_of({"retry-after": told}, now=datetime.now(UTC))
     assert found is None or found >= 0
