@@ -43,11 +43,18 @@ def verdict_on(schema: dict[str, Any], answer: Any) -> dict[str, Any]:
             schema, retriever=_fetch_nothing, pattern_options=jsonschema_rs.RegexOptions()
         )
     except ValueError as exc:
-        return {"no_schema": str(exc).partition("\n")[0][:MOST_NAMED]}
-    error = next(iter(validator.iter_errors(answer)), None)
+        return {"no_schema": _first_line(exc)}
+    try:
+        error = next(iter(validator.iter_errors(answer)), None)
+    except ValueError as exc:  # half a character, say
+        return {"path": [], "problem": f"cannot be judged by the schema: {_first_line(exc)}"}
     if error is None:
         return {"valid": True}
     return {"path": list(error.instance_path), "problem": error.message[:MOST_NAMED]}
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).partition("\n")[0][:MOST_NAMED]
 
 
 def _fetch_nothing(uri: str) -> NoReturn:

@@ -159,6 +159,11 @@ async def test_a_schema_that_takes_too_long_ends_with_its_process_alone() -> Non
         await SchemaCheck(process=(sys.executable, "-c", BUSY))({}, 1)
 
 
+async def test_an_answer_that_no_schema_can_judge_is_told_so() -> None:
+    with pytest.raises(InvalidRequest, match="answer: cannot be judged by the schema"):
+        await SchemaCheck()({"type": "string"}, "\ud800")
+
+
 async def test_an_answer_that_cannot_be_judged_now_may_be_sent_again() -> None:
     with pytest.raises(Unavailable, match="try again shortly"):
         await SchemaCheck(within=timedelta())({"type": "string"}, "yes")
