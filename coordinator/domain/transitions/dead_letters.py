@@ -48,9 +48,11 @@ def _given_up(
         case "delivery_limit":
             return end_task(failed, event, State.DEAD, error=_CRASH_LOOP)
         case "rejected" if _taken_for_expired(task, attempt, event.time):
-            return _not_counted(task, attempt, event, rules, error=_TOO_EARLY)
+            return _not_counted(
+                task, attempt, event, rules, error=_TOO_EARLY, after=_BEFORE_ANOTHER_LOOK
+            )
         case "rejected" if _is_over(data.task.expires_at, event.time) and _is_spared(task):
-            return _not_counted(task, attempt, event, rules, error=_CAME_BACK)
+            return _not_counted(task, attempt, event, rules, error=_CAME_BACK, after=timedelta())
         case "rejected" | "expired":
             return retry_or_end(failed._replace(error=_REJECTED), event.time, event.id, rules)
 
@@ -74,21 +76,21 @@ def _is_spared(task: Task) -> bool:
 
 
 def _not_counted(
-    task: Task, attempt: int, event: Event, rules: Rules, *, error: dict[str, Any]
+    task: Task, attempt: int, event: Event, rules: Rules, *, error: dict[str, Any], after: timedelta
 ) -> Folded:
     """The next attempt follows for it, and is allowed one more; the deadline ends that in any case."""
     allowed = max(task.max_attempts or 0, attempt) + 1
     task = task._replace(attempt=attempt, failed=attempt, max_attempts=allowed, error=error)
     folded = retry_or_end(task, event.time, event.id, rules)
-    effects = tuple(_not_at_once(effect, rules.now) for effect in folded.effects)
+    effects = tuple(_due(effect, rules.now, after) for effect in folded.effects)
     return Folded(folded.task, effects)
 
 
-def _not_at_once(effect: Effect, now: datetime) -> Effect:
-    """The same agent may take it again, with the same clock."""
+def _due(effect: Effect, now: datetime, after: timedelta) -> Effect:
+    """No sooner than ``after``; at once where that is zero: nothing has failed, and the deadline goes on."""
     if not isinstance(effect, PublishAt):
         return effect
-    return replace(effect, due=max(effect.due, now + _BEFORE_ANOTHER_LOOK))
+    return replace(effect, due=max(effect.due, now + after) if after else now)
 
 
 _WRONGEST_CLOCK = timedelta(days=1)
@@ -96,6 +98,7 @@ _WRONGEST_CLOCK = timedelta(days=1)
 
 
 _BEFORE_ANOTHER_LOOK = timedelta(seconds=1)
+"""The same agent may take it again, with the same clock."""
 
 
 _TOO_EARLY: dict[str, Any] = {

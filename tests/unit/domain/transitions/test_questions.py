@@ -209,7 +209,7 @@ def test_a_message_that_comes_back_after_its_deadline_ends_no_task_that_asks_peo
     late = dead_lettered("rejected", seconds=102, expires_at=at(60))
     end = fold(task, late, RULES)
     assert (end.task.state, end.task.expires_at, end.task.failures) == (State.WAITING, at(160), 0)
-    assert [type(effect) for effect in end.effects] == [PublishAt]
+    assert end.effects == (PublishAt(task_id="t", generation=1, attempt=2, due=START),)
     assert folded(answered(seconds=103), onto=end.task).answers
     assert folded(late, onto=folded(answered(seconds=70), onto=task)).state is State.WAITING
 
