@@ -7,6 +7,7 @@ import random
 import signal
 import sys
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,55 @@ async def test_each_task_has_its_answers_whoever_is_killed_meanwhile(
             task = await eventually(ended, timeout=120)
             assert task["state"] == "completed", task
             assert task["result"] == {"answers": [{"first of": n}, {"second of": n}]}
+
+
+@pytest.mark.any_broker
+async def test_a_deadline_that_passed_while_people_were_asked_ends_no_task_whose_agent_is_killed(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """Its message has the deadline of before, by which the next agent rejects it."""
+    async with AsyncExitStack() as stack:
+        running = service(broker.url, tmp_path / "data", port=free_port())
+        _, url = await stack.enter_async_context(running)
+        http = await stack.enter_async_context(client(url))
+        await ready(http)
+        victim = await asking_agent(stack, broker, tmp_path, "ada")
+
+        async def is_there() -> bool:
+            return (await http.get("/agents/ada")).status_code == 200
+
+        await eventually(is_there, timeout=60)
+        body = {
+            "task_data": {"task_type": "ask", "n": 1, "release": False},
+            "expires_in_seconds": 8,
+        }
+        task_id = (await http.post("/tasks/submit", json=body)).json()["task_id"]
+
+        async def is_asked() -> dict[str, Any] | None:
+            task: dict[str, Any] = (await get(http, f"/tasks/{task_id}"))["task"]
+            return task if task["state"] == "input_required" else None
+
+        deadline = datetime.fromisoformat((await eventually(is_asked, timeout=60))["expires_at"])
+
+        async def is_over() -> bool:
+            return datetime.now(UTC) > deadline
+
+        await eventually(is_over, timeout=30)
+        victim.signal(signal.SIGKILL)
+        await victim.wait()
+        await asking_agent(stack, broker, tmp_path, "bob")
+
+        async def bob_asks() -> bool:
+            task = (await get(http, f"/tasks/{task_id}"))["task"]
+            assert not task["ended_at"], task
+            return task["question"] is not None and task["question"]["agent_id"] == "bob"
+
+        await eventually(bob_asks, timeout=60)
+        answering = asyncio.create_task(people(http, random.Random(7)))
+        stack.callback(answering.cancel)
+
+        async def ended() -> dict[str, Any] | None:
+            task: dict[str, Any] = (await get(http, f"/tasks/{task_id}"))["task"]
+            return task if task["ended_at"] else None
+
+        assert (await eventually(ended, timeout=60))["state"] == "completed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -220,33 +220,6 @@ async def test_an_agent_that_is_lost_over_its_question_asks_again_elsewhere(
         await running.__aexit__(None, None, None)
         async with clerk(service, "bob").running():
             assert (await service.ends(task_id))["result"]["answer"] == "yes"
-
-
-async def test_an_agent_that_is_lost_after_the_deadline_leaves_a_task_that_waits_for_people(
-    broker: Broker, tmp_path: Path
-) -> None:
-    """Its message has the deadline of before, by which the next agent rejects it."""
-    async with serving(broker, tmp_path) as service:
-        async with clerk(service).running() as ada:
-            task_id = await submit(service, expires_in_seconds=5)
-            asking = await service.becomes(task_id, "input_required")
-            deadline = datetime.fromisoformat(asking["expires_at"])
-
-            async def is_over() -> bool:
-                return datetime.now(UTC) > deadline
-
-            await eventually(is_over)
-            ada.hurry()
-        async with clerk(service, "bob").running():
-
-            async def asks_again() -> bool:
-                question = (await service.task(task_id))["question"]
-                return question is not None and question["agent_id"] == "bob"
-
-            await eventually(asks_again, timeout=30)
-            assert await answer(service, task_id, "yes") == 200
-            ended = await service.ends(task_id)
-            assert ended["result"] == {"answer": "yes", "attempt": 2, "agent": "bob"}
 
 
 async def test_a_cancelled_task_asks_nobody(broker: Broker, tmp_path: Path) -> None:
