@@ -173,8 +173,8 @@ async def test_what_is_asked_meanwhile_is_not_answered_by_what_was_judged_before
     first = asking(answer_schema={"type": "integer"})
     world = World(asking(answer_schema={"type": "string"}))
 
-    async def found_before(_: str) -> tuple[Task, TaskMessage]:
-        return first, message()
+    async def found_before(task_id: str) -> tuple[Task, TaskMessage]:
+        return first, message(task_id)
 
     world.answerer._find = found_before
     with pytest.raises(WrongState, match="asks something else since a moment"):
