@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from coordinator.broker.connection import Connection
 from coordinator.registry.agents.refused_users import RefusedUsers
@@ -37,6 +38,8 @@ class HealthReport:
     refused_users: RefusedUsers
     folding: LogFoldingWatch | None = None
     """Knows whether the log is folded, where another process does it."""
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the process is to stop: it answers on for a while."""
 
     def hindered(self) -> bool:
         """Whether it is known why no task can be submitted."""
@@ -64,7 +67,11 @@ class HealthReport:
         return self.folding is None or self.folding.is_read
 
     def obstacles(self) -> list[str]:
-        """What keeps tasks from being submitted now, a sentence each."""
+        """What keeps tasks from being submitted now, a sentence each. A process that is to stop still takes
+        them, and whoever chooses is to choose another.
+        """
+        if self.leaving.is_set():
+            return ["This process is about to stop: ask another, or ask again in a moment."]
         return readiness.obstacles(
             reading=_state(self.connections.reading),
             publishing=_state(self.connections.publishing),

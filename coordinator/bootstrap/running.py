@@ -274,6 +274,7 @@ async def running(
             types=state.types,
             hindered=health.hindered,
             log_is_read=health.log_is_read,
+            leave=health.leaving.set,
             stop_streams=feed.stop,
             life=life,
         )

@@ -51,6 +51,8 @@ class Coordinator:
     """Whether it is known why no task can be submitted: the broker is away, or refuses."""
     log_is_read: Callable[[], bool] = lambda: True
     """Whether some process folds the log; always true where this one is to do so."""
+    leave: Callable[[], None] = lambda: None
+    """Has `GET /health/ready` say no, so that a balancer asks others."""
     stop_streams: Callable[[], None] = lambda: None
     """Ends all streams of events in good order; no other is opened then."""
     life: asyncio.Task[None]

@@ -36,7 +36,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before another takes the place of one that died; doubled each time."""
 
 STOPPING = 15.0
-"""Seconds for the processes to stop; then they are killed."""
+"""Seconds for the processes to stop, once they have drained; then they are killed."""
 
 LONGEST_LINE = 4096
 """Bytes of what a process says when it cannot start: as many as a pipe takes at once."""
@@ -60,6 +60,7 @@ class KeptProcesses:
             f"{ENV_PREFIX}HTTP_WORKERS": "1",
             f"{ENV_PREFIX}PROJECTOR": settings.projector,
         }
+        self._stopping = STOPPING + settings.drain_seconds
         self._running: set[asyncio.subprocess.Process] = set()
 
     async def keep(self, what: str, *options: str, descriptors: Sequence[int] = ()) -> NoReturn:
@@ -125,7 +126,7 @@ class KeptProcesses:
                 process.send_signal(signal.SIGTERM)
         ends = [asyncio.create_task(process.wait()) for process in running]
         if ends:
-            _, late = await asyncio.wait(ends, timeout=STOPPING)
+            _, late = await asyncio.wait(ends, timeout=self._stopping)
             if late:
                 logger.error("processes that did not stop are killed", extra={"count": len(late)})
         for process in running:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from dataclasses import dataclass
 
 from coordinator.bootstrap import ANSWERS_WITHIN, Coordinator, Duty, running
@@ -15,6 +16,7 @@ from coordinator.settings import Settings, counted_apart
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, bind, inherited
+from coordinator.web_server.service_manager import tell_ready
 
 from . import gc_tuning
 from .observability.metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
@@ -26,12 +28,15 @@ __all__ = ["Inherited", "project", "serve"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inherited:
-    """Holds what a process is given by its parent, by the numbers of open files."""
+    """Holds what a process is given by its parent, sockets by the numbers of open files."""
 
     socket_fd: int | None = None
     """The socket of the API."""
     metrics_fd: int | None = None
     """The socket of the metrics, where they have one."""
+    activated: socket.socket | None = None
+    """The socket of the API where the parent is the system's service manager, which knows nothing else of the
+    service."""
     member: GroupMember | None = None
     """Where the processes of the service share what they count."""
 
@@ -51,7 +56,8 @@ async def serve(
 ) -> None:
     """Serve against the broker that the settings name; ends only by cancellation.
 
-    Connections are refused until it can answer, and no answer says that it is still starting. A worker
+    Connections are refused until it can answer, or wait where the service manager holds the socket; no answer
+    says that it is still starting. A worker
     is given the socket that its parent bound, and the parent tells where; where it is not ready within
     ``ready_within`` seconds, it answers all the same. ``duty`` is a `Duty`.
     """
@@ -61,7 +67,7 @@ async def serve(
     if alone and apart is not None:
         logger.warning("%s", apart)
     if inherits.socket_fd is None:
-        listener = bind(settings.http_host, settings.http_port)
+        listener = inherits.activated or bind(settings.http_host, settings.http_port)
         scraped = metrics_listener(settings)
     else:
         listener = inherited(inherits.socket_fd)
@@ -81,11 +87,13 @@ async def serve(
                 options,
                 traced=is_traced(watched),
                 note_error=coordinator.note_error,
+                leaving=coordinator.leave,
                 stopping=coordinator.stop_streams,
             ),
             serving_metrics(coordinator.page, scraped, settings),
         ):
             gc_tuning.resume()
+            tell_ready()
             if alone:
                 say(f"listening on {address(listener, tls=options.tls is not None)}")
                 say_where_metrics_are(scraped, say)

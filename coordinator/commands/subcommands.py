@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -70,6 +71,11 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from coordinator.web_server.service_manager import activated_socket  # noqa: PLC0415
+
+    activated = activated_socket()
+    if activated is not None:  # the rest of the service is to know where it listens
+        options.host, options.port = activated.getsockname()[:2]
     settings = _settings(options)
     if settings.amqp_url is None:
         raise OperatorError(
@@ -79,17 +85,18 @@ def _serve(options: argparse.Namespace) -> int:
     if options.tell_fd is None and settings.http_workers > 1:
         from .worker_processes import serve_with_workers  # noqa: PLC0415
 
-        run_until_stopped(serve_with_workers(settings, _say))
+        run_until_stopped(serve_with_workers(settings, _say, activated))
         return CLEAN
     gc_tuning.rest()  # until it serves
     if options.tell_fd is None and settings.projects_apart:
         from .projector_process import beside_projector  # noqa: PLC0415
 
-        run_until_stopped(beside_projector(settings, partial(_serve_here, settings, "serving")))
+        serving = partial(_serve_here, settings, "serving", activated=activated)
+        run_until_stopped(beside_projector(settings, serving))
     elif options.duty == "projecting":
         run_until_stopped(_project_here(settings, options.figures))
     else:
-        duty, sockets = options.duty or "all", (options.socket_fd, options.metrics_fd)
+        duty, sockets = options.duty or "all", (options.socket_fd, options.metrics_fd, activated)
         run_until_stopped(_serve_here(settings, duty, options.figures, *sockets))
     return CLEAN
 
@@ -100,10 +107,13 @@ async def _serve_here(
     member: GroupMember | None,
     socket_fd: int | None = None,
     metrics_fd: int | None = None,
+    activated: socket.socket | None = None,
 ) -> None:
     from .serve_command import Inherited, serve  # noqa: PLC0415
 
-    inherits = Inherited(socket_fd=socket_fd, metrics_fd=metrics_fd, member=member)
+    inherits = Inherited(
+        socket_fd=socket_fd, metrics_fd=metrics_fd, activated=activated, member=member
+    )
     await serve(settings, _say, duty=duty, inherits=inherits)
 
 

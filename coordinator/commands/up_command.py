@@ -105,6 +105,7 @@ async def _serve(
                 listeners.server,
                 traced=is_traced(watched),
                 note_error=coordinator.note_error,
+                leaving=coordinator.leave,
                 stopping=coordinator.stop_streams,
             )
         )

@@ -41,16 +41,18 @@ LOOK = 0.05
 async def serve_with_workers(
     settings: Settings,
     say: Says,
+    activated: socket.socket | None = None,
     *,
     keeps: Callable[[Settings], KeepsProcesses] = KeptProcesses,
 ) -> None:
     """Serve with ``settings.http_workers`` processes; ends only by cancellation, or with an `OperatorError`
-    where a process cannot start. ``keeps`` makes what keeps them.
+    where a process cannot start. ``activated`` is the socket where the service manager has passed it, else
+    one is bound. ``keeps`` makes what keeps them.
     """
     apart = counted_apart(settings)
     if apart is not None:
         logger.warning("%s", apart)
-    listener = bind(settings.http_host, settings.http_port)
+    listener = activated or bind(settings.http_host, settings.http_port)
     scraped = metrics_listener(settings)
     figures = open_group_file(processes=settings.http_workers + 1)
     processes = keeps(settings)

@@ -120,6 +120,11 @@ class Settings(BaseModel):
     """Addresses, or networks such as `10.0.0.0/24`, of reverse proxies whose `X-Forwarded-For` and
     `X-Forwarded-Proto` are believed, separated by commas. By default nobody's are."""
 
+    drain_seconds: float = Field(default=0.0, ge=0, le=600)
+    """Seconds for which requests are answered after the service was told to stop, each answer ending its
+    connection, while `GET /health/ready` says no: longer than a balancer takes to notice, and than clients
+    leave a connection unused. 0 stops at once."""
+
     root_path: RootPathText = ""
     """Path below which a reverse proxy publishes the service, such as `/coordinator`. The proxy may take it
     off or leave it on."""

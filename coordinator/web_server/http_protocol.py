@@ -28,6 +28,7 @@ from coordinator.api import NotesError
 from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
+from .connection_draining import Draining
 from .request_target import with_host_of_target
 from .unframed_answer import unframed
 from .unread_answer import UnreadAnswer
@@ -86,12 +87,14 @@ class HttpProtocol(HttpToolsProtocol):
         self,
         *args: Any,
         bounds: ConnectionBounds,
+        draining: Draining,
         note_error: NotesError | None = None,
         **kwargs: Any,
     ) -> None:
         """``note_error`` is told of the answers that are given here."""
         super().__init__(*args, **kwargs)
         self._bounds = bounds
+        self._draining = draining
         self._note_error = note_error
         self._owed: Owed | None = Owed.FIRST_BYTE
         """None while the server is the one to act."""
@@ -198,6 +201,8 @@ class HttpProtocol(HttpToolsProtocol):
                 self.url = with_host_of_target(self.url, version, self.headers)
             super().on_headers_complete()
             cycle: Any = self.cycle
+            if self._draining.begun:
+                cycle.keep_alive = False
             if self.parser.get_http_version() == "1.0":
                 cycle.send = unframed(cycle)  # it does not run before this piece was read
             self._begun.append(cycle)

@@ -1,6 +1,6 @@
 """Serves the application over HTTP with uvicorn, on a socket that is bound already, and leaves signals alone.
 
-bind ── connections are refused ── serving ── connections are answered ── end
+bind ── connections are refused ── serving ── connections are answered ── they are drained ── end
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from uvicorn.loops.auto import auto_loop_factory
 from coordinator.api import NotesError
 from coordinator.errors import OperatorError
 
+from .connection_draining import Draining, until_at_rest
 from .http_protocol import HttpProtocol
 from .overdue_connections import end_overdue
 from .server_options import ServerOptions
@@ -45,6 +46,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._options = options
         self._note_error = note_error
+        self._draining = Draining()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -60,6 +62,7 @@ class _Server(uvicorn.Server):
             server_state=self.server_state,
             app_state={},
             bounds=self._options.bounds,
+            draining=self._draining,
             note_error=self._note_error,
         )
         loop = asyncio.get_running_loop()
@@ -75,6 +78,17 @@ class _Server(uvicorn.Server):
         ]
         self.started = True
 
+    async def drain(self, stopping: Callable[[], None]) -> None:
+        """Answer for as long as the options say; then accept no more connections, end the streams by
+        ``stopping``, and wait for a while until those that there are have come to rest.
+        """
+        self._draining.begun = True
+        await asyncio.sleep(self._options.drain_seconds)
+        for server in self.servers:
+            server.close()
+        stopping()
+        await until_at_rest(self.server_state.connections, within=SHUTDOWN_SECONDS)
+
 
 _PLAIN = ServerOptions()
 
@@ -87,12 +101,14 @@ async def serving(
     *,
     traced: bool = False,
     note_error: NotesError | None = None,
+    leaving: Callable[[], None] = lambda: None,
     stopping: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
-    """Answer requests on ``listener`` until the block is left; requests under way are finished. With
-    ``traced`` each has a span, for which OpenTelemetry is imported. ``note_error`` is told of what is
-    answered with an error before ``app`` sees it. ``stopping`` is called before the end, once, and ends the
-    answers that do not end by themselves.
+    """Answer requests on ``listener`` until the block is left, and for ``options.drain_seconds`` after that;
+    requests under way are finished. With ``traced`` each has a span, for which OpenTelemetry is imported.
+    ``note_error`` is told of what is answered with an error before ``app`` sees it. ``leaving`` is called
+    when the block is left, and sees to it that others are asked; ``stopping`` before the end, once, and ends
+    the answers that do not end by themselves.
 
     Raises `OperatorError` where another program has begun to listen there since it was bound.
     """
@@ -129,7 +145,11 @@ async def serving(
     try:
         yield
     finally:
-        stopping()
+        leaving()
+        if options.drain_seconds > 0:
+            await server.drain(stopping)
+        else:
+            stopping()
         server.should_exit = True
         await task
         for work in works:

@@ -21,6 +21,8 @@ class ServerOptions:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
     bounds: ConnectionBounds = field(default_factory=ConnectionBounds)
+    drain_seconds: float = 0.0
+    """How long requests are answered after the server was told to end."""
     root_path: str = ""
     """Path below which a proxy publishes the service, and which it may leave on: no span has it in its
     name."""
@@ -41,5 +43,6 @@ class ServerOptions:
             tls=tls,
             trusted_proxies=settings.trusted_proxies,
             bounds=bounds,
+            drain_seconds=settings.drain_seconds,
             root_path=settings.root_path,
         )

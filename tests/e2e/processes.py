@@ -78,6 +78,7 @@ async def spawned(
     output: Path,
     environment: Mapping[str, str] | None = None,
     folder: Path = ROOT,
+    pass_fds: Sequence[int] = (),
 ) -> AsyncIterator[Process]:
     """Run ``command`` in ``folder`` for the length of the block; ends it with SIGTERM if it has not ended.
     Where this process is killed, the kernel kills it.
@@ -94,6 +95,7 @@ async def spawned(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
+            pass_fds=pass_fds,
             start_new_session=True,
             preexec_fn=die_with(os.getpid()),
         )

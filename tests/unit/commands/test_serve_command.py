@@ -36,6 +36,9 @@ class Stub:
         self.asked = True
         await self.told.wait()
 
+    def leave(self) -> None:
+        """Nobody chooses."""
+
     def stop_streams(self) -> None:
         """There are none."""
 

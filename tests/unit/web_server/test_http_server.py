@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from coordinator.errors import OperatorError
 from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import address, answers, bind
 
 HERE = "127.0.0.1"
@@ -46,3 +49,48 @@ async def test_a_port_that_another_program_took_meanwhile_is_told_when_it_is_to_
             with pytest.raises(OperatorError, match=f"^Port {port} is taken"):
                 async with serving(app, ours):
                     pass
+
+
+async def test_a_server_that_drains_ends_each_connection_with_an_answer() -> None:
+    listener = bind(HERE, 0)
+    base_url, calls = address(listener), list[str]()
+    server = contextlib.AsyncExitStack()
+    await server.enter_async_context(
+        serving(
+            app,
+            listener,
+            ServerOptions(drain_seconds=0.5),
+            leaving=lambda: calls.append("leaving"),
+            stopping=lambda: calls.append("stopping"),
+        )
+    )
+    async with httpx.AsyncClient(trust_env=False, base_url=base_url) as http:
+        assert "connection" not in (await http.get("/")).headers
+        ending = asyncio.create_task(server.aclose())
+        await asyncio.sleep(0)
+        assert calls == ["leaving"]
+        kept = await http.get("/")
+        opened = await http.get("/")
+        assert calls == ["leaving"], "it drained before it was asked"
+    for answer in (kept, opened):
+        assert (answer.text, answer.headers["connection"]) == ("here", "close")
+    await ending
+    assert calls == ["leaving", "stopping"]
+    assert not connects(int(base_url.rpartition(":")[2]))
+
+
+async def test_a_connection_that_was_accepted_before_the_end_is_answered() -> None:
+    listener = bind(HERE, 0)
+    address_ = listener.getsockname()
+    server = contextlib.AsyncExitStack()
+    stopped = asyncio.Event()
+    await server.enter_async_context(
+        serving(app, listener, ServerOptions(drain_seconds=0.01), stopping=stopped.set)
+    )
+    reader, writer = await asyncio.open_connection(*address_)
+    ending = asyncio.create_task(server.aclose())
+    await stopped.wait()
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await reader.read()).endswith(b"here\r\n0\r\n\r\n")
+    writer.close()
+    await ending
