@@ -19,7 +19,7 @@ EVERYDAY := not benchmark and not chaos
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus clients generators setup ready-to-test clean
+.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ postgres: ## install PostgreSQL's server for tests, if this machine has none
 prometheus: ## fetch Prometheus for tests, if this machine has none
 	deploy/observability/install.sh
 
+nginx: ## fetch nginx for tests, if this machine has none
+	deploy/nginx/install.sh
+
 clients: ## install clients of other languages for tests, where possible: Node.js, Ruby, PHP, Go
 	tests/clients/install.sh
 
@@ -105,7 +108,7 @@ generators: $(INSTALLED) ## install what reads the OpenAPI document in tests, wh
 setup: $(INSTALLED) ## the virtual environment alone
 
 # Node.js may come with the clients.
-ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres prometheus clients $(VENV)/rewritten
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres prometheus nginx clients $(VENV)/rewritten
 	$(MAKE) generators
 
 clean: ## remove what was built here: the virtual environment and the caches, no data

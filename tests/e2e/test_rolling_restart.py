@@ -2,80 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.e2e.activation import ServiceManager
-from tests.e2e.processes import client, get
+from tests.e2e.processes import client
+from tests.e2e.steady_producers import SteadyProducers
 from tests.support.broker import Broker
 from tests.support.waiting import eventually
-
-KEEPING, OPENING = 4, 4
-"""Producers that keep a connection, and that open one for each request."""
-SOME = 100
-"""Tasks between two steps of a restart."""
-
-
-class Producers:
-    """Submit all the time, and note what was not answered with 200."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-        self.accepted = 0
-        self.refused: list[str] = []
-
-    @contextlib.asynccontextmanager
-    async def submitting(self) -> AsyncIterator[None]:
-        stop = asyncio.Event()
-        kinds = [self._keeping] * KEEPING + [self._opening] * OPENING
-        works = [asyncio.create_task(kind(stop.is_set)) for kind in kinds]
-        try:
-            yield
-        finally:
-            stop.set()
-            await asyncio.gather(*works)
-
-    async def more(self) -> None:
-        """Wait until some more were accepted."""
-        wanted = self.accepted + SOME
-        await eventually(lambda: self.accepted >= wanted, timeout=60)
-
-    async def _keeping(self, stopped: Callable[[], bool]) -> None:
-        async with client(self.base_url) as http:
-            while not stopped():
-                await self._submit(http)
-
-    async def _opening(self, stopped: Callable[[], bool]) -> None:
-        while not stopped():
-            async with client(self.base_url) as http:
-                await self._submit(http)
-
-    async def _submit(self, http: httpx.AsyncClient) -> None:
-        try:
-            answer = await http.post("/tasks/submit", json={"task_data": {}})
-        except httpx.HTTPError as exc:
-            self.refused.append(repr(exc))
-            return
-        if answer.status_code == 200:
-            self.accepted += 1
-        else:
-            self.refused.append(answer.text)
-
-
-async def everything_is_known(producers: Producers) -> None:
-    async with client(producers.base_url) as http:
-
-        async def counted() -> bool:
-            stats = (await get(http, "/tasks/status"))["stats"]
-            return bool(stats["tasks_distributed"] == producers.accepted)
-
-        await eventually(counted, timeout=60)
 
 
 @pytest.fixture
@@ -89,7 +27,7 @@ def manager(tmp_path: Path) -> Iterator[ServiceManager]:
 async def test_one_service_takes_over_from_another_on_the_same_socket(
     broker: Broker, manager: ServiceManager, options: tuple[str, ...]
 ) -> None:
-    producers = Producers(manager.base_url)
+    producers = SteadyProducers(manager.base_url)
     async with contextlib.AsyncExitStack() as stack:
         running = await stack.enter_async_context(manager.service(broker.url, *options))
         async with producers.submitting():
@@ -101,13 +39,13 @@ async def test_one_service_takes_over_from_another_on_the_same_socket(
                 await producers.more()
                 running = following
         assert producers.refused == []
-        await everything_is_known(producers)
+        await producers.all_known()
 
 
 async def test_a_service_with_the_socket_of_the_service_manager_is_restarted(
     broker: Broker, manager: ServiceManager
 ) -> None:
-    producers = Producers(manager.base_url)
+    producers = SteadyProducers(manager.base_url)
     async with contextlib.AsyncExitStack() as stack:
         running = await stack.enter_async_context(manager.service(broker.url))
         async with producers.submitting():
@@ -117,7 +55,7 @@ async def test_a_service_with_the_socket_of_the_service_manager_is_restarted(
                 assert await running.wait() == 0
                 running = await stack.enter_async_context(manager.service(broker.url))
         assert producers.refused == []
-        await everything_is_known(producers)
+        await producers.all_known()
 
 
 async def test_a_service_that_drains_takes_tasks_and_tells_balancers_to_ask_others(

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
 
 from coordinator.rabbitmq_node.free_ports import choose_port
 from tests.e2e.processes import spawned
-from tests.support.sources import must_have_a_broker
+from tests.support.tools import tool
 from tests.support.waiting import eventually
 
-__all__ = ["Prometheus", "running_prometheus", "tool"]
-
-
-def tool(name: str) -> str:
-    """The path of `prometheus` or `promtool`; without one the test is skipped, or fails in CI."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    fetched = cache / "agent-coordinator" / "prometheus" / "usr" / "bin" / name
-    found = shutil.which(name) or (str(fetched) if fetched.is_file() else None)
-    if found is None:
-        missing = f"no {name} at hand: run `make prometheus`"
-        if must_have_a_broker():
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+__all__ = ["Prometheus", "running_prometheus"]
 
 
 class Prometheus:
@@ -66,7 +50,7 @@ async def running_prometheus(
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        tool("prometheus"),
+        tool("prometheus", package="prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -11,7 +11,7 @@ import yaml
 
 from coordinator import errors
 from coordinator.metrics.metric_catalogue import CATALOGUE, Kind
-from tests.support.prometheus import tool
+from tests.support.tools import tool
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "observability"
 
@@ -27,7 +27,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "observability"
 )
 def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [tool("promtool"), *arguments], cwd=FOLDER, capture_output=True, text=True, check=False
+        [tool("promtool", package="prometheus"), *arguments],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
