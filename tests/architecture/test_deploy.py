@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import shutil
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,69 @@ def test_a_container_that_listens_on_all_its_addresses_asks_for_credentials(
     assert told["COORDINATOR_AUTH"] == "${COORDINATOR_AUTH:-required}"
 
 
-def test_files_of_the_compose_file_exist(services: dict[str, Any]) -> None:
+def test_files_of_the_compose_file_exist_or_are_made(
+    services: dict[str, Any], secrets: Path
+) -> None:
     for service in services.values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            assert not source.startswith(".") or (DEPLOY / "compose" / source).exists(), volume
+            made = secrets / Path(source).name
+            there = DEPLOY / "compose" / source
+            assert not source.startswith(".") or there.exists() or made.exists(), volume
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """The folder that the script has made."""
+    script = tmp_path / "secrets.sh"
+    shutil.copy(DEPLOY / "compose" / "secrets.sh", script)
+    subprocess.run([script], check=True, stdout=subprocess.DEVNULL)
+    return tmp_path / "secrets"
+
+
+def test_secrets_are_made_once_and_for_one_person(secrets: Path) -> None:
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    made = {path.name: path.read_text() for path in secrets.iterdir()}
+    named = set[str]()
+    for file in ("compose.yaml", "postgres.yaml"):
+        compose = yaml.safe_load((DEPLOY / "compose" / file).read_text())
+        named |= {Path(secret["file"]).name for secret in compose["secrets"].values()}
+    assert set(made) == named | {"rabbitmq.conf"}
+    (password,) = re.findall(r"^default_pass = (\w{48})$", made["rabbitmq.conf"], re.MULTILINE)
+    assert made["amqp-url"] == f"amqp://coordinator:{password}@rabbitmq:5672\n"
+    assert made["postgres-password"].strip() in made["database-url"]
+    subprocess.run([secrets.parent / "secrets.sh"], check=True, stdout=subprocess.DEVNULL)
+    assert {path.name: path.read_text() for path in secrets.iterdir()} == made
+
+
+def test_no_service_has_a_password_in_its_environment(services: dict[str, Any]) -> None:
+    postgres = yaml.safe_load((DEPLOY / "compose/postgres.yaml").read_text())["services"]
+    for service in (*services.values(), *postgres.values()):
+        for name in service.get("environment", {}):
+            assert name.endswith("_FILE") or not re.search(r"PASS|SECRET|URL", name), name
+
+
+def test_each_container_is_bounded_and_ours_write_to_their_volumes_alone(
+    services: dict[str, Any],
+) -> None:
+    for name, service in services.items():
+        assert "mem_limit" in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        if service["image"] == "agent-coordinator":
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+
+
+def test_nobody_asks_a_registry_for_an_image_that_only_a_build_gives(
+    services: dict[str, Any],
+) -> None:
+    for name, service in services.items():
+        if service["image"] == "agent-coordinator":
+            assert "build" in service or service["pull_policy"] == "never", name
+
+
+def test_agents_beside_the_containers_reach_the_broker(services: dict[str, Any]) -> None:
+    assert "127.0.0.1:5672:5672" in services["rabbitmq"]["ports"]
 
 
 PACKAGE_LISTS = Path("/var/lib/apt/lists")
