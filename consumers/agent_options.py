@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from consumers._values.result_encoding import NotJson, encoded
 from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
-from coordinator.errors import InvalidRequest
+from coordinator.errors import BrokerRefused, InvalidRequest, OperatorError
 from coordinator.near_names import nearest
 from coordinator.protocol.broker_address_check import check_address
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
@@ -23,7 +23,13 @@ from .agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .interceptor import Interceptor, check_interceptors
 from .option_checks import duration, folder, names, table, text, whole_number
 
-__all__ = ["CANCEL_GRACE", "DEFAULT_AMQP_URL", "MAX_RESULT_BYTES", "AgentOptions"]
+__all__ = [
+    "CANCEL_GRACE",
+    "DEFAULT_AMQP_URL",
+    "MAX_RESULT_BYTES",
+    "AgentOptions",
+    "with_hint_of_address",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +147,9 @@ class AgentOptions:
             return check_address(found.value, found.name)
         for name in _like(AMQP_URL):
             logger.warning("%s is not read: was %s meant?", name, AMQP_URL)
+        logger.info(
+            "no address of a broker is given: connecting to the one on this machine as guest"
+        )
         return DEFAULT_AMQP_URL
 
     def cache_folder(self) -> Path | None:
@@ -152,6 +161,19 @@ class AgentOptions:
             return (Path(home) if home else Path.home() / ".cache") / "agent-coordinator"
         except RuntimeError:
             return None
+
+
+def with_hint_of_address(error: OperatorError, url: str) -> OperatorError:
+    """``error`` of the broker at ``url``; where that is what is tried without an address, it says how to give
+    one: the broker of `coordinator up` has no guest.
+    """
+    if not isinstance(error, BrokerRefused) or url != DEFAULT_AMQP_URL:
+        return error
+    return BrokerRefused(
+        "The broker at 127.0.0.1:5672 refuses the user guest, as whom an agent connects where no address is"
+        f" given: name the file with its own in {AMQP_URL}{FILE}, which `coordinator agents add ID --to"
+        " FILE` writes"
+    )
 
 
 def _like(variable: str) -> list[str]:

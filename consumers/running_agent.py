@@ -48,7 +48,7 @@ from coordinator.protocol.messages.registration import RegisterReply
 from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.tracing.trace_export import flush_spans, start_tracing
 
-from .agent_options import AgentOptions
+from .agent_options import AgentOptions, with_hint_of_address
 from .handler_table import HandlerTable
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class RunningAgent:
         self._rng = rng or random.Random()
         timings = options.timings
         url, name = options.broker_url(), f"agent {options.agent_id}"
+        self._url = url
         connect = partial(Connection, url, timings=timings.connection, rng=self._rng)
         self._connection = connect(name=name)
         self._events = connect(name=f"{name} events")
@@ -199,7 +200,7 @@ class RunningAgent:
         await self._open.enter_async_context(self._publisher)
         await self._connection.attempted()
         if isinstance(self._connection.last_error, OperatorError):
-            error = self._connection.last_error
+            error = with_hint_of_address(self._connection.last_error, self._url)
             await self._open.aclose()
             raise error
         cached = self._cache.load()

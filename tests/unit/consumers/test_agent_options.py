@@ -12,8 +12,8 @@ import pytest
 from consumers import Agent
 from consumers.__main__ import main
 from consumers._link.registration_cache import RegistrationCache
-from consumers.agent_options import DEFAULT_AMQP_URL
-from coordinator.errors import InvalidRequest, OperatorError
+from consumers.agent_options import DEFAULT_AMQP_URL, with_hint_of_address
+from coordinator.errors import BrokerRefused, BrokerTooOld, InvalidRequest, OperatorError
 from coordinator.protocol.messages.registration import RegisterReply
 
 LISTS = ("capabilities", "services", "tags")
@@ -126,6 +126,30 @@ def test_where_no_address_is_given_a_variable_that_is_spelt_alike_is_told(
     monkeypatch.setenv("COORDINATOR_DATABASE_URL", "postgresql://host")
     assert Agent("a").options.broker_url() == DEFAULT_AMQP_URL
     assert caplog.messages == ["COORDINATOR_AMPQ_URL is not read: was COORDINATOR_AMQP_URL meant?"]
+
+
+def test_without_an_address_it_is_told_where_and_as_whom_the_agent_connects(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for variable in ("COORDINATOR_AMQP_URL", "COORDINATOR_AMQP_URL_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    with caplog.at_level("INFO", logger="consumers"):
+        Agent("a", amqp_url="amqp://there/").options.broker_url()
+        assert caplog.messages == []
+        Agent("a").options.broker_url()
+    assert caplog.messages == [
+        "no address of a broker is given: connecting to the one on this machine as guest"
+    ]
+
+
+def test_who_gave_no_address_and_is_refused_is_told_how_to_give_one() -> None:
+    refused = BrokerRefused("The broker refuses this user or password")
+    told = with_hint_of_address(refused, DEFAULT_AMQP_URL)
+    assert type(told) is BrokerRefused
+    assert "COORDINATOR_AMQP_URL_FILE, which `coordinator agents add ID --to FILE`" in str(told)
+    assert with_hint_of_address(refused, "amqp://ada:pw@127.0.0.1:5672") is refused
+    old = BrokerTooOld()
+    assert with_hint_of_address(old, DEFAULT_AMQP_URL) is old
 
 
 AGENT = """
