@@ -48,6 +48,7 @@ __all__ = [
     "UNEXPECTED",
     "answer_error",
     "error_body",
+    "field_error",
     "status_of",
 ]
 
@@ -197,7 +198,7 @@ def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:
     if isinstance(exc, HTTPException):
         body["detail"] = exc.detail
     elif isinstance(exc, RequestValidationError):
-        body["errors"] = [_field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
+        body["errors"] = [field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
         body["detail"] = _sentence(body["errors"])
     elif isinstance(exc, InvalidRequest) and status == 422:
         body["errors"] = [{"field": exc.field or "", "message": str(exc)}]
@@ -238,7 +239,10 @@ def _explain_503(exc: Exception, endpoint: str, body: dict[str, Any]) -> None:
         body["reason"] = str(exc)
 
 
-def _field_error(error: Any) -> dict[str, str]:
+def field_error(error: Any) -> dict[str, str]:
+    """What is wrong with one field, of what pydantic tells; the first part of its place is the message's own
+    name, such as `body`.
+    """
     where = [str(part) for part in error["loc"]]
     if error["type"] == "json_invalid":
         return {"field": "body", "message": f"The body is not valid JSON: {error['ctx']['error']}"}
@@ -249,7 +253,12 @@ def _field_error(error: Any) -> dict[str, str]:
     if error["type"] == "missing":
         return {"field": field, "message": f"{field} is required"}
     message = NO_OBJECT if error["type"] in _NO_OBJECT else str(error["msg"])
+    message = message.removeprefix(_OF_A_VALIDATOR)
     return {"field": field, "message": f"{field}: {message[:1].lower()}{message[1:]}"}
+
+
+_OF_A_VALIDATOR = "Value error, "
+"""What pydantic puts before the sentence of a validator."""
 
 
 def _sentence(errors: Sequence[dict[str, str]]) -> str:

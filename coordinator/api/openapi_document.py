@@ -68,7 +68,10 @@ _WRONG_FIELDS = {
     "list_callbacks": ("limit", "limit: input should be less than or equal to 200"),
     "redrive_callbacks": (
         "body",
-        "Nothing was done, because these keys are unknown: 'hosts' (did you mean 'host'?)",
+        (
+            "Nothing was done, because these keys are unknown: 'hosts' (did you mean 'host'?); there are:"
+            " task_id, host, dry_run"
+        ),
     ),
     "list_parked": ("limit", "limit: input should be less than or equal to 200"),
     "agent_heartbeat": ("status", "status: input should be a valid string"),

@@ -71,8 +71,9 @@ async def refuse_unknown_keys(request: Request, model: type[BaseModel]) -> None:
         )
     names = _names(raw, model)
     if names is not None:
+        known = f"; there are: {', '.join(model.model_fields)}" if model.model_fields else ""
         raise InvalidRequest(
-            f"Nothing was done, because these keys are unknown: {names}", field="body"
+            f"Nothing was done, because these keys are unknown: {names}{known}", field="body"
         )
 
 

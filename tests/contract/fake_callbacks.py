@@ -48,6 +48,8 @@ class FakeCallbacks:
         self.asked: list[CallbackFilter] = []
         self.following: CallbackPlace | None = None
         self.after: list[CallbackPlace | None] = []
+        self.dead = 3
+        """How many a redrive finds."""
 
     async def page(
         self, wanted: CallbackFilter, *, after: CallbackPlace | None, limit: int
@@ -60,4 +62,4 @@ class FakeCallbacks:
     async def redrive(self, wanted: CallbackFilter, *, dry_run: bool) -> int:
         self._fail()
         self.asked.append(wanted)
-        return 3
+        return self.dead

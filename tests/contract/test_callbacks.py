@@ -144,7 +144,10 @@ async def test_dead_ones_are_redriven_and_what_is_misspelt_redrives_none(fakes: 
     assert (await call(fakes, "POST", "/callbacks/redrive?host=h"))[0] == 422
     assert len(fakes.callbacks.asked) == 1
     _, counted = await call(fakes, "POST", "/callbacks/redrive", json={"dry_run": True})
-    assert "would be" in counted["message"]
+    assert counted["message"] == "3 dead callbacks would be tried again"
+    fakes.callbacks.dead = 1
+    _, one = await call(fakes, "POST", "/callbacks/redrive")
+    assert one["message"] == "1 dead callback is tried again"
 
 
 async def test_without_the_database_both_are_a_503(fakes: Fakes) -> None:

@@ -127,7 +127,7 @@ async def test_what_is_asked_for_comes(
         ("/events", {"Last_Event_ID": "0" * 5000}, 422, "Last-Event-ID is '0000"),
         ("/events", {"Last_Event_ID": "0" * 20 + "9" * 20}, 422, "Last-Event-ID is '0000"),
         ("/events?type=task.complete", {}, 422, "did you mean task.completed?"),
-        ("/events?type=source.opened", {}, 422, "is no type of event: use agent.registered"),
+        ("/events?type=source.opened", {}, 422, "type.0: 'source.opened' is no type of event: use"),
         ("/events?type=agent.heartbeat", {}, 422, "is no type of event"),
         ("/events?state=done", {}, 422, "state.0: "),
         (

@@ -645,10 +645,21 @@ async def test_a_misspelt_filter_of_a_redrive_is_refused_for_it_would_match_ever
 ) -> None:
     answer = await client.post("tasks/dead/redrive", json={"error_typ": "ValueError"})
     assert answer.status_code == 422
-    assert answer.json()["detail"] == (
-        "Nothing was done, because these keys are unknown: 'error_typ' (did you mean 'error_type'?)"
+    assert answer.json()["detail"].startswith(
+        "Nothing was done, because these keys are unknown: 'error_typ' (did you mean 'error_type'?);"
+        " there are: "
     )
     assert fakes.filters == []
+
+
+async def test_a_call_that_acts_says_which_words_it_knows(client: httpx.AsyncClient) -> None:
+    answer = await client.post("tasks/task-1/input", json={"input": "yes"})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "Nothing was done, because these keys are unknown: 'input'; there are: answer, question_id",
+    )
+    bare = await client.post("schedules/nightly/pause", json={"input": "yes"})
+    assert bare.json()["detail"].endswith("these keys are unknown: 'input'")
 
 
 @pytest.mark.parametrize(("has_queue", "warns"), [(True, False), (False, True), (None, False)])

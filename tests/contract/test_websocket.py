@@ -131,6 +131,19 @@ async def test_the_statistics_come_at_once_and_are_those_of_the_status(side: Sid
         assert told["stats"]["load_balancer_stats"]["strategy"] == "least_connections"
 
 
+async def test_a_key_that_means_nothing_is_warned_of_in_the_confirmation(side: Side) -> None:
+    async with connected(side) as socket:
+        told = await socket.subscribe("tasks", resume_form=0)
+        assert told["warning"] == (
+            "These unknown keys were ignored: 'payload.resume_form' (did you mean"
+            " 'payload.resume_from'?)."
+        )
+        assert "warning" not in await socket.subscribe("agents", resume_from=0)
+        await socket.say("unsubscribe", topic="agents", topics=[])
+        assert "'payload.topics'" in (await socket.hear())["warning"]
+        assert "'payload.every'" in (await socket.subscribe("metrics", every=1))["warning"]
+
+
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
@@ -138,7 +151,7 @@ async def test_the_statistics_come_at_once_and_are_those_of_the_status(side: Sid
         ("[1]", "A message must be a JSON object"),
         ('{"type": "shout"}', 'A message needs a "type"'),
         ("{}", 'A message needs a "type"'),
-        ('{"type": "subscribe"}', "payload: "),
+        ('{"type": "subscribe"}', "payload is required"),
         ('{"type": "subscribe", "payload": {"topic": "weather"}}', "payload.topic: "),
         (
             '{"type": "subscribe", "payload": {"topic": "tasks", "resume_from": -1}}',
@@ -146,7 +159,19 @@ async def test_the_statistics_come_at_once_and_are_those_of_the_status(side: Sid
         ),
         (
             '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"tsk": 1}}}',
-            "filter.tsk: ",
+            "filter.tsk: there is no such filter: use task_id, agent_id, type,",
+        ),
+        (
+            '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"priorty": ["low"]}}}',
+            "filter.priorty: there is no such filter: did you mean priority?",
+        ),
+        (
+            '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"after": 5}}}',
+            "filter.after: give the position as resume_from, beside the topic",
+        ),
+        (
+            '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"type": ["task.end"]}}}',
+            "payload.filter.type.0: 'task.end' is no type of event",
         ),
         (
             '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"after": 0}}}',
@@ -154,7 +179,7 @@ async def test_the_statistics_come_at_once_and_are_those_of_the_status(side: Sid
         ),
         (
             '{"type": "subscribe", "payload": {"topic": "tasks", "resume_from": true}}',
-            "resume_from: Input should be a valid number, not true or false",
+            "resume_from: input should be a valid number, not true or false",
         ),
         (
             '{"type": "subscribe", "payload": {"topic": "tasks", "filter": {"type": ["agent.*"]}}}',

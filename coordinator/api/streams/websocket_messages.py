@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from coordinator.api.error_table import error_body
+from coordinator.api.error_table import error_body, field_error
+from coordinator.api.unknown_body_keys import unknown_keys
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.fields.lenient_json import NO_BOOLEAN
 from coordinator.errors import InvalidRequest
+from coordinator.near_names import nearest
 from coordinator.streaming.stream_frames import StreamEnd
 
 from .event_stream_query import HIGHEST_POSITION, TYPES, EventFilters
@@ -25,6 +27,7 @@ __all__ = [
     "Unsubscribe",
     "confirmed",
     "established",
+    "ignored_keys",
     "read_message",
     "told_end",
     "told_error",
@@ -103,9 +106,26 @@ def read_message(text: str) -> Ask:
             raise InvalidRequest("A message must be a JSON object", field="message") from exc
         if error["type"].startswith("union_tag"):
             raise InvalidRequest(_KINDS, field="type") from exc
-        where = [str(part) for part in error["loc"][1:]]
-        field = ".".join(where)
-        raise InvalidRequest(f"{field}: {error['msg']}", field=field) from exc
+        told = field_error(error)
+        if error["type"] == "extra_forbidden":
+            told["message"] = _no_filter(told["field"])
+        raise InvalidRequest(told["message"], field=told["field"]) from exc
+
+
+def _no_filter(field: str) -> str:
+    name = field.rpartition(".")[2]
+    if name == "after":
+        return f"{field}: give the position as resume_from, beside the topic"
+    near = nearest(name, Filters.model_fields)
+    guess = "" if near is None else f" did you mean {near}?"
+    return f"{field}: there is no such filter:{guess} use {', '.join(Filters.model_fields)}"
+
+
+def ignored_keys(text: str, ask: Ask) -> str | None:
+    """A sentence that names the keys of the message that ``ask`` was read from and that mean nothing in it:
+    without a misspelt `resume_from` a client would miss what it asked for. None where there are none.
+    """
+    return unknown_keys(from_json(text), type(ask))
 
 
 _KINDS = 'A message needs a "type": "subscribe" or "unsubscribe", with {"payload": {"topic": …}}, or "ping"'
@@ -123,15 +143,17 @@ def established(agent_id: str | None) -> str:
     )
 
 
-def confirmed(what: str, topic: Topic, position: int | None = None) -> str:
+def confirmed(
+    what: str, topic: Topic, *, position: int | None = None, warning: str | None = None
+) -> str:
     """``what`` is `subscription` or `unsubscription`; ``position`` is where it begins."""
-    place = {} if position is None else {"position": position}
+    more = {"position": position, "warning": warning}
     return _text(
         type=f"{what}_confirmed",
         topic=topic,
         payload={"topic": topic},
         timestamp=timestamp(),
-        **place,
+        **{name: value for name, value in more.items() if value is not None},
     )
 
 

@@ -34,6 +34,7 @@ from .websocket_messages import (
     Topic,
     confirmed,
     established,
+    ignored_keys,
     pong,
     read_message,
     told_end,
@@ -92,24 +93,25 @@ class WebSocketSession:
 
     async def _take(self, text: str) -> None:
         try:
-            await self._do(read_message(text))
+            ask = read_message(text)
+            await self._do(ask, ignored_keys(text, ask))
         except CoordinatorError as exc:
             await self._send(told_error(exc))
 
-    async def _do(self, ask: Ask) -> None:
+    async def _do(self, ask: Ask, warning: str | None) -> None:
         if isinstance(ask, Ping):
             await self._send(pong())
         elif isinstance(ask, Subscribe):
             await self._end_topic(ask.payload.topic)
             if await self._allowed():  # also of who begins anew before each look
-                await self._begin_topic(ask.payload)
+                await self._begin_topic(ask.payload, warning)
             else:
                 await self._cut(ask.payload.topic, NOT_ALLOWED)
         else:
             await self._end_topic(ask.payload.topic)
-            await self._send(confirmed("unsubscription", ask.payload.topic))
+            await self._send(confirmed("unsubscription", ask.payload.topic, warning=warning))
 
-    async def _begin_topic(self, wish: SubscribePayload) -> None:
+    async def _begin_topic(self, wish: SubscribePayload, warning: str | None) -> None:
         """Raises a `CoordinatorError`. A topic that is subscribed to already begins anew."""
         if self._own is not None and wish.topic != "tasks":
             raise RoleMissing(
@@ -117,7 +119,7 @@ class WebSocketSession:
                 role=Role.READER,
             )
         if wish.topic == METRICS:
-            await self._send(confirmed("subscription", METRICS))
+            await self._send(confirmed("subscription", METRICS, warning=warning))
             self._topics[METRICS] = asyncio.create_task(self._send_metrics())
             return
         wanted = wish.filter.filter(self._own)
@@ -130,7 +132,8 @@ class WebSocketSession:
             allowed=self._allowed,
         )
         await cursor.open()
-        task = asyncio.create_task(self._send_events(wish.topic, cursor))
+        told = confirmed("subscription", wish.topic, position=cursor.position, warning=warning)
+        task = asyncio.create_task(self._send_events(wish.topic, cursor, told))
         task.add_done_callback(lambda _: cursor.close())  # also of one that never ran
         self._topics[wish.topic] = task
 
@@ -140,9 +143,9 @@ class WebSocketSession:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _send_events(self, topic: Topic, cursor: EventCursor[Any]) -> None:
+    async def _send_events(self, topic: Topic, cursor: EventCursor[Any], confirmation: str) -> None:
         with suppress(WebSocketDisconnect):
-            await self._send(confirmed("subscription", topic, cursor.position))
+            await self._send(confirmation)
             if cursor.ahead_of is not None:
                 facts = {"until": cursor.ahead_of}
                 await self._send(told_notice("stream.reset", topic, facts))

@@ -83,11 +83,12 @@ async def redrive_callbacks(
         ),
         dry_run=dry_run,
     )
-    verb = "would be tried again" if dry_run else "are tried again"
+    callbacks, are = ("callback", "is") if count == 1 else ("callbacks", "are")
+    verb = "would be" if dry_run else are
     return JsonAnswer(
         {
             "status": "success",
-            "message": f"{count} dead callbacks {verb}",
+            "message": f"{count} dead {callbacks} {verb} tried again",
             "dry_run": dry_run,
             "redriven": count,
             "timestamp": timestamp(),
