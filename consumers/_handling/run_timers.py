@@ -47,19 +47,18 @@ class RunTimers:
         for timer in (self._whole, self._silence):
             if timer is not None:
                 timer.cancel()
-        self._whole = self._silence = None
+        self._whole = self._silence = self._left = None
 
     def word(self) -> None:
         """The handler said something; from the loop or from a thread."""
         self._last_word = self._clock()
 
     def pause(self) -> None:
+        """Nothing is timed until `go_on`, nor after it where `end` came before or comes meanwhile."""
         self._paused_at = self._clock()
-        if self._whole is not None:
-            self._left = self._whole.when() - self._loop.time()
-            self.end()
-        else:
-            self._left = None  # it was told to stop
+        left = None if self._whole is None else self._whole.when() - self._loop.time()
+        self.end()
+        self._left = left
 
     def go_on(self) -> None:
         if self._paused_at is None:
@@ -67,8 +66,9 @@ class RunTimers:
         self.stood_still += self._clock() - self._paused_at
         self._paused_at = None
         self.word()
-        if self._left is not None:
-            self._start(max(0.0, self._left))
+        left, self._left = self._left, None
+        if left is not None:
+            self._start(max(0.0, left))
 
     def _start(self, seconds: float) -> None:
         self._whole = self._loop.call_later(seconds, self._stop, StopReason.TIMED_OUT)
