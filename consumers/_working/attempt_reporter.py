@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import partial
+from typing import TypedDict
 
 from consumers._handling.answer_wait import AsksPeople
 from consumers._values.asked_question import AskedQuestion
@@ -25,6 +26,17 @@ from .event_publisher import EventPublisher
 __all__ = ["AttemptReporter"]
 
 logger = logging.getLogger(__name__)
+
+
+class _Head(TypedDict):
+    """Names the attempt that an event is about, its agent, and the proof that it was given the task."""
+
+    task_id: str
+    generation: int
+    attempt: int
+    agent_id: str
+    crashes: int | None
+    task_token: str
 
 
 class AttemptReporter:
@@ -52,33 +64,21 @@ class AttemptReporter:
 
     def started(self, attempt: Attempt) -> None:
         """Publish `task.started`."""
-        message = attempt.message
         self._event_publisher.put(
             TaskStarted(
-                task_id=message.task_id,
-                generation=message.generation,
-                attempt=message.attempt,
-                agent_id=self._agent_id,
+                **self._head(attempt),
                 instance=self._instance,
-                crashes=attempt.crashes,
-                task_token=message.task_token,
             ),
             trace=attempt.trace,
         )
 
     def progressed(self, attempt: Attempt, progress: Progress) -> None:
         """Publish `task.progressed`."""
-        message = attempt.message
         self._event_publisher.put(
             TaskProgressed(
-                task_id=message.task_id,
-                generation=message.generation,
-                attempt=message.attempt,
-                agent_id=self._agent_id,
+                **self._head(attempt),
                 fraction=progress.fraction,
                 message=progress.message,
-                crashes=attempt.crashes,
-                task_token=message.task_token,
             ),
             trace=attempt.trace_within,
         )
@@ -89,14 +89,9 @@ class AttemptReporter:
         logger.warning("given back: no handler for this type", extra=self.context(attempt))
         self._event_publisher.put(
             TaskDeclined(
-                task_id=message.task_id,
-                generation=message.generation,
-                attempt=message.attempt,
-                agent_id=self._agent_id,
+                **self._head(attempt),
                 task_type=message.task_type,
                 republished=message.republished or 0,
-                crashes=attempt.crashes,
-                task_token=message.task_token,
             ),
             receipt=attempt,
             trace=attempt.trace,
@@ -108,21 +103,15 @@ class AttemptReporter:
 
     def asked(self, attempt: Attempt, asked: AskedQuestion, repeated: int = 0) -> None:
         """Publish `task.asked`; the message is acknowledged for it where the attempt ends with that."""
-        message = attempt.message
         self._event_publisher.put(
             TaskAsked(
-                task_id=message.task_id,
-                generation=message.generation,
-                attempt=message.attempt,
-                agent_id=self._agent_id,
+                **self._head(attempt),
                 question_id=asked.question_id,
                 question=asked.question,
                 answer_schema=asked.answer_schema,
                 timeout_seconds=asked.timeout,
                 release=asked.release,
                 repeated=repeated,
-                crashes=attempt.crashes,
-                task_token=message.task_token,
             ),
             receipt=attempt if asked.release else None,
             trace=attempt.trace_within,
@@ -130,16 +119,10 @@ class AttemptReporter:
 
     def resumed(self, attempt: Attempt, asked: AskedQuestion) -> None:
         """Publish `task.resumed`: it goes on without an answer."""
-        message = attempt.message
         self._event_publisher.put(
             TaskResumed(
-                task_id=message.task_id,
-                generation=message.generation,
-                attempt=message.attempt,
-                agent_id=self._agent_id,
+                **self._head(attempt),
                 question_id=asked.question_id,
-                crashes=attempt.crashes,
-                task_token=message.task_token,
             ),
             trace=attempt.trace_within,
         )
@@ -164,6 +147,18 @@ class AttemptReporter:
         logger.warning(
             "task failed", extra=self.context(attempt) | {"error": outcome.error.message}
         )
+
+    def _head(self, attempt: Attempt) -> _Head:
+        """What every event about it says."""
+        message = attempt.message
+        return {
+            "task_id": message.task_id,
+            "generation": message.generation,
+            "attempt": message.attempt,
+            "agent_id": self._agent_id,
+            "crashes": attempt.crashes,
+            "task_token": message.task_token,
+        }
 
     def _result_refused(self) -> None:
         """By the broker, which does not take so much: the attempt failed."""
