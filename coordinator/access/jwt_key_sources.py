@@ -12,6 +12,7 @@ import asyncio
 import json
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ class SigningKeys(Protocol):
         ...
 
 
-class _ReadAgain:
+class _ReadAgain(ABC):
     """Keeps a set of keys, and reads it again where it is old or lacks one."""
 
     def __init__(self, *, monotonic: Callable[[], float], every: float, apart: float) -> None:
@@ -91,9 +92,9 @@ class _ReadAgain:
                 self.generation += 1
                 logger.info("read the keys of JWTs", extra={"keys": len(keys)})
 
+    @abstractmethod
     async def _read(self) -> dict[str | None, SigningKey] | None:
         """All keys, None where they are as they were. Raises `KeysUnreadable`."""
-        raise NotImplementedError
 
 
 class JwksKeys(_ReadAgain):
