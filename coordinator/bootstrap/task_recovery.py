@@ -14,10 +14,11 @@ from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
-from coordinator.recovery.missed_deadlines import MissedDeadlines
+from coordinator.recovery.overdue.missed_deadlines import MISSED_DEADLINES
+from coordinator.recovery.overdue.overdue_ends import OverdueEnds
+from coordinator.recovery.overdue.unanswered_questions import UNANSWERED_QUESTIONS
 from coordinator.recovery.questions.question_answerer import QuestionAnswerer
 from coordinator.recovery.questions.schema_check import SchemaCheck
-from coordinator.recovery.questions.unanswered_questions import UnansweredQuestions
 from coordinator.recovery.queues.lane_mover import LaneMover
 from coordinator.recovery.queues.queue_retirement import QueueRetirement
 from coordinator.recovery.queues.requested_retirement import RequestedRetirement
@@ -68,8 +69,8 @@ class RequestedChanges:
 class TaskRecovery:
     """Holds the loops that put right by themselves what went wrong."""
 
-    deadlines: MissedDeadlines
-    unanswered: UnansweredQuestions
+    deadlines: OverdueEnds
+    unanswered: OverdueEnds
     former_broker: BrokerMigration
     rounds: ExclusiveRounds
     doubt_rounds: ExclusiveRounds
@@ -180,15 +181,17 @@ def make_task_recovery(
         for _ in range(2)  # each deletes what it has retired itself
     )
     return TaskRecovery(
-        deadlines=MissedDeadlines(
+        deadlines=OverdueEnds(
+            MISSED_DEADLINES,
             overdue=OverdueTasks(ledger),
             publisher=publisher,
             note=note,
             ready=publishers.ready,
             now=state.now,
         ),
-        unanswered=UnansweredQuestions(
-            unanswered=UnansweredTasks(ledger),
+        unanswered=OverdueEnds(
+            UNANSWERED_QUESTIONS,
+            overdue=UnansweredTasks(ledger),
             publisher=publisher,
             note=note,
             ready=publishers.ready,

@@ -8,7 +8,7 @@ questions ............... sees the questions to an end that attempts ask people
 task_redriver ........... redrives ended tasks, as a new generation, by request
 outbox_publisher ........ publishes due attempts: retries, scheduled tasks, redrives
 schedule_runner ......... submits the tasks of recurring schedules, tick by tick
-missed_deadlines ........ ends tasks that were not started in time
+overdue ................. ends tasks that were not started in time, and waits for answers that did not come
 exclusive_rounds ........ calls the next two, one coordinator at a time
 reconciler .............. finds queued tasks that are on no queue
 half_published_tasks .... completes tasks of which the broker took one half

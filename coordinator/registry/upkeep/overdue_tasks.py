@@ -22,11 +22,11 @@ class OverdueTasks:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def since(self, deadline: datetime, *, most: int) -> list[Task]:
-        """Those whose deadline was at or before ``deadline``, the longest overdue first. Raises
+    async def since(self, instant: datetime, /, *, most: int) -> list[Task]:
+        """Those whose deadline was at or before ``instant``, the longest overdue first. Raises
         `LedgerUnavailable`.
         """
-        return await self._ledger.read(partial(overdue, deadline, most))
+        return await self._ledger.read(partial(overdue, instant, most))
 
 
 _NOT_OVERDUE = [state.value for state in IN_HAND]

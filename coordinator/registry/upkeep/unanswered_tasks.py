@@ -22,7 +22,7 @@ class UnansweredTasks:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def since(self, instant: datetime, *, most: int) -> list[Task]:
+    async def since(self, instant: datetime, /, *, most: int) -> list[Task]:
         """Those whose time was over at ``instant``, the longest first. Raises `LedgerUnavailable`."""
         return await self._ledger.read(partial(_unanswered, instant, most))
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from coordinator.errors import BrokerUnavailable
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import Event
-from coordinator.recovery.missed_deadlines import BATCH, GRACE, SAID_AGAIN, MissedDeadlines
+from coordinator.recovery.overdue.missed_deadlines import BATCH, GRACE, MISSED_DEADLINES
+from coordinator.recovery.overdue.overdue_ends import SAID_AGAIN, OverdueEnds
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks, overdue
 from tests.support.decoding import decode
@@ -33,7 +34,8 @@ class World:
         self.noted: list[Event] = []
         self.broken = False
         self.mine, self.theirs = (
-            MissedDeadlines(
+            OverdueEnds(
+                MISSED_DEADLINES,
                 overdue=OverdueTasks(ledger),
                 publisher=self,
                 note=self.noted.append,

@@ -1,0 +1,6 @@
+"""Ends what tasks wait for beyond its time: a start, an answer of people.
+
+missed_deadlines ........ ends tasks that were not started in time
+unanswered_questions .... ends the wait for answers whose time is over
+overdue_ends ............ polls the ledger by such a rule, and publishes the ends
+"""
