@@ -179,3 +179,58 @@ async def test_a_stream_and_a_websocket_have_one_span_each_named_after_their_rou
         spans = await spans_of(collector, {"GET": 2})
         assert sorted(span.name for span in spans["GET"]) == ["GET /events", "GET /ws"]
         assert {(span.kind, span.parent) for span in spans["GET"]} == {("SERVER", CALLER)}
+
+
+NO_PARENTS = ["", "nonsense", "00-" + "0" * 32 + "-" + CALLER + "-01", TRACED["traceparent"] + "-"]
+"""What is no `traceparent`; an `OTEL` process must take none of it for one."""
+
+
+@pytest.mark.any_broker
+async def test_a_request_with_what_is_no_context_begins_a_trace_of_its_own(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        for parent in [*NO_PARENTS, "\xff" * 20]:
+            headers = [(b"traceparent", parent.encode("latin-1")), (b"tracestate", b"vendor=1")]
+            body = {"task_data": {"task_type": "nothing"}}
+            answer = await http.post("/tasks/submit", json=body, headers=headers)
+            assert answer.status_code == 200, answer.text
+            task_id = answer.json()["task_id"]
+            await ended(http, task_id)
+            whole = await whole_trace(collector, task_id)
+            (top,) = [span for span in whole if not span.parent]
+            assert (top.name, top.state) == ("POST /tasks/submit", "")
+            assert {span.name.split()[0] for span in whole} == {"POST", "send", "process"}
+
+
+@pytest.mark.any_broker
+@pytest.mark.parametrize("state", ["", ",", "no member", "a=1,=2", "\xff=1", "a=" + "x" * 600])
+async def test_a_state_that_is_none_leaves_the_task_in_its_trace(
+    broker_url: str, tmp_path: Path, collector: TraceCollector, state: str
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, _, _):
+        headers = [
+            (b"traceparent", TRACED["traceparent"].encode()),
+            (b"tracestate", state.encode("latin-1")),
+        ]
+        body = {"task_data": {"task_type": "nothing"}}
+        answer = await http.post("/tasks/submit", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        await ended(http, answer.json()["task_id"])
+        spans = await spans_of(collector, {"POST": 1, "send": 1, "process t": 1, "process c": 1})
+        assert spans["POST"][0].parent == CALLER
+
+
+async def whole_trace(collector: TraceCollector, task_id: str) -> list[CollectedSpan]:
+    """All spans of the trace that the task is in, once its end is among them."""
+
+    def found() -> list[CollectedSpan] | None:
+        about = "messaging.message.conversation_id"
+        traces = {one.trace_id for one in collector.spans if one.attributes.get(about) == task_id}
+        assert len(traces) <= 1
+        spans = [one for one in collector.spans if one.trace_id in traces]
+        tops = [one for one in spans if not one.parent]
+        ends = [one for one in spans if one.name == "process coordinator.log"]
+        return spans if tops and ends and len(spans) == 4 else None
+
+    return await eventually(found, timeout=30)
