@@ -11,8 +11,9 @@ import signal
 import socket
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -39,10 +40,12 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def up(data_dir: Path, port: int, *more: str) -> AsyncIterator[Process]:
+async def up(
+    data_dir: Path, port: int, *more: str, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
     command = [sys.executable, "-m", "coordinator", "up"]
     command += ["--data-dir", str(data_dir), "--port", str(port), *more]
-    environment = {"XDG_CACHE_HOME": str(data_dir / "cache")}
+    environment = {"XDG_CACHE_HOME": str(data_dir / "cache"), **(environment or {})}
     async with spawned(*command, output=data_dir / "up.out", environment=environment) as process:
         yield process
 
@@ -276,3 +279,41 @@ async def test_help_tells_what_there_is() -> None:
     assert process.returncode == 0
     for word in (b"up", b"serve", b"demo"):
         assert word in printed
+
+
+def as_objects(printed: str) -> list[dict[str, Any]]:
+    """Each line must be one."""
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert lines
+    assert all({"time", "level", "logger", "message"} <= line.keys() for line in lines)
+    return lines
+
+
+@pytest.mark.slow
+async def test_every_line_is_an_object_where_the_environment_says_so_its_childrens_included(
+    tmp_path: Path,
+) -> None:
+    """With a process for the projector, example agents, a broker that is killed, and a bad request."""
+    port = free_port()
+    told = {"COORDINATOR_LOG_FORMAT": "json", "COORDINATOR_PROJECTOR": "own"}
+    async with (
+        up(tmp_path, port, "--agents", "2", environment=told) as process,
+        client(f"http://127.0.0.1:{port}") as http,
+    ):
+        await process.prints(re.compile("ready after"))
+        body = {"task_data": {"model": "llama2", "prompt": "test prompt"}}
+        task_id = (await http.post("/tasks/submit", json=body)).json()["task_id"]
+        await eventually(lambda: is_completed(http, task_id), timeout=60)
+        assert (await http.post("/tasks/submit", content=b"{")).status_code == 422
+        broker = next(one for one in processes_of(tmp_path) if "beam" in one)
+        os.kill(int(broker.split()[0]), signal.SIGKILL)
+        await process.prints(re.compile("RabbitMQ node is back"))
+        process.signal(signal.SIGINT)
+        assert await process.wait(within=60) == 0
+    lines = as_objects(process.printed)
+    (ended,) = [line for line in lines if line.get("task_id") == task_id and "outcome" in line]
+    assert ended["outcome"] == "completed"
+    agents = list((tmp_path / "logs").glob("*.log"))
+    assert len(agents) == 2
+    for log in agents:
+        as_objects(log.read_text())
