@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.domain.task import Task
 from coordinator.errors import BrokerUnavailable, LedgerUnavailable
@@ -78,11 +80,11 @@ async def test_nothing_is_looked_for_while_the_broker_is_not_ready() -> None:
         await eventually(lambda: world.told == ["a"])
 
 
-async def test_it_goes_on_after_neither_broker_nor_ledger_have_answered() -> None:
-    for error in (BrokerUnavailable(), LedgerUnavailable()):
-        world = World("a")
-        world.broken = error
-        async with world.running():
-            await eventually(lambda world=world: world.asked >= 3)
-            world.broken = None
-            await eventually(lambda world=world: world.told == ["a"])
+@pytest.mark.parametrize("error", [BrokerUnavailable(), LedgerUnavailable()], ids=repr)
+async def test_it_goes_on_after_broker_or_ledger_have_not_answered(error: Exception) -> None:
+    world = World("a")
+    world.broken = error
+    async with world.running():
+        await eventually(lambda: world.asked >= 3)
+        world.broken = None
+        await eventually(lambda: world.told == ["a"])
