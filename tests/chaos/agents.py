@@ -11,6 +11,7 @@ from typing import Any
 from consumers import Agent, Task, running_agent
 from consumers._working.attempt import Attempt
 from consumers._working.task_executor import TaskExecutor
+from tests.chaos.asking import ask_all
 from tests.chaos.execution_log import ExecutionLog
 from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, end_a_fork
 from tests.support.skewed_clock import skew_clock
@@ -59,6 +60,8 @@ async def work(task: Task) -> Any:
         if task.data.get("together"):
             async with asyncio.timeout(ALL_AT_WORK):
                 await _every_slot.wait()
+        if asks := task.data.get("asks"):
+            await ask_all(task, asks)
         if task.attempt <= task.data.get("failures", 0):
             return await MISBEHAVIOURS[task.data.get("misbehaves", PLAINLY)].act()
         return {"number": task.data["number"]}

@@ -25,6 +25,7 @@ from tests.chaos.kinds import Targets, possible_faults
 from tests.chaos.load import Load
 from tests.chaos.nodes import Nodes
 from tests.chaos.outputs import unanswered_publishes
+from tests.chaos.people import People
 from tests.chaos.plan import Plan
 from tests.chaos.system import System, started
 from tests.chaos.table import TABLE, Row, by_kind, longest_gap
@@ -62,10 +63,12 @@ async def one_round(plan: Plan, nodes: Nodes, folder: Path, database_url: str) -
         nodes, folder, database_url, rng=rng, attempt_lost_after=plan.attempt_lost_after
     ) as system:
         say("all started")
-        load, faults = await _load_and_faults(plan, system, book, record, rng)
-        async with Ledger(database_url) as ledger:
+        people = People(system.urls, book, rng=random.Random(rng.random()))
+        async with people.answering(), Ledger(database_url) as ledger:
+            load, faults = await _load_and_faults(plan, system, book, record, rng)
             say("the load is over")
             await _ended(ledger, book, load)
+        async with Ledger(database_url) as ledger:
             for url in system.urls:
                 await eventually(partial(_is_back, url), timeout=RESTED)
             say("every slot is given a task, all at once")

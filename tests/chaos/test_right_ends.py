@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from consumers import Task
 from consumers._handling.sys_exit_containment import IN_HANDLER, tasks_contained
 from consumers.outcome import Failed, Outcome, completed_with, failed_with
+from consumers.testing import run_task
 from coordinator.protocol.messages.events import CRASH_LOOP
+from tests.chaos.asking import QUESTIONS, answer_for, ask_all
 from tests.chaos.faults import Injected
 from tests.chaos.misbehaving import MISBEHAVIOURS, Misbehaviour
 from tests.chaos.right_ends import Ended, Loss, unasked_losses, unexplained_losses, wrong_ends
@@ -55,6 +59,34 @@ def wrong(asked: Wish, end: End, *, attempt: int = 1, losses: int = 0, **more: A
 )
 def test_the_right_end_follows_from_what_the_handler_is_asked_for(asked: Wish, end: End) -> None:
     assert asked.right_end == end
+
+
+def test_an_attempt_that_ends_with_a_question_is_one_execution_more_and_costs_no_attempt() -> None:
+    asked = wish(asks="one of each")
+    assert (asked.due, asked.releases, asked.right_end) == (2, 1, COMPLETED)
+    assert wrong(asked, dead("WrongAnswer"))
+    held = wish(asks="held, nobody answers")
+    assert (held.due, held.releases) == (1, 0)
+
+
+@pytest.mark.parametrize("asks", QUESTIONS)
+async def test_a_handler_is_content_with_the_answers_of_people_and_with_no_others(
+    asks: str,
+) -> None:
+    async def handler(task: Task) -> None:
+        await ask_all(task, asks)
+
+    def answers(said: Callable[[dict[str, Any]], Any]) -> list[Any]:
+        questions = [
+            {"of": 1, "number": number, "unheard": one.unheard}
+            for number, one in enumerate(QUESTIONS[asks])
+        ]
+        return [said(question) for question in questions]
+
+    right = await run_task(handler, {"number": 1}, answers=answers(answer_for))
+    assert right.result is None
+    another = await run_task(handler, {"number": 1}, answers=answers(lambda _: "another's"))
+    assert another.error.type == "WrongAnswer"
 
 
 def test_only_the_right_end_is_right() -> None:

@@ -228,7 +228,7 @@ def _judge_crash_loops(
             and fault.began <= row.ended_at
             and fault.ended >= book.first_sent[wish.number]
         ]
-        if len(losses) <= wish.max_attempts - wish.due:
+        if len(losses) <= wish.max_attempts - (wish.due - wish.releases):
             blameless.append(f"{task_id}: {losses}")
     verdict.expect(
         not blameless, f"{len(blameless)} tasks are told to kill agents: {blameless[:3]}"

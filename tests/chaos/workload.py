@@ -9,6 +9,7 @@ from typing import Any
 
 from coordinator.domain.transitions.attempts import ATTEMPT_LOST
 from coordinator.protocol.priority import Priority
+from tests.chaos.asking import QUESTIONS, releases_of
 from tests.chaos.misbehaving import MISBEHAVIOURS, PLAINLY, Misbehaviour
 
 __all__ = [
@@ -84,7 +85,12 @@ class Wish:
         """How often it is executed where nothing goes wrong but what it asks for."""
         if self.failures and not self._fault.retried:
             return 1
-        return min(self.failures + 1, self.max_attempts)
+        return min(self.failures + 1, self.max_attempts) + self.releases
+
+    @property
+    def releases(self) -> int:
+        """How many of its executions end with a question, and count as no attempt."""
+        return releases_of(self._data.get("asks"))
 
     @property
     def losses(self) -> int:
@@ -149,7 +155,9 @@ def wishes(rng: random.Random, *, loses: bool = False) -> Iterator[Wish]:
             data["forks"] = True
         if rng.random() < 0.02:
             data["task_type"] = UNKNOWN_TYPE
-        if rng.random() < 0.1:
+        if rng.random() < 0.02:
+            data["asks"] = rng.choice(list(QUESTIONS))
+        elif rng.random() < 0.1:
             _misbehave(data, body, rng)
         if rng.random() < 0.03:
             body["delay_seconds"] = round(rng.uniform(0.2, 4.0), 3)
@@ -190,7 +198,8 @@ def one_for_each_queue(time: int = 0) -> list[Wish]:
 
 def one_of_each_kind() -> list[Wish]:
     """Of all that is not done as it should: once so that the next attempt may go well, and once to the
-    end."""
+    end; and of all that is asked.
+    """
     anyone: dict[str, Any] = {"priority": Priority.NORMAL.value, "requirements": {}}
     again: dict[str, Any] = {"backoff": {"first_seconds": FIRST_PAUSE}}
     kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -199,6 +208,7 @@ def one_of_each_kind() -> list[Wish]:
         for failures in (1, MAX_ATTEMPTS)
     ]
     kinds += [
+        *(({"asks": name}, anyone) for name in QUESTIONS),
         ({"forks": True}, anyone),
         ({"task_type": UNKNOWN_TYPE}, anyone),
         ({"declined": True, "task_type": UNKNOWN_TYPE}, OF_FOREIGN),
