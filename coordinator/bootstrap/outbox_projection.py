@@ -48,14 +48,13 @@ def make_outbox_projection(
     agents: AgentRegistry,
     users: BrokerUsers,
     *,
-    grown: Callable[[], None],
     called: Callable[[], None],
     apart: bool = False,
     interceptors: Sequence[FoldInterceptor] = (),
 ) -> OutboxProjection:
-    """Retention deletes only in the coordinator whose projector holds the fence. ``grown`` is called where
-    this process has folded events, and ``called`` where callbacks were ordered by that. ``interceptors`` see
-    each batch after the service's own. ``apart``: this process answers no requests.
+    """Retention deletes only in the coordinator whose projector holds the fence. ``called`` is called where
+    callbacks were ordered by what this process has folded. ``interceptors`` see each batch after the
+    service's own. ``apart``: this process answers no requests.
     """
     registry, barrier = agents.registry, publishers.barrier
     outbox_rows = OutboxRows(state.ledger, now=state.now)
@@ -75,7 +74,6 @@ def make_outbox_projection(
         registry.folded(events)
         publishers.ends.folded(events)
         publishers.growth.folded(events)
-        grown()
 
     def groups_ended(groups: Collection[str]) -> None:
         registry.group_waiters.ended(groups)

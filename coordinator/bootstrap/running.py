@@ -17,6 +17,7 @@ from coordinator.metrics.counting import Counting
 from coordinator.metrics.group_file import GroupMember
 from coordinator.private_folder import wide_folder
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
+from coordinator.registry.feed.folded_page import FoldedPageOffer
 from coordinator.registry.feed.recorded_events import RecordedEvents
 from coordinator.registry.ledger.database_url import wide_ledger
 from coordinator.registry.ledger.ledger import Ledger
@@ -161,10 +162,10 @@ async def running(
             publishers,
             agents,
             users,
-            grown=feed.nudge,
             called=callbacks.nudge,
             apart=duty is Duty.PROJECTING,
             interceptors=[
+                FoldedPageOffer(feed.folded),
                 *([] if counting is None else [counting.folds]),
                 *replacements.fold_interceptors,
             ],

@@ -8,6 +8,7 @@ stream_frames ....... the frames of server-sent events that are no event of the 
 streamed_event ...... an event with its encodings, each of which is made once for all subscribers
 subscription ........ the bounded queue of one subscriber, who is cut off where it does not keep up
 subscriber_index .... finds the subscribers of an event without asking each of them
+folded_pages ........ what this process has folded, so that it is not read from the ledger
 recent_events ....... the latest events, for who comes back after a short while
 event_feed .......... reads the ledger after a wake-up, once for all subscribers of the process
 event_cursor ........ replays from a position and goes on live, without a gap or a double

@@ -1,7 +1,8 @@
 """Reads the ledger after each wake-up, once for all subscribers of this process, and gives them what is new.
 
-    nudge: this process has folded, or was told that another has ─┐
-    a look of its own, now and then, since hints may be lost ─────┴─▶ one query ─▶ subscribers
+    nudge: another process has folded ────────────────────────┐
+    a look of its own, now and then, since hints may be lost ─┴─▶ one query ─┬─▶ subscribers
+    folded: this process has, and here it is ────────────────────────────────┘
 
 While nobody subscribes, nothing is read and nobody is asked to tell.
 """
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol, TypeVar
 
 from coordinator.errors import LedgerUnavailable, StreamRefused
+from coordinator.registry.feed.folded_page import FoldedPage
 from coordinator.registry.feed.recorded_events import RecordedPage
 
 from .event_filter import EventFilter
+from .folded_pages import FoldedPages
 from .recent_events import RecentEvents
 from .stream_frames import STOPPING
 from .streamed_event import MissingEvents, StreamedEvent
@@ -101,6 +104,7 @@ class EventFeed:
         self._most = most
         self._pace = pace
         self._recent = RecentEvents()
+        self._folded = FoldedPages()
         self._index = SubscriberIndex()
         self._used = asyncio.Event()
         self._hint = asyncio.Event()
@@ -120,6 +124,14 @@ class EventFeed:
     def nudge(self) -> None:
         """The ledger may have grown."""
         self._hint.set()
+
+    def folded(self, page: Callable[[], FoldedPage | None]) -> None:
+        """The ledger has grown by what this process has folded. ``page`` makes that page; it is called while
+        there are streams, and None means that it is to be read.
+        """
+        if self._used.is_set() and (made := page()) is not None:
+            self._folded.put(made)
+        self.nudge()
 
     def stop(self) -> None:
         """End all streams; no other is opened."""
@@ -152,6 +164,7 @@ class EventFeed:
         self.streams -= 1
         if not self.streams:
             self._used.clear()
+            self._folded.clear()
             self._recent.begin(self.head)
 
     def join(
@@ -233,7 +246,7 @@ class EventFeed:
         """Take what is new; for how many seconds subscribers have had their share."""
         before = self._recent.base, self.head
         try:
-            page = await self._events.after(self.head, limit=self._pace.page)
+            page = await self._next()
         except LedgerUnavailable:  # which is told elsewhere
             return 0.0
         if before != (self._recent.base, self.head):
@@ -253,3 +266,10 @@ class EventFeed:
         read.set()
         shares = delivered * self._pace.per_delivery + compared * self._pace.per_comparison
         return max(shares, self._pace.per_round) if events else shares
+
+    async def _next(self) -> RecordedPage:
+        """What is after `head`. Raises `LedgerUnavailable`."""
+        page = self._folded.take(self.head, limit=self._pace.page)
+        if page is not None:
+            return page
+        return await self._events.after(self.head, limit=self._pace.page)

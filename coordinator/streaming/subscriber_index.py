@@ -6,7 +6,7 @@ Groups that want certain tasks, agents or callers are found by these; only the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,9 @@ class SubscriberIndex:
         compared = 0
         touched: dict[_Group, None] = {}
         for event in events:
-            for group in self._asked(event):
-                compared += 1
+            asked = self._asked(event)
+            compared += len(asked)
+            for group in asked:
                 if group.wanted.matches(event.recorded):
                     group.round.append(event)
                     touched[group] = None
@@ -88,13 +89,11 @@ class SubscriberIndex:
             for one in group.members:
                 one.end(why)
 
-    def _asked(self, event: StreamedEvent) -> Iterator[_Group]:
-        yield from self._others
-        if self._by_key:
-            found: set[_Group] = set()
-            for key in keys_of(event.recorded):
-                found.update(self._by_key.get(key, ()))
-            yield from found
+    def _asked(self, event: StreamedEvent) -> Collection[_Group]:
+        if not self._by_key:
+            return self._others
+        by_key = [self._by_key[key] for key in keys_of(event.recorded) if key in self._by_key]
+        return self._others.union(*by_key) if by_key else self._others
 
     def _places(self, wanted: EventFilter) -> Iterator[set[_Group]]:
         keys = wanted.keys()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from consumers import Agent, Task
 from coordinator.bootstrap import Coordinator, running
 from coordinator.bootstrap.replacements import NONE, Duty, Replacements, Timings
+from coordinator.registry.feed.recorded_events import RecordedEvents, RecordedPage
 from coordinator.settings import Settings
 from coordinator.streaming.event_feed import FeedPace
 from coordinator.web_server.http_server import serving
@@ -113,3 +117,39 @@ async def test_what_another_process_folds_is_streamed_as_soon_as_it_says_so(
             return bool(seen) and answer.status_code == 200
 
         await eventually(heard)
+
+
+async def test_what_the_process_itself_folds_is_streamed_without_asking_the_ledger(
+    broker: Broker, ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ledger_url.startswith("postgresql"):
+        pytest.skip("PostgreSQL alone knows the positions: they are read")
+    asked: list[int] = []
+    read = RecordedEvents.after
+
+    async def counted(events: RecordedEvents, position: int, **more: Any) -> RecordedPage:
+        asked.append(position)
+        return await read(events, position, **more)
+
+    monkeypatch.setattr(RecordedEvents, "after", counted)
+    rare = Replacements(timings=Timings(feed=FeedPace(looks_every=1000)))
+    async with (
+        served(broker, tmp_path, ledger_url, replacements=rare) as (folding, url),
+        streaming(url, "/events?type=task.*") as stream,
+        over(folding.app) as http,
+    ):
+        await stream.frame()
+
+        async def streamed(task_data: dict[str, Any]) -> None:
+            answer = await http.post("/tasks/submit", json={"task_data": task_data})
+            event = await stream.event()
+            assert event is not None
+            assert event.json["subject"] == answer.json()["task_id"]
+
+        await streamed({"n": 0})  # with it a look at what came before
+        before = len(asked)
+        for number in range(1, 4):
+            await streamed({"n": number})
+        assert len(asked) == before
+        await streamed({"text": "x" * 50_000})  # of which a part is told: it is read
+        assert len(asked) > before

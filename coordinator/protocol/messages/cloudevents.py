@@ -19,6 +19,7 @@ from coordinator.protocol.message import Message
 
 __all__ = [
     "BATCH",
+    "SPEC_VERSION",
     "STRUCTURED",
     "attributes",
     "data_of",

@@ -15,17 +15,19 @@ _ELSEWHERE = frozenset(
 """Told beside the details, or not at all: the content and the result of a task are asked for by its id, and
 its token is of who works on it."""
 
-_OF_MESSAGES = (
-    "priority",
-    "max_attempts",
-    "timeout_seconds",
-    "not_before",
-    "expires_at",
-    "republished",
-    "submitted_by",
-    "group",
-    "tags",
-    "redriven_by",
+_OF_MESSAGES = frozenset(
+    {
+        "priority",
+        "max_attempts",
+        "timeout_seconds",
+        "not_before",
+        "expires_at",
+        "republished",
+        "submitted_by",
+        "group",
+        "tags",
+        "redriven_by",
+    }
 )
 """What is told of a task's message."""
 
@@ -37,7 +39,11 @@ def public_details(data: Mapping[str, Any]) -> dict[str, Any]:
     details = {name: value for name, value in data.items() if name not in _ELSEWHERE}
     task = data.get("task")
     if isinstance(task, dict):
-        details |= {name: task[name] for name in _OF_MESSAGES if task.get(name) is not None}
+        details |= {
+            name: value
+            for name, value in task.items()
+            if name in _OF_MESSAGES and value is not None
+        }
     if "result" in data:
         details["result_bytes"] = len(to_json(data["result"]))
     return details

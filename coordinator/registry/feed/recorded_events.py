@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic_core import from_json, to_json
@@ -26,7 +26,17 @@ from coordinator.registry.tables.unreadable_rows import NOT_READ, readable, tell
 
 from .event_details import public_details
 
-__all__ = ["RecordedEvent", "RecordedEvents", "RecordedPage", "recorded_event"]
+__all__ = [
+    "KEPT_AS_TEXT",
+    "NOUNS",
+    "RecordedEvent",
+    "RecordedEvents",
+    "RecordedPage",
+    "recorded_event",
+]
+
+NOUNS = ("task.", "agent.")
+"""How the types of the events begin that are told; others are of queues and of the service."""
 
 KEPT_AS_TEXT = 16 * 1024
 """Characters of an event's data; of larger ones the details alone are kept."""
@@ -34,9 +44,11 @@ KEPT_AS_TEXT = 16 * 1024
 LOOKED_AT = 50_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedEvent:
-    """Carries an event of a task or an agent, with its position and what its task is like."""
+class RecordedEvent(NamedTuple):
+    """Carries an event of a task or an agent, with its position and what its task is like.
+
+    A tuple, since one is made for each event while somebody subscribes.
+    """
 
     position: int
     event_id: str
@@ -88,18 +100,20 @@ class RecordedEvent:
         """What everybody may be told of it; None, and that logged once, where it cannot be read."""
         try:
             data = from_json(self.data)
-            ids = {name: data[name] for name in _IDS if name in data}
-            facts = {
-                "state": self.state,
-                "priority": self.priority,
-                "group": self.group,
-                "tags": self.tags or None,
-            }
-            known = {name: value for name, value in facts.items() if value is not None}
-            return ids | known | (data["details"] if self.cut else public_details(data))
+            told = {name: data[name] for name in _IDS if name in data}
+            if self.state is not None:
+                told["state"] = self.state
+            if self.priority is not None:
+                told["priority"] = self.priority
+            if self.group is not None:
+                told["group"] = self.group
+            if self.tags:
+                told["tags"] = self.tags
+            told |= data["details"] if self.cut else public_details(data)
         except NOT_READ as exc:
             tell(table, self, exc)
             return None
+        return told
 
 
 _IDS = ("task_id", "generation", "attempt", "agent_id")
@@ -230,21 +244,24 @@ def _events(connection: Connection, rows: Sequence[Any]) -> Iterator[RecordedEve
 
 
 def _event(connection: Connection, row: Row[Any]) -> RecordedEvent:
-    text = row.data if row.data is not None else _cut(connection, row.position)
+    # At once, since asking a row for its columns by name takes longer than all else.
+    columns: tuple[Any, ...] = row
+    position, event_id, author, kind, subject, time, state, *of_task, text = columns
+    priority, submitted_by, group, labels = of_task
     return RecordedEvent(
-        position=row.position,
-        event_id=row.id,
-        type=row.type,
-        subject=row.subject,
-        author=row.agent_id or None,
-        time=from_micros(row.time),
-        data=text,
-        cut=row.data is None,
-        state=row.state,
-        priority=row.priority,
-        submitted_by=row.submitted_by,
-        group=row.group_id,
-        tags=labels_in(row.labels)[0],
+        position=position,
+        event_id=event_id,
+        type=kind,
+        subject=subject,
+        author=author or None,
+        time=from_micros(time),
+        data=text if text is not None else _cut(connection, position),
+        cut=text is None,
+        state=state,
+        priority=priority,
+        submitted_by=submitted_by,
+        group=group,
+        tags=labels_in(labels)[0] if labels else (),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from coordinator.registry.tables import event_rows, schema
 from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
 from coordinator.registry.tables.callbacks.callback_rows import add_callbacks
-from coordinator.registry.tables.event_rows import Identity, identity, is_copy
+from coordinator.registry.tables.event_rows import AppendedRows, Identity, identity, is_copy
 from coordinator.registry.tables.labels.group_total_rows import add_group_counts
 from coordinator.registry.tables.labels.label_rows import write_labels
 from coordinator.registry.tables.past_agent_offers import add_offered
@@ -61,6 +61,10 @@ class FoldedBatch:
     """Each task that is not as it was, once, however many events it had."""
     callbacks: list[CallbackOrder] = field(default_factory=list)
     """What is to be told to the URLs that producers named."""
+    appended: AppendedRows | None = None
+    """The rows of ``events``, where their positions are known."""
+    left: Mapping[Identity, Task] = field(default_factory=dict)
+    """The task as each event of one has left it."""
 
 
 def store(
@@ -74,28 +78,29 @@ def store(
     new, repeated = _new(connection, events)
     parked = [*parked, *_clashing(connection, new, repeated, rules.now)]
     park(connection, parked)
-    states: dict[Identity, str | None] = {}
+    left: dict[Identity, Task] = {}
     callbacks: list[CallbackOrder] = []
-    effects, changed = fold_events(connection, new, rules, states, callbacks)
-    event_rows.add(connection, new, states)
+    effects, changed = fold_events(connection, new, rules, left, callbacks)
+    states = {event: task.state.value for event, task in left.items()}
+    appended = event_rows.add(connection, new, states)
     _add_outbox(connection, effects)
     add_callbacks(connection, callbacks, now=rules.now)
-    return FoldedBatch(new, effects, parked, changed, callbacks)
+    return FoldedBatch(new, effects, parked, changed, callbacks, appended, left)
 
 
 def fold_events(
     connection: Connection,
     events: Sequence[Event],
     rules: Rules,
-    states: dict[Identity, str | None],
+    left: dict[Identity, Task],
     callbacks: list[CallbackOrder],
 ) -> tuple[list[Effect], list[TaskChange]]:
-    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. ``states`` is
-    given that of the task after each event of one, and ``callbacks`` what is to be told of them. Gives what
+    """Bring tasks, totals, agents and task queues up to date with ``events``, all of them new. ``left`` is
+    given the task as each event of one has left it, and ``callbacks`` what is to be told of them. Gives what
     is to be done about them, and the tasks that they changed.
     """
     of_tasks = [event for event in events if isinstance(event.data, TaskEvent)]
-    folded = _fold_tasks(connection, of_tasks, rules, states, callbacks)
+    folded = _fold_tasks(connection, of_tasks, rules, left, callbacks)
     fold_agents(connection, [e for e in events if isinstance(e.data, AgentEvent)])
     add_offered(connection, events)
     fold_task_queues(connection, events)
@@ -138,7 +143,7 @@ def _fold_tasks(
     connection: Connection,
     events: Sequence[Event],
     rules: Rules,
-    states: dict[Identity, str | None],
+    left: dict[Identity, Task],
     callbacks: list[CallbackOrder],
 ) -> tuple[list[Effect], list[TaskChange]]:
     """The law over all tasks of the batch; their rows and the totals are written at the end."""
@@ -151,15 +156,15 @@ def _fold_tasks(
         after[event.data.subject] = folded.task
         if folded.task.callback is not None:
             callbacks += orders_of(was, event, folded.task)
-        states[identity(event)] = folded.task.state.value
+        left[identity(event)] = folded.task
         effects += folded.effects
     changed = [task for task in after.values() if task is not before.get(task.task_id)]
     _write(connection, before, changed)
     _clean_outbox(connection, before, changed)
     _add_totals(connection, before, changed)
     add_group_counts(connection, _grouped(before, changed))
-    left = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
-    return left, [TaskChange(before.get(task.task_id), task) for task in changed]
+    due = [effect for effect in effects if not _is_past(effect, after[effect.task_id])]
+    return due, [TaskChange(before.get(task.task_id), task) for task in changed]
 
 
 def _is_past(effect: Effect, task: Task) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from .schema import events as table
 from .schema import from_micros, meta, micros
 
 __all__ = [
+    "AppendedRows",
     "Identity",
     "add",
     "chunks",
@@ -80,11 +82,28 @@ def is_copy(event: Event, first: Event) -> bool:
     return event.data == first.data
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendedRows:
+    """Has the rows that one transaction has appended, which are all that there is between two positions."""
+
+    after: int
+    """The position of the last event before them, whether that is kept or not."""
+    rows: Sequence[Mapping[str, Any]]
+    """The columns by name, in the order of their positions; one at least."""
+
+    @property
+    def reached(self) -> int:
+        """The position of the last of them."""
+        position: int = self.rows[-1]["position"]
+        return position
+
+
 def add(
-    connection: Connection, events: Sequence[Event], states: Mapping[Identity, str | None]
-) -> None:
+    connection: Connection, events: Sequence[Event], states: Mapping[Identity, str]
+) -> AppendedRows | None:
     """Append ``events``, none of which may be there. ``states`` has that of the task after each event that is
-    of one.
+    of one. Gives what was appended; None where there was nothing, and where the database has not told the
+    positions, as PostgreSQL.
 
     Their positions are larger than all that were given before, in the order of ``events``. So they grow in
     the order in which transactions are committed, too: the projector's fence lets one of them write at a
@@ -92,12 +111,16 @@ def add(
     back. SQLite would give the position of the last event again once that was deleted, so it is told.
     """
     if not events:
-        return
+        return None
     rows = [_row_of(event, states) for event in events]
-    if connection.dialect.name != "postgresql":
-        for position, row in enumerate(rows, last_position(connection) + 1):
-            row["position"] = position
+    if connection.dialect.name == "postgresql":
+        insert(connection, table, rows)
+        return None
+    after = last_position(connection)
+    for position, row in enumerate(rows, after + 1):
+        row["position"] = position
     insert(connection, table, rows)
+    return AppendedRows(after=after, rows=rows)
 
 
 def last_position(connection: Connection) -> int:
@@ -158,7 +181,7 @@ def _place(value: str) -> tuple[bool, str]:
     return not isinstance(value, str), value
 
 
-def _row_of(event: Event, states: Mapping[Identity, str | None]) -> dict[str, Any]:
+def _row_of(event: Event, states: Mapping[Identity, str]) -> dict[str, Any]:
     data = event.data
     return {
         "id": event.id,

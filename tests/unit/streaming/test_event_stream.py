@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 from sse_starlette.event import ServerSentEvent
 
 from coordinator.errors import LedgerUnavailable, StreamRefused
+from coordinator.registry.feed.folded_page import FoldedPage
+from coordinator.registry.feed.recorded_events import RecordedEvent
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_feed import EventFeed, FeedPace
 from coordinator.streaming.event_filter import ALL, EventFilter
@@ -44,6 +49,13 @@ class Side:
     def happens(self, *positions: int, **fields: object) -> None:
         self.ledger.events += [recorded(one, **fields) for one in positions]  # type: ignore[arg-type]
         self.feed.nudge()
+
+    def folds(self, after: int, *positions: int, **fields: object) -> None:
+        """This process has appended these to what ends at ``after``."""
+        events = [recorded(one, **fields) for one in positions]  # type: ignore[arg-type]
+        self.ledger.events += events
+        page = FoldedPage(after=after, events=events, reached=positions[-1])
+        self.feed.folded(lambda: page)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -230,8 +242,6 @@ async def test_filters_pick_events_live_as_they_do_in_a_replay() -> None:
 async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where_nobody_wants_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from coordinator.registry.feed.recorded_events import RecordedEvent
-
     told: list[int] = []
     tell = RecordedEvent.told
 
@@ -258,6 +268,24 @@ async def test_an_event_is_encoded_once_for_all_subscribers_and_not_at_all_where
         assert sorted(told) == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        recorded(7, "task.failed", 'a"b\\c\nü\x01', state="dead", tags=("x", "y"), author='é"/'),
+        recorded(8, "agent.stopped", "ada", author=None, event_id='i"\u2028'),
+        recorded(9, subject="", author=None),
+    ],
+    ids=["a task", "an agent", "no subject"],
+)
+def test_the_line_of_an_event_is_its_cloudevent(event: RecordedEvent) -> None:
+    line = StreamedEvent(event).json
+    assert line is not None
+    assert "\n" not in line
+    found = json.loads(line)
+    assert found == json.loads(to_json(event.cloudevent()))
+    assert list(found) == list(event.cloudevent() or {})
+
+
 def test_a_frame_is_what_sse_starlette_writes_whatever_ends_of_lines_the_data_has() -> None:
     event = StreamedEvent(recorded(7, "task.failed", data={"why": "a\nb\rc\r\nd\u2028e"}))
     right = ServerSentEvent(event.json, event="task.failed", id="7", sep="\n")
@@ -281,6 +309,77 @@ async def test_one_query_a_wake_up_serves_all_subscribers_and_nobody_asks_while_
             side.happens(1)
             assert [await one for one in finds] == [[1]] * 30
             assert (side.ledger.reads, side.followed) == ([0, 0], 1)
+
+
+async def test_what_this_process_folds_is_given_without_a_query() -> None:
+    side = Side(1, pace=replace(PACE, looks_every=100))
+    async with side.running(), side.stream() as reader:
+        await reader.frame()
+        await eventually(lambda: side.ledger.reads == [1])
+        side.folds(1, 2, 3)
+        side.folds(3, 5)
+        assert await reader.positions(3) == [2, 3, 5]
+        assert side.ledger.reads == [1]
+        side.folds(6, 7)  # position 6 was folded by another process
+        side.ledger.events.insert(-1, recorded(6))
+        assert await reader.positions(2) == [6, 7]
+        assert side.ledger.reads == [1, 5]
+
+
+async def test_nothing_is_made_of_what_is_folded_while_nobody_subscribes() -> None:
+    side = Side(1)
+    made: list[int] = []
+
+    def page() -> None:
+        made.append(1)
+
+    async with side.running():
+        side.feed.folded(page)
+        async with side.stream() as reader:
+            await reader.frame()
+            side.feed.folded(page)
+        side.feed.folded(page)
+    assert made == [1]
+
+
+async def test_whoever_folds_nothing_is_missing_and_nothing_double() -> None:
+    """This process and another fold by turns, and some is too large to be handed over."""
+    chance = random.Random(11)
+    side = Side(0)
+    total = 600
+
+    async def produce() -> None:
+        end = 0
+        while end < total:
+            positions = range(end + 1, min(total, end + chance.randint(1, 25)) + 1)
+            match chance.randint(0, 3):
+                case 0:
+                    side.happens(*positions)
+                case 1:
+                    side.ledger.events += [recorded(one) for one in positions]
+                    side.feed.folded(lambda: None)
+                case _:
+                    side.folds(end, *positions)
+            end = positions[-1]
+            for _ in range(chance.randint(0, 6)):
+                await asyncio.sleep(0)
+
+    async def collect(until: int) -> list[int]:
+        found: list[int] = []
+        after: int | None = 0
+        while len(found) < until:
+            async with side.stream(after) as reader:
+                found += await reader.positions(min(until - len(found), chance.randint(1, 90)))
+            after = found[-1]
+        return found
+
+    async with side.running(), side.stream() as all_the_time:
+        await all_the_time.frame()
+        collectors = [asyncio.create_task(collect(total)) for _ in range(10)]
+        whole = asyncio.create_task(all_the_time.positions(total))
+        await produce()
+        for found in await asyncio.gather(whole, *collectors):
+            assert found == list(range(1, total + 1))
 
 
 async def test_a_reader_that_does_not_keep_up_is_cut_off_and_comes_back_where_it_was() -> None:
