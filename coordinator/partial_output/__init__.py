@@ -9,8 +9,9 @@ Each process that answers HTTP hears all of it, since who comes late wants what 
 
 output_reader ........ the session that reads the queue
 output_checks ........ whether the message came by its way, from its author, with the token of the attempt
-output_frames ........ frames of server-sent events, for the stream of a task
+output_frames ........ frames of server-sent events, for the stream of a task, and messages of a WebSocket
 output_subscriptions . wakes those who follow a task; the port of the HTTP API
+output_of_all ........ follows all tasks at once, for one subscriber
 output_tails ......... the tails of all tasks, bounded by bytes
 output_tail .......... the last chunks of one run, and a cursor over them and those of the runs behind it
 output_items ......... what a subscriber is told

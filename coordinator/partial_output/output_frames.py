@@ -1,4 +1,4 @@
-"""Offers partial output to the stream of a task, as frames of server-sent events without an `id`.
+"""Offers partial output to streams, as frames of server-sent events without an `id`, and as messages.
 
     event: output.started   data: {"task_id": "t", "generation": 1, "attempt": 1, "run": "5f2c", …}
     event: output.chunks    data: {…, "first": 17, "chunks": ["Hel", "lo"]}
@@ -48,7 +48,14 @@ REMEMBERED_BYTES = 4 * 1024 * 1024
 class OutputFrame:
     """Is one frame; fits `streaming.task_stream.TaskItem`."""
 
+    name: str
     frame: bytes
+
+    @property
+    def message(self) -> str:
+        """The same for a WebSocket: a JSON object with the name as its `type`."""
+        data = self.frame[len(f"event: {self.name}\ndata: ") : -2].decode()
+        return f'{{"type":"{self.name}","topic":"output",{data[1:]}'
 
     @property
     def size(self) -> int:
@@ -96,9 +103,7 @@ class OutputFrames:
                 nonlocal due
                 due = None
                 while told := items.at_hand():
-                    self._output.counts.told(sum(isinstance(one, OutputChunk) for one in told))
-                    frames = self._frames(task_id, told)
-                    put(frames, sum(one.size for one in frames))
+                    self._put(task_id, told, put)
 
             items.on_more = tell_soon
             tell()
@@ -107,6 +112,28 @@ class OutputFrames:
             finally:
                 if due is not None:
                     due.cancel()
+
+    @contextmanager
+    def watched_all(self, put: Callable[[Sequence[OutputFrame], int], None]) -> Iterator[None]:
+        """The same of all tasks, from now on; of a run that is under way it is told that what it has said is
+        missing.
+        """
+
+        def told(task_id: str, items: Sequence[OutputItem]) -> None:
+            self._put(task_id, items, put)
+
+        with self._output.follow_all(told):
+            yield
+
+    def _put(
+        self,
+        task_id: str,
+        items: Sequence[OutputItem],
+        put: Callable[[Sequence[OutputFrame], int], None],
+    ) -> None:
+        self._output.counts.told(sum(isinstance(one, OutputChunk) for one in items))
+        frames = self._frames(task_id, items)
+        put(frames, sum(one.size for one in frames))
 
     def _frames(self, task_id: str, items: Sequence[OutputItem]) -> list[OutputFrame]:
         frames: list[OutputFrame] = []
@@ -166,5 +193,5 @@ def _head(task_id: str, run: OutputRun, **more: int | None) -> bytes:
 
 
 def _frame(name: str, data: bytes) -> OutputFrame:
-    """JSON on one line holds no end of line."""
-    return OutputFrame(b"event: %b\ndata: %b\n\n" % (name.encode(), data))
+    """``data`` is an object with something in it; JSON on one line holds no end of line."""
+    return OutputFrame(name, b"event: %b\ndata: %b\n\n" % (name.encode(), data))

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ from typing import Self
 from .output_checks import CheckedOutput
 from .output_counts import NOT_COUNTED, CountsOutput
 from .output_items import OutputItem
+from .output_of_all import OutputOfAll
 from .output_tail import OutputCursor
 from .output_tails import OutputTails
 
@@ -113,6 +114,7 @@ class PartialOutput:
         self._now = now
         self._monotonic = monotonic
         self._subscriptions: dict[str, set[OutputSubscription]] = {}
+        self._of_all: set[OutputOfAll] = set()
         self.tails = OutputTails(
             tail_bytes=tail_bytes, most_bytes=most_bytes, followed=self._subscriptions.keys()
         )
@@ -128,10 +130,23 @@ class PartialOutput:
         self._subscriptions.setdefault(task_id, set()).add(subscription)
         return subscription
 
+    @contextmanager
+    def follow_all(self, told: Callable[[str, Sequence[OutputItem]], None]) -> Iterator[None]:
+        """While the block lasts, ``told`` is called as `OutputOfAll` says, with the id of a task and what it
+        says from now on.
+        """
+        follower = OutputOfAll(self.tails, told)
+        self._of_all.add(follower)
+        try:
+            yield
+        finally:
+            self._of_all.discard(follower)
+            follower.close()
+
     @property
     def subscribers(self) -> int:
-        """How many follow a task now."""
-        return sum(map(len, self._subscriptions.values()))
+        """How many follow a task, or all, now."""
+        return sum(map(len, self._subscriptions.values())) + len(self._of_all)
 
     def start_hearing(self) -> None:
         """From now on all output comes."""
@@ -143,6 +158,8 @@ class PartialOutput:
         self.tails.doubt()
         for subscriptions in self._subscriptions.values():
             _wake(subscriptions)
+        for one in self._of_all:
+            one.doubt()
 
     def take(self, told: CheckedOutput) -> None:
         """Keep it, and wake who follows the task."""
@@ -161,10 +178,14 @@ class PartialOutput:
         if subscriptions:
             self._begin(told.task_id, subscriptions)
             _wake(subscriptions)
+        for one in self._of_all:
+            one.heard(told.task_id)
 
     def forget(self) -> None:
         """Drop what is of no use any more."""
         self.tails.forget(self._monotonic())
+        for one in self._of_all:
+            one.forget()
 
     def _begin(self, task_id: str, subscriptions: set[OutputSubscription]) -> None:
         tail = self.tails.of(task_id)

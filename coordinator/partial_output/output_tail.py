@@ -105,15 +105,22 @@ class OutputTail:
 
 
 class OutputCursor:
-    """Reads a tail from its beginning on, then those of the runs that follow."""
+    """Reads a tail from its beginning on, then those of the runs that follow. With ``from_now`` what the
+    first has by now is told as missing.
+    """
 
-    def __init__(self, tail: OutputTail | None) -> None:
+    def __init__(self, tail: OutputTail | None, *, from_now: bool = False) -> None:
         self._tail = tail
         self._started = False
         self._over = False
         self._doubted = False
-        self._index = 0
+        self._index = tail.end if from_now and tail is not None else 0
         self._expected = 1
+
+    @property
+    def tail(self) -> OutputTail | None:
+        """The one that is read."""
+        return self._tail
 
     @property
     def waits_for_a_run(self) -> bool:

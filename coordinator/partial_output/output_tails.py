@@ -7,7 +7,7 @@ the one that was heard of last. A run that another has taken the place of is not
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .output_items import OutputRun
@@ -75,6 +75,12 @@ class OutputTails:
         """That of the current run."""
         task = self._tasks.get(task_id)
         return None if task is None else task.tail
+
+    def under_way(self) -> Iterator[tuple[str, OutputTail]]:
+        """The current runs that have not ended, with the ids of their tasks."""
+        for task_id, task in self._tasks.items():
+            if not task.tail.ended:
+                yield task_id, task.tail
 
     def take(
         self,

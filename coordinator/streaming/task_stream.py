@@ -27,6 +27,11 @@ class TaskItem(Protocol):
     """Something that is streamed of a task: `StreamedEvent` is one."""
 
     @property
+    def message(self) -> str | None:
+        """The same for a WebSocket; None where it cannot be read."""
+        ...
+
+    @property
     def frame(self) -> bytes:
         """A frame of server-sent events; without an `id`, where it is no event of the ledger."""
         ...
@@ -58,6 +63,12 @@ class TaskItems(Protocol):
         called on the event loop, takes no time and raises nothing; a subscriber who does not keep up is
         cut off by it.
         """
+        ...
+
+    def watched_all(
+        self, put: Callable[[Sequence[TaskItem], int], None]
+    ) -> AbstractContextManager[None]:
+        """The same for the items of all tasks, those alone that come while the block lasts."""
         ...
 
 

@@ -67,7 +67,7 @@ async def connected(
         socket = Socket(connection)
         first = await socket.hear()
         assert (first["type"], first["agent_id"]) == (FIRST, None)
-        assert first["topics"] == ["tasks", "agents", "metrics"]
+        assert first["topics"] == ["tasks", "agents", "metrics", "output"]
         yield socket
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import aiormq
 import pytest
 from pamqp.commands import Basic
+from websockets.asyncio.client import connect
 
 from consumers import RetryLater, Task
 from coordinator.agent_users.agent_grant import AgentGrant
@@ -78,6 +79,55 @@ async def test_each_chunk_reaches_who_follows_in_order_with_its_number_and_attem
         len(told.output)
     )
     assert told.end["task"]["result"] == "done"
+
+
+async def test_a_websocket_tells_the_output_of_a_task_and_of_all_as_its_stream_does(
+    broker: Broker, tmp_path: Path
+) -> None:
+    followed = asyncio.Event()
+    async with serving(broker, tmp_path) as service, on_a_socket(service.coordinator) as url:
+        agent = service.agent()
+
+        @agent.default
+        async def speak(task: Task) -> None:
+            await followed.wait()
+            for number in range(300):
+                await task.emit({"n": number, "text": "ü\u2028"})
+                if number % 40 == 0:
+                    await asyncio.sleep(0.01)
+
+        async with agent.running(), AsyncExitStack() as stack:
+            task_id = await service.submit()
+            wishes: list[dict[str, Any]] = [{}, {"filter": {"task_id": [task_id]}}]
+            sockets = []
+            for wish in wishes:
+                address = url.replace("http://", "ws://") + "/ws"
+                socket = await stack.enter_async_context(connect(address, proxy=None))
+                subscribe = {"type": "subscribe", "payload": {"topic": "output", **wish}}
+                await socket.send(json.dumps(subscribe))
+                sockets.append(socket)
+            await eventually(lambda: service.coordinator.output.subscribers == len(sockets))
+            followed.set()
+            async with streaming(url, f"/tasks/{task_id}/stream") as stream:
+                told = await read_to_the_end(stream)
+            for socket in sockets:
+                messages: list[dict[str, Any]] = []
+                while not messages or messages[-1]["type"] != "output.ended":
+                    messages.append(json.loads(await socket.recv()))
+                kinds = [one["type"] for one in messages[:3]]
+                assert kinds == [
+                    "connection_established",
+                    "subscription_confirmed",
+                    "output.started",
+                ]
+                numbered = [
+                    (one["attempt"], number, chunk)
+                    for one in messages
+                    if one["type"] == "output.chunks"
+                    for number, chunk in enumerate(one["chunks"], one["first"])
+                ]
+                assert numbered == told.numbered
+                assert len(numbered) == 300
 
 
 async def test_who_comes_late_sees_the_kept_end_of_what_was_said_and_which_numbers_are_not_kept(

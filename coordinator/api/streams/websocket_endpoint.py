@@ -1,4 +1,4 @@
-"""Streams events and statistics over a WebSocket: `/ws`."""
+"""Streams events, statistics and partial output over a WebSocket: `/ws`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from coordinator.api.access_control.caller import caller_of, still_counts_of
 from coordinator.api.access_control.endpoint_roles import check_role
-from coordinator.api.access_control.own_things import only_own
+from coordinator.api.access_control.own_things import check_submitter, only_own
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_table import answer_error
 from coordinator.api.wire.task_statistics import totals_shape
@@ -52,6 +52,11 @@ def add_websocket(app: FastAPI, services: EndpointServices, prefixes: Iterable[s
             except CoordinatorError as exc:
                 await answer_error(exc, "subscribe")(socket.scope, socket.receive, socket.send)
                 return
+
+            async def check_task(task_id: str) -> None:
+                task = await services.registry.task(task_id)
+                check_submitter("subscribe", caller, task.submitted_by)
+
             await socket.accept()
             session = WebSocketSession(
                 socket,
@@ -59,6 +64,8 @@ def add_websocket(app: FastAPI, services: EndpointServices, prefixes: Iterable[s
                 metrics=metrics,
                 own=only_own("subscribe", caller),
                 allowed=still_counts_of(socket.scope),
+                check_task=check_task,
+                items=services.task_items,
             )
             await session.run(caller.agent_id)
 

@@ -19,6 +19,7 @@ from .event_stream_query import HIGHEST_POSITION, TYPES, EventFilters
 
 __all__ = [
     "METRICS",
+    "OUTPUT",
     "TOPICS",
     "Ask",
     "Ping",
@@ -35,9 +36,10 @@ __all__ = [
     "told_notice",
 ]
 
-Topic = Literal["tasks", "agents", "metrics"]
+Topic = Literal["tasks", "agents", "metrics", "output"]
 
 METRICS: Topic = "metrics"
+OUTPUT: Topic = "output"
 
 TOPICS: dict[Topic, tuple[str, str]] = {
     "tasks": ("task.*", "what happens to tasks: submitted, started, completed and so on"),
@@ -46,6 +48,7 @@ TOPICS: dict[Topic, tuple[str, str]] = {
         "what happens to agents: registered, their status changed, stopped, removed",
     ),
     METRICS: ("", "the statistics of GET /tasks/status, every few seconds"),
+    OUTPUT: ("", "what handlers say while they work: of the tasks in filter.task_id, or of all"),
 }
 """The types of events of each topic, and what it is about."""
 
@@ -194,6 +197,24 @@ def types_of(topic: Topic, asked: frozenset[str]) -> frozenset[str]:
             field="filter.type",
         )
     return wanted
+
+
+def tasks_of_output(wish: SubscribePayload) -> frozenset[str]:
+    """The tasks whose partial output is asked for; none for all. Raises `InvalidRequest` for what output does
+    not have.
+    """
+    if wish.resume_from is not None:
+        raise InvalidRequest(
+            "resume_from: partial output has no positions; what is kept of it comes first",
+            field="resume_from",
+        )
+    further = sorted(wish.filter.model_fields_set - {"task_id"})
+    if further:
+        raise InvalidRequest(
+            f"filter.{further[0]}: the topic output takes task_id alone",
+            field=f"filter.{further[0]}",
+        )
+    return frozenset(wish.filter.task_id)
 
 
 def _text(**fields: Any) -> str:

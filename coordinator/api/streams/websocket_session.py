@@ -2,6 +2,7 @@
 
     subscribe ─▶ a cursor of the feed ─▶ event, event, … ─▶ unsubscribe
 
+Partial output is put beside the events of a cursor that wants none, which says when it ends.
 Each topic is sent by a task of its own. A client that does not read holds up its own topics alone: they wait
 with it, are cut off by the feed, and the connection is closed with the reason.
 """
@@ -9,8 +10,8 @@ with it, are cut off by the feed, and the connection is closed with the reason.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +21,15 @@ from coordinator.access.roles import Role
 from coordinator.errors import CoordinatorError, RoleMissing
 from coordinator.streaming.event_cursor import EventCursor
 from coordinator.streaming.event_feed import EventFeed
+from coordinator.streaming.event_filter import EventFilter
 from coordinator.streaming.stream_frames import NOT_ALLOWED, STOPPING, TOO_SLOW, StreamEnd
 from coordinator.streaming.streamed_event import MissingEvents, StreamedEvent
-from coordinator.streaming.task_stream import as_they_are
+from coordinator.streaming.task_stream import TaskItem, TaskItems, as_they_are
 
 from .shared_metrics import SharedMetrics
 from .websocket_messages import (
     METRICS,
+    OUTPUT,
     Ask,
     Ping,
     Subscribe,
@@ -37,6 +40,7 @@ from .websocket_messages import (
     ignored_keys,
     pong,
     read_message,
+    tasks_of_output,
     told_end,
     told_error,
     told_notice,
@@ -48,13 +52,17 @@ __all__ = ["WebSocketSession"]
 _CODES = {STOPPING: 1001, TOO_SLOW: 1013, NOT_ALLOWED: 1008}
 """By which code of RFC 6455 (or the IANA) a connection is closed; 1011 for other reasons."""
 
+_NO_EVENT = frozenset({""})
+"""Types that no event has."""
+
 LONGEST_REASON = 120
 """Bytes of the reason in a close frame, which takes 123."""
 
 
 class WebSocketSession:
     """Lives as long as its connection, which was accepted. ``own`` is whose tasks are told of alone, None for
-    all; ``allowed`` is asked now and then whether the credential still counts.
+    all; ``allowed`` is asked now and then whether the credential still counts. ``check_task`` raises a
+    `CoordinatorError` for a task that is not known, or another's; ``items`` are told by the topic `output`.
     """
 
     def __init__(
@@ -65,7 +73,11 @@ class WebSocketSession:
         metrics: SharedMetrics,
         own: str | None,
         allowed: Callable[[], Awaitable[bool]],
+        check_task: Callable[[str], Awaitable[None]],
+        items: Sequence[TaskItems] = (),
     ) -> None:
+        self._check_task = check_task
+        self._items = items
         self._socket = socket
         self._feed = feed
         self._metrics = metrics
@@ -113,6 +125,9 @@ class WebSocketSession:
 
     async def _begin_topic(self, wish: SubscribePayload, warning: str | None) -> None:
         """Raises a `CoordinatorError`. A topic that is subscribed to already begins anew."""
+        if wish.topic == OUTPUT:
+            await self._begin_output(tasks_of_output(wish), warning)
+            return
         if self._own is not None and wish.topic != "tasks":
             raise RoleMissing(
                 f"The topic {wish.topic} needs the role {Role.READER}, which {self._own} does not have",
@@ -133,9 +148,31 @@ class WebSocketSession:
         )
         await cursor.open()
         told = confirmed("subscription", wish.topic, position=cursor.position, warning=warning)
-        task = asyncio.create_task(self._send_events(wish.topic, cursor, told))
+        self._begin(wish.topic, cursor, self._send_events(wish.topic, cursor, told))
+
+    async def _begin_output(self, task_ids: frozenset[str], warning: str | None) -> None:
+        if self._own is not None and not task_ids:
+            raise RoleMissing(
+                f"The output of all tasks needs the role {Role.READER}, which {self._own} does not have:"
+                " name some in filter.task_id",
+                role=Role.READER,
+            )
+        for task_id in sorted(task_ids):
+            await self._check_task(task_id)
+        wanted = EventFilter(task_ids=task_ids, types=_NO_EVENT)
+        cursor: EventCursor[Any] = EventCursor(
+            self._feed, wanted, as_they_are, after=None, allowed=self._allowed
+        )
+        await cursor.open()
+        told = confirmed("subscription", OUTPUT, warning=warning)
+        self._begin(OUTPUT, cursor, self._send_output(task_ids, cursor, told))
+
+    def _begin(
+        self, topic: Topic, cursor: EventCursor[Any], sends: Coroutine[Any, Any, None]
+    ) -> None:
+        task = asyncio.create_task(sends)
         task.add_done_callback(lambda _: cursor.close())  # also of one that never ran
-        self._topics[wish.topic] = task
+        self._topics[topic] = task
 
     async def _end_topic(self, topic: Topic) -> None:
         task = self._topics.pop(topic, None)
@@ -161,6 +198,35 @@ class WebSocketSession:
             text = item.message
         if text is not None:
             await self._send(text)
+
+    async def _send_output(
+        self, task_ids: frozenset[str], cursor: EventCursor[Any], confirmation: str
+    ) -> None:
+        with suppress(WebSocketDisconnect), ExitStack() as watching:
+            await self._send(confirmation)
+            unwatched: list[str | None] = [*sorted(task_ids)] or [None]
+            async for items in cursor.batches():
+                for item in items:
+                    if not isinstance(item, MissingEvents) and item.message is not None:
+                        await self._send(item.message)
+                live = cursor.subscription
+                # One after the other: what is kept of all of them may be more than may wait for a client.
+                while unwatched and live is not None and live.drained:
+                    self._watch(unwatched.pop(0), watching, live.put)
+            await self._cut(OUTPUT, cursor.ended)
+
+    def _watch(
+        self,
+        task_id: str | None,
+        watching: ExitStack,
+        put: Callable[[Sequence[TaskItem], int], None],
+    ) -> None:
+        """One task, or all."""
+        for one in self._items:
+            if task_id is None:
+                watching.enter_context(one.watched_all(put))
+            else:
+                watching.enter_context(one.watched(task_id, put))
 
     async def _send_metrics(self) -> None:
         with suppress(WebSocketDisconnect):

@@ -33,6 +33,10 @@ class Word:
         return f"event: said\ndata: {self.text}\n\n".encode()
 
     @property
+    def message(self) -> str | None:
+        return None
+
+    @property
     def size(self) -> int:
         return 100
 
@@ -55,6 +59,11 @@ class Words:
             yield self
         finally:
             self.puts.remove(put)
+
+    def watched_all(
+        self, put: Callable[[Sequence[TaskItem], int], None]
+    ) -> contextlib.AbstractContextManager[None]:
+        raise NotImplementedError(put)
 
     async def said(self) -> None:
         """Nothing is expected any more, once the last of it has come."""
