@@ -17,7 +17,7 @@ from coordinator.recovery.queues.queue_retirement import PAUSE
 from coordinator.registry.agents.control_queue_probe import ASK_AGAIN_AFTER
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.projection.fold_interceptors import FoldInterceptor
-from coordinator.streaming.event_feed import USUAL, FeedPace
+from coordinator.streaming.feed_pace import USUAL, FeedPace
 
 __all__ = ["NONE", "ConnectionFactory", "Duty", "Replacements", "Timings"]
 

@@ -116,6 +116,7 @@ async def running(
             follow=publishers.follow.send,
             most=settings.max_streams,
             pace=replacements.timings.feed,
+            cut=_count_no_end if counting is None else counting.count_cut_off,
         )
         users = BrokerUsers(
             ledger,
@@ -283,6 +284,10 @@ async def running(
 
 def _count_nothing(_: str) -> None:
     """Where nothing is counted."""
+
+
+def _count_no_end() -> None:
+    """The same."""
 
 
 def _tell_what_is_wide(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Counts what one process does: submissions, errors of HTTP, publishes, folds, output, callbacks."""
+"""Counts what one process does: submissions, errors of HTTP, publishes, folds, output, streams, callbacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .counters.fold_counting import FoldCounting
 from .counters.output_counting import OutputCounting
 from .counters.publish_counting import PublishCounting
 from .counters.submission_counting import CountedBatches, CountedSubmissions
-from .metric_catalogue import CALLBACKS
+from .metric_catalogue import CALLBACKS, CUT_OFF
 
 __all__ = ["Counting"]
 
@@ -28,11 +28,16 @@ class Counting:
         self.publishes = PublishCounting(self.figures)
         self.folds = FoldCounting(self.figures)
         self.output = OutputCounting(self.figures)
+        self._cut_off = self.figures.counter(CUT_OFF, [()])
         self._callbacks = self.figures.counter(CALLBACKS, _OUTCOMES)
 
     def count_callback(self, outcome: str) -> None:
         """One try of a callback was `delivered`, `failed` or is `dead`."""
         self._callbacks[(outcome,)] += 1
+
+    def count_cut_off(self) -> None:
+        """One subscription was ended that did not keep up."""
+        self._cut_off[()] += 1
 
     def single(self, submitter: Submitter) -> CountedSubmissions:
         """Submits what was asked for, one task at a time."""

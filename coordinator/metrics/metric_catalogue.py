@@ -232,6 +232,10 @@ SUBSCRIBERS = _gauge(
     " /tasks/{task_id}/stream) and `websocket` (/ws).",
     "kind",
 )
+CUT_OFF = _counter(
+    "subscribers_cut_off",
+    "Subscriptions that were ended since more had happened than was read (`too-slow`).",
+)
 
 # --- processes -------------------------------------------------------------------------------------
 

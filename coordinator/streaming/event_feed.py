@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import NoReturn, Protocol, TypeVar
 
 from coordinator.errors import LedgerUnavailable, StreamRefused
@@ -20,6 +19,7 @@ from coordinator.registry.feed.folded_page import FoldedPage
 from coordinator.registry.feed.recorded_events import RecordedPage
 
 from .event_filter import EventFilter
+from .feed_pace import USUAL, FeedPace
 from .folded_pages import FoldedPages
 from .recent_events import RecentEvents
 from .stream_frames import STOPPING
@@ -27,7 +27,7 @@ from .streamed_event import MissingEvents, StreamedEvent
 from .subscriber_index import SubscriberIndex
 from .subscription import Renders, Subscription
 
-__all__ = ["USUAL", "EventFeed", "FeedPace", "ReadsRecordedEvents"]
+__all__ = ["EventFeed", "ReadsRecordedEvents"]
 
 T = TypeVar("T")
 
@@ -55,40 +55,12 @@ class ReadsRecordedEvents(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedPace:
-    """Says how much is read at a time, and how much of the process all subscribers together may take."""
-
-    page: int = 1000
-    """Events of one query."""
-    looks_every: float = 1.0
-    """Seconds without a hint until the ledger is looked at all the same."""
-    follows_every: float = 10.0
-    """Seconds between two requests to be told when the ledger grows."""
-    per_delivery: float = 0.002
-    """Seconds until the next round, for each subscriber that this one has given something: forty times what
-    that takes, so that subscribers take a fortieth of the process, and submissions have the rest. The first
-    event after a pause is given at once."""
-    per_round: float = 0.1
-    """Seconds until the next round in any case, where this one has brought something: one look at the ledger
-    is for all events that came meanwhile."""
-    per_comparison: float = 0.00002
-    """The same for each comparison of an event with a filter."""
-    warm: int = 2000
-    """Positions that are read at once for the first who comes back: most likely there are others."""
-    replays: int = 2
-    """Pages that are read at a time for those who are behind; the ledger's other readers answer requests."""
-
-
-USUAL = FeedPace()
-
-
 class EventFeed:
     """Knows the subscribers of this process. Have it `run` and `keep_following` for as long as that lives.
 
     ``follow`` asks the process that folds the log to tell this one when the ledger grows, see
     `registry.feed.follow_request`; it is called at once and again while there are subscribers, and raises
-    nothing. ``most``: streams at a time.
+    nothing. ``most``: streams at a time. ``cut``: see `Subscription`.
     """
 
     def __init__(
@@ -98,11 +70,13 @@ class EventFeed:
         follow: Callable[[], Awaitable[None]],
         most: int,
         pace: FeedPace = USUAL,
+        cut: Callable[[], None] = lambda: None,
     ) -> None:
         self._events = events
         self._follow = follow
         self._most = most
         self._pace = pace
+        self._cut = cut
         self._recent = RecentEvents()
         self._folded = FoldedPages()
         self._index = SubscriberIndex()
@@ -176,7 +150,7 @@ class EventFeed:
         if not self._recent.covers(position):
             return None
         missed = [one for one in self._recent.after(position) if wanted.matches(one.recorded)]
-        subscription: Subscription[T] = Subscription()
+        subscription: Subscription[T] = Subscription(cut=self._cut)
         if self.stopped:
             subscription.end(STOPPING)
         self._index.add(wanted, render, subscription)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
@@ -27,13 +27,20 @@ class Renders(Protocol[T_co]):
     def __call__(self, events: Sequence[StreamedEvent | MissingEvents], /) -> Sequence[T_co]: ...
 
 
+def _uncounted() -> None:
+    """Nobody counts."""
+
+
 class Subscription(Generic[T]):
-    """Belongs to one subscriber, who takes from it; the feed puts into it, and never waits."""
+    """Belongs to one subscriber, who takes from it; the feed puts into it, and never waits. ``cut`` is called
+    where that has ended it, since the subscriber does not keep up; it takes no time and raises nothing.
+    """
 
-    __slots__ = ("_most", "_queue", "_size", "_wake", "ended")
+    __slots__ = ("_cut", "_most", "_queue", "_size", "_wake", "ended")
 
-    def __init__(self, most: int = MOST_QUEUED) -> None:
+    def __init__(self, most: int = MOST_QUEUED, *, cut: Callable[[], None] = _uncounted) -> None:
         self._most = most
+        self._cut = cut
         self._queue: list[T] = []
         self._size = 0
         self._wake = asyncio.Event()
@@ -54,6 +61,7 @@ class Subscription(Generic[T]):
         if self._queue and self._size + size > self._most:
             self._queue = []
             self.end(TOO_SLOW)
+            self._cut()
             return
         self._queue += items
         self._size += size

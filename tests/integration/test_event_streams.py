@@ -14,7 +14,7 @@ from coordinator.bootstrap import Coordinator, running
 from coordinator.bootstrap.replacements import NONE, Duty, Replacements, Timings
 from coordinator.registry.feed.recorded_events import RecordedEvents, RecordedPage
 from coordinator.settings import Settings
-from coordinator.streaming.event_feed import FeedPace
+from coordinator.streaming.feed_pace import FeedPace
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind
 from tests.contract.fakes import over

@@ -134,6 +134,7 @@ async def test_tasks_are_counted_from_their_submission_to_their_end(
         assert page.value("outbox_due") == page.value("outbox_tasks") == 0
         assert page.value("parked_messages") == 0
         assert page.by("kind", "subscribers") == {"events": 0, "task": 0, "websocket": 0}
+        assert page.value("subscribers_cut_off_total") == 0
         assert set(page.by("part", "scrape_part_failed").values()) == {0}
         assert page.by("process", "process_resident_memory_bytes").keys() == {"worker-1"}
         known = {metric.name for metric in CATALOGUE}

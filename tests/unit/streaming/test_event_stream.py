@@ -18,9 +18,10 @@ from coordinator.errors import LedgerUnavailable, StreamRefused
 from coordinator.registry.feed.folded_page import FoldedPage
 from coordinator.registry.feed.recorded_events import RecordedEvent
 from coordinator.streaming.event_cursor import EventCursor
-from coordinator.streaming.event_feed import EventFeed, FeedPace
+from coordinator.streaming.event_feed import EventFeed
 from coordinator.streaming.event_filter import ALL, EventFilter
 from coordinator.streaming.event_stream import EventStream
+from coordinator.streaming.feed_pace import FeedPace
 from coordinator.streaming.streamed_event import StreamedEvent, joined_frames
 from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
@@ -41,7 +42,13 @@ class Side:
     def __init__(self, *positions: int, pace: FeedPace = PACE, most: int = 100) -> None:
         self.ledger = MemoryEvents(*(recorded(one) for one in positions))
         self.followed = 0
-        self.feed = EventFeed(self.ledger, follow=self._follow, most=most, pace=pace)
+        self.cut_off = 0
+        self.feed = EventFeed(
+            self.ledger, follow=self._follow, most=most, pace=pace, cut=self._count_cut_off
+        )
+
+    def _count_cut_off(self) -> None:
+        self.cut_off += 1
 
     async def _follow(self) -> None:
         self.followed += 1
@@ -399,6 +406,7 @@ async def test_a_reader_that_does_not_keep_up_is_cut_off_and_comes_back_where_it
             seen.append(frame.position)
         assert frame.json["reason"] == "too-slow"
         assert await slow.frame() is None
+        assert side.cut_off == 1
         assert seen == list(range(1, len(seen) + 1))
         assert len(seen) < 400
         async with side.stream(seen[-1]) as again:

@@ -26,6 +26,18 @@ async def test_whoever_has_nothing_waits_no_longer_than_it_wants_to() -> None:
     assert subscription.ended is STOPPING
 
 
+async def test_whoever_is_cut_off_is_counted_once_and_nobody_else() -> None:
+    cut: list[int] = []
+    slow: Subscription[int] = Subscription(most=1, cut=lambda: cut.append(1))
+    ended: Subscription[int] = Subscription(most=1, cut=lambda: cut.append(2))
+    ended.put([1], 1)
+    ended.end(STOPPING)
+    for one in (slow, ended):
+        for number in range(4):
+            one.put([number], 1)
+    assert cut == [1]
+
+
 async def test_one_batch_fits_whatever_its_size_and_the_next_does_not() -> None:
     subscription: Subscription[int] = Subscription(most=10)
     subscription.put([1, 2], 50)

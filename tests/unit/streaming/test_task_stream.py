@@ -12,8 +12,9 @@ import pytest
 
 from coordinator.errors import LedgerUnavailable
 from coordinator.streaming.event_cursor import EventCursor
-from coordinator.streaming.event_feed import EventFeed, FeedPace
+from coordinator.streaming.event_feed import EventFeed
 from coordinator.streaming.event_filter import EventFilter
+from coordinator.streaming.feed_pace import FeedPace
 from coordinator.streaming.task_stream import TaskItem, TaskStream, TaskWatch, as_they_are
 from tests.support.recorded import MemoryEvents, recorded
 from tests.support.server_sent_events import Frame, parsed
