@@ -16,6 +16,7 @@ __all__ = [
     "UNREADABLE",
     "StreamEnd",
     "ahead",
+    "come_again",
     "end",
     "end_of_task",
     "heartbeat",
@@ -83,6 +84,14 @@ def ahead(end_of_ledger: int) -> bytes:
 def end(why: StreamEnd) -> bytes:
     """The last frame of a stream that the service ends."""
     return told("stream.end", {"reason": why.reason, "detail": why.detail})
+
+
+def come_again(why: str) -> bytes:
+    """All of an answer to a client that has come back and cannot be served right now: it comes again, with
+    the id that it has.
+    """
+    facts = {"reason": UNREADABLE.reason, "detail": why}
+    return _frame(data=to_json(facts).decode(), event="stream.end", retry=RETRY)
 
 
 def end_of_task(task: dict[str, Any]) -> bytes:

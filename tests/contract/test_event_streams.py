@@ -233,6 +233,45 @@ async def test_a_ledger_that_is_away_is_a_503_before_the_stream_begins(side: Sid
         assert stream.status == 200
 
 
+@pytest.mark.parametrize("path", ["/events", "/tasks/t/stream"])
+async def test_who_comes_back_to_a_ledger_that_is_away_is_told_to_come_again(
+    side: Side, path: str
+) -> None:
+    """A browser never comes back after a 503."""
+    side.fakes.tasks["t"] = a_task(task_id="t", state="running")
+    side.happens(1, state="running")
+    side.fakes.events.away = True
+    back = {"Last-Event-ID": "0"}
+    async with streaming(side.url, path, back) as answer:
+        assert answer.status == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        text = (await answer.reader.readexactly(int(answer.headers["content-length"]))).decode()
+        frame = parsed(text.removesuffix("\n\n"))
+        assert (frame.id, frame.event, frame.json["reason"]) == (None, "stream.end", "unavailable")
+        assert "retry: 2000" in text.splitlines()
+    await side.none_open()
+    side.fakes.events.away = False
+    async with streaming(side.url, path, back) as stream:
+        event = await stream.event()
+        assert event is not None
+        assert event.position == 1
+
+
+async def test_who_comes_back_while_too_many_are_open_or_the_service_stops_is_told_to_come_again() -> (
+    None
+):
+    back = {"Last-Event-ID": "0"}
+    async with served() as side, contextlib.AsyncExitStack() as stack:
+        for _ in range(10):
+            await stack.enter_async_context(streaming(side.url, "/events"))
+        for sentence in ("As many streams", "This process stops"):
+            async with streaming(side.url, "/events", back) as answer:
+                size = int(answer.headers["content-length"])
+                text = (await answer.reader.readexactly(size)).decode()
+            assert (answer.status, sentence in text) == (200, True)
+            side.fakes.feed.stop()
+
+
 async def test_a_producer_sees_its_own_tasks_alone_and_a_browser_sends_its_key_in_the_query() -> (
     None
 ):

@@ -19,7 +19,7 @@ from coordinator.streaming.subscriber_counts import StreamKind
 
 from .event_stream_query import EventStreamQuery, last_event_position
 from .opened_stream import opened_stream
-from .stream_answer import StreamAnswer, check_accept, head_of_stream
+from .stream_answer import StreamAnswer, check_accept, head_of_stream, or_come_again
 
 __all__ = ["LastEventId", "router"]
 
@@ -56,7 +56,9 @@ async def stream_events(
 
     Events of the stream itself: `stream.incomplete` where events after the position were deleted with their
     tasks; `stream.reset` where the ledger has not reached the position; `stream.end` before the service ends
-    the stream, with the reason. A comment comes every 15 seconds.
+    the stream, with the reason. A comment comes every 15 seconds. Who comes back with `Last-Event-ID` while
+    the service cannot answer is sent `stream.end` in the place of a 503, after which a browser would not come
+    again.
     """
     check_accept(request)
     after = last_event_position(last_event_id, query.after)
@@ -69,5 +71,9 @@ async def stream_events(
         after=after,
         allowed=still_counts_of(request.scope),
     )
-    opened = await opened_stream(request.scope, wired, StreamKind.EVENTS, cursor)
-    return StreamAnswer(EventStream(cursor).frames(), closed=opened.close)
+
+    async def answer() -> Response:
+        opened = await opened_stream(request.scope, wired, StreamKind.EVENTS, cursor)
+        return StreamAnswer(EventStream(cursor).frames(), closed=opened.close)
+
+    return await or_come_again(request, answer())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -14,8 +14,10 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from coordinator.api.openapi_document import NOT_TAKEN
+from coordinator.errors import LedgerUnavailable, StreamRefused
+from coordinator.streaming.stream_frames import come_again
 
-__all__ = ["ENDLESS", "StreamAnswer", "check_accept", "head_of_stream"]
+__all__ = ["ENDLESS", "StreamAnswer", "check_accept", "head_of_stream", "or_come_again"]
 
 _HEADERS = {
     "Cache-Control": "no-store, no-transform",  # a proxy that compresses keeps events back
@@ -58,6 +60,20 @@ async def _cancel_once_gone(receive: Receive, sending: anyio.CancelScope) -> Non
     while (await receive())["type"] != "http.disconnect":
         continue
     sending.cancel()
+
+
+async def or_come_again(request: Request, answer: Awaitable[Response]) -> Response:
+    """``answer``; where that cannot be given right now, a client that has come back is told to come again.
+
+    A browser comes back by itself after a stream that has ended, but never again after a status other than
+    200: a database that is away for a moment would end all its streams for good.
+    """
+    try:
+        return await answer
+    except (LedgerUnavailable, StreamRefused) as exc:
+        if "last-event-id" not in request.headers:
+            raise
+        return Response(come_again(str(exc)), media_type=StreamAnswer.media_type, headers=_HEADERS)
 
 
 def head_of_stream() -> Response:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from coordinator.access.principal import Principal
 from coordinator.api.access_control.caller import Caller, still_counts_of
 from coordinator.api.access_control.own_things import check_submitter
 from coordinator.api.endpoint_route import EndpointRoute
-from coordinator.api.endpoint_services import Wired
+from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.head_requests import wants_head_alone
 from coordinator.api.openapi_document import stream_responses
 from coordinator.api.path_segments import SEGMENT
@@ -23,7 +24,7 @@ from coordinator.streaming.task_stream import TaskStream, as_they_are
 from .event_stream_query import TaskStreamQuery, last_event_position
 from .event_streams import LastEventId
 from .opened_stream import opened_stream
-from .stream_answer import StreamAnswer, check_accept, head_of_stream
+from .stream_answer import StreamAnswer, check_accept, head_of_stream, or_come_again
 
 __all__ = ["router"]
 
@@ -54,11 +55,23 @@ async def stream_task(
     `output.ended`.
     """
     check_accept(request)
+    answer = _answer(task_id, query.after, request, wired, caller, last_event_id)
+    return await or_come_again(request, answer)
+
+
+async def _answer(
+    task_id: str,
+    after: int | None,
+    request: Request,
+    wired: EndpointServices,
+    caller: Principal,
+    last_event_id: str,
+) -> Response:
     task = await wired.registry.task(task_id)
     check_submitter("stream_task", caller, task.submitted_by)
     if last_event_id == ALL_OF_IT:
         return Response(status_code=204)
-    after = last_event_position(last_event_id, query.after)
+    after = last_event_position(last_event_id, after)
     if wants_head_alone(request.scope):
         return head_of_stream()
     cursor: EventCursor[Any] = EventCursor(
