@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from .stream_frames import TOO_SLOW, StreamEnd
@@ -36,14 +35,15 @@ class Subscription(Generic[T]):
     where that has ended it, since the subscriber does not keep up; it takes no time and raises nothing.
     """
 
-    __slots__ = ("_cut", "_most", "_queue", "_size", "_wake", "ended")
+    __slots__ = ("_cut", "_most", "_queue", "_size", "_waiter", "ended")
 
     def __init__(self, most: int = MOST_QUEUED, *, cut: Callable[[], None] = _uncounted) -> None:
         self._most = most
         self._cut = cut
         self._queue: list[T] = []
         self._size = 0
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        """While somebody waits in `take`."""
         self.ended: StreamEnd | None = None
         """Why nothing more is put into it."""
 
@@ -65,24 +65,31 @@ class Subscription(Generic[T]):
             return
         self._queue += items
         self._size += size
-        self._wake.set()
+        self._wake()
 
     def end(self, why: StreamEnd) -> None:
         """What is queued is still taken."""
         if self.ended is None:
             self.ended = why
-            self._wake.set()
+            self._wake()
 
     async def take(self, within: float) -> list[T]:
         """All that is queued; nothing where nothing was put into it for ``within`` seconds, or where it has
         ended.
         """
         if not self._queue and self.ended is None:
-            self._wake.clear()
-            with suppress(
-                TimeoutError
-            ):  # what was put into it in that moment is taken all the same
-                async with asyncio.timeout(within):
-                    await self._wake.wait()
+            # By hand: a time-out that cancels, around an event, takes longer than all else of a delivery.
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(within, self._wake)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
         taken, self._queue, self._size = self._queue, [], 0
         return taken
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
