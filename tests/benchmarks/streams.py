@@ -1,14 +1,15 @@
 """What a thousand subscribers of events cost a submission: a server that has them, and one that has none.
 
-Two columns and their ratio, both asked at the same time, as for API keys. Most subscribers wait for a task
-of their own, as whoever submits does; some are told of everything, and half of these read nothing.
+Two columns and their ratio, both asked at the same time, as for API keys. First all subscribers wait for a
+task of their own, as whoever submits does. Then some are told of everything, and half of these read nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from tests.support.server_sent_events import Stream, streaming
 
@@ -21,9 +22,22 @@ from .scale import Scale
 
 __all__ = ["streams"]
 
-OF_ONE_TASK = 980
-OF_EVERYTHING = 10
-THAT_DO_NOT_READ = 10
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Says how many subscribers of each kind there are."""
+
+    name: str
+    of_one_task: int
+    of_everything: int = 0
+    that_do_not_read: int = 0
+    """Of everything, too."""
+
+
+AUDIENCES = (
+    Audience(name="a task each", of_one_task=1000),
+    Audience(name="20 of all", of_one_task=980, of_everything=10, that_do_not_read=10),
+)
 
 
 async def streams(arena: Arena, scale: Scale) -> Results:
@@ -32,31 +46,36 @@ async def streams(arena: Arena, scale: Scale) -> Results:
         await asyncio.gather(*(_submit(entry, 0.5) for entry in entries))
         for number in range(scale.rounds):
             say(f"streams, round {number + 1} of {scale.rounds}")
-            async with _subscribed(entries[0].base_url):
-                for entry in entries:
-                    await arena.calm(entry)
-                costs = [Costs(server=cpu_of(entry.server.pid)) for entry in entries]
-                tasks = await asyncio.gather(
-                    *(_submit(entry, scale.submit_seconds) for entry in entries)
-                )
-                for entry, spent, count in zip(entries, costs, tasks, strict=True):
-                    cpu = 1e6 * spent.for_each(count)["server"]
-                    rate = count / scale.submit_seconds
-                    results.note("submit, tasks/s", entry.name, rate)
-                    results.note(
-                        "  CPU of the server, µs a task", entry.name, cpu, less_is_better=True
-                    )
+            for audience in AUDIENCES:
+                async with _subscribed(entries[0].base_url, audience):
+                    await _measure(arena, entries, scale, results, audience.name)
     return results
 
 
+async def _measure(
+    arena: Arena, entries: Sequence[Entry], scale: Scale, results: Results, where: str
+) -> None:
+    for entry in entries:
+        await arena.calm(entry)
+    costs = [Costs(server=cpu_of(entry.server.pid)) for entry in entries]
+    tasks = await asyncio.gather(*(_submit(entry, scale.submit_seconds) for entry in entries))
+    for entry, spent, count in zip(entries, costs, tasks, strict=True):
+        cpu = 1e6 * spent.for_each(count)["server"]
+        results.note(f"submit, {where}, tasks/s", entry.name, count / scale.submit_seconds)
+        results.note(
+            f"  CPU of the server, {where}, µs a task", entry.name, cpu, less_is_better=True
+        )
+
+
 @contextlib.asynccontextmanager
-async def _subscribed(url: str) -> AsyncIterator[None]:
+async def _subscribed(url: str, audience: Audience) -> AsyncIterator[None]:
     """Anew for each round: those that do not read are cut off."""
-    paths = [f"/events?task_id=waited-for-{number}" for number in range(OF_ONE_TASK)]
-    paths += ["/events"] * (OF_EVERYTHING + THAT_DO_NOT_READ)
+    paths = [f"/events?task_id=waited-for-{number}" for number in range(audience.of_one_task)]
+    paths += ["/events"] * (audience.of_everything + audience.that_do_not_read)
     async with contextlib.AsyncExitStack() as stack:
         opened = [await stack.enter_async_context(streaming(url, path)) for path in paths]
-        reading = [asyncio.create_task(_read(one)) for one in opened[:-THAT_DO_NOT_READ]]
+        of_those = opened[: len(opened) - audience.that_do_not_read]
+        reading = [asyncio.create_task(_read(one)) for one in of_those]
         try:
             yield
         finally:
