@@ -19,6 +19,7 @@
     │       ├── GroupNotFound
     │       ├── LaneNotFound
     │       ├── ParkedNotFound
+    │       ├── PathNotFound
     │       ├── ScheduleNotFound
     │       └── TaskNotFound
     ├── Unavailable ............. waiting may fix it (a 503)
@@ -82,6 +83,7 @@ __all__ = [
     "OtherVersionsData",
     "OutcomeUnknown",
     "ParkedNotFound",
+    "PathNotFound",
     "PayloadTooLarge",
     "PublishNacked",
     "PublishRefused",
@@ -238,6 +240,10 @@ class TaskNotFound(NotFound):
 
 class ParkedNotFound(NotFound):
     """Parked message not found"""
+
+
+class PathNotFound(NotFound):
+    """Path not found: see /docs"""
 
 
 class Unavailable(CoordinatorError):

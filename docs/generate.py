@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from coordinator import errors
 from coordinator.api.app import create_app
 from coordinator.api.endpoint_services import EndpointServices
+from coordinator.api.error_bodies import STATUS_CODES, code_of
 from coordinator.api.error_table import status_of
 from coordinator.domain import task
 from coordinator.environment import ENV_PREFIX
@@ -272,20 +273,31 @@ def errors_page() -> Lines:
     yield ""
     yield "A status is given for what reaches a client of the API."
     yield ""
-    yield "| error | HTTP | what it says |"
-    yield "|---|---|---|"
+    yield "| error | HTTP | code | what it says |"
+    yield "|---|---|---|---|"
     for name in errors.__all__:
         kind = getattr(errors, name)
         client = issubclass(kind, errors.RequestError | errors.Unavailable | errors.OperatorError)
         status = status_of(_bare(kind)) if client else "-"
-        yield f"| `{name}` | {status} | {_first_line(kind)} |"
+        code = f"`{code_of(_bare(kind))}`" if client else "-"
+        yield f"| `{name}` | {status} | {code} | {_first_line(kind)} |"
     yield ""
     yield "## Bodies"
     yield ""
-    yield "Every error has `detail`, one sentence. A 404 has `status`, `message` and `timestamp` as well; a"
-    yield "422 lists what is wrong under `errors`, one `field` and `message` each; a 503 tells its `reason`"
-    yield "and, where the outcome of a submission is unknown, the `task_id` to ask for. A 503 that is worth"
-    yield "repeating as it is has the header `Retry-After`."
+    yield "Every error, whoever answers it, has `detail`, one sentence; `status`, which is `error`;"
+    yield "`message`, the same as `detail`; `timestamp`; and `code`, a word for programs that keeps its"
+    yield "meaning. Beyond that, a 422 lists what is wrong under `errors`, one `field` and `message` each; a"
+    yield "503 tells its `reason` and, where the outcome of a submission is unknown, the `task_id` to ask"
+    yield "for. A 503 that is worth repeating as it is has the header `Retry-After`."
+    yield ""
+    yield "The codes of what HTTP itself is asked for wrongly, and has no class:"
+    yield ""
+    yield "| HTTP | code |"
+    yield "|---|---|"
+    for number, code in STATUS_CODES.items():
+        yield f"| {number} | `{code}` |"
+    yield ""
+    yield "`GET /health/ready` has the code `not_ready`."
 
 
 def _bare(kind: type[Exception]) -> Exception:

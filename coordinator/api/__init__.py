@@ -23,6 +23,7 @@ endpoint_services .......... the objects that endpoints call
 ports ...................... a Protocol for each of these
 openapi_document ........... /openapi.json
 error_table ................ errors to statuses and sentences
+error_bodies ............... the body that all errors have, and the word of each for programs
 json_answer ................ JSON in one pass; errors are counted
 list_answer ................ JSON of many things, piece by piece, and how many bytes there may be
 wire ....................... requests and answers of each resource: models and serializers

@@ -12,6 +12,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.endpoints.lean_submit import LeanSubmit
+from coordinator.errors import PathNotFound
 
 from .access_control.authentication import Authentication
 from .body_limit import BodyLimit
@@ -82,7 +83,8 @@ Producers submit tasks here; agents take them straight from RabbitMQ and report 
 report is what these endpoints answer.
 
 * A task that was answered 200 is on disk at the broker and will be done, or its end is recorded.
-* `detail` is a sentence in every error. 503 means that waiting helps: see `Retry-After`.
+* `detail` is a sentence in every error, and `code` a word for programs. 503 means that waiting
+  helps: see `Retry-After`.
 * Unknown keys of a body are ignored, and named in the answer's `warning`; calls that act on what is
   there already (redrive, cancel, retry, clear, drain, deletions) refuse them, and a query, with a 422.
   `null` is as good as leaving a key out, and `[]` as `{}` where that is meant. Unknown query parameters of
@@ -192,7 +194,7 @@ async def _outside_endpoints(request: Request, exc: Exception) -> JsonAnswer:
     """Answers errors from before an endpoint is reached: no such path, or not with this method."""
     path = request.scope["path"]
     if isinstance(exc, HTTPException) and exc.status_code == 404:
-        exc = HTTPException(404, f"Path not found: there is nothing at {path}, see /docs")
+        exc = PathNotFound(f"Path not found: there is nothing at {path}, see /docs")
     elif isinstance(exc, HTTPException) and exc.status_code == 405:
         allowed = _allowed(request.scope)
         sentence = f"{request.method} is not possible at {path}: use {' or '.join(allowed)}"

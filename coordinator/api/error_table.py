@@ -1,8 +1,7 @@
 """Maps errors to statuses, in one table, and writes the sentences that the contract prescribes.
 
-Every error's body has `detail`, one sentence. What else is in it depends on the kind:
+Every error's body is that of `error_bodies`. What else is in it depends on the kind:
 
-    404   status "error", message (= detail), timestamp
     422   errors: [{field, message}, …]
     503   reason: why; with an unknown outcome: task_id
 """
@@ -19,8 +18,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from coordinator.api.error_bodies import code_of, error_shape
 from coordinator.api.json_answer import ErrorAnswer
-from coordinator.api.wire.fields.instants import timestamp
 from coordinator.errors import (
     BrokerUnavailable,
     Conflict,
@@ -194,23 +193,21 @@ _NO_CREDENTIAL = str(NotAuthenticated())
 def error_body(exc: Exception, endpoint: str) -> tuple[int, dict[str, Any]]:
     """The status, and the body, of an answer or of a part of one."""
     status = status_of(exc)
-    body: dict[str, Any] = {"detail": str(exc)}
+    told: dict[str, Any] = {"detail": str(exc)}
     if isinstance(exc, HTTPException):
-        body["detail"] = exc.detail
+        told["detail"] = exc.detail
     elif isinstance(exc, RequestValidationError):
-        body["errors"] = [field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
-        body["detail"] = _sentence(body["errors"])
+        told["errors"] = [field_error(error) for error in exc.errors()[:MOST_FIELD_ERRORS]]
+        told["detail"] = _sentence(told["errors"])
     elif isinstance(exc, InvalidRequest) and status == 422:
-        body["errors"] = [{"field": exc.field or "", "message": str(exc)}]
+        told["errors"] = [{"field": exc.field or "", "message": str(exc)}]
     elif status == 503:
-        _explain_503(exc, endpoint, body)
+        _explain_503(exc, endpoint, told)
     elif status == 500:
         logger.error("an unexpected error", exc_info=exc, extra={"endpoint": endpoint})
         prefix = UNEXPECTED.get(endpoint, "Internal error")
-        body["detail"] = f"{prefix}: {_unexpected(exc)}"
-    if status == 404:
-        body |= {"status": "error", "message": body["detail"], "timestamp": timestamp()}
-    return status, body
+        told["detail"] = f"{prefix}: {_unexpected(exc)}"
+    return status, error_shape(told["detail"], code_of(exc)) | told
 
 
 def _unexpected(exc: Exception) -> str:

@@ -20,6 +20,7 @@ from coordinator.errors import (
 )
 
 from .access_control.endpoint_roles import OPEN_PATHS, ROLES, Need
+from .error_bodies import error_shape
 from .error_table import DISTRIBUTING, NO_DISTRIBUTOR, UNEXPECTED
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OpenApiDocument",
     "Responses",
     "error",
+    "error_example",
     "responses",
     "stream_responses",
     "success",
@@ -128,6 +130,10 @@ _CONFLICTS = {
 """By endpoint: what a 409 may say."""
 
 
+def _conflict_code(endpoint: str) -> str:
+    return "conflict" if endpoint.startswith(("submit_", "create_")) else "wrong_state"
+
+
 _REFERENCE = "#/components/schemas/{model}"
 
 _described: dict[str, type[AnswerModel]] = {}
@@ -166,6 +172,11 @@ def error(description: str, example: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
+def error_example(detail: str, code: str, **more: Any) -> dict[str, Any]:
+    """The body of an error in the document, where all are of one moment."""
+    return error_shape(detail, code) | {"timestamp": "2026-01-31T12:00:00.123456+00:00"} | more
+
+
 def _reference(answer: type[AnswerModel]) -> dict[str, str]:
     if _described.setdefault(answer.__name__, answer) is not answer:
         raise TypeError(f"two answers are named {answer.__name__}")
@@ -186,24 +197,21 @@ def _schemas() -> dict[str, Any]:
 def _examples(endpoint: str) -> dict[int, dict[str, Any]]:
     missing = f"{_noun(endpoint)} not found"
     field, message = _WRONG_FIELDS.get(endpoint, ("agent_id", "agent_id is required"))
-    away: dict[str, Any] = {"detail": str(BrokerUnavailable())}
+    away = error_example(str(BrokerUnavailable()), "broker_unavailable")
     if endpoint in _OF_THE_LEDGER:
-        away = {"detail": str(LedgerUnavailable())}
+        away = error_example(str(LedgerUnavailable()), "ledger_unavailable")
     elif endpoint in DISTRIBUTING:
-        away = {"detail": NO_DISTRIBUTOR, "reason": str(BrokerUnavailable())}
+        away = error_example(NO_DISTRIBUTOR, "broker_unavailable", reason=str(BrokerUnavailable()))
     return {
-        400: {"detail": "Invalid priority: soon"},
-        404: {
-            "detail": missing,
-            "status": "error",
-            "message": missing,
-            "timestamp": "2026-01-31T12:00:00.123456+00:00",
-        },
-        406: {"detail": NOT_TAKEN},
-        409: {"detail": _CONFLICTS.get(endpoint, "")},
-        413: {"detail": "The request body is larger than 1048576 bytes"},
-        422: {"detail": message, "errors": [{"field": field, "message": message}]},
-        500: {"detail": f"{UNEXPECTED[endpoint]}: {{error message}}"},
+        400: error_example("Invalid priority: soon", "invalid_priority"),
+        404: error_example(missing, f"{_noun(endpoint).split()[0].lower()}_not_found"),
+        406: error_example(NOT_TAKEN, "not_acceptable"),
+        409: error_example(_CONFLICTS.get(endpoint, ""), _conflict_code(endpoint)),
+        413: error_example("The request body is larger than 1048576 bytes", "payload_too_large"),
+        422: error_example(
+            message, "invalid_request", errors=[{"field": field, "message": message}]
+        ),
+        500: error_example(f"{UNEXPECTED[endpoint]}: {{error message}}", "internal_error"),
         503: away,
     }
 
@@ -255,15 +263,17 @@ _SCHEMES = {
 _REFUSALS = {
     "401": error(
         "No credential, where the service asks for one, or one that does not count",
-        {"detail": str(NotAuthenticated())},
+        error_example(str(NotAuthenticated()), "not_authenticated"),
     ),
     "403": error(
         "The credential does not have the role",
-        {"detail": "This needs the role operator, which key:reports does not have"},
+        error_example(
+            "This needs the role operator, which key:reports does not have", "role_missing"
+        ),
     ),
     "429": error(
         "More than the caller may send or have: see `Retry-After`",
-        {"detail": str(TooManyRequests())},
+        error_example(str(TooManyRequests()), "too_many_requests"),
     ),
 }
 

@@ -25,6 +25,7 @@ from pydantic_core import to_json
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from coordinator.api import NotesError
+from coordinator.api.error_bodies import refusal_shape
 from coordinator.api.streams.stream_answer import ENDLESS
 
 from .connection_bounds import ConnectionBounds
@@ -359,10 +360,10 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _answer(self, status: int, sentence: str) -> None:
-        """As every error of the API, with a `detail`."""
+        """As every error of the API."""
         if self._note_error is not None:
             self._note_error(status)
-        body = to_json({"detail": sentence})
+        body = to_json(refusal_shape(status, sentence))
         head = [
             STATUS_LINE[status],
             *(b"%b: %b\r\n" % header for header in self.server_state.default_headers),

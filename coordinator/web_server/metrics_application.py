@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coordinator.api.error_bodies import refusal_shape
+
 __all__ = ["metrics_application"]
 
 PATH = "/metrics"
@@ -19,7 +21,7 @@ def metrics_application(scrape: Callable[[str], Awaitable[tuple[bytes, str]]]) -
 
     async def application(scope: Scope, _: Receive, send: Send) -> None:
         if scope["path"] != PATH or scope["method"] not in ("GET", "HEAD"):
-            await _answer(send, 404, to_json({"detail": _ELSEWHERE}), "application/json")
+            await _answer(send, 404, to_json(refusal_shape(404, _ELSEWHERE)), "application/json")
             return
         accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
         await _answer(send, 200, *await scrape(accept))

@@ -8,7 +8,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from pydantic_core import to_json
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
+
+from coordinator.api.error_bodies import STATUS_CODES, refusal_shape
 
 from .connection_bounds import ConnectionBounds
 from .unread_answer import UnreadAnswer
@@ -19,6 +24,25 @@ _quiet = logging.getLogger(__name__)
 _quiet.setLevel(logging.WARNING)  # what is below tells each query, with the credential in it
 
 
+class _Handshake(ServerProtocol):
+    """Refuses a handshake with the body that every error of the API has."""
+
+    def reject(self, status: Any, text: str) -> Response:
+        refusal = super().reject(status, text)
+        if refusal.status_code in STATUS_CODES:
+            sentence = (
+                " ".join(text.split()) or f"The handshake is refused: {refusal.reason_phrase}"
+            )
+            refusal.body = to_json(refusal_shape(refusal.status_code, sentence))
+            for name, value in (
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(refusal.body))),
+            ):
+                del refusal.headers[name]
+                refusal.headers[name] = value
+        return refusal
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Takes a connection over from `HttpProtocol`, with the same bounds, as far as there is no request that
     could be late: a client that answers no ping is cut by uvicorn.
@@ -26,8 +50,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, bounds: ConnectionBounds, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.logger = self.conn.logger = _quiet
-        self.conn.debug = False
+        self.logger = _quiet
+        self.conn = _Handshake(max_size=self.config.ws_max_size, logger=_quiet)
         self._unread = UnreadAnswer(bounds.answer_seconds)
 
     def end_if_overdue(self, now: float) -> None:

@@ -17,7 +17,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.principal import Principal
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
-from coordinator.api.access_control.endpoint_roles import ROLES
+from coordinator.api.access_control.endpoint_roles import OPEN_PATHS, ROLES
 from coordinator.broker.channel import Depth
 from coordinator.errors import GroupNotFound
 from coordinator.protocol.priority import Priority
@@ -124,15 +124,19 @@ def test_every_endpoint_has_a_need_and_a_call_here() -> None:
         for methods in Fakes().app().openapi()["paths"].values()
         for operation in methods.values()
     ]
-    operations.append("subscribe")  # the WebSocket, see test_websocket
-    assert sorted(operations) == sorted(ROLES) == sorted([*CALLS, "live", "ready", "subscribe"])
+    operations += ["subscribe", "healthz"]  # the WebSocket, see test_websocket; not in the document
+    assert (
+        sorted(operations)
+        == sorted(ROLES)
+        == sorted([*CALLS, "live", "ready", "healthz", "subscribe"])
+    )
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 async def test_without_a_credential_only_the_probes_and_the_pages_are_open(prefix: str) -> None:
     app, fakes, secrets = await guarded()
     async with over(app) as http:
-        for path in ("/health/live", "/health/ready", "/docs", "/openapi.json"):
+        for path in sorted(OPEN_PATHS):
             assert (await http.get(f"{prefix}{path}")).status_code == 200
             assert (await http.head(f"{prefix}{path}")).status_code == 200
         for method, path, body, _ in CALLS.values():

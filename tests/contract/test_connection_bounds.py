@@ -19,6 +19,7 @@ from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import bind
 
+from .error_bodies import own_of
 from .fakes import Fakes, a_task
 from .test_connections import Client
 
@@ -102,7 +103,9 @@ async def test_a_head_that_is_too_large_is_a_431(
         await asyncio.sleep(0)
     told = await client.answer()
     assert (told.status, told.headers["connection"]) == (431, "close")
-    assert told.body["detail"].startswith("Request line and headers are larger than 65536 bytes")
+    assert own_of(told.body)["detail"].startswith(
+        "Request line and headers are larger than 65536 bytes"
+    )
 
 
 @pytest.mark.parametrize("head", SMALL_ENOUGH, ids=["one header", "many headers"])
@@ -181,7 +184,7 @@ async def test_a_head_that_does_not_come_is_a_408(soon: Connects, sent: bytes) -
         assert (await client.answer()).status == 200
     told = await client.answer()
     assert (told.status, told.headers["connection"]) == (408, "close")
-    assert told.body["detail"].startswith("No whole request came within 0.2 seconds")
+    assert own_of(told.body)["detail"].startswith("No whole request came within 0.2 seconds")
     assert await client.rest() == b""
 
 
@@ -216,7 +219,9 @@ async def test_a_body_that_stops_coming_is_a_408(
     await client.sends(POST % (path, 300) + come)
     told = await client.answer()
     assert (told.status, told.headers["connection"]) == (408, "close")
-    assert told.body["detail"].startswith("Nothing was done, because nothing more of the body came")
+    assert own_of(told.body)["detail"].startswith(
+        "Nothing was done, because nothing more of the body came"
+    )
     assert await client.rest() == b""
     assert (fakes.submitted, fakes.reasons) == ([], [])
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
@@ -305,7 +310,7 @@ async def test_as_many_connections_as_may_be_are_served_and_the_next_is_a_503(fa
             "1",
             "close",
         )
-        assert told.body["detail"].startswith(
+        assert own_of(told.body)["detail"].startswith(
             "As many connections are open as this process may have (3)"
         )
         assert await refused.rest() == b""

@@ -19,6 +19,7 @@ from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_pages import Place
 
+from .error_bodies import said
 from .fake_pages import WORDS
 from .fakes import Fakes, a_task, an_agent, over
 
@@ -311,7 +312,7 @@ async def test_an_unknown_filter_is_refused_and_told_the_known_ones(
     answer = await client.get(f"{path}?colour=red")
     assert answer.status_code == 422
     sentence = f"colour: there is no such filter here: use {known}"
-    assert answer.json() == {
+    assert said(answer) == {
         "detail": sentence,
         "errors": [{"field": "colour", "message": sentence}],
     }

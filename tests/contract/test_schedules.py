@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from .error_bodies import said
 from .fakes import NOW, Fakes, over
 
 AT = NOW.isoformat()
@@ -139,4 +140,4 @@ async def test_what_nobody_expected_is_a_500_with_a_sentence(
 ) -> None:
     fakes.failure = RuntimeError("boom")
     answer = await client.request(method, path, json=BODY if path == "/schedules" else None)
-    assert (answer.status_code, answer.json()) == (500, {"detail": sentence})
+    assert (answer.status_code, said(answer)) == (500, {"detail": sentence})

@@ -843,6 +843,21 @@ async def test_health_says_what_is_wrong_and_stays_200_while_ready_is_503(
     assert ok(await client.get("health/ready")) == {"status": "ready"}
 
 
+async def test_the_short_names_of_the_probes_say_the_same(
+    client: httpx.AsyncClient, fakes: Fakes
+) -> None:
+    fakes.wrong = ["The ledger is away."]
+    for path in ("livez", "readyz", "healthz"):
+        assert (await client.head(path)).status_code == 200
+    assert ok(await client.get("livez")) == ok(await client.get("health/live"))
+    assert ok(await client.get("readyz")) == ok(await client.get("health/ready"))
+    told = ok(await client.get("health"))
+    assert ok(await client.get("healthz")) | {"problems": fakes.wrong} == told
+    assert told["status"] == "degraded"
+    fakes.in_the_way = ["The broker is away."]
+    assert (await client.get("readyz")).status_code == 503
+
+
 async def test_the_root_names_the_service_and_every_endpoint(client: httpx.AsyncClient) -> None:
     body = ok(await client.get(""))
     assert body.keys() == {"service", "description", "version", "endpoints"}

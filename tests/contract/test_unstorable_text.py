@@ -13,6 +13,7 @@ from coordinator.bootstrap import running
 from coordinator.settings import Settings
 from tests.support.broker import Broker
 
+from .error_bodies import said
 from .fakes import Fakes, over
 
 PATHS = (
@@ -65,4 +66,4 @@ async def test_an_unexpected_error_tells_its_first_line_and_no_statement() -> No
     fakes.failure = RuntimeError("no such place\n[SQL: SELECT secrets]")
     async with over(fakes.app()) as client:
         answer = await client.get("/tasks/a")
-    assert answer.json() == {"detail": "Error getting task: no such place"}
+    assert said(answer) == {"detail": "Error getting task: no such place"}

@@ -77,6 +77,9 @@ class Authentication:
             self._note_refusal(scope, refusal)
             await _refuse(refusal, scope, receive, send)
             return
+        except Exception as exc:  # noqa: BLE001 - answered like one of an endpoint, and logged
+            await _refuse(exc, scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
     def _at_once(self, scope: Scope, authenticator: Authenticator) -> Principal | None:
@@ -156,7 +159,7 @@ def _is_open(path: str) -> bool:
     return path in OPEN_PATHS or (path.startswith(OPEN_FOLDER) and ".." not in path)
 
 
-async def _refuse(exc: CoordinatorError, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(exc: Exception, scope: Scope, receive: Receive, send: Send) -> None:
     await answer_error(exc, "")(scope, receive, send)
 
 

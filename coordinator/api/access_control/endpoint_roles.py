@@ -10,7 +10,12 @@ from coordinator.errors import RoleMissing
 
 __all__ = ["OPEN_PATHS", "ROLES", "Need", "check_role"]
 
-OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset(
+    {
+        *("/health/live", "/health/ready", "/healthz", "/livez", "/readyz"),
+        *("/docs", "/openapi.json"),
+    }
+)
 """Paths, without `/v1`, that need no credential. What the last two say is the same of every installation."""
 
 OPEN_FOLDER = "/docs/assets/"
@@ -35,6 +40,7 @@ _OPERATE = Need(role=Role.OPERATOR, acts=True)
 
 ROLES: dict[str, Need] = {
     "health": Need(),
+    "healthz": Need(),
     "root": Need(),
     "metrics": _READ,
     "live": Need(),

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from coordinator.api.endpoint_route import EndpointRoute
-from coordinator.api.endpoint_services import Wired
+from coordinator.api.endpoint_services import EndpointServices, Wired
+from coordinator.api.error_bodies import error_shape
 from coordinator.api.json_answer import JsonAnswer
-from coordinator.api.openapi_document import error, success
+from coordinator.api.openapi_document import error, error_example, success
 from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.health import Health, Live, Ready, Root
 
 __all__ = ["SERVICE", "router"]
 
 SERVICE = "agent-coordinator"
+
+_NOT_READY = "not_ready"
+"""The code of a 503 that is no error: the service is as it says."""
 
 router = APIRouter(tags=["Health"], route_class=EndpointRoute)
 
@@ -24,35 +30,50 @@ router = APIRouter(tags=["Health"], route_class=EndpointRoute)
 async def health(wired: Wired) -> JsonAnswer:
     """Always 200: `healthy`, or `degraded` with what is wrong. Queries are answered in both."""
     problems = list(wired.problems())
-    body = {
+    body = _health(problems, wired)
+    return JsonAnswer(body | {"problems": problems} if problems else body)
+
+
+@router.get("/healthz", include_in_schema=False)
+async def healthz(wired: Wired) -> JsonAnswer:
+    """As `/health`, for probes that have no credential, and so without what is wrong."""
+    return JsonAnswer(_health(list(wired.problems()), wired))
+
+
+def _health(problems: list[str], wired: EndpointServices) -> dict[str, Any]:
+    return {
         "status": "degraded" if problems else "healthy",
         "service": SERVICE,
         "version": wired.version,
         "timestamp": timestamp(),
     }
-    return JsonAnswer(body | {"problems": problems} if problems else body)
 
 
+@router.get("/livez", include_in_schema=False)
 @router.get("/health/live", summary="Whether the process answers", responses=success(Live))
 async def live() -> JsonAnswer:
-    """For whoever restarts what hangs. Says nothing of the broker: a restart would not help."""
+    """For whoever restarts what hangs. Says nothing of the broker: a restart would not help. `/livez` is the
+    same.
+    """
     return JsonAnswer({"status": "alive", "timestamp": timestamp()})
 
 
+@router.get("/readyz", include_in_schema=False)
 @router.get(
     "/health/ready",
     summary="Whether tasks can be submitted now",
     responses=success(Ready)
-    | {503: error("Not ready: `detail` says why", {"detail": "The broker is away."})},
+    | {
+        503: error("Not ready: `detail` says why", error_example("The broker is away.", _NOT_READY))
+    },
 )
 async def ready(wired: Wired) -> JsonAnswer:
     """For whoever sends requests here only while they can be served. While the database alone is
-    away, tasks are still taken, so that this says yes; `/health` tells.
+    away, tasks are still taken, so that this says yes; `/health` tells. `/readyz` is the same.
     """
     obstacles = list(wired.obstacles())
     if obstacles:
-        body = {"status": "error", "detail": " ".join(obstacles), "timestamp": timestamp()}
-        return JsonAnswer(body, status_code=503)
+        return JsonAnswer(error_shape(" ".join(obstacles), _NOT_READY), status_code=503)
     return JsonAnswer({"status": "ready", "timestamp": timestamp()})
 
 
@@ -62,7 +83,10 @@ async def ready(wired: Wired) -> JsonAnswer:
     summary="What Prometheus reads",
     response_class=PlainTextResponse,
     responses={
-        404: error("Not told here", {"detail": "This API tells no metrics: COORDINATOR_METRICS"})
+        404: error(
+            "Not told here",
+            error_example("This API tells no metrics: COORDINATOR_METRICS", "not_found"),
+        )
     },
 )
 async def metrics(request: Request, wired: Wired) -> Response:

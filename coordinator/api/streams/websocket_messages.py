@@ -179,7 +179,8 @@ def told_error(exc: Exception, topic: str | None = None) -> str:
     """Why something that was asked for is not done; the connection goes on."""
     status, body = error_body(exc, "subscribe")
     about = {} if topic is None else {"topic": topic}
-    return _text(type="error", status=status, detail=body["detail"], **about)
+    told = {name: body[name] for name in ("detail", "code", "timestamp")}
+    return _text(type="error", status=status, **told, **about)
 
 
 def pong() -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from coordinator.api.wire.fields.answer_fields import AnswerModel
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant
 
 __all__ = ["Error", "FieldError"]
 
@@ -18,13 +17,17 @@ class FieldError(AnswerModel):
 
 
 class Error(AnswerModel):
-    """Every error: `detail` is a sentence that says what to do."""
+    """Every error: `detail` is a sentence that says what to do, and `code` a word that stays the same."""
 
     detail: str
+    status: Literal["error"]
+    message: str = Field(description="The same as `detail`.")
+    code: str = Field(
+        description="For programs: the kind of error, in a word that keeps its meaning.",
+        examples=["task_not_found"],
+    )
+    timestamp: Instant
     errors: list[FieldError] | None = Field(default=None, description="422: each field.")
-    status: Literal["error"] | None = Field(default=None, description="404")
-    message: str | None = Field(default=None, description="404: the same as `detail`.")
-    timestamp: datetime | None = Field(default=None, description="404")
     reason: str | None = Field(default=None, description="503: why.")
     task_id: str | None = Field(
         default=None, description="503 with an unknown outcome: the id that the task has, if it is."

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.api.wire.task_submission import BackoffBody, SubmitTaskBody, TaskRequirements
+from tests.contract.error_bodies import said
 from tests.contract.fakes import over
 
 from .submitting_app import submitting_app
@@ -101,7 +102,7 @@ async def test_the_path_in_a_schedule_is_that_of_its_body(client: httpx.AsyncCli
     task = {"task_data": {}, "backoff": {"factor": 0.5}}
     answer = await client.post("/schedules", json={"cron": "* * * * *", "task": task})
     sentence = "task.backoff.factor must be from 1 to 100"
-    assert answer.json() == {
+    assert said(answer) == {
         "detail": sentence,
         "errors": [{"field": "task.backoff.factor", "message": sentence}],
     }

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from coordinator.errors import BrokerUnavailable, Conflict, LedgerUnavailable, OutcomeUnknown
+from tests.contract.error_bodies import said
 from tests.contract.fakes import Fakes, over
 
 TASK: dict[str, Any] = {"task_data": {"prompt": "test prompt", "n": 1}}
@@ -69,7 +70,7 @@ async def test_the_same_key_with_another_request_is_a_409(
 ) -> None:
     await send(client, SUBMIT, TASK)
     answer = await send(client, path, body)
-    assert (answer.status_code, answer.json()) == (409, {"detail": USED})
+    assert (answer.status_code, said(answer)) == (409, {"detail": USED})
 
 
 async def test_a_request_that_is_being_answered_elsewhere_is_a_409_to_be_repeated(
@@ -94,7 +95,7 @@ async def test_a_key_that_cannot_be_one_is_a_422(
     answer = await send(client, path, {"tasks": []} | TASK, key)
     assert answer.status_code == 422
     sentence = "Idempotency-Key must have 1 to 255 printable characters"
-    assert answer.json() == {
+    assert said(answer) == {
         "detail": sentence,
         "errors": [{"field": "Idempotency-Key", "message": sentence}],
     }
@@ -106,7 +107,7 @@ async def test_without_the_database_only_requests_with_a_key_are_refused(
     fakes.keys.failure = LedgerUnavailable()
     answer = await send(client, SUBMIT, TASK)
     assert answer.status_code == 503
-    assert answer.json() == {"detail": "The database cannot be reached right now."}
+    assert said(answer) == {"detail": "The database cannot be reached right now."}
     assert int(answer.headers["Retry-After"]) > 0
     assert (await client.post(SUBMIT, json=TASK)).status_code == 200
 

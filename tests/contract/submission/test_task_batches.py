@@ -15,6 +15,7 @@ from coordinator.errors import (
     LedgerUnavailable,
     OutcomeUnknown,
 )
+from tests.contract.error_bodies import said
 from tests.contract.fakes import NOW, Fakes, over
 
 TASK: dict[str, Any] = {"task_data": {"prompt": "test prompt"}}
@@ -121,7 +122,7 @@ async def test_a_batch_of_which_the_broker_took_nothing_is_a_503(
     fakes.verdicts = [AWAY, Conflict("used before")]
     answer = await client.post("/tasks/submit/batch", json={"tasks": [{}, TASK, TASK]})
     assert answer.status_code == 503
-    assert answer.json() == {"detail": "Task distributor not available", "reason": "why"}
+    assert said(answer) == {"detail": "Task distributor not available", "reason": "why"}
     assert int(answer.headers["Retry-After"]) > 0
 
 
@@ -147,4 +148,4 @@ async def test_a_batch_has_a_limit_of_its_own_on_its_body(fakes: Fakes) -> None:
             assert (await client.post(path, json=body)).status_code == 200
             answer = await client.post(path, json=body | {"more": "x" * 900})
             assert answer.status_code == 413
-            assert answer.json() == {"detail": "The request body is larger than 4096 bytes"}
+            assert said(answer) == {"detail": "The request body is larger than 4096 bytes"}
