@@ -128,6 +128,8 @@ UNEXPECTED = {
     "create_schedule": "Error creating schedule",
     "list_schedules": "Error listing schedules",
     "get_schedule": "Error getting schedule",
+    "edit_schedule": "Error changing schedule",
+    "run_schedule": "Error running schedule",
     "pause_schedule": "Error pausing schedule",
     "resume_schedule": "Error resuming schedule",
     "delete_schedule": "Error deleting schedule",

@@ -54,7 +54,7 @@ async def once(
             f"Idempotency-Key must have 1 to {MAX_KEY} printable characters",
             field="Idempotency-Key",
         )
-    fingerprint = _fingerprint(operation, await request.json())
+    fingerprint = _fingerprint(operation, await request.json() if await request.body() else None)
     found = await wired.once.run(_of_caller(key, caller_of(request.scope)), fingerprint, work)
     return JsonAnswer(found.body, headers={REPLAYED: "true"} if found.replayed else {})
 

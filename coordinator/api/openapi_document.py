@@ -67,6 +67,7 @@ _WRONG_FIELDS = {
     "stream_events": ("after", "after: input should be greater than or equal to 0"),
     "stream_task": ("after", "after: input should be greater than or equal to 0"),
     "create_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
+    "edit_schedule": ("cron", "cron '* * *' has 3 fields: write five, or six with seconds first"),
     "list_callbacks": ("limit", "limit: input should be less than or equal to 200"),
     "redrive_callbacks": (
         "body",
@@ -80,7 +81,7 @@ _WRONG_FIELDS = {
     **dict.fromkeys(
         (
             *("clear_queue", "retire_lane", "drain_agent", "remove_agent", "delete_task"),
-            *("pause_schedule", "resume_schedule", "delete_schedule"),
+            *("pause_schedule", "resume_schedule", "run_schedule", "delete_schedule"),
         ),
         ("body", "Nothing was done, because these keys are unknown: 'dry_run'"),
     ),
@@ -121,6 +122,9 @@ _CONFLICTS = {
     "create_schedule": "A schedule 'nightly' exists: delete it first, or choose another id",
     "resume_schedule": "It cannot go on: timezone 'Mars/Olympus' is not known: write a name such as"
     " 'Europe/Vienna', or 'UTC'. Delete it, and make it anew",
+    "edit_schedule": "A tick of it is being submitted now, so when it is due cannot be changed:"
+    " repeat it in a moment",
+    "run_schedule": "This Idempotency-Key was used before, for another request: choose a new one",
     "delete_task": "The task is running: cancel it before you delete it",
     "retire_lane": "The lane 'any' is open to all tasks, and stays",
     "cancel_task": "The task is completed already: there is nothing to cancel",

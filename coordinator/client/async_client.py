@@ -206,6 +206,8 @@ class AsyncClient:
     schedules = Awaited(schedule_calls.schedules)
     each_schedule = AwaitedPages(schedule_calls.schedules)
     schedule = Awaited(schedule_calls.schedule)
+    edit_schedule = Awaited(schedule_calls.edit_schedule)
+    run_schedule = Awaited(schedule_calls.run_schedule)
     pause_schedule = Awaited(schedule_calls.pause_schedule)
     resume_schedule = Awaited(schedule_calls.resume_schedule)
     delete_schedule = Awaited(schedule_calls.delete_schedule)

@@ -200,6 +200,8 @@ class Client:
     schedules = Blocking(schedule_calls.schedules)
     each_schedule = BlockingPages(schedule_calls.schedules)
     schedule = Blocking(schedule_calls.schedule)
+    edit_schedule = Blocking(schedule_calls.edit_schedule)
+    run_schedule = Blocking(schedule_calls.run_schedule)
     pause_schedule = Blocking(schedule_calls.pause_schedule)
     resume_schedule = Blocking(schedule_calls.resume_schedule)
     delete_schedule = Blocking(schedule_calls.delete_schedule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,7 @@ from coordinator.registry.queries.queue_statistics import QueueFigures
 from coordinator.registry.queries.service_statistics import Statistics
 from coordinator.registry.queries.task_view import TaskView
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedule_edits import ScheduleEdit
 from coordinator.streaming.event_feed import EventFeed
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import IdempotentSubmission
@@ -189,6 +190,13 @@ class FakeSchedules:
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
         return await self.get(schedule_id)
+
+    async def edit(self, schedule_id: str, wanted: ScheduleEdit) -> RecurringSchedule:
+        found = await self.get(schedule_id)
+        told = {one.name: getattr(wanted, one.name) for one in fields(wanted)}
+        kept = replace(found, **{name: value for name, value in told.items() if value is not None})
+        self._kept[schedule_id] = kept
+        return kept
 
     async def delete(self, schedule_id: str) -> None:
         await self.get(schedule_id)

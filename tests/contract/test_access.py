@@ -67,6 +67,8 @@ CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "list_schedules": ("GET", "/schedules", None, READERS),
     "get_schedule": ("GET", "/schedules/nightly", None, READERS),
     "create_schedule": ("POST", "/schedules", SCHEDULE, OPERATORS),
+    "edit_schedule": ("PATCH", "/schedules/nightly", {"missed": "once"}, OPERATORS),
+    "run_schedule": ("POST", "/schedules/nightly/run", None, OPERATORS),
     "pause_schedule": ("POST", "/schedules/nightly/pause", None, OPERATORS),
     "resume_schedule": ("POST", "/schedules/nightly/resume", None, OPERATORS),
     "delete_schedule": ("DELETE", "/schedules/nightly", None, OPERATORS),

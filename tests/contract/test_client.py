@@ -63,6 +63,7 @@ CALLS: list[Call[Any]] = [
     *(dead_task_calls.dead(), dead_task_calls.redrive()),
     *(schedule_calls.create_schedule("* * * * *", {}), schedule_calls.schedules()),
     *(schedule_calls.schedule("s"), schedule_calls.pause_schedule("s")),
+    *(schedule_calls.edit_schedule("s", cron="0 4 * * *"), schedule_calls.run_schedule("s")),
     *(schedule_calls.resume_schedule("s"), schedule_calls.delete_schedule("s")),
     *(service_calls.health(), service_calls.parked(), service_calls.parked_message(1)),
 ]

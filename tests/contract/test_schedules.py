@@ -21,6 +21,7 @@ BODY: dict[str, Any] = {
 IN_LISTS = {
     "schedule_id": "nightly",
     "cron": "30 3 * * *",
+    "every_seconds": None,
     "timezone": "Europe/Vienna",
     "missed": "skip",
     "task_type": "summary",
@@ -32,7 +33,13 @@ IN_LISTS = {
     "last_task_id": None,
     "last_error": None,
 }
-SHAPE = {**IN_LISTS, "task": {"task_data": {"task_type": "summary"}, "priority": "low"}}
+COMING = [AT, *(f"2026-02-{day:02}T02:30:00+00:00" for day in range(1, 5))]
+SHAPE = {
+    **IN_LISTS,
+    "next_ticks": COMING,
+    "task": {"task_data": {"task_type": "summary"}, "priority": "low"},
+}
+BODIES = {("POST", "/schedules"): BODY, ("PATCH", "/schedules/a"): {"missed": "once"}}
 PREFIXES = pytest.mark.parametrize("prefix", ["", "/v1"])
 
 
@@ -91,7 +98,19 @@ async def test_a_schedule_without_an_id_is_given_one(client: httpx.AsyncClient) 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"cron": None}, "cron: input should be a valid string"),
+        ({"cron": None}, "cron is required, or every_seconds in its place"),
+        ({"cron": 7}, "cron: input should be a valid string"),
+        ({"every_seconds": 60}, "cron and every_seconds cannot both be given"),
+        (
+            {"cron": None, "every_seconds": 60},
+            "timezone is for a cron expression: leave it out beside every_seconds",
+        ),
+        (
+            {"cron": None, "every_seconds": 0},
+            "every_seconds: input should be greater than or equal",
+        ),
+        ({"cron": None, "every_seconds": True}, "every_seconds: "),
+        ({"cron": "@every 5s"}, "cron '@every 5s' is no cron expression: write every_seconds"),
         ({"missed": "maybe"}, "missed 'maybe' is not one of: skip, once, all"),
         ({"task": None}, "task: input should be"),
         ({"task": {}}, "task.task_data is required"),
@@ -132,6 +151,8 @@ async def test_an_id_that_is_taken_is_a_conflict(client: httpx.AsyncClient) -> N
         ("GET", "/schedules/a", "Error getting schedule: boom"),
         ("POST", "/schedules/a/pause", "Error pausing schedule: boom"),
         ("POST", "/schedules/a/resume", "Error resuming schedule: boom"),
+        ("PATCH", "/schedules/a", "Error changing schedule: boom"),
+        ("POST", "/schedules/a/run", "Error running schedule: boom"),
         ("DELETE", "/schedules/a", "Error deleting schedule: boom"),
     ],
 )
@@ -139,5 +160,93 @@ async def test_what_nobody_expected_is_a_500_with_a_sentence(
     fakes: Fakes, client: httpx.AsyncClient, method: str, path: str, sentence: str
 ) -> None:
     fakes.failure = RuntimeError("boom")
-    answer = await client.request(method, path, json=BODY if path == "/schedules" else None)
+    answer = await client.request(method, path, json=BODIES.get((method, path)))
     assert (answer.status_code, said(answer)) == (500, {"detail": sentence})
+
+
+async def test_a_schedule_may_have_an_interval(client: httpx.AsyncClient) -> None:
+    body = {"every_seconds": 90, "task": BODY["task"]}
+    told = ok(await client.post("/schedules", json=body))["schedule"]
+    assert (told["cron"], told["every_seconds"], told["timezone"]) == (None, 90, "UTC")
+    assert len(told["next_ticks"]) == 5
+    listed = ok(await client.get("/schedules"))["schedules"][0]
+    assert (listed["cron"], listed["every_seconds"], "next_ticks" in listed) == (None, 90, False)
+
+
+async def test_a_paused_schedule_shows_no_ticks(client: httpx.AsyncClient) -> None:
+    ok(await client.post("/schedules", json=BODY))
+    assert ok(await client.post("/schedules/nightly/pause"))["schedule"]["next_ticks"] == []
+
+
+@PREFIXES
+async def test_a_schedule_is_changed_in_what_is_named(
+    client: httpx.AsyncClient, prefix: str
+) -> None:
+    ok(await client.post("/schedules", json=BODY))
+    path = f"{prefix}/schedules/nightly"
+    assert ok(await client.patch(path, json={"missed": "all", "task": None})) == {
+        "schedule": SHAPE | {"missed": "all"}
+    }
+    task = {"task_data": {"task_type": "other"}}
+    told = ok(await client.patch(path, json={"task": task}))["schedule"]
+    assert (told["task"], told["missed"]) == (task, "all")
+    told = ok(await client.patch(path, json={"every_seconds": 60}))["schedule"]
+    assert (told["cron"], told["every_seconds"]) == (None, 60)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({}, "Nothing was changed, because nothing was named: send cron"),
+        ({"cron": None}, "Nothing was changed, because nothing was named: send cron"),
+        ({"corn": "* * * * *"}, "Nothing was done, because these keys are unknown: 'corn'"),
+        ({"cron": "* * * * *", "every_seconds": 60}, "cron and every_seconds cannot both be given"),
+        ({"missed": "maybe"}, "missed 'maybe' is not one of: skip, once, all"),
+        ({"task": {}}, "task.task_data is required"),
+        (
+            {"task": {"task_data": {"task_id": "a"}}},
+            "task.task_data.task_id cannot be given: each run has an id of its own",
+        ),
+    ],
+)
+async def test_a_change_that_cannot_be_is_refused_with_a_sentence(
+    client: httpx.AsyncClient, body: dict[str, Any], sentence: str
+) -> None:
+    ok(await client.post("/schedules", json=BODY))
+    answer = await client.patch("/schedules/nightly", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(sentence)
+    assert ok(await client.get("/schedules/nightly")) == {"schedule": SHAPE}
+
+
+@PREFIXES
+async def test_a_schedule_is_run_now_beside_its_ticks(
+    fakes: Fakes, client: httpx.AsyncClient, prefix: str
+) -> None:
+    ok(await client.post("/schedules", json=BODY))
+    ok(await client.post("/schedules/nightly/pause"))
+    told = ok_with_task(await client.post(f"{prefix}/schedules/nightly/run"))
+    assert told["schedule_id"] == "nightly"
+    assert told["message"] == "Schedule nightly submitted a task"
+    (run,) = fakes.submitted
+    assert (run.task_data, told["priority"]) == ({"task_type": "summary"}, "low")
+    assert ok(await client.get("/schedules/nightly")) == {"schedule": SHAPE}
+
+
+async def test_a_run_with_a_key_may_be_repeated(fakes: Fakes, client: httpx.AsyncClient) -> None:
+    for name in ("nightly", "daily"):
+        ok(await client.post("/schedules", json=BODY | {"schedule_id": name}))
+    key = {"Idempotency-Key": "now"}
+    once = await client.post("/schedules/nightly/run", headers=key)
+    again = await client.post("/schedules/nightly/run", headers=key)
+    assert again.json() == once.json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(fakes.submitted) == 1
+    assert (await client.post("/schedules/daily/run", headers=key)).status_code == 409
+
+
+def ok_with_task(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["task_id"]
+    return body

@@ -76,6 +76,8 @@ ROLES: dict[str, Need] = {
     "list_schedules": _READ,
     "get_schedule": _READ,
     "create_schedule": _OPERATE,
+    "edit_schedule": _OPERATE,
+    "run_schedule": _OPERATE,
     "pause_schedule": _OPERATE,
     "resume_schedule": _OPERATE,
     "delete_schedule": _OPERATE,

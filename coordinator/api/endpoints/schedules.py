@@ -1,37 +1,51 @@
-"""Creates, lists, pauses, resumes and deletes recurring schedules of tasks."""
+"""Creates, lists, changes, runs, pauses, resumes and deletes recurring schedules of tasks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
 from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
+from coordinator.api.idempotent_requests import IdempotencyKey, once
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.list_answer import ListAnswer, written
 from coordinator.api.openapi_document import responses
 from coordinator.api.path_segments import SEGMENT
-from coordinator.api.strict_requests import strict_request_without_body
+from coordinator.api.plain_requests import request_trace
+from coordinator.api.strict_requests import strict_request, strict_request_without_body
 from coordinator.api.unknown_body_keys import unknown_keys_of, with_warnings
-from coordinator.api.wire.fields.instants import iso, timestamp
+from coordinator.api.wire.fields.instants import timestamp
 from coordinator.api.wire.schedules import (
     _UTC,
     CreateSchedule,
+    EditSchedule,
     ScheduleAnswer,
     ScheduleDeleted,
+    ScheduleRun,
     SchedulesAnswer,
     run_of,
     schedule_shape,
     summary_shape,
 )
-from coordinator.api.wire.task_submission import SubmitTaskBody, submit_command, type_warning
+from coordinator.api.wire.task_submission import (
+    SubmitTaskBody,
+    accepted_shape,
+    submit_command,
+    type_warning,
+)
 from coordinator.domain.cron.ticks import Missed
-from coordinator.errors import InvalidPriority, InvalidRequest
+from coordinator.domain.idempotency_claim import IdempotencyClaim
+from coordinator.errors import InvalidPriority, InvalidRequest, WrongState
 from coordinator.protocol.ids import new_id
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedule_edits import ScheduleEdit
+from coordinator.submission.idempotent_submission import Worked
+from coordinator.submission.task_maker import SubmitTask
 
 __all__ = ["router", "run_of"]
 
@@ -48,24 +62,21 @@ ScheduleId = Annotated[str, Path(description="The schedule's id, URL-encoded.")]
 async def create_schedule(
     body: CreateSchedule, request: Request, wired: Wired, caller: Caller
 ) -> JsonAnswer:
-    """From the next tick on the task is submitted at each, once, however many coordinators run. On
+    """With a `cron` expression, or with `every_seconds`.
+
+    From the next tick on the task is submitted at each, once, however many coordinators run. On
     time to a second and a half. A `warning` names keys of the request that are unknown and were
     ignored, and a `task_type` that is no string.
     """
     await _check_task(body.task, wired)
-    try:
-        missed = Missed.SKIP if body.missed is None else Missed(body.missed)
-    except ValueError:
-        raise InvalidRequest(
-            f"missed {body.missed!r} is not one of: {', '.join(Missed)}", field="missed"
-        ) from None
+    now = datetime.now(UTC)
     schedule = RecurringSchedule(
         schedule_id=body.schedule_id or new_id(),
-        cron=body.cron,
+        cron=body.ticks(now),
         timezone=_UTC if body.timezone is None else body.timezone,
-        missed=missed,
+        missed=_missed(body.missed) or Missed.SKIP,
         task=body.task.model_dump(exclude_none=True),
-        created_at=datetime.now(UTC),
+        created_at=now,
         next_at=None,
         created_by=caller.actor,
     )
@@ -112,6 +123,76 @@ async def get_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     return _answer(await wired.schedules.get(schedule_id))
 
 
+@router.patch(
+    f"/{{schedule_id:{SEGMENT}}}",
+    summary="Change a schedule",
+    dependencies=[strict_request(EditSchedule)],
+    responses=responses("edit_schedule", ScheduleAnswer, 400, 404, 409, 413, 422, 503),
+)
+async def edit_schedule(schedule_id: ScheduleId, body: EditSchedule, wired: Wired) -> JsonAnswer:
+    """What is left out stays; `task` takes the place of the whole task. Its runs stay those of who made it.
+
+    A tick that is due, and is not being submitted yet, is run as the schedule is then; while one is being
+    submitted, when it is due cannot be changed: a 409.
+    """
+    if not body.model_dump(exclude_none=True):
+        raise InvalidRequest(
+            "Nothing was changed, because nothing was named: send cron, every_seconds, timezone, missed or"
+            " task",
+            field="body",
+        )
+    if body.task is not None:
+        await _check_task(body.task, wired)
+    wanted = ScheduleEdit(
+        cron=body.ticks(datetime.now(UTC)),
+        timezone=body.timezone,
+        missed=_missed(body.missed),
+        task=None if body.task is None else body.task.model_dump(exclude_none=True),
+    )
+    edited = await wired.schedules.edit(schedule_id, wanted)
+    return _answer(edited, None if body.task is None else type_warning(body.task.task_data))
+
+
+@router.post(
+    f"/{{schedule_id:{SEGMENT}}}/run",
+    summary="Run a schedule now",
+    dependencies=[strict_request_without_body],
+    responses=responses("run_schedule", ScheduleRun, 400, 404, 409, 413, 422, 503),
+)
+async def run_schedule(
+    schedule_id: ScheduleId, request: Request, wired: Wired, key: IdempotencyKey = None
+) -> JsonAnswer:
+    """Submits its task once, beside its ticks, which stay as they are; also while it is paused. With an
+    `Idempotency-Key` the request may be repeated.
+    """
+    found = await wired.schedules.get(schedule_id)
+    if found.unreadable is not None:
+        raise WrongState(f"It cannot be run: {found.unreadable}. Delete it, and make it anew")
+    trace = request_trace(request.headers)
+    wish = replace(run_of(found.task, found.created_by), trace=trace)
+    if key is None:
+        return JsonAnswer(await _run(schedule_id, wish, wired))
+
+    async def work(claim: IdempotencyClaim) -> Worked:
+        ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
+        return Worked(body=await _run(schedule_id, ours, wired))
+
+    return await once(key, request, wired, operation=f"run schedule {schedule_id}", work=work)
+
+
+async def _run(schedule_id: str, wish: SubmitTask, wired: EndpointServices) -> dict[str, Any]:
+    wired.quotas.submit(wish.submitted_by)
+    accepted = await wired.submitter.submit(wish)
+    warning = await wired.explainer.warning(wish.requirements, wish.task_type)
+    return {
+        "status": "success",
+        "message": f"Schedule {schedule_id} submitted a task",
+        "schedule_id": schedule_id,
+        **accepted_shape(accepted),
+        **with_warnings(warning, type_warning(wish.task_data)),
+    }
+
+
 @router.post(
     f"/{{schedule_id:{SEGMENT}}}/pause",
     summary="Pause a schedule",
@@ -153,6 +234,15 @@ async def delete_schedule(schedule_id: ScheduleId, wired: Wired) -> JsonAnswer:
     )
 
 
+def _missed(word: str | None) -> Missed | None:
+    try:
+        return None if word is None else Missed(word)
+    except ValueError:
+        raise InvalidRequest(
+            f"missed {word!r} is not one of: {', '.join(Missed)}", field="missed"
+        ) from None
+
+
 async def _check_task(body: SubmitTaskBody, wired: EndpointServices) -> None:
     """What would be refused at every tick is refused now, by what would refuse it then."""
     if body.task_data.get("task_id") is not None:
@@ -186,7 +276,3 @@ def _answer(schedule: RecurringSchedule, *warnings: str | None) -> JsonAnswer:
             "timestamp": timestamp(),
         }
     )
-
-
-def _maybe(instant: datetime | None) -> str | None:
-    return None if instant is None else iso(instant)

@@ -17,6 +17,7 @@ from coordinator.recovery.questions.question_answerer import QuestionAnswered
 from coordinator.recovery.task_canceller import Cancelled
 from coordinator.recovery.task_redriver import Redriven, RedrivenMany
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedule_edits import ScheduleEdit
 from coordinator.submission.batch_submitter import Verdict
 from coordinator.submission.idempotent_submission import Worked
 from coordinator.submission.task_maker import Accepted, SubmitTask
@@ -206,6 +207,10 @@ class KeepsSchedules(Protocol):
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
         """Raises `WrongState` for one that cannot run any more."""
+        ...
+
+    async def edit(self, schedule_id: str, wanted: ScheduleEdit) -> RecurringSchedule:
+        """As it is then. Raises `InvalidRequest`, or `WrongState` while a tick of it is being submitted."""
         ...
 
     async def delete(self, schedule_id: str) -> None:

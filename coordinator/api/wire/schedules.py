@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     Instant,
+    PriorityName,
     Submitter,
     Success,
     TaskId,
     UnknownKeysWarning,
 )
 from coordinator.api.wire.fields.text_patterns import ScheduleIdWord
-from coordinator.domain.cron.ticks import Missed
+from coordinator.domain.cron.interval import LONGEST, Interval
+from coordinator.domain.cron.ticks import Missed, coming_ticks
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.messages.task_message import describe
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.submission.task_maker import SubmitTask
 
-from .fields.body_configs import ignoring_unknown_keys
+from .fields.body_configs import ignoring_unknown_keys, refusing_unknown_keys
 from .fields.instants import iso, iso_or_none
-from .fields.lenient_json import OBJECT
+from .fields.lenient_json import NO_BOOLEAN, OBJECT
 from .fields.short_texts import short
 from .task_submission import SubmitTaskBody, submit_command
 
 __all__ = [
     "CreateSchedule",
+    "EditSchedule",
     "ScheduleAnswer",
     "ScheduleDeleted",
+    "ScheduleRun",
     "ScheduleShape",
     "ScheduleSummaryShape",
     "SchedulesAnswer",
@@ -42,6 +47,11 @@ __all__ = [
 _UTC = "UTC"
 
 _MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run for all) or all."
+
+
+EverySeconds = Annotated[int, Field(ge=1, le=LONGEST), NO_BOOLEAN]
+
+SHOWN_TICKS = 5
 
 
 class CreateSchedule(BaseModel):
@@ -57,11 +67,15 @@ class CreateSchedule(BaseModel):
     schedule_id: ScheduleIdWord | None = Field(
         default=None, description="By default one is made up."
     )
-    cron: str = Field(
-        max_length=200,
+    cron: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None,
         description="Minute, hour, day of month, month and day of week; or six fields, seconds first."
         " An expression that names hours runs once for each time of the day, also where clocks are"
-        " changed.",
+        " changed. Instead of it there may be `every_seconds`.",
+    )
+    every_seconds: EverySeconds | None = Field(
+        default=None,
+        description="In place of `cron`: the first run comes so many seconds from now.",
     )
     timezone: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description=f"Such as `Europe/Vienna`. By default `{_UTC}`."
@@ -73,10 +87,67 @@ class CreateSchedule(BaseModel):
         description="What `POST /tasks/submit` takes, but for `task_data.task_id`: each run has its own."
     )
 
+    def ticks(self, now: datetime) -> str:
+        """When it is due: its cron expression, or its interval from ``now`` on."""
+        found = _ticks(self.cron, self.every_seconds, now)
+        if found is None:
+            raise InvalidRequest("cron is required, or every_seconds in its place", field="cron")
+        if self.every_seconds is not None and self.timezone is not None:
+            raise InvalidRequest(
+                "timezone is for a cron expression: leave it out beside every_seconds",
+                field="timezone",
+            )
+        return found
+
+
+class EditSchedule(BaseModel):
+    """Says what of a schedule is to be other than it is."""
+
+    model_config = refusing_unknown_keys("What of a schedule is to be other.", cron="0 4 * * *")
+
+    cron: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="As when it is created; ends an interval."
+    )
+    every_seconds: EverySeconds | None = Field(
+        default=None, description="From now on; ends a cron expression, and its time zone."
+    )
+    timezone: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Of its cron expression."
+    )
+    missed: Annotated[str, Field(json_schema_extra={"enum": [*Missed]})] | None = Field(
+        default=None, description=_MISSED
+    )
+    task: Annotated[SubmitTaskBody, OBJECT] | None = Field(
+        default=None, description="In place of the whole task that it has."
+    )
+
+    def ticks(self, now: datetime) -> str | None:
+        """As `CreateSchedule.ticks`; None where that stays as it is."""
+        return _ticks(self.cron, self.every_seconds, now)
+
+
+def _ticks(cron: str | None, every_seconds: int | None, now: datetime) -> str | None:
+    if every_seconds is not None:
+        if cron is not None:
+            raise InvalidRequest(
+                "cron and every_seconds cannot both be given", field="every_seconds"
+            )
+        return Interval.begun(every_seconds, now).text
+    if cron is not None and cron.startswith("@every"):
+        raise InvalidRequest(
+            f"cron {cron!r} is no cron expression: write every_seconds in its place", field="cron"
+        )
+    return cron
+
 
 class ScheduleSummaryShape(AnswerModel):
     schedule_id: str = Field(examples=["nightly-summary"])
-    cron: str = Field(examples=["30 3 * * *"])
+    cron: str | None = Field(
+        examples=["30 3 * * *"], description="null where it has `every_seconds`."
+    )
+    every_seconds: int | None = Field(
+        examples=[None], description="Seconds between two ticks; null where it has `cron`."
+    )
     timezone: str = Field(examples=["Europe/Vienna"])
     missed: str = Field(examples=["skip"], description=_MISSED)
     task_type: str | None = Field(
@@ -98,6 +169,10 @@ class ScheduleShape(ScheduleSummaryShape):
     task: dict[str, Any] = Field(
         examples=[{"task_data": {"task_type": "summary"}}], description="Not in lists."
     )
+    next_ticks: list[Instant] = Field(
+        description=f"The next ticks, at most {SHOWN_TICKS}; none while it is paused or cannot run. Not in"
+        " lists."
+    )
 
 
 class ScheduleAnswer(AnswerModel):
@@ -113,6 +188,22 @@ class SchedulesAnswer(AnswerModel):
     count: int
     next_cursor: str | None = Field(description="For the next page; null on the last one.")
     timestamp: Instant
+
+
+class ScheduleRun(AnswerModel):
+    status: Success
+    message: str = Field(examples=["Schedule nightly-summary submitted a task"])
+    schedule_id: str = Field(examples=["nightly-summary"])
+    task_id: TaskId
+    priority: PriorityName
+    submitted_at: Instant
+    warning: str | None = Field(
+        default=None, description="As that of `POST /tasks/submit`.", examples=[None]
+    )
+    state: Literal["scheduled"] | None = Field(default=None, description="Where it is scheduled.")
+    not_before: Instant | None = Field(
+        default=None, description="Where it is scheduled: when it goes on its queue."
+    )
 
 
 class ScheduleDeleted(AnswerModel):
@@ -134,14 +225,29 @@ def run_of(task: dict[str, Any], by: str | None = None) -> SubmitTask:
 
 def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
     """A schedule as `ScheduleShape` describes it."""
-    return {**summary_shape(schedule), "task": schedule.task}
+    return {
+        **summary_shape(schedule),
+        "next_ticks": [iso(tick) for tick in _coming(schedule)],
+        "task": schedule.task,
+    }
+
+
+def _coming(schedule: RecurringSchedule) -> list[datetime]:
+    if schedule.paused or schedule.next_at is None or schedule.unreadable is not None:
+        return []
+    try:
+        return coming_ticks(schedule.cron, schedule.timezone, schedule.next_at, SHOWN_TICKS)
+    except InvalidRequest:  # another coordinator can read it; what it has worked out is shown
+        return [schedule.next_at]
 
 
 def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
     """A schedule in a list as `ScheduleSummaryShape` describes it."""
+    interval = _interval(schedule.cron)
     return {
         "schedule_id": schedule.schedule_id,
-        "cron": schedule.cron,
+        "cron": schedule.cron if interval is None else None,
+        "every_seconds": None if interval is None else interval.seconds,
         "timezone": schedule.timezone,
         "missed": schedule.missed.value,
         "task_type": _type_of(schedule.task),
@@ -153,6 +259,14 @@ def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "last_task_id": schedule.last_task_id,
         "last_error": None if schedule.last_error is None else short(schedule.last_error),
     }
+
+
+def _interval(ticks: str) -> Interval | None:
+    """None also for one that was written by hand, and is shown as it is."""
+    try:
+        return Interval.read(ticks)
+    except InvalidRequest:
+        return None
 
 
 def _type_of(task: dict[str, Any]) -> str | None:

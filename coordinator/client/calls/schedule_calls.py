@@ -1,4 +1,4 @@
-"""Asks for schedules; creates, pauses, resumes and deletes them."""
+"""Asks for schedules; creates, changes, runs, pauses, resumes and deletes them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,31 @@ from .submission import submission_body
 __all__ = [
     "create_schedule",
     "delete_schedule",
+    "edit_schedule",
     "pause_schedule",
     "resume_schedule",
+    "run_schedule",
     "schedule",
     "schedules",
 ]
 
 
 def create_schedule(
-    cron: str,
+    cron: str | None,
     task: NewTask | Mapping[str, Any],
     *,
+    every_seconds: int | None = None,
     schedule_id: str | None = None,
     timezone: str | None = None,
     missed: str | None = None,
 ) -> Call[Schedule]:
-    """Submit ``task`` at each tick of ``cron``. A mapping is taken for the task's data."""
+    """Submit ``task`` at each tick of ``cron``, or with None for that every so many seconds. A mapping is
+    taken for the task's data.
+    """
     body = {
         "schedule_id": schedule_id,
         "cron": cron,
+        "every_seconds": every_seconds,
         "timezone": timezone,
         "missed": missed,
         "task": submission_body(task),
@@ -56,6 +62,33 @@ def schedules(*, limit: int | None = None, cursor: str | None = None) -> Call[Pa
 def schedule(schedule_id: str) -> Call[Schedule]:
     """When it runs next, and how its last run went."""
     return Call(request("GET", "schedules", schedule_id), _schedule)
+
+
+def edit_schedule(
+    schedule_id: str,
+    *,
+    cron: str | None = None,
+    every_seconds: int | None = None,
+    timezone: str | None = None,
+    missed: str | None = None,
+    task: NewTask | Mapping[str, Any] | None = None,
+) -> Call[Schedule]:
+    """Have it be other than it is; what is None stays. A mapping is taken for the task's data."""
+    body = {
+        "cron": cron,
+        "every_seconds": every_seconds,
+        "timezone": timezone,
+        "missed": missed,
+        "task": None if task is None else submission_body(task),
+    }
+    asked = {name: value for name, value in body.items() if value is not None}
+    return Call(request("PATCH", "schedules", schedule_id, json_body=asked), _schedule)
+
+
+def run_schedule(schedule_id: str) -> Call[str]:
+    """Have it submit its task once now, beside its ticks; the id of the task."""
+    asked = request("POST", "schedules", schedule_id, "run")
+    return Call(asked, lambda body: str(part(body, "task_id")))
 
 
 def pause_schedule(schedule_id: str) -> Call[Schedule]:

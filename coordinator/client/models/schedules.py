@@ -12,10 +12,12 @@ __all__ = ["Schedule", "ScheduleDeleted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Submits a task at each tick of a cron expression."""
+    """Submits a task at each tick of a cron expression, or after each interval."""
 
     schedule_id: str
-    cron: str
+    cron: str | None = None
+    every_seconds: int | None = None
+    """In place of `cron`: seconds between two ticks."""
     timezone: str = "UTC"
     missed: str = "skip"
     """What becomes of ticks that were missed."""
@@ -26,6 +28,8 @@ class Schedule:
     created_by: str | None = None
     paused: bool = False
     next_at: datetime | None = None
+    next_ticks: tuple[datetime, ...] = ()
+    """The next few; none in lists, or while it is paused."""
     last_run_at: datetime | None = None
     last_task_id: str | None = None
     last_error: str | None = None

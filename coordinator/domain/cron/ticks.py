@@ -8,7 +8,9 @@ schedule's own time zone. Both follow one rule where clocks are changed:
     leaves out no hour  is not run                         is run both times
 
 So what is to be done at half past two each night is done each night, once; and what is to be done every
-ten minutes goes on every ten minutes. Every tick is later than the instant that it was asked for after.
+ten minutes goes on every ten minutes.
+An `Interval` in place of the expression knows no clocks. Every tick is later than the instant that it was
+asked for after.
 """
 
 from __future__ import annotations
@@ -21,9 +23,18 @@ from itertools import islice, takewhile
 from coordinator.errors import InvalidRequest
 
 from .expression import CronExpression
+from .interval import Interval
 from .wall_clock import SECOND, WallClock, check_timezone
 
-__all__ = ["MOST_MISSED", "Missed", "check_cron", "due_now", "last_tick", "next_tick"]
+__all__ = [
+    "MOST_MISSED",
+    "Missed",
+    "check_cron",
+    "coming_ticks",
+    "due_now",
+    "last_tick",
+    "next_tick",
+]
 
 MOST_MISSED = 100
 """Missed ticks that are run for one schedule after an outage, where all of them are wanted."""
@@ -53,9 +64,12 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime | None:
     """The first tick after an instant, in UTC; None where there is none within fifty years. Raises
     `InvalidRequest` for what cannot be read.
     """
-    expression, clock = CronExpression.read(cron), WallClock.of(timezone)
+    interval = Interval.read(cron)
     after = after.astimezone(UTC).replace(microsecond=0)
     try:
+        if interval is not None:
+            return interval.after(after)
+        expression, clock = CronExpression.read(cron), WallClock.of(timezone)
         if expression.every_hour:
             return _next_shown(expression, clock, after)
         time = expression.after(clock.reached(after))
@@ -64,11 +78,24 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime | None:
         return None
 
 
+def coming_ticks(cron: str, timezone: str, first: datetime, count: int) -> list[datetime]:
+    """At most ``count`` ticks from ``first``, which is one, on. Raises `InvalidRequest` as `next_tick`."""
+    found: list[datetime] = []
+    tick: datetime | None = first
+    while tick is not None and len(found) < count:
+        found.append(tick)
+        tick = next_tick(cron, timezone, tick)
+    return found
+
+
 def last_tick(cron: str, timezone: str, until: datetime) -> datetime | None:
     """The last tick before an instant, or at it; otherwise as `next_tick`."""
-    expression, clock = CronExpression.read(cron), WallClock.of(timezone)
+    interval = Interval.read(cron)
     until = until.astimezone(UTC).replace(microsecond=0)
     try:
+        if interval is not None:
+            return interval.until(until)
+        expression, clock = CronExpression.read(cron), WallClock.of(timezone)
         if expression.every_hour:
             return _last_shown(expression, clock, until)
         time = expression.until(clock.reached(until))

@@ -7,7 +7,8 @@ outbox_rows .......... leases due attempts to a publisher: for recovery's outbox
 recurring_schedule ... one schedule as the ledger has it
 schedule_rows ........ makes, finds, pauses and deletes schedules, a row each
 schedule_leases ...... leases due ticks to a coordinator, and moves schedules on
-schedules ............ both together: for the API and for recovery's schedule runner
+schedule_edits ....... changes schedules as people ask, between two ticks
+schedules ............ all of them together: for the API and for recovery's schedule runner
 callback_deliveries .. lists the deliveries of callbacks, and makes dead ones due again: for the API
 turn_rows ............ begins and ends turns, a row for each task that is acted on
 broker_users ......... enters whose the broker's users are, and reads it again and again

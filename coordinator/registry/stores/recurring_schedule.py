@@ -13,10 +13,11 @@ __all__ = ["RecurringSchedule"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecurringSchedule:
-    """Submits the same task at each tick of a cron expression."""
+    """Submits the same task at each tick of a cron expression, or after each interval."""
 
     schedule_id: str
     cron: str
+    """A cron expression, or an interval as `domain.cron.interval.Interval` writes it."""
     timezone: str
     missed: Missed
     """What becomes of ticks that passed while no coordinator ran."""

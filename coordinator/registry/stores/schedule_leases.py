@@ -26,7 +26,7 @@ from coordinator.registry.tables.storable_text import storable
 from .recurring_schedule import RecurringSchedule
 from .schedule_rows import micros_or_null, schedule_of
 
-__all__ = ["advance", "any_due", "keep_until", "lease_due", "set_aside"]
+__all__ = ["advance", "any_due", "keep_until", "lease_due", "leased_at", "set_aside"]
 
 LONGEST_LEASE = timedelta(minutes=10)
 """A lease that seems to last longer was made before the clock was set back, and does not count."""
@@ -116,5 +116,9 @@ def set_aside(schedule: RecurringSchedule, why: str, connection: Connection) -> 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
     table = schedules.c
-    leased = table.claimed_until.between(micros(now), micros(now + LONGEST_LEASE))
-    return sa.and_(table.next_at <= micros(now), table.paused == 0, ~leased)
+    return sa.and_(table.next_at <= micros(now), table.paused == 0, ~leased_at(now))
+
+
+def leased_at(now: datetime) -> sa.ColumnElement[bool]:
+    """Whether a coordinator has the lease of a schedule then."""
+    return schedules.c.claimed_until.between(micros(now), micros(now + LONGEST_LEASE))

@@ -12,6 +12,7 @@ from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, Wrong
 from coordinator.protocol.id_limits import check_path_id
 from coordinator.registry.ledger.ledger import Ledger
 
+from . import schedule_edits as edits
 from . import schedule_leases as leases
 from . import schedule_rows as rows
 from .recurring_schedule import RecurringSchedule
@@ -81,6 +82,15 @@ class Schedules:
             raise WrongState(f"It cannot go on: {exc}. Delete it, and make it anew") from exc
         await self._ledger.write(partial(rows.set_paused, schedule_id, False, coming))
         return replace(found, paused=False, next_at=coming)
+
+    async def edit(self, schedule_id: str, wanted: edits.ScheduleEdit) -> RecurringSchedule:
+        """As it is then. Raises `ScheduleNotFound`, `InvalidRequest`, or `WrongState` while a tick of it is
+        being submitted, or where it cannot be read.
+        """
+        found = await self._ledger.write(partial(edits.edit, schedule_id, wanted, self._now()))
+        if found is None:
+            raise ScheduleNotFound(schedule_id)
+        return found
 
     async def delete(self, schedule_id: str) -> None:
         """Tasks that it has submitted stay. Raises `ScheduleNotFound`."""

@@ -98,6 +98,8 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("DELETE", "/schedules/{schedule_id}"),
         ("GET", "/callbacks"),
         ("POST", "/callbacks/redrive"),
+        ("PATCH", "/schedules/{schedule_id}"),
+        ("POST", "/schedules/{schedule_id}/run"),
         ("POST", "/schedules/{schedule_id}/pause"),
         ("POST", "/schedules/{schedule_id}/resume"),
         ("GET", "/health"),

@@ -125,6 +125,16 @@ UNSAID: dict[str, list[Unsaid]] = {
     ],
     "POST /schedules": [
         Unsaid(
+            why="of two keys that say the same one is left out, and not both",
+            sentence="cron is required, or every_seconds|cron and every_seconds cannot both",
+            body={"task": _a_task()},
+        ),
+        Unsaid(
+            why="a time zone is for a cron expression alone",
+            sentence="timezone is for a cron expression",
+            body={"every_seconds": 60, "timezone": "UTC", "task": _a_task()},
+        ),
+        Unsaid(
             why="the task is that of a submission, without what would be the same for each run",
             sentence="task.(not_before|expires_at) would be the same for each run",
             body=CRON | {"task": _a_task(not_before="2030-01-01T00:00:00Z")},
@@ -153,6 +163,23 @@ UNSAID: dict[str, list[Unsaid]] = {
             why="how deep data may be, and how large its numbers, no schema can say",
             sentence="task.(task_data|metadata) (holds a number|is nested)",
             body=CRON | {"task": {"task_data": {"a": 2**1024}}},
+        ),
+    ],
+    "PATCH /schedules/{schedule_id}": [
+        Unsaid(
+            why="that any one of the keys is there, most makers of clients cannot read",
+            sentence="Nothing was changed, because nothing was named",
+            body={},
+        ),
+        Unsaid(
+            why="of two keys that say the same one is left out",
+            sentence="cron and every_seconds cannot both",
+            body=CRON | {"every_seconds": 60},
+        ),
+        Unsaid(
+            why="the task is that of a new schedule",
+            sentence="(Each of )?task[.]",
+            body={"task": {"task_data": {"task_id": "a"}}},
         ),
     ],
     "POST /tasks/{task_id}/retry": [

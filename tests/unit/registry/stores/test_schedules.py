@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.domain.cron.interval import Interval
 from coordinator.domain.cron.ticks import Missed
 from coordinator.errors import (
     BrokerUnavailable,
@@ -24,6 +25,7 @@ from coordinator.errors import (
 from coordinator.recovery.schedule_runner import ScheduleRunner, tick_id
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
+from coordinator.registry.stores.schedule_edits import ScheduleEdit
 from coordinator.registry.stores.schedule_leases import any_due
 from coordinator.registry.stores.schedules import LEASE, Schedules
 from coordinator.registry.tables.schema import schedules as table
@@ -381,3 +383,108 @@ async def test_what_cannot_be_a_schedule_is_refused(process: Process) -> None:
         await process.schedules.create(a_schedule("t", cron="never"))
     with pytest.raises(InvalidRequest, match="schedule_id"):
         await process.schedules.create(a_schedule(""))
+
+
+HOURLY = "0 * * * *"
+HOUR = timedelta(hours=1)
+
+
+async def test_an_edit_changes_what_it_names_and_the_next_tick_is_of_the_new_rule(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule(created_by="key:night"))
+    hour = START.replace(minute=0, second=0, microsecond=0) + HOUR
+    edited = await other.schedules.edit("s", ScheduleEdit(cron=HOURLY, missed=Missed.ONCE))
+    assert edited == await process.schedules.get("s")
+    assert (edited.cron, edited.missed, edited.next_at) == (HOURLY, Missed.ONCE, hour)
+    assert (edited.task, edited.created_by) == (a_schedule().task, "key:night")
+    assert await process.at(FIRST) == []
+    assert await process.at(hour) == [run(hour)]
+
+
+async def test_a_tick_that_is_due_is_run_once_by_what_it_was_edited_to(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    other.time = FIRST
+    task = {"task_data": {"task_type": "other"}}
+    edited = await other.schedules.edit("s", ScheduleEdit(cron=HOURLY, task=task))
+    assert edited.next_at == FIRST
+    assert [*await process.at(FIRST), *await other.at(FIRST)] == [run(FIRST)]
+    assert process.submitted[0]["task_data"]["task_type"] == "other"
+    assert (await process.schedules.get("s")).next_at == FIRST.replace(minute=0) + HOUR
+
+
+async def test_while_a_tick_is_submitted_its_schedule_is_not_moved_and_its_task_may_be_changed(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule())
+    process.time = other.time = FIRST
+    (leased,) = await process.schedules.lease_due()
+    for wanted in (ScheduleEdit(cron=HOURLY), ScheduleEdit(timezone="Europe/Vienna")):
+        with pytest.raises(WrongState, match="repeat it in a moment"):
+            await other.schedules.edit("s", wanted)
+    await other.schedules.edit("s", ScheduleEdit(task={"task_data": {"task_type": "other"}}))
+    await process.schedules.advance(leased, FIRST, (FIRST, run(FIRST)), None)
+    assert await other.at(FIRST) == []
+    assert await other.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    assert other.submitted[0]["task_data"]["task_type"] == "other"
+    assert (await other.schedules.edit("s", ScheduleEdit(cron=HOURLY))).cron == HOURLY
+
+
+async def test_a_schedule_that_was_set_aside_goes_on_as_it_is_edited(
+    process: Process, ledger: Ledger
+) -> None:
+    await process.schedules.create(a_schedule())
+    await ledger.write(partial(execute, table.update().values(timezone="Mars/Olympus")))
+    assert await process.at(FIRST) == []
+    assert (await process.schedules.get("s")).next_at is None
+    edited = await process.schedules.edit("s", ScheduleEdit(timezone="UTC"))
+    assert (edited.next_at, edited.last_error) == (FIRST + MINUTE, None)
+    assert await process.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+
+
+async def test_a_paused_schedule_stays_paused_when_it_is_edited(process: Process) -> None:
+    await process.schedules.create(a_schedule())
+    await process.schedules.pause("s")
+    process.time = FIRST + MINUTE
+    edited = await process.schedules.edit("s", ScheduleEdit(cron="0 0 * * *"))
+    assert edited.paused
+    assert edited.next_at == FIRST.replace(hour=0, minute=0) + 24 * HOUR
+    assert await process.at(edited.next_at) == []
+
+
+async def test_what_cannot_be_edited_is_refused_and_stays_as_it_was(process: Process) -> None:
+    made = await process.schedules.create(a_schedule())
+    with pytest.raises(ScheduleNotFound):
+        await process.schedules.edit("nothing", ScheduleEdit(cron=HOURLY))
+    for wrong in (ScheduleEdit(cron="* * *"), ScheduleEdit(timezone="Mars/Olympus")):
+        with pytest.raises(InvalidRequest):
+            await process.schedules.edit("s", wrong)
+    interval = Interval.begun(60, START).text
+    with pytest.raises(InvalidRequest, match="has an interval"):
+        await process.schedules.edit("s", ScheduleEdit(cron=interval, timezone="Europe/Vienna"))
+    assert await process.schedules.get("s") == made
+
+
+async def test_each_tick_of_an_interval_is_run_once_by_two_coordinators(
+    process: Process, other: Process
+) -> None:
+    every = Interval.begun(90, START)
+    await process.schedules.create(a_schedule(cron=every.text))
+    found: list[str] = []
+    for past in range(0, 300, 15):
+        for one in (process, other):
+            found += await one.at(START + past * SECOND)
+    assert found == [run(every.start + number * 90 * SECOND) for number in (1, 2, 3)]
+
+
+async def test_an_interval_takes_the_place_of_a_cron_expression_and_its_zone(
+    process: Process,
+) -> None:
+    await process.schedules.create(a_schedule(timezone="Europe/Vienna"))
+    every = Interval.begun(3600, START)
+    edited = await process.schedules.edit("s", ScheduleEdit(cron=every.text))
+    assert (edited.timezone, edited.next_at) == ("UTC", every.start + HOUR)
+    back = await process.schedules.edit("s", ScheduleEdit(cron="* * * * *", timezone="Asia/Tokyo"))
+    assert (back.timezone, back.next_at) == ("Asia/Tokyo", FIRST)
