@@ -120,10 +120,10 @@ def _without_import(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, prog: str = "python -m consumers") -> int:
     if json_asked():
         tell_exceptions("consumers")
-    parser = LineArgumentParser(prog="python -m consumers", description="Run an agent.")
+    parser = LineArgumentParser(prog=prog, description="Run an agent.")
     parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
     parser.add_argument("--id", help="run under this id")
     parser.add_argument("--slots", type=int, help="do this many tasks at once")

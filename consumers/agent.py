@@ -8,8 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from consumers._process.log_format import log_to_standard_error
-
+from ._process.log_format import log_to_standard_error
 from .agent_options import CANCEL_GRACE, MAX_RESULT_BYTES, AgentOptions
 from .agent_process import AgentProcess
 from .handler_table import HandlerFunction, HandlerTable

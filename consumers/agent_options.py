@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from consumers._values.result_encoding import NotJson, encoded
 from coordinator.environment import ENV_PREFIX, FILE, secret_of, value_of
 from coordinator.errors import BrokerRefused, InvalidRequest, OperatorError
 from coordinator.near_names import nearest
@@ -19,6 +18,7 @@ from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.messages.registration import MAX_METADATA, RegisterRequest
 from coordinator.protocol.requirements import Profile
 
+from ._values.result_encoding import NotJson, encoded
 from .agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .interceptor import Interceptor, check_interceptors
 from .option_checks import duration, folder, names, table, text, whole_number

@@ -8,8 +8,7 @@ import signal
 import threading
 from contextvars import ContextVar
 
-from consumers._process.event_loop import run_to_end
-
+from ._process.event_loop import run_to_end
 from .agent_options import AgentOptions
 from .handler_table import HandlerTable
 from .running_agent import RunningAgent

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consumers._values.printable_text import class_name, text_of
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.requirements import ANY_TYPE
 
+from ._values.printable_text import class_name, text_of
 from .task import Task
 
 __all__ = ["Handler", "HandlerFunction", "HandlerTable"]

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, assert_never
 
-from consumers._values.asked_question import AskedQuestion
-from consumers._values.printable_text import class_name, printable_text, text_of
-from consumers._values.requested_retry_pause import Pause, pause_of
-from consumers._values.result_encoding import NotJson, encoded
 from coordinator.errors import MessageTooLarge
 from coordinator.protocol.messages.events import AttemptError, EventData, TaskCompleted, TaskFailed
 from coordinator.protocol.messages.task_message import TaskMessage
+
+from ._values.asked_question import AskedQuestion
+from ._values.printable_text import class_name, printable_text, text_of
+from ._values.requested_retry_pause import Pause, pause_of
+from ._values.result_encoding import NotJson, encoded
 
 __all__ = [
     "Asked",

@@ -21,38 +21,39 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from consumers._fetching.fetch_loop import FetchLoop
-from consumers._fetching.fetch_policy import look_spread
-from consumers._fetching.fleet import Fleet
-from consumers._fetching.served_queues import ServedQueues
-from consumers._handling.sys_exit_containment import tasks_contained
-from consumers._link.agent_health import AgentHealth
-from consumers._link.command_dispatch import CommandDispatch
-from consumers._link.control_queue import ControlQueue
-from consumers._link.heartbeat import Heartbeat
-from consumers._link.heartbeat_content import HeartbeatContent
-from consumers._link.registration import Registration
-from consumers._link.registration_cache import RegistrationCache
-from consumers._link.shutdown import Shutdown
-from consumers._process.background_tasks import BackgroundTasks, end_tasks
-from consumers._working.attempt import Attempt
-from consumers._working.event_publisher import EventPublisher
-from consumers._working.output_publisher import OutputPublisher
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import ConnectionLost, InvalidRequest, OperatorError
+from coordinator.missing_extra import missing_extra
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AgentStopped
 from coordinator.protocol.messages.registration import RegisterReply
 from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.tracing.trace_export import flush_spans, start_tracing
 
+from ._fetching.fetch_loop import FetchLoop
+from ._fetching.fetch_policy import look_spread
+from ._fetching.fleet import Fleet
+from ._fetching.served_queues import ServedQueues
+from ._handling.sys_exit_containment import tasks_contained
+from ._link.agent_health import AgentHealth
+from ._link.command_dispatch import CommandDispatch
+from ._link.control_queue import ControlQueue
+from ._link.heartbeat import Heartbeat
+from ._link.heartbeat_content import HeartbeatContent
+from ._link.registration import Registration
+from ._link.registration_cache import RegistrationCache
+from ._link.shutdown import Shutdown
+from ._process.background_tasks import BackgroundTasks, end_tasks
+from ._working.attempt import Attempt
+from ._working.event_publisher import EventPublisher
+from ._working.output_publisher import OutputPublisher
+from ._working.task_executor import TaskExecutor
 from .agent_options import AgentOptions, with_hint_of_address
 from .handler_table import HandlerTable
 
 if TYPE_CHECKING:
-    from consumers._metrics.scrape_server import ScrapeServer
+    from ._metrics.scrape_server import ScrapeServer
 
 __all__ = ["RunningAgent"]
 
@@ -67,7 +68,7 @@ def _traced(options: AgentOptions, instance: str) -> AgentOptions:
     """With spans around its attempts, in a process where tracing is configured."""
     if not start_tracing(options.agent_type, instance=f"{options.agent_id}/{instance}"):
         return options
-    from consumers._handling.attempt_spans import with_spans  # noqa: PLC0415 - needs OpenTelemetry
+    from ._handling.attempt_spans import with_spans  # noqa: PLC0415 - needs OpenTelemetry
 
     return with_spans(options)
 
@@ -404,12 +405,9 @@ def _scrape_server(
     if options.metrics_port is None:
         return None
     try:
-        from consumers._metrics.scrape_server import ScrapeServer  # noqa: PLC0415 - an extra
+        from ._metrics.scrape_server import ScrapeServer  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as exc:
-        raise OperatorError(
-            "An agent with a metrics_port needs the extra `metrics`: run"
-            " pip install 'agent-coordinator[metrics]'"
-        ) from exc
+        raise OperatorError(missing_extra("An agent with a metrics_port", "metrics", exc)) from exc
     return ScrapeServer(options.metrics_port, options.metrics_host, stands=stands, counted=counted)
 
 
@@ -417,7 +415,7 @@ def _with_attempt_metrics(
     options: AgentOptions, handlers: HandlerTable, scraped: ScrapeServer
 ) -> AgentOptions:
     """Outermost, so that what other interceptors take and raise is counted, too."""
-    from consumers._metrics.attempt_metrics import AttemptMetrics  # noqa: PLC0415
+    from ._metrics.attempt_metrics import AttemptMetrics  # noqa: PLC0415
 
     counting = AttemptMetrics(scraped.registry, announced=lambda: handlers.announced)
     return replace(options, interceptors=(counting, *options.interceptors))

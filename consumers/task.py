@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, SupportsFloat
 
-from consumers._values.asked_question import AskedQuestion, asked_question
-from consumers._values.attempt_log_context import task_context
-from consumers._values.output_chunk import encoded_chunk
-from consumers._values.printable_text import class_name, printable_text
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.trace_context import TraceContext
+
+from ._values.asked_question import AskedQuestion, asked_question
+from ._values.attempt_log_context import task_context
+from ._values.output_chunk import encoded_chunk
+from ._values.printable_text import class_name, printable_text
 
 __all__ = ["Progress", "Task"]
 

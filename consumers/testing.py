@@ -15,20 +15,20 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from consumers._handling.answer_wait import AsksPeople
-from consumers._handling.handler_environment import HandlerEnvironment
-from consumers._handling.handler_run import HandlerRun
-from consumers._handling.handler_threads import HandlerThreads
-from consumers._handling.output_buffer import Emitted
-from consumers._handling.stop_reason import StopReason
-from consumers._handling.sys_exit_containment import tasks_contained
-from consumers._values.asked_question import AskedQuestion
-from consumers._values.handler_limits import HandlerLimits
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
 
+from ._handling.answer_wait import AsksPeople
+from ._handling.handler_environment import HandlerEnvironment
+from ._handling.handler_run import HandlerRun
+from ._handling.handler_threads import HandlerThreads
+from ._handling.output_buffer import Emitted
+from ._handling.stop_reason import StopReason
+from ._handling.sys_exit_containment import tasks_contained
+from ._values.asked_question import AskedQuestion
+from ._values.handler_limits import HandlerLimits
 from .agent import Agent
 from .agent_options import CANCEL_GRACE, AgentOptions
 from .handler_table import Handler, HandlerFunction

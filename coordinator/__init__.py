@@ -25,6 +25,7 @@ recovery ............. retries, schedules, redrives, and puts right what went wr
 tracing .............. spans of OpenTelemetry of what passes over the broker, where that is configured
 domain ............... pure rules: what events make of a task, which agent may do it, when a tick is due
 broker ............... AMQP: connections, confirmed publishing, batches, frames
+agents ............... the agent SDK, `consumers`, under a name that no file of a project takes
 agent_users .......... the users of agents on the broker, and what they may do
 access ............... who calls the API and what they may do: keys, JWTs, roles, rates, the audit log
 client ............... calls the API: for producers' programs, and for the demo
@@ -35,9 +36,13 @@ protocol ............. messages, names and queues on the broker, as agents see t
 On the ground, known to all: `errors` (the tree of errors), `environment` (variables), `near_names` (the
 name that was probably meant), `log_lines` (each line as one JSON object), `logging_setup`, `task_log_context`
 (fields of a log line about a task), `private_folder` and `private_file` (what is for this user alone) and
-`interceptor_calls` (calls interceptors of publishes and folds).
+`interceptor_calls` (calls interceptors of publishes and folds), and `missing_extra` (how to install what
+is not there).
 """
 
-__all__ = ["__version__"]
+__all__ = ["DISTRIBUTION", "__version__"]
 
 __version__ = "0.1.0"
+
+DISTRIBUTION = "rabbitmq-agent-coordinator"
+"""The name on package indexes: what `pip install` is given. `agent-coordinator` is somebody else's there."""

@@ -26,14 +26,14 @@ from __future__ import annotations
 import logging
 import random
 
-from consumers._working.task_executor import TaskExecutor
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.connection import Link
 from coordinator.broker.ports import PublishesMessages
 from coordinator.broker.undeliverable_head import WHAT_TO_DO, undeliverable
 from coordinator.errors import ChannelLost, ConnectionLost
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._working.task_executor import TaskExecutor
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .fetch_policy import MAX_UNTOLD, ProbeResult, fresh_for, is_brisk, is_pushed
 from .fleet import Fleet
 from .idle_waiting import SPACING, IdleWaiting

@@ -8,11 +8,11 @@ import asyncio
 import random
 from collections.abc import Mapping
 
-from consumers._working.task_executor import TaskExecutor
-from consumers.agent_timings import AgentTimings
 from coordinator.broker.channel import Depth
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._working.task_executor import TaskExecutor
+from ..agent_timings import AgentTimings
 from .fetch_policy import (
     ProbeResult,
     look_spread,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import QueueMissing, QueueRefused
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._working.task_executor import TaskExecutor
 from .fetch_policy import ProbeResult, Waiting
 from .served_queues import ServedQueues
 

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import ChannelLost, QueueMissing, QueueRefused
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._working.task_executor import TaskExecutor
 from .served_queues import ServedQueues
 
 __all__ = ["PushConsumer"]

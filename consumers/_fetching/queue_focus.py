@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from consumers._working.task_executor import TaskExecutor
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._working.task_executor import TaskExecutor
 from .fetch_policy import MAX_UNTOLD, Verdict, focus_window, is_brisk, stay_focused
 from .push_consumer import PushConsumer
 from .queue_probe import QueueProbe

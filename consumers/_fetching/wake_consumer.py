@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.errors import (
@@ -19,6 +18,7 @@ from coordinator.errors import (
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.wake_call import WakeCall
 
+from .._working.task_executor import TaskExecutor
 from .fleet import Fleet
 
 __all__ = ["WakeConsumer"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from consumers._working.task_executor import TaskExecutor
+from .._working.task_executor import TaskExecutor
 
 __all__ = ["Wakeups"]
 

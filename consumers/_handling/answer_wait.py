@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from consumers._values.asked_question import AskedQuestion
-from consumers.agent_timings import Backoff
-from consumers.outcome import InputRequired
 from coordinator.protocol.messages.task_events import MAX_ANSWERS
 from coordinator.protocol.messages.task_message import InputAnswer
+
+from .._values.asked_question import AskedQuestion
+from ..agent_timings import Backoff
+from ..outcome import InputRequired
 
 __all__ = ["AnswerWait", "AsksPeople"]
 

@@ -15,11 +15,6 @@ from typing import Any
 
 from opentelemetry.trace import Span, SpanKind, get_tracer
 
-from consumers._values.printable_text import class_name, text_of
-from consumers.agent_options import AgentOptions
-from consumers.interceptor import CallNext
-from consumers.outcome import Discard, InputRequired, RetryLater, chosen
-from consumers.task import Progress, Task
 from coordinator.tracing.messaging_spans import (
     PROCESS,
     SCOPE,
@@ -28,6 +23,12 @@ from coordinator.tracing.messaging_spans import (
     where_tasks_are,
 )
 from coordinator.tracing.span_contexts import context_below, context_of_span, link_to
+
+from .._values.printable_text import class_name, text_of
+from ..agent_options import AgentOptions
+from ..interceptor import CallNext
+from ..outcome import Discard, InputRequired, RetryLater, chosen
+from ..task import Progress, Task
 
 __all__ = ["AttemptSpans", "with_spans"]
 

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from consumers._process.fork_guard import ForkGuard
-from consumers.handler_table import Handler
-from consumers.outcome import Completed, Failed, completed_with
-from consumers.task import Task
-
+from .._process.fork_guard import ForkGuard
+from ..handler_table import Handler
+from ..outcome import Completed, Failed, completed_with
+from ..task import Task
 from .handler_environment import HandlerEnvironment
 from .interceptor_chain import call_through
 

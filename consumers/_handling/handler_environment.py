@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from consumers.agent_timings import DEFAULT_TIMINGS, Backoff
-from consumers.interceptor import Interceptor
-
+from ..agent_timings import DEFAULT_TIMINGS, Backoff
+from ..interceptor import Interceptor
 from .handler_threads import HandlerThreads
 
 __all__ = ["HandlerEnvironment"]

@@ -20,12 +20,15 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from consumers._process.log_format import ATTEMPT_FIELDS
-from consumers._values.asked_question import AskedQuestion
-from consumers._values.attempt_log_context import task_context
-from consumers._values.handler_limits import HandlerLimits
-from consumers.handler_table import Handler
-from consumers.outcome import (
+from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
+from coordinator.protocol.trace_context import TraceContext
+
+from .._process.log_format import ATTEMPT_FIELDS
+from .._values.asked_question import AskedQuestion
+from .._values.attempt_log_context import task_context
+from .._values.handler_limits import HandlerLimits
+from ..handler_table import Handler
+from ..outcome import (
     Asked,
     Discard,
     InputRequired,
@@ -34,10 +37,7 @@ from consumers.outcome import (
     chosen,
     failed_with,
 )
-from consumers.task import Progress, Task
-from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
-from coordinator.protocol.trace_context import TraceContext
-
+from ..task import Progress, Task
 from .answer_wait import AnswerWait, AsksPeople
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment

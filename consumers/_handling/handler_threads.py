@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from consumers._process.fork_guard import ForkGuard
+from .._process.fork_guard import ForkGuard
 
 __all__ = ["HandlerThreads"]
 

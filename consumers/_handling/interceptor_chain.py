@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from consumers._values.printable_text import class_name, text_of
-from consumers.interceptor import CallNext, Interceptor
-from consumers.outcome import Discard, RetryLater, chosen
-from consumers.task import Task
+from .._values.printable_text import class_name, text_of
+from ..interceptor import CallNext, Interceptor
+from ..outcome import Discard, RetryLater, chosen
+from ..task import Task
 
 __all__ = ["InterceptorFailed", "call_through"]
 

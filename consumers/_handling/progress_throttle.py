@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from consumers.task import Progress
+from ..task import Progress
 
 __all__ = ["ProgressThrottle"]
 

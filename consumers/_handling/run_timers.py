@@ -8,8 +8,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from consumers._values.handler_limits import HandlerLimits
-
+from .._values.handler_limits import HandlerLimits
 from .stop_reason import StopReason
 
 __all__ = ["RunTimers"]

@@ -6,9 +6,10 @@ from datetime import timedelta
 from enum import Enum
 from typing import assert_never
 
-from consumers._values.handler_limits import HandlerLimits
-from consumers.outcome import Cancelled, Failed, Outcome, Returned
 from coordinator.protocol.messages.events import AttemptError
+
+from .._values.handler_limits import HandlerLimits
+from ..outcome import Cancelled, Failed, Outcome, Returned
 
 __all__ = ["StopReason", "grace_after", "outcome_after"]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from consumers._process.stop_signals import may_be_ctrl_c
+from .._process.stop_signals import may_be_ctrl_c
 
 __all__ = ["IN_HANDLER", "tasks_contained"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from consumers._fetching.fetch_loop import FetchLoop
-from consumers._fetching.served_queues import ServedQueues
-from consumers._working.attempt import Attempt
-from consumers._working.event_publisher import EventPublisher
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.connection import Connection
 
+from .._fetching.fetch_loop import FetchLoop
+from .._fetching.served_queues import ServedQueues
+from .._working.attempt import Attempt
+from .._working.event_publisher import EventPublisher
+from .._working.task_executor import TaskExecutor
 from .control_queue import ControlQueue
 
 __all__ = ["AgentHealth"]

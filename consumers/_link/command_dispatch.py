@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from consumers._fetching.served_queues import ServedQueues
-from consumers._working.task_executor import TaskExecutor
 from coordinator.protocol.messages.agent_commands import (
     CancelTask,
     Command,
@@ -20,6 +18,9 @@ from coordinator.protocol.messages.agent_commands import (
 from coordinator.protocol.messages.registration import SourceOffer
 from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.task_queue import TaskQueue
+
+from .._fetching.served_queues import ServedQueues
+from .._working.task_executor import TaskExecutor
 
 __all__ = ["CommandDispatch"]
 

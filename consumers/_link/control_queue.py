@@ -13,7 +13,6 @@ import random
 from collections.abc import Callable
 from typing import Any, cast
 
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.connection import Link
 from coordinator.broker.publisher import Publisher
@@ -41,6 +40,8 @@ from coordinator.protocol.messages.registration import (
     request_key,
 )
 from coordinator.protocol.topology import CONTROL, EVENTS, BindingSpec, QueueSpec, Topology
+
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
 
 __all__ = ["ControlQueue"]
 

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NoReturn
 
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
 from coordinator.protocol.topology import EVENTS
+
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
 
 __all__ = ["Heartbeat"]
 

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 
-from consumers._fetching.served_queues import ServedQueues
-from consumers._working.task_executor import TaskExecutor
 from coordinator.protocol.messages.events import AgentHeartbeat
 
+from .._fetching.served_queues import ServedQueues
+from .._working.task_executor import TaskExecutor
 from .agent_health import AgentHealth
 from .load_metrics import LoadMetrics
 

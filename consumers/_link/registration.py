@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import RegistrationRefused, Unavailable
 from coordinator.protocol.ids import new_id
@@ -24,6 +23,7 @@ from coordinator.protocol.messages.registration import (
 from coordinator.protocol.reference_clock import ReferenceClock
 from coordinator.protocol.topology import EVENTS, REQUESTS
 
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .control_queue import ControlQueue
 
 __all__ = ["Registration"]

@@ -7,14 +7,15 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from consumers._working.attempt import Attempt
-from consumers._working.event_publisher import EventPublisher
-from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
 from coordinator.protocol.messages.event_codec import encode, routing_key
 from coordinator.protocol.messages.events import AgentStopped, Event
 from coordinator.protocol.topology import EVENTS
+
+from .._working.attempt import Attempt
+from .._working.event_publisher import EventPublisher
+from .._working.task_executor import TaskExecutor
 
 __all__ = ["Shutdown"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from consumers.interceptor import CallNext
-from consumers.outcome import Discard, InputRequired, RetryLater, chosen
-from consumers.task import Task
+from ..interceptor import CallNext
+from ..outcome import Discard, InputRequired, RetryLater, chosen
+from ..task import Task
 
 __all__ = ["AttemptMetrics"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from consumers._handling.handler_run import HandlerRun
-from consumers._handling.progress_throttle import ProgressThrottle
-from consumers._handling.stop_reason import StopReason
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.trace_context import TraceContext
 
+from .._handling.handler_run import HandlerRun
+from .._handling.progress_throttle import ProgressThrottle
+from .._handling.stop_reason import StopReason
 from .crash_loop import may_have_crashed
 
 __all__ = ["Attempt", "Fence", "fence_of"]

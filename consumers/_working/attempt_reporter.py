@@ -7,11 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TypedDict
 
-from consumers._handling.answer_wait import AsksPeople
-from consumers._values.asked_question import AskedQuestion
-from consumers._values.attempt_log_context import task_context
-from consumers.outcome import Completed, Failed, event_of
-from consumers.task import Progress
 from coordinator.protocol.messages.events import (
     TaskAsked,
     TaskDeclined,
@@ -20,6 +15,11 @@ from coordinator.protocol.messages.events import (
     TaskStarted,
 )
 
+from .._handling.answer_wait import AsksPeople
+from .._values.asked_question import AskedQuestion
+from .._values.attempt_log_context import task_context
+from ..outcome import Completed, Failed, event_of
+from ..task import Progress
 from .attempt import Attempt
 from .event_publisher import EventPublisher
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from consumers._working.give_back_limit import GIVE_BACKS
-from consumers.outcome import Failed
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.messages.events import CRASH_LOOP
 from coordinator.protocol.messages.task_message import TaskMessage
+
+from ..outcome import Failed
+from .give_back_limit import GIVE_BACKS
 
 __all__ = ["counted", "crash_loop", "crashes", "may_have_crashed"]
 

@@ -14,9 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, NoReturn, TypeVar
 
-from consumers._values.attempt_log_context import task_context
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
-from consumers.outcome import smaller
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.message import Message
@@ -31,6 +28,10 @@ from coordinator.protocol.messages.events import (
 )
 from coordinator.protocol.topology import EVENTS
 from coordinator.protocol.trace_context import TraceContext
+
+from .._values.attempt_log_context import task_context
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
+from ..outcome import smaller
 
 __all__ = ["MAX_BATCH", "EventPublisher"]
 

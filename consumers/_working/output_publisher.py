@@ -21,9 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
-from consumers._handling.output_buffer import OVERHEAD, Emitted, OutputBuffer
-from consumers._values.attempt_log_context import task_context
-from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
@@ -38,6 +35,9 @@ from coordinator.protocol.messages.task_output import (
 )
 from coordinator.protocol.topology import OUTPUT
 
+from .._handling.output_buffer import OVERHEAD, Emitted, OutputBuffer
+from .._values.attempt_log_context import task_context
+from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .attempt import Attempt
 
 __all__ = ["OutputPublisher"]

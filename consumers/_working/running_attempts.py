@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from consumers._handling.stop_reason import StopReason
 from coordinator.protocol.messages.events import RunningTask
 from coordinator.protocol.messages.task_message import InputAnswer
 
+from .._handling.stop_reason import StopReason
 from .attempt import Attempt, Fence
 
 __all__ = ["RunningAttempts"]

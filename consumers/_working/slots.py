@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumers._handling.handler_run import HandlerRun
+from .._handling.handler_run import HandlerRun
 
 __all__ = ["Slots"]
 

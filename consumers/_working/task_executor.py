@@ -18,21 +18,21 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
-from consumers._handling.handler_environment import HandlerEnvironment
-from consumers._handling.handler_run import HandlerRun
-from consumers._handling.handler_threads import HandlerThreads
-from consumers._handling.output_buffer import Emitted
-from consumers._handling.progress_throttle import ProgressThrottle
-from consumers._values.handler_limits import HandlerLimits
-from consumers.agent_options import AgentOptions
-from consumers.handler_table import HandlerTable
-from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._handling.handler_environment import HandlerEnvironment
+from .._handling.handler_run import HandlerRun
+from .._handling.handler_threads import HandlerThreads
+from .._handling.output_buffer import Emitted
+from .._handling.progress_throttle import ProgressThrottle
+from .._values.handler_limits import HandlerLimits
+from ..agent_options import AgentOptions
+from ..handler_table import HandlerTable
+from ..outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned
 from .attempt import Attempt, Fence, fence_of
 from .attempt_reporter import AttemptReporter
 from .backlog import Backlog

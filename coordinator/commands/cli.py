@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from coordinator.errors import OperatorError, Unavailable
 from coordinator.log_lines import json_asked, print_line, tell_exceptions
+from coordinator.missing_extra import missing_extra
 
 from .argument_parser import argument_parser
 from .subcommands import SUBCOMMANDS
@@ -20,9 +21,6 @@ __all__ = ["main"]
 
 FAILED, INTERRUPTED = 1, 130
 """Exit statuses; argparse ends with 2 where the command line is wrong."""
-
-OWN = frozenset({"coordinator", "consumers"})
-"""Packages whose modules are there, or something is broken that no installation puts right."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,13 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(str(exc), getattr(options, "tell_fd", None))
         return FAILED
     except ModuleNotFoundError as exc:
-        if (exc.name or "").partition(".")[0] in OWN:
-            raise
-        _tell(
-            f"this command needs the extra `service` ({exc.name} is not installed): run"
-            " pip install 'agent-coordinator[service]'",
-            getattr(options, "tell_fd", None),
-        )
+        _tell(missing_extra("this command", "service", exc), getattr(options, "tell_fd", None))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

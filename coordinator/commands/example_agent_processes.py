@@ -25,6 +25,9 @@ from .ports import Says
 
 __all__ = ["ExampleAgent", "ExampleAgentProcesses", "example_agents"]
 
+PYTHON_M = (sys.executable, "-P", "-m")
+"""Not from the folder in which `coordinator up` is run: a file `consumers.py` may be there."""
+
 DRAIN_SECONDS = 5.0
 """For the tasks in hand; then the agents are told to hurry."""
 HURRY_SECONDS = 3.0
@@ -64,7 +67,7 @@ async def example_agents(count: int | None = None) -> list[ExampleAgent]:
     """List the first ``count`` of the agents that the examples offer; past their number some are there
     twice, under ids of their own. None is each of them once. Raises `OperatorError`.
     """
-    command = [sys.executable, "-m", "consumers.examples", "--list"]
+    command = [*PYTHON_M, "consumers.examples", "--list"]
     if count is not None:
         command += ["--count", str(count)]
     process = await asyncio.create_subprocess_exec(
@@ -116,7 +119,7 @@ class ExampleAgentProcesses:
         make_private_folder(self._log_dir)
         for agent in self._agents:
             process = await spawn(
-                [sys.executable, "-m", "consumers", agent.target, "--id", agent.agent_id],
+                [*PYTHON_M, "consumers", agent.target, "--id", agent.agent_id],
                 env=self._environment | {f"{ENV_PREFIX}AMQP_URL": self._amqp_urls[agent.agent_id]},
                 output=self._log(agent.agent_id),
             )

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from coordinator.environment import value_of
+from coordinator.missing_extra import install_line
 
 from .exporter_log import EXPORTER_LOGGER, OnceInAWhile
 
@@ -45,8 +46,9 @@ def start_tracing(
     except ModuleNotFoundError as exc:
         logger.warning(
             "no traces are sent, although the environment says where to: %s is not installed, run"
-            " pip install 'agent-coordinator[otel]'",
+            " %s",
             exc.name,
+            install_line("otel"),
         )
         return False
     except ValueError as exc:  # the SDK's own: a variable that is no number, say

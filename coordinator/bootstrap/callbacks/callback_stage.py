@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from coordinator import __version__
+from coordinator import DISTRIBUTION, __version__
 from coordinator.bootstrap.starting_state import StartingState
 from coordinator.callbacks.address_rules import AddressRules
 from coordinator.callbacks.callback_checks import CallbackChecks
@@ -75,7 +75,7 @@ def make_callbacks(
         ),
         resolve=resolve or system,
         tls=tls_context(settings.callback_ca),
-        agent=f"agent-coordinator/{__version__}",
+        agent=f"{DISTRIBUTION}/{__version__}",
         now=state.now,
     )
     usual = TryRules(within=settings.callback_retry_for)

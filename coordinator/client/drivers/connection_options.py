@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from coordinator import DISTRIBUTION, __version__
 from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
 
 from .client_options import ClientOptions
@@ -23,7 +24,7 @@ def connection_options(options: ClientOptions) -> dict[str, Any]:
     """The key goes to this address alone: redirects are not followed, and neither proxies nor credentials are
     taken from the environment. A proxy would be asked for this machine's own loopback address, too.
     """
-    headers = {"Accept-Encoding": "identity", "User-Agent": "agent-coordinator-client"}
+    headers = {"Accept-Encoding": "identity", "User-Agent": f"{DISTRIBUTION}/{__version__}"}
     if options.key is not None:
         headers["Authorization"] = f"Bearer {options.key}"
     return {

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from coordinator.errors import OperatorError
+from coordinator.missing_extra import install_line
 
 from .database_timeouts import DatabaseTimeouts
 from .database_url import SQLITE, make_private_file, parse
@@ -112,8 +113,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _postgresql(url: URL, timeouts: DatabaseTimeouts) -> Engines:
     if find_spec("psycopg") is None:
         raise OperatorError(
-            "The driver for PostgreSQL is not installed: run"
-            " pip install 'agent-coordinator[service,postgres]'"
+            "The driver for PostgreSQL is not installed: run " + install_line("service", "postgres")
         )
     engine = sa.create_engine(
         url,

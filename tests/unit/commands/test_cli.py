@@ -63,7 +63,7 @@ def test_where_agents_alone_are_installed_the_extra_is_named(arguments: list[str
     assert ended.stdout == ""
     (line,) = ended.stderr.splitlines()
     assert line.startswith("coordinator: this command needs the extra `service` (")
-    assert "pip install 'agent-coordinator[service]'" in line
+    assert "pip install 'rabbitmq-agent-coordinator[service]'" in line
 
 
 def test_help_and_settings_need_no_extra() -> None:

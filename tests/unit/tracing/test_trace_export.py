@@ -57,7 +57,7 @@ def test_an_endpoint_without_the_extra_is_a_warning(
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": HERE}
     assert not start_tracing("x", instance="y", environment=environment)
-    assert "agent-coordinator[otel]" in caplog.text
+    assert "rabbitmq-agent-coordinator[otel]" in caplog.text
 
 
 def test_a_variable_that_the_sdk_cannot_read_is_a_warning_and_no_end() -> None:

@@ -48,7 +48,7 @@ async def test_a_driver_that_is_missing_is_told_with_what_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(database_engines, "find_spec", lambda name: None)
-    assert "pip install 'agent-coordinator[service,postgres]'" in await refused(
+    assert "pip install 'rabbitmq-agent-coordinator[service,postgres]'" in await refused(
         "postgresql://user:password@host/name"
     )
 

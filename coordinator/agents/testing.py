@@ -1,0 +1,46 @@
+"""Gives `consumers.testing` under a name that no file of a project takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .sdk_import import import_sdk
+
+if TYPE_CHECKING:
+    from consumers.testing import (
+        Asked,
+        Cancelled,
+        Completed,
+        Discard,
+        Failed,
+        Interruption,
+        Outcome,
+        Progress,
+        Ran,
+        RetryLater,
+        Returned,
+        run_task,
+        run_task_sync,
+    )
+
+__all__ = [
+    "Asked",
+    "Cancelled",
+    "Completed",
+    "Discard",
+    "Failed",
+    "Interruption",
+    "Outcome",
+    "Progress",
+    "Ran",
+    "RetryLater",
+    "Returned",
+    "run_task",
+    "run_task_sync",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_sdk("testing"), name)
