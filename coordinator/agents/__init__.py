@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Agent", "Discard", "Interceptor", "RetryLater", "RunningAgent", "Task"]
 
 
-def __getattr__(name: str) -> Any:
-    """What is asked for is looked up when it is: by then the folders of the program are known."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_sdk(), name)
+if not TYPE_CHECKING:  # whose readers would take every name for one that is there
+
+    def __getattr__(name: str) -> Any:
+        """What is asked for is looked up when it is: by then the folders of the program are known."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_sdk(), name)

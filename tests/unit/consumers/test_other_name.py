@@ -129,12 +129,14 @@ def test_the_modules_of_the_sdk_name_each_other_by_no_name_of_their_own() -> Non
         if "examples" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            modules = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            named += [
-                f"{path.relative_to(ROOT)}:{node.lineno}: write it relative, with dots"
-                for module in modules
-                if module and module.partition(".")[0] == "consumers"
-            ]
+            match node:
+                case ast.ImportFrom(module=str(module), level=0):
+                    modules = [module]
+                case ast.Import(names=names):
+                    modules = [alias.name for alias in names]
+                case _:
+                    continue
+            if any(module.partition(".")[0] == "consumers" for module in modules):
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                named.append(f"{place}: write it relative, with dots")
     assert named == []
