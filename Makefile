@@ -115,7 +115,7 @@ clean: ## remove what was built here: the virtual environment and the caches, no
 	rm -rf $(VENV) $(PEERS) tests/clients/node_modules tests/generators/node_modules .venv-generators dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh
+$(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh deploy/pinned_install.py
 	deploy/venv.sh $(VENV)
 	touch $@
 

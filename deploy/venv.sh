@@ -29,12 +29,4 @@ if [ ! -x "$venv/bin/python" ] || ! recent "$venv/bin/python"; then
     fi
 fi
 
-echo "Installing the pinned dependencies (a minute, the first time) ..."
-pip() {
-    "$venv/bin/python" -m pip install --quiet --constraint "$here/constraints.txt" "$@"
-}
-# Older versions of pip know nothing of dependency groups.
-pip --upgrade pip
-cd "$here"
-venv=$(cd "$venv" && pwd)
-pip --editable '.[service]' --group dev
+exec "$venv/bin/python" "$here/deploy/pinned_install.py"
