@@ -51,7 +51,7 @@ FLEET = (
     Member(
         agent_id="inspector",
         target="consumers.examples.machine.agent:agent",
-        summary="this machine: system-facts, load, memory, disk-space",
+        summary="this machine, one at a time: system-facts, load, busy, memory, disk-space",
         agent_type="monitor",
         capabilities=("system-facts",),
         services=("task-execution",),

@@ -73,9 +73,9 @@ async def _run(
             + ", ".join(sorted(agent.agent_id for agent in agents))
         )
         screen.heading()
+        watched.expected = len(orders)
         with screen.showing():
-            await _submit(client, orders, watched)
-            in_time = await _watch(client, watched, screen, patience)
+            in_time = await _submit_and_watch(client, orders, screen, watched, patience)
         screen.summary()
         heard = not in_time or await show_output(client, agents, screen)
     bad = [row for row in watched.rows if not row.well]
@@ -103,6 +103,22 @@ def _orders(agents: list[Profile], count: int) -> list[Order]:
     return mixed_batch(count, possible)
 
 
+async def _submit_and_watch(
+    client: ApiClient,
+    orders: list[Order],
+    screen: Screen,
+    watched: WatchedTasks,
+    patience: timedelta,
+) -> bool:
+    """What runs already is shown while the rest is submitted; False if nothing changes any more."""
+    submitting = asyncio.create_task(_submit(client, orders, watched))
+    try:
+        return await _watch(client, watched, screen, patience, submitting)
+    finally:
+        submitting.cancel()
+        await asyncio.gather(submitting, return_exceptions=True)
+
+
 async def _submit(client: ApiClient, orders: list[Order], watched: WatchedTasks) -> None:
     """Keep the order of the batch, but a few requests in flight."""
     gate = asyncio.Semaphore(AT_ONCE)
@@ -116,9 +132,15 @@ async def _submit(client: ApiClient, orders: list[Order], watched: WatchedTasks)
 
 
 async def _watch(
-    client: ApiClient, watched: WatchedTasks, screen: Screen, patience: timedelta
+    client: ApiClient,
+    watched: WatchedTasks,
+    screen: Screen,
+    patience: timedelta,
+    submitting: asyncio.Task[None],
 ) -> bool:
-    """Ask for every open task until all have ended; False if nothing changes any more."""
+    """Ask for every open task until all are submitted and have ended; False if nothing changes any more. What
+    ``submitting`` raises, this does.
+    """
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(AT_ONCE)
     last_change = loop.time()
@@ -127,13 +149,19 @@ async def _watch(
         async with gate:
             return watched.update(row, await client.task(row.task_id))
 
-    while watched.open:
-        if any(await _all(one(row) for row in watched.open)):
+    known = 0
+    while watched.open or not submitting.done():
+        changed = any(await _all(one(row) for row in watched.open))
+        if changed or len(watched.rows) > known:
+            known = len(watched.rows)
             last_change = loop.time()
             screen.changed()
         elif loop.time() - last_change > patience.total_seconds():
             return False
+        if submitting.done():
+            submitting.result()
         await asyncio.sleep(PAUSE.total_seconds())
+    await submitting
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from typing import Any
 
 from coordinator.protocol.priority import Priority
@@ -60,10 +60,12 @@ def mixed_batch(count: int, possible: Callable[[Requirements], bool]) -> list[Or
     """Choose ``count`` tasks, the least urgent first, of the kinds of work whose `Work.asks` is ``possible``.
 
     The least urgent come first so that strict priority shows: what is submitted last and urgent
-    overtakes what waits. Empty if no kind of work is possible.
+    overtakes what waits. For that, some of them wait: a part of the batch is for an agent that does one task
+    after the other, and takes its time over each. Empty if no kind of work is possible.
     """
     kinds = [work for work in _catalogue() if possible(work.asks)]
-    works = islice(cycle(kinds), count)
+    backlog = count * 3 // 8 if possible(_ONE_AFTER_THE_OTHER.asks) else 0
+    works = [*islice(cycle(kinds), count - backlog), *repeat(_ONE_AFTER_THE_OTHER, backlog)]
     orders = [
         Order(work=work, priority=priority)
         for work, priority in zip(works, cycle(Priority), strict=False)
@@ -130,6 +132,14 @@ _LONG_WORK = Work(
     tell=lambda result: f"{result['files']} files, {result['groups']} groups of equal ones",
 )
 """Thousands of files: a second, more or less."""
+
+_ONE_AFTER_THE_OTHER = Work(
+    label="how busy it is",
+    task_data={"task_type": "busy", "milliseconds": 200},
+    requirements=_MONITOR,
+    tell=lambda result: f"{result['busy_percent']} % of the processors, for a while",
+)
+"""For an agent with one slot."""
 
 _FILE_WORK = (
     Work(

@@ -114,6 +114,11 @@ class Screen:
         if bad:
             self._console.print(_failures(bad[:_RESULTS]))
         self._console.print(_waits(self._watched))
+        if overtaken := self._watched.overtaken:
+            whole = len(self._watched.rows)
+            self.line(
+                f"{overtaken} of {whole} were overtaken by more urgent ones that came later", "dim"
+            )
 
     def _table(self) -> RenderableType:
         room = max(self._console.height - _FRAME, 5)
@@ -131,7 +136,8 @@ class Screen:
                 _span(row.waited),
                 Text(_state(row), style=style),
             )
-        done, every = len(self._watched.ended), len(self._watched.rows)
+        done = len(self._watched.ended)
+        every = max(self._watched.expected, len(rows))
         hidden = f"  {len(rows) - room} more below" if len(rows) > room else ""
         return Group(
             Text(f"{done} of {every} tasks ended{hidden}"),

@@ -58,6 +58,19 @@ class WatchedTask:
         """From start to end; None until it has ended."""
         return None if self.task is None else _between(self.task.started_at, self.task.ended_at)
 
+    def overtook(self, other: WatchedTask) -> bool:
+        """Whether it came later to the same lane and was begun earlier, since it is more urgent. Instants of
+        the coordinator are compared with each other, and those of agents.
+        """
+        mine, theirs = self.task, other.task
+        if mine is None or theirs is None or self.lane != other.lane:
+            return False
+        return (
+            self.order.priority.rank < other.order.priority.rank
+            and _earlier(theirs.submitted_at, mine.submitted_at)
+            and _earlier(mine.started_at, theirs.started_at)
+        )
+
     @property
     def fraction(self) -> float | None:
         """How far it has come, from 0 to 1; None where its handler does not tell."""
@@ -79,6 +92,10 @@ class WatchedTask:
             return f"an unexpected result: {task.result!r}"
 
 
+def _earlier(first: datetime | None, second: datetime | None) -> bool:
+    return first is not None and second is not None and first < second
+
+
 def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
     if first is None or last is None:
         return None
@@ -90,6 +107,8 @@ def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
 class WatchedTasks:
     """Holds all tasks of the batch."""
 
+    expected: int = 0
+    """How many are to be submitted."""
     rows: list[WatchedTask] = field(default_factory=list)
     ended: list[WatchedTask] = field(default_factory=list)
     """In the order in which they were seen to end."""
@@ -107,6 +126,14 @@ class WatchedTasks:
     def open(self) -> list[WatchedTask]:
         """Those that have not ended."""
         return [row for row in self.rows if not row.ended]
+
+    @property
+    def overtaken(self) -> int:
+        """How many were begun after a more urgent one of their lane that had been submitted later."""
+        begun = [
+            row for row in self.rows if row.task is not None and row.task.started_at is not None
+        ]
+        return sum(any(other.overtook(row) for other in begun) for row in begun)
 
     @property
     def by_interest(self) -> list[WatchedTask]:

@@ -32,6 +32,7 @@ WORK = {
     "duplicates": ("archivist", "library"),
     "system-facts": ("inspector", None),
     "load": ("inspector", None),
+    "busy": ("inspector", None),
     "memory": ("inspector", None),
     "disk-space": ("inspector", "library"),
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from consumers import Agent, Discard, Task
-from consumers.examples.task_inputs import path_in
+from consumers.examples.task_inputs import number_in, path_in
 
 from . import machine_facts
 
@@ -14,7 +15,7 @@ agent = Agent(
     agent_type="monitor",
     capabilities=["system-facts"],
     services=["task-execution"],
-    slots=2,
+    slots=1,  # the busier it is, the busier it finds the machine
     tags=["example"],
 )
 
@@ -27,6 +28,17 @@ def system_facts(task: Task) -> dict[str, Any]:  # noqa: ARG001 - it takes no in
 @agent.task("load")
 def load(task: Task) -> dict[str, Any]:  # noqa: ARG001
     return machine_facts.load()
+
+
+@agent.task("busy")
+async def busy(task: Task) -> dict[str, Any]:
+    milliseconds = number_in(task, "milliseconds", default=250, least=10, most=60_000)
+    try:
+        before = machine_facts.processor_time()
+        await asyncio.sleep(milliseconds / 1000)
+        return machine_facts.busy(before, machine_facts.processor_time())
+    except FileNotFoundError as exc:
+        raise Discard(str(exc)) from exc
 
 
 @agent.task("memory")

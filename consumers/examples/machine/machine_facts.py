@@ -6,10 +6,11 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load", "memory", "operating_system", "space"]
+__all__ = ["ProcessorTime", "busy", "load", "memory", "operating_system", "processor_time", "space"]
 
 _KIB = 1024
 
@@ -37,6 +38,29 @@ def load() -> dict[str, Any]:
         "minutes_15": round(fifteen, 2),
         "per_processor": round(one / (os.cpu_count() or 1), 2),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessorTime:
+    """Counts ticks of all processors since the machine started."""
+
+    total: int
+    idle: int
+
+
+def processor_time(stat: Path = Path("/proc/stat")) -> ProcessorTime:
+    """Raises `FileNotFoundError` where the system does not tell."""
+    if not stat.is_file():
+        raise FileNotFoundError(f"This machine has no {stat}: it does not tell how busy it is")
+    ticks = [int(value) for value in stat.read_text().splitlines()[0].split()[1:9]]
+    return ProcessorTime(total=sum(ticks), idle=ticks[3] + ticks[4])  # waiting for disks is idle
+
+
+def busy(before: ProcessorTime, after: ProcessorTime) -> dict[str, Any]:
+    """How much of the time between the two the processors worked."""
+    total, idle = after.total - before.total, after.idle - before.idle
+    part = 1 - idle / total if total > 0 else 0.0  # the shorter the time, the coarser
+    return {"busy_percent": round(100 * min(max(part, 0.0), 1.0), 1)}
 
 
 def memory(meminfo: Path = Path("/proc/meminfo")) -> dict[str, Any]:

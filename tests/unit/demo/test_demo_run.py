@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -111,7 +112,7 @@ class Api:
         )
 
 
-def run_demo(api: Callable[[httpx.Request], httpx.Response], **options: Any) -> tuple[int, str]:
+def run_demo(api: Callable[[httpx.Request], Any], **options: Any) -> tuple[int, str]:
     printed = io.StringIO()
     options.setdefault("count", 10)
     code = demo.run(
@@ -242,6 +243,54 @@ def test_a_terminal_shows_a_live_table() -> None:
 
     assert code == 0
     assert "of 10 tasks ended" in printed
+
+
+def test_the_table_moves_while_the_batch_is_still_submitted() -> None:
+    """The last submission is answered only when an earlier task has been seen to complete."""
+    api = Api()
+    one_is_done = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/tasks/submit" and len(api.submitted) == 9:
+            await one_is_done.wait()
+        told = api(request)
+        if api.asked["1"] == 3:
+            one_is_done.set()
+        return told
+
+    code, printed = run_demo(answer)
+
+    assert code == 0
+    assert "All 10 tasks completed" in printed
+
+
+def test_a_submission_that_is_refused_ends_it_while_others_run() -> None:
+    api = Api(facts=never_starts)
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/tasks/submit" and len(api.submitted) == 9:
+            return httpx.Response(503, json={"detail": "Task distributor not available"})
+        return api(request)
+
+    with pytest.raises(OperatorError, match="503: Task distributor not available"):
+        run_demo(refusing)
+
+
+def test_how_many_were_overtaken_is_told() -> None:
+    """Ten tasks, two of each priority, the least urgent first; they are begun the other way round."""
+
+    def from_the_end(number: int, asked: int) -> dict[str, Any]:
+        facts = completes(number, asked)
+        if "started_at" in facts:
+            facts["started_at"] = (NOON + timedelta(seconds=20 - number)).isoformat()
+            facts["ended_at"] = (NOON + timedelta(seconds=30)).isoformat()
+        return facts | {"submitted_at": (NOON + timedelta(seconds=number)).isoformat()}
+
+    _, printed = run_demo(Api(facts=from_the_end))
+
+    assert "8 of 10 were overtaken by more urgent ones that came later" in printed
+    _, printed = run_demo(Api())
+    assert "overtaken" not in printed
 
 
 def test_a_failed_task_is_told_in_full_and_fails_the_demo() -> None:

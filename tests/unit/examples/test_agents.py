@@ -50,6 +50,7 @@ def no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (archivist, {"task_type": "inventory", "path": "library"}, {"unreadable": 0}),
         (archivist, {"task_type": "duplicates", "path": "library"}, {"groups": 0}),
+        (inspector, {"task_type": "busy", "milliseconds": 10}, {}),
         (inspector, {"task_type": "disk-space", "path": "library"}, {}),
         (inspector, {"task_type": "system-facts"}, {}),
         (inspector, {"task_type": "load"}, {}),

@@ -41,6 +41,19 @@ def test_a_machine_that_does_not_tell_its_memory_says_so(tmp_path: Path) -> None
         machine_facts.memory(tmp_path / "none")
 
 
+def test_how_busy_it_is_is_the_part_of_the_time_in_which_processors_worked(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1 2 3\n")
+    before = machine_facts.processor_time(stat)
+    stat.write_text("cpu  140 0 60 830 70 0 0 0 0 0\n")
+
+    assert (before.total, before.idle) == (1000, 850)
+    assert machine_facts.busy(before, machine_facts.processor_time(stat)) == {"busy_percent": 50.0}
+    assert machine_facts.busy(before, before) == {"busy_percent": 0.0}
+    with pytest.raises(FileNotFoundError, match="does not tell"):
+        machine_facts.processor_time(tmp_path / "none")
+
+
 def test_load_and_space_are_measured_here(tmp_path: Path) -> None:
     assert machine_facts.load()["minutes_1"] >= 0
     assert 0 <= machine_facts.space(tmp_path)["used_percent"] <= 100
