@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -157,7 +158,8 @@ class ProgressLine:
 
     def _tick(self) -> None:
         while not self._over.is_set():
-            self._write(f"\r\x1b[K{self._work}: {self._step}, {self.seconds:.0f} s")
+            line = f"{self._work}: {self._step}, {self.seconds:.0f} s"
+            self._write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
             self._over.wait(TICK)
 
     def _write(self, text: str) -> None:
@@ -197,10 +199,13 @@ def main() -> int:
     options = uv_options(pip_options(listed.stdout))
     began = time.monotonic()
     failed = None if options is None else by_uv(pip, install, options)
+    if failed is not None:
+        lines = failed.strip().splitlines()
+        print(f"uv could not do it, so pip is to: {lines[-1].strip() if lines else failed}")
     if options is None or failed is not None:
         # Older versions of pip know nothing of dependency groups.
         failed = run("Getting a recent pip", [*pip, *install, "--upgrade", "pip"]) or run(
-            "Installing what is pinned, by pip, which takes a minute or two",
+            "Installing by pip, in a minute or two",
             [*pip, *install, *WANTED],
         )
     if failed is not None:

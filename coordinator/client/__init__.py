@@ -24,7 +24,12 @@ timeout.
 
 from __future__ import annotations
 
-from .async_client import AsyncClient
+from coordinator.missing_extra import missing_extra
+
+try:
+    from .async_client import AsyncClient
+except ModuleNotFoundError as exc:
+    raise ModuleNotFoundError(missing_extra("The client", "client", exc), name=exc.name) from exc
 from .async_handle import AsyncTaskHandle
 from .client import Client
 from .drivers.client_options import Tls

@@ -49,6 +49,7 @@ def saved(name: str) -> Block:
 
 @pytest.mark.any_broker
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_from_an_empty_folder_to_an_agent_that_does_a_task(
     broker: Broker, built: Built, tmp_path: Path
 ) -> None:

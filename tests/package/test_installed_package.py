@@ -111,6 +111,14 @@ def test_a_command_of_the_service_names_the_extra_in_one_line(
     assert line.endswith(f"run pip install '{DISTRIBUTION}[service]'")
 
 
+def test_the_client_names_its_extra(agents_alone: Environment) -> None:
+    ended = agents_alone.run("python", "-c", "import coordinator.client")
+    assert ended.stderr.splitlines()[-1] == (
+        "ModuleNotFoundError: The client needs the extra `client` (httpx is not installed):"
+        f" run pip install '{DISTRIBUTION}[client]'"
+    )
+
+
 def test_help_needs_no_extra(agents_alone: Environment) -> None:
     ended = agents_alone.run("coordinator", "--help")
     assert ended.returncode == 0, ended.stderr

@@ -130,3 +130,24 @@ def test_what_fails_is_told_also_where_it_printed_nothing() -> None:
     failed = INSTALL.run("Installing", [sys.executable, "-c", "print('no such package'); exit(3)"])
     assert failed == "no such package\n"
     assert INSTALL.run("Installing", ["false"]) == "false ended with 1\n"
+
+
+@pytest.mark.parametrize("fails", ["uv", None])
+def test_where_uv_cannot_do_it_pip_does_and_the_reason_is_told(
+    fails: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(work: str, command: list[str], told: dict[str, str] | None = None) -> str | None:
+        ran.append(command)
+        return "Looking\nthe index has no uv\n" if command[-1] == fails else None
+
+    monkeypatch.setattr(INSTALL, "run", run)
+    monkeypatch.setattr(
+        INSTALL, "uv_options", lambda _: INSTALL.UvOptions(environment={}, arguments=())
+    )
+    assert INSTALL.main() == 0
+    installer = "pip" if fails else "uv"
+    assert Path(ran[-1][0]).name == ("uv" if installer == "uv" else Path(sys.executable).name)
+    assert ran[-1][-len(INSTALL.WANTED) :] == list(INSTALL.WANTED)
+    assert ("pip is to: the index has no uv" in capsys.readouterr().out) is bool(fails)
