@@ -25,6 +25,8 @@ logger = logging.getLogger("consumers.task")
 MAX_PROGRESS_TEXT = 1000
 """Characters of a progress message; the rest is cut."""
 
+_NO_LINES = (bytes, bytearray, memoryview, set, frozenset, dict, list, tuple)
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -181,11 +183,11 @@ class Task:
 
         Call it as often as you like, from a coroutine (with or without `await`) or from a thread:
         what comes too fast is thinned out, and the last one is always told. Raises `ValueError`
-        for a fraction outside 0 to 1, `TypeError` for one that is no number, and what ``str`` raises
-        of a message: in the handler, and nowhere else.
+        for a fraction outside 0 to 1, `TypeError` for one that is no number and for a message of bytes or
+        of several values, and what ``str`` raises of a message: in the handler, and nowhere else.
         """
         part = None if fraction is None else _part(fraction)
-        text = None if message is None else printable_text(str(message), MAX_PROGRESS_TEXT)
+        text = None if message is None else printable_text(_line(message), MAX_PROGRESS_TEXT)
         progress = Progress(part, text)
         self._on_progress(progress)
         if self._on_word is not None:
@@ -251,6 +253,16 @@ class Task:
     def cancel(self) -> None:
         """Ask the handler to stop; the agent calls it."""
         self._cancelled = True
+
+
+def _line(message: object) -> str:
+    """What a person reads is chosen by the author: of a container it would be Python's own notation."""
+    if isinstance(message, _NO_LINES):
+        raise TypeError(
+            f"a message of progress is a line of text, not {class_name(message)}: write what people are"
+            ' to read of it, such as f"{len(pages)} pages"'
+        )
+    return str(message)
 
 
 def _part(fraction: object) -> float:

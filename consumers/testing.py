@@ -29,6 +29,7 @@ from ._handling.stop_reason import StopReason
 from ._handling.sys_exit_containment import tasks_contained
 from ._values.asked_question import AskedQuestion
 from ._values.handler_limits import HandlerLimits
+from ._values.result_encoding import NotJson, encoded
 from .agent import Agent
 from .agent_options import CANCEL_GRACE, AgentOptions
 from .handler_table import Handler, HandlerFunction
@@ -157,19 +158,21 @@ async def run_task(
     What it asks people is answered by ``answers``, one after the other, in its slot or not; nobody answers
     what is asked after those.
 
-    Raises `LookupError` where the agent has no handler for the type: it would never be given the task.
+    Raises `LookupError` where the agent has no handler for the type: it would never be given the task, and
+    `ValueError` for what nobody could send, such as a set in ``task_data``. What comes is plain JSON: tuples
+    are lists, as they are in a task that was submitted.
     """
     message = TaskMessage(
         task_id=new_id(),
         attempt=attempt,
         max_attempts=attempt,
-        task_data=dict(task_data or {}),
+        task_data=_sent(dict(task_data or {}), "task_data"),
         priority=Priority.parse(priority),
         submitted_at=datetime.now(UTC),
-        metadata=dict(metadata or {}),
+        metadata=_sent(dict(metadata or {}), "metadata"),
         group=group,
         tags=tuple(sorted(set(tags))) or None,
-        previous_progress=previous_progress,
+        previous_progress=_sent(previous_progress, "previous_progress"),
         task_token="in a test",  # noqa: S106 - nobody checks it
     )
     if isinstance(agent, Agent):
@@ -180,7 +183,7 @@ async def run_task(
         options = agent.options
     else:
         handler, options = Handler.of(agent), _UNNAMED
-    people = _People(answers)
+    people = _People([_sent(answer, "an answer") for answer in answers])
     limits = HandlerLimits(
         timeout=timeout,
         progress_timeout=interruption.progress_timeout,
@@ -197,6 +200,14 @@ async def run_task(
         )
         ran = await _one_attempt(handler, message, options, limits, people, interruption)
     return ran
+
+
+def _sent(value: Any, what: str) -> Any:
+    """As it would come over the broker."""
+    try:
+        return encoded(value)[0]
+    except NotJson as exc:
+        raise ValueError(f"{what} cannot be told as JSON ({exc.why}): {exc.advice}") from None
 
 
 async def _one_attempt(

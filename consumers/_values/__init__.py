@@ -1,6 +1,7 @@
 """Makes plain values of what handlers own: pure functions, without a loop and without a broker.
 
 result_encoding ......... a result as JSON, or why it is none
+undeclared_values ....... what a model holds without a declared type
 asked_question .......... what is asked of people, as JSON
 output_chunk ............ a chunk of partial output as JSON
 printable_text .......... text of any object, whatever its methods do

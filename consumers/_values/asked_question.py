@@ -68,7 +68,7 @@ def _plain(value: Any, what: str) -> Any:
     try:
         plain = encoded(value)[0]
     except NotJson as exc:
-        raise ValueError(f"{what} must be a text or plain JSON: {exc.why}") from None
+        raise ValueError(f"{what} must be a text or plain JSON ({exc.why}): {exc.advice}") from None
     size = len(to_json(plain))
     if size > MAX_QUESTION_BYTES:
         raise ValueError(f"{what} has {size} bytes as JSON, and {MAX_QUESTION_BYTES} are allowed")

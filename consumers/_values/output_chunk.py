@@ -18,7 +18,7 @@ def encoded_chunk(chunk: Any) -> bytes:
     try:
         data = to_json(encoded(chunk)[0])
     except NotJson as exc:
-        raise ValueError(f"emit a text or plain JSON: {exc.why}") from None
+        raise ValueError(f"emit a text or plain JSON ({exc.why}): {exc.advice}") from None
     if len(data) > MAX_CHUNK:
         raise ValueError(
             f"a chunk has {len(data)} bytes as JSON, and at most {MAX_CHUNK} are taken: emit it in pieces"

@@ -31,6 +31,7 @@ from coordinator.protocol.json_values.json_limits import (
 )
 
 from .printable_text import class_name, printable_text, text_of
+from .undeclared_values import undeclared_values
 
 __all__ = ["NotJson", "encoded"]
 
@@ -46,7 +47,7 @@ _WITHOUT_FORM = (set, frozenset, bytes, bytearray, memoryview, complex, re.Patte
 
 _READERS = (list, tuple, set, frozenset)
 
-PLAIN = "return dicts with strings as keys, lists, strings, finite numbers, booleans or None"
+PLAIN = "use dicts with strings as keys, lists, strings, finite numbers, booleans or None"
 
 
 class NotJson(Exception):
@@ -94,7 +95,7 @@ class _Survey:
 
     def look(self, value: Any, place: str = "", depth: int = 0, *, declared: bool = False) -> None:
         """``declared`` is inside a pydantic model, which says how its fields become JSON: a set that
-        it declares is a list.
+        it declares is a list. What is in a field of `Any` is not declared.
         """
         self._count(depth)
         _refuse_running(value, place)
@@ -109,6 +110,8 @@ class _Survey:
                 )
         elif hasattr(type(value), "__pydantic_serializer__"):
             self.look(_dumped(value), place, depth, declared=True)
+            for where, child in undeclared_values(value, place):
+                _Survey().look(child, where)  # its values and levels were counted above
             return
         for where, child in _children(value, place, declared=declared):
             self.look(child, place + where, depth + 1, declared=declared)
@@ -148,7 +151,7 @@ def _refuse_running(value: Any, place: str) -> None:
     if inspect.isasyncgen(value) or hasattr(kind, "__next__") or hasattr(kind, "__anext__"):
         raise NotJson(
             f"this {class_name(value)} would compute only while it is told",
-            "return a list; to tell of steps, call task.progress",
+            "make a list of it; to tell of steps, call task.progress",
             place=place,
         )
     if isinstance(value, Awaitable):

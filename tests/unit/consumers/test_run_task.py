@@ -192,6 +192,38 @@ async def test_progress_beyond_its_bounds_is_the_handlers_error() -> None:
     assert ran.error.type == "ValueError"
 
 
+@pytest.mark.parametrize("message", [{1, 2}, b"text", {"page": 1}, ["page"], ("page", 1)])
+async def test_a_message_of_progress_that_is_no_line_of_text_is_the_handlers_error(
+    message: Any,
+) -> None:
+    ran = await run_task(lambda task: task.progress(0.5, message))
+    assert ran.error.type == "TypeError"
+    assert f"is a line of text, not {type(message).__name__}" in ran.error.message
+    assert ran.progress == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"task_data": {"a": {1}}},
+        {"metadata": {1: "a"}},
+        {"previous_progress": float("nan")},
+        {"answers": [b"yes"]},
+    ],
+)
+async def test_what_nobody_could_send_is_refused_in_a_test_too(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="cannot be told as JSON"):
+        await run_task(lambda task: None, **given)
+
+
+async def test_a_test_gives_tuples_as_the_lists_that_they_become() -> None:
+    async def handler(task: Task) -> list[Any]:
+        return [type(task.data["a"]).__name__, type(await task.ask("which?")).__name__]
+
+    ran = await run_task(handler, {"a": (1, 2)}, answers=[("b",)])
+    assert ran.result == ["list", "list"]
+
+
 async def test_the_task_tells_what_the_producer_sent() -> None:
     def handler(task: Task) -> list[Any]:
         task.log.info("seen")

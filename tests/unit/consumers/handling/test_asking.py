@@ -67,8 +67,11 @@ async def test_a_handler_that_catches_exceptions_is_released_all_the_same() -> N
         ({"question_id": "x" * 65}, "1 to 64 characters"),
         ({"question": "x" * MAX_QUESTION_BYTES}, "16384 are allowed"),
         ({"question": None}, "the question is None"),
-        ({"question": {1, 2}}, "must be a text or plain JSON"),
-        ({"schema": {"a": b"b"}}, "must be a text or plain JSON"),
+        (
+            {"question": {1, 2}},
+            "must be a text or plain JSON (set has no form in JSON): make a list",
+        ),
+        ({"schema": {"a": b"b"}}, 'must be a text or plain JSON (at ["a"]: bytes has no form'),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_where_it_is_asked(

@@ -28,3 +28,10 @@ def test_a_chunk_that_is_too_large_is_refused_with_what_to_do() -> None:
     encoded_chunk("x" * (MAX_CHUNK - 2))
     with pytest.raises(ValueError, match="emit it in pieces"):
         encoded_chunk("x" * (MAX_CHUNK - 1))
+
+
+def test_a_chunk_with_a_set_is_refused_with_where_it_is_and_what_to_do() -> None:
+    with pytest.raises(
+        ValueError, match=r'at \["tags"\]: set has no form in JSON\): make a list of it'
+    ):
+        encoded_chunk({"tags": {1}})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import pydantic
 import pytest
@@ -48,6 +48,24 @@ class Lazy(BaseModel):
 class Tagged(BaseModel):
     tags: set[str]
     by_number: dict[int, str]
+
+
+class Open(BaseModel):
+    """Says nothing of what it holds, but for the last three."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+    value: Any = None
+    by_name: dict[str, Any] = {}
+    some: list[Any] | None = None
+    inner: Open | None = None
+    inners: list[Open] = []
+    told: Annotated[Any, pydantic.PlainSerializer(sorted)] = ()
+    joined: Any = ()
+    left_out: Any = pydantic.Field(default=None, exclude=True)
+
+    @pydantic.field_serializer("joined")
+    def join(self, value: Any) -> str:
+        return "+".join(sorted(value))
 
 
 class Colour(enum.Enum):
@@ -113,6 +131,21 @@ def test_what_becomes_json_without_loss_is_a_result(result: Any, told: Any) -> N
     assert json_problem(outcome.result) is None
 
 
+def test_a_set_that_a_model_declares_or_serializes_is_a_result() -> None:
+    tagged = Tagged(tags={"a"}, by_number={1: "b"})
+    result = Open(told={"b", "a"}, joined={"d", "c"}, left_out={1}, value=tagged)
+    outcome = completed_with(result, max_bytes=LIMIT)
+    assert isinstance(outcome, Completed)
+    assert (outcome.result["told"], outcome.result["joined"]) == (["a", "b"], "c+d")
+    assert outcome.result["value"] == {"tags": ["a"], "by_number": {"1": "b"}}
+    assert "left_out" not in outcome.result
+
+
+def test_a_model_may_hold_as_many_values_without_a_type_as_a_result_may() -> None:
+    outcome = completed_with(Model(value=[0] * 600_000), max_bytes=2 * LIMIT)
+    assert isinstance(outcome, Completed)
+
+
 @pytest.mark.parametrize(
     ("result", "says"),
     [
@@ -135,13 +168,22 @@ def test_what_becomes_json_without_loss_is_a_result(result: Any, told: Any) -> N
         (Point({1}), "make a list of it"),
         (Model(value=float("nan")), "out of range"),
         (Model(value={1: "a", "1": "b"}), "a key is of the type int"),
+        (Model(value={1}), "at .value: set has no form in JSON"),
+        (Model(value=b"text"), "at .value: bytes has no form in JSON"),
+        (Model(value={1: "a"}), "at .value: a key is of the type int"),
+        (Open(by_name={"a": [frozenset()]}), 'at .by_name["a"][0]: frozenset'),
+        (Open(some=[{1}]), "at .some[0]: set"),
+        (Open(inner=Open(value={1})), "at .inner.value: set"),
+        (Open(inners=[Open(), Open(value=Model(value={1}))]), "at .inners[1].value.value: set"),
+        (Open.model_validate({"more": {1}}), "at .more: set"),
+        ({"a": Open(value={1})}, 'at ["a"].value: set'),
         (Colour.ODD, "frozenset"),
-        (range(3), "return dicts"),
-        ({}.keys(), "return dicts"),
-        (object(), "return dicts"),
-        (Point, "return dicts"),
-        ("\ud800", "return dicts"),
-        ({"\udfff": 1}, "return dicts"),
+        (range(3), "use dicts"),
+        ({}.keys(), "use dicts"),
+        (object(), "use dicts"),
+        (Point, "use dicts"),
+        ("\ud800", "use dicts"),
+        ({"\udfff": 1}, "use dicts"),
         (1j, "make a string of it"),
         ([re.compile("a")], "make a string of it"),
     ],
@@ -169,7 +211,7 @@ def test_what_would_be_altered_is_refused_with_what_to_do(result: Any, says: str
 )
 def test_what_computes_while_it_is_told_is_not_begun(make: Callable[[], Any]) -> None:
     """It would run on the event loop: this test would not end."""
-    assert "return a list; to tell of steps, call task.progress" in refused(make())
+    assert "make a list of it; to tell of steps, call task.progress" in refused(make())
 
 
 @pytest.mark.parametrize(
