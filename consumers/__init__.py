@@ -3,7 +3,9 @@
 An author imports the names below, and `consumers.testing`. What begins with `_` is the SDK's own.
 
 agent ............ what an author writes: options, handlers, interceptors
-agent_process .... it runs as a process, until a signal
+agent_search ..... a command line names it
+_reload .......... it is started anew when its author saves a file
+agent_process .... it runs as a process, alone or beside others, until a signal
 running_agent .... it runs in an event loop: connects the parts below, and stops them
 _link ............ what it says to coordinators, and hears of them
 _fetching ........ which task is taken next, and how

@@ -1,19 +1,13 @@
-"""Runs an agent: `python -m consumers path/to/file.py:agent`, or `package.module:agent`."""
+"""Runs agents in one process: `python -m consumers path/to/file.py:agent`, or `package.module:agent`."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import logging
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType, TracebackType
 
-from coordinator.errors import CoordinatorError
+from coordinator.errors import CoordinatorError, InvalidRequest, OperatorError
 from coordinator.log_lines import (
     LineArgumentParser,
     json_asked,
@@ -22,130 +16,61 @@ from coordinator.log_lines import (
 )
 from coordinator.protocol.broker_address_check import check_address
 
-from .agent import Agent
-from .agent_process import BEING_IMPORTED
+from ._process.log_format import LEVELS
+from .agent import run_agents
+from .agent_search import CannotFind, CannotImport, find_agent, find_agents, place_and_name
 
 __all__ = ["CannotFind", "CannotImport", "find_agent", "main"]
 
-TAKEN = sys.stdlib_module_names | {"consumers", "coordinator"}
-"""Names of modules in whose place a file of the same name would be imported."""
-
-
-class CannotFind(Exception):
-    """Says that there is no such agent, and what was looked for."""
-
-
-class CannotImport(Exception):
-    """Says that the module of the agent raised ``exc`` while it was imported."""
-
-    def __init__(self, place: str, exc: BaseException) -> None:
-        (why,) = traceback.format_exception_only(exc)[-1:]
-        super().__init__(f"{place} cannot be imported: {why.strip()}")
-        self.exc = exc
-
-    def print_traceback(self) -> None:
-        """From the author's own code on."""
-        own = _without_import(self.exc.__traceback__)
-        traceback.print_exception(type(self.exc), self.exc, own)
-
-
-def find_agent(where: str) -> Agent:
-    """The agent that ``where`` names: ``file.py:name`` or ``module:name``; the name is `agent` if
-    it is left out. Raises `CannotFind` or `CannotImport`.
-    """
-    place, _, name = where.rpartition(":") if ":" in where else (where, "", "")
-    name = name or "agent"
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
-    found = getattr(module, name, None)
-    if isinstance(found, Agent):
-        return found
-    agents = [key for key, value in vars(module).items() if isinstance(value, Agent)]
-    known = f"it has {', '.join(sorted(agents))}" if agents else "it has no agent at all"
-    raise CannotFind(f"{place} has no agent named {name!r}: {known}")
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise CannotFind(f"there is no file {path}")
-    if path.stem in TAKEN and path.stem in sys.modules:
-        raise CannotFind(
-            f"{path} cannot be imported beside the module {path.stem}, which agents need: give the"
-            " file another name"
-        )
-    sys.path.insert(0, str(path.resolve().parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise CannotFind(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    with _importing(str(path)):
-        spec.loader.exec_module(module)
-    return module
-
-
-def _load_module(name: str) -> ModuleType:
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise CannotFind(f"{name!r} is neither a module nor a file that ends in .py")
-    sys.path.insert(0, str(Path.cwd()))
-    with _importing(name):
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as exc:
-            if exc.name is None or not f"{name}.".startswith(f"{exc.name}."):
-                raise  # something that the module itself needs
-            raise CannotFind(f"there is no module {name}") from exc
-
-
-@contextmanager
-def _importing(place: str) -> Iterator[None]:
-    """Nothing that a module does while it is imported ends the command as if all were well."""
-    token = BEING_IMPORTED.set(True)
-    try:
-        yield
-    except (CannotFind, KeyboardInterrupt):
-        raise
-    except BaseException as exc:
-        raise CannotImport(place, exc) from exc
-    finally:
-        BEING_IMPORTED.reset(token)
-
-
-def _without_import(frames: TracebackType | None) -> TracebackType | None:
-    """What follows the frames of this module and of the import system."""
-    while frames is not None:
-        file = frames.tb_frame.f_code.co_filename
-        if file not in (__file__, importlib.__file__) and not file.startswith("<frozen importlib"):
-            break
-        frames = frames.tb_next
-    return frames
+OF_ONE = ("--id", "--metrics-port")
+"""Options of which two agents cannot have the same."""
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m consumers") -> int:
     if json_asked():
         tell_exceptions("consumers")
-    parser = LineArgumentParser(prog=prog, description="Run an agent.")
-    parser.add_argument("agent", help="path/to/file.py:name or package.module:name")
-    parser.add_argument("--id", help="run under this id")
-    parser.add_argument("--slots", type=int, help="do this many tasks at once")
-    parser.add_argument("--metrics-port", type=int, help="tell Prometheus of it on this port")
-    parser.add_argument("--metrics-host", help="address of that port (default: 127.0.0.1)")
-    parser.add_argument(
-        "--amqp-url",
-        help="the broker (default: COORDINATOR_AMQP_URL, or the file that COORDINATOR_AMQP_URL_FILE names)",
-    )
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     try:
-        _run(given)
+        return _reload(given) if given.reload else _run(given)
     except CannotImport as exc:
         if not json_asked():
             exc.print_traceback()
         return _told(exc)
     except (CannotFind, CoordinatorError) as exc:
         return _told(exc)
-    return 0
 
 
-def _run(given: argparse.Namespace) -> None:
+def _parser() -> LineArgumentParser:
+    parser = LineArgumentParser(prog="python -m consumers", description="Run agents.")
+    parser.add_argument(
+        "agents",
+        nargs="+",
+        metavar="agent",
+        help="path/to/file.py:name or package.module:name; several run in one process",
+    )
+    parser.add_argument("--id", help="run under this id")
+    parser.add_argument("--slots", type=int, help="do this many tasks at once, each agent")
+    parser.add_argument("--metrics-port", type=int, help="tell Prometheus of it on this port")
+    parser.add_argument("--metrics-host", help="address of that port (default: 127.0.0.1)")
+    parser.add_argument(
+        "--amqp-url",
+        help="the broker (default: COORDINATOR_AMQP_URL, or the file that COORDINATOR_AMQP_URL_FILE names)",
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        help="what is logged (default: COORDINATOR_LOG_LEVEL, or info)",
+    )
+    parser.add_argument(
+        "--reload",
+        action="store_true",
+        help="start anew when a Python file is saved, in the folder of an agent or below",
+    )
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    _check_options(given)
     changes = {
         "agent_id": given.id,
         "slots": given.slots,
@@ -153,11 +78,60 @@ def _run(given: argparse.Namespace) -> None:
         "metrics_port": given.metrics_port,
         "metrics_host": given.metrics_host,
     }
+    agents = find_agents(given.agents)
+    for agent in agents:
+        agent.configure(**{name: value for name, value in changes.items() if value is not None})
+    ids = [agent.agent_id for agent in agents]
+    for agent_id in ids:
+        if ids.count(agent_id) > 1:
+            raise InvalidRequest(
+                f"two of these agents have the id {agent_id!r}, which must be unique: give each its"
+                " own",
+                field="agent_id",
+            )
+    run_agents(agents, log_level=given.log_level)
+    return 0
+
+
+def _check_options(given: argparse.Namespace) -> None:
     if given.amqp_url is not None:
         check_address(given.amqp_url, "--amqp-url")
-    agent = find_agent(given.agent)
-    agent.configure(**{name: value for name, value in changes.items() if value is not None})
-    agent.run()
+    if len(given.agents) > 1:
+        for option in OF_ONE:
+            if getattr(given, option.strip("-").replace("-", "_")) not in (None, 0):
+                raise InvalidRequest(
+                    f"{option} is for one agent, and {len(given.agents)} are named: give it in their"
+                    " files, or run each in a process of its own"
+                )
+
+
+def _reload(given: argparse.Namespace) -> int:
+    """Run the same command in a process of its own, again and again."""
+    _check_options(given)
+    places = [place_and_name(where)[0] for where in given.agents]
+    files = [Path(place) for place in places if place.endswith(".py")]
+    for file in files:
+        if not file.is_file():
+            raise CannotFind(f"there is no file {file}")
+    folders = {file.resolve().parent for file in files}
+    if len(files) < len(places):
+        folders.add(Path.cwd())  # where a module is looked for first
+    try:
+        from ._reload.reloader import reload_agents  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as exc:
+        raise OperatorError(
+            "--reload needs the extra `reload`: run pip install 'agent-coordinator[reload]'"
+        ) from exc
+    command = [sys.executable, "-m", __package__ or "consumers", *_without_reload(given)]
+    return reload_agents(command, files=files, folders=folders)
+
+
+def _without_reload(given: argparse.Namespace) -> list[str]:
+    told = {name: value for name, value in vars(given).items() if name not in ("agents", "reload")}
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name, value in told.items() if value is not None
+    ]
+    return [*options, "--", *given.agents]
 
 
 def _told(exc: Exception) -> int:

@@ -16,7 +16,7 @@ from .interceptor import Interceptor, check_interceptors
 from .option_checks import folder, names, table
 from .running_agent import RunningAgent
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "run_agents"]
 
 Function = TypeVar("Function", bound=HandlerFunction)
 
@@ -121,5 +121,12 @@ class Agent:
         `BrokerRefused` or `RegistrationRefused` where it cannot work at all, and `RuntimeError` where
         something else than a signal or a `drain` would end it.
         """
-        log_to_standard_error()
-        AgentProcess(self.options, self.handlers).run()
+        run_agents([self])
+
+
+def run_agents(agents: Sequence[Agent], *, log_level: str | None = None) -> None:
+    """Run several in one process, each as `Agent.run` runs one. A ``log_level`` counts also where their
+    author has set up logging; None is that of the environment, where the author has not.
+    """
+    log_to_standard_error(log_level)
+    AgentProcess(*((agent.options, agent.handlers) for agent in agents)).run()

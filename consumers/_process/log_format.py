@@ -19,7 +19,7 @@ from coordinator.log_lines import (
     tell_exceptions,
 )
 
-__all__ = ["ATTEMPT_FIELDS", "log_to_standard_error"]
+__all__ = ["ATTEMPT_FIELDS", "LEVELS", "log_to_standard_error"]
 
 ATTEMPT_FIELDS: ContextVar[Callable[[], Mapping[str, object]] | None] = ContextVar(
     "ATTEMPT_FIELDS", default=None
@@ -54,15 +54,18 @@ class _WithAttempt(logging.Filter):
         return True
 
 
-def log_to_standard_error() -> None:
+def log_to_standard_error(asked: str | None = None) -> None:
     """Unless the root logger has a handler already: `COORDINATOR_LOG_LEVEL` and `_FORMAT` are for who has
-    set up none. The driver tells only what is critical, since what it says of a lost connection is said
-    by us too. Raises `OperatorError`.
+    set up none, while a level that was ``asked`` for is the root logger's in any case. The driver tells
+    only what is critical, since what it says of a lost connection is said by us too. Raises
+    `OperatorError`.
     """
-    level = _chosen(LOG_LEVEL, LEVELS) or "info"
+    level = asked or _chosen(LOG_LEVEL, LEVELS) or "info"
     style = _chosen(LOG_FORMAT, FORMATS)
     root = logging.getLogger()
     if root.handlers:
+        if asked is not None:
+            root.setLevel(asked.upper())
         return
     handler = logging.StreamHandler()
     handler.addFilter(_WithAttempt())
