@@ -93,8 +93,9 @@ class Agent:
         """Make a function the handler of ``task_type``; without a type, see `default`.
 
         A coroutine function runs on the event loop and must not block it; a plain function runs in
-        a thread. What it returns is the result, what it raises fails the attempt; see `RetryLater`
-        and `Discard`.
+        a thread. It takes the task, a parameter that is annotated with a pydantic model for the task's
+        data, or both. What it returns is the result, what it raises fails the attempt; see `RetryLater`
+        and `Discard`. Raises `TypeError` for what cannot be a handler.
         """
         if callable(task_type):
             raise TypeError("write @agent.task() or @agent.default, with parentheses after task")

@@ -8,18 +8,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from coordinator.errors import InvalidRequest
 from coordinator.protocol.id_limits import check_id
 from coordinator.protocol.requirements import ANY_TYPE
 
+from ._values.model_input import ModelInput, misfit
 from ._values.printable_text import class_name, text_of
+from .outcome import TaskDataMismatch
 from .task import Task
 
 __all__ = ["Handler", "HandlerFunction", "HandlerTable"]
 
 MAX_SHOWN = 200
 
-HandlerFunction = Callable[[Task], Any] | Callable[[Task], Awaitable[Any]]
+HandlerFunction = Callable[..., Any] | Callable[..., Awaitable[Any]]
+"""Takes the task, a pydantic model of its data, or both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Handler:
     """Keeps the function of an author, and where it is to run."""
 
     function: Callable[[Task], Any]
+    """Takes the task also where that of the author takes a model."""
     asynchronous: bool
     """Runs on the event loop; a plain function runs in a thread, so that it blocks nothing."""
 
@@ -42,7 +48,28 @@ class Handler:
                 " return a list; to tell of steps, call task.progress"
             )
         asynchronous = any(map(inspect.iscoroutinefunction, (function, called)))
-        return cls(function, asynchronous)
+        return cls(_taking_task(function, asynchronous), asynchronous)
+
+
+def _taking_task(function: HandlerFunction, asynchronous: bool) -> Callable[[Task], Any]:
+    """``function`` itself, or one that makes its model first, where the handler is to run."""
+    given = ModelInput.of(function)
+    if given is None:
+        return function
+
+    def arguments(task: Task) -> tuple[Any, ...]:
+        try:
+            return given.arguments(task, task.data)
+        except ValidationError as exc:
+            raise TaskDataMismatch(misfit(exc)) from exc
+
+    async def coroutine(task: Task) -> Any:
+        return await function(*arguments(task))
+
+    def plain(task: Task) -> Any:
+        return function(*arguments(task))
+
+    return coroutine if asynchronous else plain
 
 
 def _called(function: Any) -> Any:

@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "RetryLater",
     "Returned",
+    "TaskDataMismatch",
     "chosen",
     "completed_with",
     "event_of",
@@ -71,6 +72,10 @@ class Discard(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+
+
+class TaskDataMismatch(Discard):
+    """Ends the task as failed: its data is not what its handler declares, by a pydantic model."""
 
 
 class InputRequired(BaseException):
