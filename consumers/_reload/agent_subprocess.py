@@ -39,9 +39,9 @@ class AgentSubprocess:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
-    async def stop(self) -> None:
-        """Wait until it has ended, for `DRAIN` and `HURRY` at most."""
-        for patience in (DRAIN, HURRY):
+    async def stop(self, *, drain: float = DRAIN, hurry: float = HURRY) -> None:
+        """Wait until it has ended, for so many seconds each; then it is killed."""
+        for patience in (drain, hurry):
             self.tell()
             await asyncio.wait({self.ended}, timeout=patience)
             if self.ended.done():

@@ -46,7 +46,8 @@ class _Reloader:
     async def run(self, files: Collection[Path]) -> int:
         loop = asyncio.get_running_loop()
         for number in STOPPING:
-            loop.add_signal_handler(number, self._tell)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                loop.add_signal_handler(number, self._tell)
         watching_ends = asyncio.Event()
         saves: asyncio.Queue[set[Path]] = asyncio.Queue()
         watching = asyncio.create_task(self._watch(saves, watching_ends))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from consumers._reload.agent_subprocess import AgentSubprocess
 from consumers._reload.syntax_check import syntax_problem
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -147,6 +149,39 @@ def test_without_watchfiles_the_extra_is_named(start: Start, tmp_path: Path) -> 
     told = process.communicate()[0]
     assert told.startswith("error: --reload needs the extra `reload`: run pip install")
     assert process.returncode == 1
+
+
+STUBBORN = """
+import signal, sys, time
+left = int(sys.argv[1])
+
+def told(*_):
+    global left
+    left -= 1
+    if left == 0:
+        sys.exit(0)
+
+signal.signal(signal.SIGTERM, told)
+open(sys.argv[2], "w").close()
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("times", "patience", "code"),
+    [(1, (60, 60), 0), (2, (2, 60), 0), (3, (0.01, 0.01), -signal.SIGKILL)],
+)
+async def test_what_does_not_end_is_told_again_and_then_killed(
+    tmp_path: Path, times: int, patience: tuple[float, float], code: int
+) -> None:
+    listening = tmp_path / "listening"
+    process = await AgentSubprocess.start(
+        [sys.executable, "-c", STUBBORN, str(times), str(listening)]
+    )
+    await eventually(listening.exists)
+    await process.stop(drain=patience[0], hurry=patience[1])
+    assert process.ended.result() == code
 
 
 @pytest.mark.parametrize(
