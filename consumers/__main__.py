@@ -29,9 +29,10 @@ OF_ONE = ("--id", "--metrics-port")
 def main(arguments: list[str] | None = None, *, prog: str = "python -m consumers") -> int:
     if json_asked():
         tell_exceptions("consumers")
-    given = _parser().parse_args(arguments)
+    given = _parser(prog).parse_args(arguments)
+    module = prog.rpartition(" ")[2]
     try:
-        return _reload(given) if given.reload else _run(given)
+        return _reload(given, module) if given.reload else _run(given)
     except CannotImport as exc:
         if not json_asked():
             exc.print_traceback()
@@ -40,8 +41,8 @@ def main(arguments: list[str] | None = None, *, prog: str = "python -m consumers
         return _told(exc)
 
 
-def _parser() -> LineArgumentParser:
-    parser = LineArgumentParser(prog="python -m consumers", description="Run agents.")
+def _parser(prog: str) -> LineArgumentParser:
+    parser = LineArgumentParser(prog=prog, description="Run agents.")
     parser.add_argument(
         "agents",
         nargs="+",
@@ -105,8 +106,8 @@ def _check_options(given: argparse.Namespace) -> None:
                 )
 
 
-def _reload(given: argparse.Namespace) -> int:
-    """Run the same command in a process of its own, again and again."""
+def _reload(given: argparse.Namespace, module: str) -> int:
+    """Run the same command, that of ``module``, in a process of its own, again and again."""
     _check_options(given)
     places = [place_and_name(where)[0] for where in given.agents]
     files = [Path(place) for place in places if place.endswith(".py")]
@@ -122,7 +123,7 @@ def _reload(given: argparse.Namespace) -> int:
         raise OperatorError(
             "--reload needs the extra `reload`: run pip install 'agent-coordinator[reload]'"
         ) from exc
-    command = [sys.executable, "-m", __package__ or "consumers", *_without_reload(given)]
+    command = [sys.executable, "-m", module, *_without_reload(given)]
     return reload_agents(command, files=files, folders=folders)
 
 
