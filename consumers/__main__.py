@@ -14,6 +14,7 @@ from coordinator.log_lines import (
     print_line,
     tell_exceptions,
 )
+from coordinator.missing_extra import missing_extra
 from coordinator.protocol.broker_address_check import check_address
 
 from ._process.log_format import LEVELS
@@ -120,9 +121,7 @@ def _reload(given: argparse.Namespace, module: str) -> int:
     try:
         from ._reload.reloader import reload_agents  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as exc:
-        raise OperatorError(
-            "--reload needs the extra `reload`: run pip install 'agent-coordinator[reload]'"
-        ) from exc
+        raise OperatorError(missing_extra("--reload", "reload", exc)) from exc
     command = [sys.executable, "-m", module, *_without_reload(given)]
     return reload_agents(command, files=files, folders=folders)
 

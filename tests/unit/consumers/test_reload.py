@@ -147,7 +147,8 @@ def test_without_watchfiles_the_extra_is_named(start: Start, tmp_path: Path) -> 
     (tmp_path / "mine.py").write_text(AGENT.format(version=1))
     process = start("mine.py", PYTHONPATH=f"{tmp_path}:{ROOT}")
     told = process.communicate()[0]
-    assert told.startswith("error: --reload needs the extra `reload`: run pip install")
+    assert told.startswith("error: --reload needs the extra `reload` (")
+    assert "run pip install 'rabbitmq-agent-coordinator[reload]'" in told
     assert process.returncode == 1
 
 
