@@ -61,7 +61,9 @@ from .errors import (
 from .exchange.retry_rule import ONCE, Retries
 from .models.accepted_tasks import Accepted, Cancelled, Deleted, Retried
 from .models.agents import Agent
+from .models.callbacks import CallbackDelivery, CallbacksRedriven
 from .models.dead_tasks import DeadTasks, Redriven
+from .models.groups import Group, GroupCancelled, GroupWaited
 from .models.pages import Page
 from .models.queues import Queue, QueueStats, Statistics
 from .models.schedules import Schedule
@@ -115,7 +117,12 @@ __all__ = [  # noqa: RUF022 - in groups
     "TaskStreamItem",
     # the fleet and the service
     "Agent",
+    "CallbackDelivery",
+    "CallbacksRedriven",
     "DeadTasks",
+    "Group",
+    "GroupCancelled",
+    "GroupWaited",
     "Health",
     "ParkedMessage",
     "Queue",

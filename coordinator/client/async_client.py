@@ -13,8 +13,10 @@ from .async_handle import AsyncTaskHandle
 from .bound_calls import Awaited, AwaitedPages
 from .calls import (
     agent_calls,
+    callback_calls,
     dead_task_calls,
     event_streams,
+    group_calls,
     many_endings,
     queue_calls,
     schedule_calls,
@@ -202,6 +204,10 @@ class AsyncClient:
     dead = Awaited(dead_task_calls.dead)
     redrive = Awaited(dead_task_calls.redrive)
 
+    group = Awaited(group_calls.group)
+    group_waited = Awaited(group_calls.group_waited)
+    cancel_group = Awaited(group_calls.cancel_group)
+
     create_schedule = Awaited(schedule_calls.create_schedule)
     schedules = Awaited(schedule_calls.schedules)
     each_schedule = AwaitedPages(schedule_calls.schedules)
@@ -211,6 +217,10 @@ class AsyncClient:
     pause_schedule = Awaited(schedule_calls.pause_schedule)
     resume_schedule = Awaited(schedule_calls.resume_schedule)
     delete_schedule = Awaited(schedule_calls.delete_schedule)
+
+    callbacks = Awaited(callback_calls.callbacks)
+    each_callback = AwaitedPages(callback_calls.callbacks)
+    redrive_callbacks = Awaited(callback_calls.redrive_callbacks)
 
     health = Awaited(service_calls.health)
     parked = Awaited(service_calls.parked)

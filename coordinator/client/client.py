@@ -11,8 +11,10 @@ import httpx
 from .bound_calls import Blocking, BlockingPages
 from .calls import (
     agent_calls,
+    callback_calls,
     dead_task_calls,
     event_streams,
+    group_calls,
     many_endings,
     queue_calls,
     schedule_calls,
@@ -196,6 +198,10 @@ class Client:
     dead = Blocking(dead_task_calls.dead)
     redrive = Blocking(dead_task_calls.redrive)
 
+    group = Blocking(group_calls.group)
+    group_waited = Blocking(group_calls.group_waited)
+    cancel_group = Blocking(group_calls.cancel_group)
+
     create_schedule = Blocking(schedule_calls.create_schedule)
     schedules = Blocking(schedule_calls.schedules)
     each_schedule = BlockingPages(schedule_calls.schedules)
@@ -205,6 +211,10 @@ class Client:
     pause_schedule = Blocking(schedule_calls.pause_schedule)
     resume_schedule = Blocking(schedule_calls.resume_schedule)
     delete_schedule = Blocking(schedule_calls.delete_schedule)
+
+    callbacks = Blocking(callback_calls.callbacks)
+    each_callback = BlockingPages(callback_calls.callbacks)
+    redrive_callbacks = Blocking(callback_calls.redrive_callbacks)
 
     health = Blocking(service_calls.health)
     parked = Blocking(service_calls.parked)

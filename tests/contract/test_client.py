@@ -25,7 +25,9 @@ from coordinator.client import (
 )
 from coordinator.client.calls import (
     agent_calls,
+    callback_calls,
     dead_task_calls,
+    group_calls,
     queue_calls,
     schedule_calls,
     service_calls,
@@ -36,7 +38,9 @@ from coordinator.client.exchange.http_messages import Call
 from coordinator.client.models import (
     accepted_tasks,
     agents,
+    callbacks,
     dead_tasks,
+    groups,
     queues,
     schedules,
     service_health,
@@ -65,13 +69,12 @@ CALLS: list[Call[Any]] = [
     *(schedule_calls.schedule("s"), schedule_calls.pause_schedule("s")),
     *(schedule_calls.edit_schedule("s", cron="0 4 * * *"), schedule_calls.run_schedule("s")),
     *(schedule_calls.resume_schedule("s"), schedule_calls.delete_schedule("s")),
+    *(group_calls.group("g"), group_calls.group_waited("g"), group_calls.cancel_group("g")),
+    *(callback_calls.callbacks(), callback_calls.redrive_callbacks()),
     *(service_calls.health(), service_calls.parked(), service_calls.parked_message(1)),
 ]
 OTHERWISE = {
     *(("POST", "/tasks/submit/batch"), ("GET", "/events"), ("GET", "/tasks/{task_id}/stream")),
-    # Not yet in the client.
-    *(("GET", "/groups/{group_id}"), ("GET", "/groups/{group_id}/wait")),
-    *(("POST", "/groups/{group_id}/cancel"), ("GET", "/callbacks"), ("POST", "/callbacks/redrive")),
     # For agents, probes, Prometheus and people.
     *(("POST", "/agents/register"), ("POST", "/agents/{agent_id}/heartbeat"), ("GET", "/metrics")),
     *(("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/")),
@@ -150,6 +153,11 @@ def test_there_is_a_call_for_each_operation_of_the_document(document: dict[str, 
         (dead_tasks.DeadGroup, "DeadGroupShape"),
         (dead_tasks.Redriven, "RedrivenManyAnswer"),
         (schedules.Schedule, "ScheduleShape"),
+        (groups.Group, "GroupShape"),
+        (groups.GroupWaited, "GroupWaitAnswer"),
+        (groups.GroupCancelled, "GroupCancelledAnswer"),
+        (callbacks.CallbackDelivery, "DeliveryShape"),
+        (callbacks.CallbacksRedriven, "RedrivenCallbacksAnswer"),
         (service_health.Health, "Health"),
         (service_health.ParkedMessage, "ParkedWholeShape"),
     ],
@@ -193,6 +201,25 @@ async def test_answers_of_all_kinds_are_read(client: AsyncClient) -> None:
     assert (await client.health()).service == "agent-coordinator"
     handles = await client.submit_many([{"n": 1}, NewTask(task_data={"n": 2})])
     assert len(handles) == 2
+
+
+async def test_groups_and_callbacks_are_read(client: AsyncClient) -> None:
+    await client.submit({"n": 1}, group="report-7")
+    assert (await client.group("report-7")).counts["queued"] == 1
+    waited = await client.group_waited("report-7", 0)
+    assert (waited.reached, waited.group.total) == (False, 1)
+    cancelled = await client.cancel_group("report-7", "no need", tags=["blue"], limit=1)
+    assert cancelled.group.group_id == "report-7"
+    assert all(one.webhook_id for one in await client.callbacks(state="dead", host="a.example"))
+    assert (await client.redrive_callbacks(dry_run=True)).dry_run
+
+
+async def test_dead_tasks_are_found_by_their_labels(client: AsyncClient) -> None:
+    """A filter that there is not is refused."""
+    assert (await client.dead(group="g", tags=["a", "b"])).groups
+    assert (await client.redrive(group="g", tags=["a"], dry_run=True)).dry_run
+    with pytest.raises(InvalidRequest, match="customer"):
+        await client.dead(metadata={"customer": 7})
 
 
 ASKS: list[tuple[Callable[[AsyncClient], Any], type[Exception]]] = [

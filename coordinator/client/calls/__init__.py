@@ -9,6 +9,8 @@ output_repetitions . what a stream tells again of partial output, once it was op
 followed_stream ... one stream, over however many connections
 agent_calls ........ agents
 queue_calls ....... queues, lanes, statistics
+group_calls ....... groups of tasks
+callback_calls .... deliveries of callbacks
 dead_task_calls ... dead tasks
 schedule_calls .... schedules
 service_calls ..... health, and parked messages

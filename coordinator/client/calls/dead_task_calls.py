@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from coordinator.client.exchange.answer_reading import read_as
 from coordinator.client.exchange.http_messages import Call, request
@@ -20,13 +22,20 @@ class DeadFilter(TypedDict, total=False):
     task_type: str
     submitted_from: datetime
     submitted_before: datetime
+    group: str
+    tags: Iterable[str]
+    """All of them."""
+    metadata: Mapping[str, Any]
+    """Values under keys that the service's `COORDINATOR_METADATA_KEYS` names."""
 
 
 def dead(
     *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[DeadFilter]
 ) -> Call[DeadTasks]:
     """How many tasks died of what, and a page of them, the last that died first."""
-    query = {**filters, "limit": limit, "cursor": cursor}
+    query: dict[str, Any] = {**filters, "limit": limit, "cursor": cursor}
+    query["tag"] = list(query.pop("tags", ()))
+    query["metadata"] = [_pair(*one) for one in query.pop("metadata", {}).items()]
     return Call(request("GET", "tasks", "dead", query=query), lambda body: read_as(DeadTasks, body))
 
 
@@ -40,6 +49,17 @@ def redrive(
     """Send the dead tasks that match round again, all of them where no filter is given; with ``dry_run`` only
     count them.
     """
-    body = {**filters, "dry_run": dry_run, "rate_per_second": rate_per_second, "limit": limit}
+    body: dict[str, Any] = {
+        **filters,
+        "dry_run": dry_run,
+        "rate_per_second": rate_per_second,
+        "limit": limit,
+    }
+    if "tags" in filters:
+        body["tags"] = list(filters["tags"])
     asked = request("POST", "tasks", "dead", "redrive", json_body=body, repeatable=dry_run is True)
     return Call(asked, lambda answer: read_as(Redriven, answer))
+
+
+def _pair(key: str, value: Any) -> str:
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"

@@ -16,7 +16,7 @@ from coordinator.client.models.tasks import Task
 
 from .task_calls import task, waited
 
-__all__ = ["result_of", "wait"]
+__all__ = ["SLACK", "result_of", "wait"]
 
 LONGEST_WAIT = 30.0
 """Seconds of one request: shorter than what most proxies allow."""

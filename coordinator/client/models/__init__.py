@@ -6,6 +6,8 @@ accepted_tasks ..... what a submission, a cancellation, a retry and a deletion a
 agents ............. agents
 queues ............. queues and statistics
 schedules .......... schedules
+groups ............. groups of tasks
+callbacks .......... deliveries of callbacks
 dead_tasks ......... dead tasks by error, and their redrive
 service_health ..... the service itself, and messages that it parked
 pages .............. a page of a list
