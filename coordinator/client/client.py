@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -81,7 +81,7 @@ class Client:
         """For calls of one's own: what ``program`` returns."""
         return self._driver.run(program)
 
-    def items(self, program: Program[None]) -> Iterator[Any]:
+    def items(self, program: Program[None]) -> Generator[Any, None, None]:
         """For programs of one's own: what ``program`` emits."""
         return self._driver.items(program)
 
@@ -128,7 +128,7 @@ class Client:
 
     def as_completed(
         self, handles: Iterable[TaskHandle], timeout: float | None = None
-    ) -> Iterator[TaskHandle]:
+    ) -> Generator[TaskHandle, None, None]:
         """Each handle as its task ends, however it ends, over one connection. Raises `WaitTimedOut` after
         ``timeout`` seconds, counted from the first that is asked for.
         """
@@ -149,7 +149,7 @@ class Client:
 
     def stream(
         self, task_id: str, *, after: int | None = None, timeout: float | None = None
-    ) -> Iterator[TaskStreamItem]:
+    ) -> Generator[TaskStreamItem, None, None]:
         """The task's timeline, what happens to it, what it says while it works, and last a `TaskEnded`;
         over lost connections, and restarts of the service. ``after`` is a position, to begin after.
         """
@@ -163,7 +163,7 @@ class Client:
         after: int | None = None,
         timeout: float | None = None,
         **filters: Unpack[event_streams.EventFilter],
-    ) -> Iterator[StreamedEvent | EventsMissing | StreamReset]:
+    ) -> Generator[StreamedEvent | EventsMissing | StreamReset, None, None]:
         """Every event that matches, from now on or from the position ``after`` on, without an end."""
         return self.items(event_streams.events(self.now, after=after, timeout=timeout, **filters))
 

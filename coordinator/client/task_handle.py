@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from .calls.task_waiting import result_of
@@ -51,7 +51,7 @@ class TaskHandle:
 
     def stream(
         self, *, after: int | None = None, timeout: float | None = None
-    ) -> Iterator[TaskStreamItem]:
+    ) -> Generator[TaskStreamItem, None, None]:
         """The timeline, what happens to it, what it says while it works, and last a `TaskEnded`."""
         return self._client.stream(self.task_id, after=after, timeout=timeout)
 

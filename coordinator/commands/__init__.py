@@ -2,6 +2,7 @@
 
 cli ....................... parses the command line, runs the command, makes an exit status of its end
 argument_parser ........... parses it: commands and their options
+command_index ............. lists the commands by what they are for
 subcommands ............... reads the settings, sets up logging, starts what the command needs
 up_command ................ `up`: private broker, service and example agents
 next_steps ................ which commands `up` tells to type next
@@ -18,5 +19,6 @@ observability ............. the listener of the metrics, and spans, where they a
 gc_tuning ................. has Python's garbage collector rest while a service starts
 ports ..................... how a command tells people what it does, and keeps processes
 
-`doctor`, `demo` and, for `agents`, `agent_users` are packages of their own. Arrows run down this list.
+The commands that call a running service are `coordinator.api_commands`; `doctor`, `demo`
+and, for `agents`, `agent_users` are packages of their own, too. Arrows run down this list.
 """

@@ -1,16 +1,17 @@
-"""Parses the command line: `coordinator up | serve | doctor | rebuild | agents | keys | demo`, and the
-options of each.
-"""
+"""Parses the command line: each command of `coordinator`, and its options. Imports no package."""
 
 from __future__ import annotations
 
 import argparse
 
 import coordinator
+from coordinator.api_commands.arguments.manual_pages import PageFormatter
+from coordinator.api_commands.command_pages import add_command_pages
 from coordinator.log_lines import LineArgumentParser
 from coordinator.metrics.group_file import GroupMember
 
 from .agents import agents_parser
+from .command_index import index_text
 from .keys import keys_parser
 
 __all__ = ["argument_parser"]
@@ -20,11 +21,14 @@ def argument_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; what it parsed has the name of its command in ``command``."""
     parser = LineArgumentParser(
         prog="coordinator",
+        usage="coordinator COMMAND …",
         description="A message-broker based, event-driven coordinator for fleets of agents.",
-        epilog="Every setting is also an environment variable: docs/reference/settings.md",
+        formatter_class=PageFormatter,
     )
     parser.add_argument("--version", action="version", version=coordinator.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        required=True, metavar="COMMAND", prog="coordinator", help=argparse.SUPPRESS
+    )
 
     service = LineArgumentParser(add_help=False)
     service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
@@ -93,8 +97,24 @@ def argument_parser() -> argparse.ArgumentParser:
     agents_parser.add_agents_parser(commands)
     keys_parser.add_keys_parser(commands)
 
+    add_command_pages(commands)
+    completion = commands.add_parser(
+        "completion",
+        help="print what makes a shell complete commands and options",
+        description="Print the script by which a shell completes commands and options.",
+        epilog="examples:\n"
+        "  bash: source <(coordinator completion bash)\n"
+        "  zsh:  coordinator completion zsh > ~/.zfunc/_coordinator\n"
+        "  fish: coordinator completion fish > ~/.config/fish/completions/coordinator.fish",
+        formatter_class=PageFormatter,
+    )
+    completion.add_argument("shell", choices=["bash", "zsh", "fish"])
+    completion.set_defaults(command="completion")
+
     demo = commands.add_parser("demo", help="submit a mixed batch of real work and watch it finish")
-    demo.add_argument("--url", help="where the API is (default http://127.0.0.1:9001)")
+    demo.add_argument(
+        "--url", help="where the API is (or COORDINATOR_URL; default http://127.0.0.1:9001)"
+    )
     demo.add_argument(
         "--key-file",
         metavar="FILE",
@@ -103,6 +123,13 @@ def argument_parser() -> argparse.ArgumentParser:
     demo.add_argument("--count", type=_count, default=40, help="how many tasks (default 40)")
     demo.add_argument("--no-live", action="store_true", help="plain lines instead of a live table")
     demo.set_defaults(command="demo")
+    helps = {one.dest: one.help or "" for one in commands._choices_actions}  # noqa: SLF001
+    parser.epilog = (
+        f"{index_text(helps)}\n"
+        "`coordinator COMMAND --help` is the page of a command, with examples.\n"
+        "Every setting is also an environment variable: docs/reference/settings.md"
+    )
+    commands._choices_actions.clear()  # noqa: SLF001 - the index has them, by what they are for
     return parser
 
 

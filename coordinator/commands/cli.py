@@ -4,23 +4,27 @@ ended.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from coordinator.api_commands.command_pages import API_COMMANDS
 from coordinator.errors import OperatorError, Unavailable
 from coordinator.log_lines import json_asked, print_line, tell_exceptions
 from coordinator.missing_extra import missing_extra
 
 from .argument_parser import argument_parser
-from .subcommands import SUBCOMMANDS
+from .signal_handling import raise_on_interrupt
 
 __all__ = ["main"]
 
-FAILED, INTERRUPTED = 1, 130
-"""Exit statuses; argparse ends with 2 where the command line is wrong."""
+FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+"""Exit statuses; argparse ends with 2 where the command line is wrong, and so do commands of the API where
+what they need is not there: 1 is about tasks there.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,15 +35,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell_exceptions("coordinator")
     options = argument_parser().parse_args(arguments)
     try:
-        return SUBCOMMANDS[options.command](options)
+        return _run(options)
     except (OperatorError, Unavailable) as exc:
         _tell(str(exc), getattr(options, "tell_fd", None))
         return FAILED
     except ModuleNotFoundError as exc:
-        _tell(missing_extra("this command", "service", exc), getattr(options, "tell_fd", None))
-        return FAILED
+        extra, status = ("cli", UNUSABLE) if _calls_the_api(options) else ("service", FAILED)
+        told = missing_extra("this command", extra, exc)
+        _tell(told, getattr(options, "tell_fd", None))
+        return status
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    """What a command needs is imported where it is run."""
+    if _calls_the_api(options):
+        if options.command == "completion":
+            from coordinator.api_commands.shell_completion import (  # noqa: PLC0415
+                completion_script,
+            )
+
+            print(completion_script(argument_parser(), options.shell))
+            return 0
+        from coordinator.api_commands.command_run import run  # noqa: PLC0415
+
+        raise_on_interrupt()
+        return run(options)
+    from .subcommands import SUBCOMMANDS  # noqa: PLC0415
+
+    return SUBCOMMANDS[options.command](options)
+
+
+def _calls_the_api(options: argparse.Namespace) -> bool:
+    """Or completes what one types. `agents` calls it without an action alone."""
+    if options.command == "agents":
+        return options.action is None
+    return options.command == "completion" or any(
+        options.command in names for _, names in API_COMMANDS
+    )
 
 
 def _tell(line: str, parent: int | None) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 
 from coordinator.access.audit_log import AuditStream
 from coordinator.access.open_listening import check_listening
-from coordinator.environment import content_of, secret_of
+from coordinator.environment import content_of, secret_of, value_of
 from coordinator.errors import OperatorError
 from coordinator.log_lines import print_line
 from coordinator.logging_setup import set_up_logging
@@ -169,7 +169,7 @@ def _keys(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from coordinator import demo  # noqa: PLC0415
 
-    url = options.url
+    url = options.url if options.url is not None else value_of("COORDINATOR_URL")
     if url is None:
         settings = load_settings()
         set_up_logging(level=settings.log_level, style=settings.log_format)

@@ -10,13 +10,13 @@ from typing import Self
 import httpx
 
 from coordinator.client import (
-    ONCE,
     AsyncClient,
     ClientError,
     Misconfigured,
     NotACoordinator,
     NotAuthenticated,
     NotSent,
+    Retries,
     RoleMissing,
     Task,
     TaskStreamItem,
@@ -28,12 +28,15 @@ from .demo_tasks import Order
 
 __all__ = ["ApiClient"]
 
+PATIENT = Retries(total_seconds=30.0, while_unreachable=False)
+
 _WORKING = frozenset({"active", "busy"})
 
 
 class ApiClient:
     """Talks to one coordinator; every failure is an `OperatorError` with a sentence, a wrong address as
-    soon as it is made. Nothing is tried again: who watches a demo is told at once.
+    soon as it is made. Who watches a demo is told at once where nobody answers; where the service asks to
+    wait, it is waited for.
     """
 
     def __init__(
@@ -47,7 +50,9 @@ class ApiClient:
         self._base_url = base_url
         self._has_key = key is not None
         with self._in_one_line():
-            self._client = AsyncClient(base_url, key=key or "", retries=ONCE, transport=transport)
+            self._client = AsyncClient(
+                base_url, key=key or "", retries=PATIENT, transport=transport
+            )
 
     async def __aenter__(self) -> Self:
         return self

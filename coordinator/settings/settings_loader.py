@@ -28,7 +28,10 @@ SECRETS = ("amqp_url", "database_url", "management_url", "secret")
 """Settings that may hold a password: never shown, and also read from a file."""
 
 CALLERS = ("key",)
-"""What callers of the API are told in the same way, beside the settings: `coordinator demo`. Secrets, all."""
+"""What callers of the API are told in the same way, beside the settings. Secrets, all."""
+
+ADDRESS = "url"
+"""Where callers of the API find it; no secret."""
 
 OPTIONS = {
     "http_host": "--host",
@@ -66,6 +69,6 @@ def load_settings(**given: Any) -> Settings:
 def unknown_settings(environment: Mapping[str, str] = os.environ) -> list[str]:
     """A sentence for each variable with the prefix that is no setting."""
     known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
-    known += [f"{ENV_PREFIX}{name.upper()}" for name in CALLERS]
+    known += [f"{ENV_PREFIX}{name.upper()}" for name in (*CALLERS, ADDRESS)]
     known += [f"{ENV_PREFIX}{name.upper()}{FILE}" for name in (*SECRETS, *CALLERS)]
     return unknown_variables(environment, known)

@@ -49,6 +49,8 @@ class EventFilter(TypedDict, total=False):
     priority: Iterable[str]
     state: Iterable[str]
     """That the task is in after the event."""
+    group: Iterable[str]
+    tag: Iterable[str]
 
 
 def task_stream(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from threading import Timer
 from typing import Any, TypeVar
@@ -58,11 +58,11 @@ class BlockingDriver:
             pass
         return run.result
 
-    def items(self, program: Program[None]) -> Iterator[Any]:
+    def items(self, program: Program[None]) -> Generator[Any, None, None]:
         """What it emits, as it does so. To stop earlier, close the iterator."""
         return self._items(ProgramRun(program))
 
-    def _items(self, run: ProgramRun[Any]) -> Iterator[Any]:
+    def _items(self, run: ProgramRun[Any]) -> Generator[Any, None, None]:
         line = _Line(self._http, self._options)
         try:
             while (step := run.step()) is not None:

@@ -31,6 +31,8 @@ class Retries:
     """Without a byte of an answer, after which it counts as lost."""
     attempts: int | None = None
     """How often a request is sent at most; None for as often as the time allows."""
+    while_unreachable: bool = True
+    """Also where no connection can be made. Whoever looks on is told of that at once, with False."""
     first_pause: float = 0.1
     """Seconds, where the service does not say; each further pause is up to twice the one before."""
     longest_pause: float = 5.0
@@ -74,6 +76,8 @@ def pause_before_retry(
     come on top, so that not all who were told the same come back at once.
     """
     if not worth_repeating(error, repeatable=repeatable):
+        return None
+    if isinstance(error, NotSent) and not retries.while_unreachable:
         return None
     if retries.attempts is not None and attempts >= retries.attempts:
         return None

@@ -1,10 +1,14 @@
-"""Parses `coordinator agents add | rotate | remove | list`, and the options of each."""
+"""Parses `coordinator agents`: the fleet, or with an action users of the broker for agents."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 from typing import Any
+
+from coordinator.api_commands.arguments.connection_arguments import connection
+from coordinator.api_commands.arguments.fleet_arguments import fleet_options
+from coordinator.api_commands.arguments.manual_pages import add_page
 
 __all__ = ["BROKER", "add_agents_parser"]
 
@@ -22,21 +26,29 @@ _USER = (
 
 def add_agents_parser(commands: Any) -> None:
     """Adds `agents` to the subcommands."""
-    agents = commands.add_parser(
+    agents = add_page(
+        commands,
         "agents",
-        help="make, change and remove the users that agents have on the broker",
-        description="Make, change and remove the users that agents have on the broker, over its management"
-        " API (COORDINATOR_MANAGEMENT_URL, with the login of an administrator). Each may do what an agent"
-        " needs, and no more.",
+        help="list the agents of the fleet; with an action: their users on the broker",
+        about="Without an action: each agent with its status, and what it does.\n\nWith an action: make,"
+        " change and remove the users that agents have on the broker, over its management API"
+        " (COORDINATOR_MANAGEMENT_URL, with the login of an administrator). Each may do what an agent needs,"
+        " and no more. These take the options of the action alone.",
+        examples=[
+            "coordinator agents",
+            "coordinator agents --capability text-analysis --listening",
+            "coordinator agents add ada --capability text-analysis --to ada.url",
+        ],
+        parents=[connection()],
     )
-    agents.set_defaults(command="agents")
+    fleet_options(agents)
     broker = argparse.ArgumentParser(add_help=False)
     broker.add_argument("--data-dir", help="folder of the ledger and the private broker")
     broker.add_argument("--amqp-url", help=BROKER)
     broker.add_argument(
         "--rabbitmqctl", action="store_true", help="print the commands for it, and change nothing"
     )
-    actions = agents.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = agents.add_subparsers(dest="action", metavar="ACTION")
     add = actions.add_parser(
         "add", parents=[broker], help="make the user of an agent, or change what it may do"
     )

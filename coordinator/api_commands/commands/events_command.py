@@ -1,0 +1,44 @@
+"""Runs `coordinator events`: follows what happens to tasks and agents."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from coordinator.api_commands.exit_statuses import DONE, TIME_OVER
+from coordinator.api_commands.printing.event_lines import EventPrinter
+from coordinator.client import StreamedEvent, WaitTimedOut
+
+from .invocation import Invocation
+
+__all__ = ["events"]
+
+
+def events(call: Invocation) -> int:
+    """Ends after `--count` events, or after `--timeout`, a failure where `--count` asked for more."""
+    options = call.options
+    call.client.health()
+    call.be_patient()
+    printer = EventPrinter(call.printer, subjects=True)
+    left = options.count
+    stream = call.client.events(
+        after=options.after,
+        timeout=options.timeout,
+        task_id=options.task_id,
+        agent_id=options.agent_id,
+        type=options.type,
+        priority=options.priority,
+        state=options.state,
+        group=options.group,
+        tag=options.tag,
+    )
+    try:
+        with closing(stream) as items:
+            for item in items:
+                printer.print(item)
+                if isinstance(item, StreamedEvent) and left is not None:
+                    left -= 1
+                    if left == 0:
+                        return DONE
+    except WaitTimedOut:
+        return DONE if left is None else TIME_OVER
+    return DONE
