@@ -23,6 +23,8 @@ from coordinator.api.app import create_app
 from coordinator.api.endpoint_services import EndpointServices
 from coordinator.api.error_bodies import STATUS_CODES, code_of
 from coordinator.api.error_table import status_of
+from coordinator.api_commands.arguments.connection_arguments import connection
+from coordinator.commands.argument_parser import COMMAND_GROUPS, argument_parser
 from coordinator.domain import task
 from coordinator.environment import ENV_PREFIX
 from coordinator.metrics.metric_catalogue import CATALOGUE
@@ -418,7 +420,84 @@ def metrics_page() -> Lines:
             yield f"- `{metric.name}`: {', '.join(f'{bound:g}' for bound in metric.bounds)}"
 
 
+def command_line_page() -> Lines:
+    """Each command with its options and examples, from the parser."""
+    yield "# Commands"
+    yield ""
+    yield "Each is `coordinator COMMAND`; `--help` tells the same. How they are used together:"
+    yield "[the command line](../guides/command-line.md), [running it](../operations/running.md)."
+    yield ""
+    yield "| for | commands |"
+    yield "|---|---|"
+    for heading, names in COMMAND_GROUPS:
+        links = (f"[{name}](#coordinator-{name})" for name in names)
+        yield f"| {heading} | {', '.join(links)} |"
+    yield ""
+    yield "Where the service is, for all commands that call its API:"
+    yield ""
+    shared = _shown(connection())
+    yield from _argument_rows(shared)
+    for name, page, line in _command_pages(argument_parser(), ""):
+        yield ""
+        yield f"## coordinator {name}"
+        yield ""
+        about = page.description or f"{line[0].upper()}{line[1:]}."
+        for paragraph in about.split("\n\n"):
+            yield from (*textwrap.wrap(paragraph, 110, break_on_hyphens=False), "")
+        calls = any(action.dest == "retry" for action in page._actions)  # noqa: SLF001
+        told = {action.dest for action in shared} if calls else set()
+        own = [one for one in _shown(page) if one.dest not in told]
+        if own:
+            yield from _argument_rows(own)
+        _, found, examples = (page.epilog or "").partition("examples:\n")
+        if found:
+            yield from ("", "```text")
+            yield from (line.strip() for line in examples.partition("\n\n")[0].splitlines())
+            yield "```"
+
+
+def _command_pages(
+    parser: argparse.ArgumentParser, before: str
+) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """Name, parser and one line of each command and each action of it."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to reach them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            lines = {one.dest: one.help or "" for one in action._choices_actions}  # noqa: SLF001
+            for name, page in action.choices.items():
+                yield f"{before}{name}", page, lines[name]
+                yield from _command_pages(page, f"{before}{name} ")
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [
+        action
+        for action in parser._actions  # noqa: SLF001
+        if action.help != argparse.SUPPRESS
+        and not isinstance(action, argparse._HelpAction | argparse._SubParsersAction)  # noqa: SLF001
+    ]
+
+
+def _argument_rows(actions: list[argparse.Action]) -> Lines:
+    yield "| argument | meaning |"
+    yield "|---|---|"
+    for action in actions:
+        argument = f"{', '.join(action.option_strings)} {_value(action)}".strip().replace(
+            "|", "\\|"
+        )
+        meaning = (action.help or "").replace("|", "\\|")
+        yield f"| `{argument}` | {meaning} |"
+
+
+def _value(action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return ""
+    if action.metavar:
+        return str(action.metavar)
+    return "|".join(map(str, action.choices)) if action.choices else action.dest.upper()
+
+
 PAGES: dict[str, Callable[[], Lines]] = {
+    "command-line.md": command_line_page,
     "metrics.md": metrics_page,
     "task-states.md": states_page,
     "settings.md": settings_page,

@@ -2,7 +2,6 @@
 
 cli ....................... parses the command line, runs the command, makes an exit status of its end
 argument_parser ........... parses it: commands and their options
-command_index ............. lists the commands by what they are for
 subcommands ............... reads the settings, sets up logging, starts what the command needs
 up_command ................ `up`: private broker, service and example agents
 next_steps ................ which commands `up` tells to type next

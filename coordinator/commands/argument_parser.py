@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 
 import coordinator
-from coordinator.api_commands.arguments.manual_pages import PageFormatter
-from coordinator.api_commands.command_pages import add_command_pages
+from coordinator.api_commands.arguments.manual_pages import IndexFormatter, PageFormatter
+from coordinator.api_commands.command_pages import API_COMMANDS, add_command_pages
 from coordinator.log_lines import LineArgumentParser
 from coordinator.metrics.group_file import GroupMember
 
 from .agents import agents_parser
-from .command_index import index_text
 from .keys import keys_parser
 
-__all__ = ["argument_parser"]
+__all__ = ["COMMAND_GROUPS", "argument_parser"]
+
+COMMAND_GROUPS: Sequence[tuple[str, Sequence[str]]] = (
+    ("start", ("up", "serve", "demo")),
+    *API_COMMANDS,
+    ("operate", ("doctor", "keys", "rebuild", "completion")),
+)
+"""All commands, by what they are for, as the help shows them."""
 
 
 def argument_parser() -> argparse.ArgumentParser:
@@ -23,12 +30,10 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="coordinator",
         usage="coordinator COMMAND …",
         description="A message-broker based, event-driven coordinator for fleets of agents.",
-        formatter_class=PageFormatter,
+        formatter_class=IndexFormatter,
     )
     parser.add_argument("--version", action="version", version=coordinator.__version__)
-    commands = parser.add_subparsers(
-        required=True, metavar="COMMAND", prog="coordinator", help=argparse.SUPPRESS
-    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog="coordinator")
 
     service = LineArgumentParser(add_help=False)
     service.add_argument("--host", help="address to listen on (default 127.0.0.1)")
@@ -125,12 +130,19 @@ def argument_parser() -> argparse.ArgumentParser:
     demo.set_defaults(command="demo")
     helps = {one.dest: one.help or "" for one in commands._choices_actions}  # noqa: SLF001
     parser.epilog = (
-        f"{index_text(helps)}\n"
+        f"{_index(helps)}\n"
         "`coordinator COMMAND --help` is the page of a command, with examples.\n"
         "Every setting is also an environment variable: docs/reference/settings.md"
     )
-    commands._choices_actions.clear()  # noqa: SLF001 - the index has them, by what they are for
     return parser
+
+
+def _index(helps: Mapping[str, str]) -> str:
+    """One line for each command, under headings. ``helps`` has the line of each."""
+    lines: list[str] = []
+    for heading, names in COMMAND_GROUPS:
+        lines += [f"{heading}:", *(f"  {name:<11} {helps[name]}" for name in names), ""]
+    return "\n".join(lines)
 
 
 def _count(text: str) -> int:

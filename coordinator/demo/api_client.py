@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 
 from coordinator.client import (
+    ONCE,
     AsyncClient,
     ClientError,
     Misconfigured,
@@ -21,6 +22,8 @@ from coordinator.client import (
     Task,
     TaskStreamItem,
 )
+from coordinator.client.calls import event_streams
+from coordinator.client.exchange.programs import Circumstances
 from coordinator.errors import OperatorError
 from coordinator.protocol.requirements import Profile
 
@@ -28,7 +31,7 @@ from .demo_tasks import Order
 
 __all__ = ["ApiClient"]
 
-PATIENT = Retries(total_seconds=30.0, while_unreachable=False)
+PATIENT = Retries(total_seconds=15.0, while_unreachable=False)
 
 _WORKING = frozenset({"active", "busy"})
 
@@ -102,9 +105,11 @@ class ApiClient:
             return await self._client.task(task_id)
 
     async def stream(self, task_id: str) -> AsyncIterator[TaskStreamItem]:
-        """Each thing that the stream of the task tells, up to its end."""
+        """Each thing that the stream of the task tells, up to its end; it is not opened again."""
         with self._in_one_line():
-            async with aclosing(self._client.stream(task_id)) as told:
+            once = Circumstances(retries=ONCE)
+            stream = self._client.items(event_streams.task_stream(task_id, once))
+            async with aclosing(stream) as told:
                 async for item in told:
                     yield item
 

@@ -148,6 +148,7 @@ def _environment(folder: Path, system: System) -> Mapping[str, str]:
         "PATH": os.pathsep.join(path),
         "PYTHONPATH": str(ROOT),
         "COORDINATOR_AMQP_URL": system.amqp_url,
+        "COORDINATOR_URL": system.api,
         "COORDINATOR_DATA_DIR": str(system.data),
         "XDG_CACHE_HOME": str(system.cache),
         "COLUMNS": "80",

@@ -109,7 +109,8 @@ def test_curl_commands_call_endpoints_that_exist(block: Block, paths: dict[str, 
 @pytest.mark.parametrize("block", _of("bash"), ids=_ids)
 def test_commands_of_the_coordinator_have_options_that_exist(block: Block) -> None:
     for line in block.code.replace("\\\n", " ").splitlines():
-        command = line.split(" #")[0].strip().rstrip("&").strip().removeprefix(".venv/bin/")
+        command = re.split(r" #| \|\|? | > ", line)[0].strip().rstrip("&").strip()
+        command = command.removeprefix(".venv/bin/")
         if command.startswith("coordinator "):
             argument_parser().parse_args(shlex.split(command)[1:])
 
@@ -149,10 +150,10 @@ def test_the_reference_is_up_to_date() -> None:
 def test_environment_variables_that_pages_name_are_settings() -> None:
     from coordinator.environment import ENV_PREFIX
     from coordinator.settings import Settings
-    from coordinator.settings.settings_loader import CALLERS
+    from coordinator.settings.settings_loader import ADDRESS, CALLERS
 
     known = {f"{ENV_PREFIX}{name.upper()}" for name in (*Settings.model_fields, *CALLERS)}
-    known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX}
+    known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX, f"{ENV_PREFIX}{ADDRESS.upper()}"}
     for page in PAGES:
         named = set(re.findall(r"COORDINATOR_[A-Z_]*", page.read_text(encoding="utf-8")))
         unknown = {name for name in named - known if not name.startswith("COORDINATOR_TEST_")}

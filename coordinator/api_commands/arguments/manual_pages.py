@@ -9,7 +9,7 @@ from typing import Any
 
 from coordinator.api_commands.exit_statuses import EXPLAINED
 
-__all__ = ["PageFormatter", "add_page"]
+__all__ = ["IndexFormatter", "PageFormatter", "add_page"]
 
 WIDEST = 100
 """Columns: longer lines are hard to read."""
@@ -29,6 +29,14 @@ class PageFormatter(argparse.HelpFormatter):
         if line.startswith(" ") or not line:
             return indent + line
         return textwrap.fill(line, width, initial_indent=indent, subsequent_indent=indent)
+
+
+class IndexFormatter(PageFormatter):
+    """Leaves out the commands, which an index has by what they are for."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            super().add_argument(action)
 
 
 def add_page(

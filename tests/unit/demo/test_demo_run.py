@@ -352,11 +352,27 @@ def test_a_broker_that_is_away_is_told_in_the_words_of_the_api() -> None:
 
     def refusing(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/tasks/submit":
-            return httpx.Response(503, json={"detail": "Task distributor not available"})
+            detail = {"detail": "Task distributor not available"}
+            return httpx.Response(503, json=detail, headers={"retry-after": "3600"})
         return api(request)
 
     with pytest.raises(OperatorError, match="503: Task distributor not available"):
         run_demo(refusing)
+
+
+def test_a_service_that_asks_to_wait_is_asked_again() -> None:
+    api = Api()
+    refused: list[httpx.Request] = []
+
+    def refusing_once(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/tasks/submit" and not refused:
+            refused.append(request)
+            return httpx.Response(429, json={"detail": "wait"}, headers={"retry-after": "0"})
+        return api(request)
+
+    code, _ = run_demo(refusing_once)
+    assert code == 0
+    assert refused
 
 
 @pytest.mark.parametrize("status", ["stale", "inactive", "draining"])
