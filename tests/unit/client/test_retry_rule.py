@@ -161,3 +161,19 @@ def test_a_redirect_is_told_and_a_page_of_a_proxy_is_one() -> None:
     page = error_of(answer(404), REQUEST)
     assert isinstance(page, NotACoordinator)
     assert isinstance(error_of(answer(502), REQUEST), ServerError)
+
+
+def test_whoever_looks_on_is_told_at_once_that_nobody_answers_and_waits_for_who_asks_to() -> None:
+    def pause(error: ClientError) -> float | None:
+        return pause_before_retry(
+            error,
+            repeatable=True,
+            attempts=1,
+            left=30,
+            chance=0,
+            retries=Retries(while_unreachable=False),
+        )
+
+    assert pause(NotSent("no")) is None
+    assert pause(of_status(429, 2)) == 2
+    assert pause(of_status(503, 5)) == 5

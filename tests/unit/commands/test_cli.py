@@ -66,6 +66,17 @@ def test_where_agents_alone_are_installed_the_extra_is_named(arguments: list[str
     assert "pip install 'rabbitmq-agent-coordinator[service]'" in line
 
 
+@pytest.mark.parametrize(
+    "arguments", [["tasks"], ["agents"], ["top"], ["completion", "bash"]], ids=str
+)
+def test_commands_of_the_api_name_the_small_extra_that_they_need(arguments: list[str]) -> None:
+    ended = run(["-c", WITHOUT_THE_EXTRA.format(absent={*SERVICE, "shtab"})], arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("coordinator: this command needs the extra `cli` (")
+    assert "pip install 'agent-coordinator[cli]'" in line
+
+
 def test_help_and_settings_need_no_extra() -> None:
     program = ["-c", WITHOUT_THE_EXTRA.format(absent=SERVICE)]
     assert run(program, ["--help"]).returncode == 0
