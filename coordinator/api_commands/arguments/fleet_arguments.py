@@ -15,7 +15,7 @@ __all__ = ["add_fleet_pages", "fleet_options"]
 
 
 def fleet_options(parser: argparse.ArgumentParser) -> None:
-    """Adds to `agents` which agents of the fleet are listed."""
+    """Adds to `agents` which agents of the fleet are listed. Its actions have options of the same names."""
     group = parser.add_argument_group("fleet")
     group.add_argument(
         "--status",
@@ -25,13 +25,28 @@ def fleet_options(parser: argparse.ArgumentParser) -> None:
         help="one of these; repeatable",
     )
     group.add_argument(
-        "--agent-type", action="append", default=[], metavar="TYPE", help="one of these; repeatable"
+        "--agent-type",
+        dest="fleet_agent_type",
+        action="append",
+        default=[],
+        metavar="TYPE",
+        help="one of these; repeatable",
     )
     group.add_argument(
-        "--capability", action="append", default=[], metavar="NAME", help="that have it; repeatable"
+        "--capability",
+        dest="fleet_capability",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="that have it; repeatable",
     )
     group.add_argument(
-        "--service", action="append", default=[], metavar="NAME", help="that have it; repeatable"
+        "--service",
+        dest="fleet_service",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="that have it; repeatable",
     )
     group.add_argument(
         "--listening",

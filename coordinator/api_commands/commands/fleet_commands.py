@@ -17,9 +17,9 @@ def list_agents(call: Invocation) -> int:
     found = list(
         call.client.each_agent(
             status=asked.status,
-            agent_type=asked.agent_type,
-            capability=asked.capability,
-            service=asked.service,
+            agent_type=asked.fleet_agent_type,
+            capability=asked.fleet_capability,
+            service=asked.fleet_service,
             listening=asked.listening,
         )
     )

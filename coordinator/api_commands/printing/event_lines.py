@@ -76,7 +76,7 @@ class EventPrinter:
 def _details(event: StreamedEvent) -> str:
     data = event.data
     told: list[str] = []
-    if agent := data.get("agent_id"):
+    if (agent := data.get("agent_id")) and agent != event.subject:
         told.append(str(agent))
     if event.type.startswith("task.") and event.type != "task.submitted" and data.get("attempt"):
         told.append(f"attempt {data['attempt']}")

@@ -24,6 +24,7 @@ __all__ = ["run"]
 
 def run(settings: Settings, options: argparse.Namespace, say: Says) -> None:
     """Raises `OperatorError` with one line for what cannot be done."""
+    _check_broker_alone(options)
     if getattr(options, "user", None) is not None:
         _check_user_alone(options)
         entered_users.run(settings, options, _located(settings), say)
@@ -62,6 +63,20 @@ def _located(settings: Settings) -> AdministeredBroker | None:
         return _administered(locate_broker(settings))
     except OperatorError:
         return None
+
+
+def _check_broker_alone(options: argparse.Namespace) -> None:
+    """These actions change the broker: an address of the API before them would be passed over."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("url", "key", "key_file")
+        if vars(options).get(name)
+    ]
+    if given:
+        raise OperatorError(
+            f"{', '.join(given)}: the actions of `coordinator agents` are about users of the broker, which"
+            " --amqp-url or COORDINATOR_AMQP_URL names, and not about the API"
+        )
 
 
 def _check_user_alone(options: argparse.Namespace) -> None:

@@ -170,6 +170,10 @@ def test_ctrl_c_while_the_demo_waits_ends_it_without_a_traceback() -> None:
         (["doctor", "--amqp-url", ""], "--amqp-url is not valid: the broker's address is empty"),
         (["rebuild", "--data-dir", ""], "--data-dir= is not valid: it is empty"),
         (["rebuild", "--data-dir", "x" * 300], "cannot be read: File name too long"),
+        (
+            ["agents", "--url", "http://x", "list"],
+            "--url: the actions of `coordinator agents` are about",
+        ),
         (["demo", "--url", ""], "--url is empty"),
         (["demo", "--url", "::::"], "--url '::::' is not an address of HTTP"),
         (["demo", "--url", "http://[::1"], "is not an address of HTTP"),
