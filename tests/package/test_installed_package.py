@@ -84,6 +84,7 @@ def test_agents_need_nothing_of_the_service(agents_alone: Environment) -> None:
     assert lacking == {
         "opentelemetry",
         "prometheus_client",
+        "watchfiles",
     }  # extras, where an agent has a use for them
     for absent in ("fastapi", "sqlalchemy", "httpx", "rich", "uvicorn"):
         assert agents_alone.run("python", "-c", f"import {absent}").returncode == 1

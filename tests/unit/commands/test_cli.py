@@ -74,7 +74,7 @@ def test_commands_of_the_api_name_the_small_extra_that_they_need(arguments: list
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("coordinator: this command needs the extra `cli` (")
-    assert "pip install 'agent-coordinator[cli]'" in line
+    assert "pip install 'rabbitmq-agent-coordinator[cli]'" in line
 
 
 def test_help_and_settings_need_no_extra() -> None:
