@@ -16,6 +16,7 @@ from coordinator.errors import PathNotFound
 
 from .access_control.authentication import Authentication
 from .body_limit import BodyLimit
+from .browser_pages import BrowserPages, MakesPages
 from .endpoint_services import EndpointServices
 from .endpoints import (
     agent_pages,
@@ -123,9 +124,13 @@ _TAGS = [
 _AT_THE_ROOT = EdgeRules()
 
 
-def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> FastAPI:
+def create_app(
+    services: EndpointServices,
+    rules: EdgeRules = _AT_THE_ROOT,
+    pages: MakesPages | None = None,
+) -> FastAPI:
     """The application, which answers by ``services`` whom ``rules`` let in. Opens nothing: they have lives
-    of their own.
+    of their own. ``pages`` makes what answers below `/dashboard`; None where nothing does.
     """
     app = _Application(
         title=_TITLE,
@@ -161,12 +166,14 @@ def create_app(services: EndpointServices, rules: EdgeRules = _AT_THE_ROOT) -> F
         max_bytes=services.max_body_bytes,
         larger={f"{prefix}{BATCH}": services.max_batch_bytes for prefix in ("", VERSIONED)},
     )
-    authenticated = Authentication(
+    authenticated: ASGIApp = Authentication(
         LeanSubmit(services, HeadRequests(app.ordinary)),
         authenticator=services.authenticator,
         rates=services.rates,
         audit=services.audit,
     )
+    if pages is not None:
+        authenticated = BrowserPages(authenticated, pages, rules.root_path)
     app.first = guarded(authenticated, rules)
     app.note_error = services.note_error
     return app

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from coordinator import __version__
 from coordinator.access.access_rules import JwtRules
@@ -16,7 +17,7 @@ from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
-from coordinator.api import EdgeRules, EndpointServices, create_app
+from coordinator.api import EdgeRules, EndpointServices, MakesPages, create_app
 from coordinator.metrics.counting import Counting
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.partial_output.output_frames import OutputFrames
@@ -159,7 +160,20 @@ def make_application(
             quotas=access.quotas,
         ),
         edge_rules(settings),
+        _pages(settings),
     )
+
+
+def _pages(settings: Settings) -> MakesPages | None:
+    if not settings.dashboard:
+        return None
+
+    def make(api: ASGIApp) -> ASGIApp:
+        from coordinator.dashboard import ApiInProcess, create_dashboard  # noqa: PLC0415 - when visited
+
+        return create_dashboard(ApiInProcess(api), root_path=settings.root_path)
+
+    return make
 
 
 def edge_rules(settings: Settings) -> EdgeRules:

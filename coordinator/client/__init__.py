@@ -67,7 +67,7 @@ from .models.groups import Group, GroupCancelled, GroupWaited
 from .models.pages import Page
 from .models.queues import Queue, QueueStats, Statistics
 from .models.schedules import Schedule
-from .models.service_health import Health, ParkedMessage
+from .models.service_health import Caller, Health, ParkedMessage
 from .models.stream_items import (
     EventsMissing,
     OutputChunks,
@@ -119,6 +119,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Agent",
     "CallbackDelivery",
     "CallbacksRedriven",
+    "Caller",
     "DeadTasks",
     "Group",
     "GroupCancelled",

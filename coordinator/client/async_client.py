@@ -223,5 +223,6 @@ class AsyncClient:
     redrive_callbacks = Awaited(callback_calls.redrive_callbacks)
 
     health = Awaited(service_calls.health)
+    whoami = Awaited(service_calls.whoami)
     parked = Awaited(service_calls.parked)
     parked_message = Awaited(service_calls.parked_message)

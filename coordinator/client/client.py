@@ -217,5 +217,6 @@ class Client:
     redrive_callbacks = Blocking(callback_calls.redrive_callbacks)
 
     health = Blocking(service_calls.health)
+    whoami = Blocking(service_calls.whoami)
     parked = Blocking(service_calls.parked)
     parked_message = Blocking(service_calls.parked_message)

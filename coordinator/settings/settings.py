@@ -106,6 +106,9 @@ class Settings(BaseModel):
 
     # At the HTTP edge: who reaches the API, and by which way (decision 0029).
 
+    dashboard: bool = True
+    """Whether the API shows people the pages below `/dashboard` (decision 0039)."""
+
     allowed_hosts: HostNames = ()
     """Names of this service beside `localhost`, the address that it listens on and other addresses of
     loopback, separated by commas, without ports: `coordinator.example.org`; `*.example.org` is all below

@@ -38,6 +38,7 @@ SCHEDULE = {"cron": "0 3 * * *", "task": TASK}
 CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "health": ("GET", "/health", None, EVERYBODY),
     "root": ("GET", "/", None, EVERYBODY),
+    "whoami": ("GET", "/whoami", None, EVERYBODY),
     "submit_task": ("POST", "/tasks/submit", TASK, PRODUCERS),
     "submit_batch": ("POST", "/tasks/submit/batch", {"tasks": [TASK]}, PRODUCERS),
     "get_task": ("GET", "/tasks/task-1", None, READERS | {"producer"}),

@@ -71,7 +71,12 @@ CALLS: list[Call[Any]] = [
     *(schedule_calls.resume_schedule("s"), schedule_calls.delete_schedule("s")),
     *(group_calls.group("g"), group_calls.group_waited("g"), group_calls.cancel_group("g")),
     *(callback_calls.callbacks(), callback_calls.redrive_callbacks()),
-    *(service_calls.health(), service_calls.parked(), service_calls.parked_message(1)),
+    *(
+        service_calls.health(),
+        service_calls.whoami(),
+        service_calls.parked(),
+        service_calls.parked_message(1),
+    ),
 ]
 OTHERWISE = {
     *(("POST", "/tasks/submit/batch"), ("GET", "/events"), ("GET", "/tasks/{task_id}/stream")),
@@ -159,6 +164,7 @@ def test_there_is_a_call_for_each_operation_of_the_document(document: dict[str, 
         (callbacks.CallbackDelivery, "DeliveryShape"),
         (callbacks.CallbacksRedriven, "RedrivenCallbacksAnswer"),
         (service_health.Health, "Health"),
+        (service_health.Caller, "Whoami"),
         (service_health.ParkedMessage, "ParkedWholeShape"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,

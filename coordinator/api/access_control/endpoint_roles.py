@@ -42,6 +42,7 @@ ROLES: dict[str, Need] = {
     "health": Need(),
     "healthz": Need(),
     "root": Need(),
+    "whoami": Need(),
     "metrics": _READ,
     "live": Need(),
     "ready": Need(),

@@ -1,4 +1,6 @@
-"""Tells how the service is, for people, restarts, load balancers and monitors; and what it is, at `/`."""
+"""Tells how the service is, for people, restarts, load balancers and monitors; what it is, at `/`; and who
+calls, at `/whoami`.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
+from coordinator.api.access_control.caller import Caller
 from coordinator.api.endpoint_route import EndpointRoute
 from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_bodies import error_shape
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import error, error_example, success
 from coordinator.api.wire.fields.instants import timestamp
-from coordinator.api.wire.health import Health, Live, Ready, Root
+from coordinator.api.wire.health import Health, Live, Ready, Root, Whoami
 
 __all__ = ["SERVICE", "router"]
 
@@ -104,6 +107,14 @@ _NOT_TOLD_HERE = (
     "This API tells no metrics: they have a port of their own (COORDINATOR_METRICS_PORT), or are turned off"
     " (COORDINATOR_METRICS)"
 )
+
+
+@router.get("/whoami", summary="Who calls, and with which roles", responses=success(Whoami))
+async def whoami(caller: Caller) -> JsonAnswer:
+    """For whoever shows people only what they may do. What is refused is said by each endpoint."""
+    return JsonAnswer(
+        {"actor": caller.actor, "roles": sorted(caller.roles), "agent_id": caller.agent_id}
+    )
 
 
 @router.get("/", summary="What this service is", responses=success(Root))

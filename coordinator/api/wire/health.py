@@ -8,7 +8,7 @@ from pydantic import Field
 
 from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant
 
-__all__ = ["Health", "Live", "Ready", "Root"]
+__all__ = ["Health", "Live", "Ready", "Root", "Whoami"]
 
 
 class Root(AnswerModel):
@@ -34,3 +34,17 @@ class Live(AnswerModel):
 class Ready(AnswerModel):
     status: Literal["ready"]
     timestamp: Instant
+
+
+class Whoami(AnswerModel):
+    actor: str | None = Field(
+        description="`key:NAME` or `jwt:SUBJECT`; null where the service asks for no credentials.",
+        examples=["key:ops"],
+    )
+    roles: list[str] = Field(
+        description="With those that they imply; all of them where nobody is asked.",
+        examples=[["operator", "producer", "reader"]],
+    )
+    agent_id: str | None = Field(
+        description="The agent that it may speak for, by the role `agent`.", examples=[None]
+    )

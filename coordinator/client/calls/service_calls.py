@@ -1,13 +1,13 @@
-"""Asks how the service is, and for the messages that it parked."""
+"""Asks how the service is, who one is to it, and for the messages that it parked."""
 
 from __future__ import annotations
 
 from coordinator.client.errors import NotACoordinator
 from coordinator.client.exchange.answer_reading import part, read_as
 from coordinator.client.exchange.http_messages import Call, request
-from coordinator.client.models.service_health import Health, ParkedMessage, ParkedMessages
+from coordinator.client.models.service_health import Caller, Health, ParkedMessage, ParkedMessages
 
-__all__ = ["health", "parked", "parked_message"]
+__all__ = ["health", "parked", "parked_message", "whoami"]
 
 SERVICE = "agent-coordinator"
 
@@ -15,6 +15,11 @@ SERVICE = "agent-coordinator"
 def health() -> Call[Health]:
     """How the service is. Raises `NotACoordinator` where another one answers."""
     return Call(request("GET", "health"), _health)
+
+
+def whoami() -> Call[Caller]:
+    """Who the key is, and its roles. Raises `NotFound` where the service is older than the question."""
+    return Call(request("GET", "whoami"), lambda body: read_as(Caller, body))
 
 
 def parked(*, limit: int | None = None, cursor: str | None = None) -> Call[ParkedMessages]:

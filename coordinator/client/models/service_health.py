@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Health", "ParkedMessage", "ParkedMessages"]
+__all__ = ["Caller", "Health", "ParkedMessage", "ParkedMessages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,17 @@ class Health:
     @property
     def healthy(self) -> bool:
         return self.status == "healthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Is who calls, as the service knows it."""
+
+    actor: str | None = None
+    """`key:NAME` or `jwt:SUBJECT`; None where nobody is asked."""
+    roles: Sequence[str] = ()
+    """With those that they imply; all of them where nobody is asked."""
+    agent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

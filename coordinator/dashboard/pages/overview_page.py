@@ -1,0 +1,51 @@
+"""Collects the overview: depths, waits, agents, dead tasks, problems, and totals for the curves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from coordinator.client import Agent, AsyncClient
+from coordinator.dashboard.viewer import Page, Viewer
+
+__all__ = ["overview"]
+
+MOST_AGENTS = 200
+"""Agents whose statuses are counted; of larger fleets the page says how many it has left out."""
+
+
+async def overview(viewer: Viewer) -> Page:
+    """Everything at a glance. Shown anew each second: the figures of the broker are no events."""
+    client = viewer.client
+    stats, (agents, fleet), dead, health = await asyncio.gather(
+        client.queue_stats(), _agents(client), client.dead(limit=1), client.health()
+    )
+    totals = stats.distribution_stats
+    load = totals.load_balancer_stats
+    statuses = Counter(agent.status for agent in agents)
+    return Page(
+        template="overview",
+        title="Overview",
+        values={
+            "health": health,
+            "ready": sum(stats.queue_sizes.values()),
+            "deepest": max(stats.queue_sizes.values(), default=0),
+            "priorities": stats.priorities,
+            "oldest": max(
+                (one.oldest_waiting_seconds or 0.0 for one in stats.priorities.values()), default=0.0
+            ),
+            "running": round(load.avg_agent_load * load.active_agents),
+            "totals": totals,
+            "load": load,
+            "statuses": sorted(statuses.items()),
+            "fleet": fleet,
+            "left_out": max(0, fleet - len(agents)),
+            "dead": dead,
+        },
+        every=1.0,
+    )
+
+
+async def _agents(client: AsyncClient) -> tuple[list[Agent], int]:
+    page = await client.agents(limit=MOST_AGENTS)
+    return list(page.items), page.total if page.total is not None else len(page.items)

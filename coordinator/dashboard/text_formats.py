@@ -1,0 +1,75 @@
+"""Writes instants, durations, numbers and JSON as people read them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["age", "clock_time", "count", "duration", "pretty_json", "seconds_between", "short"]
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+
+
+def duration(seconds: float | None) -> str:
+    """Rounded, such as `0.25 s`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`; `–` for None."""
+    if seconds is None:
+        return "–"
+    seconds = max(0.0, seconds)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    for unit, size, smaller, name in (
+        ("min", MINUTE, 1.0, "s"),
+        ("h", HOUR, MINUTE, "min"),
+        ("d", DAY, HOUR, "h"),
+    ):
+        if whole < size * (60 if size < HOUR else 24) or unit == "d":
+            large, rest = divmod(whole, int(size))
+            small = int(rest // smaller)
+            return f"{large} {unit} {small} {name}" if small else f"{large} {unit}"
+    return ""
+
+
+def age(instant: datetime | None, now: datetime | None = None) -> str:
+    """How long ago it was, or in how long it will be."""
+    if instant is None:
+        return "–"
+    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    if abs(seconds) < 1:
+        return "now"
+    told = duration(float(int(abs(seconds))) if abs(seconds) >= 1 else 0.0).replace(".0 s", " s")
+    return f"{told} ago" if seconds > 0 else f"in {told}"
+
+
+def clock_time(instant: datetime | None) -> str:
+    """In UTC, with milliseconds."""
+    if instant is None:
+        return "–"
+    told = instant.astimezone(UTC)
+    return f"{told:%Y-%m-%d %H:%M:%S}.{told.microsecond // 1000:03d} UTC"
+
+
+def count(number: float | None) -> str:
+    """With narrow spaces between thousands."""
+    return "–" if number is None else f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def pretty_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def short(value: Any, most: int = 80) -> str:
+    """One line of at most so many characters."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """None where one of them is."""
+    return None if start is None or end is None else (end - start).total_seconds()
