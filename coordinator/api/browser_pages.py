@@ -13,15 +13,15 @@ __all__ = ["BrowserPages", "MakesPages"]
 PATH = "/dashboard"
 
 MakesPages = Callable[[ASGIApp], ASGIApp]
-"""Makes the application that answers below `/dashboard`. Called once, in a thread, with the API that it calls,
-credentials and all; it raises nothing.
+"""Makes the application that answers below `/dashboard`. Called once, in a thread, with the API that it
+calls, which asks for credentials; raises nothing.
 """
 
 
 class BrowserPages:
-    """Stands behind the guard, so that no page elsewhere acts here, and before `Authentication`: a person has to
-    reach the page on which they sign in. What the pages ask of the API has a credential or is refused. They are
-    made at the first visit: a service that nobody looks at has none of their memory.
+    """Stands behind the guard, so that no page elsewhere acts here, and before `Authentication`: a person
+    has to reach the page on which they sign in. What the pages ask of the API has a credential or is
+    refused. They are made at the first visit: a service that nobody looks at has none of their memory.
     """
 
     def __init__(self, api: ASGIApp, make: MakesPages, root_path: str) -> None:

@@ -30,8 +30,18 @@ running ............... opens, builds, runs and stops all of it
 A module imports those above it in this list, never one below it; but any may import readiness.
 """
 
+from .api_application import edge_rules
 from .replacements import Duty, Replacements, Timings
 from .running import prepare, running
 from .running_coordinator import ANSWERS_WITHIN, Coordinator
 
-__all__ = ["ANSWERS_WITHIN", "Coordinator", "Duty", "Replacements", "Timings", "prepare", "running"]
+__all__ = [
+    "ANSWERS_WITHIN",
+    "Coordinator",
+    "Duty",
+    "Replacements",
+    "Timings",
+    "edge_rules",
+    "prepare",
+    "running",
+]

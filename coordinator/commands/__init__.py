@@ -7,6 +7,7 @@ up_command ................ `up`: private broker, service and example agents
 next_steps ................ which commands `up` tells to type next
 serve_command ............. `serve`: the service alone
 worker_processes .......... `serve --workers N`: several processes behind one socket
+dashboard ................. `dashboard`: the pages for people, apart from the service
 rebuild_command ........... `rebuild`: folds all events again
 keys ...................... `keys`: makes and ends API keys
 private_node_start ........ starts the private RabbitMQ node of `up`, or a new one in its place

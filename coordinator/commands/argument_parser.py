@@ -12,12 +12,13 @@ from coordinator.log_lines import LineArgumentParser
 from coordinator.metrics.group_file import GroupMember
 
 from .agents import agents_parser
+from .dashboard import dashboard_parser
 from .keys import keys_parser
 
 __all__ = ["COMMAND_GROUPS", "argument_parser"]
 
 COMMAND_GROUPS: Sequence[tuple[str, Sequence[str]]] = (
-    ("start", ("up", "serve", "demo")),
+    ("start", ("up", "serve", "dashboard", "demo")),
     *API_COMMANDS,
     ("operate", ("doctor", "keys", "rebuild", "completion")),
 )
@@ -76,6 +77,8 @@ def argument_parser() -> argparse.ArgumentParser:
     serve.add_argument("--metrics-fd", type=int, help=argparse.SUPPRESS)
     serve.add_argument("--figures", type=GroupMember.from_text, help=argparse.SUPPRESS)
     serve.set_defaults(command="serve")
+
+    dashboard_parser.add_dashboard_parser(commands)
 
     doctor = commands.add_parser(
         "doctor",

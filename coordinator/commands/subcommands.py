@@ -123,6 +123,17 @@ async def _project_here(settings: Settings, member: GroupMember | None) -> None:
     await project(settings, member)
 
 
+def _dashboard(options: argparse.Namespace) -> int:
+    settings = load_settings(http_host=options.host, http_port=options.port)
+    set_up_logging(level=settings.log_level, style=settings.log_format)
+    _warn_of_unknown_settings()
+    from .dashboard.dashboard_command import DashboardOptions, serve_dashboard  # noqa: PLC0415
+
+    chosen = DashboardOptions(url=options.url, ca_file=options.ca_file)
+    run_until_stopped(serve_dashboard(settings, chosen, _say))
+    return CLEAN
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from coordinator import doctor  # noqa: PLC0415
 
@@ -217,6 +228,7 @@ def _told(tell: Callable[[], None]) -> None:
 SUBCOMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "up": _up,
     "serve": _serve,
+    "dashboard": _dashboard,
     "doctor": _doctor,
     "rebuild": _rebuild,
     "agents": _agents,

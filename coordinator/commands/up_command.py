@@ -177,6 +177,8 @@ def _say_where(
     say("")
     say(f"  API            {base}")
     say(f"  API docs       {base}/docs")
+    if settings.dashboard:
+        say(f"  dashboard      {base}/dashboard/")
     if listeners.metrics is not None:
         say(f"  metrics        {address(listeners.metrics)}/metrics")
     if node is not None:

@@ -63,6 +63,8 @@ class RemoteApi:
         )
 
     def client(self, key: str | None, address: tuple[str, int] | None) -> AsyncClient:
+        """``address`` is not told: the service sees that of this process."""
+        del address
         return AsyncClient(
             self._url, key=key or "", retries=PATIENCE, transport=_Shared(self._transport)
         )

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import httpx
 from starlette.types import ASGIApp, Message, Scope
@@ -39,8 +40,8 @@ class AsgiTransport(httpx.AsyncBaseTransport):
 
 
 async def _pieces(request: httpx.Request) -> AsyncIterator[bytes]:
-    assert isinstance(request.stream, httpx.AsyncByteStream)
-    async for piece in request.stream:
+    stream: Any = request.stream  # that of an asynchronous client is asynchronous
+    async for piece in stream:
         yield piece
 
 
@@ -101,7 +102,9 @@ class _Call(httpx.AsyncByteStream):
         except Exception:
             logger.exception("the API failed while it answered the dashboard")
         finally:
-            with suppress(asyncio.QueueFull):  # whoever has not read it all is not waiting for its end
+            with suppress(
+                asyncio.QueueFull
+            ):  # whoever has not read it all is not waiting for its end
                 self._messages.put_nowait(None)
 
     async def _receive(self) -> Message:

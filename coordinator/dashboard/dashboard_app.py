@@ -25,9 +25,7 @@ __all__ = ["PATH", "create_dashboard"]
 PATH = "/dashboard"
 """Below which it answers."""
 
-_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-)
+_POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -52,13 +52,17 @@ class Form:
         try:
             return None if found is None else float(found)
         except ValueError:
-            raise FormRefused(f"{name.replace('_', ' ').capitalize()} is no number: {found}") from None
+            raise FormRefused(
+                f"{name.replace('_', ' ').capitalize()} is no number: {found}"
+            ) from None
 
     def json_object(self, name: str) -> dict[str, Any]:
         """Raises `FormRefused`."""
         found = self.json(name)
         if not isinstance(found, dict):
-            raise FormRefused(f"{name.replace('_', ' ').capitalize()} has to be a JSON object: {{…}}")
+            raise FormRefused(
+                f"{name.replace('_', ' ').capitalize()} has to be a JSON object: {{…}}"
+            )
         return found
 
     def json(self, name: str) -> Any:
@@ -86,7 +90,10 @@ async def read_form(request: Request) -> Form:
     fields: dict[str, list[str]] = {}
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"
+            body.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
         )
     except ValueError as exc:
         raise FormRefused(f"The form cannot be read: {exc}", status=400) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["LONGEST_KEY", "forget_key", "key_of", "keep_key"]
+__all__ = ["LONGEST_KEY", "forget_key", "keep_key", "key_of"]
 
 NAME = "coordinator_key"
 

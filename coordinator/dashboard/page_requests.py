@@ -71,13 +71,16 @@ class PageRequests:
                         path=request.path_params,
                     )
                     page = await show(viewer)
-            except NotAuthenticated as exc:
-                return self._to_sign_in(request, exc)
+            except NotAuthenticated:
+                return self._to_sign_in(request)
             except ClientError as exc:
                 page = _problem(exc)
             except FormRefused as exc:
                 page = Page(
-                    template="problem", title="Not accepted", values={"sentence": str(exc)}, status=422
+                    template="problem",
+                    title="Not accepted",
+                    values={"sentence": str(exc)},
+                    status=422,
                 )
             return self.rendered(request, page, caller)
 
@@ -93,8 +96,8 @@ class PageRequests:
                 async with self.api.client(key_of(request), _address(request)) as client:
                     caller = await caller_behind(client)
                     sentence = await act(Viewer(client=client, caller=caller), form)
-            except NotAuthenticated as exc:
-                return self._to_sign_in(request, exc)
+            except NotAuthenticated:
+                return self._to_sign_in(request)
             except ClientError as exc:
                 status, sentence = _status(exc), _sentence(exc)
             except FormRefused as exc:
@@ -126,7 +129,7 @@ class PageRequests:
             self._templates.render(page.template, values, part=part), status_code=page.status
         )
 
-    def _to_sign_in(self, request: Request, exc: NotAuthenticated) -> Response:
+    def _to_sign_in(self, request: Request) -> Response:
         """A script is told, and goes there by itself."""
         where = f"{self._base}/sign-in"
         if PART in request.headers:

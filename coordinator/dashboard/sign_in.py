@@ -14,7 +14,10 @@ from .viewer import Page, caller_behind
 
 __all__ = ["SignIn"]
 
-_UNKNOWN = "The coordinator does not know this key, or it has ended. `coordinator keys list` tells which count."
+_UNKNOWN = (
+    "The coordinator does not know this key, or it has ended: `coordinator keys list` tells which"
+    " count."
+)
 
 
 class SignIn:
@@ -51,7 +54,7 @@ class SignIn:
         keep_key(answer, key, path=self._base, secure=secure)
         return answer
 
-    async def sign_out(self, request: Request) -> Response:
+    async def sign_out(self, _: Request) -> Response:
         """Forgets the key."""
         answer = RedirectResponse(f"{self._base}/sign-in", 303)
         forget_key(answer, path=self._base)

@@ -8,13 +8,15 @@ from typing import Any
 
 __all__ = ["age", "clock_time", "count", "duration", "pretty_json", "seconds_between", "short"]
 
+NONE = "\N{EN DASH}"
+
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
 
 def duration(seconds: float | None) -> str:
-    """Rounded, such as `0.25 s`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`; `–` for None."""
+    """Rounded, such as `0.25 s`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`; a dash for None."""
     if seconds is None:
-        return "–"
+        return NONE
     seconds = max(0.0, seconds)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
@@ -38,7 +40,7 @@ def duration(seconds: float | None) -> str:
 def age(instant: datetime | None, now: datetime | None = None) -> str:
     """How long ago it was, or in how long it will be."""
     if instant is None:
-        return "–"
+        return NONE
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
     if abs(seconds) < 1:
         return "now"
@@ -49,14 +51,14 @@ def age(instant: datetime | None, now: datetime | None = None) -> str:
 def clock_time(instant: datetime | None) -> str:
     """In UTC, with milliseconds."""
     if instant is None:
-        return "–"
+        return NONE
     told = instant.astimezone(UTC)
     return f"{told:%Y-%m-%d %H:%M:%S}.{told.microsecond // 1000:03d} UTC"
 
 
 def count(number: float | None) -> str:
     """With narrow spaces between thousands."""
-    return "–" if number is None else f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return NONE if number is None else f"{number:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def pretty_json(value: Any) -> str:

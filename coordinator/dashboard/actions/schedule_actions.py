@@ -14,7 +14,7 @@ async def create(viewer: Viewer, form: Form) -> str:
     priority = form.text("priority")
     task = NewTask(
         task_data=form.json_object("task_data"),
-        priority=priority,  # type: ignore[arg-type] - the service says which there are
+        priority=priority,  # type: ignore[arg-type]  # the service refuses others
     )
     made = await viewer.client.create_schedule(
         form.needed("cron"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from coordinator.client import QueueStats
 from coordinator.dashboard.viewer import Page, Viewer
 
-__all__ = ["findings", "health_report"]
+from .unserved_queues import unserved_queues
+
+__all__ = ["health_report"]
 
 
 async def health_report(viewer: Viewer) -> Page:
@@ -21,18 +22,8 @@ async def health_report(viewer: Viewer) -> Page:
         values={
             "health": health,
             "problems": health.problems or [],
-            "findings": findings(stats),
+            "findings": unserved_queues(stats),
             "parked": parked,
         },
         every=2.0,
     )
-
-
-def findings(stats: QueueStats) -> list[str]:
-    """One sentence for each queue whose tasks nobody can take; none where all is well."""
-    return [
-        f"{queue.ready} tasks wait in the lane {queue.lane} at priority {queue.priority}, and no agent takes"
-        " them: start one that has what they require."
-        for queue in stats.queues
-        if queue.ready and not queue.listening
-    ]

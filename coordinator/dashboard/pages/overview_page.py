@@ -8,10 +8,16 @@ from collections import Counter
 from coordinator.client import Agent, AsyncClient
 from coordinator.dashboard.viewer import Page, Viewer
 
+from .unserved_queues import unserved_queues
+
 __all__ = ["overview"]
 
 MOST_AGENTS = 200
 """Agents whose statuses are counted; of larger fleets the page says how many it has left out."""
+
+
+MOST_FINDINGS = 3
+"""The page on health has all of them."""
 
 
 async def overview(viewer: Viewer) -> Page:
@@ -28,11 +34,13 @@ async def overview(viewer: Viewer) -> Page:
         title="Overview",
         values={
             "health": health,
+            "findings": unserved_queues(stats)[:MOST_FINDINGS],
             "ready": sum(stats.queue_sizes.values()),
             "deepest": max(stats.queue_sizes.values(), default=0),
             "priorities": stats.priorities,
             "oldest": max(
-                (one.oldest_waiting_seconds or 0.0 for one in stats.priorities.values()), default=0.0
+                (one.oldest_waiting_seconds or 0.0 for one in stats.priorities.values()),
+                default=0.0,
             ),
             "running": round(load.avg_agent_load * load.active_agents),
             "totals": totals,

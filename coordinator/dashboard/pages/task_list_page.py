@@ -24,8 +24,8 @@ FILTERS = (
 
 
 async def task_list(viewer: Viewer) -> Page:
-    """The filters are those of the API, by the same names. Pages go by cursor, so that the last is as quick as
-    the first.
+    """The filters are those of the API, by the same names. Pages go by cursor, so that the last is as
+    quick as the first.
     """
     found = await viewer.client.tasks(
         state=viewer.all("state"),
