@@ -10,11 +10,16 @@ __all__ = ["age", "clock_time", "count", "duration", "pretty_json", "seconds_bet
 
 NONE = "\N{EN DASH}"
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+_UNITS = (("d", DAY, HOUR, "h"), ("h", HOUR, MINUTE, "min"), ("min", MINUTE, 1, "s"))
+
+FEW = 10
+"""Minutes, hours or days below which the next smaller unit is told as well."""
 
 
 def duration(seconds: float | None) -> str:
-    """Rounded, such as `0.25 s`, `12 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`; a dash for None."""
+    """Rounded, such as `250 ms`, `2.5 s`, `12 s`, `3 min 20 s`, `14 min`, `3 d 4 h`; a dash for None."""
     if seconds is None:
         return NONE
     seconds = max(0.0, seconds)
@@ -22,19 +27,16 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    for unit, size, smaller, name in (
-        ("min", MINUTE, 1.0, "s"),
-        ("h", HOUR, MINUTE, "min"),
-        ("d", DAY, HOUR, "h"),
-    ):
-        if whole < size * (60 if size < HOUR else 24) or unit == "d":
-            large, rest = divmod(whole, int(size))
-            small = int(rest // smaller)
-            return f"{large} {unit} {small} {name}" if small else f"{large} {unit}"
-    return ""
+    return _whole(round(seconds))
+
+
+def _whole(seconds: int) -> str:
+    for unit, size, smaller, name in _UNITS:
+        large, rest = divmod(seconds, size)
+        if large:
+            small = rest // smaller
+            return f"{large} {unit} {small} {name}" if small and large < FEW else f"{large} {unit}"
+    return f"{seconds} s"
 
 
 def age(instant: datetime | None, now: datetime | None = None) -> str:
@@ -44,7 +46,7 @@ def age(instant: datetime | None, now: datetime | None = None) -> str:
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
     if abs(seconds) < 1:
         return "now"
-    told = duration(float(int(abs(seconds))) if abs(seconds) >= 1 else 0.0).replace(".0 s", " s")
+    told = _whole(int(abs(seconds)))
     return f"{told} ago" if seconds > 0 else f"in {told}"
 
 

@@ -7,7 +7,7 @@ function duration(seconds) {
         if (seconds >= size) {
             const whole = Math.floor(seconds / size);
             const more = Math.floor((seconds - whole * size) / rest);
-            return more ? `${whole} ${large} ${more} ${small}` : `${whole} ${large}`;
+            return more && whole < 10 ? `${whole} ${large} ${more} ${small}` : `${whole} ${large}`;
         }
     }
     return `${Math.floor(seconds)} s`;
