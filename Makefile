@@ -19,7 +19,7 @@ EVERYDAY := not benchmark and not chaos
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators setup ready-to-test clean
+.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators browser screenshots setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,14 +105,21 @@ clients: ## install clients of other languages for tests, where possible: Node.j
 generators: $(INSTALLED) ## install what reads the OpenAPI document in tests, where possible: Redocly, makers of clients
 	PYTHON=$(BIN)/python tests/generators/install.sh
 
+browser: ## install what the tests of the dashboard need, where possible: Chromium, axe
+	tests/browser/install.sh
+
+screenshots: $(INSTALLED) browser ## look at each page of the dashboard, and keep what was seen in docs/guides/dashboard
+	deploy/rabbitmq/install.sh
+	$(BIN)/python -m tests.browser.screenshots
+
 setup: $(INSTALLED) ## the virtual environment alone
 
 # Node.js may come with the clients.
 ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres prometheus nginx clients $(VENV)/rewritten
-	$(MAKE) generators
+	$(MAKE) generators browser
 
 clean: ## remove what was built here: the virtual environment and the caches, no data
-	rm -rf $(VENV) $(PEERS) tests/clients/node_modules tests/generators/node_modules .venv-generators dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
+	rm -rf $(VENV) $(PEERS) tests/clients/node_modules tests/generators/node_modules tests/browser/node_modules .venv-generators dist build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml constraints.txt deploy/venv.sh deploy/pinned_install.py

@@ -31,15 +31,13 @@ class Looked:
     url: str
     client: AsyncClient
     coordinator: Coordinator
-    broker: Broker
+    amqp_url: str
     folder: Path
     go_on: asyncio.Event
     """What tasks of the type `waits` wait for."""
 
     def agent(self, agent_id: str = "clerk") -> Agent:
-        agent = Agent(
-            agent_id, amqp_url=self.broker.url, cache_dir=self.folder / agent_id, slots=10
-        )
+        agent = Agent(agent_id, amqp_url=self.amqp_url, cache_dir=self.folder / agent_id, slots=10)
 
         @agent.task("square")
         async def square(task: Task) -> int:
@@ -66,8 +64,8 @@ class Looked:
 
 
 @asynccontextmanager
-async def looked_at(broker: Broker, folder: Path, **settings: Any) -> AsyncIterator[Looked]:
-    given = Settings(amqp_url=broker.url, data_dir=folder, **settings)
+async def looked_at(amqp_url: str, folder: Path, **settings: Any) -> AsyncIterator[Looked]:
+    given = Settings(amqp_url=amqp_url, data_dir=folder, **settings)
     async with running(given) as coordinator:
         await coordinator.ready()
         listener = bind("127.0.0.1", 0)
@@ -80,7 +78,7 @@ async def looked_at(broker: Broker, folder: Path, **settings: Any) -> AsyncItera
                 url=url,
                 client=client,
                 coordinator=coordinator,
-                broker=broker,
+                amqp_url=amqp_url,
                 folder=folder,
                 go_on=asyncio.Event(),
             )
@@ -95,7 +93,7 @@ def browser_at_hand() -> None:
 @pytest.fixture
 async def looked(broker: Broker, tmp_path: Path, browser_at_hand: None) -> AsyncIterator[Looked]:
     """A service that asks nobody for a key."""
-    async with looked_at(broker, tmp_path) as service:
+    async with looked_at(broker.url, tmp_path) as service:
         yield service
 
 

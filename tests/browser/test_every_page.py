@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,18 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
 
 
-async def something_everywhere(looked: Looked) -> dict[str, str]:
-    """The pages, by what each has to show."""
+@asynccontextmanager
+async def something_everywhere(looked: Looked) -> AsyncIterator[dict[str, str]]:
+    """What each page has to show, by its path; an agent is there meanwhile."""
+    async with looked.agent().running() as running:
+        await running.registered()
+        pages = await made_everywhere(looked)
+        yield pages
+        for task in await looked.client.tasks(state="input_required"):
+            await looked.client.cancel(task.task_id)  # its agent would wait for an answer
+
+
+async def made_everywhere(looked: Looked) -> dict[str, str]:
     client = looked.client
     asked = {"question": "Send it to Ann?", "choices": ["yes", "no"]}
     done = await client.submit({"task_type": "square", "n": 7})
@@ -63,7 +75,9 @@ async def first_parked(looked: Looked) -> int | None:
 async def findings(tab: Tab) -> list[str]:
     """Of axe, those that are serious, with where they are."""
     await tab.page.evaluate(AXE.read_text())
-    found: dict[str, Any] = await tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found: dict[str, Any] = await tab.page.evaluate(
+        "axe.run(document, {resultTypes: ['violations']})"
+    )
     return [
         f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]}"
         for one in found["violations"]
@@ -75,10 +89,7 @@ async def test_every_page_shows_what_there_is_and_axe_finds_nothing_serious(look
     if not AXE.exists():
         missing = "no axe at hand: run tests/browser/install.sh"
         pytest.fail(missing) if must_have_a_broker() else pytest.skip(missing)
-    agent = looked.agent()
-    async with agent.running() as running:
-        await running.registered()
-        pages = await something_everywhere(looked)
+    async with something_everywhere(looked) as pages:
         for scheme in ("light", "dark"):
             async with chromium(color_scheme=scheme) as browser:
                 tab = Tab(await browser.new_page(), looked.url)
@@ -90,11 +101,12 @@ async def test_every_page_shows_what_there_is_and_axe_finds_nothing_serious(look
 
 
 async def test_no_page_is_wider_than_a_telephone(looked: Looked) -> None:
-    agent = looked.agent()
-    async with agent.running() as running:
-        await running.registered()
-        pages = await something_everywhere(looked)
-        telephone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+    async with something_everywhere(looked) as pages:
+        telephone = {
+            "viewport": {"width": 360, "height": 740},
+            "is_mobile": True,
+            "has_touch": True,
+        }
         async with chromium(**telephone) as browser:
             tab = Tab(await browser.new_page(), looked.url)
             for path, shown in pages.items():

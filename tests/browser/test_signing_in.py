@@ -34,7 +34,7 @@ async def test_pages_let_do_what_the_key_may_and_the_cookie_is_no_script_s(
     broker: Broker, tmp_path: Path
 ) -> None:
     secrets = await keys(tmp_path)
-    async with looked_at(broker, tmp_path, auth="required") as looked, chromium() as browser:
+    async with looked_at(broker.url, tmp_path, auth="required") as looked, chromium() as browser:
         tab = Tab(await browser.new_page(), looked.url)
         async with AsyncClient(looked.url, key=secrets[Role.PRODUCER]) as producer:
             handle = await producer.submit({}, requirements={"capabilities": ["nobody-has-it"]})
@@ -79,7 +79,7 @@ async def test_a_producer_sees_its_own_tasks_and_is_told_what_it_may_not_see(
     broker: Broker, tmp_path: Path
 ) -> None:
     secrets = await keys(tmp_path)
-    async with looked_at(broker, tmp_path, auth="required") as looked, chromium() as browser:
+    async with looked_at(broker.url, tmp_path, auth="required") as looked, chromium() as browser:
         tab = Tab(await browser.new_page(), looked.url)
         async with AsyncClient(looked.url, key=secrets[Role.OPERATOR]) as operator:
             theirs = await operator.submit({})
@@ -94,9 +94,11 @@ async def test_a_producer_sees_its_own_tasks_and_is_told_what_it_may_not_see(
         assert tab.wrong == []
 
 
-async def test_a_key_that_ends_leads_to_the_page_for_another(broker: Broker, tmp_path: Path) -> None:
+async def test_a_key_that_ends_leads_to_the_page_for_another(
+    broker: Broker, tmp_path: Path
+) -> None:
     secrets = await keys(tmp_path)
-    async with looked_at(broker, tmp_path, auth="required") as looked, chromium() as browser:
+    async with looked_at(broker.url, tmp_path, auth="required") as looked, chromium() as browser:
         tab = Tab(await browser.new_page(), looked.url)
         await tab.go("/sign-in")
         await signs_in(tab, secrets[Role.READER])

@@ -63,7 +63,10 @@ class Tab:
 
     def _said(self, message: Any) -> None:
         # A refusal that a person is told of is told by the browser, too.
-        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+        if (
+            message.type == "error"
+            and "the server responded with a status of 4" not in message.text
+        ):
             self.wrong.append(message.text)
 
     def _asked(self, request: Any) -> None:
@@ -81,7 +84,9 @@ async def chromium(**context: Any) -> AsyncIterator[BrowserContext]:
             executable_path=find_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         try:
-            opened = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **context})
+            opened = await browser.new_context(
+                **{"viewport": {"width": 1280, "height": 800}, **context}
+            )
             opened.set_default_timeout(PATIENCE)
             yield opened
         finally:

@@ -1,0 +1,156 @@
+"""The way to the dashboard, what each answer of it has, and what it refuses; without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from coordinator.access.roles import Role
+from coordinator.api import EdgeRules, create_app
+from coordinator.client import Tls
+from coordinator.dashboard import ApiInProcess, RemoteApi, create_dashboard
+from coordinator.web_server.http_server import serving
+from coordinator.web_server.server_socket import address, bind
+from tests.support.api_keys import authenticator_with
+from tests.support.ports import free_port
+
+from .fakes import Fakes, a_task
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@asynccontextmanager
+async def visiting(
+    fakes: Fakes, rules: EdgeRules | None = None, **changes: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Over a real socket, as far as the fakes go."""
+    rules = rules or EdgeRules()
+
+    def pages(api: ASGIApp) -> ASGIApp:
+        return create_dashboard(ApiInProcess(api), root_path=rules.root_path)
+
+    app = create_app(fakes.services(**changes), rules, pages)
+    listener = bind("127.0.0.1", 0)
+    async with (
+        serving(app, listener),
+        httpx.AsyncClient(base_url=address(listener), trust_env=False) as http,
+    ):
+        yield http
+
+
+async def test_a_browser_that_asks_for_the_root_is_sent_to_the_dashboard_and_nobody_else() -> None:
+    async with visiting(Fakes()) as http:
+        sent = await http.get("/", headers=BROWSER)
+        assert (sent.status_code, sent.headers["Location"]) == (303, "/dashboard/")
+        assert sent.headers["Vary"] == "Accept"
+        for accept in ("*/*", "application/json", "application/json, text/plain, */*"):
+            told = await http.get("/", headers={"Accept": accept})
+            assert told.json()["service"] == "Agent Coordinator"
+        assert (await http.get("/dashboards")).status_code == 404
+        assert (await http.get("/v1/", headers=BROWSER)).json()["service"] == "Agent Coordinator"
+
+
+async def test_behind_a_proxy_links_have_the_path_in_front() -> None:
+    async with visiting(Fakes(), EdgeRules(root_path="/fleet")) as http:
+        sent = await http.get("/fleet/", headers=BROWSER)
+        assert sent.headers["Location"] == "/fleet/dashboard/"
+        page = await http.get("/fleet/dashboard/schedules")
+        assert 'href="/fleet/dashboard/static/dashboard.css"' in page.text
+        assert 'href="/dashboard' not in page.text
+
+
+async def test_every_answer_keeps_to_itself() -> None:
+    async with visiting(Fakes()) as http:
+        for path in ("/", "/nowhere", "/static/dashboard.css", "/do/cancel", "/static/nothing.js"):
+            answer = await http.get(f"/dashboard{path}")
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'self'" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["X-Frame-Options"] == "DENY"
+            assert answer.headers["Cache-Control"] in {"no-store", "no-cache"}
+            assert "style=" not in answer.text
+            assert "<script>" not in answer.text
+
+
+async def test_what_tasks_say_is_text_and_never_markup() -> None:
+    fakes = Fakes()
+    task_data = {"task_type": "<script>alert(1)</script>"}
+    task = a_task(task_id="<b>&", task_data=task_data)
+    fakes.tasks = fakes.browsing._tasks = {"<b>&": task}
+    async with visiting(fakes) as http:
+        page = (await http.get("/dashboard/tasks/%3Cb%3E%26")).text
+        assert "&lt;b&gt;&amp;" in page
+        assert "<b>&" not in page
+        assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"},
+        {"Origin": "null"},
+    ],
+)
+async def test_a_form_of_a_page_elsewhere_does_nothing(told: dict[str, str]) -> None:
+    fakes = Fakes()
+    fakes.tasks["t"] = a_task(task_id="t")
+    async with visiting(fakes) as http:
+        for path in ("/do/cancel", "/sign-in", "/sign-out"):
+            answer = await http.post(f"/dashboard{path}", data={"task_id": "t"}, headers=told)
+            assert answer.status_code == 403
+        assert not fakes.reasons
+        answer = await http.post("/dashboard/do/cancel", data={"task_id": "t"})
+        assert answer.status_code == 200
+
+
+async def test_with_keys_a_page_leads_to_the_key_and_a_script_is_told_where() -> None:
+    authenticator, secrets = await authenticator_with(reader=(Role.READER,))
+    async with visiting(Fakes(), authenticator=authenticator) as http:
+        sent = await http.get("/dashboard/tasks")
+        assert (sent.status_code, sent.headers["Location"]) == (303, "/dashboard/sign-in")
+        told = await http.get("/dashboard/tasks", headers={"X-Dashboard-Part": "main"})
+        assert told.status_code == 401
+        assert told.headers["X-Dashboard-Location"] == "/dashboard/sign-in"
+        assert (await http.get("/dashboard/live/changes?type=task.*")).status_code == 401
+        assert (await http.get("/dashboard/static/dashboard.js")).status_code == 200
+        long = await http.post("/dashboard/sign-in", data={"key": "x" * 4000})
+        assert long.status_code == 422
+        await http.post("/dashboard/sign-in", data={"key": secrets["reader"]})
+        assert (await http.get("/dashboard/schedules")).status_code == 200
+        refused = await http.post("/dashboard/do/pause-schedule", data={"schedule_id": "s"})
+        assert refused.status_code == 403
+        assert "This needs the role operator" in refused.text
+        http.cookies.set("coordinator_key", "a key with spaces", path="/dashboard")
+        assert (await http.get("/dashboard/live/changes")).status_code in {401, 422}
+
+
+@asynccontextmanager
+async def over_asgi(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(base_url="http://127.0.0.1", transport=transport) as http:
+        yield http
+
+
+async def test_apart_from_the_service_it_shows_the_same_and_says_when_nothing_answers() -> None:
+    fakes = Fakes()
+    fakes.tasks = fakes.browsing._tasks = {"t": a_task(task_id="t")}
+    async with visiting(fakes) as service:
+        api = RemoteApi(str(service.base_url).rstrip("/"), tls=Tls())
+        async with over_asgi(create_dashboard(api)) as http:
+            for _ in range(2):  # over the connections that they share
+                page = await http.get("/dashboard/tasks/t")
+                assert page.status_code == 200
+        await api.close()
+    api = RemoteApi(f"http://127.0.0.1:{free_port()}")
+    async with over_asgi(create_dashboard(api)) as http:
+        page = await http.get("/dashboard/")
+        assert page.status_code == 502
+        assert "The coordinator does not answer" in page.text
+    await api.close()
