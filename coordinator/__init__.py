@@ -10,12 +10,13 @@ past the ledger: agents ─▶ broker ─▶ partial_output ─▶ api.
 
 Each line imports from the lines below it alone; import-linter checks that.
 
-commands ............. the command `coordinator`: serve, up, demo, doctor, rebuild, agents, keys
+commands ............. the command `coordinator`: serve, up, dashboard, demo, doctor, rebuild, agents, keys
 api_commands ......... the commands that people use a service with: submit, tasks, wait, top and so on
 demo, doctor ......... submits a mixed batch and watches it; inspects broker and ledger, and says what to mend
 bootstrap ............ makes every object of the service, stage by stage, and runs it
 web_server ........... serves the application over HTTP/1.1
 api .................. HTTP: endpoints, and the JSON that they read and answer
+dashboard ............ pages for people in a browser, which call the API by the client and know nothing else
 metrics .............. counts what the service does, and tells it to Prometheus
 submission ........... makes a task of a request and publishes it, confirmed
 streaming ............ sends the events of the ledger to who subscribes, from any position on, as they happen
@@ -29,7 +30,7 @@ broker ............... AMQP: connections, confirmed publishing, batches, frames
 agents ............... the agent SDK, `consumers`, under a name that no file of a project takes
 agent_users .......... the users of agents on the broker, and what they may do
 access ............... who calls the API and what they may do: keys, JWTs, roles, rates, the audit log
-client ............... calls the API: for producers' programs, for the demo and the commands of people
+client ............... calls the API: for producers' programs, the demo, the dashboard and people's commands
 rabbitmq_node ........ a private RabbitMQ as a child process
 settings ............. declares, reads and checks every setting
 protocol ............. messages, names and queues on the broker, as agents see them, too

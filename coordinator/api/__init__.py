@@ -5,9 +5,9 @@ request ─▶ app ─▶ http_edge ─▶ access_control ─▶ head_requests, 
 
 app ........................ builds the application: the guard of `http_edge` sees each request first, then
                              `access_control`, then the `lean_submit` of `endpoints`
-http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front
+http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front, and
+                             the way to the pages for people, which are no part of this package
 access_control ............. who calls, what they may do, and what is written down of it
-browser_pages .............. the way to the pages for people, which are no part of this package
 head_requests .............. middleware: HEAD as GET
 body_limit ................. middleware: bodies that are too large, compressed or cut short
 path_segments .............. middleware: ids in paths, with whatever characters
@@ -34,9 +34,8 @@ others.
 """
 
 from .app import create_app
-from .browser_pages import MakesPages
 from .endpoint_services import EndpointServices
-from .http_edge import EdgeRules, guarded
+from .http_edge import EdgeRules, MakesPages, guarded
 from .json_answer import NotesError
 from .wire.schedules import run_of
 

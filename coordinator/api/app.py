@@ -16,7 +16,6 @@ from coordinator.errors import PathNotFound
 
 from .access_control.authentication import Authentication
 from .body_limit import BodyLimit
-from .browser_pages import BrowserPages, MakesPages
 from .endpoint_services import EndpointServices
 from .endpoints import (
     agent_pages,
@@ -38,7 +37,7 @@ from .endpoints.callbacks import callback_endpoints
 from .error_table import answer_error
 from .groups import group_endpoints
 from .head_requests import HeadRequests
-from .http_edge import EdgeRules, guarded
+from .http_edge import BrowserPages, EdgeRules, MakesPages, guarded
 from .json_answer import NOTE_ERROR, JsonAnswer, NotesError
 from .openapi_document import OpenApiDocument
 from .path_segments import PathSegments, routed_path

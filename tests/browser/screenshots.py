@@ -1,5 +1,5 @@
-"""Looks at each page of the dashboard with a fleet at work, and keeps what was seen in `docs/guides/dashboard`:
-`make screenshots`.
+"""Looks at each page of the dashboard with a fleet at work, and keeps what was seen, in
+`docs/guides/dashboard`: `make screenshots`.
 
 It starts a RabbitMQ of its own, the service and two agents, on loopback and for as long as it takes.
 """
@@ -7,6 +7,7 @@ It starts a RabbitMQ of its own, the service and two agents, on loopback and for
 from __future__ import annotations
 
 import asyncio
+import io
 import itertools
 import random
 import tempfile
@@ -14,6 +15,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from consumers import Agent, Task
 from coordinator.client import AsyncClient
@@ -77,9 +80,10 @@ def an_archivist(looked: Looked) -> Agent:
 
 
 async def some_work(client: AsyncClient) -> None:
-    quick = {"max_attempts": 2, "backoff": {"first_seconds": 0.5}}
+    backoff = {"first_seconds": 0.5}
     for n in range(11):
-        await client.submit({"task_type": "scan", "n": n, "torn": n % 3 > 0}, **quick)
+        scan = {"task_type": "scan", "n": n, "torn": n % 3 > 0}
+        await client.submit(scan, max_attempts=2, backoff=backoff)
     for n in (3, 4):
         await client.submit({"task_type": "release", "n": n}, priority="high")
     await client.submit(
@@ -131,8 +135,15 @@ async def look(looked: Looked, pages: Mapping[str, str], **context: Any) -> None
             if path == "/":  # its curves come with time
                 await asyncio.sleep(45)
             await asyncio.sleep(1.5)
-            await tab.page.screenshot(path=FOLDER / f"{name}.png")
+            keep(name, await tab.page.screenshot())
         assert tab.wrong == []
+
+
+def keep(name: str, seen: bytes) -> None:
+    """In few colours, as a page has them, which takes a third of the bytes."""
+    with Image.open(io.BytesIO(seen)) as image:
+        few = image.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+        few.save(FOLDER / f"{name}.png", optimize=True)
 
 
 async def main() -> None:

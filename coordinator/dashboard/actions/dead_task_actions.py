@@ -15,7 +15,7 @@ async def redrive(viewer: Viewer, form: Form) -> str:
     filters = DeadFilter()
     for name in ("error_type", "lane", "task_type"):
         if (value := form.text(name)) is not None:
-            filters[name] = value  # type: ignore[literal-required]  # one of its keys
+            filters[name] = value
     dry_run = form.text("dry_run") is not None
     done = await viewer.client.redrive(
         dry_run=dry_run, rate_per_second=form.number("rate_per_second"), **filters

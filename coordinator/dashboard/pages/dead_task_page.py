@@ -15,7 +15,7 @@ async def dead_list(viewer: Viewer) -> Page:
     filters = DeadFilter()
     for name in ("error_type", "lane", "task_type"):
         if (value := viewer.text(name)) is not None:
-            filters[name] = value  # type: ignore[literal-required]  # one of its keys
+            filters[name] = value
     found = await viewer.client.dead(limit=ON_A_PAGE, cursor=viewer.text("cursor"), **filters)
     return Page(
         template="dead_list",
