@@ -5,7 +5,7 @@ request ─▶ app ─▶ http_edge ─▶ access_control ─▶ head_requests, 
 
 app ........................ builds the application: the guard of `http_edge` sees each request first, then
                              `access_control`, then the `lean_submit` of `endpoints`
-http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front, and
+http_edge .................. middleware: hosts that are known, origins that may act, CORS, the path in front;
                              the way to the pages for people, which are no part of this package
 access_control ............. who calls, what they may do, and what is written down of it
 head_requests .............. middleware: HEAD as GET

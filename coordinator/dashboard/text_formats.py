@@ -27,20 +27,21 @@ def duration(seconds: float | None) -> str:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
-    return _whole(round(seconds))
+    return _whole(round(seconds), few=FEW)
 
 
-def _whole(seconds: int) -> str:
+def _whole(seconds: int, few: int = 0) -> str:
+    """With the next smaller unit where there are fewer than ``few`` of the larger one."""
     for unit, size, smaller, name in _UNITS:
         large, rest = divmod(seconds, size)
         if large:
             small = rest // smaller
-            return f"{large} {unit} {small} {name}" if small and large < FEW else f"{large} {unit}"
+            return f"{large} {unit} {small} {name}" if small and large < few else f"{large} {unit}"
     return f"{seconds} s"
 
 
 def age(instant: datetime | None, now: datetime | None = None) -> str:
-    """How long ago it was, or in how long it will be."""
+    """How long ago it was, or in how long it will be, in one unit."""
     if instant is None:
         return NONE
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()

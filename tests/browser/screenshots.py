@@ -142,7 +142,9 @@ async def look(looked: Looked, pages: Mapping[str, str], **context: Any) -> None
 def keep(name: str, seen: bytes) -> None:
     """In few colours, as a page has them, which takes a third of the bytes."""
     with Image.open(io.BytesIO(seen)) as image:
-        few = image.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(
+            200, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         few.save(FOLDER / f"{name}.png", optimize=True)
 
 

@@ -1,16 +1,10 @@
 // Counts the ages of instants on, second by second, as the server wrote them.
 
-const SIZES = [["d", 86400, "h", 3600], ["h", 3600, "min", 60], ["min", 60, "s", 1]];
+const SIZES = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
 
 function duration(seconds) {
-    for (const [large, size, small, rest] of SIZES) {
-        if (seconds >= size) {
-            const whole = Math.floor(seconds / size);
-            const more = Math.floor((seconds - whole * size) / rest);
-            return more && whole < 10 ? `${whole} ${large} ${more} ${small}` : `${whole} ${large}`;
-        }
-    }
-    return `${Math.floor(seconds)} s`;
+    const [unit, size] = SIZES.find(([, one]) => seconds >= one) ?? SIZES.at(-1);
+    return `${Math.floor(seconds / size)} ${unit}`;
 }
 
 function age(instant) {
