@@ -107,6 +107,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/health/ready"),
         ("GET", "/metrics"),
         ("GET", "/"),
+        ("GET", "/whoami"),
     }
 
 
