@@ -75,11 +75,14 @@ async def test_what_a_person_writes_is_left_alone_while_the_page_changes(
 ) -> None:
     handle = await looked.client.submit({"task_type": "paint"}, requirements=NOBODY)
     await tab.go(f"/tasks/{handle.task_id}")
+    await tab.page.evaluate("window.head = document.querySelector('main .head')")
     await tab.presses("Cancel…")
     await tab.page.get_by_label("Reason").fill("half a rea")
     await handle.cancel()
     await tab.sees("cancelled", "#task-state")
     assert await tab.page.get_by_label("Reason").input_value() == "half a rea"
+    assert await tab.page.evaluate("document.querySelector('dialog[open]').matches(':modal')")
+    assert await tab.page.evaluate("head.isConnected"), "what is alike is not made anew"
 
 
 async def test_lists_are_filtered_and_go_on_by_pages(looked: Looked, tab: Tab) -> None:

@@ -40,24 +40,34 @@ function morphElement(old, fresh) {
     morphChildren(old, fresh);
 }
 
+const after = (node, gone) => {
+    const next = node.nextSibling;
+    if (gone && !(node.nodeName === "DIALOG" && node.open)) node.remove();
+    return next;
+};
+
+// The next node without an id that is of the same kind; what has an id is waited for by its own.
+function findAlike(from, wanted) {
+    if (wanted.nodeType !== Node.ELEMENT_NODE) return from && alike(from, wanted) ? from : null;
+    for (let node = from; node && !keyOf(node); node = node.nextSibling) if (alike(node, wanted)) return node;
+    return null;
+}
+
 export function morphChildren(old, fresh) {
     const byKey = new Map();
     for (const child of old.children) if (child.id) byKey.set(child.id, child);
     let at = old.firstChild;
     for (const wanted of [...fresh.childNodes]) {
         const key = keyOf(wanted);
-        let match = at;
-        if (key) {
-            match = byKey.get(key) ?? null;
-        } else {
-            while (match && keyOf(match) && !alike(match, wanted)) match = match.nextSibling;
-            if (match && !alike(match, wanted)) match = null;
-        }
+        const match = key ? byKey.get(key) : findAlike(at, wanted);
         if (!match || !alike(match, wanted)) {
             old.insertBefore(document.importNode(wanted, true), at);
             continue;
         }
-        if (match === at) at = at.nextSibling;
+        // What stands before it and has no id is not wanted any more: so nothing is moved, which would close a
+        // dialog, unless the order of what has ids has changed.
+        while (at && at !== match && !keyOf(at)) at = after(at, true);
+        if (match === at) at = after(at, false);
         else old.insertBefore(match, at);
         if (match.nodeType === Node.ELEMENT_NODE) {
             if (!match.isEqualNode(wanted)) morphElement(match, wanted);
@@ -65,10 +75,5 @@ export function morphChildren(old, fresh) {
             match.nodeValue = wanted.nodeValue;
         }
     }
-    while (at) {
-        const next = at.nextSibling;
-        const busy = at.nodeName === "DIALOG" && at.open;
-        if (!busy) at.remove();
-        at = next;
-    }
+    while (at) at = after(at, true);
 }
