@@ -3,7 +3,7 @@
 task_actions ....... cancel, retry, edit and redrive, delete, answer
 dead_task_actions .. redrive by filters, or those that were selected; count what a redrive would take
 fleet_actions ...... drain and remove agents, clear priorities, retire lanes
-schedule_actions ... create, pause, resume, delete
+recurring_actions .. create, pause, resume, delete
 
 None knows another. Who may do what is the API's to decide; pages show what it would refuse as disabled.
 """
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from coordinator.dashboard.form_fields import Form
 from coordinator.dashboard.viewer import Viewer
 
-from . import dead_task_actions, fleet_actions, schedule_actions, task_actions
+from . import dead_task_actions, fleet_actions, recurring_actions, task_actions
 
 __all__ = ["ACTIONS"]
 
@@ -31,9 +31,9 @@ ACTIONS: Mapping[str, Callable[[Viewer, Form], Awaitable[str]]] = {
     "remove-agent": fleet_actions.remove_agent,
     "clear": fleet_actions.clear,
     "retire-lane": fleet_actions.retire_lane,
-    "create-schedule": schedule_actions.create,
-    "pause-schedule": schedule_actions.pause,
-    "resume-schedule": schedule_actions.resume,
-    "delete-schedule": schedule_actions.delete,
+    "create-schedule": recurring_actions.create,
+    "pause-schedule": recurring_actions.pause,
+    "resume-schedule": recurring_actions.resume,
+    "delete-schedule": recurring_actions.delete,
 }
 """By the last part of the form's address."""

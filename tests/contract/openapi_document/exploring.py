@@ -47,7 +47,8 @@ async def explore(
     """Send ``examples`` right and as many wrong requests to every operation, the same ones in every
     run, and check every answer against the document; return how often each status was answered. Each
     request is sent once by each of ``callers``, with these headers, and counted for it: making it up takes
-    longest. None sends what was made up. Streams are stopped for it, say so with 503, and are not counted.
+    longest. None sends what was made up. Streams are stopped for it, say so with 503 or, to whom comes back
+    with a position, with 200, and are not counted.
     """
     statuses: list[Counter[int]] = [Counter() for _ in callers]
     _without_streams(app)
@@ -59,8 +60,14 @@ async def explore(
                     answer = await _send(client, case, also=headers)
                     if case.operation.path not in STREAMS:
                         counted[answer.status_code] += 1
-                    # A stream that is stopped says so with 503, which is no fault of the service.
-                    checks = CHECKS[1:] if case.operation.path in STREAMS else CHECKS
+                    checks = CHECKS
+                    if case.operation.path in STREAMS:
+                        # A stream that is stopped says so with 503, which is no fault of the service.
+                        checks = [one for one in CHECKS if one is not not_a_server_error]
+                    if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                        # In 3.1 the schema is of the whole text; schemathesis takes it for an event's
+                        # (findings/stream-schema-taken-for-an-events.sh).
+                        checks = [one for one in checks if one is not response_schema_conformance]
                     case.validate_response(Response.from_any(answer), checks=checks)
     return statuses
 
