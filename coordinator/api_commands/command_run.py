@@ -39,6 +39,10 @@ def run(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         _read_by_nobody()
         return UNREAD
+    except OSError as error:
+        _tell(f"The answer to `{options.command}` could not be written: {error.strerror or error}")
+        _read_by_nobody()
+        return USAGE
 
 
 def _tell(sentence: str) -> None:

@@ -18,6 +18,7 @@ from coordinator.client import (
     TaskNotCompleted,
     TooManyRequests,
     Unavailable,
+    Unsendable,
     WaitTimedOut,
 )
 
@@ -40,7 +41,7 @@ def status_of(error: ClientError) -> int:
 
 
 _STATUSES: Sequence[tuple[tuple[type[ClientError], ...], int]] = (
-    ((Misconfigured,), USAGE),
+    ((Misconfigured, Unsendable), USAGE),
     ((NotReached, NotACoordinator, TooManyRequests, Unavailable, ServerError), UNREACHABLE),
     ((WaitTimedOut,), TIME_OVER),
     ((TaskNotCompleted,), NOT_COMPLETED),

@@ -56,6 +56,7 @@ from .errors import (
     TaskNotCompleted,
     TooManyRequests,
     Unavailable,
+    Unsendable,
     WaitTimedOut,
 )
 from .exchange.retry_rule import ONCE, Retries
@@ -154,5 +155,6 @@ __all__ = [  # noqa: RUF022 - in groups
     "TaskNotCompleted",
     "TooManyRequests",
     "Unavailable",
+    "Unsendable",
     "WaitTimedOut",
 ]

@@ -2,6 +2,7 @@
 
     ClientError
     ├── Misconfigured                 the address, the key or the TLS files cannot be used, or do not fit
+    ├── Unsendable                    what a call was given cannot be sent (a ValueError, too)
     ├── NotReached                    there was no answer
     │   ├── NotSent                   the request did not get there: nothing was done
     │   └── AnswerLost                it was sent, and may have been done
@@ -24,9 +25,9 @@
         ├── TaskCancelled
         └── TaskExpired
 
-Branches are audiences: the caller can mend a Misconfigured, an InvalidRequest, a Conflict; a wait may mend
-NotReached, TooManyRequests and Unavailable, which the client has tried in vain before it raises them;
-whoever runs the service has to mend the rest. The message of each is one sentence.
+Branches are audiences: the caller can mend a Misconfigured, an Unsendable, an InvalidRequest, a Conflict; a
+wait may mend NotReached, TooManyRequests and Unavailable, which the client has tried in vain before it raises
+them; whoever runs the service has to mend the rest. The message of each is one sentence.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ __all__ = [
     "TaskNotCompleted",
     "TooManyRequests",
     "Unavailable",
+    "Unsendable",
     "WaitTimedOut",
 ]
 
@@ -70,6 +72,12 @@ class ClientError(Exception):
 
 class Misconfigured(ClientError):
     """The client cannot be used as it was made. Never shows a key."""
+
+
+class Unsendable(ClientError, ValueError):
+    """What a call was given cannot be sent: an id that no path can have, a number that JSON has not. Nothing
+    was sent.
+    """
 
 
 class NotReached(ClientError):

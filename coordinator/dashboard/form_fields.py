@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,12 +50,15 @@ class Form:
     def number(self, name: str) -> float | None:
         """None where it is empty or missing. Raises `FormRefused`."""
         found = self.text(name)
+        if found is None:
+            return None
         try:
-            return None if found is None else float(found)
+            number = float(found)
         except ValueError:
-            raise FormRefused(
-                f"{name.replace('_', ' ').capitalize()} is no number: {found}"
-            ) from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise FormRefused(f"{name.replace('_', ' ').capitalize()} is no number: {found}")
+        return number
 
     def json_object(self, name: str) -> dict[str, Any]:
         """Raises `FormRefused`."""
@@ -71,6 +75,14 @@ class Form:
             return json.loads(self.needed(name), parse_constant=_no_number)
         except (ValueError, RecursionError) as exc:
             raise FormRefused(f"{name.replace('_', ' ').capitalize()} is no JSON: {exc}") from None
+
+    def json_or_text(self, name: str) -> Any:
+        """What is no JSON is the text that it is. Raises `FormRefused`."""
+        text = self.needed(name)
+        try:
+            return json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            return text
 
 
 def _no_number(word: str) -> None:

@@ -7,13 +7,14 @@ What a task says while it works is handed on as it is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from coordinator.client import AsyncClient, ClientError
+from coordinator.client import AsyncClient, ClientError, Unsendable
 from coordinator.client.exchange.http_messages import ApiRequest
 from coordinator.client.exchange.http_messages import request as api_request
 from coordinator.client.exchange.programs import NextPiece, Program, emit, listening
@@ -44,15 +45,24 @@ class LiveUpdates:
     async def changes(self, request: Request) -> Response:
         """That an event of one of the types in the query has happened."""
         types = request.query_params.getlist("type")
-        asked = api_request("GET", "events", query={"type": types})
-        return await self._stream(request, asked, output=False)
+        return await self._stream(request, "events", query={"type": types}, output=False)
 
     async def task(self, request: Request) -> Response:
         """That something has happened to one task, and what it says while it works."""
-        asked = api_request("GET", "tasks", request.query_params.get("task_id", ""), "stream")
-        return await self._stream(request, asked, output=True)
+        task_id = request.query_params.get("task_id", "")
+        return await self._stream(request, "tasks", task_id, "stream", output=True)
 
-    async def _stream(self, request: Request, asked: ApiRequest, *, output: bool) -> Response:
+    async def _stream(
+        self,
+        request: Request,
+        *path: str,
+        query: Mapping[str, Any] | None = None,
+        output: bool,
+    ) -> Response:
+        try:
+            asked = api_request("GET", *path, query=query)
+        except Unsendable as exc:
+            return Response(str(exc), 422, media_type="text/plain")
         address = None if request.client is None else (request.client.host, request.client.port)
         client = self._api.client(key_of(request), address)
         pieces = client.items(_pieces(asked, client))

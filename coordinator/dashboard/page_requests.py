@@ -18,6 +18,7 @@ from coordinator.client import (
     NotFound,
     NotReached,
     RoleMissing,
+    Unsendable,
 )
 
 from .api_access import ReachesApi
@@ -43,6 +44,7 @@ TITLES: Mapping[type[ClientError], str] = {
     NotFound: "Not found",
     Conflict: "Not possible",
     InvalidRequest: "Not accepted",
+    Unsendable: "Not accepted",
     NotReached: "The coordinator does not answer",
 }
 _NOBODY = Caller(roles=EVERY_ROLE)
@@ -154,5 +156,7 @@ def _sentence(exc: ClientError) -> str:
 
 
 def _status(exc: ClientError) -> int:
-    """The service's own, where it has answered; 502 where it has not."""
-    return exc.status if isinstance(exc, ApiError) else 502
+    """The service's own, where it has answered; 502 where it has not, but for what cannot be sent to it."""
+    if isinstance(exc, ApiError):
+        return exc.status
+    return 422 if isinstance(exc, Unsendable) else 502

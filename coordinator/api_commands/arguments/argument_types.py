@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from datetime import UTC, datetime, timedelta
 
 __all__ = ["count", "instant", "metadata_pair", "seconds"]
@@ -17,7 +18,7 @@ def count(text: str) -> int:
         value = int(text)
     except ValueError:
         value = 0
-    if value < 1:
+    if not 1 <= value <= sys.maxsize:
         raise argparse.ArgumentTypeError(f"{text!r} is no count: give a whole number, 1 or more")
     return value
 
@@ -38,7 +39,7 @@ def instant(text: str) -> datetime:
     """An ISO 8601 instant, of this machine's time zone where it has no offset; or so long ago: `10m`."""
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         return datetime.now(UTC) - timedelta(seconds=seconds(text))

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from threading import Timer
+from threading import TIMEOUT_MAX, Timer
 from typing import Any, TypeVar
 
 import httpx
@@ -148,7 +148,7 @@ def _cut_after(seconds: float, response: httpx.Response) -> Timer:
             except OSError:  # it is closed
                 return
 
-    timer = Timer(seconds, cut)
+    timer = Timer(min(seconds, TIMEOUT_MAX), cut)
     timer.daemon = True
     timer.start()
     return timer

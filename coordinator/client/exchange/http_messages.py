@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
+from coordinator.client.errors import Unsendable
+
 __all__ = ["ApiAnswer", "ApiRequest", "Call", "request"]
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -64,13 +66,14 @@ def request(
 ) -> ApiRequest:
     """``path`` is in segments, which are encoded here. Of ``query`` and of a body that is a mapping, what is
     None is left out; a list in the query is one parameter for each value. GET is repeatable, and so is
-    what has an ``idempotency_key``. Raises `TypeError` or `ValueError` where ``json_body`` is not JSON.
+    what has an ``idempotency_key``. Raises `Unsendable`, and `TypeError` where ``json_body`` has what is
+    never JSON.
     """
-    where = "/" + "/".join(quote(segment, safe="") for segment in path)
-    asked = urlencode([*_pairs(query or {})])
+    where = "/" + "/".join(map(_segment, path))
+    asked = _query(query or {})
     if repeatable is None:
         repeatable = method == "GET" or idempotency_key is not None
-    headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    headers = {} if idempotency_key is None else {"Idempotency-Key": _header(idempotency_key)}
     return ApiRequest(
         method=method,
         path=f"{where}?{asked}" if asked else where,
@@ -78,6 +81,29 @@ def request(
         headers=headers,
         repeatable=repeatable,
     )
+
+
+def _segment(text: str) -> str:
+    """Whoever sends a path takes `.` and `..` out of it, so that another path would be asked for."""
+    if text in ("", ".", ".."):
+        raise Unsendable(f"{text!r} cannot be in a path, and is the id or the name of nothing")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as exc:
+        raise Unsendable(f"{text!r} is no text in UTF-8, as ids and names are") from exc
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    try:
+        return urlencode([*_pairs(query)])
+    except UnicodeEncodeError as exc:
+        raise Unsendable(f"{exc.object!r} is no text in UTF-8") from exc
+
+
+def _header(key: str) -> str:
+    if not (key.isascii() and key.isprintable() and key == key.strip()):
+        raise Unsendable(f"{key!r} is no Idempotency-Key: one is printable ASCII")
+    return key
 
 
 def _pairs(query: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -97,7 +123,17 @@ def _encoded(body: Any) -> bytes | None:
         return None
     if isinstance(body, Mapping):
         body = {name: value for name, value in body.items() if value is not None}
-    return json.dumps(body, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+    except ValueError as exc:
+        raise Unsendable(f"What is to be sent cannot be JSON: {_reason(exc)}") from exc
+    except RecursionError as exc:
+        raise Unsendable("What is to be sent is nested too deep for JSON") from exc
+
+
+def _reason(exc: ValueError) -> str:
+    said = str(exc)
+    return "it has a number that is NaN or infinite" if said.startswith("Out of range") else said
 
 
 def _plain(value: Any) -> Any:

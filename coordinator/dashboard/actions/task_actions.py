@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from coordinator.dashboard.form_fields import Form
 from coordinator.dashboard.viewer import Viewer
 
@@ -47,13 +44,6 @@ async def answer(viewer: Viewer, form: Form) -> str:
     """
     task_id = form.needed("task_id")
     choice = form.text("choice")
-    given = json.loads(choice) if choice is not None else _json_or_text(form.needed("answer"))
+    given = form.json("choice") if choice is not None else form.json_or_text("answer")
     await viewer.client.answer(task_id, given, question_id=form.text("question_id"))
     return f"Task {task_id} has its answer."
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -222,3 +224,64 @@ def test_output_that_nobody_reads_any_more_ends_it_quietly(
     monkeypatch.setattr(command_run, "_read_by_nobody", lambda: None)
     monkeypatch.setattr("coordinator.api_commands.printing.printer.Printer.fields", unread)
     assert main(["task", "t"]) == 141
+
+
+def test_output_that_cannot_be_written_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    served(monkeypatch, answering(200, task=TASK))
+    monkeypatch.setattr(command_run, "_read_by_nobody", lambda: None)
+    monkeypatch.setattr("coordinator.api_commands.printing.printer.Printer.fields", full)
+    assert main(["task", "t"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told == "coordinator: The answer to `task` could not be written: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["submit", "echo", "n:=NaN"],
+        ["submit", "--data", '{"n": Infinity}'],
+        ["submit", "echo", "--idempotency-key", "clé"],
+        ["task", ".."],
+        ["task", ""],
+        ["explain", "a\udcffb"],
+        ["tasks", "--agent", "\udcff"],
+    ],
+)
+def test_what_cannot_be_sent_is_told_in_one_line_and_not_sent(
+    typed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[httpx.Request] = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={"task": TASK})
+
+    served(monkeypatch, api)
+    assert main(typed) == 2
+    assert sent == []
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["tasks", "--limit", "9" * 30],
+        ["schedules", "--limit", "9" * 20],
+        ["tasks", "--since", "9999-12-31T23:59:59-10:00"],
+        ["tasks", "--until", "0001-01-01T00:00:00+10:00"],
+    ],
+)
+def test_a_number_or_an_instant_out_of_range_is_refused_as_it_is_typed(
+    typed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(typed)
+    assert ended.value.code == 2
+    assert "error: argument --" in capsys.readouterr().err

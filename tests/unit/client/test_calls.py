@@ -25,6 +25,7 @@ from coordinator.client.errors import (
     TaskExpired,
     TooManyRequests,
     Unavailable,
+    Unsendable,
     WaitTimedOut,
 )
 from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
@@ -38,6 +39,12 @@ ACCEPTED = answer(task_id="t", priority="normal", submitted_at="2026-01-31T12:00
 
 def of_task(state: str, **fields: Any) -> ApiAnswer:
     return answer(task={"task_id": "t", "state": state} | fields)
+
+
+def cyclic() -> list[Any]:
+    found: list[Any] = []
+    found.append(found)
+    return found
 
 
 def test_a_submission_is_sent_again_with_the_same_key_and_body_until_it_is_answered() -> None:
@@ -106,6 +113,30 @@ def test_ids_and_filters_are_encoded() -> None:
     assert (
         page.request.path == "/tasks?capability=a+b&state=dead&priority=low&priority=high&limit=5"
     )
+
+
+@pytest.mark.parametrize("odd", ["", ".", "..", "a\udcffb"])
+def test_an_id_that_no_path_can_have_is_refused_before_another_path_is_asked_for(odd: str) -> None:
+    """`DELETE /agents/..` would be sent as `DELETE /`."""
+    with pytest.raises(Unsendable):
+        task_calls.delete(odd)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), cyclic()])
+def test_data_that_cannot_be_json_are_refused_in_a_sentence(odd: Any) -> None:
+    with pytest.raises(Unsendable, match="cannot be JSON"):
+        submission.submission({"n": odd})
+
+
+def test_a_filter_that_is_no_text_is_refused() -> None:
+    with pytest.raises(Unsendable, match="UTF-8"):
+        task_calls.tasks(agent="\udcff")
+
+
+@pytest.mark.parametrize("odd", ["clé", "a\nb", " a"])
+def test_an_idempotency_key_that_no_header_can_have_is_refused(odd: str) -> None:
+    with pytest.raises(Unsendable, match="Idempotency-Key"):
+        submission.submission({}, idempotency_key=odd)
 
 
 def test_fields_that_are_not_known_are_left_out_and_others_may_be_missing() -> None:

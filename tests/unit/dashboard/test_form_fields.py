@@ -49,6 +49,9 @@ def test_what_a_field_cannot_be_is_said() -> None:
     form = Form({"rate": ["soon"], "data": ["[1]"], "other": ["{"], "odd": ['{"a": NaN}']})
     with pytest.raises(FormRefused, match="Rate is no number: soon"):
         form.number("rate")
+    for name in ("nan", "inf"):
+        with pytest.raises(FormRefused, match=f"Rate is no number: {name}"):
+            Form({"rate": [name]}).number("rate")
     with pytest.raises(FormRefused, match="Data has to be a JSON object"):
         form.json_object("data")
     with pytest.raises(FormRefused, match="Other is no JSON"):
@@ -57,3 +60,16 @@ def test_what_a_field_cannot_be_is_said() -> None:
         form.json("odd")
     with pytest.raises(FormRefused, match="Fill in task id"):
         form.needed("task_id")
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ('{"n": 1}', {"n": 1}),
+        ("yes", "yes"),
+        ("NaN", "NaN"),
+        ("[" * 100_000, "[" * 100_000),
+    ],
+)
+def test_an_answer_that_is_no_json_is_the_text_that_it_is(typed: str, given: object) -> None:
+    assert Form({"answer": [typed]}).json_or_text("answer") == given
