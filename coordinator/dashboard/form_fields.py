@@ -60,6 +60,13 @@ class Form:
             raise FormRefused(f"{name.replace('_', ' ').capitalize()} is no number: {found}")
         return number
 
+    def whole_number(self, name: str) -> int | None:
+        """None where it is empty or missing. Raises `FormRefused`."""
+        found = self.number(name)
+        if found is not None and not found.is_integer():
+            raise FormRefused(f"{name.replace('_', ' ').capitalize()} is no whole number: {found}")
+        return None if found is None else int(found)
+
     def json_object(self, name: str) -> dict[str, Any]:
         """Raises `FormRefused`."""
         found = self.json(name)

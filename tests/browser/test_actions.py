@@ -153,7 +153,9 @@ async def test_an_agent_is_drained_and_removed(looked: Looked, tab: Tab) -> None
     await tab.sees_not("#a-clerk")
 
 
-async def test_a_schedule_is_made_paused_resumed_and_deleted(looked: Looked, tab: Tab) -> None:
+async def test_a_schedule_is_made_edited_run_paused_resumed_and_deleted(
+    looked: Looked, tab: Tab
+) -> None:
     await tab.go("/schedules")
     await tab.presses("New schedule…")
     await tab.page.get_by_label("Id", exact=True).fill("nightly")
@@ -164,6 +166,15 @@ async def test_a_schedule_is_made_paused_resumed_and_deleted(looked: Looked, tab
     await tab.page.get_by_label("Cron").fill("0 3 * * *")
     await tab.confirms("Make it")
     await tab.sees("nightly", "#s-nightly")
+    await tab.presses("Edit schedule nightly")
+    await tab.page.locator("dialog[open]").get_by_label("Cron").fill("30 4 * * *")
+    await tab.confirms("Change it")
+    await tab.is_told("Schedule nightly is changed.")
+    await tab.sees("30 4 * * *", "#s-nightly")
+    await tab.presses("Run schedule nightly now")
+    await tab.is_told("Schedule nightly has submitted the task ")
+    (run,) = (await looked.client.tasks(task_type="square")).items
+    assert (await looked.client.task(run.task_id)).task_data["n"] == 3
     await tab.presses("Pause schedule nightly")
     await tab.sees("paused", "#s-nightly")
     assert (await looked.client.schedule("nightly")).paused

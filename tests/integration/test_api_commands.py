@@ -186,5 +186,9 @@ async def _schedules(shell: Shell) -> None:
     assert "nightly" in await shell.types("schedules")
     assert "paused" in await shell.types("schedules", "pause", "nightly")
     assert (await shell.found("schedules", "resume", "nightly"))["paused"] is False
+    edited = await shell.found("schedules", "edit", "nightly", "--cron", "0 4 * * *")
+    assert edited["cron"] == "0 4 * * *"
+    run = await shell.found("schedules", "run", "nightly")
+    assert (await shell.found("wait", run["task_id"]))["state"] == "completed"
     assert "Deleted nightly" in await shell.types("schedules", "delete", "nightly")
     assert "ada drains" in await shell.types("drain", "ada")

@@ -7,7 +7,7 @@ import math
 import sys
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["count", "instant", "metadata_pair", "seconds"]
+__all__ = ["count", "instant", "metadata_pair", "seconds", "whole_seconds"]
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -33,6 +33,14 @@ def seconds(text: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: give 30, 90s, 10m, 2h or 7d")
     return value
+
+
+def whole_seconds(text: str) -> int:
+    """As `seconds`, but for parts of one, and none at all."""
+    value = seconds(text)
+    if value < 1 or not value.is_integer():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of whole seconds: give 1 or more")
+    return int(value)
 
 
 def instant(text: str) -> datetime:

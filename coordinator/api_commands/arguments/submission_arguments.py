@@ -67,11 +67,13 @@ def task_words(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def task_options(parser: argparse.ArgumentParser) -> None:
-    """Adds what may be said of a task beside its data."""
+def task_options(parser: argparse.ArgumentParser, *, own_id: bool = True) -> None:
+    """Adds what may be said of a task beside its data. ``own_id``: with `--id`."""
     group = parser.add_argument_group("task")
+    parser.set_defaults(task_id=None)
     group.add_argument("--priority", choices=PRIORITIES, help="default normal")
-    group.add_argument("--id", dest="task_id", metavar="ID", help="an id of your own for it")
+    if own_id:
+        group.add_argument("--id", dest="task_id", metavar="ID", help="an id of your own for it")
     group.add_argument(
         "--capability",
         action="append",

@@ -163,7 +163,7 @@ def print_schedules(printer: Printer, schedules: Sequence[Schedule]) -> None:
     rows = [
         [
             one_line(one.schedule_id),
-            one_line(one.cron),
+            _ticks(one),
             one_line(one.timezone),
             one_line(one.task_type),
             _next(one),
@@ -173,6 +173,12 @@ def print_schedules(printer: Printer, schedules: Sequence[Schedule]) -> None:
         for one in schedules
     ]
     printer.table(SCHEDULES, rows)
+
+
+def _ticks(schedule: Schedule) -> str:
+    if schedule.every_seconds is not None:
+        return f"every {schedule.every_seconds} s"
+    return one_line(schedule.cron)
 
 
 def _next(schedule: Schedule) -> str:
@@ -188,6 +194,7 @@ def print_schedule(printer: Printer, schedule: Schedule) -> None:
     fields = [
         ("schedule", one_line(schedule.schedule_id)),
         ("cron", one_line(schedule.cron)),
+        ("every", NONE if schedule.every_seconds is None else f"{schedule.every_seconds} s"),
         ("timezone", one_line(schedule.timezone)),
         ("missed", one_line(schedule.missed)),
         (

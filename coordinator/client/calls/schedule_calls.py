@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from coordinator.client.exchange.answer_reading import part, read_as
 from coordinator.client.exchange.http_messages import Call, request
@@ -85,9 +86,12 @@ def edit_schedule(
     return Call(request("PATCH", "schedules", schedule_id, json_body=asked), _schedule)
 
 
-def run_schedule(schedule_id: str) -> Call[str]:
-    """Have it submit its task once now, beside its ticks; the id of the task."""
-    asked = request("POST", "schedules", schedule_id, "run")
+def run_schedule(schedule_id: str, *, idempotency_key: str | None = None) -> Call[str]:
+    """Have it submit its task once now, beside its ticks; the id of the task. ``idempotency_key`` is one of
+    its own where it is not given: then each call is another run.
+    """
+    key = idempotency_key or uuid4().hex
+    asked = request("POST", "schedules", schedule_id, "run", idempotency_key=key)
     return Call(asked, lambda body: str(part(body, "task_id")))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from coordinator.client.exchange.answer_reading import part, read_as
-from coordinator.client.exchange.http_messages import Call, request
+from coordinator.client.exchange.http_messages import Call, json_bytes, request
 from coordinator.client.models.accepted_tasks import Answered, Cancelled, Deleted, Retried
 from coordinator.client.models.pages import Page
 from coordinator.client.models.tasks import Explanation, Task, TaskSummary, TimelineEvent
@@ -50,11 +49,11 @@ def answer(task_id: str, answer: Any, *, question_id: str | None = None) -> Call
     """Give a task that is `input_required` what it asks for. Raises `Conflict` where it asks nothing."""
     # Not left out where it is None: null may be the answer.
     body = [("answer", answer), ("question_id", question_id)]
-    given = json.dumps(
+    given = json_bytes(
         {name: value for name, value in body if name == "answer" or value is not None}
     )
     asked = request("POST", "tasks", task_id, "input", repeatable=True)
-    return Call(replace(asked, body=given.encode()), lambda told: read_as(Answered, told))
+    return Call(replace(asked, body=given), lambda told: read_as(Answered, told))
 
 
 def retry(

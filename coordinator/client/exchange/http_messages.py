@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from coordinator.client.errors import Unsendable
 
-__all__ = ["ApiAnswer", "ApiRequest", "Call", "request"]
+__all__ = ["ApiAnswer", "ApiRequest", "Call", "json_bytes", "request"]
 
 Result_co = TypeVar("Result_co", covariant=True)
 
@@ -123,6 +123,11 @@ def _encoded(body: Any) -> bytes | None:
         return None
     if isinstance(body, Mapping):
         body = {name: value for name, value in body.items() if value is not None}
+    return json_bytes(body)
+
+
+def json_bytes(body: Any) -> bytes:
+    """Raises `Unsendable`, and `TypeError` for what is never JSON."""
     try:
         return json.dumps(body, allow_nan=False, separators=(",", ":"), default=_plain).encode()
     except ValueError as exc:

@@ -3,7 +3,7 @@
 task_actions ....... cancel, retry, edit and redrive, delete, answer
 dead_task_actions .. redrive by filters, or those that were selected; count what a redrive would take
 fleet_actions ...... drain and remove agents, clear priorities, retire lanes
-recurring_actions .. create, pause, resume, delete
+recurring_actions .. create, edit, run, pause, resume, delete
 
 None knows another. Who may do what is the API's to decide; pages show what it would refuse as disabled.
 """
@@ -32,6 +32,8 @@ ACTIONS: Mapping[str, Callable[[Viewer, Form], Awaitable[str]]] = {
     "clear": fleet_actions.clear,
     "retire-lane": fleet_actions.retire_lane,
     "create-schedule": recurring_actions.create,
+    "edit-schedule": recurring_actions.edit,
+    "run-schedule": recurring_actions.run,
     "pause-schedule": recurring_actions.pause,
     "resume-schedule": recurring_actions.resume,
     "delete-schedule": recurring_actions.delete,

@@ -1,29 +1,71 @@
-"""Acts on schedules: creates, pauses, resumes and deletes them."""
+"""Acts on schedules: creates, edits, runs, pauses, resumes and deletes them."""
 
 from __future__ import annotations
 
-from coordinator.client import NewTask
-from coordinator.dashboard.form_fields import Form
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from coordinator.client import NewTask, Schedule
+from coordinator.dashboard.form_fields import Form, FormRefused
 from coordinator.dashboard.viewer import Viewer
 
-__all__ = ["create", "delete", "pause", "resume"]
+__all__ = ["create", "delete", "edit", "pause", "resume", "run"]
 
 
 async def create(viewer: Viewer, form: Form) -> str:
-    """With the fields `cron`, `timezone`, `missed`, `schedule_id`, `priority` and `task_data`."""
+    """With the fields `cron` or `every_seconds`, `timezone`, `missed`, `schedule_id`, `priority` and
+    `task_data`.
+    """
+    every_seconds = form.whole_number("every_seconds")
     priority = form.text("priority")
     task = NewTask(
         task_data=form.json_object("task_data"),
         priority=priority,  # type: ignore[arg-type]  # the service refuses others
     )
     made = await viewer.client.create_schedule(
-        form.needed("cron"),
+        form.needed("cron") if every_seconds is None else form.text("cron"),
         task,
+        every_seconds=every_seconds,
         schedule_id=form.text("schedule_id"),
         timezone=form.text("timezone"),
         missed=form.text("missed"),
     )
     return f"Schedule {made.schedule_id} is made."
+
+
+async def edit(viewer: Viewer, form: Form) -> str:
+    """Changes what of `cron`, `every_seconds`, `timezone` and `missed` is other than it is, and the task's
+    data where `task_data` is given: all else of the task stays.
+    """
+    schedule_id = form.needed("schedule_id")
+    now = await viewer.client.schedule(schedule_id)
+    cron, timezone, missed = form.text("cron"), form.text("timezone"), form.text("missed")
+    every_seconds = form.whole_number("every_seconds")
+    task = _with_data(now, form.json_object("task_data")) if form.text("task_data") else None
+    edited = {
+        "cron": None if cron == now.cron else cron,
+        "every_seconds": None if every_seconds == now.every_seconds else every_seconds,
+        "timezone": None if timezone == now.timezone else timezone,
+        "missed": None if missed == now.missed else missed,
+    }
+    if task is None and not any(edited.values()):
+        raise FormRefused(f"Schedule {schedule_id} is like that already: change a field")
+    await viewer.client.edit_schedule(schedule_id, task=task, **edited)  # type: ignore[arg-type]  # checked
+    return f"Schedule {schedule_id} is changed."
+
+
+def _with_data(schedule: Schedule, data: Mapping[str, Any]) -> NewTask:
+    names = {field.name for field in fields(NewTask)}
+    kept = {name: value for name, value in (schedule.task or {}).items() if name in names}
+    return NewTask(**{**kept, "task_data": data})
+
+
+async def run(viewer: Viewer, form: Form) -> str:
+    """Has it submit its task once now."""
+    schedule_id = form.needed("schedule_id")
+    task_id = await viewer.client.run_schedule(schedule_id)
+    return f"Schedule {schedule_id} has submitted the task {task_id}."
 
 
 async def pause(viewer: Viewer, form: Form) -> str:

@@ -285,3 +285,71 @@ def test_a_number_or_an_instant_out_of_range_is_refused_as_it_is_typed(
         main(typed)
     assert ended.value.code == 2
     assert "error: argument --" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        (["edit", "s", "--cron", "0 4 * * *"], ("PATCH", "/schedules/s", {"cron": "0 4 * * *"})),
+        (["edit", "s", "--every", "2m"], ("PATCH", "/schedules/s", {"every_seconds": 120})),
+        (
+            ["edit", "s", "sum", "n:=2", "--priority", "low"],
+            (
+                "PATCH",
+                "/schedules/s",
+                {"task": {"task_data": {"task_type": "sum", "n": 2}, "priority": "low"}},
+            ),
+        ),
+        (["run", "s"], ("POST", "/schedules/s/run", None)),
+        (
+            ["create", "--every", "90s", "sum", "n:=2"],
+            (
+                "POST",
+                "/schedules",
+                {"every_seconds": 90, "task": {"task_data": {"task_type": "sum", "n": 2}}},
+            ),
+        ),
+    ],
+)
+def test_schedules_are_made_edited_and_run_as_typed(
+    typed: list[str], sent: tuple[str, str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[str, str, Any]] = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else None
+        found.append((request.method, request.url.path, body))
+        return httpx.Response(200, json={"task_id": "t", "schedule": {"schedule_id": "s"}})
+
+    served(monkeypatch, api)
+    assert main(["schedules", *typed]) == 0
+    assert found == [sent]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["edit", "s", "--priority", "low"], "give its TYPE"),
+        (["create"], "give a CRON"),
+    ],
+)
+def test_a_schedule_that_is_typed_by_half_is_refused(
+    typed: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served(monkeypatch, answering(500))
+    assert main(["schedules", *typed]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_interval_is_told_where_there_is_no_cron_expression(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = {"schedule_id": "often", "every_seconds": 90}
+    served(monkeypatch, answering(200, schedules=[schedule], schedule=schedule))
+    assert main(["schedules"]) == 0
+    assert "every 90 s" in capsys.readouterr().out
+    assert main(["schedules", "show", "often"]) == 0
+    assert "90 s" in capsys.readouterr().out

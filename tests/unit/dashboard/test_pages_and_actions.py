@@ -1,0 +1,145 @@
+"""Pages and actions before a scripted API: what is told of what others have sent, and of wrong forms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from coordinator.dashboard import ApiInProcess, create_dashboard
+
+SCHEDULE = {
+    "schedule_id": "nightly",
+    "cron": "0 3 * * *",
+    "timezone": "UTC",
+    "missed": "skip",
+    "next_at": "2026-01-31T03:00:00+00:00",
+    "task": {"task_data": {"task_type": "sum", "n": 1}, "priority": "low", "tags": ["a"]},
+}
+OFTEN = {**SCHEDULE, "schedule_id": "often", "cron": None, "every_seconds": 90}
+
+
+class Api:
+    """Knows two schedules, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, Any]] = []
+
+    def app(self) -> Starlette:
+        every = ["GET", "POST", "PATCH", "DELETE"]
+        return Starlette(routes=[Route("/{path:path}", self.answer, methods=every)])
+
+    async def answer(self, request: Request) -> Response:
+        path = request.url.path
+        if path == "/whoami":
+            return JSONResponse({"actor": None, "roles": ["operator"]})
+        if request.method != "GET":
+            body = await request.body()
+            self.sent.append((request.method, path, json.loads(body) if body else None))
+        if path == "/schedules":
+            return JSONResponse({"schedules": [SCHEDULE, OFTEN], "next_cursor": None})
+        if path.endswith("/run"):
+            return JSONResponse({"task_id": "run-1"})
+        return JSONResponse({"schedule": OFTEN if "often" in path else SCHEDULE})
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+async def page(api: Api, path: str) -> httpx.Response:
+    async with browser(api) as client:
+        return await client.get(f"/dashboard{path}")
+
+
+async def does(api: Api, action: str, **fields: str) -> httpx.Response:
+    async with browser(api) as client:
+        return await client.post(f"/dashboard/do/{action}", data=fields)
+
+
+def browser(api: Api) -> httpx.AsyncClient:
+    dashboard = create_dashboard(ApiInProcess(api.app()))
+    return httpx.AsyncClient(
+        base_url="http://test",
+        transport=httpx.ASGITransport(dashboard, raise_app_exceptions=False),
+        headers={"X-Dashboard-Part": "main"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("redrive", {"rate_per_second": "nan"}),
+        ("redrive", {"rate_per_second": "1e999", "dry_run": "1"}),
+        ("edit-and-redrive", {"task_id": "t", "task_data": "{}", "delay_seconds": "inf"}),
+        ("edit-and-redrive", {"task_id": "t", "task_data": '{"a": 1e999}'}),
+        ("answer", {"task_id": "t", "choice": "{"}),
+        ("answer", {"task_id": "t", "choice": "[" * 100_000}),
+        ("answer", {"task_id": "t", "answer": "1e999"}),
+        ("cancel", {"task_id": ".."}),
+        ("delete", {"task_id": "."}),
+        ("drain", {"agent_id": "."}),
+        ("create-schedule", {"task_data": "{}", "every_seconds": "1.5"}),
+        ("edit-schedule", {"schedule_id": "nightly", "cron": "0 3 * * *", "timezone": "UTC"}),
+    ],
+)
+async def test_a_form_that_cannot_be_taken_is_answered_with_a_sentence_and_nothing_is_sent(
+    action: str, fields: dict[str, str], api: Api
+) -> None:
+    answer = await does(api, action, **fields)
+    assert answer.status_code == 422, answer.text
+    assert 'class="notice bad"' in answer.text
+    assert api.sent == []
+
+
+@pytest.mark.parametrize("odd", ["/tasks/%2E%2E", "/tasks/", "/live/task?task_id=.."])
+async def test_a_page_of_an_id_that_nothing_can_have_says_so(odd: str, api: Api) -> None:
+    answer = await page(api, odd)
+    assert answer.status_code == 422
+    assert "cannot be in a path" in answer.text
+
+
+async def test_a_schedule_with_an_interval_tells_it(api: Api) -> None:
+    shown = (await page(api, "/schedules")).text
+    assert "every 90 s" in shown
+    assert "<code>0 3 * * *</code>" in shown
+    assert "None" not in shown
+
+
+async def test_an_edit_sends_what_is_other_than_it_is(api: Api) -> None:
+    answer = await does(
+        api,
+        "edit-schedule",
+        schedule_id="nightly",
+        cron="0 3 * * *",
+        every_seconds="60",
+        timezone="UTC",
+        missed="once",
+        task_data="",
+    )
+    assert "Schedule nightly is changed." in answer.text
+    assert api.sent == [("PATCH", "/schedules/nightly", {"every_seconds": 60, "missed": "once"})]
+
+
+async def test_an_edit_of_the_data_leaves_what_else_is_said_of_the_task(api: Api) -> None:
+    await does(api, "edit-schedule", schedule_id="nightly", task_data='{"n": 2}')
+    task = {"task_data": {"n": 2}, "priority": "low", "tags": ["a"]}
+    assert api.sent == [("PATCH", "/schedules/nightly", {"task": task})]
+
+
+async def test_a_schedule_is_run_now(api: Api) -> None:
+    answer = await does(api, "run-schedule", schedule_id="often")
+    assert "Schedule often has submitted the task run-1." in answer.text
+    assert api.sent == [("POST", "/schedules/often/run", None)]
+
+
+async def test_a_schedule_is_made_with_an_interval(api: Api) -> None:
+    await does(api, "create-schedule", every_seconds="90", task_data="{}")
+    assert api.sent == [("POST", "/schedules", {"every_seconds": 90, "task": {"task_data": {}}})]
