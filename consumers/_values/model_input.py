@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -55,6 +55,7 @@ class ModelInput:
             parameters = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
             return None  # it cannot be seen, as that of some functions in C
+        _refuse_what_is_never_given(function, parameters)
         taken = [one for one in parameters if one.kind in _POSITIONAL]
         taken = [one for one in taken if one.default is one.empty] or taken[:1]
         hints = {one.name: _annotation(function, one, only=len(taken) == 1) for one in taken}
@@ -92,6 +93,36 @@ def misfit(exc: ValidationError) -> str:
 def _place(loc: tuple[int | str, ...]) -> str:
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     return printable_text(shown.removeprefix(".") or "task_data", MAX_PLACE)
+
+
+def _refuse_what_is_never_given(
+    function: Callable[..., Any], parameters: Sequence[inspect.Parameter]
+) -> None:
+    """Raises `TypeError` for a handler that each task would fail, or whose model would be None for each."""
+    named = text_of(function, 200)
+    if not any(one.kind in (*_POSITIONAL, inspect.Parameter.VAR_POSITIONAL) for one in parameters):
+        raise TypeError(
+            f"the handler {named} has no parameter for the task: declare it, as in f(task)"
+        )
+    for one in parameters:
+        if one.kind is inspect.Parameter.KEYWORD_ONLY and one.default is one.empty:
+            raise TypeError(
+                f"the handler {named} takes {one.name} by keyword, and nothing is given by keyword: leave"
+                " out the `*` before it"
+            )
+        if one.default is None and _may_be_model(function, one):
+            raise TypeError(
+                f"the handler {named} has a default for {one.name}, and what has one is not given: leave out"
+                " the default and the None, since each task has data"
+            )
+
+
+def _may_be_model(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
+    try:
+        found = _annotation(function, parameter, only=False)
+    except TypeError:  # it is the author's own, as others with a default
+        return False
+    return any(_models(found))
 
 
 def _annotation(function: Any, parameter: inspect.Parameter, *, only: bool) -> Any:

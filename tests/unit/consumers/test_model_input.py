@@ -244,6 +244,41 @@ def test_a_handler_of_which_it_is_unknown_what_it_is_given_is_refused(function: 
         Agent("a").default(function)
 
 
+def of_nothing() -> None: ...
+def of_words(**words: Any) -> None: ...
+def by_keyword(task: Task, *, order: Order) -> None: ...
+def perhaps(task: Task, order: Order | None = None) -> None: ...
+def hardly(task: Task, order: Order = None) -> None: ...  # type: ignore[assignment]  # as people write it
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (of_nothing, "has no parameter for the task"),
+        (of_words, "has no parameter for the task"),
+        (by_keyword, r"leave out the `\*` before it"),
+        (perhaps, "leave out the default"),
+        (hardly, "leave out the default"),
+    ],
+)
+def test_a_handler_that_would_never_be_given_what_it_declares_is_refused(
+    function: Any, told: str
+) -> None:
+    with pytest.raises(TypeError, match=told):
+        Agent("a").default(function)
+
+
+ORDER = Order(items=[])
+
+
+def with_own(task: Task, more: int = 1, *words: str, order: Order = ORDER, **others: Any) -> int:
+    return more
+
+
+async def test_what_has_a_default_is_the_authors_own() -> None:
+    assert (await run_task(with_own)).result == 1
+
+
 def of_unknown(body: Unknown) -> None: ...
 def of_task(task: Unknown) -> int:
     return 1
