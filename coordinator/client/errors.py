@@ -75,7 +75,7 @@ class Misconfigured(ClientError):
 
 
 class Unsendable(ClientError, ValueError):
-    """What a call was given cannot be sent: an id that no path can have, a number that JSON has not. Nothing
+    """The arguments of a call cannot be sent: an id that no path can have, a number that JSON lacks. Nothing
     was sent.
     """
 
