@@ -38,7 +38,11 @@ def services() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in sorted(DEPLOY.rglob("*")) if path.is_file()],
+    [
+        path
+        for path in sorted(DEPLOY.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_each_variable_is_a_setting(path: Path) -> None:

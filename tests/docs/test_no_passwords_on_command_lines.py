@@ -83,7 +83,11 @@ FILES = [
     *pages(),
     *sorted((ROOT / "consumers").rglob("*.md")),
     *sorted((ROOT / "findings").rglob("*.md")),
-    *(path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file()),
+    *(
+        path
+        for path in sorted((ROOT / "deploy").rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ),
     ROOT / "Makefile",
 ]
 

@@ -59,8 +59,8 @@ def instant(text: str) -> datetime:
 
 
 def metadata_pair(text: str) -> tuple[str, str]:
-    """`KEY=VALUE`."""
+    """`NAME=VALUE`."""
     key, sign, value = text.partition("=")
     if not key or not sign:
-        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
     return key, value

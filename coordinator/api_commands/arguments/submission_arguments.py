@@ -99,7 +99,7 @@ def task_options(parser: argparse.ArgumentParser, *, own_id: bool = True) -> Non
         action="append",
         default=[],
         type=metadata_pair,
-        metavar="KEY=VALUE",
+        metavar="NAME=VALUE",
         help="anything about it that is not work; repeatable",
     )
     group.add_argument("--max-attempts", type=count, metavar="N", help="before it is dead")

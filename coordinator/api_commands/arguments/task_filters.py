@@ -26,7 +26,7 @@ def labels(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         type=metadata_pair,
-        metavar="KEY=VALUE",
+        metavar="NAME=VALUE",
         help="with this value in the metadata; may be repeated",
     )
 

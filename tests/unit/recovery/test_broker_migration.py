@@ -109,7 +109,7 @@ class World:
         """Until nothing is left."""
         session = asyncio.create_task(self.former_broker.session(cast("Link", self)))
         try:
-            await eventually(self.is_done, timeout=10)
+            await eventually(self.is_done)
         finally:
             session.cancel()
             with contextlib.suppress(asyncio.CancelledError):
