@@ -171,7 +171,7 @@ async def test_a_schedule_is_made_edited_run_paused_resumed_and_deleted(
     await tab.confirms("Change it")
     await tab.is_told("Schedule nightly is changed.")
     await tab.sees("30 4 * * *", "#s-nightly")
-    await tab.presses("Run schedule nightly now")
+    await tab.presses("Run now: schedule nightly")
     await tab.is_told("Schedule nightly has submitted the task ")
     (run,) = (await looked.client.tasks(task_type="square")).items
     assert (await looked.client.task(run.task_id)).task_data["n"] == 3

@@ -73,7 +73,11 @@ async def test_attempts_are_counted_by_type_and_end_and_slots_are_told(field: Fi
         assert page.value("agent_output_chunks_dropped_total") == 0
         assert page.value("agent_slots") == 3
         assert page.value("agent_slots_occupied") == 1
-        assert page.value("agent_at_work") == 1
+
+        async def at_work() -> bool:  # once it knows that its events arrive
+            return (await scrape(http, url)).value("agent_at_work") == 1
+
+        await eventually(at_work)
         assert page.value("agent_process_resident_memory_bytes")
         told = {family.name for family in page.families}
         told = {name for name in told if "_process_" not in name and "_created" not in name}
