@@ -195,24 +195,11 @@ class RunningAgent:
         if self._entered:
             raise RuntimeError("A running agent is entered once: call agent.running() for another")
         self._entered = True
-        self._open.enter_context(tasks_contained(asyncio.get_running_loop()))
-        await self._open.enter_async_context(self._events)
-        await self._open.enter_async_context(self._connection)
-        await self._open.enter_async_context(self._publisher)
-        await self._connection.attempted()
-        if isinstance(self._connection.last_error, OperatorError):
-            error = with_hint_of_address(self._connection.last_error, self._url)
-            await self._open.aclose()
-            raise error
-        cached = self._cache.load()
-        if cached is not None:
-            logger.info(
-                "starting with the cached registration", extra={"path": str(self._cache.path)}
-            )
-            self._apply(cached, as_of=-math.inf)
-        if self._scraped is not None:
-            self._open.enter_context(self._scraped)
-            logger.info("metrics", extra={"url": self._scraped.address})
+        try:
+            await self._open_all()
+        except BaseException:
+            await self._open.aclose()  # nothing of one that did not start goes on
+            raise
         for part in (
             self._connection.keep(self._session),
             self._registration.run(),
@@ -225,6 +212,24 @@ class RunningAgent:
         if self.options.on_lost_connection == "cancel":
             self._background.start(self._let_go())
         return self
+
+    async def _open_all(self) -> None:
+        self._open.enter_context(tasks_contained(asyncio.get_running_loop()))
+        await self._open.enter_async_context(self._events)
+        await self._open.enter_async_context(self._connection)
+        await self._open.enter_async_context(self._publisher)
+        await self._connection.attempted()
+        if isinstance(self._connection.last_error, OperatorError):
+            raise with_hint_of_address(self._connection.last_error, self._url)
+        cached = self._cache.load()
+        if cached is not None:
+            logger.info(
+                "starting with the cached registration", extra={"path": str(self._cache.path)}
+            )
+            self._apply(cached, as_of=-math.inf)
+        if self._scraped is not None:
+            self._open.enter_context(self._scraped)
+            logger.info("metrics", extra={"url": self._scraped.address})
 
     async def __aexit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         failure = self._background.failure()

@@ -100,9 +100,11 @@ async def test_a_port_that_is_taken_ends_the_start_with_one_sentence(field: Fiel
         taken.listen()
         agent = field.agent("worker-1", metrics_port=taken.getsockname()[1])
         agent.default(lambda task: None)
+        before = asyncio.all_tasks()
         with pytest.raises(OperatorError, match="--metrics-port"):
             async with agent.running():
                 pass
+        assert asyncio.all_tasks() <= before, "its connection goes on"
 
 
 async def test_without_a_port_nothing_is_served(field: Field) -> None:
