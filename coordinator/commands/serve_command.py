@@ -85,6 +85,7 @@ async def serve(
                 coordinator.app,
                 listener,
                 options,
+                shared=not alone or inherits.activated is not None,
                 traced=is_traced(watched),
                 note_error=coordinator.note_error,
                 leaving=coordinator.leave,

@@ -23,6 +23,7 @@ from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.metrics.group_file import GroupMember, open_group_file
 from coordinator.settings import Settings, counted_apart
+from coordinator.web_server.last_connections import turn_away
 from coordinator.web_server.server_socket import address, answers, bind
 
 from .kept_processes import SERVING, KeptProcesses
@@ -78,9 +79,13 @@ async def serve_with_workers(
         for task in done:
             task.result()
     finally:
-        listener.close()
         await cancel_and_wait(*kept)
-        await processes.stop()
+        stopping = asyncio.create_task(processes.stop(), name="stopping workers")
+        if activated is None and settings.drain_seconds > 0:
+            await asyncio.wait([stopping], timeout=settings.drain_seconds)
+            turn_away(listener)
+        listener.close()
+        await stopping
         os.close(figures)
         if scraped is not None:
             scraped.close()

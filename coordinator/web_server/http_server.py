@@ -20,6 +20,7 @@ from coordinator.errors import OperatorError
 
 from .connection_draining import Draining, until_at_rest
 from .http_protocol import HttpProtocol
+from .last_connections import accept_the_last, turn_away
 from .overdue_connections import end_overdue
 from .server_options import ServerOptions
 from .server_socket import cannot_listen
@@ -41,10 +42,16 @@ class _Server(uvicorn.Server):
     """Serves one socket that is bound already."""
 
     def __init__(
-        self, config: uvicorn.Config, options: ServerOptions, note_error: NotesError | None
+        self,
+        config: uvicorn.Config,
+        options: ServerOptions,
+        note_error: NotesError | None,
+        *,
+        shared: bool,
     ) -> None:
         super().__init__(config)
         self._options = options
+        self._shared = shared
         self._note_error = note_error
         self._draining = Draining()
 
@@ -84,6 +91,11 @@ class _Server(uvicorn.Server):
         """
         self._draining.begun = True
         await asyncio.sleep(self._options.drain_seconds)
+        listeners = [one for server in self.servers for one in server.sockets]
+        if not self._shared:
+            for one in listeners:
+                turn_away(one)
+        await accept_the_last(listeners, within=SHUTDOWN_SECONDS)
         for server in self.servers:
             server.close()
         stopping()
@@ -99,13 +111,16 @@ async def serving(
     listener: socket.socket,
     options: ServerOptions = _PLAIN,
     *,
+    shared: bool = False,
     traced: bool = False,
     note_error: NotesError | None = None,
     leaving: Callable[[], None] = lambda: None,
     stopping: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[None]:
     """Answer requests on ``listener`` until the block is left, and for ``options.drain_seconds`` after that;
-    requests under way are finished. With ``traced`` each has a span, for which OpenTelemetry is imported.
+    requests under way are finished. ``shared`` says that other processes have the socket, too, so that
+    it is not for this one to turn connections away. With ``traced`` each has a span, for which OpenTelemetry
+    is imported.
     ``note_error`` is told of what is answered with an error before ``app`` sees it. ``leaving`` is called
     when the block is left, and sees to it that others are asked; ``stopping`` before the end, once, and ends
     the answers that do not end by themselves.
@@ -132,7 +147,7 @@ async def serving(
         forwarded_allow_ips=list(options.trusted_proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    server = _Server(config, options, note_error)
+    server = _Server(config, options, note_error, shared=shared)
     shortest = min(bounds.head_seconds, bounds.body_seconds, bounds.answer_seconds)
     works = [
         asyncio.create_task(

@@ -115,13 +115,15 @@ async def service(
     environment: Mapping[str, str] | None = None,
     module: str = "coordinator",
     command: Sequence[str] | None = None,
+    options: Sequence[str] = (),
 ) -> AsyncIterator[tuple[Process, str]]:
-    """`coordinator serve` as a process; yields it and its base URL once it listens, which is before
-    it is `ready` to take tasks. ``module`` is for one that does more than that, and ``command`` for another
-    `coordinator` than that of this checkout.
+    """`coordinator serve` as a process, with these ``options`` as well; yields it and its base URL once it
+    listens, which is before it is `ready` to take tasks. ``module`` is for one that does more than that, and
+    ``command`` for another `coordinator` than that of this checkout.
     """
     command = [*(command or (sys.executable, "-m", module)), "serve"]
     command += ["--amqp-url", amqp_url, "--data-dir", str(data_dir), "--port", str(port)]
+    command += options
     output = data_dir / "serve.out"
     async with spawned(*command, output=output, environment=environment) as process:
         found = await process.prints(LISTENING)

@@ -92,20 +92,25 @@ def ports() -> tuple[int, int]:
 
 
 @contextlib.asynccontextmanager
-async def coordinator(broker: Broker, folder: Path, port: int) -> AsyncIterator[Process]:
-    async with service(broker.url, folder, port=port, environment=COORDINATOR) as (process, url):
+async def coordinator(
+    broker: Broker, folder: Path, port: int, *options: str
+) -> AsyncIterator[Process]:
+    started = service(broker.url, folder, port=port, environment=COORDINATOR, options=options)
+    async with started as (process, url):
         async with client(url) as http:
             await ready(http)
         yield process
 
 
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["alone", "workers"])
 async def test_two_coordinators_behind_nginx_are_replaced_without_a_refused_request(
-    broker: Broker, tmp_path: Path, ports: tuple[int, int]
+    broker: Broker, tmp_path: Path, ports: tuple[int, int], options: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "data"
     async with contextlib.AsyncExitStack() as stack:
         running = [
-            await stack.enter_async_context(coordinator(broker, folder, port)) for port in ports
+            await stack.enter_async_context(coordinator(broker, folder, port, *options))
+            for port in ports
         ]
         base_url, trusting = await stack.enter_async_context(nginx(tmp_path / "nginx", ports))
         producers = SteadyProducers(base_url, trusting)
@@ -115,7 +120,7 @@ async def test_two_coordinators_behind_nginx_are_replaced_without_a_refused_requ
                 process.signal(signal.SIGTERM)
                 assert await process.wait() == 0
                 await producers.more()
-                await stack.enter_async_context(coordinator(broker, folder, port))
+                await stack.enter_async_context(coordinator(broker, folder, port, *options))
             await producers.more()
         assert producers.refused == []
         await producers.all_known()
