@@ -17,10 +17,8 @@ __all__ = [
     "PEERS",
     "WITHOUT_KEYS",
     "WITHOUT_METRICS",
-    "WITHOUT_SUBSCRIBERS",
     "WITH_KEYS",
     "WITH_METRICS",
-    "WITH_SUBSCRIBERS",
     "Contestant",
     "other",
 ]
@@ -74,8 +72,6 @@ WITHOUT_KEYS = Contestant(name="without a key")
 WITH_METRICS = Contestant(name=OURS)
 WITHOUT_METRICS = Contestant(name="without metrics", counted=False)
 
-WITH_SUBSCRIBERS = Contestant(name=OURS)
-WITHOUT_SUBSCRIBERS = Contestant(name="without subscribers")
 
 PEERS = (
     Contestant(

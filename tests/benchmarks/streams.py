@@ -1,23 +1,24 @@
-"""What a thousand subscribers of events cost a submission: a server that has them, and one that has none.
+"""What a thousand subscribers of events cost a submission: one server that has them, and has none, by turns.
 
-Two columns and their ratio, both asked at the same time, as for API keys. First all subscribers wait for a
-task of their own, as whoever submits does. Then some are told of everything, and half of these read nothing.
+Two columns and their ratio. By turns, since of two servers side by side on two cores the one that takes more
+of them takes it from the other as well. First all subscribers wait for a task of their own, as whoever
+submits does. Then some are told of everything, and half of these read nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from tests.support.server_sent_events import Stream, streaming
 
-from .arena import Arena, Entry, say
-from .contestants import WITH_SUBSCRIBERS, WITHOUT_SUBSCRIBERS
+from .arena import Arena, Entry, in_turn, say
+from .contestants import COORDINATOR
 from .costs import Costs, cpu_of
 from .load import submit_for, task_body
-from .results import Results
+from .results import OURS, Results
 from .scale import Scale
 
 __all__ = ["streams"]
@@ -34,6 +35,8 @@ class Audience:
     """Of everything, too."""
 
 
+WITHOUT = "without subscribers"
+
 AUDIENCES = (
     Audience(name="a task each", of_one_task=1000),
     Audience(name="20 of all", of_one_task=980, of_everything=10, that_do_not_read=10),
@@ -41,30 +44,29 @@ AUDIENCES = (
 
 
 async def streams(arena: Arena, scale: Scale) -> Results:
-    results = Results([], [], other=WITHOUT_SUBSCRIBERS.name)
-    async with arena.entries([WITH_SUBSCRIBERS, WITHOUT_SUBSCRIBERS]) as entries:
-        await asyncio.gather(*(_submit(entry, 0.5) for entry in entries))
+    results = Results([], [], other=WITHOUT)
+    async with arena.entries([COORDINATOR]) as (entry,):
+        await _submit(entry, 0.5)
         for number in range(scale.rounds):
             say(f"streams, round {number + 1} of {scale.rounds}")
             for audience in AUDIENCES:
-                async with _subscribed(entries[0].base_url, audience):
-                    await _measure(arena, entries, scale, results, audience.name)
+                for name in in_turn([OURS, WITHOUT], number):
+                    async with contextlib.AsyncExitStack() as stack:
+                        if name == OURS:
+                            await stack.enter_async_context(_subscribed(entry.base_url, audience))
+                        await _measure(arena, entry, name, scale, results, audience.name)
     return results
 
 
 async def _measure(
-    arena: Arena, entries: Sequence[Entry], scale: Scale, results: Results, where: str
+    arena: Arena, entry: Entry, name: str, scale: Scale, results: Results, where: str
 ) -> None:
-    for entry in entries:
-        await arena.calm(entry)
-    costs = [Costs(server=cpu_of(entry.server.pid)) for entry in entries]
-    tasks = await asyncio.gather(*(_submit(entry, scale.submit_seconds) for entry in entries))
-    for entry, spent, count in zip(entries, costs, tasks, strict=True):
-        cpu = 1e6 * spent.for_each(count)["server"]
-        results.note(f"submit, {where}, tasks/s", entry.name, count / scale.submit_seconds)
-        results.note(
-            f"  CPU of the server, {where}, µs a task", entry.name, cpu, less_is_better=True
-        )
+    await arena.calm(entry)
+    spent = Costs(server=cpu_of(entry.server.pid))
+    count = await _submit(entry, scale.submit_seconds)
+    cpu = 1e6 * spent.for_each(count)["server"]
+    results.note(f"submit, {where}, tasks/s", name, count / scale.submit_seconds)
+    results.note(f"  CPU of the server, {where}, µs a task", name, cpu, less_is_better=True)
 
 
 @contextlib.asynccontextmanager
