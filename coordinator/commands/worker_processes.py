@@ -23,7 +23,7 @@ from coordinator.bootstrap import prepare
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.metrics.group_file import GroupMember, open_group_file
 from coordinator.settings import Settings, counted_apart
-from coordinator.web_server.last_connections import turn_away
+from coordinator.web_server.connection_draining import turn_away
 from coordinator.web_server.server_socket import address, answers, bind
 
 from .kept_processes import SERVING, KeptProcesses

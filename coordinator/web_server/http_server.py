@@ -18,9 +18,8 @@ from uvicorn.loops.auto import auto_loop_factory
 from coordinator.api import NotesError
 from coordinator.errors import OperatorError
 
-from .connection_draining import Draining, until_at_rest
+from .connection_draining import Draining, accept_the_last, turn_away, until_at_rest
 from .http_protocol import HttpProtocol
-from .last_connections import accept_the_last, turn_away
 from .overdue_connections import end_overdue
 from .server_options import ServerOptions
 from .server_socket import cannot_listen

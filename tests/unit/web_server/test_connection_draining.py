@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from coordinator.web_server.connection_draining import accept_the_last, turn_away
 from coordinator.web_server.http_server import serving
-from coordinator.web_server.last_connections import accept_the_last, turn_away
 from coordinator.web_server.server_options import ServerOptions
 from coordinator.web_server.server_socket import bind
 
