@@ -108,7 +108,7 @@ def test_the_last_try_comes_at_the_end_of_the_day_and_then_it_is_dead() -> None:
 
 @pytest.mark.parametrize("jitter", [0, 1])
 def test_the_services_own_rules_try_for_a_day_and_end_with_it(jitter: float) -> None:
-    """A receiver that is away for a day is asked some twenty times, and the last time a day after the first."""
+    """A receiver that is away is asked some twenty times, the last time a day after the first."""
     rules = TryRules(within=Settings().callback_retry_for)
     assert rules == TryRules()
     delivery, tries = NEW, list[timedelta]()
