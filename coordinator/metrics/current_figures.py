@@ -32,6 +32,7 @@ from .metric_catalogue import (
     AGENTS,
     CALLBACKS_DEAD,
     CALLBACKS_PENDING,
+    INPUT_REQUIRED,
     LAG_MESSAGES,
     LAG_SECONDS,
     LANE_LISTENING,
@@ -138,6 +139,7 @@ class CurrentFigures:
             OUTBOX_DUE.name: {(): backlog.due},
             OUTBOX.name: {(): backlog.outbox},
             PARKED.name: {(): backlog.parked},
+            INPUT_REQUIRED.name: {(): backlog.input_required},
             CALLBACKS_PENDING.name: {(): backlog.callbacks_pending},
             CALLBACKS_DEAD.name: {(): backlog.callbacks_dead},
         }

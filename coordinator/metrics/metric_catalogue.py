@@ -206,6 +206,10 @@ OUTBOX_DUE = _gauge(
 OUTBOX = _gauge(
     "outbox_tasks", "Attempts in the outbox: retries and tasks that wait for their time."
 )
+INPUT_REQUIRED = _gauge(
+    "input_required_tasks",
+    "Tasks that wait for an answer of people: GET /tasks?state=input_required.",
+)
 PARKED = _gauge("parked_messages", "Messages that are parked in the ledger: GET /parked.")
 CALLBACKS_PENDING = _gauge(
     "callbacks_pending", "Callbacks that are to be delivered: now, or when their next try is due."

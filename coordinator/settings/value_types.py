@@ -41,6 +41,9 @@ LONGEST = timedelta(days=36_525)
 SHORTEST_KEPT = timedelta(minutes=1)
 """Forgotten sooner, a task would be taken for a new one where the broker delivers its events twice."""
 
+MOST_KEYS = 8
+"""Keys of metadata that tasks can be found by: each is a row in the ledger for each task that has it."""
+
 IN_SECONDS = "give seconds, such as 90, or ISO 8601, such as PT90S"
 
 
@@ -113,7 +116,12 @@ def _keys(value: tuple[str, ...]) -> tuple[str, ...]:
                 f"{one[:80]} is no key that can be searched for: up to {LONGEST_KEY} printable characters,"
                 " and no ="
             )
-    return tuple(sorted(set(value)))
+    keys = tuple(sorted(set(value)))
+    if len(keys) > MOST_KEYS:
+        raise ValueError(
+            f"give up to {MOST_KEYS} keys that tasks can be found by: these are {len(keys)}"
+        )
+    return keys
 
 
 def _algorithms(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -214,9 +222,7 @@ KeptFor = Annotated[
     AfterValidator(_for_ever_or_long_enough),
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-MetadataKeys = Annotated[
-    tuple[str, ...], BeforeValidator(_names), AfterValidator(_keys), Field(max_length=8)
-]
+MetadataKeys = Annotated[tuple[str, ...], BeforeValidator(_names), AfterValidator(_keys)]
 LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_word)]
 Auth = Annotated[Literal["off", "required"], BeforeValidator(_word)]

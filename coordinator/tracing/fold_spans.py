@@ -13,6 +13,7 @@ from coordinator.protocol.messages.events import (
     Event,
     TaskCancelled,
     TaskCompleted,
+    TaskDeadLettered,
     TaskFailed,
     TaskTooLarge,
 )
@@ -23,7 +24,7 @@ from .span_contexts import context_below, link_to
 
 __all__ = ["FoldSpans"]
 
-ENDS = (TaskCompleted, TaskFailed, TaskCancelled, TaskTooLarge)
+ENDS = (TaskCompleted, TaskFailed, TaskDeadLettered, TaskCancelled, TaskTooLarge)
 
 
 class HoldsNewEvents(Protocol):

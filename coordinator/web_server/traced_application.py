@@ -14,7 +14,7 @@ from opentelemetry.trace import get_current_span
 from opentelemetry.util.http import parse_excluded_urls
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coordinator.api.app import route_template
+from coordinator.api.app import VERSIONED, route_template
 from coordinator.api.http_edge.root_path import without_root
 from coordinator.protocol.trace_context import TRACEPARENT, TRACESTATE
 from coordinator.tracing.span_contexts import context_of_span
@@ -24,6 +24,11 @@ __all__ = ["span_of_request", "traced_application"]
 OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 EXCLUDED = "OTEL_PYTHON_EXCLUDED_URLS"
 
+PROBES = frozenset(
+    {"/metrics", "/health", "/health/live", "/health/ready", "/healthz", "/livez", "/readyz"}
+)
+"""Paths that monitors and orchestrators ask every few seconds."""
+
 
 def traced_application(app: ASGIApp, root_path: str = "") -> ASGIApp:
     """Each request that ``app`` answers has a span, and what the application submits in it hangs below: also
@@ -31,15 +36,17 @@ def traced_application(app: ASGIApp, root_path: str = "") -> ASGIApp:
     proxy may have left on, and is not in the names of spans.
 
     The instrumentation's own default are the attributes of before 2023: unless the environment says
-    otherwise, those of today are used. `OTEL_PYTHON_EXCLUDED_URLS` names what has no span.
+    otherwise, those of today are used. `OTEL_PYTHON_EXCLUDED_URLS` names what has no span; without it those
+    are scrapes and probes, which would be most of all traces.
     """
     os.environ.setdefault(OPT_IN, "http")
-    return OpenTelemetryMiddleware(
+    traced = OpenTelemetryMiddleware(
         _SubmitsWithinSpan(app),
         excluded_urls=parse_excluded_urls(os.environ.get(EXCLUDED, "")),
         default_span_details=partial(span_of_request, root_path=root_path),
         exclude_spans=["receive", "send"],
     )
+    return traced if EXCLUDED in os.environ else _ProbesUntraced(app, traced, root_path)
 
 
 def span_of_request(scope: Scope, *, root_path: str = "") -> tuple[str, dict[str, Any]]:
@@ -55,6 +62,26 @@ def span_of_request(scope: Scope, *, root_path: str = "") -> tuple[str, dict[str
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 """Any client may send any word, and each would be the name of a span."""
+
+
+class _ProbesUntraced:
+    """Answers scrapes of the metrics and probes of the health without a span, and all else with one."""
+
+    def __init__(self, app: ASGIApp, traced: ASGIApp, root_path: str) -> None:
+        self._app = app
+        self._traced = traced
+        self._root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = self._app if self._is_probe(scope) else self._traced
+        await asked(scope, receive, send)
+
+    def _is_probe(self, scope: Scope) -> bool:
+        if scope["type"] != "http":
+            return False
+        at_root = without_root(scope, self._root_path) if self._root_path else scope
+        path: str = at_root["path"]
+        return path.removeprefix(VERSIONED) in PROBES
 
 
 class _SubmitsWithinSpan:

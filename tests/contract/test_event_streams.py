@@ -224,6 +224,31 @@ async def test_only_so_many_streams_are_open_and_the_next_is_told_to_wait() -> N
         assert (status, "As many streams" in body["detail"]) == (503, True)
 
 
+async def test_whoever_does_not_read_is_told_why_it_is_cut_off_and_comes_back_where_it_was(
+    side: Side,
+) -> None:
+    total = 3000  # of which a socket and the queue hold some
+    async with streaming(side.url, "/events") as slow:
+        await slow.frame()
+        for position in range(1, total + 1):
+            side.happens(position, data={"text": "x" * 10_000})
+            await asyncio.sleep(0)
+        await eventually(lambda: side.fakes.feed.head == total)
+        seen = 0
+        while (event := await slow.event()) is not None and event.event != "stream.end":
+            assert event.position == seen + 1
+            seen = event.position
+        assert event is not None
+        assert (event.id, event.json["reason"]) == (None, "too-slow")
+        assert await slow.event() is None
+    assert seen < total
+    async with streaming(side.url, "/events", {"Last-Event-ID": str(seen)}) as again:
+        for position in range(seen + 1, total + 1):
+            event = await again.event()
+            assert event is not None
+            assert event.position == position
+
+
 async def test_a_ledger_that_is_away_is_a_503_before_the_stream_begins(side: Side) -> None:
     side.fakes.events.away = True
     status, _ = await refused(side, "/events")

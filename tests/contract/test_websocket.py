@@ -19,6 +19,7 @@ from coordinator.access.authenticator import Authenticator
 from coordinator.access.caller_quotas import CallerQuotas
 from coordinator.access.key_ring import KeyRing
 from coordinator.access.roles import Role
+from coordinator.registry.feed.recorded_events import RecordedEvent
 from coordinator.streaming.subscriber_counts import StreamKind, SubscriberCounts
 from tests.contract.fakes import a_task
 from tests.contract.test_event_streams import Side, served
@@ -101,6 +102,38 @@ async def test_topics_are_confirmed_and_bring_the_events_at_their_positions(
         side.happens(4, kind="agent.stopped", subject="ada")
         assert (await socket.hear())["position"] == 4
     await side.none_open()
+
+
+async def test_an_event_is_encoded_once_whatever_kinds_of_streams_there_are(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    tell = RecordedEvent.told
+
+    def telling(one: RecordedEvent) -> dict[str, Any] | None:
+        encoded.append(one.position)
+        return tell(one)
+
+    monkeypatch.setattr(RecordedEvent, "told", telling)
+    side.fakes.tasks["t"] = a_task(task_id="t", state="running")
+    side.happens(1, state="running")
+    paths = ("/events", "/events?task_id=t", "/events?type=task.*", "/tasks/t/stream") * 2
+    async with contextlib.AsyncExitStack() as stack:
+        streams = [await stack.enter_async_context(streaming(side.url, path)) for path in paths]
+        sockets = [await stack.enter_async_context(connected(side)) for _ in range(2)]
+        for stream in streams:
+            await stream.frame()
+        await sockets[0].subscribe("tasks")
+        await sockets[1].subscribe("tasks", filter={"task_id": ["t"]})
+        side.happens(2, state="running", data={"text": "told to all of them"})
+        for stream in streams:
+            while (event := await stream.event()) is not None and event.position < 2:
+                continue
+            assert event is not None
+            assert "told to all of them" in str(event.data)
+        for socket in sockets:
+            assert (await socket.hear())["position"] == 2
+    assert encoded.count(2) == 1
 
 
 async def test_a_subscription_goes_on_where_the_client_was_and_takes_filters(side: Side) -> None:

@@ -18,6 +18,7 @@ from tests.support.prometheus import running_prometheus
 from tests.support.waiting import eventually
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "observability"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 ENVIRONMENT = {
     "COORDINATOR_PROJECTOR": "own",
     "COORDINATOR_METRICS_AGENTS": "10",
@@ -29,18 +30,42 @@ def expressions() -> dict[str, str]:
     """By where they stand."""
     found: dict[str, str] = {}
     dashboard = json.loads((FOLDER / "grafana" / "dashboard.json").read_text())
-    for panel in dashboard["panels"]:
-        for target in panel.get("targets", []):
-            place = f"dashboard: {panel['title']} {target['refId']}"
-            found[place] = target["expr"].replace("$__rate_interval", "20s")
+    for number, expression in enumerate(_within(dashboard, "expr")):
+        found[f"dashboard {number}: {expression}"] = expression.replace("$__rate_interval", "20s")
     scaled = yaml.safe_load((FOLDER / "keda-scaledobject.yaml").read_text())
-    found["KEDA"] = scaled["spec"]["triggers"][0]["metadata"]["query"]
-    for rule in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"][0]["rules"]:
+    [found["KEDA"]] = _within(scaled, "query")
+    rules = [
+        rule
+        for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    for rule in rules:
         # Without its threshold, which is not reached where all is well.
         for part in re.split(r" and on \(lane\) ", " ".join(rule["expr"].split())):
             bare = re.sub(r" (>|==) [0-9.]+$", "", part.strip())
-            found[f"alert: {rule['alert']}: {bare}"] = re.sub(r"\[\d+m\]", "[20s]", bare)
+            found[f"alert: {rule['alert']}: {bare}"] = _soon(bare)
+    for page in sorted(DOCS.rglob("*.md")):
+        for block in re.findall(
+            r"^```promql\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            for line in block.splitlines():
+                found[f"{page.name}: {line}"] = _soon(line)
     return found
+
+
+def _within(tree: Any, name: str) -> list[str]:
+    """Each value of this name, wherever it stands."""
+    if isinstance(tree, list):
+        return [one for item in tree for one in _within(item, name)]
+    if not isinstance(tree, dict):
+        return []
+    here = [tree[name]] if isinstance(tree.get(name), str) else []
+    return [*here, *(one for item in tree.values() for one in _within(item, name))]
+
+
+def _soon(expression: str) -> str:
+    """Over a time that the test has."""
+    return re.sub(r"\[\d+m\]", "[20s]", expression)
 
 
 def an_agent(amqp_url: str, folder: Path) -> Agent:
@@ -94,7 +119,7 @@ async def test_every_expression_finds_something(broker: Broker, tmp_path: Path) 
                 await asyncio.sleep(0.5)
 
         async with running_prometheus(
-            tmp_path / "prometheus", targets, rules=FOLDER / "alerts.yml"
+            tmp_path / "prometheus", targets, shipped=FOLDER / "prometheus.yml"
         ) as prometheus:
             working = asyncio.create_task(work())
             try:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.e2e.processes import Process, client, get, ready, service, spawned
 from tests.support.broker import Broker
@@ -56,7 +55,6 @@ async def people(http: httpx.AsyncClient, rng: random.Random) -> None:
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.any_broker
 async def test_each_task_has_its_answers_whoever_is_killed_meanwhile(
     broker: Broker, tmp_path: Path
 ) -> None:
@@ -113,7 +111,6 @@ async def test_each_task_has_its_answers_whoever_is_killed_meanwhile(
             assert task["result"] == {"answers": [{"first of": n}, {"second of": n}]}
 
 
-@pytest.mark.any_broker
 async def test_a_deadline_that_passed_while_people_were_asked_ends_no_task_whose_agent_is_killed(
     broker: Broker, tmp_path: Path
 ) -> None:

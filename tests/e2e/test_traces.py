@@ -262,4 +262,22 @@ async def test_lines_about_a_task_name_its_trace(
         ]
         assert (end["level"], end["task_id"], end["task_type"]) == ("info", task_id, "call")
         assert (end["outcome"], end["attempt"]) == ("completed", 2)
+        assert end["trace_id"] == TRACE_ID
         assert end["seconds"] > 0
+
+
+async def test_a_line_within_a_request_names_its_trace_while_spans_are_made(
+    broker_url: str, tmp_path: Path, collector: TraceCollector
+) -> None:
+    async with system(broker_url, tmp_path, collector.environment()) as (http, serving, _):
+        body = {"task_data": {}, "requirements": {"capabilities": ["of its own"]}}
+        answer = await http.post("/tasks/submit", json=body, headers=TRACED)
+        assert answer.status_code == 200, answer.text
+
+        def opened() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in serving.printed.splitlines()]
+            told = [line for line in lines if line["message"] == "opened a queue"]
+            return [line for line in told if "of" in line["queue"] and "own" in line["queue"]]
+
+        (line,) = await eventually(opened)
+        assert line["trace_id"] == TRACE_ID

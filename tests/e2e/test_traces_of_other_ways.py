@@ -181,6 +181,48 @@ async def test_a_stream_and_a_websocket_have_one_span_each_named_after_their_rou
         assert {(span.kind, span.parent) for span in spans["GET"]} == {("SERVER", CALLER)}
 
 
+PROBES = (
+    "/health",
+    "/health/live",
+    "/v1/health/ready",
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/metrics",
+)
+
+
+@pytest.mark.any_broker
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({}, ["GET /agents", "GET /tasks/{task_id}"]),
+        (
+            {"OTEL_PYTHON_EXCLUDED_URLS": "agents"},
+            [*(f"GET {path}" for path in PROBES), "GET /tasks/{task_id}"],
+        ),
+    ],
+    ids=["by default", "as the environment says"],
+)
+async def test_probes_and_scrapes_have_no_span_unless_the_environment_says_what_has_none(
+    broker_url: str,
+    tmp_path: Path,
+    collector: TraceCollector,
+    environment: dict[str, str],
+    names: list[str],
+) -> None:
+    given = collector.environment() | environment | {"COORDINATOR_ROOT_PATH": "/board"}
+    async with service(broker_url, tmp_path, environment=given) as (_, url), client(url) as http:
+        for number, path in enumerate(PROBES):
+            on_it = "/board" if number % 2 else ""  # a proxy may have left that on
+            answer = await http.get(f"{on_it}{path}", headers=TRACED)
+            assert answer.status_code in (200, 503)
+        await http.get("/agents", headers=TRACED)
+        await http.get("/tasks/health", headers=TRACED)
+        spans = await spans_of(collector, {"GET": len(names)})
+        assert [span.name for span in spans["GET"]] == names
+
+
 NO_PARENTS = ["", "nonsense", "00-" + "0" * 32 + "-" + CALLER + "-01", TRACED["traceparent"] + "-"]
 """What is no `traceparent`; an `OTEL` process must take none of it for one."""
 

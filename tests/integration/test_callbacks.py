@@ -21,6 +21,7 @@ from coordinator.domain.retry_backoff import RetryBackoff
 from coordinator.settings import Settings
 from tests.support.broker import Broker
 from tests.support.receiver import answer, receiver
+from tests.support.scraping import scrape
 from tests.support.serving import SECRET, Service, serving
 from tests.support.waiting import eventually
 
@@ -303,15 +304,24 @@ async def test_while_a_secret_is_rotated_both_sign_and_no_restart_is_needed(
 
 @pytest.mark.any_broker
 async def test_metrics_count_tries_and_what_is_left(broker: Broker, tmp_path: Path) -> None:
+    trying = Replacements(timings=Timings(callbacks=RetryBackoff(first=timedelta(hours=1))))
     async with (
         receiver(answer=lambda _: answer(410)) as gone,
+        receiver(answer=lambda _: answer(500)) as fails,
         receiver() as there,
-        calling(broker, tmp_path) as service,
+        calling(broker, tmp_path, replacements=trying) as service,
     ):
         await stands(service, await cancelled(service, gone.url()), "dead")
         await stands(service, await cancelled(service, there.url()), "delivered")
-        text = (await service.http.get("/metrics")).text
-        assert 'coordinator_callbacks_total{outcome="delivered"} 1.0' in text
-        assert 'coordinator_callbacks_total{outcome="dead"} 1.0' in text
-        assert "coordinator_callbacks_pending 0.0" in text
-        assert "coordinator_callbacks_dead 1.0" in text
+        failing = await cancelled(service, fails.url())
+
+        async def tried() -> bool:
+            (told,) = (await service.task(failing))["callback"]["deliveries"]
+            return bool(told["attempts"])
+
+        await eventually(tried)
+        page = await scrape(service.http)
+        outcomes = page.by("outcome", "callbacks_total")
+        assert outcomes == {"delivered": 1, "failed": 1, "dead": 1}
+        assert page.value("callbacks_pending") == 1
+        assert page.value("callbacks_dead") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ async def test_the_demo_completes_and_tells_the_waits(broker: Broker, tmp_path: 
     assert process.returncode == 0, printed
     assert "All 40 tasks completed" in printed
     assert "Waiting times" in printed
+    # And an agent reads aloud, word by word.
+    assert re.search(r"[1-9]\d* words of librarian in [0-9.]+ m?s, the first after \d", printed)
 
 
 async def test_a_bare_prompt_is_answered_truthfully_without_a_model(

@@ -219,3 +219,33 @@ async def test_the_tasks_of_a_schedule_have_its_labels(
     await eventually(has_run)
     listed = ok(await http.get("/tasks?tag=timed"))["tasks"]
     assert {(one["group"], *one["tags"]) for one in listed} == {("ticks", "timed")}
+
+
+async def test_tasks_are_found_by_the_exact_values_of_eight_declared_keys_and_of_no_other(
+    broker: Broker, ledger_url: str, tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    keys = [f"key-{number}" for number in range(8)]
+    given = Settings(
+        amqp_url=broker.url, data_dir=tmp_path, database_url=ledger_url, metadata_keys=tuple(keys)
+    )
+    coordinator = await stack.enter_async_context(running(given))
+    await coordinator.ready()
+    http = await stack.enter_async_context(over(coordinator.app))
+    metadata: dict[str, Any] = dict.fromkeys(keys, "Acme, Inc.") | {"undeclared": "x"}
+    wanted = NOBODYS | {"metadata": metadata}
+    body = {"tasks": [wanted, *(wanted | {"metadata": metadata | {key: "acme"}} for key in keys)]}
+    batch = ok(await http.post("/tasks/submit/batch", json=body))
+    ids = [one["task_id"] for one in batch["results"]]
+
+    async def found(**values: str) -> set[str]:
+        query = {"metadata": [f"{key}={value}" for key, value in values.items()]}
+        tasks = ok(await http.get("/tasks", params=query))["tasks"]
+        return {task["task_id"] for task in tasks}
+
+    assert await found(**dict.fromkeys(keys, "Acme, Inc.")) == {ids[0]}
+    for key, task_id in zip(keys, ids[1:], strict=True):
+        assert await found(**{key: "acme"}) == {task_id}
+        assert await found(**{key: "Acme"}) == set()
+        assert await found(**{key: "Acme, Inc."}) == set(ids) - {task_id}
+    refused = await http.get("/tasks", params={"metadata": "undeclared=x"})
+    assert refused.status_code == 422

@@ -17,11 +17,13 @@ from coordinator.metrics.metric_catalogue import CATALOGUE
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.task_output import OUTPUT_TYPE, output_key
 from coordinator.protocol.task_token import task_token
-from coordinator.protocol.topology import OUTPUT
+from coordinator.protocol.topology import LOG, OUTPUT
 from coordinator.settings import Settings
 from tests.contract.fakes import over
 from tests.support.broker import Broker, OwnBroker
+from tests.support.output_streams import on_a_socket
 from tests.support.scraping import scrape
+from tests.support.server_sent_events import streaming
 from tests.support.serving import SECRET, Service, serving
 from tests.support.waiting import eventually
 
@@ -140,6 +142,57 @@ async def test_tasks_are_counted_from_their_submission_to_their_end(
         known = {metric.name for metric in CATALOGUE}
         told = {family.name for family in page.families}
         assert told <= known | {name.removesuffix("_total") for name in known}
+
+
+async def test_what_waits_is_told_and_what_is_folded_parked_and_followed_counts(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path) as service, on_a_socket(service.coordinator) as url:
+        before = await scrape(service.http)
+        agent = service.agent(slots=2)
+
+        @agent.default
+        async def ask(task: Task) -> object:
+            return await task.ask("Go on?")
+
+        later = await service.http.post(
+            "/tasks/submit", json={"task_data": {}, "delay_seconds": 600}
+        )
+        assert later.status_code == 200
+        await service.coordinator.publisher.publish(
+            Message(body=b"nothing that is an event", type="?"), exchange="", key=LOG
+        )
+        async with (
+            agent.running(),
+            streaming(url, "/events") as events,
+            streaming(url, f"/tasks/{later.json()['task_id']}/stream") as of_task,
+        ):
+            await events.frame()
+            await of_task.frame()
+            asking = await submit(service, "any")
+            await service.becomes(asking, "input_required")
+
+            async def all_of_it() -> bool:
+                page = await scrape(service.http)
+                return [page.value(name) for name in WAITING] == [1, 1, 1]
+
+            await eventually(all_of_it)
+            page = await scrape(service.http)
+            assert page.value("outbox_due") == 0
+            assert page.value("messages_parked_total") == 1
+            assert page.by("kind", "subscribers") == {"events": 1, "task": 1, "websocket": 0}
+            for name in ("events_folded_total", "fold_seconds_count", "process_cpu_seconds_total"):
+                assert page.total(name) > before.total(name)
+            assert page.total("folds_failed_total") == 0
+            text = (await service.http.get("/metrics")).text
+            assert asking not in text, "a task's id has no bound"
+            await service.post(f"/tasks/{asking}/input", answer="yes")
+            await service.ends(asking)
+            page = await scrape(service.http)
+            assert page.value("input_required_tasks") == 0
+
+
+WAITING = ("outbox_tasks", "parked_messages", "input_required_tasks")
 
 
 async def test_queues_and_agents_are_told_as_they_stand(broker: Broker, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +88,28 @@ async def test_each_chunk_that_a_handler_emits_is_told_in_order(
     assert told[-1] == OutputEnded(run=run, last=302)
     assert task["result"] == "done"
     assert [one["type"] for one in timeline] == ["task.submitted", "task.started", "task.completed"]
+
+
+async def test_of_a_hundred_tasks_that_say_fifty_chunks_a_second_each_is_told_whole(
+    broker: Broker, tmp_path: Path
+) -> None:
+    said = [f"word {number}" for number in range(100)]
+    async with serving(broker, tmp_path) as service, AsyncExitStack() as stack:
+        agent = service.agent(slots=100)
+
+        @agent.default
+        async def speak(task: Task) -> None:
+            for chunk in said:
+                await task.emit(chunk)
+                await asyncio.sleep(1 / 50)
+
+        async with agent.running():
+            ids = [new_id() for _ in range(100)]
+            subscribed = [stack.enter_context(output_of(service).subscribe(one)) for one in ids]
+            await asyncio.gather(*(service.submit(task_id=one) for one in ids))
+            for told in await asyncio.gather(*(until_the_end(items) for items in subscribed)):
+                assert chunks(told) == said
+                assert not [one for one in told if isinstance(one, OutputMissing)]
 
 
 async def test_the_stream_of_a_task_tells_all_that_was_said_before_its_end(

@@ -14,6 +14,8 @@ from consumers.agent_timings import AgentTimings, Backoff
 from coordinator.protocol.messages.agent_commands import GiveAnswer
 from coordinator.registry.projection.command_sender import CommandSender
 from tests.support.broker import Broker
+from tests.support.output_streams import Told, on_a_socket, read_to_the_end, read_until
+from tests.support.server_sent_events import streaming
 from tests.support.serving import Service, serving
 from tests.support.waiting import eventually
 
@@ -56,6 +58,9 @@ async def test_an_attempt_keeps_its_slot_and_goes_on_with_the_answer(
         assert task["question"]["released"] is False
         why = (await service.http.get(f"/tasks/{task_id}/explain")).json()["explanation"]["why"]
         assert "waits for an answer by POST" in why
+        behind = await submit(service)
+        await _heard_again(service)
+        assert (await service.task(behind))["state"] == "queued"  # its only slot is taken
         found = (await service.http.get("/tasks", params={"state": "input_required"})).json()
         assert [one["task_id"] for one in found["tasks"]] == [task_id]
         assert await answer(service, task_id, "perhaps") == 422
@@ -66,6 +71,47 @@ async def test_an_attempt_keeps_its_slot_and_goes_on_with_the_answer(
         assert ended["answers"][0]["answer"] == "yes"
         assert await answer(service, task_id, "yes") == 200  # said again
         assert await answer(service, task_id, "no") == 409
+        await service.becomes(behind, "input_required")
+        assert await answer(service, behind, "no") == 200
+        await service.ends(behind)
+
+
+async def _heard_again(service: Service) -> None:
+    """Two heartbeats later the agent would have taken what it takes, and said so."""
+    before = (await service.http.get("/agents/ada")).json()["agent"]["last_heartbeat"]
+    for _ in range(2):
+
+        async def later(than: str = before) -> str | None:
+            found = (await service.http.get("/agents/ada")).json()["agent"]["last_heartbeat"]
+            return str(found) if found != than else None
+
+        before = await eventually(later)
+
+
+async def test_what_is_asked_and_answered_is_on_the_streams(broker: Broker, tmp_path: Path) -> None:
+    async with (
+        serving(broker, tmp_path) as service,
+        on_a_socket(service.coordinator) as url,
+        clerk(service).running(),
+        streaming(url, "/events?state=input_required") as waiting,
+    ):
+        await waiting.frame()
+        task_id = await submit(service)
+        asked = await waiting.event()
+        assert asked is not None
+        assert (asked.event, asked.json["subject"]) == ("task.asked", task_id)
+        async with streaming(url, f"/tasks/{task_id}/stream") as of_task:
+            told = await read_until(of_task, Told(), ["task.asked"])
+            assert told.frames[-1].json["data"]["state"] == "input_required"
+            assert await answer(service, task_id, "yes") == 200
+            await read_to_the_end(of_task, told)
+        states = [(one.event, one.json["data"]["state"]) for one in told.frames[:-1]]
+        assert states[-4:] == [
+            ("task.started", "running"),
+            ("task.asked", "input_required"),
+            ("task.answered", "running"),
+            ("task.completed", "completed"),
+        ]
 
 
 async def test_an_attempt_gives_its_slot_back_and_another_has_the_answer(

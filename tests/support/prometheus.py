@@ -35,20 +35,14 @@ class Prometheus:
 
 @contextlib.asynccontextmanager
 async def running_prometheus(
-    folder: Path, targets: Mapping[str, Sequence[str]], *, rules: Path
+    folder: Path, targets: Mapping[str, Sequence[str]], *, shipped: Path
 ) -> AsyncIterator[Prometheus]:
-    """Scrapes ``targets``, addresses by job, once a second, and judges by ``rules``."""
+    """Does what the configuration ``shipped`` says, once a second, with ``targets``, addresses by job, in the
+    place of its own. They must be of the same jobs.
+    """
     await asyncio.to_thread(folder.mkdir)
     port = choose_port([], taken=set())
-    config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(rules)],
-        "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": list(addresses)}]}
-            for job, addresses in targets.items()
-        ],
-    }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    (folder / "prometheus.yml").write_text(_configuration(shipped, targets))
     command = [
         tool("prometheus", package="prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
@@ -71,3 +65,13 @@ async def running_prometheus(
 
         await eventually(ready, timeout=60)
         yield Prometheus(http)
+
+
+def _configuration(shipped: Path, targets: Mapping[str, Sequence[str]]) -> str:
+    config = yaml.safe_load(shipped.read_text())
+    config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(shipped.parent / rules) for rules in config["rule_files"]]
+    assert {job["job_name"] for job in config["scrape_configs"]} == targets.keys()
+    for job in config["scrape_configs"]:
+        job["static_configs"] = [{"targets": list(targets[job["job_name"]])}]
+    return yaml.safe_dump(config)

@@ -1,4 +1,4 @@
-"""Counts in the ledger what is due in the outbox, what waits there, what was parked, and callbacks."""
+"""Counts in the ledger what waits: in the outbox, for people, among what was parked, and callbacks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.task import State
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 
@@ -21,6 +22,8 @@ class LedgerBacklog:
     due: int
     outbox: int
     parked: int
+    input_required: int
+    """Tasks that wait for an answer of people."""
     callbacks_pending: int
     callbacks_dead: int
 
@@ -35,6 +38,7 @@ def ledger_backlog(now: datetime, connection: Connection) -> LedgerBacklog:
         parked=connection.execute(
             sa.select(sa.func.count()).select_from(schema.parked)
         ).scalar_one(),
+        input_required=_asking(connection),
         callbacks_pending=_callbacks(connection, "pending"),
         callbacks_dead=_callbacks(connection, "dead"),
     )
@@ -43,4 +47,13 @@ def ledger_backlog(now: datetime, connection: Connection) -> LedgerBacklog:
 def _callbacks(connection: Connection, state: str) -> int:
     table = schema.callbacks
     query = sa.select(sa.func.count()).select_from(table).where(table.c.state == state)
+    return connection.execute(query).scalar_one()
+
+
+def _asking(connection: Connection) -> int:
+    """By an index: those that `GET /tasks?state=input_required` lists, whose own message is folded."""
+    tasks = schema.tasks.c
+    query = sa.select(sa.func.count()).where(
+        tasks.state == State.INPUT_REQUIRED.value, tasks.submitted_at.is_not(None)
+    )
     return connection.execute(query).scalar_one()

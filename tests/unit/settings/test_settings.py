@@ -221,6 +221,8 @@ def test_a_wrong_option_is_named_as_it_was_given(given: dict[str, str], sentence
         ("SECRET", "short", "give 16 characters or more"),
         ("MAX_LANES", "1\nx", r"COORDINATOR_MAX_LANES=1\nx is not valid"),
         ("MAX_LANES", "9" * 5000, "give a whole number"),
+        ("METADATA_KEYS", "a,b,c,d,e,f,g,h,i", "give up to 8 keys that tasks can be found by"),
+        ("METADATA_KEYS", "a=b", "a=b is no key that can be searched for"),
         ("DATABASE_URL", "ledger.sqlite3", "the database's address is postgresql://"),
     ],
 )
@@ -317,3 +319,10 @@ def test_no_password_is_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_ledger_is_in_the_data_folder_unless_a_database_is_named(tmp_path: Path) -> None:
     assert load_settings(data_dir=tmp_path).ledger_place == tmp_path / "ledger.sqlite3"
     assert load_settings(database_url="sqlite:////x").ledger_place == "sqlite:////x"
+
+
+def test_eight_keys_of_metadata_may_be_named_and_one_that_comes_twice_counts_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COORDINATOR_METADATA_KEYS", "h, g,f,e,d,c,b,a,a")
+    assert load_settings().metadata_keys == tuple("abcdefgh")

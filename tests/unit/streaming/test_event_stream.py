@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -533,6 +536,13 @@ async def test_a_heartbeat_carries_the_position_up_to_which_all_was_sent() -> No
             beat = await reader.frame()
             assert beat is not None
             assert beat.comment == "heartbeat"
+
+
+def test_a_heartbeat_comes_as_often_as_the_page_on_streams_says() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs/guides/streaming.md"
+    told = re.findall(r"nothing else has come for (\d+) seconds", page.read_text())
+    usual = inspect.signature(EventCursor).parameters["pulse"].default
+    assert [float(seconds) for seconds in told] == [usual] == [15]
 
 
 async def test_a_replay_that_finds_nothing_for_long_says_how_far_it_is_and_ends_when_it_may_not_go_on() -> (

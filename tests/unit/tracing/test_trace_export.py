@@ -97,3 +97,37 @@ def test_an_agent_without_a_collector_imports_nothing_of_opentelemetry() -> None
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+def test_a_service_without_a_collector_makes_no_span_and_imports_nothing_for_it() -> None:
+    """FastAPI imports the API package by itself, where that is installed."""
+    code = (
+        "import asyncio, sys\n"
+        "from coordinator.commands import cli\n"
+        "from coordinator.bootstrap import running\n"
+        "from coordinator.commands.observability.traced_service import is_traced, traced_service\n"
+        "from coordinator.web_server import http_server\n"
+        "async def main():\n"
+        "    async with traced_service() as watched:\n"
+        "        print(is_traced(watched))\n"
+        "asyncio.run(main())\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('opentelemetry.', 'coord'))))"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True
+    )
+    traced, names = ran.stdout.splitlines()
+    assert traced == "False"
+    parts = {".".join(name.split(".")[:2]) for name in names.split()}
+    assert {
+        "opentelemetry.sdk",
+        "opentelemetry.exporter",
+        "opentelemetry.instrumentation",
+    }.isdisjoint(parts)
+    assert [name for name in names.split() if name.startswith("coordinator.tracing.")] == [
+        "coordinator.tracing.exporter_log",
+        "coordinator.tracing.trace_export",
+    ]
+    assert "coordinator.web_server.http_server" in names
+    assert "coordinator.web_server.traced_application" not in names

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from coordinator.domain.callbacks.callback_delivery import CallbackDelivery, DeliveryState
 from coordinator.domain.callbacks.delivery_outcome import PostResult, TryRules, Verdict, judged
 from coordinator.domain.retry_backoff import RetryBackoff
+from coordinator.settings import Settings
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RULES = TryRules(
@@ -102,3 +104,25 @@ def test_the_last_try_comes_at_the_end_of_the_day_and_then_it_is_dead() -> None:
     assert (found.state, found.due_at) == (DeliveryState.PENDING, NOW + timedelta(hours=24))
     over = verdict(PostResult(status=500), attempts=21, after=timedelta(hours=24))
     assert (over.state, over.status) == (DeliveryState.DEAD, 500)
+
+
+@pytest.mark.parametrize("jitter", [0, 1])
+def test_the_services_own_rules_try_for_a_day_and_end_with_it(jitter: float) -> None:
+    """A receiver that is away is asked some twenty times, the last time a day after the first."""
+    rules = TryRules(within=Settings().callback_retry_for)
+    assert rules == TryRules()
+    delivery, tries = NEW, list[timedelta]()
+    while delivery.state is DeliveryState.PENDING:
+        tries.append(delivery.due_at - NOW)
+        away = PostResult(error="No connection")
+        found = judged(delivery, away, rules, now=delivery.due_at, jitter=jitter)
+        delivery = replace(
+            delivery, state=found.state, due_at=found.due_at, attempts=delivery.attempts + 1
+        )
+    assert delivery.state is DeliveryState.DEAD
+    assert tries[-1] == timedelta(hours=24)
+    assert tries[1] <= timedelta(seconds=6)
+    pauses = [later - sooner for sooner, later in pairwise(tries)]
+    assert pauses[:-1] == sorted(pauses[:-1])
+    assert max(pauses) <= timedelta(hours=2)
+    assert 12 <= len(tries) <= 24

@@ -27,6 +27,7 @@ from coordinator.registry.stores import group_tasks
 from coordinator.registry.stores.turn_rows import TurnLook
 from coordinator.registry.upkeep import retention
 from coordinator.registry.upkeep.idle_task_queues import _standing
+from coordinator.registry.upkeep.ledger_backlog import ledger_backlog
 from coordinator.registry.upkeep.overdue_tasks import overdue
 from tests.unit.registry.answers import stored
 from tests.unit.registry.many_tasks import ENDED, fill, plan
@@ -109,6 +110,7 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
         "tasks_",
     ),
     "past their deadline": (partial(overdue, LONG_AGO, 100), "tasks_by_deadline"),
+    "that wait for people": (partial(ledger_backlog, LONG_AGO), "tasks_by_state"),
     "old enough to be forgotten": (
         partial(retention._ended_before, {State.COMPLETED: 10**6}, 0),
         "tasks_by_end",

@@ -12,6 +12,8 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.upkeep.ledger_backlog import LedgerBacklog, ledger_backlog
+from tests.unit.domain.histories import answered, asked, cancelled, started, submitted
+from tests.unit.registry.answers import stored
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -47,4 +49,22 @@ async def test_only_what_is_due_counts_as_due(ledger: Ledger) -> None:
 
     await ledger.write(fill)
     found = await ledger.read(partial(ledger_backlog, NOON))
-    assert found == LedgerBacklog(due=2, outbox=3, parked=1, callbacks_pending=1, callbacks_dead=2)
+    assert found == LedgerBacklog(
+        due=2, outbox=3, parked=1, input_required=0, callbacks_pending=1, callbacks_dead=2
+    )
+
+
+async def test_tasks_count_while_they_wait_for_people(ledger: Ledger) -> None:
+    for name in ("kept", "released", "answered"):
+        await stored(ledger, submitted(name), started(task_id=name))
+        await stored(ledger, asked(task_id=name, release=name == "released"))
+    await stored(ledger, asked(task_id="never heard of"))
+
+    async def counted() -> int:
+        return (await ledger.read(partial(ledger_backlog, NOON))).input_required
+
+    assert await counted() == 3
+    await stored(ledger, answered(task_id="answered"))
+    assert await counted() == 2
+    await stored(ledger, cancelled(task_id="kept"))
+    assert await counted() == 1
