@@ -14,7 +14,9 @@ from typing import Any, cast
 import pytest
 
 from consumers import Agent, Task
+from consumers._handling.run_timers import RunTimers
 from consumers.testing import run_task
+from coordinator.errors import OperatorError
 from tests.support.waiting import eventually
 
 MIB = 1024 * 1024
@@ -206,3 +208,28 @@ async def test_a_transfer_that_nobody_waits_for_stops_and_leaves_nothing(tmp_pat
         assert await eventually(lambda: not files(tmp_path))
 
     assert (await run_task(handler, artifacts=tmp_path)).result is None
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_each_piece_that_is_moved_is_a_word_of_progress(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_thread: bool
+) -> None:
+    words: list[RunTimers] = []
+    monkeypatch.setattr(RunTimers, "word", words.append)
+
+    def in_a_thread(task: Task) -> Any:
+        return len(task.fetch(task.store(b"x" * 3 * MIB)))
+
+    async def on_the_loop(task: Task) -> Any:
+        return len(await task.fetch(await task.store(b"x" * 3 * MIB)))
+
+    ran = await run_task(in_a_thread if in_thread else on_the_loop, artifacts=tmp_path)
+    assert ran.result == 3 * MIB
+    assert len(words) == 6
+
+
+async def test_an_agent_whose_store_is_not_there_does_not_start(tmp_path: Path) -> None:
+    agent = Agent("a", artifacts=(tmp_path / "away").as_uri(), cache_dir=tmp_path)
+    agent.default(lambda task: None)
+    with pytest.raises(OperatorError, match="there is no such folder: make it, or mount it"):
+        agent.running()
