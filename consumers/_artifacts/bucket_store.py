@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from coordinator.environment import secret_of, value_of
+from coordinator.errors import OperatorError
 
 from .._values.printable_text import printable_text
 from .artifact_errors import ArtifactMissing, ArtifactStoreRefused, ArtifactStoreUnavailable
@@ -49,19 +50,24 @@ class BucketStore:
         secrets = {name: secret_of(f"AWS_{name.upper()}") for name in _SECRETS}
         given = {name: found.value for name, found in secrets.items() if found is not None}
         endpoint = next(filter(None, (value_of(name) for name in _ENDPOINTS)), "")
-        self._store = S3Store(
-            bucket,
-            prefix=prefix or None,
-            config=cast("S3Config", given),
-            client_options={
-                # Whoever names an endpoint without TLS wants that one.
-                "allow_http": endpoint.lower().startswith("http://"),
-                "connect_timeout": timedelta(seconds=10),
-                "read_timeout": timedelta(seconds=60),
-                "timeout": timedelta(minutes=15),
-            },
-            retry_config={"max_retries": 4, "retry_timeout": timedelta(minutes=1)},
-        )
+        try:
+            self._store = S3Store(
+                bucket,
+                prefix=prefix or None,
+                config=cast("S3Config", given),
+                client_options={
+                    # Whoever names an endpoint without TLS wants that one.
+                    "allow_http": endpoint.lower().startswith("http://"),
+                    "connect_timeout": timedelta(seconds=10),
+                    "read_timeout": timedelta(seconds=60),
+                    "timeout": timedelta(minutes=15),
+                },
+                retry_config={"max_retries": 4, "retry_timeout": timedelta(minutes=1)},
+            )
+        except BaseError as exc:
+            raise OperatorError(
+                f"{self.address}: the variables AWS_* do not do: {_why(exc)}"
+            ) from exc
 
     def put(self, key: str, chunks: Iterator[bytes], *, media_type: str) -> None:
         attributes = {"Content-Type": media_type}

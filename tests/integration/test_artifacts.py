@@ -139,6 +139,24 @@ def test_a_secret_may_be_in_a_file_and_not_in_both(
     BucketStore(s3.bucket, "f").put(KEY, iter([b"x"]), media_type="a/b")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "", "Missing SecretAccessKey"),
+        ("AWS_SKIP_SIGNATURE", "maybe", 'failed to parse "maybe" as boolean'),
+    ],
+)
+def test_variables_that_contradict_each_other_are_told_when_the_agent_starts(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    if not value:
+        monkeypatch.delenv(variable)
+    agent = Agent("a", artifacts=f"s3://{s3.bucket}")
+    with pytest.raises(OperatorError, match=f"the variables AWS_. do not do: .*{sentence}"):
+        agent.options.artifact_store()
+
+
 async def test_another_agent_fetches_what_a_task_refers_to_and_the_service_keeps_it_as_json(
     broker: Broker, tmp_path: Path
 ) -> None:
