@@ -81,7 +81,7 @@ class Artifacts:
         wanted = reference_of(reference)
         key = key_of(wanted["uri"], store=self._store.address)
         if to is not None:
-            return self._to_file(wanted, key, to, each)
+            return self._to_file(wanted, key, Path(to), each)
         if wanted["size"] > MAX_FETCHED:
             raise ValueError(
                 f"the artifact has {wanted['size']} bytes, and at most {MAX_FETCHED} are fetched into memory:"
