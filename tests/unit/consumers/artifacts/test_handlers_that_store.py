@@ -215,7 +215,11 @@ async def test_each_piece_that_is_moved_is_a_word_of_progress(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, in_thread: bool
 ) -> None:
     words: list[RunTimers] = []
-    monkeypatch.setattr(RunTimers, "word", words.append)
+
+    def word(timers: RunTimers) -> None:
+        words.append(timers)
+
+    monkeypatch.setattr(RunTimers, "word", word)
 
     def in_a_thread(task: Task) -> Any:
         return len(task.fetch(task.store(b"x" * 3 * MIB)))
