@@ -7,6 +7,7 @@ its end names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,6 +35,8 @@ AT_ONCE = 4
 """Parts on their way at a time, each held in memory."""
 
 MAX_WHY = 300
+
+_CODE = re.compile(r"<Code>(\w+)</Code>", re.ASCII)
 
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 
@@ -77,7 +80,7 @@ class BucketStore:
             if len(first) > PART:
                 break
         rest = chain((bytes(first),), chunks) if len(first) > PART else bytes(first)
-        with self._troubles_told("there is no such bucket"):
+        with self._troubles_told():
             self._store.put(
                 key,
                 rest,
@@ -88,30 +91,40 @@ class BucketStore:
             )
 
     def get(self, key: str) -> Generator[bytes, None, None]:
-        try:
-            with self._troubles_told(None):
-                for chunk in self._store.get(key).stream(min_chunk_size=PART):
-                    yield bytes(chunk)
-        except FileNotFoundError as exc:
-            raise ArtifactMissing(f"{self.address} has no artifact {key}") from exc
+        with self._troubles_told(missing=key):
+            for chunk in self._store.get(key).stream(min_chunk_size=PART):
+                yield bytes(chunk)
 
     @contextmanager
-    def _troubles_told(self, missing: str | None) -> Iterator[None]:
-        """As errors of artifacts; ``missing`` says what it is that is not found."""
+    def _troubles_told(self, *, missing: str | None = None) -> Iterator[None]:
+        """As errors of artifacts; ``missing`` is the key that may not be there, else it is the bucket.
+
+        Without their cause: obstore's tell the whole answer, which may repeat a session's token, and the
+        traceback goes to the ledger.
+        """
         try:
             yield
         except FileNotFoundError as exc:
-            if missing is None:
-                raise
-            raise ArtifactStoreRefused(f"{self.address}: {missing}") from exc
+            if missing is None or _code(exc) == "NoSuchBucket":
+                raise ArtifactStoreRefused(f"{self.address}: there is no such bucket") from None
+            raise ArtifactMissing(f"{self.address} has no artifact {missing}") from None
         except (PermissionDeniedError, UnauthenticatedError) as exc:
             raise ArtifactStoreRefused(
                 f"{self.address} refuses the credentials of this agent (AWS_ACCESS_KEY_ID,"
                 f" AWS_SECRET_ACCESS_KEY): {_why(exc)}"
-            ) from exc
+            ) from None
         except BaseError as exc:
-            raise ArtifactStoreUnavailable(f"{self.address}: {_why(exc)}") from exc
+            raise ArtifactStoreUnavailable(f"{self.address}: {_why(exc)}") from None
 
 
 def _why(exc: BaseException) -> str:
-    return printable_text(str(exc).partition("\n")[0], MAX_WHY)
+    """The code that S3 has answered goes first; the rest of the answer is left out."""
+    sentence = str(exc).partition("\n")[0].partition("<")[0].rstrip(" :")
+    code = _code(exc)
+    return printable_text(f"{code}: {sentence}" if code else sentence, MAX_WHY)
+
+
+def _code(exc: BaseException) -> str | None:
+    """Of S3, where it has answered."""
+    found = _CODE.search(str(exc))
+    return found[1] if found else None

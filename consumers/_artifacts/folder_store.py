@@ -18,7 +18,7 @@ CHUNK = 1024 * 1024
 class FolderStore:
     """Writes a file under another name first, which begins with a dot, and syncs it: whoever has a reference
     finds all of it. Raises `ArtifactStoreRefused` where there is no such folder: nothing must be written in
-    the place of a mount that is away.
+    the place of a mount that is away, nor must what is on it be called missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,15 +50,29 @@ class FolderStore:
             self._sync_folders(path.parent)
 
     def get(self, key: str) -> Generator[bytes, None, None]:
-        path = self._folder / key
+        self._check()
         with self._troubles_told():
-            real = path.resolve()
-            # A link that somebody put there must not lead out, and a pipe would be read for ever.
-            if not real.is_relative_to(self._folder.resolve()) or not real.is_file():
+            real = self._file(key)
+            if real is None:
                 raise ArtifactMissing(f"{self.address} has no artifact {key}")
             with real.open("rb") as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
+
+    def _file(self, key: str) -> Path | None:
+        """A link that somebody put there must not lead out, and a pipe would be read for ever."""
+        try:
+            real = (self._folder / key).resolve(strict=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except RuntimeError:  # links in a circle, before Python 3.13
+            return None
+        except OSError as exc:
+            if exc.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                return None
+            raise
+        inside = real.is_relative_to(self._folder.resolve())
+        return real if inside and real.is_file() else None
 
     def _check(self) -> None:
         if not self._folder.is_dir():

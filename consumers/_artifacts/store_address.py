@@ -39,7 +39,8 @@ def opened_store(address: str) -> ArtifactStore:
 
 
 def _folder(host: str, path: str) -> Path:
-    if host not in ("", "localhost") or not path.startswith("/") or ".." in Path(path).parts:
+    whole = path.startswith("/") and path.strip("/") and ".." not in Path(path).parts
+    if host not in ("", "localhost") or not whole:
         raise OperatorError(
             f"{ARTIFACTS} must name a folder by its whole path, with three slashes before it:"
             " file:///srv/artifacts"

@@ -15,13 +15,13 @@ from .._artifacts.artifact_store import ArtifactStore
 from .._artifacts.artifacts import Artifacts
 from .handler_threads import HandlerThreads
 
-__all__ = ["ArtifactTransfers", "Transfer"]
+__all__ = ["ArtifactTransfers", "Transfer", "TransferStopped"]
 
 Transfer = Callable[[Artifacts, Callable[[], None]], Any]
 """Is given the way to the store, and what to call with each piece: that raises where it is to stop."""
 
 
-class _Stopped(Exception):
+class TransferStopped(Exception):
     """Nobody waits for this transfer any more."""
 
 
@@ -37,7 +37,7 @@ class ArtifactTransfers:
 
     def run(self, transfer: Transfer, on_piece: Callable[[], None]) -> Any:
         """On the loop something to be awaited; in a thread what ``transfer`` returns. ``on_piece`` is called
-        for each piece, in the thread that moves it.
+        for each piece, in the thread that moves it, and may raise `TransferStopped`.
         """
         if threading.get_ident() == self._loop_thread:
             return self._awaited(transfer, on_piece)
@@ -48,7 +48,7 @@ class ArtifactTransfers:
 
         def each() -> None:
             if stopped.is_set():
-                raise _Stopped
+                raise TransferStopped
             on_piece()
 
         try:

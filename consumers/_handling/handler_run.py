@@ -39,7 +39,7 @@ from ..outcome import (
 )
 from ..task import Progress, Task
 from .answer_wait import AnswerWait, AsksPeople
-from .artifact_transfers import Transfer
+from .artifact_transfers import Transfer, TransferStopped
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
 from .run_timers import RunTimers
@@ -254,8 +254,13 @@ class HandlerRun:
         return self._on_output(chunk)
 
     def _move_artifact(self, transfer: Transfer) -> Any:
-        """Nor is one whose artifact gets on."""
-        return self._artifacts.run(transfer, self._timers.word)
+        return self._artifacts.run(transfer, self._piece_moved)
+
+    def _piece_moved(self) -> None:
+        """Nor is one whose artifact gets on. Once it was given up, that is the place to end its thread."""
+        if self.given_up:
+            raise TransferStopped("the attempt is over, and so is the transfer of its artifact")
+        self._timers.word()
 
     def _end_timers(self) -> None:
         self._timers.end()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from consumers.testing import run_task
 from coordinator.errors import OperatorError
 from tests.support.broker import Broker
 from tests.support.ports import free_port
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, s3_server, server_that_refuses
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.any_broker
@@ -117,6 +119,44 @@ def test_a_bucket_that_there_is_not_is_for_the_operator(s3: S3Server) -> None:
     store = BucketStore("no-such-bucket", "")
     with pytest.raises(ArtifactStoreRefused, match="s3://no-such-bucket: there is no such bucket"):
         store.put(KEY, iter([b"x"]), media_type="text/plain")
+    with pytest.raises(ArtifactStoreRefused, match="s3://no-such-bucket: there is no such bucket"):
+        list(store.get(KEY))
+
+
+async def test_wrong_credentials_are_for_the_operator_and_no_token_comes_into_the_ledger(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = Agent("a", artifacts="s3://bucket")
+
+    @agent.default
+    async def store(task: Task) -> Any:
+        return await task.store(b"x")
+
+    with server_that_refuses("SignatureDoesNotMatch", "x-amz-security-token:a token") as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        error = (await run_task(agent)).error
+    assert error.type == "ArtifactStoreRefused"
+    assert (
+        "s3://bucket refuses the credentials of this agent (AWS_ACCESS_KEY_ID,"
+        " AWS_SECRET_ACCESS_KEY): SignatureDoesNotMatch: "
+    ) in error.message
+    assert "a token" not in f"{error.message}{error.traceback}"
+
+
+@pytest.mark.parametrize("size", [1, LARGE])
+async def test_a_bucket_that_hangs_holds_up_neither_the_loop_nor_the_end_of_the_attempt(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    agent = Agent("a", artifacts="s3://bucket")
+
+    @agent.default
+    async def store(task: Task) -> Any:
+        return await task.store(b"x" * size)
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        ran = await run_task(agent, timeout=timedelta(seconds=0.2))
+    assert ran.error.type == "Timeout"
 
 
 def test_a_server_that_is_away_may_come_back(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def test_agents_need_nothing_of_the_service(agents_alone: Environment) -> None:
     assert_whole(agents_alone)
     lacking = lacking_libraries(agents_alone, "consumers", "coordinator.agents")
     assert lacking == {
+        "obstore",
         "opentelemetry",
         "prometheus_client",
         "watchfiles",

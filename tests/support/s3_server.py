@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from moto.server import ThreadedMotoServer
 
-__all__ = ["S3Server", "s3_server"]
+__all__ = ["S3Server", "s3_server", "server_that_refuses"]
+
+_SIGNED = (
+    "AWS4-HMAC-SHA256 Credential=id/20300101/us-east-1/s3/aws4_request,"
+    " SignedHeaders=host, Signature=0"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,10 @@ class S3Server:
             return content
 
     def _request(self, method: str, path: str) -> urllib.request.Request:
-        """Unsigned: this server checks no signatures."""
-        return urllib.request.Request(f"{self.url}/{self.bucket}{path}", method=method)
+        """Signed by somebody: this server checks that there is a signature, and not which."""
+        return urllib.request.Request(
+            f"{self.url}/{self.bucket}{path}", method=method, headers={"Authorization": _SIGNED}
+        )
 
 
 @contextmanager
@@ -54,3 +63,30 @@ def s3_server() -> Iterator[S3Server]:
         yield found
     finally:
         server.stop()
+
+
+@contextmanager
+def server_that_refuses(code: str, message: str) -> Iterator[str]:
+    """The URL of one that forbids every PUT, as S3 does with wrong credentials: moto checks none."""
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    ).encode()
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Tests say what happened."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()

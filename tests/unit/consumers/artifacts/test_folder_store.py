@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from consumers import ArtifactMissing, ArtifactStoreRefused
+from consumers import ArtifactMissing, ArtifactStoreRefused, ArtifactStoreUnavailable
 from consumers._artifacts.folder_store import FolderStore
 
 
@@ -52,3 +53,25 @@ def test_nothing_is_written_in_the_place_of_a_mount_that_is_away(tmp_path: Path)
     with pytest.raises(ArtifactStoreRefused, match="make it, or mount it"):
         store.put("t/1/u/n", iter([b"x"]), media_type="text/plain")
     assert not folder.exists()
+    with pytest.raises(ArtifactStoreRefused, match="make it, or mount it"):
+        list(store.get("t/1/u/n"))
+
+
+@pytest.mark.parametrize("key", ["n" * 300, "a/" * 3000 + "n", "circle", "file/n"])
+def test_a_key_that_no_file_can_have_is_missing(tmp_path: Path, key: str) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ArtifactMissing):
+        list(FolderStore(tmp_path).get(key))
+
+
+def test_a_full_disk_may_have_room_again_and_nothing_is_left_of_the_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArtifactStoreUnavailable, match="No space left on device"):
+        FolderStore(tmp_path).put("t/1/u/n", iter([b"x"]), media_type="text/plain")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -8,6 +8,7 @@ import io
 import re
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -208,6 +209,28 @@ async def test_a_transfer_that_nobody_waits_for_stops_and_leaves_nothing(tmp_pat
         assert await eventually(lambda: not files(tmp_path))
 
     assert (await run_task(handler, artifacts=tmp_path)).result is None
+
+
+async def test_a_transfer_of_a_plain_function_that_was_given_up_stops_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    class Endless(io.RawIOBase):
+        ended = False
+
+        def read(self, size: int = -1) -> bytes:
+            return b"" if self.ended else b"x"
+
+    endless = Endless()
+
+    def handler(task: Task) -> None:
+        task.store(cast("Any", endless))
+
+    try:
+        ran = await run_task(handler, timeout=timedelta(seconds=0.2), artifacts=tmp_path)
+        assert ran.error.type == "Timeout"
+        assert await eventually(lambda: not files(tmp_path))
+    finally:
+        endless.ended = True
 
 
 @pytest.mark.parametrize("in_thread", [False, True])

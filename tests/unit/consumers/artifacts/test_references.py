@@ -103,6 +103,7 @@ def test_a_model_of_the_tasks_data_may_hold_a_reference() -> None:
         ("http://bucket/x", "must be file:///folder or s3://bucket/prefix"),
         ("file://srv/artifacts", "with three slashes before it"),
         ("file:///srv/../etc", "with three slashes before it"),
+        ("file:///", "with three slashes before it"),
         ("s3://", "must be s3://bucket/prefix"),
         ("s3://Bucket/x", "must be s3://bucket/prefix"),
         ("s3://bucket/a//b", "must be s3://bucket/prefix"),
