@@ -62,8 +62,9 @@ class BucketStore:
                     # Whoever names an endpoint without TLS wants that one.
                     "allow_http": endpoint.lower().startswith("http://"),
                     "connect_timeout": timedelta(seconds=10),
+                    # Silence ends a request. The whole of it may take long: an artifact is fetched in one.
                     "read_timeout": timedelta(seconds=60),
-                    "timeout": timedelta(minutes=15),
+                    "timeout": timedelta(days=1),
                 },
                 retry_config={"max_retries": 4, "retry_timeout": timedelta(minutes=1)},
             )
