@@ -34,4 +34,4 @@ class ArtifactMissing(CoordinatorError):
 
 
 class ArtifactDamaged(CoordinatorError):
-    """What the store has is not what the reference says."""
+    """The store has something else than what the reference says."""

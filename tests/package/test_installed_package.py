@@ -133,6 +133,7 @@ def test_the_service_needs_the_extra_of_its_name_alone(built: Built, tmp_path: P
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("coordinator: No broker is named")
     assert lacking_libraries(environment, "coordinator", "consumers") <= {
+        "obstore",
         "opentelemetry",
         "psycopg",
     }
