@@ -14,6 +14,7 @@ _working ......... what becomes of a delivered task, until its message is acknow
 _handling ........ one handler runs on one attempt
 agent_options, agent_timings, handler_table, interceptor, option_checks ... what the author decided
 outcome, task .... what a handler makes, and is given
+_artifacts ....... what is too large for a result, by reference
 _values .......... results, pauses, limits, texts: no loop, no broker
 _process ......... signals, forks, the event loop, the log
 testing .......... handlers in tests, without a broker
@@ -24,6 +25,13 @@ Imports run downwards only, but for `testing` and `examples`, which stand beside
 
 from __future__ import annotations
 
+from ._artifacts.artifact_errors import (
+    ArtifactDamaged,
+    ArtifactMissing,
+    ArtifactStoreRefused,
+    ArtifactStoreUnavailable,
+)
+from ._artifacts.artifact_reference import ArtifactReference
 from .agent import Agent
 from .interceptor import Interceptor
 from .outcome import Discard, RetryLater
@@ -40,4 +48,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Discard",
     "RetryLater",
     "Task",
+    # what is too large for a result
+    "ArtifactDamaged",
+    "ArtifactMissing",
+    "ArtifactReference",
+    "ArtifactStoreRefused",
+    "ArtifactStoreUnavailable",
 ]

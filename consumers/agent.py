@@ -35,6 +35,7 @@ class Agent:
     ``slots`` is how many tasks it does at once. ``amqp_url`` None means `COORDINATOR_AMQP_URL` from
     the environment, else a broker on this machine. ``interceptors`` run around every handler, the first
     of them outermost: see `Interceptor`. With a ``metrics_port`` it tells Prometheus of itself there.
+    ``artifacts`` is where `Task.store` keeps things; None means `COORDINATOR_ARTIFACTS`.
     Raises `InvalidRequest`.
     """
 
@@ -58,6 +59,7 @@ class Agent:
         interceptors: Sequence[Interceptor] = (),
         metrics_port: int | None = None,
         metrics_host: str = "127.0.0.1",
+        artifacts: str | None = None,
     ) -> None:
         self.options = AgentOptions(
             agent_id=agent_id,
@@ -77,6 +79,7 @@ class Agent:
             interceptors=check_interceptors(interceptors),
             metrics_port=metrics_port,
             metrics_host=metrics_host,
+            artifacts=artifacts,
         )
         self.handlers = HandlerTable()
 

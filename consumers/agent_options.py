@@ -18,6 +18,8 @@ from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.messages.registration import MAX_METADATA, RegisterRequest
 from coordinator.protocol.requirements import Profile
 
+from ._artifacts.artifact_store import ArtifactStore
+from ._artifacts.store_address import ARTIFACTS, opened_store
 from ._values.result_encoding import NotJson, encoded
 from .agent_timings import DEFAULT_TIMINGS, AgentTimings
 from .interceptor import Interceptor, check_interceptors
@@ -38,7 +40,7 @@ AMQP_URL = f"{ENV_PREFIX}AMQP_URL"
 DEFAULT_AMQP_URL = "amqp://guest:guest@127.0.0.1:5672"
 
 MAX_RESULT_BYTES = 1024 * 1024
-"""Bytes of JSON in a result; more belongs in a store, with a reference to it as the result."""
+"""Bytes of JSON in a result; more belongs in a store: see `Task.store`."""
 
 MAX_SLOTS = 1000
 
@@ -77,6 +79,9 @@ class AgentOptions:
     extra `metrics`."""
     metrics_host: str = "127.0.0.1"
     """Address of that port."""
+    artifacts: str | None = None
+    """Where `Task.store` keeps what is too large for a result: `file:///folder` or `s3://bucket/prefix`. None
+    means `COORDINATOR_ARTIFACTS` from the environment, else there is no store."""
     timings: AgentTimings = DEFAULT_TIMINGS
     """How often it acts by itself, and how long it waits: of no concern to most authors."""
 
@@ -102,6 +107,8 @@ class AgentOptions:
         if self.metrics_port is not None:
             whole_number(self.metrics_port, "metrics_port", least=0, most=65535)
         text(self.metrics_host, "metrics_host")
+        if self.artifacts is not None:
+            text(self.artifacts, "artifacts")
         self._settle("interceptors", check_interceptors(self.interceptors))
         if self.on_lost_connection not in ("finish", "cancel"):
             raise InvalidRequest(
@@ -145,12 +152,21 @@ class AgentOptions:
         found = secret_of(AMQP_URL)
         if found is not None:
             return check_address(found.value, found.name)
-        for name in _like(AMQP_URL):
-            logger.warning("%s is not read: was %s meant?", name, AMQP_URL)
+        _warn_of_names_like(AMQP_URL)
         logger.info(
             "no address of a broker is given: connecting to the one on this machine as guest"
         )
         return DEFAULT_AMQP_URL
+
+    def artifact_store(self) -> ArtifactStore | None:
+        """Opened, which connects to nothing; None where none is named. Read when the agent starts. Raises
+        `OperatorError`.
+        """
+        address = self.artifacts or value_of(ARTIFACTS)
+        if address is None:
+            _warn_of_names_like(ARTIFACTS)
+            return None
+        return opened_store(address)
 
     def cache_folder(self) -> Path | None:
         """None where there is none: a user without a home, as containers have."""
@@ -176,16 +192,16 @@ def with_hint_of_address(error: OperatorError, url: str) -> OperatorError:
     )
 
 
-def _like(variable: str) -> list[str]:
-    """Variables that are set and are spelt nearly as this one, which is not."""
+def _warn_of_names_like(variable: str) -> None:
+    """Of what is set and is spelt nearly as this one, which is not."""
     own = variable[len(ENV_PREFIX) :].lower()
-    return [
-        name
-        for name in os.environ
-        if name.startswith(ENV_PREFIX)
-        and name not in (variable, f"{variable}{FILE}")
-        and nearest(name[len(ENV_PREFIX) :], [own])
-    ]
+    for name in os.environ:
+        if (
+            name.startswith(ENV_PREFIX)
+            and name not in (variable, f"{variable}{FILE}")
+            and nearest(name[len(ENV_PREFIX) :], [own])
+        ):
+            logger.warning("%s is not read: was %s meant?", name, variable)
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

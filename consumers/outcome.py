@@ -41,6 +41,11 @@ MAX_TRACEBACK = 8_000
 
 MAX_COMPLAINT = 200
 
+ELSEWHERE = (
+    "keep it with task.store (COORDINATOR_ARTIFACTS), and return the reference that it gives"
+)
+"""What to do with what is too large for a result."""
+
 _TRACEBACK = BaseException.__dict__["__traceback__"]
 """Reads the one that the interpreter keeps, whatever a subclass says instead."""
 
@@ -140,8 +145,7 @@ def completed_with(result: Any, *, max_bytes: int) -> Completed | Failed:
     if size > max_bytes:
         return _refused(
             "ResultTooLarge",
-            f"The handler returned {size} bytes of JSON, and {max_bytes} are allowed:"
-            " store it elsewhere and return a reference to it.",
+            f"The handler returned {size} bytes of JSON, and {max_bytes} are allowed: {ELSEWHERE}.",
         )
     return Completed(plain, size)
 
@@ -211,8 +215,7 @@ def smaller(event: EventData, refused: MessageTooLarge) -> EventData | None:
             error=AttemptError(
                 type="ResultTooLarge",
                 message=f"The result is a message of {refused.size} bytes, and the broker takes"
-                f" {refused.limit} at most (max_message_size): store it elsewhere and return a"
-                " reference to it.",
+                f" {refused.limit} at most (max_message_size): {ELSEWHERE}.",
             ),
             retryable=False,
         )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, SupportsFloat
 
 from coordinator.protocol.messages.task_message import TaskMessage
@@ -13,6 +14,8 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.trace_context import TraceContext
 
+from ._artifacts.artifact_data import ArtifactData
+from ._artifacts.artifacts import Artifacts
 from ._values.asked_question import AskedQuestion, asked_question
 from ._values.attempt_log_context import task_context
 from ._values.output_chunk import encoded_chunk
@@ -54,18 +57,21 @@ class Task:
         *,
         on_output: Callable[[bytes], Awaitable[None]],
         on_ask: Callable[[AskedQuestion], Any],
+        on_artifact: Callable[[Callable[[Artifacts, Callable[[], None]], Any]], Any],
         agent_id: str | None = None,
         trace: TraceContext | None = None,
     ) -> None:
         """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
-        or in its thread; likewise ``on_output`` with each chunk, as JSON, and ``on_ask`` with each
-        question. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
+        or in its thread; likewise ``on_output`` with each chunk, as JSON, ``on_ask`` with each
+        question, and ``on_artifact`` with what moves an artifact, in a thread, and calls something with each
+        piece. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
         """
         self._message = message
         self._agent_id = agent_id
         self._on_progress = on_progress
         self._on_output = on_output
         self._on_ask = on_ask
+        self._on_artifact = on_artifact
         self._asked = 0
         self._cancelled = False
         self._saw_cancelled = False
@@ -238,6 +244,45 @@ class Task:
             release=release,
         )
         return self._on_ask(asked)
+
+    def store(
+        self, data: ArtifactData, *, name: str | None = None, media_type: str | None = None
+    ) -> Any:
+        """Keep what is too large for a result in the store of the agent (`COORDINATOR_ARTIFACTS`): with
+        `await` in a coroutine, at once in a thread. Gives an `ArtifactReference`, a plain dict with `uri`,
+        `size`, `sha256`, `media_type` and `name`, for the result, a chunk, or the data of another task.
+
+        ``data`` is bytes, the `Path` of a file, or a file that is open for reading bytes. ``name`` is for
+        people, by default that of the file; ``media_type`` is guessed by the name. Nobody removes an artifact
+        but the owner of the store: one of an attempt that fails stays, too.
+
+        Raises `ArtifactStoreRefused` where there is no store, or no right to it, `ArtifactStoreUnavailable`
+        where it cannot be reached, `TypeError` and `ValueError` for what cannot be stored, and `OSError` for
+        a file that cannot be read.
+        """
+        return self._on_artifact(
+            lambda artifacts, each: artifacts.store(
+                data,
+                task_id=self.id,
+                attempt=self.attempt,
+                name=name,
+                media_type=media_type,
+                each=each,
+            )
+        )
+
+    def fetch(self, reference: Mapping[str, Any], *, to: Path | None = None) -> Any:
+        """What `store` has kept, in this agent or another with the same store: bytes, or with ``to`` that
+        path, to which it is written; with `await` in a coroutine, at once in a thread. More than 64 MiB are
+        written to a file only.
+
+        Raises `ArtifactMissing` where the store has it no more, `ArtifactDamaged` where the size or the
+        digest is another than that of the reference, `ValueError` for what is no reference, and what `store`
+        raises. A reference to anything outside the store of the agent is refused.
+        """
+        return self._on_artifact(
+            lambda artifacts, each: artifacts.fetch(reference, to=to, each=each)
+        )
 
     def enter_span(
         self,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
@@ -21,6 +22,7 @@ from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
 
 from ._handling.answer_wait import AsksPeople
+from ._handling.artifact_transfers import ArtifactTransfers
 from ._handling.handler_environment import HandlerEnvironment
 from ._handling.handler_run import HandlerRun
 from ._handling.handler_threads import HandlerThreads
@@ -151,12 +153,14 @@ async def run_task(
     answers: Sequence[Any] = (),
     timeout: timedelta = timedelta(seconds=30),
     interruption: Interruption = _NONE,
+    artifacts: Path | None = None,
 ) -> Ran:
     """Do one task the way an agent does it: with the agent's handler for its type and its interceptors, or
     with a function.
 
     What it asks people is answered by ``answers``, one after the other, in its slot or not; nobody answers
-    what is asked after those.
+    what is asked after those. What it stores goes to the folder ``artifacts``, and what it fetches comes from
+    there; None is the store that the agent has when it runs.
 
     Raises `LookupError` where the agent has no handler for the type: it would never be given the task, and
     `ValueError` for what nobody could send, such as a set in ``task_data``. What comes is plain JSON: tuples
@@ -183,6 +187,8 @@ async def run_task(
         options = agent.options
     else:
         handler, options = Handler.of(agent), _UNNAMED
+    if artifacts is not None:
+        options = replace(options, artifacts=_address(artifacts))
     people = _People([_sent(answer, "an answer") for answer in answers])
     limits = HandlerLimits(
         timeout=timeout,
@@ -200,6 +206,10 @@ async def run_task(
         )
         ran = await _one_attempt(handler, message, options, limits, people, interruption)
     return ran
+
+
+def _address(folder: Path) -> str:
+    return folder.absolute().as_uri()
 
 
 def _sent(value: Any, what: str) -> Any:
@@ -228,11 +238,15 @@ async def _one_attempt(
         return Emitted()
 
     threads = HandlerThreads(1, name="task in a test")
+    transfers = HandlerThreads(1, name="artifact in a test")
     run = HandlerRun(
         handler,
         message,
         environment=HandlerEnvironment(
-            agent_id=options.agent_id, threads=threads, interceptors=options.interceptors
+            agent_id=options.agent_id,
+            threads=threads,
+            artifacts=ArtifactTransfers(options.artifact_store(), transfers),
+            interceptors=options.interceptors,
         ),
         limits=limits,
         on_progress=told.append,
@@ -253,6 +267,7 @@ async def _one_attempt(
         finally:
             run.stop(StopReason.HURRIED)
             threads.close()
+            transfers.close()
     return Ran(
         outcome=outcome,
         progress=told,

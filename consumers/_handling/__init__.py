@@ -10,6 +10,7 @@ handler_threads ........ daemon threads for plain functions
 attempt_spans .......... a span of OpenTelemetry around each attempt, where that is configured
 handler_environment .... what all runs of an agent share
 answer_wait ............ what it asks people, until there is an answer
+artifact_transfers ..... artifacts that it stores and fetches, in threads of their own
 output_buffer .......... what it emits: numbered, held until it is published, within a limit
 progress_throttle ...... progress, an event a second at most
 sys_exit_containment ... `sys.exit` in a task of a handler ends nothing but the task

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..agent_timings import DEFAULT_TIMINGS, Backoff
 from ..interceptor import Interceptor
+from .artifact_transfers import ArtifactTransfers
 from .handler_threads import HandlerThreads
 
 __all__ = ["HandlerEnvironment"]
@@ -19,6 +20,7 @@ class HandlerEnvironment:
 
     agent_id: str
     threads: HandlerThreads
+    artifacts: ArtifactTransfers
     interceptors: tuple[Interceptor, ...] = ()
     """Outermost first."""
     clock: Callable[[], float] = time.monotonic

@@ -39,6 +39,7 @@ from ..outcome import (
 )
 from ..task import Progress, Task
 from .answer_wait import AnswerWait, AsksPeople
+from .artifact_transfers import Transfer, TransferStopped
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
 from .run_timers import RunTimers
@@ -78,6 +79,7 @@ class HandlerRun:
         self._agent_id = environment.agent_id
         self._clock = environment.clock
         self._ask_again = environment.ask_again
+        self._artifacts = environment.artifacts
         self._limits = limits
         self._on_progress = on_progress
         self._on_output = on_output
@@ -89,6 +91,7 @@ class HandlerRun:
             self._progressed,
             on_output=self._emitted,
             on_ask=self._ask,
+            on_artifact=self._move_artifact,
             agent_id=environment.agent_id,
             trace=trace,
         )
@@ -249,6 +252,15 @@ class HandlerRun:
         """A handler that says something is not stalled."""
         self._timers.word()
         return self._on_output(chunk)
+
+    def _move_artifact(self, transfer: Transfer) -> Any:
+        return self._artifacts.run(transfer, self._piece_moved)
+
+    def _piece_moved(self) -> None:
+        """Nor is one whose artifact gets on. Once it was given up, that is the place to end its thread."""
+        if self.given_up:
+            raise TransferStopped("the attempt is over, and so is the transfer of its artifact")
+        self._timers.word()
 
     def _end_timers(self) -> None:
         self._timers.end()

@@ -24,6 +24,7 @@ from coordinator.protocol.messages.events import HeldTask, RunningTask
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue
 
+from .._handling.artifact_transfers import ArtifactTransfers
 from .._handling.handler_environment import HandlerEnvironment
 from .._handling.handler_run import HandlerRun
 from .._handling.handler_threads import HandlerThreads
@@ -80,9 +81,11 @@ class TaskExecutor:
         self._wall = wall
         event_publisher.on_confirmed = self.settle
         self._threads = HandlerThreads(options.slots, name=f"task of {options.agent_id}")
+        self._transfers = HandlerThreads(options.slots, name=f"artifact of {options.agent_id}")
         self._environment = HandlerEnvironment(
             agent_id=options.agent_id,
             threads=self._threads,
+            artifacts=ArtifactTransfers(options.artifact_store(), self._transfers),
             interceptors=options.interceptors,
             ask_again=options.timings.ask_again,
         )
@@ -298,6 +301,7 @@ class TaskExecutor:
     def close(self) -> None:
         """End the threads of handlers, those at work when they are done."""
         self._threads.close()
+        self._transfers.close()
 
     def _touch(self) -> None:
         self.last_change = self._loop.time()

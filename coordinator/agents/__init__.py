@@ -18,9 +18,33 @@ from typing import TYPE_CHECKING, Any
 from .sdk_import import import_sdk
 
 if TYPE_CHECKING:
-    from consumers import Agent, Discard, Interceptor, RetryLater, RunningAgent, Task
+    from consumers import (
+        Agent,
+        ArtifactDamaged,
+        ArtifactMissing,
+        ArtifactReference,
+        ArtifactStoreRefused,
+        ArtifactStoreUnavailable,
+        Discard,
+        Interceptor,
+        RetryLater,
+        RunningAgent,
+        Task,
+    )
 
-__all__ = ["Agent", "Discard", "Interceptor", "RetryLater", "RunningAgent", "Task"]
+__all__ = [
+    "Agent",
+    "ArtifactDamaged",
+    "ArtifactMissing",
+    "ArtifactReference",
+    "ArtifactStoreRefused",
+    "ArtifactStoreUnavailable",
+    "Discard",
+    "Interceptor",
+    "RetryLater",
+    "RunningAgent",
+    "Task",
+]
 
 
 if not TYPE_CHECKING:  # whose readers would take every name for one that is there

@@ -30,6 +30,9 @@ SECRETS = ("amqp_url", "database_url", "management_url", "secret")
 CALLERS = ("key",)
 """What callers of the API are told in the same way, beside the settings. Secrets, all."""
 
+AGENTS = ("artifacts",)
+"""What agents read, and no coordinator: they may have the same environment."""
+
 ADDRESS = "url"
 """Where callers of the API find it; no secret."""
 
@@ -69,6 +72,6 @@ def load_settings(**given: Any) -> Settings:
 def unknown_settings(environment: Mapping[str, str] = os.environ) -> list[str]:
     """A sentence for each variable with the prefix that is no setting."""
     known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
-    known += [f"{ENV_PREFIX}{name.upper()}" for name in (*CALLERS, ADDRESS)]
+    known += [f"{ENV_PREFIX}{name.upper()}" for name in (*CALLERS, *AGENTS, ADDRESS)]
     known += [f"{ENV_PREFIX}{name.upper()}{FILE}" for name in (*SECRETS, *CALLERS)]
     return unknown_variables(environment, known)

@@ -150,9 +150,9 @@ def test_the_reference_is_up_to_date() -> None:
 def test_environment_variables_that_pages_name_are_settings() -> None:
     from coordinator.environment import ENV_PREFIX
     from coordinator.settings import Settings
-    from coordinator.settings.settings_loader import ADDRESS, CALLERS
+    from coordinator.settings.settings_loader import ADDRESS, AGENTS, CALLERS
 
-    known = {f"{ENV_PREFIX}{name.upper()}" for name in (*Settings.model_fields, *CALLERS)}
+    known = {f"{ENV_PREFIX}{name.upper()}" for name in (*Settings.model_fields, *CALLERS, *AGENTS)}
     known |= {f"{name}_FILE" for name in known} | {ENV_PREFIX, f"{ENV_PREFIX}{ADDRESS.upper()}"}
     for page in PAGES:
         named = set(re.findall(r"COORDINATOR_[A-Z_]*", page.read_text(encoding="utf-8")))

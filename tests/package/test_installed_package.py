@@ -82,6 +82,7 @@ def test_agents_need_nothing_of_the_service(agents_alone: Environment) -> None:
     assert_whole(agents_alone)
     lacking = lacking_libraries(agents_alone, "consumers", "coordinator.agents")
     assert lacking == {
+        "obstore",
         "opentelemetry",
         "prometheus_client",
         "watchfiles",
@@ -132,6 +133,7 @@ def test_the_service_needs_the_extra_of_its_name_alone(built: Built, tmp_path: P
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("coordinator: No broker is named")
     assert lacking_libraries(environment, "coordinator", "consumers") <= {
+        "obstore",
         "opentelemetry",
         "psycopg",
     }

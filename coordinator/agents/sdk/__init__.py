@@ -10,12 +10,30 @@ from pathlib import Path
 
 import coordinator
 
-__all__ = ["Agent", "Discard", "Interceptor", "RetryLater", "RunningAgent", "Task"]
+__all__ = [
+    "Agent",
+    "ArtifactDamaged",
+    "ArtifactMissing",
+    "ArtifactReference",
+    "ArtifactStoreRefused",
+    "ArtifactStoreUnavailable",
+    "Discard",
+    "Interceptor",
+    "RetryLater",
+    "RunningAgent",
+    "Task",
+]
 
 # Modules of this package are looked for there. One wheel installs the two packages side by side.
 __path__[:] = [str(Path(coordinator.__file__).resolve().parents[1] / "consumers")]
 
 Agent = import_module(f"{__name__}.agent").Agent
+_errors = import_module(f"{__name__}._artifacts.artifact_errors")
+ArtifactDamaged = _errors.ArtifactDamaged
+ArtifactMissing = _errors.ArtifactMissing
+ArtifactStoreRefused = _errors.ArtifactStoreRefused
+ArtifactStoreUnavailable = _errors.ArtifactStoreUnavailable
+ArtifactReference = import_module(f"{__name__}._artifacts.artifact_reference").ArtifactReference
 Discard = import_module(f"{__name__}.outcome").Discard
 Interceptor = import_module(f"{__name__}.interceptor").Interceptor
 RetryLater = import_module(f"{__name__}.outcome").RetryLater

@@ -21,6 +21,11 @@ from coordinator.protocol.task_queue import TaskQueue
 def test_the_public_names_are_these() -> None:
     assert set(consumers.__all__) == {
         "Agent",
+        "ArtifactDamaged",
+        "ArtifactMissing",
+        "ArtifactReference",
+        "ArtifactStoreRefused",
+        "ArtifactStoreUnavailable",
         "Discard",
         "Interceptor",
         "RetryLater",

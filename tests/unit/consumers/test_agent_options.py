@@ -51,6 +51,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"max_result_bytes": 0}, "max_result_bytes must be 1 or more"),
     ({"max_result_bytes": True}, "max_result_bytes must be a whole number"),
     ({"version": 2}, 'version must be a string, and not of type int: write version="2"'),
+    ({"artifacts": 7}, 'artifacts must be a string, and not of type int: write artifacts="7"'),
     ({"version": None}, "version must be a string, and not None"),
     ({"cache_dir": 7}, "cache_dir must be the path of a folder"),
     ({"cache_dir": ""}, "cache_dir must be the path of a folder"),
@@ -126,6 +127,17 @@ def test_where_no_address_is_given_a_variable_that_is_spelt_alike_is_told(
     monkeypatch.setenv("COORDINATOR_DATABASE_URL", "postgresql://host")
     assert Agent("a").options.broker_url() == DEFAULT_AMQP_URL
     assert caplog.messages == ["COORDINATOR_AMPQ_URL is not read: was COORDINATOR_AMQP_URL meant?"]
+
+
+def test_where_no_store_is_named_a_variable_that_is_spelt_alike_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("COORDINATOR_ARTIFACTS", raising=False)
+    monkeypatch.setenv("COORDINATOR_ARTEFACTS", "file:///srv")
+    assert Agent("a").options.artifact_store() is None
+    assert caplog.messages == [
+        "COORDINATOR_ARTEFACTS is not read: was COORDINATOR_ARTIFACTS meant?"
+    ]
 
 
 def test_without_an_address_it_is_told_where_and_as_whom_the_agent_connects(

@@ -169,7 +169,10 @@ async def test_a_result_that_is_too_large_is_told_to_be_stored_elsewhere() -> No
     agent.default(lambda task: "x" * 99)
     ran = await run_task(agent)
     assert ran.error.type == "ResultTooLarge"
-    assert "store it elsewhere and return a reference" in ran.error.message
+    assert (
+        "keep it with task.store (COORDINATOR_ARTIFACTS), and return the reference"
+        in ran.error.message
+    )
 
 
 async def test_progress_comes_from_coroutines_and_threads_alike() -> None:

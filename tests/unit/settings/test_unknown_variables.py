@@ -36,6 +36,7 @@ def test_where_none_is_near_the_list_of_them_is_named() -> None:
         ("COORDINATOR_HTTP_PORT", "9001"),
         ("coordinator_http_port", "9001"),
         ("COORDINATOR_SECRET_FILE", "/run/secrets/key"),
+        ("COORDINATOR_ARTIFACTS", "s3://bucket/prefix"),
         ("COORDINATOR_HTTP_PROT", ""),
         ("COORDINATOR_TEST_AMQP_URL", "amqp://host"),
         ("COORDINATOR_NODE", "/data/rabbitmq"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from consumers import Discard, Interceptor, RetryLater, Task
 from consumers._handling.answer_wait import AsksPeople
+from consumers._handling.artifact_transfers import ArtifactTransfers
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
@@ -261,7 +262,10 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
         Handler.of(behaviour.handler(go_on)),
         MESSAGE,
         environment=HandlerEnvironment(
-            agent_id="a", threads=threads, interceptors=tuple(behaviour.interceptors)
+            agent_id="a",
+            threads=threads,
+            artifacts=ArtifactTransfers(None, threads),
+            interceptors=tuple(behaviour.interceptors),
         ),
         limits=HandlerLimits(
             timeout=timedelta(seconds=60), grace=timedelta(seconds=0.002), max_result_bytes=1000

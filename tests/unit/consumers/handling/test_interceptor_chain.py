@@ -15,6 +15,7 @@ from pydantic import BaseModel, computed_field
 
 from consumers import Agent, Discard, Interceptor, RetryLater, Task
 from consumers._handling.answer_wait import AsksPeople
+from consumers._handling.artifact_transfers import ArtifactTransfers
 from consumers._handling.handler_environment import HandlerEnvironment
 from consumers._handling.handler_run import HandlerRun
 from consumers._handling.handler_threads import HandlerThreads
@@ -291,7 +292,12 @@ async def test_a_thread_that_an_interceptor_does_not_wait_for_keeps_its_slot() -
             submitted_at=datetime.now(UTC),
             task_token="x",
         ),
-        environment=HandlerEnvironment(agent_id="a", threads=threads, interceptors=(Impatient(),)),
+        environment=HandlerEnvironment(
+            agent_id="a",
+            threads=threads,
+            artifacts=ArtifactTransfers(None, threads),
+            interceptors=(Impatient(),),
+        ),
         limits=HandlerLimits(
             timeout=timedelta(minutes=1), grace=timedelta(minutes=1), max_result_bytes=100
         ),

@@ -1,0 +1,20 @@
+"""Keeps artifacts of tasks, what is too large for a result, in a store of the operator's choice.
+
+    a handler ── task.store(data) ──▶ artifacts ── key, chunks ──▶ folder_store, bucket_store
+              ◀── reference ─────────           (bytes are counted and hashed as they pass)
+              ── task.fetch(reference) ──▶ artifacts ── key ──▶ the same; size and SHA-256 have to agree
+
+artifacts ............ the way to a store: names, counts, checks
+store_address ........ what `COORDINATOR_ARTIFACTS` names, opened
+artifact_store ....... the port, which has two forms
+folder_store ......... files in a folder
+bucket_store ......... objects in a bucket of S3
+artifact_data ........ what a handler gives, read in pieces
+artifact_reference ... what it is given back
+artifact_keys ........ where an artifact is within its store
+artifact_errors ...... what may go wrong
+
+The reference is plain JSON and goes where results go; the bytes pass neither the broker nor a coordinator.
+Everything here blocks, and is called in threads (`_handling.artifact_transfers`). Only `bucket_store` needs
+obstore, from the extra `artifacts`.
+"""
