@@ -104,3 +104,12 @@ async def test_a_task_names_what_keeps_an_agent_that_is_able_from_it_and_took_no
     assert "<b>ada</b> can</li>" in shown
     assert "<b>bob</b> can, but not now: it has said goodbye</li>" in shown
     assert f'<td class="n">{NONE}</td><td>waits</td>' in shown
+
+
+async def test_who_asks_for_nothing_in_particular_is_sent_to_the_overview() -> None:
+    dashboard = create_dashboard(ApiInProcess(Starlette()), root_path="/fleet")
+    async with httpx.AsyncClient(
+        base_url="http://test", transport=httpx.ASGITransport(dashboard)
+    ) as client:
+        found = await client.get("/")
+    assert (found.status_code, found.headers["location"]) == (307, "/fleet/dashboard/")
