@@ -19,7 +19,7 @@ EVERYDAY := not benchmark and not chaos
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators browser screenshots setup ready-to-test clean
+.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators browser screenshots package setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ browser: ## install what the tests of the dashboard need, where possible: Chromi
 screenshots: $(INSTALLED) browser ## look at each page of the dashboard, and keep what was seen in docs/guides/dashboard
 	deploy/rabbitmq/install.sh
 	$(BIN)/python -m tests.browser.screenshots
+
+package: $(INSTALLED) ## build the wheel and the sdist in dist/, for an agent's own repository or an index
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 setup: $(INSTALLED) ## the virtual environment alone
 

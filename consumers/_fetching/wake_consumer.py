@@ -96,8 +96,8 @@ class WakeConsumer:
             self._tag = None
             self._fleet.refused()
             logger.info(
-                "nobody calls this agent, whose user does not read the queue of calls and need not: it looks"
-                " for work by itself, once a second while it has nothing to do",
+                "this agent looks for work by itself, once a second while it has nothing to do: its user may"
+                " not read the queue by which others would call it, and need not",
                 extra={"queue": queue},
             )
         except OperatorError as exc:

@@ -80,7 +80,16 @@ from .models.stream_items import (
     TaskEnded,
     TaskStreamItem,
 )
-from .models.tasks import ENDED, Explanation, NewTask, Task, TaskError, TaskSummary, TimelineEvent
+from .models.tasks import (
+    ENDED,
+    ExplainedAgent,
+    Explanation,
+    NewTask,
+    Task,
+    TaskError,
+    TaskSummary,
+    TimelineEvent,
+)
 from .task_handle import TaskHandle
 
 __all__ = [  # noqa: RUF022 - in groups
@@ -98,6 +107,7 @@ __all__ = [  # noqa: RUF022 - in groups
     "Accepted",
     "Cancelled",
     "Deleted",
+    "ExplainedAgent",
     "Explanation",
     "NewTask",
     "Page",

@@ -26,6 +26,8 @@ FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 what they need is not there: 1 is about tasks there.
 """
 
+OF_NO_COMMAND = ("--help", "--version")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 1 with one line where an operator must fix something, or what
@@ -33,7 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if json_asked():
         tell_exceptions("coordinator")
-    options = argument_parser().parse_args(arguments)
+    parser = argument_parser()
+    words = sys.argv[1:] if arguments is None else arguments
+    first = words[0].partition("=")[0] if words else ""
+    if first.startswith("--") and not any(one.startswith(first) for one in OF_NO_COMMAND):
+        # argparse would take what comes after it for the command
+        parser.error(f"{first} comes after the command: coordinator COMMAND … {first} …")
+    options = parser.parse_args(words)
     try:
         return _run(options)
     except (OperatorError, Unavailable) as exc:

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,6 +46,9 @@ def create_dashboard(api: ReachesApi, *, root_path: str = "") -> Starlette:
     requests = PageRequests(api, PageTemplates(base), base)
     sign_in, live = SignIn(requests, base), LiveUpdates(api)
 
+    async def to_overview(_: Request) -> Response:
+        return RedirectResponse(f"{base}/")
+
     async def outside(request: Request, exc: Exception) -> Response:
         match exc:
             case HTTPException(status_code=404):
@@ -62,6 +65,7 @@ def create_dashboard(api: ReachesApi, *, root_path: str = "") -> Starlette:
 
     return Starlette(
         routes=[
+            Route("/", to_overview),  # asked for where the dashboard runs apart
             Mount(
                 PATH,
                 routes=[
@@ -77,7 +81,7 @@ def create_dashboard(api: ReachesApi, *, root_path: str = "") -> Starlette:
                     Route("/live/task", live.task),
                     Mount("/static", StaticFiles(packages=[("coordinator.dashboard", "static")])),
                 ],
-            )
+            ),
         ],
         middleware=[Middleware(_KeepsToItself)],
         exception_handlers={HTTPException: outside, Exception: outside},

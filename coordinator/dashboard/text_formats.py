@@ -6,7 +6,16 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-__all__ = ["age", "clock_time", "count", "duration", "pretty_json", "seconds_between", "short"]
+__all__ = [
+    "NONE",
+    "age",
+    "clock_time",
+    "count",
+    "duration",
+    "pretty_json",
+    "seconds_between",
+    "short",
+]
 
 NONE = "\N{EN DASH}"
 

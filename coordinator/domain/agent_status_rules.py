@@ -32,10 +32,13 @@ def merged_status(
     slots: int | None,
     running: int,
 ) -> AgentStatus:
-    """Silence first, then what was declared, then what is observed.
+    """A goodbye first, after which silence is no news; then silence, then what was declared, then what is
+    observed.
 
     ``declared`` is `active` where nothing else was said; ``slots`` is None where they are unknown.
     """
+    if declared is AgentStatus.INACTIVE:
+        return declared
     if silence > stale_after:
         return AgentStatus.STALE
     if declared is not AgentStatus.ACTIVE:

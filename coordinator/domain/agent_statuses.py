@@ -32,7 +32,7 @@ class AgentStatus(StrEnum):
     ACTIVE = "active"  #: heard of, with a free slot
     BUSY = "busy"  #: every slot is taken, or it was declared so
     INACTIVE = "inactive"  #: it said goodbye, or was declared so
-    STALE = "stale"  #: not heard of for longer than `stale_after`
+    STALE = "stale"  #: not heard of for longer than `stale_after`, without a goodbye
     MAINTENANCE = "maintenance"  #: declared
     ERROR = "error"  #: declared
     DEGRADED = "degraded"  #: it beats, and says itself that something is wrong

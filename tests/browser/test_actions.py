@@ -140,7 +140,7 @@ async def test_an_agent_is_drained_and_removed(looked: Looked, tab: Tab) -> None
         await tab.go("/agents")
         await tab.sees("waits", "#a-clerk .runs")
         await tab.presses("Drain agent clerk")
-        await tab.sees("It finishes the 1 task that it works on", "dialog[open]")
+        await tab.sees("finishes the 1 task that it works on, and stops", "dialog[open]")
         await tab.confirms("Drain it")
         await tab.is_told("Agent clerk finishes what it has, and stops.")
         await tab.sees("draining", "#a-clerk")

@@ -100,6 +100,14 @@ async def test_every_page_shows_what_there_is_and_axe_finds_nothing_serious(look
                 assert tab.wrong == []
 
 
+async def out_of_sight(tab: Tab, selector: str) -> list[str]:
+    """What of it is to be scrolled to, sideways."""
+    found: list[str] = await tab.page.locator(selector).evaluate_all(
+        "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.innerText)"
+    )
+    return found
+
+
 async def test_no_page_is_wider_than_a_telephone(looked: Looked) -> None:
     async with something_everywhere(looked) as pages:
         telephone = {
@@ -114,6 +122,8 @@ async def test_no_page_is_wider_than_a_telephone(looked: Looked) -> None:
                 await tab.sees(shown)
                 width = await tab.page.evaluate("document.documentElement.scrollWidth")
                 assert width == 360, path
+                assert await out_of_sight(tab, "nav a") == [], path
+                assert await out_of_sight(tab, "#main table.bars button") == [], path
             assert tab.wrong == []
 
 

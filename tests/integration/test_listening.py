@@ -74,7 +74,7 @@ async def test_an_agent_that_registered_over_http_alone_is_said_to_take_nothing(
             assert found["listening"] == [False] * 5
             assert found["status"] == "active"
             assert "The one agent that meets the requirements does not listen" in found["warning"]
-            assert found["why"].startswith("The one agent that may do it has no free slot")
+            assert found["why"].startswith("The one agent that may do it, ada, takes none now: ")
             assert "no control queue" in found["why_not"][0]
             assert found["warnings"] == [found["warning"]]
             # A sign of life over HTTP is one of the agent, not of a queue.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,3 +78,15 @@ def test_what_keeps_it_running_runs_what_the_page_has_run() -> None:
     files = {block.argument for block in blocks(PAGE) if block.verb == "file"}
     (copied,) = re.findall(r"^COPY (.*) \./$", dockerfile, re.MULTILINE)
     assert set(copied.split()) <= files
+
+
+def test_make_builds_the_package_where_the_page_has_pip_look_for_it() -> None:
+    command = ["make", "--dry-run", "--assume-old=.venv/installed", "package"]
+    made = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    (outdir,) = re.findall(r"-m build --no-isolation --outdir (\S+) \.\n", made)
+    (skipped,) = (block.code for block in blocks(PAGE) if "make package" in block.code)
+    assert skipped == (
+        f"(cd ~/agent-coordinator && make package)\nexport PIP_FIND_LINKS=~/agent-coordinator/{outdir}\n"
+    )

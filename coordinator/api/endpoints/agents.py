@@ -124,7 +124,7 @@ async def update_agent_status(
     agent_id: AgentId, body: UpdateStatus, request: Request, wired: Wired, caller: Caller
 ) -> JsonAnswer:
     """A declared status is one thing and silence another: an agent that is not heard of becomes
-    `stale` whatever was declared.
+    `stale` whatever was declared but `inactive`, as an agent is that said goodbye.
     """
     check_agent("update_agent_status", caller, agent_id)
     status = check_status(body.status)

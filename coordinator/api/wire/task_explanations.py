@@ -36,7 +36,7 @@ class ExplanationShape(AnswerModel):
     why: str = Field(
         description="One sentence.",
         examples=[
-            "No agent that is registered now may do it; 0 tasks of its lane are ahead of it."
+            "No agent that is registered now may do it; no tasks of its lane are ahead of it."
         ],
     )
     lane: str = Field(examples=["cap:gpu"])

@@ -46,8 +46,12 @@ def drain(call: Invocation) -> int:
 
     def one(agent_id: str) -> None:
         done = call.client.drain(agent_id)
-        how = "" if done.told else "; it has no connection to the broker to be told over"
-        call.printer.answer(done, lambda: call.printer.line(f"{done.agent_id} drains{how}"))
+        how = (
+            "it finishes what it has, and stops; to have it back, start it again where it runs"
+            if done.told
+            else "it has no connection to the broker to be told over"
+        )
+        call.printer.answer(done, lambda: call.printer.line(f"{done.agent_id} drains: {how}"))
 
     return call.each(call.options.agent_ids, one)
 

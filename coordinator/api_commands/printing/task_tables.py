@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from coordinator.client import (
     ENDED,
     DeadTasks,
+    ExplainedAgent,
     Explanation,
     Task,
     TaskError,
@@ -134,6 +135,7 @@ def _fields(task: Task) -> Iterator[tuple[str, str]]:
     yield "state", one_line(task.state)
     yield "priority", one_line(task.priority)
     yield "lane", one_line(task.lane)
+    yield "requires", as_json(task.requirements) if task.requirements else NONE
     yield "attempt", f"{task.attempt} of {task.max_attempts}" if task.max_attempts else NONE
     yield "agent", one_line(task.agent_id)
     yield "submitted", instant_text(task.submitted_at)
@@ -195,30 +197,37 @@ def print_explanation(printer: Printer, explained: Explanation) -> None:
             ("state", one_line(explained.state)),
             ("lane", one_line(explained.lane)),
             ("ahead", one_line(", ".join(before) or "none")),
-            (
-                "able",
-                f"{explained.able_count} agents: {_ids(explained)}" if explained.able else "none",
-            ),
+            *([] if explained.able else [("able", "none")]),
         ]
     )
-    if explained.unable:
-        rows = [
-            [one_line(one.agent_id), one_line(one.status), one_line("; ".join(one.why_not))]
-            for one in explained.unable
-        ]
-        printer.line("")
-        columns = (
-            Column(name="cannot", least=10),
-            Column(name="status", least=8, spared=1),
-            Column(name="why", least=16),
-        )
-        printer.table(columns, rows)
-
-
-def _ids(explained: Explanation) -> str:
     more = explained.able_count - len(explained.able)
-    names = ", ".join(one_line(one.agent_id) for one in explained.able)
-    return f"{names} and {more} more" if more > 0 else names
+    _print_obstacles(printer, "able", explained.able, "nothing keeps it from it")
+    if more > 0:
+        printer.line(f"and {more} more that are able")
+    _print_obstacles(printer, "cannot", explained.unable, NONE)
+
+
+def _print_obstacles(
+    printer: Printer, name: str, agents: Sequence[ExplainedAgent], otherwise: str
+) -> None:
+    """A table of them under ``name``; ``otherwise`` is told of one that nothing keeps from it."""
+    if not agents:
+        return
+    rows = [
+        [
+            one_line(one.agent_id),
+            one_line(one.status),
+            one_line("; ".join(one.why_not) or otherwise),
+        ]
+        for one in agents
+    ]
+    columns = (
+        Column(name=name, least=10),
+        Column(name="status", least=8, spared=1),
+        Column(name="why" if otherwise == NONE else "why not now", least=16),
+    )
+    printer.line("")
+    printer.table(columns, rows)
 
 
 def print_dead(printer: Printer, dead: DeadTasks) -> None:

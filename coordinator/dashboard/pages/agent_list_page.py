@@ -59,7 +59,7 @@ def why_not_listening(agent: Agent) -> str | None:
         case "stale":
             return "It was not heard of for too long: look whether its process runs and reaches the broker."
         case "inactive":
-            return "It has said goodbye, or was declared inactive."
+            return "It has said goodbye, or was declared inactive: start it again, or declare it active."
         case "maintenance" | "error":
             return f"It was declared to be in {agent.status}: declare it active when it may work again."
     return "It has no connection to the broker, as an agent that speaks HTTP alone."

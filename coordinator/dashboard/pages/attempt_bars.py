@@ -47,9 +47,9 @@ class AttemptRow:
     agent_id: str | None
     bars: Sequence[Bar]
     end: str
-    """Of its last event, such as `failed`; `goes on`, where it has none."""
-    seconds: float
-    """From its start to its end, or to now; 0 where it has not started."""
+    """Of its last event, such as `failed`; while it has none, `waits` up to its start and then `goes on`."""
+    seconds: float | None
+    """From its start to its end, or to now; None where it has not started."""
 
 
 def attempt_rows(events: Sequence[TimelineEvent], now: datetime) -> list[AttemptRow]:
@@ -88,14 +88,14 @@ class _Stretches:
             x = min((start - first).total_seconds() * scale, WIDTH - NARROWEST)
             width = min(max(seconds * scale, NARROWEST), WIDTH - x)
             bars.append(Bar(kind=kind, x=round(x, 1), width=round(width, 1), seconds=seconds))
-        work = sum(bar.seconds for bar in bars if bar.kind != "waiting")
+        work = [bar.seconds for bar in bars if bar.kind != "waiting"]
         return AttemptRow(
             generation=self.generation,
             attempt=self.attempt,
             agent_id=self.agent_id,
             bars=bars,
             end=self.end,
-            seconds=work,
+            seconds=sum(work) if work else None,
         )
 
 
@@ -114,7 +114,8 @@ def _row(
     parts = [("waiting", before, began if began is not None else stop)]
     if began is not None:
         parts += _work(told, began, stop, "running" if ended is None else ENDS[ended.type])
-    end = "goes on" if ended is None and is_last else told[-1].type.removeprefix("task.")
+    unended = "goes on" if began is not None else "waits"
+    end = unended if is_last else told[-1].type.removeprefix("task.")
     return _Stretches(
         generation=generation,
         attempt=attempt,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from coordinator.dashboard.viewer import Page, Viewer
 
+from .unserved_queues import task_filters
+
 __all__ = ["queue_list"]
 
 MOST_QUEUES = 300
@@ -22,6 +24,7 @@ async def queue_list(viewer: Viewer) -> Page:
             "sizes": stats.queue_sizes,
             "deepest": max(stats.queue_sizes.values(), default=0),
             "queues": queues[:MOST_QUEUES],
+            "filters_of": task_filters,
             "left_out": len(queues[MOST_QUEUES:]) + (stats.left_out or 0),
         },
         every=1.0,

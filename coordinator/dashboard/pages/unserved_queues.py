@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from coordinator.client import QueueStats
 
-__all__ = ["unserved_queues"]
+__all__ = ["UnservedLane", "task_filters", "unserved_queues"]
+
+FILTERS = {
+    "task_type": "task_type",
+    "capabilities": "capability",
+    "services": "service",
+    "agent_type": "agent_type",
+}
+"""What a lane requires, and the filter of the tasks for it."""
 
 
-def unserved_queues(stats: QueueStats) -> list[str]:
-    """One sentence for each lane whose tasks nobody takes, the most first; none where all is well."""
-    waiting: Counter[str] = Counter()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnservedLane:
+    """Is a lane with tasks that wait and no agent that takes them."""
+
+    waiting: int
+    sentence: str
+    filters: Mapping[str, Any]
+    """Of the page of tasks, by which they are found, perhaps with others."""
+
+
+def unserved_queues(stats: QueueStats) -> list[UnservedLane]:
+    """One for each lane whose tasks nobody takes, the most first; none where all is well."""
+    waiting: dict[str, int] = {}
+    filters: dict[str, Mapping[str, Any]] = {}
     for queue in stats.queues:
         if queue.ready and not queue.listening:
-            waiting[queue.lane] += queue.ready
+            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.ready
+            filters[queue.lane] = task_filters(queue.requirements or {})
     return [
-        f"{number} {'task waits' if number == 1 else 'tasks wait'} in the lane {lane}, and no agent takes its"
-        " tasks: start one that has what they require."
-        for lane, number in waiting.most_common()
+        UnservedLane(
+            waiting=number,
+            sentence=f"{number} {'task waits' if number == 1 else 'tasks wait'} in the lane {lane}, and no"
+            " agent takes its tasks: start one that has what they require.",
+            filters=filters[lane],
+        )
+        for lane, number in sorted(waiting.items(), key=lambda one: -one[1])
     ]
+
+
+def task_filters(requirements: Mapping[str, Any]) -> dict[str, Any]:
+    """Filters of tasks that require this."""
+    return {
+        filter_: requirements[name] for name, filter_ in FILTERS.items() if requirements.get(name)
+    }

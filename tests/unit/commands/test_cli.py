@@ -77,6 +77,19 @@ def test_commands_of_the_api_name_the_small_extra_that_they_need(arguments: list
     assert "pip install 'rabbitmq-agent-coordinator[cli]'" in line
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["--url", "http://127.0.0.1:9002", "agents"], ["--url=http://127.0.0.1:9002"]],
+    ids=str,
+)
+def test_an_option_before_the_command_is_said_to_come_after_it(arguments: list[str]) -> None:
+    ended = run(["-m", "coordinator"], arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[-1].endswith(
+        "error: --url comes after the command: coordinator COMMAND … --url …"
+    )
+
+
 def test_help_and_settings_need_no_extra() -> None:
     program = ["-c", WITHOUT_THE_EXTRA.format(absent=SERVICE)]
     assert run(program, ["--help"]).returncode == 0

@@ -45,7 +45,7 @@ def test_what_goes_on_is_drawn_up_to_now() -> None:
     assert row.end == "goes on"
     [row] = rows(event(0, "submitted"), now=40)
     assert drawn(row) == [("waiting", 0, WIDTH)]
-    assert (row.seconds, row.end) == (0, "goes on")
+    assert (row.seconds, row.end) == (None, "waits")
 
 
 def test_the_next_attempt_waits_from_the_end_of_the_one_before() -> None:

@@ -34,10 +34,11 @@ ACTIVE, BUSY, STALE = AgentStatus.ACTIVE, AgentStatus.BUSY, AgentStatus.STALE
         (0, AgentStatus.DEGRADED, 4, 4, AgentStatus.DEGRADED),
         (0, STALE, 4, 0, STALE),
         (61, AgentStatus.MAINTENANCE, 4, 0, STALE),
-        (61, AgentStatus.INACTIVE, 4, 0, STALE),
+        (61, AgentStatus.DRAINING, 4, 1, STALE),
+        (61, AgentStatus.INACTIVE, 4, 0, AgentStatus.INACTIVE),
     ],
 )
-def test_silence_comes_first_then_what_was_declared_then_what_is_observed(
+def test_a_goodbye_comes_first_then_silence_then_what_was_declared_then_what_is_observed(
     silence: float, declared: AgentStatus, slots: int | None, running: int, status: AgentStatus
 ) -> None:
     assert (

@@ -113,11 +113,12 @@ class AgentRoster:
         self.index.set_listening(known.agent_id, listening=self.listens(known, status))
 
     def mark_stale(self) -> None:
-        """Index those as stale that have fallen silent. Cheap: to be called more often than every
-        five seconds, see `domain.hearing_clock.LONGEST_STEP`.
+        """Index those as stale that have fallen silent without a goodbye. Cheap: to be called more often than
+        every five seconds, see `domain.hearing_clock.LONGEST_STEP`.
         """
         for agent_id in self.silence.newly_stale():
-            self.index.set_status(agent_id, AgentStatus.STALE, self._agents[agent_id].running)
+            known = self._agents[agent_id]
+            self.index.set_status(agent_id, self.status_after(known, timedelta.max), known.running)
             self.index.set_listening(agent_id, listening=False)
 
     def _add(self, known: KnownAgent) -> None:

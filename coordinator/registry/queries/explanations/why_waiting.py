@@ -130,13 +130,13 @@ class WhyWaiting:
         warning = await self.warning(wanted.asked, task.task_type)
         queue = TaskQueue(task.lane, task.priority).queue
         why_not = {known.agent_id: self._able_agents.why_not_now(known, queue) for known in able}
-        now = [one for one in why_not.values() if not one]
-        unreadable = sum(not known.may_read(queue) for known in able)
+        readers = {
+            known.agent_id: why_not[known.agent_id] for known in able if known.may_read(queue)
+        }
+        who = _who_may(readers, len(able) - len(readers))
         return Explanation(
             task=task,
-            why=_why_waiting(
-                task, due_at, sum(ahead.values()), len(able) - unreadable, len(now), unreadable
-            ),
+            why=_why_waiting(task, due_at, sum(ahead.values()), who),
             due_at=due_at,
             ahead=ahead,
             able=[self._said(known, why_not[known.agent_id]) for known in able[:MOST_AGENTS]],
@@ -209,10 +209,8 @@ def _due_at(task: TaskView, connection: Connection) -> datetime | None:
     return None if found is None else from_micros(found)
 
 
-def _why_waiting(
-    task: TaskView, due_at: datetime | None, ahead: int, able: int, now: int, unreadable: int
-) -> str:
-    """``able`` agents may do it and read its queue; ``unreadable`` is of how many it may not be read."""
+def _why_waiting(task: TaskView, due_at: datetime | None, ahead: int, who: str) -> str:
+    """``who`` begins the sentence about a task that is on its queue."""
     when = "soon" if due_at is None else f"at {due_at.isoformat(timespec='seconds')}"
     if task.state == State.SCHEDULED:
         return f"Its time has not come: it will be put on its queue {when}."
@@ -220,20 +218,25 @@ def _why_waiting(
         return f"{(task.error or {})['message']} It will be put on its queue again {when}."
     if task.state == State.WAITING:
         return f"Attempt {task.attempt} failed: the next one will be put on its queue {when}."
-    tasks = "1 task of its lane is" if ahead == 1 else f"{ahead} tasks of its lane are"
-    return f"{_who_may(able, now, unreadable)}; {tasks} ahead of it."
+    tasks = "1 task of its lane is" if ahead == 1 else f"{ahead or 'no'} tasks of its lane are"
+    return f"{who}; {tasks} ahead of it."
 
 
-def _who_may(able: int, now: int, unreadable: int) -> str:
-    if not able and unreadable == 1:
+def _who_may(readers: dict[str, list[str]], unreadable: int) -> str:
+    """``readers`` is why each agent that may do it, and read its queue, does not start it now; ``unreadable``
+    of how many others its queue may not be read.
+    """
+    if not readers and unreadable == 1:
         return "The one agent that may do it lacks the permission to read its queue on the broker"
-    if not able and unreadable:
+    if not readers and unreadable:
         return f"All {unreadable} agents that may do it lack the permission to read its queue on the broker"
-    if not able:
+    if not readers:
         return "No agent that is registered now may do it"
-    if able == 1:
-        takes = "takes work now" if now else "has no free slot, or takes no work"
-        return f"The one agent that may do it {takes}"
+    now = sum(not why_not for why_not in readers.values())
+    if len(readers) == 1:
+        ((agent_id, why_not),) = readers.items()
+        takes = "takes work now" if now else f"takes none now: {'; '.join(why_not)}"
+        return f"The one agent that may do it, {agent_id}, {takes}"
     if now:
-        return f"{now} of the {able} agents that may do it take work now"
-    return f"None of the {able} agents that may do it has a free slot or takes work"
+        return f"{now} of the {len(readers)} agents that may do it take work now"
+    return f"None of the {len(readers)} agents that may do it has a free slot or takes work"

@@ -38,6 +38,6 @@ async def test_a_user_that_may_not_read_the_queue_of_calls_is_told_to_lack_nothi
 
     assert (consumer.on, fleet.wake_queue) == (False, None)
     (told,) = caplog.messages
-    assert told.startswith("nobody calls this agent")
+    assert told.startswith("this agent looks for work by itself")
     assert "need not" in told
     assert "set_permissions" not in told

@@ -12,6 +12,7 @@ from tests.unit.registry.fleet import (
     registered,
     removed,
     restore,
+    stopped,
 )
 
 
@@ -24,6 +25,16 @@ def test_an_agent_is_stale_only_after_more_than_the_limit_of_silence() -> None:
     assert fleet.view(fleet.the("ada")).health_score == 0.0
     fleet.apply(beat())
     assert fleet.status_of("ada") == "active"
+
+
+def test_silence_after_a_goodbye_is_no_news() -> None:
+    fleet = fleet_after(registered("ada"), stopped("ada"), registered("bob"))
+    fleet.pass_time(61)
+    assert (fleet.status_of("ada"), fleet.status_of("bob")) == ("inactive", "stale")
+    fleet.apply(registered("ada", seconds=62))
+    assert fleet.status_of("ada") == "active"
+    fleet.pass_time(61)
+    assert fleet.status_of("ada") == "stale"
 
 
 def test_a_declared_status_is_no_sign_of_life() -> None:

@@ -136,12 +136,36 @@ async def test_agents_without_a_control_queue_are_told_to_take_nothing(process: 
     assert await process.warning() is None
 
 
+async def test_the_one_agent_that_may_do_a_task_is_named_with_what_keeps_it_from_it(
+    process: Process,
+) -> None:
+    await process.fold(
+        submitted(requirements=GPU), registered("ada", capabilities=["gpu"], slots=2)
+    )
+    ahead = "no tasks of its lane are ahead of it."
+
+    async def why() -> str:
+        return (await process.explainer.explain("t")).why
+
+    assert await why() == f"The one agent that may do it, ada, takes work now; {ahead}"
+    process.agents.apply(beat("ada", running=2))
+    assert (
+        await why()
+        == f"The one agent that may do it, ada, takes none now: it has no free slot: 2 of 2 in use; {ahead}"
+    )
+    await process.fold(stopped("ada"))
+    assert (
+        await why()
+        == f"The one agent that may do it, ada, takes none now: it has said goodbye; {ahead}"
+    )
+
+
 async def test_a_task_for_which_nobody_is_there_is_told_so(process: Process) -> None:
     await process.fold(submitted(requirements=GPU), registered("ada"))
     found = await process.explainer.explain("t")
     assert (
         found.why
-        == "No agent that is registered now may do it; 0 tasks of its lane are ahead of it."
+        == "No agent that is registered now may do it; no tasks of its lane are ahead of it."
     )
     assert found.warnings == [f"{NO_AGENT} {NEVER}"]
 
@@ -245,7 +269,7 @@ async def test_an_agent_that_may_not_read_the_queue_is_told_with_what_grants_it(
     assert [
         "its user on the broker may not read tasks.any.normal" in one for one in ada.why_not
     ] == [True]
-    assert found.why.startswith("The one agent that may do it takes work now")
+    assert found.why.startswith("The one agent that may do it, bob, takes work now")
     assert found.warnings == []
     process.agents.apply(beat("bob", unreadable=shut))
     found = await process.explainer.explain("t")
