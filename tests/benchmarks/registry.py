@@ -6,6 +6,7 @@ questions ... `POST /agents/discover` and `GET /agents` over HTTP, in large flee
 heartbeats .. heartbeats a second that one coordinator takes in
 start ....... seconds until a coordinator is ready, on a ledger with a million tasks
 memory ...... of the coordinator, by agents and by tasks
+pages ....... of lists and of the dashboard over HTTP, of a million tasks of all kinds
 
 All of it takes about a quarter of an hour, with ``--quick`` two minutes. One machine, which others
 may be using: read the figures as ratios to one another.
@@ -27,6 +28,7 @@ from .registry_catch_up import catch_up
 from .registry_heartbeats import heartbeats
 from .registry_lag import lag
 from .registry_memory import memory
+from .registry_pages import pages
 from .registry_questions import questions
 from .registry_stage import Scale, Stage, stage
 from .registry_start import start
@@ -41,6 +43,7 @@ PARTS: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
     "heartbeats": heartbeats,
     "start": start,
     "memory": memory,
+    "pages": pages,
 }
 
 WHOLE = Scale(

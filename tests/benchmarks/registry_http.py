@@ -24,6 +24,14 @@ class Client:
 
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """GET, or POST where there is a ``body``."""
+        found: dict[str, Any] = json.loads(await self._exchange(path, body))
+        return found
+
+    async def get(self, path: str) -> bytes:
+        """Whatever is answered, unread."""
+        return await self._exchange(path, None)
+
+    async def _exchange(self, path: str, body: dict[str, Any] | None) -> bytes:
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: localhost\r\n"
         if body is not None:
@@ -32,9 +40,8 @@ class Client:
         self._writer.write(f"{head}\r\n".encode() + content)
         status, answer = await self._answer()
         self.seconds.append(time.perf_counter() - began)
-        assert status == 200, answer
-        found: dict[str, Any] = json.loads(answer)
-        return found
+        assert status == 200, (path, answer)
+        return answer
 
     async def _answer(self) -> tuple[int, bytes]:
         first, *fields = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")

@@ -19,7 +19,7 @@ from .registry_process import processor_seconds
 from .registry_stage import Stage
 from .registry_table import Figure, latencies
 
-__all__ = ["lag"]
+__all__ = ["LedgerWatch", "lag", "lag_of"]
 
 RATE = 2000
 """Tasks a second."""
@@ -51,10 +51,10 @@ async def lag(stage: Stage) -> list[Figure]:
                     Ledger(database.url) as ledger,
                     feeding(amqp_url) as feed,
                 ):
-                    watch = _Watch(ledger)
+                    watch = LedgerWatch(ledger)
                     used = processor_seconds(service.process.pid)
                     began = time.perf_counter()
-                    found = await _round(stage.scale.lag_seconds, feed, watch, whole=whole)
+                    found = await lag_of(stage.scale.lag_seconds, feed, watch, whole=whole)
                     took = time.perf_counter() - began
                     rounds.append(found)
                     rates.append(len(feed.confirmed) / (3 if whole else 1) / took)
@@ -66,7 +66,13 @@ async def lag(stage: Stage) -> list[Figure]:
     return figures
 
 
-async def _round(seconds: float, feed: Feed, watch: _Watch, *, whole: bool) -> list[float]:
+async def lag_of(
+    seconds: float, feed: Feed, watch: LedgerWatch, *, whole: bool, rate: int = RATE
+) -> list[float]:
+    """The seconds from the confirm of each event until ``watch`` has seen it, but for the first; ``whole``:
+    of the life of each task, and not of its submission alone.
+    """
+    before = set(feed.confirmed)
     looking = asyncio.create_task(watch.look())
     try:
         due = began = time.perf_counter()
@@ -75,16 +81,17 @@ async def _round(seconds: float, feed: Feed, watch: _Watch, *, whole: bool) -> l
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             while len(sending) >= UNDER_WAY:  # the broker does not keep up: the table tells
                 _, sending = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
-            sending.add(asyncio.create_task(_send(feed, int(RATE * STEP), whole=whole)))
+            sending.add(asyncio.create_task(_send(feed, int(rate * STEP), whole=whole)))
             due += STEP
         await asyncio.gather(*sending)
-        await watch.until(lambda: len(watch.seen) >= len(feed.confirmed))
+        told = feed.confirmed.keys() - before
+        await watch.until(lambda: told <= watch.seen.keys())
     finally:
         await cancel_and_wait(looking)
     return [
         max(0.0, watch.seen[event_id] - at)
         for event_id, at in feed.confirmed.items()
-        if at > began + WARM_UP
+        if event_id in told and at > began + WARM_UP
     ]
 
 
@@ -95,7 +102,7 @@ async def _send(feed: Feed, count: int, *, whole: bool) -> None:
         await feed.tell(tasks)
 
 
-class _Watch:
+class LedgerWatch:
     """When each event was first seen in the ledger, by another than its coordinator."""
 
     def __init__(self, ledger: Ledger) -> None:

@@ -37,7 +37,7 @@ from coordinator.registry.tables.bulk_statements import take_time
 
 from .registry_tasks import completed, started, submitted, task
 
-__all__ = ["LANES", "Contents", "beat", "book", "fill", "registration"]
+__all__ = ["LANES", "Contents", "beat", "book", "fill", "fold_queues", "registration"]
 
 MANY = 1000
 """Events folded at once."""
@@ -66,7 +66,7 @@ class Contents:
 
 async def fill(url: str, contents: Contents) -> None:
     async with Ledger(url) as ledger:
-        await _fold(ledger, [Event(data=one) for one in _sources()])
+        await fold_queues(ledger)
         await _add_agents(ledger, contents.agents)
         if contents.tasks:
             first = task(FIRST)
@@ -76,6 +76,11 @@ async def fill(url: str, contents: Contents) -> None:
                 numbers = range(FIRST + start, FIRST + min(start + COPIES, contents.tasks))
                 await ledger.write(partial(_multiply, numbers))
             await ledger.write(partial(_count, contents.tasks))
+
+
+async def fold_queues(ledger: Ledger) -> None:
+    """The queues of `book` are open."""
+    await _fold(ledger, [Event(data=one) for one in _sources()])
 
 
 def registration(number: int) -> AgentRegistered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tests.support.management import ManagementApi
 from tests.support.postgres import PostgresServer, own_postgres_server
 
 from .registry_ledgers import Contents, fill
+from .registry_mixture import Mixture, fill_mixture
 from .registry_table import say
 
 __all__ = ["SECRET", "SQLITE", "Database", "Scale", "Service", "Stage", "stage"]
@@ -104,6 +105,14 @@ class Stage:
             yield database
 
     @asynccontextmanager
+    async def mixed(self, kind: str, mixture: Mixture) -> AsyncIterator[Database]:
+        """A new one with tasks of all kinds."""
+        with self.database(kind) as database:
+            say(f"filling a {kind} ledger: {mixture}")
+            await fill_mixture(database.url, mixture)
+            yield database
+
+    @asynccontextmanager
     async def broker(self) -> AsyncIterator[str]:
         """The URL of a new virtual host."""
         name = f"bench-{next(self._numbers)}"
@@ -119,8 +128,12 @@ class Stage:
                 await api.delete("vhosts", name)
 
     @asynccontextmanager
-    async def service(self, database: Database, amqp_url: str) -> AsyncIterator[Service]:
-        """`coordinator serve`, which is ready. Its agents are silent and stay what they were."""
+    async def service(
+        self, database: Database, amqp_url: str, settings: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Service]:
+        """`coordinator serve`, which is ready, with further ``settings``. Its agents are silent and stay
+        what they were.
+        """
         environment = {
             "COORDINATOR_DATABASE_URL": database.url,
             "COORDINATOR_SECRET": SECRET,
@@ -128,6 +141,7 @@ class Stage:
             "COORDINATOR_REMOVE_AFTER": "90000",
             # Modules are compiled once, as where the program is installed, and not at each start.
             "PYTHONDONTWRITEBYTECODE": "",
+            **(settings or {}),
         }
         started = service(amqp_url, self._new_folder(), environment=environment)
         async with started as (process, base_url):

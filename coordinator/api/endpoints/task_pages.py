@@ -41,7 +41,8 @@ async def list_tasks(
     """The newest first, in pages: `next_cursor` leads to the next one, which is as quick as the
     first however many tasks there are. Who may see its own tasks alone is told of no others. What each
     task holds and what came of it is at `GET /tasks/{task_id}`: here texts of agents have 1000 characters at
-    most. A page has 4 MiB at most, and fewer tasks than `limit` where they are large.
+    most. A page has 4 MiB at most, and fewer tasks than `limit` where they are large. It is sifted from
+    5000 tasks at most, and is short or empty where few of them match; the next one goes on from there.
     """
     after = cursors.TASKS.read(query.cursor)
     page = await wired.browsing.tasks(

@@ -17,6 +17,7 @@ from coordinator.errors import InvalidRequest
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.dead_task_selection import DEATH_ORDER, matches
+from coordinator.registry.tables.labels.label_rows import rarest_label
 from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import from_micros, micros
 from coordinator.registry.tables.storable_text import storable
@@ -76,10 +77,11 @@ class DeadTasks:
 def _page(
     wanted: DeadFilter, limit: int, start: tuple[int, str] | None, connection: Connection
 ) -> DeadPage:
-    groups = _groups(wanted, connection)
+    chosen = matches(wanted, rare=rarest_label(connection, wanted.labels.labels))
+    groups, total = _groups(chosen, connection)
     # Which they are, and how much they hold, before any of them is read.
     texts = length_of(_table.error, _table.progress)
-    query = sa.select(_table.ended_at, _table.task_id, texts).where(matches(wanted))
+    query = sa.select(_table.ended_at, _table.task_id, texts).where(chosen)
     if start is not None:
         query = query.where(sa.tuple_(*DEATH_ORDER) < start)
     newest_first = [column.desc() for column in DEATH_ORDER]
@@ -88,7 +90,7 @@ def _page(
     tasks, _ = load_readable(connection, [row.task_id for row in rows[:fit]])
     last = rows[fit - 1] if len(rows) > fit else None
     return DeadPage(
-        total=_count(wanted, connection),
+        total=total,
         groups=groups,
         tasks=[tasks[row.task_id] for row in rows[:fit] if row.task_id in tasks],
         next_cursor=None if last is None else f"{last.ended_at}.{last.task_id}",
@@ -100,7 +102,8 @@ def dead_cursor(task: Task) -> str:
     return f"{micros(cast('datetime', task.ended_at))}.{task.task_id}"
 
 
-def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
+def _groups(chosen: sa.ColumnElement[bool], connection: Connection) -> tuple[list[DeadGroup], int]:
+    """The largest of them, and how many tasks there are in all: counted once for both."""
     count = sa.func.count()
     query = (
         sa.select(
@@ -108,25 +111,29 @@ def _groups(wanted: DeadFilter, connection: Connection) -> list[DeadGroup]:
             count.label("tasks"),
             sa.func.min(_table.ended_at).label("first_at"),
             sa.func.max(_table.ended_at).label("last_at"),
+            sa.func.sum(count).over().label("total"),
         )
-        .where(matches(wanted), _ENDED_AT_AN_INSTANT)
+        .where(chosen, _ENDED_AT_AN_INSTANT)
         .group_by(_table.error_type)
         .order_by(count.desc(), _table.error_type)
         .limit(MOST_GROUPS)
     )
-    return [
+    rows = connection.execute(query).all()
+    groups = [
         DeadGroup(
             error_type=row.error_type or "",
             count=row.tasks,
             first_at=from_micros(row.first_at),
             last_at=from_micros(row.last_at),
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
+    return groups, int(rows[0].total) if rows else 0
 
 
 def _count(wanted: DeadFilter, connection: Connection) -> int:
-    query = sa.select(sa.func.count()).select_from(schema.tasks).where(matches(wanted))
+    chosen = matches(wanted, rare=rarest_label(connection, wanted.labels.labels))
+    query = sa.select(sa.func.count()).select_from(schema.tasks).where(chosen)
     return int(connection.execute(query).scalar_one())
 
 

@@ -83,7 +83,7 @@ class PagedQueries:
         wanted = TaskFilter(agent_id=agent_id, labels=labels)
         ask = partial(_agents_tasks, wanted, states, self._registry.pending(), after, limit)
         found = await self._ledger.read(ask)
-        if not found.page.tasks and after is None:
+        if not found.page.tasks and found.following is None and after is None:
             await self._registry.agent(agent_id)
         return found
 

@@ -26,7 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.tables import event_rows
 from coordinator.registry.tables.event_rows import identity
-from coordinator.registry.tables.labels.label_rows import rarest_label
+from coordinator.registry.tables.labels.label_rows import RARE, rarest_label
 from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import micros
 from coordinator.registry.tables.schema import tasks as table
@@ -35,10 +35,14 @@ from coordinator.registry.tables.unreadable_rows import readable
 
 from .lane_requirements import LaneRequirements
 from .task_filter import TaskFilter
-from .task_page_sql import Place, lanes_of_tasks, lookups
+from .task_page_sql import PageLookup, Place, few_of_type, lanes_of_tasks
 from .task_view import TaskSummary
 
-__all__ = ["Place", "TaskPage", "page_of", "place_of"]
+__all__ = ["LOOKED_AT", "Place", "TaskPage", "page_of", "place_of"]
+
+LOOKED_AT = 5_000
+"""Tasks that one page is sifted from at most, as quickly as some hundredths of a second. Where few of them
+match, the page is short or empty, and the next one goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +62,8 @@ def page_of(
     pending: Sequence[Event] = (),
 ) -> TaskPage:
     """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits, or fewer where they hold
-    much. ``pending`` are
-    events that this process has seen confirmed: tasks stand as they will once these are folded.
+    much, or where few of the `LOOKED_AT` match that an index leads to. ``pending`` are events that this
+    process has seen confirmed: tasks stand as they will once these are folded.
     """
     pending = _unfolded(connection, pending)
     asked = LaneRequirements(connection, pending)
@@ -68,8 +72,10 @@ def page_of(
     changed = _changed(before, pending, wanted.labels.keys)
     rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
     rare = rarest_label(connection, wanted.labels.labels)
-    query, leading = lookups(wanted, lanes, after, rows, rare=rare)
-    found = heapq.merge(*(_places(connection, query, one) for one in leading), reverse=True)
+    lookup = PageLookup(wanted, lanes, rare=rare, rare_type=_is_rare(connection, wanted.task_type))
+    floor = _floor(connection, lookup, after, rows)
+    query = lookup.places(after, rows, floor=floor)
+    found = heapq.merge(*(_places(connection, query, one) for one in lookup.leading), reverse=True)
     stored = (place for place in found if place.task_id not in changed)
     added = sorted(
         (
@@ -77,6 +83,7 @@ def page_of(
             for task in changed.values()
             if task.known
             and (after is None or _place(task) < after)
+            and (floor is None or _place(task) >= floor)
             and wanted.admits(task, asked.of(task))
         ),
         reverse=True,
@@ -89,7 +96,7 @@ def page_of(
     tasks = stored_tasks | changed
     return TaskPage(
         tasks=[_summary(tasks[one], asked.of(tasks[one])) for one in on_page if one in tasks],
-        following=places[fit - 1] if len(places) > fit else None,
+        following=places[fit - 1] if len(places) > fit else floor,
     )
 
 
@@ -106,6 +113,26 @@ def _lengths(
     query = sa.select(table.c.task_id, texts).where(table.c.task_id.in_(task_ids))
     found = {row.task_id: row.length for row in connection.execute(query)}
     return (0 if one in in_memory else found.get(one, 0) for one in task_ids)
+
+
+def _is_rare(connection: Connection, task_type: str | None) -> bool:
+    if task_type is None:
+        return False
+    return bool(connection.execute(few_of_type(task_type, RARE)).scalar_one() < RARE)
+
+
+def _floor(
+    connection: Connection, lookup: PageLookup, after: Place | None, rows: int
+) -> Place | None:
+    """The last place that is looked at for a page of so many ``rows``, where there are more and not all of
+    them match. The next page begins after it.
+    """
+    if not lookup.sifts or not lookup.leading:
+        return None
+    most = max(LOOKED_AT // len(lookup.leading), rows)
+    query = lookup.floor(after, most)
+    ends = (next(_places(connection, query, one), None) for one in lookup.leading)
+    return max((end for end in ends if end is not None), default=None)
 
 
 def _lanes(connection: Connection, wanted: TaskFilter, asked: LaneRequirements) -> list[str]:

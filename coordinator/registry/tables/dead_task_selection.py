@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from coordinator.domain.dead_filter import DeadFilter
-from coordinator.domain.task import State, Task
+from coordinator.domain.task import Task
 
-from .labels.label_rows import has_labels
-from .schema import micros, tasks
+from .labels.label_rows import has_labels, is_among
+from .schema import DEAD, micros, tasks
 from .storable_text import storable
 from .task_rows import tasks_of
 
@@ -23,20 +23,26 @@ DEATH_ORDER = (_table.ended_at, _table.task_id)
 """The columns by which pages of dead tasks are sorted."""
 
 
-def matches(wanted: DeadFilter) -> sa.ColumnElement[bool]:
-    """The condition on `tasks` of the dead tasks that ``wanted`` lets through, and whose content is kept."""
-    given: list[sa.ColumnElement[bool]] = [_table.state == State.DEAD.value, _table.content > 0]
+def matches(wanted: DeadFilter, *, rare: str | None = None) -> sa.ColumnElement[bool]:
+    """The condition on `tasks` of the dead tasks that ``wanted`` lets through, and whose content is kept.
+    ``rare`` is a label that is asked for and that few tasks have: they are listed, and not each of the dead
+    is asked for it.
+    """
+    given: list[sa.ColumnElement[bool]] = [DEAD]
     for column, value in (
         (_table.error_type, wanted.error_type),
         (_table.lane, wanted.lane),
         (_table.task_type, wanted.task_type),
     ):
         if value is not None:
-            given.append(column == storable(value))
+            # No index on the type or the lane is to lead: of the many tasks that it has, few are dead.
+            given.append(column.concat("") == storable(value))
     if wanted.submitted_from is not None:
         given.append(_table.submitted_at >= micros(wanted.submitted_from))
     if wanted.submitted_before is not None:
         given.append(_table.submitted_at < micros(wanted.submitted_before))
+    if rare is not None:
+        given.append(is_among(rare))
     given += has_labels(wanted.labels)
     return sa.and_(*given)
 

@@ -22,11 +22,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     literal_column,
     text,
 )
 
 __all__ = [
+    "DEAD",
     "QUEUED",
     "SCHEMA_VERSION",
     "agents",
@@ -160,6 +162,12 @@ tasks = Table(
         **_where("group_id IS NOT NULL"),
     ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
+    Index(
+        "tasks_dead",
+        *("ended_at", "task_id", "error_type", "task_type", "lane", "submitted_at"),
+        *("state", "content"),
+        **_where("state || '' = 'dead' AND content > 0"),
+    ),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
     Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
     Index("tasks_by_answer", "answer_by", **_where("answer_by IS NOT NULL")),
@@ -177,7 +185,8 @@ Each of the first seven is for one filter of `GET /tasks`, in the order of its p
 alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none. An index
 costs the fold wherever one of its columns is written, even with the same value. So what the first four, and
 the sixth, are about is written with a task's content alone, see `task_rows.MOVING`, and only the others
-follow each change.
+follow each change. `tasks_dead` has all by which `GET /tasks/dead` counts, so that no row is read for it; a
+task is in it from its death on.
 """
 
 task_labels = Table(
@@ -207,6 +216,14 @@ while it has tasks."""
 QUEUED = tasks.c.state == literal_column("'queued'")
 """Of the tasks that wait on their queue. The value is in the text of the statement, since a database
 takes `tasks_queued` only where it can tell beforehand that all the rows are in it.
+"""
+
+DEAD = and_(
+    tasks.c.state.concat(literal_column("''")) == literal_column("'dead'"),
+    tasks.c.content > literal_column("0"),
+)
+"""Of the dead tasks whose content is kept, as `tasks_dead` has it. It is so written that a database takes no
+other index for it: those on `state` lead to the same tasks, and then to a row for each.
 """
 
 agents = Table(

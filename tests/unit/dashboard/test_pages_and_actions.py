@@ -44,6 +44,9 @@ class Api:
             self.sent.append((request.method, path, json.loads(body) if body else None))
         if path == "/schedules":
             return JSONResponse({"schedules": [SCHEDULE, OFTEN], "next_cursor": None})
+        if path == "/tasks":
+            more = "further" if "cursor" not in request.query_params else None
+            return JSONResponse({"tasks": [], "next_cursor": more})
         if path.endswith("/run"):
             return JSONResponse({"task_id": "run-1"})
         return JSONResponse({"schedule": OFTEN if "often" in path else SCHEDULE})
@@ -104,6 +107,16 @@ async def test_a_page_of_an_id_that_nothing_can_have_says_so(odd: str, api: Api)
     answer = await page(api, odd)
     assert answer.status_code == 422
     assert "cannot be in a path" in answer.text
+
+
+async def test_a_page_of_tasks_on_which_none_matches_leads_to_the_next(api: Api) -> None:
+    shown = (await page(api, "/tasks?tag=a")).text
+    assert "None of the tasks that were looked at for this page matches" in shown
+    assert 'rel="next"' in shown
+    assert "cursor=further" in shown
+    last = (await page(api, "/tasks?tag=a&cursor=further")).text
+    assert "No older task matches these filters." in last
+    assert 'rel="next"' not in last
 
 
 async def test_a_schedule_with_an_interval_tells_it(api: Api) -> None:

@@ -15,7 +15,15 @@ from coordinator.registry.tables.schema import micros, tasks
 from coordinator.registry.tables.schema import task_labels as table
 from coordinator.registry.tables.storable_text import storable
 
-__all__ = ["has_label", "has_labels", "rarest_label", "remove_labels", "write_labels"]
+__all__ = [
+    "RARE",
+    "has_label",
+    "has_labels",
+    "is_among",
+    "rarest_label",
+    "remove_labels",
+    "write_labels",
+]
 
 _KEY = ("label", "submitted_at", "task_id")
 
@@ -76,6 +84,11 @@ def has_labels(wanted: LabelFilter) -> Iterator[sa.ColumnElement[bool]]:
         yield tasks.c.group_id == storable(wanted.group)
     for label in wanted.labels:
         yield has_label(label)
+
+
+def is_among(rare: str) -> sa.ColumnElement[bool]:
+    """The condition on a row of `tasks` that the task is among the few that have the label ``rare``."""
+    return tasks.c.task_id.in_(sa.select(table.c.task_id).where(table.c.label == storable(rare)))
 
 
 RARE = 5000

@@ -23,7 +23,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.ledger_rebuild import rebuild
 from coordinator.registry.queries.dead_tasks import DeadTasks
 from coordinator.registry.queries.task_filter import TaskFilter
-from coordinator.registry.queries.task_page_sql import lookups
+from coordinator.registry.queries.task_page_sql import PageLookup
 from coordinator.registry.queries.task_pages import page_of
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.labels.group_total_rows import group_counts
@@ -110,8 +110,9 @@ async def test_whichever_label_leads_the_page_is_the_same(ledger: Ledger) -> Non
         (TaskFilter(labels=LabelFilter(tags=frozenset({"x", "y"})), states=queued), ["a"]),
     ):
         for rare in (None, *wish.labels.labels):
-            query, leading = lookups(wish, None, None, 50, rare=rare)
-            found = [row for one in leading for row in await _rows_of(ledger, query, one)]
+            lookup = PageLookup(wish, None, rare=rare)
+            query = lookup.places(None, 50)
+            found = [row for one in lookup.leading for row in await _rows_of(ledger, query, one)]
             assert [row.task_id for row in sorted(found, reverse=True)] == expected
 
 

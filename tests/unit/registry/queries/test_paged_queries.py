@@ -7,6 +7,7 @@ from pydantic_core import from_json
 
 from coordinator.domain.cron.ticks import Missed
 from coordinator.domain.dead_filter import DeadFilter
+from coordinator.domain.labels.task_labels import LabelFilter
 from coordinator.domain.task import State
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import AgentNotFound, MalformedMessage, ParkedNotFound, TaskNotFound
@@ -14,6 +15,7 @@ from coordinator.protocol.message import Message
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.ledger.parked_messages import MessageToPark, park
+from coordinator.registry.queries import task_pages
 from coordinator.registry.queries.dead_tasks import DeadTasks, dead_cursor
 from coordinator.registry.queries.paged_queries import PagedQueries
 from coordinator.registry.queries.parked_pages import LONGEST_REASON
@@ -77,6 +79,27 @@ async def all_of(
         after = answer.following
         if after is None:
             return "".join(found)
+
+
+async def test_a_page_of_an_agents_tasks_that_has_none_yet_leads_on(
+    ledger: Ledger, browsing: PagedQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent is known by its tasks alone, and the newest of them do not match."""
+    monkeypatch.setattr(task_pages, "LOOKED_AT", 1)
+    wanted = LabelFilter(tags=frozenset({"old"}))
+    for number in range(9):
+        tags = ("old",) if number == 0 else None
+        told = submitted(f"task-{number}", submitted_at=at(number), tags=tags)
+        await stored(ledger, told, completed(task_id=f"task-{number}"))
+    found: list[list[str]] = []
+    after: tuple[bool, Place | None] | None = None
+    monkeypatch.setattr(task_pages, "rarest_label", lambda *_: None)
+    while not found or after is not None:
+        answer = await browsing.agents_tasks("ada", ANY_STATE, after=after, limit=1, labels=wanted)
+        found.append([task.task_id for task in answer.page.tasks])
+        after = answer.following
+    assert found[0] == []
+    assert [task_id for page in found for task_id in page] == ["task-0"]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 200])

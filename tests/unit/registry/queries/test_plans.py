@@ -4,6 +4,7 @@ ended.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,20 +12,25 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.labels.task_labels import LabelFilter
 from coordinator.domain.task import State, Task
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries import task_pages
+from coordinator.registry.queries.dead_tasks import _page
 from coordinator.registry.queries.queue_statistics import oldest_waiting
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_pages import Place, page_of
 from coordinator.registry.stores import group_tasks
 from coordinator.registry.stores.turn_rows import TurnLook
+from coordinator.registry.tables.dead_task_selection import dead_after
 from coordinator.registry.upkeep import retention
 from coordinator.registry.upkeep.idle_task_queues import _standing
 from coordinator.registry.upkeep.ledger_backlog import ledger_backlog
@@ -95,6 +101,20 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
         page(TaskFilter(labels=RARE, states=frozenset({State.COMPLETED}), task_type="type-3")),
         "task_labels",
     ),
+    "of a rare type, in whatever state": (
+        page(TaskFilter(task_type="type-3", states=frozenset({State.DEAD, State.QUEUED}))),
+        "tasks_by_type",
+    ),
+    "the dead by error": (partial(_page, DeadFilter(), 50, None), "tasks_dead"),
+    "the dead of an error, a type and a lane": (
+        partial(_page, DeadFilter(error_type="KeyError", task_type="type-3", lane="any"), 50, None),
+        "tasks_dead",
+    ),
+    "the dead of a rare tag": (partial(_page, DeadFilter(labels=RARE), 50, None), "task_labels"),
+    "the dead that would be redriven": (
+        partial(dead_after, wanted=DeadFilter(), after=None, most=50),
+        "tasks_dead",
+    ),
     "of a common tag": (page(TaskFilter(labels=COMMON)), "task_labels"),
     "of a requirement": (
         page(TaskFilter(capabilities=frozenset({"gpu"}))),
@@ -158,3 +178,51 @@ async def test_each_question_is_led_by_an_index(ledger: Ledger, ledger_url: str)
             assert not re.search(r"Seq Scan on tasks|SCAN tasks(?! USING)", one), (name, one)
             if "tasks_by_submission" in one or index.startswith("tasks_by_"):
                 assert "TEMP B-TREE FOR ORDER BY" not in one, (name, one)
+
+
+# --- how much work it is ----------------------------------------------------------------------
+
+STEPS = 100
+"""Of SQLite's machine, between two calls of its progress handler."""
+
+
+def steps_of(question: Question, connection: Connection) -> int:
+    """How much work a question is to SQLite: the same on every machine."""
+    driver: Any = connection.connection.driver_connection
+    calls = itertools.count()
+    driver.set_progress_handler(lambda: int(next(calls) < 0), STEPS)
+    try:
+        question(connection)
+    finally:
+        driver.set_progress_handler(None, STEPS)
+    return next(calls) * STEPS
+
+
+async def test_filters_that_no_task_has_together_are_sifted_from_a_bounded_number_of_tasks(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No task has both of the tags, each of which is as if thousands had it."""
+    monkeypatch.setattr(task_pages, "LOOKED_AT", 60)
+    monkeypatch.setattr(task_pages, "rarest_label", lambda *_: None)
+    both = TaskFilter(labels=LabelFilter(tags=COMMON.tags | RARE.tags))
+    async with Ledger(sqlite_url) as ledger:
+        await ledger.write(fill)
+        steps = await ledger.read(partial(steps_of, page(both)))
+        found = await ledger.read(partial(page_of, wanted=both, after=None, limit=50))
+    assert 0 < steps < 20_000
+    assert (found.tasks, found.following is None) == ([], False)
+
+
+async def test_dead_tasks_are_counted_by_an_index_alone(sqlite_url: str) -> None:
+    """Of each of them a row would be read otherwise, for every look at the dashboard's first page."""
+    async with Ledger(sqlite_url) as ledger:
+        await ledger.write(fill)
+        wanted = DeadFilter(error_type="KeyError", task_type="type-3", lane="any")
+
+        def ask(connection: Connection) -> list[str]:
+            with explained(connection) as plans:
+                _page(wanted, 50, None, connection)
+            return plans
+
+        counting = (await ledger.read(ask))[0]
+        assert "USING COVERING INDEX tasks_dead" in counting, counting

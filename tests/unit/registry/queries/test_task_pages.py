@@ -20,8 +20,9 @@ from coordinator.protocol.messages.events import Event, SourceOpened, TaskSubmit
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.queries import task_pages
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
-from coordinator.registry.queries.task_page_sql import Place, lanes_of_tasks, lookups
+from coordinator.registry.queries.task_page_sql import PageLookup, Place, lanes_of_tasks
 from coordinator.registry.queries.task_pages import page_of
 from tests.unit.domain.histories import RULES, at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import stored
@@ -168,6 +169,35 @@ async def test_what_was_accepted_and_is_not_folded_yet_is_in_its_place(ledger: L
         assert found == right, name
 
 
+async def test_pages_that_are_sifted_from_few_tasks_go_on_until_all_were_looked_at(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are short, some are empty, and none has a task twice; also of what is not folded yet."""
+    monkeypatch.setattr(task_pages, "LOOKED_AT", 1)
+    folded: list[Event] = []
+    pending: list[Event] = []
+    for number, history in enumerate(histories(90)):
+        kept = len(history) if number % 3 else number % 2
+        folded += history[:kept]
+        pending += [event for event in history[kept:] if event.data.author is None]
+    await stored(ledger, *(event for wanted in WANTED for event in opened(wanted)), *folded)
+    sizes: list[int] = []
+    for name, wanted in FILTERS.items():
+        found: list[str] = []
+        after: Place | None = None
+        while True:
+            ask = partial(page_of, wanted=wanted, after=after, limit=2, pending=pending)
+            page = await ledger.read(ask)
+            found += [task.task_id for task in page.tasks]
+            if page.following is None:
+                break
+            assert after is None or page.following < after
+            after = page.following
+            sizes.append(len(page.tasks))
+        assert found == expected([*folded, *pending], wanted), name
+    assert set(sizes) == {0, 1, 2}
+
+
 async def test_a_page_does_not_shift_when_tasks_arrive(ledger: Ledger) -> None:
     await stored(ledger, *(submitted(f"old-{n}", submitted_at=at(n)) for n in range(6)))
     first = await ledger.read(partial(page_of, wanted=ANY_TASK, after=None, limit=3))
@@ -232,13 +262,14 @@ LEADING = {
 def plans(connection: Connection, wanted: TaskFilter, after: Place | None) -> list[str]:
     lanes = ["cap:gpu", "any"] if wanted.asks_for_requirements else None
     found = []
-    query, leading = lookups(wanted, lanes, after, 51)
-    for one in leading:
-        sql = query.params(one).compile(
-            connection, compile_kwargs={"render_postcompile": True, "literal_binds": True}
-        )
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
-        found += [str(row.detail) for row in rows]
+    lookup = PageLookup(wanted, lanes)
+    for query in (lookup.places(after, 51), lookup.floor(after, 51)):
+        for one in lookup.leading:
+            sql = query.params(one).compile(
+                connection, compile_kwargs={"render_postcompile": True, "literal_binds": True}
+            )
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+            found += [str(row.detail) for row in rows]
     return found
 
 
