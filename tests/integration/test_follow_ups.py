@@ -1,0 +1,190 @@
+"""A handler submits follow-up tasks on a real broker, whoever is lost on the way."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers import Agent, SubmissionRefused, Task
+from consumers.agent_timings import AgentTimings, Backoff
+from coordinator.agent_users.agent_grant import AgentGrant
+from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.agent_requests.follow_up import (
+    FollowUpRequest,
+    follow_up_id,
+    follow_up_key,
+)
+from tests.e2e.processes import spawned
+from tests.integration.test_agent_requests import a_queue, plain_agent
+from tests.support.agent_accounts import account_of
+from tests.support.broker import Broker
+from tests.support.serving import Service, serving
+from tests.support.waiting import eventually
+
+SOON = AgentTimings(
+    registration_timeout=timedelta(seconds=1),
+    registration_backoff=Backoff(timedelta(seconds=0.1), timedelta(seconds=0.5)),
+)
+
+KILLED = """
+import os
+import signal
+import sys
+from consumers import Agent
+
+agent = Agent("first")
+
+
+@agent.task("order")
+async def order(task):
+    await task.submit({"task_type": "mail"}, key="mail")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def with_handlers(agent: Agent) -> Agent:
+    """It sends a mail after each order."""
+    agent.configure(timings=SOON)
+
+    @agent.task("order")
+    async def order(task: Task) -> dict[str, Any]:
+        mail = await task.submit({"task_type": "mail", "to": task.data["to"]}, priority="high")
+        return {"mail": mail.id}
+
+    @agent.task("mail")
+    def mail(task: Task) -> str:
+        return f"sent to {task.data['to']}"
+
+    return agent
+
+
+async def ordered(service: Service, **body: Any) -> str:
+    answer = await service.post(
+        "/tasks/submit", task_data={"task_type": "order", "to": "Ann"}, **body
+    )
+    return str(answer["task_id"])
+
+
+async def all_tasks(service: Service) -> list[str]:
+    return [one["task_id"] for one in (await service.http.get("/tasks")).json()["tasks"]]
+
+
+async def test_a_follow_up_task_is_done_as_any_other(broker: Broker, tmp_path: Path) -> None:
+    async with (
+        serving(broker, tmp_path) as service,
+        with_handlers(service.agent(slots=2)).running(),
+    ):
+        mail = (await service.ends(await ordered(service)))["result"]["mail"]
+        done = await service.ends(mail)
+        assert (done["result"], done["priority"]) == ("sent to Ann", "high")
+
+
+async def test_a_user_that_may_do_as_little_as_agents_need_submits_where_identity_is_required(
+    broker: Broker, tmp_path: Path
+) -> None:
+    grant = AgentGrant(agent_id=f"ada-{new_id()[-12:]}")
+    async with (
+        account_of(broker, grant) as [url],
+        serving(broker, tmp_path, require_identity=True) as service,
+    ):
+        agent = with_handlers(service.agent(grant.agent_id, slots=2))
+        agent.configure(amqp_url=url)
+        async with agent.running():
+            mail = (await service.ends(await ordered(service)))["result"]["mail"]
+            assert (await service.ends(mail))["result"] == "sent to Ann"
+
+
+async def test_the_handler_is_told_why_it_is_refused(broker: Broker, tmp_path: Path) -> None:
+    async with serving(broker, tmp_path) as service:
+        agent = service.agent()
+
+        @agent.task("order")
+        def order(task: Task) -> str:
+            try:
+                task.submit({}, max_attempts=1000)
+            except SubmissionRefused as refused:
+                return str(refused)
+            return "accepted"
+
+        async with agent.running():
+            assert "max_attempts" in (await service.ends(await ordered(service)))["result"]
+
+
+async def test_a_handler_waits_for_a_coordinator_and_goes_on(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(AsyncExitStack())
+        service = await first.enter_async_context(serving(broker, tmp_path))
+        agent = Agent("ada", amqp_url=broker.url, cache_dir=tmp_path / "ada", slots=2)
+        with_handlers(agent)
+        begun = tmp_path / "begun"
+
+        @agent.task("late")
+        async def late(task: Task) -> str:
+            begun.touch()
+            await eventually((tmp_path / "alone").exists)
+            return str((await task.submit({"task_type": "mail", "to": "Bob"})).id)
+
+        await stack.enter_async_context(agent.running())
+        late_id = (await service.post("/tasks/submit", task_data={"task_type": "late"}))["task_id"]
+        await eventually(begun.exists)
+        await first.aclose()
+        (tmp_path / "alone").touch()
+        service = await stack.enter_async_context(serving(broker, tmp_path))
+        mail = (await service.ends(late_id))["result"]
+        assert mail == follow_up_id(late_id, 1, "1.1")
+        assert (await service.ends(mail))["result"] == "sent to Bob"
+
+
+async def test_an_attempt_after_one_that_was_killed_submits_the_same_task_under_its_key(
+    broker: Broker, tmp_path: Path
+) -> None:
+    (tmp_path / "killed.py").write_text(KILLED)
+    async with serving(broker, tmp_path) as service:
+        order_id = await ordered(service)
+        async with spawned(
+            *(sys.executable, "-m", "consumers", str(tmp_path / "killed.py") + ":agent"),
+            output=tmp_path / "killed.log",
+            environment={"COORDINATOR_AMQP_URL": broker.url},
+        ) as process:
+            assert await process.wait() == -signal.SIGKILL
+        agent = service.agent()
+
+        @agent.task("order")
+        async def order(task: Task) -> str:
+            return str((await task.submit({"task_type": "mail"}, key="mail")).id)
+
+        async with agent.running():
+            mail = (await service.ends(order_id))["result"]
+        assert mail == follow_up_id(order_id, 1, "=mail")
+        assert sorted(await all_tasks(service)) == sorted([order_id, mail])
+
+
+@pytest.mark.parametrize("token", ["0" * 64, ""])
+async def test_who_was_not_given_a_task_submits_nothing_in_its_name(
+    broker: Broker, tmp_path: Path, token: str
+) -> None:
+    async with serving(broker, tmp_path) as service, plain_agent(broker) as eve:
+        order_id = await ordered(service)
+        queue = a_queue("eve")
+        await eve.ask("agent.eve.register", {"agent_id": "eve"}, reply_to=queue)
+        await eventually(lambda: eve.hears(queue))
+        forged = FollowUpRequest(
+            task_id=order_id,
+            attempt=1,
+            task_token=token,
+            agent_id="eve",
+            request_id="1.1",
+            submission={"task_data": {}},
+        )
+        await eve.ask(follow_up_key("eve"), forged.model_dump(), reply_to=queue, kind="submit-task")
+        told = await eventually(lambda: [body for kind, body in eve.told if kind == "submit-task"])
+        assert "task_token" in told[0]["error"]
+        assert await all_tasks(service) == [order_id]
