@@ -116,7 +116,8 @@ class FollowUpSubmitter:
     ) -> Mapping[str, Any]:
         by = await self._who_submitted_parent(request)
         task_id = follow_up_id(request.task_id, request.generation, request.request_id)
-        wish = replace(self.read(request.submission, by), task_id=task_id, trace=trace)
+        asked = self.read(request.submission, by)
+        wish = replace(asked, task_id=task_id, parent_id=request.task_id, trace=trace)
         if wish.own_id is not None:
             raise InvalidRequest(
                 "task_data.task_id: a follow-up task has an id that follows from its parent's; pass a key to"

@@ -56,6 +56,8 @@ class SubmitTask:
     """Sorted, and each once."""
     task_id: str | None = None
     """The task's id where the data has none; None makes a new one."""
+    parent_id: str | None = None
+    """The task whose handler asks."""
     repeated: bool = False
     """It may have been accepted before, by any coordinator, though that was not answered."""
 
@@ -167,6 +169,7 @@ class TaskMaker:
             submitted_by=command.submitted_by,
             group=command.group or command.batch,
             tags=command.tags or None,
+            parent_id=command.parent_id,
         )
 
     def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
@@ -191,6 +194,7 @@ class TaskMaker:
             )
             and command.group in (None, known.group)
             and command.tags in ((), known.tags)
+            and command.parent_id == known.parent_id
         )
         if not same:
             raise Conflict(

@@ -80,9 +80,13 @@ async def test_a_follow_up_task_is_done_as_any_other(broker: Broker, tmp_path: P
         serving(broker, tmp_path) as service,
         with_handlers(service.agent(slots=2)).running(),
     ):
-        mail = (await service.ends(await ordered(service)))["result"]["mail"]
+        order_id = await ordered(service)
+        mail = (await service.ends(order_id))["result"]["mail"]
         done = await service.ends(mail)
         assert (done["result"], done["priority"]) == ("sent to Ann", "high")
+        assert (done["parent_id"], (await service.task(order_id))["parent_id"]) == (order_id, None)
+        listed = (await service.http.get("/tasks", params={"parent_id": order_id})).json()["tasks"]
+        assert [(one["task_id"], one["parent_id"]) for one in listed] == [(mail, order_id)]
 
 
 async def test_a_user_that_may_do_as_little_as_agents_need_submits_where_identity_is_required(

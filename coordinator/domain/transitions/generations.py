@@ -47,4 +47,5 @@ def reopened(task: Task, data: TaskEvent) -> Task:
         group=task.group,
         tags=task.tags,
         metadata=task.metadata,
+        parent_id=task.parent_id,
     )

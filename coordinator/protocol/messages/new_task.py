@@ -43,6 +43,7 @@ class NewTask(NamedTuple):
     tags: tuple[str, ...] | None = None
     """None and not empty where there are none."""
     callback: Callback | None = None
+    parent_id: str | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -93,5 +94,5 @@ class NewTask(NamedTuple):
 
 _AS_THEY_ARE = (
     *("not_before", "expires_at", "metadata", "group", "tags", "callback"),
-    *("submitted_by", "traceparent", "tracestate"),
+    *("parent_id", "submitted_by", "traceparent", "tracestate"),
 )

@@ -59,7 +59,8 @@ def lookups(
     if label is not None:
         query = query.join_from(labels, table, table.c.task_id == labels.c.task_id)
         query = query.where(labels.c.label == storable(label))
-    sifting = _sifting(wanted, lanes, leader, apart=label is not None)
+    apart = label is not None or leader is table.c.parent_id
+    sifting = _sifting(wanted, lanes, leader, apart=apart)
     query = query.where(*sifting, *has_labels(wanted.labels), *_between(wanted, after, place))
     query = query.order_by(place.submitted_at.desc(), place.task_id.desc()).limit(limit)
     if lanes is not None and not lanes:
@@ -75,6 +76,8 @@ def _leading(
     """The column whose index leads, and the values that are looked up there, each by itself."""
     columns = table.c
     states = sorted(state.value for state in wanted.states)
+    if wanted.parent_id is not None:
+        return columns.parent_id, (wanted.parent_id,)
     if wanted.labels.group is not None:
         return columns.state, states or sorted(state.value for state in State)
     if wanted.submitted_by is not None:
@@ -107,6 +110,8 @@ def _sifting(
         return column.concat("") if apart else column
 
     columns = table.c
+    if wanted.parent_id is not None and leader is not columns.parent_id:
+        yield plain(columns.parent_id) == wanted.parent_id
     if wanted.agent_id is not None:
         yield plain(columns.agent_id) == wanted.agent_id
     if wanted.task_type is not None:

@@ -172,6 +172,7 @@ def _summary(task: Task, wanted: Requirements) -> TaskSummary:
         progress=task.progress,
         error=task.error,
         submitted_by=task.submitted_by,
+        parent_id=task.parent_id,
         group=task.group,
         tags=task.tags,
     )

@@ -52,7 +52,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -139,6 +139,7 @@ tasks = Table(
     Column("question", Text),
     Column("answer_by", BigInteger),
     Column("answers", Text),
+    Column("parent_id", _TaskId),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -159,6 +160,11 @@ tasks = Table(
         *("group_id", "state", "submitted_at", "task_id"),
         **_where("group_id IS NOT NULL"),
     ),
+    Index(
+        "tasks_by_parent",
+        *("parent_id", "submitted_at", "task_id"),
+        **_where("parent_id IS NOT NULL"),
+    ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index("tasks_without_content", "task_id", **_where("content = 0")),
     Index("tasks_queued", "lane", "priority", "submitted_at", **_where("state = 'queued'")),
@@ -171,13 +177,13 @@ tasks = Table(
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
 name. `labels` has its tags and what of its metadata can be searched for, in JSON; null where it has neither.
 
-Each of the first seven is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
+Each of the first nine is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
 `tasks_by_submission` for none and for the times, the others for the filter of their name;
 `tasks_by_agent` for `GET /agents/{id}/tasks` as well, `tasks_by_submitter` for who sees its own tasks
-alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none. An index
-costs the fold wherever one of its columns is written, even with the same value. So what the first four, and
-the sixth, are about is written with a task's content alone, see `task_rows.MOVING`, and only the others
-follow each change.
+alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none, and
+`tasks_by_parent` nothing where it has no parent. An index costs the fold wherever one of its columns is
+written, even with the same value. So what has nothing to do with a task's state, its agent or its end is
+written with its content alone, see `task_rows.MOVING`, and only the other indexes follow each change.
 """
 
 task_labels = Table(

@@ -33,7 +33,7 @@ __all__ = [
 
 _CONTENT = (
     *("content", "priority", "lane", "task_type", "submitted_at", "submitted_by"),
-    *("group_id", "labels", "callback"),
+    *("group_id", "labels", "callback", "parent_id"),
 )
 
 MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
@@ -107,6 +107,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "question": _text(None if task.question is None else task.question._asdict()),
         "answer_by": None if task.question is None else _micros(task.question.answer_by),
         "answers": _text([one._asdict() for one in task.answers] or None),
+        "parent_id": None if task.parent_id is None else storable(task.parent_id),
     }
 
 
@@ -155,6 +156,7 @@ def task_of(row: Row[Any]) -> Task:
         released=told["released"],
         question=_question(told["question"]),
         answers=tuple(map(_answer, _value(told["answers"]) or ())),
+        parent_id=told["parent_id"],
     )
 
 

@@ -124,7 +124,7 @@ async def test_it_is_submitted_under_an_id_of_its_own_for_whoever_submitted_the_
     assert (reply.priority, reply.submitted_at) == (Priority.HIGH, NOW)
     [submitted] = ledger.submitted.values()
     assert submitted.task_data == {"task_type": "mail"}
-    assert submitted.submitted_by == "key:shop"
+    assert (submitted.submitted_by, submitted.parent_id) == ("key:shop", "parent")
     assert ledger.asked_of == ["key:shop"]
 
 

@@ -67,6 +67,7 @@ new_tasks = st.builds(
     group=st.none() | words,
     tags=st.none() | st.lists(words, min_size=1, max_size=16).map(tuple),
     callback=st.none() | callbacks,
+    parent_id=st.none() | words,
 )
 
 

@@ -65,6 +65,18 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
         page(TaskFilter(submitted_by="key:ci", states=frozenset({State.COMPLETED}))),
         "tasks_by_submitter",
     ),
+    "of a parent": (page(TaskFilter(parent_id="task-3")), "tasks_by_parent"),
+    "of a parent and much more": (
+        page(
+            TaskFilter(
+                parent_id="task-3",
+                states=frozenset({State.DEAD, State.QUEUED}),
+                task_type="type-3",
+                agent_id="agent-7",
+            )
+        ),
+        "tasks_by_parent",
+    ),
     "of a group": (page(TaskFilter(labels=LabelFilter(group="group-3"))), "tasks_by_group"),
     "of a group and a state": (
         page(

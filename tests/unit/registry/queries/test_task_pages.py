@@ -64,6 +64,13 @@ FILTERS = {
         states=frozenset({State.COMPLETED, State.DEAD}),
         capabilities=frozenset({"gpu"}),
     ),
+    "parent": TaskFilter(parent_id="task-001"),
+    "parent and more": TaskFilter(
+        parent_id="task-002",
+        submitted_by="key:ci",
+        states=frozenset({State.QUEUED, State.COMPLETED}),
+        capabilities=frozenset({"gpu"}),
+    ),
     "nobody's requirement": TaskFilter(capabilities=frozenset({"flight"})),
 }
 
@@ -96,6 +103,7 @@ def histories(count: int) -> list[list[Event]]:
                 submitted_at=at(chance.randrange(40)),
                 max_attempts=chance.choice([1, 3]),
                 submitted_by=chance.choice(["key:ci", "key:shop", None]),
+                parent_id=chance.choice(["task-001", "task-002", None]),
             )
         ]
         agent = chance.choice(["ada", "bob"])
