@@ -299,6 +299,7 @@ class Task:
         task_data: Mapping[str, Any],
         *,
         key: str | None = None,
+        cancel_with_parent: bool = False,
         **options: Unpack[SubmissionOptions],
     ) -> Any:
         """Submit a follow-up task, over the broker: with `await` in a coroutine, the `FollowUp` itself in a
@@ -306,14 +307,20 @@ class Task:
         `POST /tasks/submit`, such as ``priority``; whoever submitted this task has submitted that one, too.
 
         Each call is a task of its own, and so is that of the next attempt. With a ``key`` it is one task,
-        however many attempts of this task submit it: use it where an attempt may be repeated.
+        however many attempts of this task submit it: use it where an attempt may be repeated. With
+        ``cancel_with_parent`` it is cancelled when this task is cancelled or expires, unless it has ended.
 
         Waits while no coordinator answers. Raises `SubmissionRefused` with the reason, `ValueError` for what
         cannot be sent, `TypeError` for an option that there is not.
         """
         self._submitted += 1
         wish = follow_up_wish(
-            task_data, options, key=key, attempt=self.attempt, number=self._submitted
+            task_data,
+            options,
+            key=key,
+            cancel_with_parent=cancel_with_parent,
+            attempt=self.attempt,
+            number=self._submitted,
         )
         return self._on_submit(wish)
 

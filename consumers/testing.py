@@ -70,8 +70,9 @@ class Ran:
     questions: list[Any] = field(default_factory=list)
     """Everything that it asked people, as JSON tells it."""
     submitted: list[dict[str, Any]] = field(default_factory=list)
-    """The follow-up tasks that it submitted, each as the body of `POST /tasks/submit`; one that was submitted
-    again under its key is there once."""
+    """The follow-up tasks that it submitted, each as the body of `POST /tasks/submit`, with
+    `cancel_with_parent` where that was asked for; one that was submitted again under its key is there
+    once."""
     given_up: bool = False
     """Whether the handler went on after it was told to stop, until its grace was over."""
 
@@ -155,7 +156,10 @@ class _FollowUps:
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        return [wish.submission for wish, _ in self._taken.values()]
+        return [
+            wish.submission | ({"cancel_with_parent": True} if wish.cancel_with_parent else {})
+            for wish, _ in self._taken.values()
+        ]
 
     async def submit(self, wish: FollowUpWish) -> FollowUp:
         if wish.request_id not in self._taken:

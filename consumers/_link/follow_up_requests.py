@@ -133,4 +133,5 @@ class FollowUpRequests:
             agent_id=self._agent_id,
             request_id=wish.request_id,
             submission=wish.submission,
+            cancel_with_parent=wish.cancel_with_parent,
         )

@@ -64,6 +64,7 @@ class FollowUpWish:
 
     request_id: str
     submission: dict[str, Any]
+    cancel_with_parent: bool = False
 
 
 def follow_up_wish(
@@ -71,6 +72,7 @@ def follow_up_wish(
     options: Mapping[str, Any],
     *,
     key: str | None,
+    cancel_with_parent: bool,
     attempt: int,
     number: int,
 ) -> FollowUpWish:
@@ -79,8 +81,10 @@ def follow_up_wish(
     """
     unknown = sorted(set(options) - SubmissionOptions.__optional_keys__)
     if unknown:
-        known = ", ".join(sorted(SubmissionOptions.__optional_keys__))
-        raise TypeError(f"task.submit has no option {unknown[0]!r}: there are key, {known}")
+        known = SubmissionOptions.__optional_keys__ | {"key", "cancel_with_parent"}
+        raise TypeError(
+            f"task.submit has no option {unknown[0]!r}: there are {', '.join(sorted(known))}"
+        )
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} characters")
     told = {name: _told(value) for name, value in options.items() if value is not None}
@@ -94,6 +98,7 @@ def follow_up_wish(
         # A key begins with "=", so that none is taken for a number.
         request_id=f"{attempt}.{number}" if key is None else f"={key}",
         submission=submission,
+        cancel_with_parent=bool(cancel_with_parent),
     )
 
 

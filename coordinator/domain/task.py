@@ -191,6 +191,9 @@ class Task(NamedTuple):
     """`protocol.messages.task_message.Callback`, where its producer wants to be told of it."""
     parent_id: str | None = None
     """The task whose handler has submitted it, where one has."""
+    cancel_with_parent: int | None = None
+    """The generation of the parent with which it is cancelled; None where it goes on: see
+    `transitions.stopped_parents`."""
 
     @property
     def known(self) -> bool:

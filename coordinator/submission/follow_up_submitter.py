@@ -116,8 +116,13 @@ class FollowUpSubmitter:
     ) -> Mapping[str, Any]:
         by = await self._who_submitted_parent(request)
         task_id = follow_up_id(request.task_id, request.generation, request.request_id)
-        asked = self.read(request.submission, by)
-        wish = replace(asked, task_id=task_id, parent_id=request.task_id, trace=trace)
+        wish = replace(
+            self.read(request.submission, by),
+            task_id=task_id,
+            parent_id=request.task_id,
+            cancel_with_parent=request.generation if request.cancel_with_parent else None,
+            trace=trace,
+        )
         if wish.own_id is not None:
             raise InvalidRequest(
                 "task_data.task_id: a follow-up task has an id that follows from its parent's; pass a key to"
@@ -167,5 +172,6 @@ class FollowUpSubmitter:
 
 def _digest(request: FollowUpRequest) -> str:
     """The same for the same submission, whatever its spaces and the order of its keys."""
-    text = json.dumps([OPERATION, request.submission], sort_keys=True, separators=(",", ":"))
+    asked = [OPERATION, request.submission, request.cancel_with_parent]
+    text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

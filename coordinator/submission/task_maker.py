@@ -58,6 +58,8 @@ class SubmitTask:
     """The task's id where the data has none; None makes a new one."""
     parent_id: str | None = None
     """The task whose handler asks."""
+    cancel_with_parent: int | None = None
+    """The generation of it with which the task is to be cancelled."""
     repeated: bool = False
     """It may have been accepted before, by any coordinator, though that was not answered."""
 
@@ -170,6 +172,7 @@ class TaskMaker:
             group=command.group or command.batch,
             tags=command.tags or None,
             parent_id=command.parent_id,
+            cancel_with_parent=command.cancel_with_parent,
         )
 
     def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
@@ -195,6 +198,7 @@ class TaskMaker:
             and command.group in (None, known.group)
             and command.tags in ((), known.tags)
             and command.parent_id == known.parent_id
+            and command.cancel_with_parent == known.cancel_with_parent
         )
         if not same:
             raise Conflict(

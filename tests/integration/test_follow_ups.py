@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -118,6 +119,44 @@ async def test_the_handler_is_told_why_it_is_refused(broker: Broker, tmp_path: P
 
         async with agent.running():
             assert "max_attempts" in (await service.ends(await ordered(service)))["result"]
+
+
+async def test_what_is_cancelled_takes_the_follow_up_tasks_with_it_that_asked_for_it(
+    broker: Broker, tmp_path: Path, ledger_url: str
+) -> None:
+    async with serving(broker, tmp_path, database_url=ledger_url) as service:
+        agent = service.agent(slots=4)
+
+        @agent.task("order")
+        async def order(task: Task) -> None:
+            """It waits for what it has submitted, as that does in turn, and for ever."""
+            depth = task.data["depth"]
+            if depth:
+                below = {"task_type": "order", "depth": depth - 1}
+                await task.submit(below, cancel_with_parent=True, delay_seconds=600 * (depth == 1))
+                await task.submit({"task_type": "order", "depth": 0}, key="free", delay_seconds=600)
+            await asyncio.Event().wait()
+
+        async with agent.running():
+            data = {"task_type": "order", "depth": 2}
+            top = (await service.post("/tasks/submit", task_data=data))["task_id"]
+            below = follow_up_id(top, 1, "1.1")
+            lowest = follow_up_id(below, 1, "1.1")
+            await eventually(lambda: is_there(service, follow_up_id(below, 1, "=free")))
+            await service.post(f"/tasks/{top}/cancel")
+            for task_id in (below, lowest):
+                ended = await service.ends(task_id)
+                assert ended["state"] == "cancelled"
+                assert ended["parent_id"] in ended["error"]["message"]
+            for parent_id in (top, below):
+                free = await service.task(follow_up_id(parent_id, 1, "=free"))
+                assert free["state"] == "scheduled"
+            events = (await service.http.get(f"/tasks/{lowest}/events")).json()["events"]
+            assert events[-1]["details"]["reason"] == "with-parent"
+
+
+async def is_there(service: Service, task_id: str) -> bool:
+    return (await service.http.get(f"/tasks/{task_id}")).status_code == 200
 
 
 async def test_a_handler_waits_for_a_coordinator_and_goes_on(

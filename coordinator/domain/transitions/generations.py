@@ -48,4 +48,5 @@ def reopened(task: Task, data: TaskEvent) -> Task:
         tags=task.tags,
         metadata=task.metadata,
         parent_id=task.parent_id,
+        cancel_with_parent=task.cancel_with_parent,
     )

@@ -44,6 +44,7 @@ class NewTask(NamedTuple):
     """None and not empty where there are none."""
     callback: Callback | None = None
     parent_id: str | None = None
+    cancel_with_parent: int | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -94,5 +95,5 @@ class NewTask(NamedTuple):
 
 _AS_THEY_ARE = (
     *("not_before", "expires_at", "metadata", "group", "tags", "callback"),
-    *("parent_id", "submitted_by", "traceparent", "tracestate"),
+    *("parent_id", "cancel_with_parent", "submitted_by", "traceparent", "tracestate"),
 )

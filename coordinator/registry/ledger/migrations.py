@@ -165,10 +165,13 @@ def _to_9(connection: Connection) -> None:
 
 
 def _to_10(connection: Connection) -> None:
-    """Tasks know the task whose handler has submitted them; those that there are have none."""
+    """Tasks know the task whose handler has submitted them, and whether they end with it; those that there
+    are have none.
+    """
     if "tasks" in sa.inspect(connection).get_table_names():
         kind = schema.tasks.c.parent_id.type.compile(connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN parent_id {kind}")
+        for column in (f"parent_id {kind}", "cancel_with_parent INTEGER"):
+            connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN {column}")
 
 
 _STEPS: dict[int, Callable[[Connection], None]] = {

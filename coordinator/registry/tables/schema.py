@@ -33,6 +33,7 @@ __all__ = [
     "api_keys",
     "broker_users",
     "callbacks",
+    "cancellations",
     "checkpoint",
     "events",
     "from_micros",
@@ -140,6 +141,7 @@ tasks = Table(
     Column("answer_by", BigInteger),
     Column("answers", Text),
     Column("parent_id", _TaskId),
+    Column("cancel_with_parent", Integer),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -295,6 +297,16 @@ callbacks = Table(
 them wants, made in the transaction that folds it. `author` is that of the event, null where it is not known;
 `event` is the word by which it is told. `since` is when trying began, anew with each redrive. Any coordinator
 may lease a due row that is pending, and `claimed_until` is when its lease ends."""
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("ordered_at", BigInteger, nullable=False),
+    Index("cancellations_by_order", "ordered_at"),
+)
+"""Follow-up tasks that are to be cancelled, since their parent was stopped, until they have ended: see
+`follow_ups`. A rebuild leaves them, as it leaves the outbox."""
 
 turns = Table(
     "turns",

@@ -128,6 +128,22 @@ async def test_it_is_submitted_under_an_id_of_its_own_for_whoever_submitted_the_
     assert ledger.asked_of == ["key:shop"]
 
 
+async def test_it_is_bound_to_the_generation_of_its_parent_where_it_asks_for_that(
+    follow_ups: FollowUpSubmitter, ledger: Ledger
+) -> None:
+    ledger.parent = RUNNING._replace(generation=3)
+    token = task_token(SECRET, "parent", 3, 1)
+    bound = asking(generation=3, task_token=token, cancel_with_parent=True)
+    assert (await answer(follow_ups, bound)).error is None
+    assert "another task" in (
+        (await answer(follow_ups, bound.model_copy(update={"cancel_with_parent": False}))).error
+        or ""
+    )
+    assert [one.cancel_with_parent for one in ledger.submitted.values()] == [3]
+    await answer(follow_ups, asking("1.2", generation=3, task_token=token))
+    assert [one.cancel_with_parent for one in ledger.submitted.values()] == [3, None]
+
+
 async def test_who_asks_again_is_told_of_the_same_task_and_it_counts_once(
     follow_ups: FollowUpSubmitter, ledger: Ledger
 ) -> None:

@@ -52,6 +52,8 @@ class FollowUpRequest(BaseModel):
     """Tells this request from the others of its parent, in one generation."""
     submission: dict[str, Any]
     """As the body of `POST /tasks/submit`."""
+    cancel_with_parent: bool = False
+    """Whether it is to be cancelled with its parent."""
 
 
 class FollowUpReply(BaseModel):

@@ -53,6 +53,7 @@ async def test_options_are_told_as_the_api_has_them() -> None:
             priority=Priority.URGENT,
             not_before=datetime(2026, 5, 7, tzinfo=UTC),
             tags=("a", "b"),
+            cancel_with_parent=True,
         )
 
     [body] = (await run_task(handler)).submitted
@@ -61,6 +62,7 @@ async def test_options_are_told_as_the_api_has_them() -> None:
         "priority": "urgent",
         "not_before": "2026-05-07T00:00:00+00:00",
         "tags": ["a", "b"],
+        "cancel_with_parent": True,
     }
 
 

@@ -65,6 +65,7 @@ FULL = Task(
         Answer("o", "4567", None, timed_out=True, by=None, at=BEGAN),
     ),
     parent_id="a-parent",
+    cancel_with_parent=13,
 )
 
 
