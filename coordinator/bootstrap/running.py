@@ -158,6 +158,7 @@ async def running(
             callbacks=callbacks.checks,
             begin_trace=replacements.begin_trace,
             admit=access.quotas.submit,
+            note=access.note_follow_up,
         )
         writing = make_outbox_projection(
             settings,

@@ -19,7 +19,7 @@ from coordinator.registry.stores.schedules import Schedules
 from coordinator.settings.settings import Settings
 from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
 from coordinator.submission.batch_submitter import BatchSubmitter
-from coordinator.submission.follow_up_submitter import FollowUpSubmitter
+from coordinator.submission.follow_up_submitter import FollowUpSubmitter, NotesFollowUp
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.ports import ChecksCallbacks
@@ -63,12 +63,13 @@ def make_task_submission(
     callbacks: ChecksCallbacks,
     begin_trace: Callable[[], TraceContext | None],
     admit: Callable[[str | None], None],
+    note: NotesFollowUp,
     counting: Counting | None = None,
 ) -> TaskSubmission:
     """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
     ``callbacks`` checks those of submissions; ``begin_trace`` gives the trace of a task that a schedule
     submits, and ``admit`` is the quota of whoever is to have one more task. Agents' requests for follow-up
-    tasks are answered from then on.
+    tasks are answered from then on, and ``note`` is told of those that are taken.
     """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
@@ -126,7 +127,13 @@ def make_task_submission(
     once = IdempotentSubmission(keys, longest=2 * settings.publish_timeout)
     single = submitter if counting is None else counting.single(submitter)
     agents.requests.follow_ups = FollowUpSubmitter(
-        secret=state.secret, tasks=registry, submitter=single, once=once, read=run_of, admit=admit
+        secret=state.secret,
+        tasks=registry,
+        submitter=single,
+        once=once,
+        read=run_of,
+        admit=admit,
+        note=note,
     ).answer
     schedules = Schedules(state.ledger, now=state.now)
     return TaskSubmission(

@@ -42,7 +42,7 @@ from coordinator.protocol.trace_context import TraceContext
 from .idempotent_submission import ClaimedWork, Worked
 from .task_maker import Accepted, SubmitTask
 
-__all__ = ["FollowUpSubmitter", "KnowsParents", "SubmitsOne", "WorksOnce"]
+__all__ = ["FollowUpSubmitter", "KnowsParents", "NotesFollowUp", "SubmitsOne", "WorksOnce"]
 
 OPERATION = "follow-up"
 
@@ -74,6 +74,16 @@ class WorksOnce(Protocol):
     async def run(self, key: str, fingerprint: str, work: ClaimedWork) -> Answered: ...
 
 
+class NotesFollowUp(Protocol):
+    """Writes down that a follow-up task was submitted."""
+
+    def __call__(
+        self, task_id: str, *, agent_id: str, parent_id: str, submitted_by: str | None
+    ) -> None:
+        """By this agent, which was given the parent, for whoever has submitted that."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpSubmitter:
     """Answers one request at a time."""
@@ -87,6 +97,7 @@ class FollowUpSubmitter:
     """Makes a command of the body of a submission, of that caller; raises `RequestError`."""
     admit: Callable[[str | None], None]
     """Called with the caller before a new task of its own is submitted; raises `TooManyRequests`."""
+    note: NotesFollowUp
 
     async def answer(self, body: bytes, trace: TraceContext | None = None) -> FollowUpReply:
         """Whether the broker has the task, or why it never will. Raises `Unavailable` where nobody knows
@@ -136,6 +147,9 @@ class FollowUpSubmitter:
                 self.admit(by)
             again = known or not claim.fresh
             accepted = await self.submitter.submit(replace(wish, repeated=again))
+            self.note(
+                task_id, agent_id=request.agent_id, parent_id=request.task_id, submitted_by=by
+            )
             return Worked(
                 body={
                     "task_id": accepted.task_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ import pytest
 
 from consumers import Agent, SubmissionRefused, Task
 from consumers.agent_timings import AgentTimings, Backoff
+from coordinator.access.roles import Role
 from coordinator.agent_users.agent_grant import AgentGrant
 from coordinator.protocol.ids import new_id
 from coordinator.protocol.messages.agent_requests.follow_up import (
@@ -21,6 +23,8 @@ from coordinator.protocol.messages.agent_requests.follow_up import (
     follow_up_id,
     follow_up_key,
 )
+from coordinator.registry.ledger.ledger import Ledger
+from coordinator.registry.stores.api_keys import ApiKeys
 from tests.e2e.processes import spawned
 from tests.integration.test_agent_requests import a_queue, plain_agent
 from tests.support.agent_accounts import account_of
@@ -103,6 +107,51 @@ async def test_a_user_that_may_do_as_little_as_agents_need_submits_where_identit
         async with agent.running():
             mail = (await service.ends(await ordered(service)))["result"]["mail"]
             assert (await service.ends(mail))["result"] == "sent to Ann"
+
+
+@pytest.mark.any_broker
+async def test_it_is_a_task_of_whoever_submitted_the_parent_and_in_that_callers_quota(
+    broker: Broker, tmp_path: Path, ledger_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings: dict[str, Any] = {"database_url": ledger_url, "auth": "required"}
+    async with (
+        serving(broker, tmp_path, max_callers_tasks=2, **settings) as service,
+        Ledger(ledger_url) as ledger,
+    ):
+        secret = await ApiKeys(ledger).create("shop", [Role.PRODUCER])
+        service.http.headers["Authorization"] = f"Bearer {secret}"
+        agent = service.agent()
+
+        @agent.task("order")
+        async def order(task: Task) -> dict[str, Any]:
+            first = await task.submit({"task_type": "mail"}, delay_seconds=600)
+            try:
+                await task.submit({"task_type": "mail"}, delay_seconds=600)
+            except SubmissionRefused as refused:
+                return {"mail": first.id, "why": str(refused), "later": refused.retry_after}
+            return {}
+
+        async with agent.running():
+            order_id = await eventually(lambda: accepted(service))
+            result = (await service.ends(order_id))["result"]
+        assert "2 tasks of this caller" in result["why"]
+        assert result["later"] > 0
+        assert (await service.task(result["mail"]))["submitted_by"] == "key:shop"
+    told = [
+        json.loads(line)
+        for record in caplog.records
+        if record.name == "coordinator.audit"
+        for line in record.getMessage().splitlines()
+    ]
+    [line] = [one for one in told if one["action"] == "submit_follow_up"]
+    assert (line["actor"], line["parent_id"]) == ("agent:ada", order_id)
+    assert (line["task_id"], line["submitted_by"]) == (result["mail"], "key:shop")
+
+
+async def accepted(service: Service) -> str | None:
+    """Of the order, once the new key counts."""
+    answer = await service.http.post("/tasks/submit", json={"task_data": {"task_type": "order"}})
+    return str(answer.json()["task_id"]) if answer.status_code == 200 else None
 
 
 async def test_the_handler_is_told_why_it_is_refused(broker: Broker, tmp_path: Path) -> None:

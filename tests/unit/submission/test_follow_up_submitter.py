@@ -59,6 +59,7 @@ class Ledger:
     failures: list[CoordinatorError] = field(default_factory=list)
     quota: int = 10
     asked_of: list[str | None] = field(default_factory=list)
+    noted: list[tuple[str, str, str, str | None]] = field(default_factory=list)
 
     async def current_task(self, task_id: str) -> tuple[Task, TaskMessage]:
         if task_id != self.parent.task_id:
@@ -75,6 +76,11 @@ class Ledger:
         assert command.repeated or command.task_id not in self.submitted
         self.submitted[command.task_id] = command
         return Accepted(task_id=command.task_id, priority=command.priority, submitted_at=NOW)
+
+    def note(
+        self, task_id: str, *, agent_id: str, parent_id: str, submitted_by: str | None
+    ) -> None:
+        self.noted.append((task_id, agent_id, parent_id, submitted_by))
 
     def admit(self, caller: str | None) -> None:
         self.asked_of.append(caller)
@@ -96,6 +102,7 @@ def follow_ups(ledger: Ledger) -> FollowUpSubmitter:
         once=IdempotentSubmission(MemoryKeys(), longest=timedelta(seconds=5)),
         read=run_of,
         admit=ledger.admit,
+        note=ledger.note,
     )
 
 
@@ -126,6 +133,7 @@ async def test_it_is_submitted_under_an_id_of_its_own_for_whoever_submitted_the_
     assert submitted.task_data == {"task_type": "mail"}
     assert (submitted.submitted_by, submitted.parent_id) == ("key:shop", "parent")
     assert ledger.asked_of == ["key:shop"]
+    assert ledger.noted == [(reply.task_id, "ada", "parent", "key:shop")]
 
 
 async def test_it_is_bound_to_the_generation_of_its_parent_where_it_asks_for_that(
@@ -185,6 +193,7 @@ async def test_who_was_not_given_the_attempt_submits_nothing(
     assert reply.error
     assert "task_token" in reply.error
     assert not ledger.submitted
+    assert not ledger.noted
 
 
 async def test_an_attempt_after_crashes_shows_the_token_of_its_message(
