@@ -23,13 +23,14 @@ from coordinator.protocol.messages.agent_requests.follow_up import (
     follow_up_id,
     follow_up_key,
 )
+from coordinator.protocol.task_token import task_token
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.stores.api_keys import ApiKeys
 from tests.e2e.processes import spawned
 from tests.integration.test_agent_requests import a_queue, plain_agent
 from tests.support.agent_accounts import account_of
 from tests.support.broker import Broker
-from tests.support.serving import Service, serving
+from tests.support.serving import SECRET, Service, serving
 from tests.support.waiting import eventually
 
 SOON = AgentTimings(
@@ -257,6 +258,45 @@ async def test_an_attempt_after_one_that_was_killed_submits_the_same_task_under_
             mail = (await service.ends(order_id))["result"]
         assert mail == follow_up_id(order_id, 1, "=mail")
         assert sorted(await all_tasks(service)) == sorted([order_id, mail])
+
+
+async def test_the_same_request_to_several_coordinators_at_once_is_one_task(
+    broker: Broker, tmp_path: Path, ledger_url: str
+) -> None:
+    async with (
+        serving(broker, tmp_path, database_url=ledger_url) as service,
+        serving(broker, tmp_path, database_url=ledger_url),
+        plain_agent(broker) as ada,
+    ):
+        order_id = await ordered(service)
+        queue = a_queue("ada")
+        await ada.ask("agent.ada.register", {"agent_id": "ada"}, reply_to=queue)
+        await eventually(lambda: ada.hears(queue))
+        request = FollowUpRequest(
+            task_id=order_id,
+            attempt=1,
+            task_token=task_token(SECRET.encode(), order_id, 1, 1),
+            agent_id="ada",
+            request_id="=mail",
+            submission={"task_data": {"task_type": "mail"}},
+        )
+        key, kind = follow_up_key("ada"), "submit-task"
+
+        async def told() -> list[dict[str, Any]]:
+            """One that comes while another is at work goes unanswered, and is asked again."""
+            asked = [
+                ada.ask(key, request.model_dump(), reply_to=queue, kind=kind) for _ in range(8)
+            ]
+            await asyncio.gather(*asked)
+            found = [body for name, body in ada.told if name == kind]
+            return found if len(found) >= 8 else []
+
+        replies = await eventually(told)
+        mail = follow_up_id(order_id, 1, "=mail")
+        assert {one["task_id"] for one in replies} == {mail}
+        assert len({one["submitted_at"] for one in replies}) == 1
+        events = (await service.http.get(f"/tasks/{mail}/events")).json()["events"]
+        assert [one["type"] for one in events] == ["task.submitted"]
 
 
 @pytest.mark.parametrize("token", ["0" * 64, ""])
