@@ -139,16 +139,15 @@ async def test_one_that_reaches_the_log_after_the_end_of_its_parent_is_cancelled
     assert (await world.settle(*end, bound("late")))["late"] == "cancelled"
 
 
+@pytest.mark.parametrize("apart", [False, True])
 async def test_one_whose_parent_was_sent_round_again_before_it_came_is_cancelled(
-    world: World,
+    world: World, apart: bool
 ) -> None:
-    states = await world.settle(
-        *PARENT,
-        cancelled(task_id="parent"),
-        submitted("parent", 2),
-        bound("late"),
-        bound("new", with_generation=2),
-    )
+    before = [*PARENT, cancelled(task_id="parent"), submitted("parent", 2)]
+    if apart:
+        await world.settle(*before)
+        before = []
+    states = await world.settle(*before, bound("late"), bound("new", with_generation=2))
     assert (states["late"], states["new"]) == ("cancelled", "queued")
 
 
@@ -177,6 +176,15 @@ async def test_what_a_person_sends_round_again_goes_on_until_the_parent_is_cance
     assert (await world.settle(late))["child"] == "queued"
     more = [submitted("parent", 2), cancelled(task_id="parent", generation=2)]
     assert (await world.settle(*more))["child"] == "cancelled"
+
+
+async def test_one_that_was_sent_round_again_is_bound_before_its_new_message_is_folded(
+    world: World,
+) -> None:
+    dead = [bound("child", max_attempts=3), failed(task_id="child", retryable=False)]
+    retried = failed(task_id="child", generation=2)
+    assert (await world.settle(*PARENT, *dead, retried))["child"] == "waiting"
+    assert (await world.settle(cancelled(task_id="parent")))["child"] == "cancelled"
 
 
 async def test_children_of_a_parent_that_was_sent_round_again_at_once_are_cancelled(
