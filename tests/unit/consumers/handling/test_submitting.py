@@ -26,6 +26,14 @@ async def test_each_call_is_a_task_of_its_own() -> None:
     assert [one["task_data"] for one in ran.submitted] == [{"page": 1}, {"page": 1}, {"page": 2}]
 
 
+async def test_a_key_is_not_taken_for_the_number_of_a_call() -> None:
+    async def handler(task: Task) -> bool:
+        first = await task.submit({"page": 1})
+        return bool(first != await task.submit({"page": 1}, key="1.1"))
+
+    assert (await run_task(handler)).result is True
+
+
 async def test_a_plain_function_is_given_it_in_its_thread() -> None:
     def handler(task: Task) -> str:
         return str(task.submit({"page": 1}, priority="high").priority.value)
