@@ -36,7 +36,7 @@ from .agent import Agent
 from .interceptor import Interceptor
 from .outcome import Discard, RetryLater
 from .running_agent import RunningAgent
-from .task import Task
+from .task import SubmissionRefused, Task
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # an agent, and one at work
@@ -44,9 +44,10 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "RunningAgent",
     # what runs around its handlers
     "Interceptor",
-    # what a handler is given, and what it may raise
+    # what a handler is given, and what it may raise, or catch
     "Discard",
     "RetryLater",
+    "SubmissionRefused",
     "Task",
     # what is too large for a result
     "ArtifactDamaged",

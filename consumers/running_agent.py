@@ -5,7 +5,7 @@ connection "agent <id> events" ── OutputPublisher ◀───────�
                                        ▲ ◀── Heartbeat ◀─ HeartbeatContent │
                                        └ ◀── Registration            │
 connection "agent <id>" ── ControlQueue ──▶ CommandDispatch ──▶ ServedQueues
-                      └─── FetchLoop ──▶ TaskExecutor ── handlers ───┘
+                      └─── FetchLoop ──▶ TaskExecutor ── handlers ───┘ ── FollowUpRequests ──▶ Publisher
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from ._handling.sys_exit_containment import tasks_contained
 from ._link.agent_health import AgentHealth
 from ._link.command_dispatch import CommandDispatch
 from ._link.control_queue import ControlQueue
+from ._link.follow_up_requests import FollowUpRequests
 from ._link.heartbeat import Heartbeat
 from ._link.heartbeat_content import HeartbeatContent
 from ._link.registration import Registration
@@ -117,6 +118,9 @@ class RunningAgent:
             instance=self.instance,
             event_publisher=self._event_publisher,
             output=self._output,
+            submit=lambda attempt, wish: self._follow_ups.submit(  # noqa: PLW0108 - made below
+                attempt, wish
+            ),
             now=self._clock.now,
             wall=self._clock.own,
         )
@@ -136,6 +140,13 @@ class RunningAgent:
             publisher=self._publisher,
             on_command=self._commands.obey,
             fleet_size=lambda: self._fleet.size,
+            timings=timings,
+            rng=self._rng,
+        )
+        self._follow_ups = FollowUpRequests(
+            options.agent_id,
+            publisher=self._publisher,
+            control=self._control,
             timings=timings,
             rng=self._rng,
         )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, Unpack
 
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
@@ -18,10 +18,17 @@ from ._artifacts.artifact_data import ArtifactData
 from ._artifacts.artifacts import Artifacts
 from ._values.asked_question import AskedQuestion, asked_question
 from ._values.attempt_log_context import task_context
+from ._values.follow_up_wish import (
+    FollowUp,
+    FollowUpWish,
+    SubmissionOptions,
+    SubmissionRefused,
+    follow_up_wish,
+)
 from ._values.output_chunk import encoded_chunk
 from ._values.printable_text import class_name, printable_text
 
-__all__ = ["Progress", "Task"]
+__all__ = ["FollowUp", "Progress", "SubmissionRefused", "Task"]
 
 logger = logging.getLogger("consumers.task")
 
@@ -58,13 +65,15 @@ class Task:
         on_output: Callable[[bytes], Awaitable[None]],
         on_ask: Callable[[AskedQuestion], Any],
         on_artifact: Callable[[Callable[[Artifacts, Callable[[], None]], Any]], Any],
+        on_submit: Callable[[FollowUpWish], Any],
         agent_id: str | None = None,
         trace: TraceContext | None = None,
     ) -> None:
         """``on_progress`` is called with each word of progress, where the handler runs: on the event loop
         or in its thread; likewise ``on_output`` with each chunk, as JSON, ``on_ask`` with each
-        question, and ``on_artifact`` with what moves an artifact, in a thread, and calls something with each
-        piece. ``agent_id`` is for log lines, ``trace`` the place of the attempt in a trace.
+        question, ``on_submit`` with each follow-up task, and ``on_artifact`` with what moves an artifact, in
+        a thread, and calls something with each piece. ``agent_id`` is for log lines, ``trace`` the place of
+        the attempt in a trace.
         """
         self._message = message
         self._agent_id = agent_id
@@ -72,7 +81,8 @@ class Task:
         self._on_output = on_output
         self._on_ask = on_ask
         self._on_artifact = on_artifact
-        self._asked = 0
+        self._on_submit = on_submit
+        self._asked = self._submitted = 0
         self._cancelled = False
         self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
@@ -283,6 +293,36 @@ class Task:
         return self._on_artifact(
             lambda artifacts, each: artifacts.fetch(reference, to=to, each=each)
         )
+
+    def submit(
+        self,
+        task_data: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        cancel_with_parent: bool = False,
+        **options: Unpack[SubmissionOptions],
+    ) -> Any:
+        """Submit a follow-up task, over the broker: with `await` in a coroutine, the `FollowUp` itself in a
+        thread, once the broker has the task. ``options`` are the fields of
+        `POST /tasks/submit`, such as ``priority``; whoever submitted this task has submitted that one, too.
+
+        Each call is a task of its own, and so is that of the next attempt. With a ``key`` it is one task,
+        however many attempts of this task submit it: use it where an attempt may be repeated. With
+        ``cancel_with_parent`` it is cancelled when this task is cancelled or expires, unless it has ended.
+
+        Waits while no coordinator answers. Raises `SubmissionRefused` with the reason, `ValueError` for what
+        cannot be sent, `TypeError` for an option that there is not.
+        """
+        self._submitted += 1
+        wish = follow_up_wish(
+            task_data,
+            options,
+            key=key,
+            cancel_with_parent=cancel_with_parent,
+            attempt=self.attempt,
+            number=self._submitted,
+        )
+        return self._on_submit(wish)
 
     def enter_span(
         self,

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.messages.agent_requests.follow_up import follow_up_id, other_task_under
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
@@ -30,13 +31,14 @@ from ._handling.output_buffer import Emitted
 from ._handling.stop_reason import StopReason
 from ._handling.sys_exit_containment import tasks_contained
 from ._values.asked_question import AskedQuestion
+from ._values.follow_up_wish import FollowUpWish
 from ._values.handler_limits import HandlerLimits
 from ._values.result_encoding import NotJson, encoded
 from .agent import Agent
 from .agent_options import CANCEL_GRACE, AgentOptions
 from .handler_table import Handler, HandlerFunction
 from .outcome import Asked, Cancelled, Completed, Discard, Failed, Outcome, RetryLater, Returned
-from .task import Progress
+from .task import FollowUp, Progress, SubmissionRefused
 
 __all__ = [
     "Asked",
@@ -50,6 +52,7 @@ __all__ = [
     "Ran",
     "RetryLater",
     "Returned",
+    "SubmissionRefused",
     "run_task",
     "run_task_sync",
 ]
@@ -66,6 +69,10 @@ class Ran:
     """Every chunk that it emitted, as JSON tells it."""
     questions: list[Any] = field(default_factory=list)
     """Everything that it asked people, as JSON tells it."""
+    submitted: list[dict[str, Any]] = field(default_factory=list)
+    """The follow-up tasks that it submitted, each as the body of `POST /tasks/submit`, with
+    `cancel_with_parent` where that was asked for; one that was submitted again under its key is there
+    once."""
     given_up: bool = False
     """Whether the handler went on after it was told to stop, until its grace was over."""
 
@@ -140,6 +147,42 @@ class _People:
         return given
 
 
+class _FollowUps:
+    """Takes everything that is submitted, and the same again as the same task."""
+
+    def __init__(self, parent_id: str) -> None:
+        self._parent_id = parent_id
+        self._taken: dict[str, tuple[FollowUpWish, FollowUp]] = {}
+
+    @property
+    def submitted(self) -> list[dict[str, Any]]:
+        return [
+            wish.submission | ({"cancel_with_parent": True} if wish.cancel_with_parent else {})
+            for wish, _ in self._taken.values()
+        ]
+
+    async def submit(self, wish: FollowUpWish) -> FollowUp:
+        if wish.request_id not in self._taken:
+            accepted = FollowUp(
+                id=follow_up_id(self._parent_id, 1, wish.request_id),
+                priority=Priority.parse(wish.submission.get("priority")),
+                submitted_at=datetime.now(UTC),
+            )
+            self._taken[wish.request_id] = (wish, accepted)
+        known, accepted = self._taken[wish.request_id]
+        if known != wish:
+            raise SubmissionRefused(other_task_under(wish.request_id))
+        return accepted
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Are whom a handler turns to."""
+
+    people: _People
+    follow_ups: _FollowUps
+
+
 async def run_task(
     agent: Agent | HandlerFunction,
     task_data: Mapping[str, Any] | None = None,
@@ -189,6 +232,7 @@ async def run_task(
         handler, options = Handler.of(agent), _UNNAMED
     if artifacts is not None:
         options = replace(options, artifacts=_address(artifacts))
+    follow_ups = _FollowUps(message.task_id)
     people = _People([_sent(answer, "an answer") for answer in answers])
     limits = HandlerLimits(
         timeout=timeout,
@@ -196,7 +240,8 @@ async def run_task(
         grace=interruption.grace,
         max_result_bytes=options.max_result_bytes,
     )
-    ran = await _one_attempt(handler, message, options, limits, people, interruption)
+    others = _Others(people, follow_ups)
+    ran = await _one_attempt(handler, message, options, limits, others, interruption)
     while isinstance(ran.outcome, Asked) and people.has_answer:
         message = message.model_copy(
             update={
@@ -204,7 +249,7 @@ async def run_task(
                 "answers": people.answers_with(ran.outcome.question),
             }
         )
-        ran = await _one_attempt(handler, message, options, limits, people, interruption)
+        ran = await _one_attempt(handler, message, options, limits, others, interruption)
     return ran
 
 
@@ -225,10 +270,11 @@ async def _one_attempt(
     message: TaskMessage,
     options: AgentOptions,
     limits: HandlerLimits,
-    people: _People,
+    others: _Others,
     interruption: Interruption,
 ) -> Ran:
     loop = asyncio.get_running_loop()
+    people = others.people
     ended: asyncio.Future[Outcome] = loop.create_future()
     told: list[Progress] = []
     output: list[Any] = []
@@ -252,6 +298,7 @@ async def _one_attempt(
         on_progress=told.append,
         on_output=emit,
         people=lambda: AsksPeople(people.ask, people.resume),
+        submit=others.follow_ups.submit,
         on_end=ended.set_result,
         on_gone=lambda: None,
     )
@@ -273,6 +320,7 @@ async def _one_attempt(
         progress=told,
         output=output,
         questions=people.questions,
+        submitted=others.follow_ups.submitted,
         given_up=run.given_up,
     )
 

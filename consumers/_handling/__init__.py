@@ -9,6 +9,7 @@ interceptor_chain ...... interceptors around it
 handler_threads ........ daemon threads for plain functions
 attempt_spans .......... a span of OpenTelemetry around each attempt, where that is configured
 handler_environment .... what all runs of an agent share
+calls_from_handlers .... it waits for an answer, on the loop or in a thread
 answer_wait ............ what it asks people, until there is an answer
 artifact_transfers ..... artifacts that it stores and fetches, in threads of their own
 output_buffer .......... what it emits: numbered, held until it is published, within a limit

@@ -87,11 +87,6 @@ class AnswerWait:
         if _key(answer) == (asked.question_id, asked.digest):
             waiting.set_result(answer)
 
-    def give_up(self) -> None:
-        """Wait no more, since the handler is told to stop: who waits in a thread hears it so."""
-        if self._answer is not None:
-            self._answer.cancel()
-
     def _check_room(self) -> None:
         if len(self._had) >= MAX_ANSWERS:
             raise ValueError(

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from coordinator.protocol.trace_context import TraceContext
 from .._process.log_format import ATTEMPT_FIELDS
 from .._values.asked_question import AskedQuestion
 from .._values.attempt_log_context import task_context
+from .._values.follow_up_wish import FollowUp, FollowUpWish
 from .._values.handler_limits import HandlerLimits
 from ..handler_table import Handler
 from ..outcome import (
@@ -40,6 +40,7 @@ from ..outcome import (
 from ..task import Progress, Task
 from .answer_wait import AnswerWait, AsksPeople
 from .artifact_transfers import Transfer, TransferStopped
+from .calls_from_handlers import CallsFromHandlers
 from .handler_call import HandlerCall
 from .handler_environment import HandlerEnvironment
 from .run_timers import RunTimers
@@ -56,7 +57,8 @@ class HandlerRun:
 
     ``on_progress`` is called for each word of progress, on the loop or in the handler's thread, and
     ``on_output`` there with each chunk that it emits, as JSON: what it returns may be awaited or not.
-    ``people`` gives who is told on the loop what it asks, where it asks something.
+    ``people`` gives who is told on the loop what it asks, where it asks something, and ``submit`` is called
+    there for each follow-up task.
     ``on_end`` is called once, on the loop, with the outcome; ``on_gone`` once, when nothing of it runs any
     more: right after ``on_end``, unless the handler was given up.
     """
@@ -71,6 +73,7 @@ class HandlerRun:
         on_progress: Callable[[Progress], None],
         on_output: Callable[[bytes], Awaitable[None]],
         people: Callable[[], AsksPeople],
+        submit: Callable[[FollowUpWish], Coroutine[Any, Any, FollowUp]],
         on_end: Callable[[Outcome], None],
         on_gone: Callable[[], None],
         trace: TraceContext | None = None,
@@ -84,14 +87,17 @@ class HandlerRun:
         self._on_progress = on_progress
         self._on_output = on_output
         self._people = people
+        self._submit = submit
+        self._calls = CallsFromHandlers()
         self._on_end = on_end
         self._on_gone = on_gone
         self._context = Task(
             message,
             self._progressed,
             on_output=self._emitted,
-            on_ask=self._ask,
+            on_ask=lambda asked: self._calls.call(self._answer_to(asked)),
             on_artifact=self._move_artifact,
+            on_submit=lambda wish: self._calls.call(self._submit(wish)),
             agent_id=environment.agent_id,
             trace=trace,
         )
@@ -99,7 +105,6 @@ class HandlerRun:
             handler, self._context, environment, max_bytes=limits.max_result_bytes
         )
         self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
         self._timers = RunTimers(limits, clock=self._clock, stop=self.stop)
         self._grace: asyncio.TimerHandle | None = None
         self._answers: AnswerWait | None = None
@@ -146,8 +151,8 @@ class HandlerRun:
             self._context.cancel()
             if not self.in_thread:  # nothing stops a thread, but it may look
                 self._task.cancel()
-            elif self._answers is not None:
-                self._answers.give_up()
+            else:
+                self._calls.end()
         elif why is not StopReason.HURRIED:
             return
         self._end_timers()
@@ -268,12 +273,6 @@ class HandlerRun:
             self._grace.cancel()
 
     # --- people -------------------------------------------------------------------------------
-
-    def _ask(self, asked: AskedQuestion) -> Any:
-        """On the loop something to be awaited; in a thread the answer itself."""
-        if threading.get_ident() == self._loop_thread:
-            return self._answer_to(asked)
-        return asyncio.run_coroutine_threadsafe(self._answer_to(asked), self._loop).result()
 
     async def _answer_to(self, asked: AskedQuestion) -> Any:
         if self._answers is None:

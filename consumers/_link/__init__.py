@@ -2,6 +2,7 @@
 
 control_queue ........ the queue on which replies and commands reach it
 registration ......... it asks a coordinator to be registered, and again when that is needed
+follow_up_requests ... it asks a coordinator to submit what handlers ask for
 registration_cache ... the last reply, in a file, so that it starts while no coordinator runs
 command_dispatch ..... commands are obeyed: serve, leave, cancel, register again, drain
 agent_health ......... active, degraded or draining

@@ -4,6 +4,7 @@ result_encoding ......... a result as JSON, or why it is none
 undeclared_values ....... what a model holds without a declared type
 model_input ............. a task's data as the pydantic model that its handler declares
 asked_question .......... what is asked of people, as JSON
+follow_up_wish .......... what a handler submits, as JSON, and what came of it
 output_chunk ............ a chunk of partial output as JSON
 printable_text .......... text of any object, whatever its methods do
 requested_retry_pause ... how long a handler asks to wait

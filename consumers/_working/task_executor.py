@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import MalformedMessage
@@ -30,6 +30,7 @@ from .._handling.handler_run import HandlerRun
 from .._handling.handler_threads import HandlerThreads
 from .._handling.output_buffer import Emitted
 from .._handling.progress_throttle import ProgressThrottle
+from .._values.follow_up_wish import FollowUp, FollowUpWish, SubmissionRefused
 from .._values.handler_limits import HandlerLimits
 from ..agent_options import AgentOptions
 from ..handler_table import HandlerTable
@@ -52,6 +53,14 @@ __all__ = ["TaskExecutor"]
 logger = logging.getLogger(__name__)
 
 
+Submits = Callable[[Attempt, FollowUpWish], Coroutine[Any, Any, FollowUp]]
+"""Has a follow-up task submitted in the name of an attempt: `_link.follow_up_requests.FollowUpRequests`."""
+
+
+async def _nobody_submits(_attempt: Attempt, _wish: FollowUpWish) -> FollowUp:
+    raise SubmissionRefused("nothing submits tasks for this agent")
+
+
 def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
@@ -71,12 +80,14 @@ class TaskExecutor:
         instance: str,
         event_publisher: EventPublisher[Attempt],
         output: OutputPublisher | None = None,
+        submit: Submits = _nobody_submits,
         now: Callable[[], datetime] = _wall_clock,
         wall: Callable[[], datetime] = _wall_clock,
     ) -> None:
         self._options = options
         self._handlers = handlers
         self._output = output
+        self._submit = submit
         self._now = now
         self._wall = wall
         event_publisher.on_confirmed = self.settle
@@ -232,6 +243,7 @@ class TaskExecutor:
             on_progress=attempt.progress.note,
             on_output=lambda chunk: self._emit(attempt, chunk),
             people=lambda: self._report.people(attempt),
+            submit=lambda wish: self._submit(attempt, wish),
             on_end=lambda outcome: self._ended(attempt, run, outcome),
             on_gone=lambda: self._gone(run),
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Interceptor,
         RetryLater,
         RunningAgent,
+        SubmissionRefused,
         Task,
     )
 
@@ -43,6 +44,7 @@ __all__ = [
     "Interceptor",
     "RetryLater",
     "RunningAgent",
+    "SubmissionRefused",
     "Task",
 ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Ran,
         RetryLater,
         Returned,
+        SubmissionRefused,
         run_task,
         run_task_sync,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "Ran",
     "RetryLater",
     "Returned",
+    "SubmissionRefused",
     "run_task",
     "run_task_sync",
 ]

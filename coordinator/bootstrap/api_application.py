@@ -54,6 +54,15 @@ class AccessControl:
         """The API keys, where somebody is asked who calls."""
         return None if self.authenticator is None else self.authenticator.ring
 
+    def note_follow_up(
+        self, task_id: str, *, agent_id: str, parent_id: str, submitted_by: str | None
+    ) -> None:
+        """In the audit log, where there is one: an agent was answered over the broker, from no address."""
+        if self.audit is not None:
+            facts = {"task_id": task_id, "parent_id": parent_id, "submitted_by": submitted_by}
+            actor = f"agent:{agent_id}"
+            self.audit.note("submit_follow_up", actor=actor, address=None, status=200, facts=facts)
+
 
 async def make_access_control(settings: Settings, state: StartingState) -> AccessControl:
     """With the keys as they are now. Raises `LedgerUnavailable`."""

@@ -92,6 +92,7 @@ class BackgroundWork:
                 self.writing.retention.run(),
                 self.recovery.deadlines.run(),
                 self.recovery.unanswered.run(),
+                self.recovery.follow_up_cancellations.run(),
                 self.submission.schedule_runner.run(),
                 self.submission.keys.run(),
             ]

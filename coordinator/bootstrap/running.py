@@ -147,6 +147,7 @@ async def running(
                 )
             )
         )
+        access = await make_access_control(settings, state)
         submission = make_task_submission(
             settings,
             state,
@@ -156,6 +157,8 @@ async def running(
             counting=counting,
             callbacks=callbacks.checks,
             begin_trace=replacements.begin_trace,
+            admit=access.quotas.submit,
+            note=access.note_follow_up,
         )
         writing = make_outbox_projection(
             settings,
@@ -186,7 +189,6 @@ async def running(
         queries = make_query_services(settings, state, connections, agents)
         output = make_output_reader(settings, state, users, process=process, counting=counting)
         refused = RefusedEvents(ledger, now=state.now)
-        access = await make_access_control(settings, state)
         callers = (
             CallersTasks(ledger, access.quotas.counted) if settings.max_callers_tasks else None
         )

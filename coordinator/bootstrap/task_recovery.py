@@ -14,6 +14,7 @@ from coordinator.recovery.doubted_tasks import DoubtedTasks
 from coordinator.recovery.exclusive_rounds import ExclusiveRounds
 from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
+from coordinator.recovery.overdue.follow_up_cancellations import FOLLOW_UP_CANCELLATIONS
 from coordinator.recovery.overdue.missed_deadlines import MISSED_DEADLINES
 from coordinator.recovery.overdue.overdue_ends import OverdueEnds
 from coordinator.recovery.overdue.unanswered_questions import UNANSWERED_QUESTIONS
@@ -38,6 +39,7 @@ from coordinator.registry.upkeep.missing_tasks import MissingTasks
 from coordinator.registry.upkeep.overdue_tasks import OverdueTasks
 from coordinator.registry.upkeep.requested_deletion import RequestedDeletion
 from coordinator.registry.upkeep.running_tasks import RunningTasks
+from coordinator.registry.upkeep.stopped_follow_ups import StoppedFollowUps
 from coordinator.registry.upkeep.tasks_in_untyped_lanes import TasksInUntypedLanes
 from coordinator.registry.upkeep.unanswered_tasks import UnansweredTasks
 from coordinator.registry.upkeep.unserved_lanes import UnservedLanes
@@ -71,6 +73,7 @@ class TaskRecovery:
 
     deadlines: OverdueEnds
     unanswered: OverdueEnds
+    follow_up_cancellations: OverdueEnds
     former_broker: BrokerMigration
     rounds: ExclusiveRounds
     doubt_rounds: ExclusiveRounds
@@ -192,6 +195,14 @@ def make_task_recovery(
         unanswered=OverdueEnds(
             UNANSWERED_QUESTIONS,
             overdue=UnansweredTasks(ledger),
+            publisher=publisher,
+            note=note,
+            ready=publishers.ready,
+            now=state.now,
+        ),
+        follow_up_cancellations=OverdueEnds(
+            FOLLOW_UP_CANCELLATIONS,
+            overdue=StoppedFollowUps(ledger),
             publisher=publisher,
             note=note,
             ready=publishers.ready,

@@ -1,4 +1,6 @@
-"""Makes what takes tasks in: limits, admission, Idempotency-Keys, one task or a batch, runs of schedules."""
+"""Makes what takes tasks in: limits, admission, Idempotency-Keys, one task or a batch, runs of schedules,
+follow-up tasks of agents.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ from coordinator.registry.stores.schedules import Schedules
 from coordinator.settings.settings import Settings
 from coordinator.submission.admission_control import AdmissionControl, AdmissionLimits
 from coordinator.submission.batch_submitter import BatchSubmitter
+from coordinator.submission.follow_up_submitter import FollowUpSubmitter, NotesFollowUp
 from coordinator.submission.idempotent_submission import IdempotentSubmission
 from coordinator.submission.per_id_lock import PerIdLock
 from coordinator.submission.ports import ChecksCallbacks
@@ -59,11 +62,14 @@ def make_task_submission(
     *,
     callbacks: ChecksCallbacks,
     begin_trace: Callable[[], TraceContext | None],
+    admit: Callable[[str | None], None],
+    note: NotesFollowUp,
     counting: Counting | None = None,
 ) -> TaskSubmission:
     """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
     ``callbacks`` checks those of submissions; ``begin_trace`` gives the trace of a task that a schedule
-    submits.
+    submits, and ``admit`` is the quota of whoever is to have one more task. Agents' requests for follow-up
+    tasks are answered from then on, and ``note`` is told of those that are taken.
     """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
@@ -118,15 +124,26 @@ def make_task_submission(
     runs = submitter if counting is None else counting.scheduled(submitter)
 
     keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
+    once = IdempotentSubmission(keys, longest=2 * settings.publish_timeout)
+    single = submitter if counting is None else counting.single(submitter)
+    agents.requests.follow_ups = FollowUpSubmitter(
+        secret=state.secret,
+        tasks=registry,
+        submitter=single,
+        once=once,
+        read=run_of,
+        admit=admit,
+        note=note,
+    ).answer
     schedules = Schedules(state.ledger, now=state.now)
     return TaskSubmission(
         limits=limits,
         admission=admission,
         halves=halves,
-        submitter=submitter if counting is None else counting.single(submitter),
+        submitter=single,
         batches=batches if counting is None else counting.batches(batches),
         keys=keys,
-        once=IdempotentSubmission(keys, longest=2 * settings.publish_timeout),
+        once=once,
         clearer=QueueClearer(
             connection=connections.reading,
             publisher=publisher,

@@ -189,6 +189,11 @@ class Task(NamedTuple):
     """What of it can be searched for: `labels.task_labels.searchable`."""
     callback: dict[str, Any] | None = None
     """`protocol.messages.task_message.Callback`, where its producer wants to be told of it."""
+    parent_id: str | None = None
+    """The task whose handler has submitted it, where one has."""
+    cancel_with_parent: int | None = None
+    """The generation of the parent with which it is cancelled; None where it goes on: see
+    `transitions.stopped_parents`."""
 
     @property
     def known(self) -> bool:

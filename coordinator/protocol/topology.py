@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from coordinator.protocol.messages.agent_requests.follow_up import SUBMIT_TASK
 from coordinator.protocol.messages.events import (
     AgentRegistered,
     AgentRemoved,
@@ -90,7 +91,8 @@ OUTPUT = "coordinator.output"
 no message is durable."""
 REQUESTS = "coordinator.requests"
 """Quorum queue: agents' requests to the coordinator, by `coordinator.events` with the key
-`agent.<agent>.register`; those of agents of before come by the default exchange."""
+`agent.<agent>.register` or `agent.<agent>.submit-task`; those of agents of before come by the default
+exchange."""
 
 DELIVERY_LIMIT = 20
 """Returns of a task's message before the broker dead-letters it. A task's own limit is
@@ -186,6 +188,7 @@ TOPOLOGY = Topology(
         BindingSpec(exchange=EVENTS, target=LOG, key="task.#"),
         BindingSpec(exchange=EVENTS, target=LOG, key="source.#"),
         BindingSpec(exchange=EVENTS, target=REQUESTS, key=f"agent.*.{REGISTER}"),
+        BindingSpec(exchange=EVENTS, target=REQUESTS, key=f"agent.*.{SUBMIT_TASK}"),
         *(
             BindingSpec(exchange=EVENTS, target=LOG, key=_of_anyone(event))
             for event in (*_DURABLE_AGENT_EVENTS, LedgerMarked)

@@ -2,6 +2,7 @@
 
     SubmitTask ─▶ limits ─▶ task ─▶ admitted ─▶ its queue is open ─▶ published, confirmed ─▶ Accepted
 
+follow_up_submitter ..... submits what the handler of another task asks for
 idempotent_submission ... does a request with an Idempotency-Key once
 batch_submitter ......... submits many tasks, with a verdict for each
 submitter ............... submits one task

@@ -56,6 +56,10 @@ class SubmitTask:
     """Sorted, and each once."""
     task_id: str | None = None
     """The task's id where the data has none; None makes a new one."""
+    parent_id: str | None = None
+    """The task whose handler asks."""
+    cancel_with_parent: int | None = None
+    """The generation of it with which the task is to be cancelled."""
     repeated: bool = False
     """It may have been accepted before, by any coordinator, though that was not answered."""
 
@@ -167,6 +171,8 @@ class TaskMaker:
             submitted_by=command.submitted_by,
             group=command.group or command.batch,
             tags=command.tags or None,
+            parent_id=command.parent_id,
+            cancel_with_parent=command.cancel_with_parent,
         )
 
     def answer_again(self, command: SubmitTask, known: NewTask | TaskMessage) -> Accepted:
@@ -191,6 +197,8 @@ class TaskMaker:
             )
             and command.group in (None, known.group)
             and command.tags in ((), known.tags)
+            and command.parent_id == known.parent_id
+            and command.cancel_with_parent == known.cancel_with_parent
         )
         if not same:
             raise Conflict(

@@ -120,6 +120,7 @@ def a_task(**changes: Any) -> TaskView:
             result={"words": 2},
             error=None,
             submitted_by=None,
+            parent_id=None,
             group=None,
             tags=(),
         ),

@@ -15,6 +15,7 @@ from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, create_app
 from coordinator.client import Tls
 from coordinator.dashboard import ApiInProcess, RemoteApi, create_dashboard
+from coordinator.registry.queries.task_filter import TaskFilter
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind
 from tests.support.api_keys import authenticator_with
@@ -88,6 +89,18 @@ async def test_what_tasks_say_is_text_and_never_markup() -> None:
         assert "&lt;b&gt;&amp;" in page
         assert "<b>&" not in page
         assert "<script>alert" not in page
+
+
+async def test_the_page_of_a_task_leads_to_its_parent_and_to_its_follow_up_tasks() -> None:
+    fakes = Fakes()
+    fakes.tasks["mail"] = a_task(task_id="mail", parent_id="order/1")
+    async with visiting(fakes) as http:
+        page = (await http.get("/dashboard/tasks/mail")).text
+        assert 'href="/dashboard/tasks/order%2F1">order/1</a>' in page
+        assert 'href="/dashboard/tasks?parent_id=mail"' in page
+        await http.get("/dashboard/tasks?parent_id=mail")
+        wanted, *_ = fakes.browsing.asked
+        assert wanted == TaskFilter(parent_id="mail")
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ TASK = {
     "progress": None,
     "error": None,
     "submitted_by": None,
+    "parent_id": None,
     "group": None,
     "tags": [],
 }
@@ -91,7 +92,7 @@ async def test_all_filters_of_tasks_reach_the_registry(
     assert fakes.browsing.asked == (ANY_TASK, None, 50)
     query = (
         "state=queued&state=dead&priority=low&priority=urgent&agent=ada&task_type=chat"
-        "&capability=gpu&capability=vision&service=documents&agent_type=worker&limit=7"
+        "&capability=gpu&capability=vision&service=documents&agent_type=worker&limit=7&parent_id=order-1"
         "&submitted_after=2026-01-31T12:00:00Z&submitted_before=2026-01-31T14:00:00+01:00"
     )
     ok(await client.get(f"tasks?{query}"))
@@ -106,6 +107,7 @@ async def test_all_filters_of_tasks_reach_the_registry(
         services=frozenset({"documents"}),
         since=noon,
         until=noon + timedelta(hours=1),
+        parent_id="order-1",
     )
     assert fakes.browsing.asked == (wanted, None, 7)
 
@@ -282,7 +284,7 @@ async def test_what_is_no_cursor_of_this_endpoint_is_refused(
 
 
 OF_TASKS = (
-    "agent, agent_type, capability, cursor, group, limit, metadata, priority, service, state,"
+    "agent, agent_type, capability, cursor, group, limit, metadata, parent_id, priority, service, state,"
     " submitted_after, submitted_before, tag, task_type"
 )
 

@@ -419,6 +419,7 @@ async def test_looking_up_a_task_answers_with_how_it_stands(
             "result": {"words": 2},
             "error": None,
             "submitted_by": None,
+            "parent_id": None,
             "group": None,
             "question": None,
             "answers": [],

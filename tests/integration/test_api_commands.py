@@ -75,6 +75,10 @@ def an_agent(broker: Broker, folder: Path) -> Agent:
         for word in ("One ", "word ", "more.\n"):
             await task.emit(word)
 
+    @agent.task("delegates")
+    async def delegates(task: Task) -> str:
+        return str((await task.submit({"task_type": "square", "n": 2})).id)
+
     @agent.task("asks")
     async def asks(task: Task) -> Any:
         return await task.ask({"question": "Go on?", "choices": ["yes", "no"]})
@@ -108,6 +112,11 @@ async def _tasks(shell: Shell) -> None:
         "tasks", "--type", "square", "--state", "completed", "--all", "--json"
     )
     assert task_id in {json.loads(line)["task_id"] for line in listed.splitlines()}
+    parent = (await shell.types("submit", "delegates")).strip()
+    child = json.loads(await shell.types("wait", parent, "--timeout", "60"))
+    (listed,) = (await shell.types("tasks", "--parent", parent, "--json")).splitlines()
+    assert (json.loads(listed)["task_id"], json.loads(listed)["parent_id"]) == (child, parent)
+    assert f"parent     {parent}" in await shell.types("task", child)
     assert "It does not wait" in await shell.types("explain", task_id)
     await shell.types("cancel", task_id, ends=4)
     assert task_id in shell.complaints

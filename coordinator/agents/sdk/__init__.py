@@ -21,6 +21,7 @@ __all__ = [
     "Interceptor",
     "RetryLater",
     "RunningAgent",
+    "SubmissionRefused",
     "Task",
 ]
 
@@ -38,4 +39,5 @@ Discard = import_module(f"{__name__}.outcome").Discard
 Interceptor = import_module(f"{__name__}.interceptor").Interceptor
 RetryLater = import_module(f"{__name__}.outcome").RetryLater
 RunningAgent = import_module(f"{__name__}.running_agent").RunningAgent
+SubmissionRefused = import_module(f"{__name__}.task").SubmissionRefused
 Task = import_module(f"{__name__}.task").Task

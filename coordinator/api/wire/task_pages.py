@@ -12,6 +12,7 @@ from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     GroupName,
     Instant,
+    ParentId,
     PriorityName,
     Submitter,
     Success,
@@ -74,6 +75,9 @@ class TaskQuery(PageQuery):
         default=None, description="Before this instant: RFC 3339, with its offset."
     )
 
+    parent_id: FilterText | None = Field(
+        default=None, description="The handler of this task has submitted it: a follow-up task."
+    )
     group: GroupFilter = None
     tag: TagFilters = Field(default=[])
     metadata: MetadataFilters = Field(default=[])
@@ -92,6 +96,7 @@ class TaskQuery(PageQuery):
             services=frozenset(self.service),
             since=self.submitted_after,
             until=self.submitted_before,
+            parent_id=self.parent_id,
             labels=label_filter(group=self.group, tags=self.tag, metadata=self.metadata, keys=keys),
         )
 
@@ -127,6 +132,7 @@ class TaskSummaryShape(AnswerModel):
     progress: Progress | None
     error: TaskError | None
     submitted_by: Submitter
+    parent_id: ParentId
     group: GroupName
     tags: TagNames
 
@@ -159,6 +165,7 @@ def summary_shape(task: TaskSummary) -> dict[str, Any]:
         "progress": shortened(task.progress),
         "error": shortened(task.error),
         "submitted_by": task.submitted_by,
+        "parent_id": task.parent_id,
         "group": task.group,
         "tags": task.tags,
     }

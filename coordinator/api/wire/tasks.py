@@ -12,6 +12,7 @@ from coordinator.api.wire.fields.answer_fields import (
     AnswerModel,
     GroupName,
     Instant,
+    ParentId,
     PriorityName,
     Submitter,
     Success,
@@ -165,6 +166,7 @@ class TaskShape(AnswerModel):
         description="Why the last attempt failed, or why the task was ended.", examples=[None]
     )
     submitted_by: Submitter
+    parent_id: ParentId
     group: GroupName
     tags: TagNames
     question: QuestionShape | None = Field(
@@ -271,6 +273,7 @@ def task_shape(task: TaskView) -> dict[str, Any]:
         "result": task.result,
         "error": task.error,
         "submitted_by": task.submitted_by,
+        "parent_id": task.parent_id,
         "group": task.group,
         "tags": task.tags,
         "question": None if task.question is None else _question_shape(task.question),

@@ -64,6 +64,7 @@ def list_filters(parser: argparse.ArgumentParser) -> None:
         help="submitted from then on: an instant, or 2h ago",
     )
     group.add_argument("--until", type=instant, metavar="WHEN", help="submitted before then")
+    group.add_argument("--parent", metavar="ID", help="that the handler of this task has submitted")
     labels(group)
 
 

@@ -48,6 +48,7 @@ def list_tasks(call: Invocation) -> int:
             capability=asked.capability,
             service=asked.service,
             agent_type=[] if asked.agent_type is None else [asked.agent_type],
+            parent_id=[] if asked.parent is None else [asked.parent],
             group=[] if asked.group is None else [asked.group],
             tag=asked.tag,
             metadata=[f"{key}={value}" for key, value in asked.metadata],

@@ -145,6 +145,7 @@ def _fields(task: Task) -> Iterator[tuple[str, str]]:
     yield "started", instant_text(task.started_at)
     yield "ended", instant_text(task.ended_at)
     yield "took", _took(task, datetime.now(UTC))
+    yield "parent", one_line(task.parent_id)
     yield "group", one_line(task.group)
     yield "tags", one_line(" ".join(task.tags))
     if task.progress is not None and not task.ended:

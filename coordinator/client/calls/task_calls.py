@@ -105,7 +105,7 @@ def tasks(
     **filters: str | Iterable[str],
 ) -> Call[Page[TaskSummary]]:
     """A page of the tasks that match, the newest first. Other ``filters``: `agent_type`, `capability`,
-    `service`.
+    `service`, `parent_id`, `group`, `tag`, `metadata`.
     """
     query = {
         **_values(filters),

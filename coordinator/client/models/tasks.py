@@ -125,6 +125,8 @@ class TaskSummary:
     progress: Progress | None = None
     error: TaskError | None = None
     submitted_by: str | None = None
+    parent_id: str | None = None
+    """The task whose handler has submitted it, where one has."""
     group: str | None = None
     tags: Sequence[str] = ()
 
@@ -183,6 +185,8 @@ class Task:
     """What the agent returned."""
     error: TaskError | None = None
     submitted_by: str | None = None
+    parent_id: str | None = None
+    """The task whose handler has submitted it, where one has."""
     group: str | None = None
     tags: Sequence[str] = ()
     callback: Mapping[str, Any] | None = None

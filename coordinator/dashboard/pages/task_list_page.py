@@ -18,8 +18,8 @@ PRIORITIES = ("urgent", "critical", "high", "normal", "low")
 ON_A_PAGE = 50
 
 FILTERS = (
-    *("state", "priority", "agent", "task_type", "capability", "service", "agent_type", "group"),
-    *("tag", "metadata", "submitted_after", "submitted_before"),
+    *("state", "priority", "agent", "task_type", "capability", "service", "agent_type"),
+    *("group", "parent_id", "tag", "metadata", "submitted_after", "submitted_before"),
 )
 
 
@@ -37,7 +37,11 @@ async def task_list(viewer: Viewer) -> Page:
         limit=ON_A_PAGE,
         cursor=viewer.text("cursor"),
         **{name: viewer.all(name) for name in ("capability", "service", "tag", "metadata")},
-        **{name: value for name in ("agent_type", "group") if (value := viewer.text(name))},
+        **{
+            name: value
+            for name in ("agent_type", "group", "parent_id")
+            if (value := viewer.text(name))
+        },
     )
     filters = {name: viewer.all(name) for name in FILTERS}
     return Page(

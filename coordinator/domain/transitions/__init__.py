@@ -21,6 +21,7 @@ questions .............. an attempt asks people, and goes on when they have answ
 deadline_pause ......... the deadline waits while people are asked
 retries ................ another attempt after a pause, or the end
 ends_without_attempt ... cancelled, expired, too large
+stopped_parents ........ which follow-up tasks are cancelled with the task that submitted them
 effects ................ what a fold answers, and what is to be done once that is stored
 
 Arrows run down this list; nothing here imports a module above its own line, nor the ledger.

@@ -47,4 +47,6 @@ def reopened(task: Task, data: TaskEvent) -> Task:
         group=task.group,
         tags=task.tags,
         metadata=task.metadata,
+        parent_id=task.parent_id,
+        cancel_with_parent=task.cancel_with_parent,
     )

@@ -55,6 +55,8 @@ def _filled_in(task: Task, event_id: str, message: TaskMessage, rules: Rules) ->
             tags=message.tags or (),
             metadata=searchable(message.metadata, rules.metadata_keys),
             callback=None if message.callback is None else message.callback.model_dump(),
+            parent_id=message.parent_id,
+            cancel_with_parent=message.cancel_with_parent,
         )
         if task.state is State.WAITING and task.ended_at is not None:
             return retry_or_end(task, task.ended_at, task.outcome, rules)

@@ -6,6 +6,7 @@ event_codec ............... events as CloudEvents 1.0 over AMQP: encode, decode,
 heartbeat_reading ......... a heartbeat counts, whatever of it cannot be read
 agent_commands ............ what a coordinator orders of agents, and its form on the wire
 registration .............. an agent's request to be registered, and the answer
+agent_requests ............ what else agents ask of coordinators: follow-up tasks
 task_output ............... chunks of a handler's partial output, past the log
 wake_call ................. an agent wakes another one of its kind; the name of the queue where it sleeps
 events .................... all events by their type on the wire

@@ -43,6 +43,8 @@ class NewTask(NamedTuple):
     tags: tuple[str, ...] | None = None
     """None and not empty where there are none."""
     callback: Callback | None = None
+    parent_id: str | None = None
+    cancel_with_parent: int | None = None
 
     @property
     def source(self) -> TaskQueue:
@@ -93,5 +95,5 @@ class NewTask(NamedTuple):
 
 _AS_THEY_ARE = (
     *("not_before", "expires_at", "metadata", "group", "tags", "callback"),
-    *("submitted_by", "traceparent", "tracestate"),
+    *("parent_id", "cancel_with_parent", "submitted_by", "traceparent", "tracestate"),
 )

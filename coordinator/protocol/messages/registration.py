@@ -23,6 +23,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Profile, Requirements
 from coordinator.protocol.task_queue import TaskQueue
 
+from .agent_requests.follow_up import SUBMIT_TASK
 from .events import AgentRegistered
 
 __all__ = [
@@ -142,7 +143,7 @@ def request_author(key: str) -> str | None:
     return None if found is None else found[1]
 
 
-_REQUEST_KEY = re.compile(rf"agent\.([^.]+)\.{REGISTER}")
+_REQUEST_KEY = re.compile(rf"agent\.([^.]+)\.({REGISTER}|{SUBMIT_TASK})")
 
 
 def control_queue(agent_id: str, instance: str) -> str:

@@ -201,7 +201,7 @@ class TaskCancelled(TaskEvent):
 
     TYPE = "task.cancelled"
     reason: str
-    """`requested`, or `cleared` with its queue."""
+    """`requested`, `cleared` with its queue, or `with-parent`."""
     message: str | None = None
     """Why, in the words of whoever asked for it."""
     by: str | None = None

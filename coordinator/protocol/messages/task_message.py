@@ -183,6 +183,10 @@ class TaskMessage(BaseModel):
     """Words by which the producer finds it again, sorted and each once."""
     callback: Callback | None = None
     """For coordinators alone: agents do not look at it."""
+    parent_id: str | None = Field(default=None, min_length=1, max_length=128)
+    """The task whose handler has submitted it, where one has."""
+    cancel_with_parent: int | None = Field(default=None, ge=1, lt=2**31)
+    """The generation of the parent with which it is cancelled. For coordinators alone."""
     submitted_by: str | None = None
     """Who submitted it, where the API asks for credentials: `key:<name>` or `jwt:<subject>`."""
     redriven_by: str | None = None

@@ -1,7 +1,8 @@
 """Polls the ledger for tasks whose time is over, and publishes an event that ends the wait of each.
 
 Every coordinator looks. The id of the event is made of the task and its fence, so that it is folded once,
-however many say it. `missed_deadlines` and `unanswered_questions` say which tasks, and which event.
+however many say it. `missed_deadlines`, `unanswered_questions` and `follow_up_cancellations` say which tasks,
+and which event.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ SAID_AGAIN = timedelta(seconds=30)
 
 
 class FindsOverdue(Protocol):
-    """Reads the tasks whose time is over: `registry.upkeep.overdue_tasks.OverdueTasks` and
-    `registry.upkeep.unanswered_tasks.UnansweredTasks`.
+    """Reads the tasks whose time is over: `registry.upkeep.overdue_tasks.OverdueTasks`,
+    `registry.upkeep.unanswered_tasks.UnansweredTasks` and
+    `registry.upkeep.stopped_follow_ups.StoppedFollowUps`.
     """
 
     async def since(self, instant: datetime, /, *, most: int) -> list[Task]:

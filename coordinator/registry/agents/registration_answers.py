@@ -1,5 +1,5 @@
-"""Answers agents' requests over AMQP: to register, to be told which queues to serve, and to have a control
-queue opened.
+"""Answers agents' requests over AMQP: to register, to be told which queues to serve, to have a control queue
+opened, and to submit follow-up tasks, which it hands on.
 
 A request that comes by `coordinator.events` is its author's: the routing key says whose, and its body has to
 agree. It is answered on a control queue of that agent alone, which is declared here. One that comes by the
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
@@ -25,6 +25,7 @@ from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, MalformedMessage, RequestError, Unavailable
 from coordinator.protocol.json_values.lenient_reading import read_model
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_requests.follow_up import SUBMIT_TASK, FollowUpReply
 from coordinator.protocol.messages.registration import (
     CONTROL_QUEUE,
     REGISTER,
@@ -42,6 +43,7 @@ from coordinator.protocol.messages.task_message import describe
 from coordinator.protocol.messages.wake_call import wake_queue
 from coordinator.protocol.name_encoding import encode_word
 from coordinator.protocol.topology import EVENTS, REQUESTS
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.registry.agents.in_memory.known_agent import profile_of
 
 from .control_queue_opener import ControlQueueOpener
@@ -49,11 +51,20 @@ from .refused_users import RefusedUsers
 from .registrar import Registrar
 from .wake_queue_opener import WakeQueueOpener
 
-__all__ = ["RegistrationAnswers", "RegistrationTerms"]
+__all__ = ["AnswersFollowUps", "RegistrationAnswers", "RegistrationTerms"]
 
 logger = logging.getLogger(__name__)
 
 BATCH = 100
+
+AnswersFollowUps = Callable[[bytes, TraceContext | None], Awaitable[FollowUpReply]]
+"""Called with the body of a request for a follow-up task, whose sender is known to be its `agent_id`, and the
+place in a trace that it was sent from. Raises `Unavailable`: it is not answered then, and asked again."""
+
+
+async def _nobody_submits(_body: bytes, _trace: TraceContext | None) -> FollowUpReply:
+    """Until it is connected."""
+    raise Unavailable("this coordinator submits nothing yet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,8 @@ class RegistrationAnswers:
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
         self.refused_users = RefusedUsers()
+        self.follow_ups: AnswersFollowUps = _nobody_submits
+        """Answers requests for follow-up tasks; connected once there is what submits."""
 
     async def session(self, link: Link) -> NoReturn:
         """Answer until the link is lost. Raises `ChannelLost`."""
@@ -160,7 +173,11 @@ class RegistrationAnswers:
 
     async def _answer_known(self, message: Message, sender: str) -> None:
         try:
-            await self._reply(message, await self._answer_to(message))
+            if message.type == SUBMIT_TASK:
+                trace = TraceContext.among(message.headers)
+                await self._reply(message, await self.follow_ups(message.body, trace))
+            else:
+                await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
             logger.info("a request goes unanswered", extra={"agent_id": sender, "why": str(exc)})
 
@@ -213,10 +230,10 @@ class RegistrationAnswers:
         self.refused += 1
         return RegisterReply(error=why)
 
-    async def _reply(self, request: Message, reply: RegisterReply) -> None:
+    async def _reply(self, request: Message, reply: RegisterReply | FollowUpReply) -> None:
         answer = Message(
             body=reply.to_json(),
-            type=REGISTER,
+            type=SUBMIT_TASK if isinstance(reply, FollowUpReply) else REGISTER,
             correlation_id=request.correlation_id,
             persistent=False,
         )

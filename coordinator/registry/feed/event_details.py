@@ -24,6 +24,7 @@ _OF_MESSAGES = frozenset(
         "expires_at",
         "republished",
         "submitted_by",
+        "parent_id",
         "group",
         "tags",
         "redriven_by",

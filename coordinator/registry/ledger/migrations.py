@@ -164,6 +164,16 @@ def _to_9(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN {column}")
 
 
+def _to_10(connection: Connection) -> None:
+    """Tasks know the task whose handler has submitted them, and whether they end with it; those that there
+    are have none.
+    """
+    if "tasks" in sa.inspect(connection).get_table_names():
+        kind = schema.tasks.c.parent_id.type.compile(connection.dialect)
+        for column in (f"parent_id {kind}", "cancel_with_parent INTEGER"):
+            connection.exec_driver_sql(f"ALTER TABLE tasks ADD COLUMN {column}")
+
+
 _STEPS: dict[int, Callable[[Connection], None]] = {
     1: _to_2,
     2: _to_3,
@@ -173,6 +183,7 @@ _STEPS: dict[int, Callable[[Connection], None]] = {
     6: _to_7,
     7: _to_8,
     8: _to_9,
+    9: _to_10,
 }
 """By version: what makes the tables of that version into those of the next."""
 

@@ -8,6 +8,7 @@ parked ............. from the ledger
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -17,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from coordinator.domain.labels.task_labels import ANY_LABELS, LabelFilter
 from coordinator.domain.task import IN_HAND, State
-from coordinator.protocol.messages.events import Event
 from coordinator.registry.agents.in_memory.agent_filter import AgentFilter
 from coordinator.registry.agents.in_memory.agent_view import AgentView
 from coordinator.registry.agents.in_memory.live_agents import LiveAgents
@@ -26,7 +26,7 @@ from coordinator.registry.ledger.ledger import Ledger
 from .parked_pages import ParkedMessage, ParkedPage, parked_page, parked_whole
 from .registry import Registry
 from .task_filter import TaskFilter
-from .task_pages import Place, TaskPage, page_of
+from .task_pages import LOOKED_AT, Place, TaskPage, page_of
 from .task_timeline import TaskTimeline, timeline_of
 from .task_view import TaskView
 
@@ -53,9 +53,19 @@ class AgentsTaskPage:
 
 
 class PagedQueries:
-    """Reads in one transaction for each page. All but `agents` raise `LedgerUnavailable`."""
+    """Reads in one transaction for each page. All but `agents` raise `LedgerUnavailable`. ``looked_at``:
+    tasks that a page is sifted from at most.
+    """
 
-    def __init__(self, *, ledger: Ledger, agents: LiveAgents, registry: Registry) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        agents: LiveAgents,
+        registry: Registry,
+        looked_at: int = LOOKED_AT,
+    ) -> None:
+        self._looked_at = looked_at
         self._ledger = ledger
         self._agents = agents
         self._registry = registry
@@ -64,7 +74,14 @@ class PagedQueries:
         """The newest first."""
         pending = self._registry.pending()
         return await self._ledger.read(
-            partial(page_of, wanted=wanted, after=after, limit=limit, pending=pending)
+            partial(
+                page_of,
+                wanted=wanted,
+                after=after,
+                limit=limit,
+                pending=pending,
+                looked_at=self._looked_at,
+            )
         )
 
     async def agents_tasks(
@@ -81,7 +98,8 @@ class PagedQueries:
         """
         states = states or frozenset(State)
         wanted = TaskFilter(agent_id=agent_id, labels=labels)
-        ask = partial(_agents_tasks, wanted, states, self._registry.pending(), after, limit)
+        pages = partial(page_of, pending=self._registry.pending(), looked_at=self._looked_at)
+        ask = partial(_agents_tasks, wanted, states, pages, after, limit)
         found = await self._ledger.read(ask)
         if not found.page.tasks and found.following is None and after is None:
             await self._registry.agent(agent_id)
@@ -133,7 +151,7 @@ _RUNNING = IN_HAND
 def _agents_tasks(
     wanted: TaskFilter,
     states: frozenset[State],
-    pending: list[Event],
+    pages: Callable[..., TaskPage],
     after: tuple[bool, Place | None] | None,
     limit: int,
     connection: Connection,
@@ -142,7 +160,7 @@ def _agents_tasks(
     found = TaskPage(tasks=[], following=None)
     if running and states & _RUNNING:
         first = replace(wanted, states=_RUNNING)
-        found = page_of(connection, first, after=place, limit=limit, pending=pending)
+        found = pages(connection, first, after=place, limit=limit)
         if found.following is not None:
             return AgentsTaskPage(page=found, following=(True, found.following))
     if running:
@@ -154,7 +172,7 @@ def _agents_tasks(
     if not left:
         return AgentsTaskPage(page=found, following=(False, None))
     rest = replace(wanted, states=others)
-    more = page_of(connection, rest, after=place, limit=left, pending=pending)
+    more = pages(connection, rest, after=place, limit=left)
     page = TaskPage(tasks=found.tasks + more.tasks, following=more.following)
     return AgentsTaskPage(
         page=page, following=None if more.following is None else (False, more.following)

@@ -106,6 +106,7 @@ def _view(connection: Connection, task: Task, content: TaskMessage) -> TaskView:
         result=_result(connection, task),
         error=task.error,
         submitted_by=content.submitted_by,
+        parent_id=content.parent_id,
         group=content.group,
         tags=content.tags or (),
         callback=_callback(connection, content),

@@ -36,6 +36,8 @@ class TaskFilter:
     """Submitted before this instant."""
     submitted_by: str | None = None
     """By this caller of the API."""
+    parent_id: str | None = None
+    """By the handler of this task."""
     labels: LabelFilter = ANY_LABELS
 
     @property
@@ -70,6 +72,7 @@ class TaskFilter:
             and (self.agent_id is None or self.agent_id == task.agent_id)
             and (self.task_type is None or self.task_type == task.task_type)
             and self.submitted_by in (None, task.submitted_by)
+            and self.parent_id in (None, task.parent_id)
             and self.labels.admits(task)
             and (self.since is None or at >= self.since)
             and (self.until is None or at < self.until)

@@ -110,6 +110,8 @@ def _leading(
     """The column whose index leads, and the values that are looked up there, each by itself."""
     columns = table.c
     states = sorted(state.value for state in wanted.states)
+    if wanted.parent_id is not None:
+        return columns.parent_id, (wanted.parent_id,)
     if rare_type and wanted.task_type is not None:
         return columns.task_type, (wanted.task_type,)
     if wanted.labels.group is not None:
@@ -159,6 +161,7 @@ def _sifting(
     grouped = of_state and wanted.labels.group is not None
     by_agent = of_state and not grouped and wanted.submitted_by is None
     single = (
+        (columns.parent_id, wanted.parent_id),
         (columns.group_id, None if grouped else wanted.labels.group),
         (columns.agent_id, None if by_agent else wanted.agent_id),
         (columns.task_type, wanted.task_type),

@@ -60,9 +60,10 @@ def page_of(
     after: Place | None,
     limit: int,
     pending: Sequence[Event] = (),
+    looked_at: int = LOOKED_AT,
 ) -> TaskPage:
     """The ``limit`` newest tasks after the place ``after`` that ``wanted`` admits, or fewer where they hold
-    much, or where few of the `LOOKED_AT` match that an index leads to. ``pending`` are events that this
+    much, or where few of the ``looked_at`` match that an index leads to. ``pending`` are events that this
     process has seen confirmed: tasks stand as they will once these are folded.
     """
     pending = _unfolded(connection, pending)
@@ -73,7 +74,7 @@ def page_of(
     rows = limit + 1 + len(before)  # of which some are not as they stand in the ledger
     rare = rarest_label(connection, wanted.labels.labels)
     lookup = PageLookup(wanted, lanes, rare=rare, rare_type=_is_rare(connection, wanted.task_type))
-    floor = _floor(connection, lookup, after, rows)
+    floor = _floor(connection, lookup, after, max(looked_at // (len(lookup.leading) or 1), rows))
     query = lookup.places(after, rows, floor=floor)
     found = heapq.merge(*(_places(connection, query, one) for one in lookup.leading), reverse=True)
     stored = (place for place in found if place.task_id not in changed)
@@ -122,14 +123,13 @@ def _is_rare(connection: Connection, task_type: str | None) -> bool:
 
 
 def _floor(
-    connection: Connection, lookup: PageLookup, after: Place | None, rows: int
+    connection: Connection, lookup: PageLookup, after: Place | None, most: int
 ) -> Place | None:
-    """The last place that is looked at for a page of so many ``rows``, where there are more and not all of
-    them match. The next page begins after it.
+    """The last place that is looked at for a page, ``most`` places further by each of those that lead, where
+    there are more and not all of them match. The next page begins after it.
     """
     if not lookup.sifts or not lookup.leading:
         return None
-    most = max(LOOKED_AT // len(lookup.leading), rows)
     query = lookup.floor(after, most)
     ends = (next(_places(connection, query, one), None) for one in lookup.leading)
     return max((end for end in ends if end is not None), default=None)
@@ -199,6 +199,7 @@ def _summary(task: Task, wanted: Requirements) -> TaskSummary:
         progress=task.progress,
         error=task.error,
         submitted_by=task.submitted_by,
+        parent_id=task.parent_id,
         group=task.group,
         tags=task.tags,
     )

@@ -139,6 +139,7 @@ _OF_MESSAGES = {
     "expires_at",
     "republished",
     "submitted_by",
+    "parent_id",
     "group",
     "tags",
     "redriven_by",

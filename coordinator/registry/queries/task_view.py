@@ -40,6 +40,8 @@ class TaskSummary:
     """Why the last attempt failed or the task was ended: `type`, `message`, `retryable`."""
     submitted_by: str | None
     """None where the API asked nobody for a credential."""
+    parent_id: str | None
+    """The task whose handler has submitted it."""
     group: str | None
     tags: tuple[str, ...]
 

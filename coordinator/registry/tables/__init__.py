@@ -16,6 +16,7 @@ agent_rows ................. agents, without what heartbeats told
 task_queue_rows ............ open task queues and their requirements
 past_agent_offers .......... everything that agents ever offered
 callbacks .................. what is to be told to the URLs that producers named, and how that stands
+follow_ups ................. which follow-up tasks are to be cancelled with their parent
 totals_rows ................ sums over tasks
 labels ..................... by which labels tasks are found, and how many of a group are in each state
 

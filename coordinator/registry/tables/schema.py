@@ -35,6 +35,7 @@ __all__ = [
     "api_keys",
     "broker_users",
     "callbacks",
+    "cancellations",
     "checkpoint",
     "events",
     "from_micros",
@@ -54,7 +55,7 @@ __all__ = [
     "turns",
 ]
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """Kept in `meta`; a ledger of a newer version is refused."""
 
 metadata = MetaData()
@@ -141,6 +142,8 @@ tasks = Table(
     Column("question", Text),
     Column("answer_by", BigInteger),
     Column("answers", Text),
+    Column("parent_id", _TaskId),
+    Column("cancel_with_parent", Integer),
     Index("tasks_by_submission", "submitted_at", "task_id"),
     Index("tasks_by_priority", "priority", "submitted_at", "task_id"),
     Index("tasks_by_lane", "lane", "submitted_at", "task_id"),
@@ -161,6 +164,11 @@ tasks = Table(
         *("group_id", "state", "submitted_at", "task_id"),
         **_where("group_id IS NOT NULL"),
     ),
+    Index(
+        "tasks_by_parent",
+        *("parent_id", "submitted_at", "task_id"),
+        **_where("parent_id IS NOT NULL"),
+    ),
     Index("tasks_by_end", "state", "ended_at", **_where("ended_at IS NOT NULL")),
     Index(
         "tasks_dead",
@@ -179,14 +187,15 @@ tasks = Table(
 by. What it holds and what came of it is written once, in the events that `submission` and `outcome`
 name. `labels` has its tags and what of its metadata can be searched for, in JSON; null where it has neither.
 
-Each of the first seven is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
+Each of the first nine is for one filter of `GET /tasks`, in the order of its pages, see `task_pages`:
 `tasks_by_submission` for none and for the times, the others for the filter of their name;
 `tasks_by_agent` for `GET /agents/{id}/tasks` as well, `tasks_by_submitter` for who sees its own tasks
-alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none. An index
-costs the fold wherever one of its columns is written, even with the same value. So what the first four, and
-the sixth, are about is written with a task's content alone, see `task_rows.MOVING`, and only the others
-follow each change. `tasks_dead` has all by which `GET /tasks/dead` counts, so that no row is read for it; a
-task is in it from its death on.
+alone, and `tasks_by_group` for cancelling a group as well: it costs nothing where a task has none, and
+`tasks_by_parent` nothing where it has no parent. An index costs the fold wherever one of its columns is
+written, even with the same value. So what has nothing to do with a task's state, its agent or its end is
+written with its content alone, see `task_rows.MOVING`, and only the other indexes follow each change.
+`tasks_dead` has all by which `GET /tasks/dead` counts, so that no row is read for it; a task is in it from
+its death on.
 """
 
 task_labels = Table(
@@ -306,6 +315,16 @@ callbacks = Table(
 them wants, made in the transaction that folds it. `author` is that of the event, null where it is not known;
 `event` is the word by which it is told. `since` is when trying began, anew with each redrive. Any coordinator
 may lease a due row that is pending, and `claimed_until` is when its lease ends."""
+
+cancellations = Table(
+    "cancellations",
+    metadata,
+    Column("task_id", _TaskId, primary_key=True),
+    Column("ordered_at", BigInteger, nullable=False),
+    Index("cancellations_by_order", "ordered_at"),
+)
+"""Follow-up tasks that are to be cancelled, since their parent was stopped, until they have ended: see
+`follow_ups`. A rebuild leaves them, as it leaves the outbox."""
 
 turns = Table(
     "turns",

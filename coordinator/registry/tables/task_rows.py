@@ -33,7 +33,7 @@ __all__ = [
 
 _CONTENT = (
     *("content", "priority", "lane", "task_type", "submitted_at", "submitted_by"),
-    *("group_id", "labels", "callback"),
+    *("group_id", "labels", "callback", "parent_id", "cancel_with_parent"),
 )
 
 MOVING = tuple(name for name in table.c.keys() if name not in ("task_id", *_CONTENT))  # noqa: SIM118
@@ -107,6 +107,8 @@ def row_of(task: Task) -> dict[str, Any]:
         "question": _text(None if task.question is None else task.question._asdict()),
         "answer_by": None if task.question is None else _micros(task.question.answer_by),
         "answers": _text([one._asdict() for one in task.answers] or None),
+        "parent_id": None if task.parent_id is None else storable(task.parent_id),
+        "cancel_with_parent": task.cancel_with_parent,
     }
 
 
@@ -155,6 +157,8 @@ def task_of(row: Row[Any]) -> Task:
         released=told["released"],
         question=_question(told["question"]),
         answers=tuple(map(_answer, _value(told["answers"]) or ())),
+        parent_id=told["parent_id"],
+        cancel_with_parent=told["cancel_with_parent"],
     )
 
 
@@ -162,10 +166,10 @@ _COLUMNS = tuple(table.c.keys())
 
 _counts_of = itemgetter(
     *("generation", "attempt", "published", "started", "failed", "settled"),
-    *("content", "max_attempts", "starts", "failures", "released"),
+    *("content", "max_attempts", "starts", "failures", "released", "cancel_with_parent"),
 )
 _COUNTS = frozenset({int, NoneType})
-"""SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` alone."""
+"""SQLite keeps in a column of numbers what it is given. NULL may be in `max_attempts` and the last."""
 
 
 _NONE: tuple[tuple[str, ...], tuple[tuple[str, str], ...]] = ((), ())

@@ -8,12 +8,13 @@ former_broker_tasks ...... queued tasks that were on a broker which was given up
 unserved_lanes ........... lanes that no agent ever registered for
 idle_task_queues ......... queues that nobody uses, and tasks whose queue is not open
 unanswered_tasks ......... tasks that wait for an answer of people beyond its time
+stopped_follow_ups ....... tasks that are to be cancelled, since their parent was
 ledger_backlog ........... how much is due in the outbox, waits there, was parked, and of callbacks
 refused_events ........... counts by author what was parked for its token or its identity
 retention ................ forgets ended tasks when their time is over
 requested_deletion ....... deletes one ended task by request
 task_removal ............. takes tasks out of the ledger and keeps what they counted
 
-`coordinator.recovery` acts on the answers of the first eight. Arrows run to tables, ledger and stores, and
+`coordinator.recovery` acts on the answers of the first nine. Arrows run to tables, ledger and stores, and
 here to `task_removal` and `missing_tasks`.
 """

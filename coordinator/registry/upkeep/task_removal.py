@@ -1,7 +1,7 @@
 """Takes tasks out of the ledger with all that was said of them. What they added to the totals stays.
 
     tasks, events, outbox, callbacks ──▶ gone        what they counted ──▶ checkpoint        one transaction
-    labels, group counts ───▶ gone
+    labels, group counts, cancellations ──▶ gone
 
 So the totals are, at every moment, the checkpoint and what a fold of the kept events adds to it. An
 event that comes later all the same makes a task without content: nobody is shown it, it counts for
@@ -47,7 +47,7 @@ def forget(connection: Connection, task_ids: Iterable[str]) -> int:
         last = connection.execute(sa.select(sa.func.max(events.c.position)).where(about)).scalar()
         note_forgotten(connection, last or 0)
         connection.execute(events.delete().where(about))
-        for table in (schema.outbox, schema.callbacks, schema.turns, tasks):
+        for table in (schema.outbox, schema.callbacks, schema.cancellations, schema.turns, tasks):
             connection.execute(table.delete().where(table.c.task_id.in_(ids)))
     add_tally(connection, schema.checkpoint, counted)
     return found

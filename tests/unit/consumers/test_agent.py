@@ -30,6 +30,7 @@ def test_the_public_names_are_these() -> None:
         "Interceptor",
         "RetryLater",
         "RunningAgent",
+        "SubmissionRefused",
         "Task",
     }
     assert all(hasattr(consumers, name) for name in consumers.__all__)

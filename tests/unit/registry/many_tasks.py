@@ -22,7 +22,7 @@ _SERIES = {
 _TASKS = f"""
 INSERT INTO tasks (task_id, state, generation, attempt, published, started, failed, settled, content,
     max_attempts, priority, lane, task_type, submitted_at, submission, agent_id, ended_at, starts,
-    failures, expires_at, submitted_by, group_id)
+    failures, expires_at, submitted_by, group_id, parent_id)
 {{numbers}} SELECT 'task-' || n,
     CASE WHEN n >= {ENDED} THEN 'queued' WHEN n % 50 = 0 THEN 'dead' ELSE 'completed' END,
     1, 1, 1, 1, 0, 0, CASE WHEN n % 1000 = 0 THEN 0 ELSE 1 END,
@@ -32,7 +32,8 @@ INSERT INTO tasks (task_id, state, generation, attempt, published, started, fail
     CASE WHEN n < {ENDED} THEN 'agent-' || (n % 100) END,
     CASE WHEN n < {ENDED} THEN 1000 * n + 500 END, 1, 0,
     CASE WHEN n % 100 = 0 THEN 1000 * n END,
-    CASE WHEN n % 500 = 0 THEN 'key:ci' END, CASE WHEN n % 20 = 0 THEN 'group-' || (n % 7) END
+    CASE WHEN n % 500 = 0 THEN 'key:ci' END, CASE WHEN n % 20 = 0 THEN 'group-' || (n % 7) END,
+    CASE WHEN n % 10 = 0 THEN 'task-' || (n % 9) END
 FROM numbers
 """
 

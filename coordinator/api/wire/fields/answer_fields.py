@@ -16,6 +16,7 @@ __all__ = [
     "AnswerModel",
     "GroupName",
     "Instant",
+    "ParentId",
     "PriorityName",
     "Submitter",
     "Success",
@@ -64,6 +65,14 @@ Submitter = Annotated[
         description="Whose it is: `key:` and the name of an API key, or `jwt:` and its subject; null where"
         " nobody was asked for a credential.",
         examples=["key:reports"],
+    ),
+]
+
+ParentId = Annotated[
+    str | None,
+    Field(
+        description="The task whose handler has submitted it; null where it is no follow-up task.",
+        examples=[None],
     ),
 ]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given, settings
@@ -273,6 +274,7 @@ async def live_through(behaviour: Behaviour, threads: HandlerThreads) -> Calls:
         on_progress=lambda _: None,
         on_output=lambda _: Emitted(),
         people=lambda: AsksPeople(lambda *_: None, lambda _: None),
+        submit=AsyncMock(),
         on_end=on_end,
         on_gone=on_gone,
     )

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from pydantic import BaseModel, computed_field
@@ -304,6 +305,7 @@ async def test_a_thread_that_an_interceptor_does_not_wait_for_keeps_its_slot() -
         on_progress=lambda _: None,
         on_output=lambda _: Emitted(),
         people=lambda: AsksPeople(lambda *_: None, lambda _: None),
+        submit=AsyncMock(),
         on_end=outcome.set_result,
         on_gone=gone.set,
     )

@@ -67,6 +67,8 @@ new_tasks = st.builds(
     group=st.none() | words,
     tags=st.none() | st.lists(words, min_size=1, max_size=16).map(tuple),
     callback=st.none() | callbacks,
+    parent_id=st.none() | words,
+    cancel_with_parent=st.none() | st.integers(1, 9),
 )
 
 

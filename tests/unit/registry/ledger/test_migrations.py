@@ -20,6 +20,8 @@ from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.parked_pages import parked_page, parked_whole
 from coordinator.registry.tables import schema
 from coordinator.registry.tables.labels.group_total_rows import group_counts
+from coordinator.registry.tables.task_rows import load
+from coordinator.registry.upkeep.stopped_follow_ups import StoppedFollowUps
 from tests.unit.domain.histories import at, cancelled, completed, failed, started, submitted
 from tests.unit.registry.answers import answers, stored, totals_agree
 
@@ -129,8 +131,38 @@ async def test_a_ledger_of_version_1_gives_the_same_answers(ledger_url: str) -> 
         assert await ledger.read(_tables_differ) == []
 
 
+def back_to_version_9(connection: Connection) -> None:
+    """Without parents."""
+    connection.exec_driver_sql("DROP INDEX tasks_by_parent")
+    connection.exec_driver_sql("DROP TABLE cancellations")
+    for column in ("parent_id", "cancel_with_parent"):
+        connection.exec_driver_sql(f"ALTER TABLE tasks DROP COLUMN {column}")
+    version = schema.meta.c.name == "schema_version"
+    connection.execute(schema.meta.update().where(version).values(value="9"))
+
+
+async def test_a_ledger_of_version_9_learns_of_parents_and_folds_nothing_again(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Ledger(ledger_url) as ledger:
+        await stored(ledger, *HISTORY)
+        before = await answers(ledger)
+        await ledger.write(back_to_version_9)
+    monkeypatch.setattr(migrations, "rebuild", lambda _: 1 / 0)
+    async with Ledger(ledger_url) as ledger:
+        assert await answers(ledger) == before
+        assert await ledger.read(_tables_differ) == []
+        await stored(ledger, submitted("new", parent_id="waits", cancel_with_parent=1))
+        found = (await ledger.read(partial(load, task_ids=["new"])))["new"]
+        assert (found.parent_id, found.cancel_with_parent) == ("waits", 1)
+        await stored(ledger, cancelled(task_id="waits"))
+        ordered = await StoppedFollowUps(ledger).since(at(100), most=9)
+        assert [task.task_id for task in ordered] == ["new"]
+
+
 def back_to_version_8(connection: Connection) -> None:
     """Without questions."""
+    back_to_version_9(connection)
     connection.exec_driver_sql("DROP INDEX tasks_by_answer")
     for column in ("released", "question", "answer_by", "answers"):
         connection.exec_driver_sql(f"ALTER TABLE tasks DROP COLUMN {column}")

@@ -82,10 +82,10 @@ async def all_of(
 
 
 async def test_a_page_of_an_agents_tasks_that_has_none_yet_leads_on(
-    ledger: Ledger, browsing: PagedQueries, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, registry: Registry, agents: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The agent is known by its tasks alone, and the newest of them do not match."""
-    monkeypatch.setattr(task_pages, "LOOKED_AT", 1)
+    browsing = PagedQueries(ledger=ledger, agents=agents, registry=registry, looked_at=1)
     wanted = LabelFilter(tags=frozenset({"old"}))
     for number in range(9):
         tags = ("old",) if number == 0 else None

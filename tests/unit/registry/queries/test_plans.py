@@ -71,6 +71,18 @@ QUESTIONS: dict[str, tuple[Question, str]] = {
         page(TaskFilter(submitted_by="key:ci", states=frozenset({State.COMPLETED}))),
         "tasks_by_submitter",
     ),
+    "of a parent": (page(TaskFilter(parent_id="task-3")), "tasks_by_parent"),
+    "of a parent and much more": (
+        page(
+            TaskFilter(
+                parent_id="task-3",
+                states=frozenset({State.DEAD, State.QUEUED}),
+                task_type="type-3",
+                agent_id="agent-7",
+            )
+        ),
+        "tasks_by_parent",
+    ),
     "of a group": (page(TaskFilter(labels=LabelFilter(group="group-3"))), "tasks_by_group"),
     "of a group and a state": (
         page(
@@ -202,13 +214,13 @@ async def test_filters_that_no_task_has_together_are_sifted_from_a_bounded_numbe
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No task has both of the tags, each of which is as if thousands had it."""
-    monkeypatch.setattr(task_pages, "LOOKED_AT", 60)
     monkeypatch.setattr(task_pages, "rarest_label", lambda *_: None)
     both = TaskFilter(labels=LabelFilter(tags=COMMON.tags | RARE.tags))
+    ask = partial(page_of, wanted=both, after=None, limit=50, looked_at=60)
     async with Ledger(sqlite_url) as ledger:
         await ledger.write(fill)
-        steps = await ledger.read(partial(steps_of, page(both)))
-        found = await ledger.read(partial(page_of, wanted=both, after=None, limit=50))
+        steps = await ledger.read(partial(steps_of, ask))
+        found = await ledger.read(ask)
     assert 0 < steps < 20_000
     assert (found.tasks, found.following is None) == ([], False)
 

@@ -20,7 +20,6 @@ from coordinator.protocol.messages.events import Event, SourceOpened, TaskSubmit
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.requirements import Requirements
 from coordinator.registry.ledger.ledger import Ledger
-from coordinator.registry.queries import task_pages
 from coordinator.registry.queries.task_filter import ANY_TASK, TaskFilter
 from coordinator.registry.queries.task_page_sql import PageLookup, Place, lanes_of_tasks
 from coordinator.registry.queries.task_pages import page_of
@@ -65,6 +64,13 @@ FILTERS = {
         states=frozenset({State.COMPLETED, State.DEAD}),
         capabilities=frozenset({"gpu"}),
     ),
+    "parent": TaskFilter(parent_id="task-001"),
+    "parent and more": TaskFilter(
+        parent_id="task-002",
+        submitted_by="key:ci",
+        states=frozenset({State.QUEUED, State.COMPLETED}),
+        capabilities=frozenset({"gpu"}),
+    ),
     "nobody's requirement": TaskFilter(capabilities=frozenset({"flight"})),
 }
 
@@ -97,6 +103,7 @@ def histories(count: int) -> list[list[Event]]:
                 submitted_at=at(chance.randrange(40)),
                 max_attempts=chance.choice([1, 3]),
                 submitted_by=chance.choice(["key:ci", "key:shop", None]),
+                parent_id=chance.choice(["task-001", "task-002", None]),
             )
         ]
         agent = chance.choice(["ada", "bob"])
@@ -170,10 +177,9 @@ async def test_what_was_accepted_and_is_not_folded_yet_is_in_its_place(ledger: L
 
 
 async def test_pages_that_are_sifted_from_few_tasks_go_on_until_all_were_looked_at(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger,
 ) -> None:
     """Some are short, some are empty, and none has a task twice; also of what is not folded yet."""
-    monkeypatch.setattr(task_pages, "LOOKED_AT", 1)
     folded: list[Event] = []
     pending: list[Event] = []
     for number, history in enumerate(histories(90)):
@@ -186,7 +192,9 @@ async def test_pages_that_are_sifted_from_few_tasks_go_on_until_all_were_looked_
         found: list[str] = []
         after: Place | None = None
         while True:
-            ask = partial(page_of, wanted=wanted, after=after, limit=2, pending=pending)
+            ask = partial(
+                page_of, wanted=wanted, after=after, limit=2, pending=pending, looked_at=1
+            )
             page = await ledger.read(ask)
             found += [task.task_id for task in page.tasks]
             if page.following is None:

@@ -36,6 +36,7 @@ TABLES = {
         "api_keys",
         "broker_users",
         "callbacks",
+        "cancellations",
         "checkpoint",
         "events",
         "idempotency_keys",

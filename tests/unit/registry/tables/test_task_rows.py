@@ -64,6 +64,8 @@ FULL = Task(
         Answer("p", "0123", {"a": [1]}, timed_out=False, by="key:ann", at=BEGAN),
         Answer("o", "4567", None, timed_out=True, by=None, at=BEGAN),
     ),
+    parent_id="a-parent",
+    cancel_with_parent=13,
 )
 
 
