@@ -99,7 +99,7 @@ async def test_dead_tasks_are_counted_redriven_at_a_rate_and_retried_one_by_one(
         await tab.is_told("Rate per second is no number: soon")
         await tab.page.get_by_label(f"Select task {tasks[1].task_id}").check()
         await tab.presses("Retry selected")
-        await tab.is_told("1 tasks go round again.")
+        await tab.is_told("1 task goes round again.")
 
         async def again(task: Task, generation: int) -> bool:
             now = await looked.client.task(task.task_id)
