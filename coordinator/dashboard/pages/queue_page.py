@@ -40,7 +40,7 @@ async def queue_list(viewer: Viewer) -> Page:
 
 
 def unserved_lanes(queues: Sequence[Queue]) -> dict[str, int]:
-    """The lanes that no agent takes tasks of, and that may be retired, each with the tasks that wait in it."""
+    """The lanes that may be retired and no agent takes tasks of, each with the tasks that wait in it."""
     waiting, served = Counter[str](), {OPEN_TO_ALL}
     for queue in queues:
         waiting[queue.lane] += queue.ready

@@ -47,20 +47,24 @@ class Api:
             self.sent.append((request.method, path, json.loads(body) if body else None))
         if path in self.refusals:
             return self.refusals[path]
-        if path == "/tasks/queues/stats":
-            return JSONResponse({"queues": self.queues})
-        if path.endswith("/retire"):
-            return JSONResponse({"lane": path.split("/")[-2], "queues": ["one", "two"]})
-        if path.endswith("/retry"):
-            return JSONResponse({"task_id": path.split("/")[-2], "was": "dead", "generation": 2})
-        if path == "/schedules":
-            return JSONResponse({"schedules": [SCHEDULE, OFTEN], "next_cursor": None})
-        if path == "/tasks":
-            more = "further" if "cursor" not in request.query_params else None
-            return JSONResponse({"tasks": [], "next_cursor": more})
-        if path.endswith("/run"):
-            return JSONResponse({"task_id": "run-1"})
-        return JSONResponse({"schedule": OFTEN if "often" in path else SCHEDULE})
+        return JSONResponse(self.told(path, further="cursor" in request.query_params))
+
+    def told(self, path: str, *, further: bool) -> dict[str, Any]:
+        *_, named, last = ["", *path.split("/")]
+        match last:
+            case "stats":
+                return {"queues": self.queues}
+            case "retire":
+                return {"lane": named, "queues": ["one", "two"]}
+            case "retry":
+                return {"task_id": named, "was": "dead", "generation": 2}
+            case "schedules":
+                return {"schedules": [SCHEDULE, OFTEN], "next_cursor": None}
+            case "tasks":
+                return {"tasks": [], "next_cursor": None if further else "further"}
+            case "run":
+                return {"task_id": "run-1"}
+        return {"schedule": OFTEN if "often" in path else SCHEDULE}
 
 
 @pytest.fixture
