@@ -12,7 +12,6 @@ rebuild_command ........... `rebuild`: folds all events again
 keys ...................... `keys`: makes and ends API keys
 private_node_start ........ starts the private RabbitMQ node of `up`, or a new one in its place
 example_agent_processes ... runs the example agents of `up`
-unwritten_output .......... ends a command in one line where its output cannot be written
 signal_handling ........... stops a command on SIGINT and SIGTERM
 projector_process ......... keeps the process that folds the log beside the one that serves
 kept_processes ............ starts another for each child process that ends, stops all of them

@@ -16,10 +16,10 @@ from coordinator.api_commands.command_pages import API_COMMANDS
 from coordinator.errors import OperatorError, Unavailable
 from coordinator.log_lines import json_asked, print_line, tell_exceptions
 from coordinator.missing_extra import missing_extra
+from coordinator.unwritten_output import written
 
 from .argument_parser import argument_parser
 from .signal_handling import raise_on_interrupt
-from .unwritten_output import written
 
 __all__ = ["main"]
 

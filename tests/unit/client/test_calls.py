@@ -312,7 +312,7 @@ def test_where_some_were_accepted_the_others_have_the_error_that_ended_it() -> N
     ("body", "code"), [({"code": "task_not_found"}, "task_not_found"), ({}, None)]
 )
 def test_an_error_has_the_code_that_the_service_gave_it(
-    body: dict[str, str], code: str | None
+    body: dict[str, Any], code: str | None
 ) -> None:
     script = Script(exchanges=[answer(404, detail="Task not found", **body)])
     with pytest.raises(NotFound) as caught:
