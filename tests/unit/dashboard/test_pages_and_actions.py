@@ -156,6 +156,26 @@ async def test_an_edit_sends_what_is_other_than_it_is(api: Api) -> None:
     assert api.sent == [("PATCH", "/schedules/nightly", {"every_seconds": 60, "missed": "once"})]
 
 
+async def test_an_edit_leaves_what_somebody_else_has_changed_since_the_form_was_shown(
+    api: Api,
+) -> None:
+    shown = {
+        "cron": "30 1 * * *",
+        "every_seconds": "",
+        "timezone": "Europe/Berlin",
+        "missed": "skip",
+    }
+    was = {f"was_{name}": value for name, value in shown.items()}
+    await does(api, "edit-schedule", schedule_id="nightly", **was, **{**shown, "missed": "once"})
+    assert api.sent == [("PATCH", "/schedules/nightly", {"missed": "once"})]
+
+
+async def test_a_form_to_edit_a_schedule_knows_what_it_has_shown(api: Api) -> None:
+    shown = (await page(api, "/schedules")).text
+    assert '<input type="hidden" name="was_cron" value="0 3 * * *">' in shown
+    assert '<input type="hidden" name="was_every_seconds" value="90">' in shown
+
+
 async def test_an_edit_of_the_data_leaves_what_else_is_said_of_the_task(api: Api) -> None:
     await does(api, "edit-schedule", schedule_id="nightly", task_data='{"n": 2}')
     task = {"task_data": {"n": 2}, "priority": "low", "tags": ["a"]}
