@@ -51,20 +51,15 @@ class Api:
 
     def told(self, path: str, *, further: bool) -> dict[str, Any]:
         *_, named, last = ["", *path.split("/")]
-        match last:
-            case "stats":
-                return {"queues": self.queues}
-            case "retire":
-                return {"lane": named, "queues": ["one", "two"]}
-            case "retry":
-                return {"task_id": named, "was": "dead", "generation": 2}
-            case "schedules":
-                return {"schedules": [SCHEDULE, OFTEN], "next_cursor": None}
-            case "tasks":
-                return {"tasks": [], "next_cursor": None if further else "further"}
-            case "run":
-                return {"task_id": "run-1"}
-        return {"schedule": OFTEN if "often" in path else SCHEDULE}
+        answers: dict[str, dict[str, Any]] = {
+            "stats": {"queues": self.queues},
+            "retire": {"lane": named, "queues": ["one", "two"]},
+            "retry": {"task_id": named, "was": "dead", "generation": 2},
+            "schedules": {"schedules": [SCHEDULE, OFTEN], "next_cursor": None},
+            "tasks": {"tasks": [], "next_cursor": None if further else "further"},
+            "run": {"task_id": "run-1"},
+        }
+        return answers.get(last, {"schedule": OFTEN if "often" in path else SCHEDULE})
 
 
 @pytest.fixture
