@@ -7,6 +7,7 @@ command_table ...... the function of each command
 commands ........... what they do
 called_service ..... where the service is, and the key: options, else the environment
 error_sentences .... one line, and an exit status, for each error of the client
+unread_output ...... ends a command that follows something once nobody reads it
 printing ........... tables for people, JSON for scripts
 shell_completion ... the scripts of the shells
 exit_statuses ...... what scripts may rely on

@@ -7,7 +7,7 @@
     │   ├── NotSent                   the request did not get there: nothing was done
     │   └── AnswerLost                it was sent, and may have been done
     ├── NotACoordinator               what answers speaks another language
-    ├── ApiError                      an answer that is an error: status, detail, request_id
+    ├── ApiError                      an answer that is an error: status, code, detail
     │   ├── InvalidRequest            400, 406, 422 and other mistakes of the caller; errors: by field
     │   │   └── PayloadTooLarge       413
     │   ├── NotAuthenticated          401
@@ -123,6 +123,14 @@ class ApiError(ClientError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.body: Mapping[str, Any] = body or {}
+
+    @property
+    def code(self) -> str | None:
+        """A word for programs that keeps its meaning, such as `task_not_found`; sentences do not. None where
+        a proxy has answered, or a service from before there were codes.
+        """
+        found = self.body.get("code")
+        return found if isinstance(found, str) else None
 
 
 class InvalidRequest(ApiError):

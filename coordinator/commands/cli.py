@@ -10,11 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from coordinator.api_commands.command_pages import API_COMMANDS
 from coordinator.errors import OperatorError, Unavailable
 from coordinator.log_lines import json_asked, print_line, tell_exceptions
 from coordinator.missing_extra import missing_extra
+from coordinator.unwritten_output import written
 
 from .argument_parser import argument_parser
 from .signal_handling import raise_on_interrupt
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{first} comes after the command: coordinator COMMAND … {first} …")
     options = parser.parse_args(words)
     try:
-        return _run(options)
+        return written(options.command, partial(_run, options))
     except (OperatorError, Unavailable) as exc:
         _tell(str(exc), getattr(options, "tell_fd", None))
         return FAILED

@@ -32,6 +32,10 @@ class Form:
     def __init__(self, fields: Mapping[str, list[str]]) -> None:
         self._fields = fields
 
+    def has(self, name: str) -> bool:
+        """Whether it was sent, also where it is empty."""
+        return name in self._fields
+
     def text(self, name: str) -> str | None:
         """None where it is empty or missing."""
         return (self._fields.get(name) or [""])[0].strip() or None

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from coordinator.client import (
+    AnswerLost,
     ApiError,
     Caller,
     ClientError,
@@ -17,7 +18,9 @@ from coordinator.client import (
     NotAuthenticated,
     NotFound,
     NotReached,
+    OutcomeUnknown,
     RoleMissing,
+    ServerError,
     Unsendable,
 )
 
@@ -47,6 +50,11 @@ TITLES: Mapping[type[ClientError], str] = {
     Unsendable: "Not accepted",
     NotReached: "The coordinator does not answer",
 }
+
+_NOT_DONE = "Nothing was done"
+_IN_DOUBT = (AnswerLost, OutcomeUnknown, ServerError)
+"""After these nobody knows: the request was sent, and its answer does not say."""
+
 _NOBODY = Caller(roles=EVERY_ROLE)
 
 
@@ -92,7 +100,7 @@ class PageRequests:
         """Does it, and answers with a sentence: a piece of a page for a script, else a page of its own."""
 
         async def answer(request: Request) -> Response:
-            status, caller = 200, _NOBODY
+            status, title, caller = 200, "Done", _NOBODY
             try:
                 form = await read_form(request)
                 async with self.api.client(key_of(request), _address(request)) as client:
@@ -102,11 +110,12 @@ class PageRequests:
                 return self._to_sign_in(request)
             except ClientError as exc:
                 status, sentence = _status(exc), _sentence(exc)
+                title = "It may have been done" if isinstance(exc, _IN_DOUBT) else _NOT_DONE
             except FormRefused as exc:
-                status, sentence = exc.status, str(exc)
+                status, title, sentence = exc.status, _NOT_DONE, str(exc)
             page = Page(
                 template="notice",
-                title="Done" if status < 400 else "Nothing was done",
+                title=title,
                 values={"sentence": sentence, "bad": status >= 400},
                 status=status,
             )

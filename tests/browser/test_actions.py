@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from playwright.async_api import Route
 
 from coordinator.client import Conflict, NotFound, Task
 from tests.support.browsing import Tab
@@ -99,7 +102,7 @@ async def test_dead_tasks_are_counted_redriven_at_a_rate_and_retried_one_by_one(
         await tab.is_told("Rate per second is no number: soon")
         await tab.page.get_by_label(f"Select task {tasks[1].task_id}").check()
         await tab.presses("Retry selected")
-        await tab.is_told("1 tasks go round again.")
+        await tab.is_told("1 task goes round again.")
 
         async def again(task: Task, generation: int) -> bool:
             now = await looked.client.task(task.task_id)
@@ -186,6 +189,27 @@ async def test_a_schedule_is_made_edited_run_paused_resumed_and_deleted(
     await tab.sees_not("#s-nightly")
     with pytest.raises(NotFound):
         await looked.client.schedule("nightly")
+
+
+async def test_a_button_that_is_pressed_again_before_the_answer_does_it_once(
+    looked: Looked, tab: Tab
+) -> None:
+    await looked.client.create_schedule(
+        "0 3 * * *", {"task_type": "square", "n": 3}, schedule_id="s"
+    )
+    answered = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await tab.page.route("**/do/run-schedule", slowly)
+    await tab.go("/schedules")
+    await tab.presses("Run now: schedule s")
+    await tab.presses("Run now: schedule s")  # once the page was shown anew, meanwhile
+    answered.set()
+    await tab.is_told("Schedule s has submitted the task ")
+    assert sum("/do/run-schedule" in url for url in tab.requests) == 1
 
 
 async def test_people_answer_what_tasks_ask(looked: Looked, tab: Tab) -> None:

@@ -9,6 +9,7 @@ from coordinator.api_commands.exit_statuses import DONE, NOT_COMPLETED
 from coordinator.api_commands.printing.cell_texts import as_json, one_line
 from coordinator.api_commands.printing.event_lines import EventPrinter
 from coordinator.api_commands.printing.task_tables import error_text
+from coordinator.api_commands.unread_output import end_when_unread
 from coordinator.client import Task, TaskEnded
 
 from .invocation import Invocation
@@ -24,6 +25,7 @@ def wait(call: Invocation) -> int:
     for task_id in ids:  # an id that is not known is told at once
         call.client.task(task_id)
     call.be_patient()
+    end_when_unread()
     worst = DONE
     handles = [call.client.handle(task_id) for task_id in ids]
     with closing(call.client.as_completed(handles, call.options.timeout)) as ended:
@@ -39,6 +41,7 @@ def waited_for(call: Invocation, task_id: str) -> int:
     task = call.client.task(task_id)
     if not task.ended:
         call.be_patient()
+        end_when_unread()
         task = call.client.wait(task_id, call.options.timeout)
     return _end(call, task)
 
@@ -47,6 +50,7 @@ def followed_to_its_end(call: Invocation, task_id: str) -> int:
     """What happens to it, what it says, and its end."""
     call.client.task(task_id)
     call.be_patient()
+    end_when_unread()
     events = EventPrinter(call.printer, subjects=False)
     with closing(call.client.stream(task_id, timeout=call.options.timeout)) as items:
         for item in items:

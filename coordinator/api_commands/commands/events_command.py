@@ -6,6 +6,7 @@ from contextlib import closing
 
 from coordinator.api_commands.exit_statuses import DONE, TIME_OVER
 from coordinator.api_commands.printing.event_lines import EventPrinter
+from coordinator.api_commands.unread_output import end_when_unread
 from coordinator.client import StreamedEvent, WaitTimedOut
 
 from .invocation import Invocation
@@ -18,6 +19,7 @@ def events(call: Invocation) -> int:
     options = call.options
     call.client.health()
     call.be_patient()
+    end_when_unread()
     printer = EventPrinter(call.printer, subjects=True)
     left = options.count
     stream = call.client.events(

@@ -6,6 +6,7 @@ from functools import partial
 
 from coordinator.api_commands.exit_statuses import DONE, NOT_COMPLETED, REFUSED
 from coordinator.api_commands.printing.fleet_tables import print_callbacks, print_group
+from coordinator.api_commands.unread_output import end_when_unread
 from coordinator.client import Group, WaitTimedOut
 from coordinator.client.exchange.programs import Deadline
 
@@ -33,6 +34,7 @@ def _wait(call: Invocation) -> int:
     group_id, timeout = call.options.group_id, call.options.timeout
     call.client.group(group_id)
     call.be_patient()
+    end_when_unread()
     deadline = Deadline(timeout, call.client.now.clock)
     while True:
         waited = call.client.group_waited(group_id, deadline.within(ONE_WAIT))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coordinator.client import ApiError
+from coordinator.client import ApiError, ClientError
 from coordinator.client.calls.dead_task_calls import DeadFilter
 from coordinator.dashboard.form_fields import Form, FormRefused
 from coordinator.dashboard.viewer import Viewer
@@ -26,17 +26,30 @@ async def redrive(viewer: Viewer, form: Form) -> str:
 
 
 async def retry_selected(viewer: Viewer, form: Form) -> str:
-    """Retries each task of `task_id`; says how many could not be, and why the first could not."""
+    """Retries each task of `task_id`; says how many could not be, and why the first could not. Where the
+    service goes away meanwhile, those before stay done, and are told as well.
+    """
     task_ids = form.all("task_id")
     if not task_ids:
         raise FormRefused("Select at least one task")
-    refused: list[ApiError] = []
+    retried, refused = 0, list[ClientError]()
     for task_id in task_ids:
         try:
             await viewer.client.retry(task_id)
+            retried += 1
         except ApiError as exc:
             refused.append(exc)
-    if len(refused) == len(task_ids):
+        except ClientError as exc:
+            refused.append(exc)
+            break
+    if not retried:
         raise refused[0]
-    done = f"{len(task_ids) - len(refused)} tasks go round again"
-    return f"{done}; {len(refused)} do not: {refused[0].detail}" if refused else f"{done}."
+    done = f"{retried} {'task goes' if retried == 1 else 'tasks go'} round again"
+    left = len(task_ids) - retried
+    if not refused:
+        return f"{done}."
+    return f"{done}; {left} {'does' if left == 1 else 'do'} not: {_why(refused[0])}"
+
+
+def _why(error: ClientError) -> str:
+    return error.detail if isinstance(error, ApiError) else str(error)

@@ -35,24 +35,32 @@ async def create(viewer: Viewer, form: Form) -> str:
 
 
 async def edit(viewer: Viewer, form: Form) -> str:
-    """Changes what of `cron`, `every_seconds`, `timezone` and `missed` is other than it is, and the task's
-    data where `task_data` is given: all else of the task stays.
+    """Changes what of `cron`, `every_seconds`, `timezone` and `missed` is other than it was when the form was
+    shown (`was_cron` and so on; without them: than it is), so that what somebody else has changed meanwhile
+    stays. Also the task's data where `task_data` is given: all else of the task stays.
     """
     schedule_id = form.needed("schedule_id")
     now = await viewer.client.schedule(schedule_id)
     cron, timezone, missed = form.text("cron"), form.text("timezone"), form.text("missed")
     every_seconds = form.whole_number("every_seconds")
     task = _with_data(now, form.json_object("task_data")) if form.text("task_data") else None
+    given = {"cron": cron, "every_seconds": every_seconds, "timezone": timezone, "missed": missed}
     edited = {
-        "cron": None if cron == now.cron else cron,
-        "every_seconds": None if every_seconds == now.every_seconds else every_seconds,
-        "timezone": None if timezone == now.timezone else timezone,
-        "missed": None if missed == now.missed else missed,
+        name: None if value is None or str(value) == _was(form, name, now) else value
+        for name, value in given.items()
     }
     if task is None and not any(edited.values()):
         raise FormRefused(f"Schedule {schedule_id} is like that already: change a field")
     await viewer.client.edit_schedule(schedule_id, task=task, **edited)  # type: ignore[arg-type]  # checked
     return f"Schedule {schedule_id} is changed."
+
+
+def _was(form: Form, name: str, now: Schedule) -> str | None:
+    """The text of a field as the form was shown."""
+    if form.has(f"was_{name}"):
+        return form.text(f"was_{name}")
+    value = getattr(now, name)
+    return None if value is None else str(value)
 
 
 def _with_data(schedule: Schedule, data: Mapping[str, Any]) -> NewTask:

@@ -1,12 +1,19 @@
-"""Collects the queues, by priority and lane, and who serves them."""
+"""Collects the queues, by priority and lane, who serves them, and which lanes may be retired."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
+from coordinator.client import Queue
 from coordinator.dashboard.viewer import Page, Viewer
 
 from .unserved_queues import task_filters
 
-__all__ = ["queue_list"]
+__all__ = ["queue_list", "unserved_lanes"]
+
+OPEN_TO_ALL = "any"
+"""The lane that stays, also where no agent is there."""
 
 MOST_QUEUES = 300
 """Rows of the table: those with tasks come first."""
@@ -25,7 +32,18 @@ async def queue_list(viewer: Viewer) -> Page:
             "deepest": max(stats.queue_sizes.values(), default=0),
             "queues": queues[:MOST_QUEUES],
             "filters_of": task_filters,
+            "unserved": unserved_lanes(stats.queues),
             "left_out": len(queues[MOST_QUEUES:]) + (stats.left_out or 0),
         },
         every=1.0,
     )
+
+
+def unserved_lanes(queues: Sequence[Queue]) -> dict[str, int]:
+    """The lanes that may be retired and no agent takes tasks of, each with the tasks that wait in it."""
+    waiting, served = Counter[str](), {OPEN_TO_ALL}
+    for queue in queues:
+        waiting[queue.lane] += queue.ready
+        if queue.listening:
+            served.add(queue.lane)
+    return {lane: number for lane, number in waiting.items() if lane not in served}

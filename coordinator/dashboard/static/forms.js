@@ -16,7 +16,12 @@ function tell(sentence, bad) {
     setTimeout(() => notice.remove(), bad ? 3 * SHOWN : SHOWN);
 }
 
+// The forms that wait for an answer. Their buttons are disabled, until the page is shown anew meanwhile.
+const sending = new WeakSet();
+
 async function send(form, button) {
+    if (sending.has(form)) return;
+    sending.add(form);
     const fields = new URLSearchParams(new FormData(form, button));
     const buttons = [...form.querySelectorAll("button:enabled")];
     for (const one of buttons) one.disabled = true;
@@ -35,6 +40,7 @@ async function send(form, button) {
     } catch {
         tell("The dashboard does not answer: nothing is known of what was done.", true);
     } finally {
+        sending.delete(form);
         for (const one of buttons) one.disabled = false;
     }
     await refresh();

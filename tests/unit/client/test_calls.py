@@ -17,6 +17,7 @@ from coordinator.client.errors import (
     Conflict,
     NotACoordinator,
     NotAuthenticated,
+    NotFound,
     NotSent,
     OutcomeUnknown,
     PayloadTooLarge,
@@ -305,6 +306,18 @@ def test_where_some_were_accepted_the_others_have_the_error_that_ended_it() -> N
     tasks = [{"n": n} for n in range(3)]
     outcomes, _ = script.run(submission.submit_all(tasks, script.now(attempts=3), batch_size=1))
     assert told(outcomes) == ["0", "NotSent", "NotSent"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [({"code": "task_not_found"}, "task_not_found"), ({}, None)]
+)
+def test_an_error_has_the_code_that_the_service_gave_it(
+    body: dict[str, Any], code: str | None
+) -> None:
+    script = Script(exchanges=[answer(404, detail="Task not found", **body)])
+    with pytest.raises(NotFound) as caught:
+        script.run(asked(task_calls.task("t"), script.now()))
+    assert caught.value.code == code
 
 
 def test_errors_are_one_tree() -> None:

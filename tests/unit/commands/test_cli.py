@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -234,3 +235,42 @@ def test_a_variable_that_is_no_setting_is_warned_of(
     assert "WARNING commands.subcommands: COORDINATOR_AMPQ_URL is not a setting" in warned
     assert "was COORDINATOR_AMQP_URL meant?" in warned
     assert "No coordinator answers" in failed
+
+
+FULL = Path("/dev/full")
+PRINTS = [["completion", "bash"], ["doctor", "--amqp-url", "amqp://127.0.0.1:1"]]
+
+
+@pytest.mark.parametrize("arguments", PRINTS, ids=lambda one: one[0])
+def test_an_answer_that_nobody_reads_ends_as_sigpipe_does_without_a_traceback(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = printing(arguments, writing, tmp_path)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no full disk here")
+@pytest.mark.parametrize("arguments", PRINTS, ids=lambda one: one[0])
+def test_an_answer_that_cannot_be_written_is_told_in_one_line(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    with FULL.open("wb") as full:
+        ended = printing(arguments, full.fileno(), tmp_path)
+    said = f"The answer to `{arguments[0]}` could not be written: No space left on device"
+    assert (ended.returncode, ended.stderr) == (1, f"coordinator: {said}\n")
+
+
+def printing(arguments: list[str], output: int, data_dir: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "coordinator", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COORDINATOR_DATA_DIR": str(data_dir)},
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -30,6 +30,9 @@ class Api:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []
+        self.queues: list[dict[str, Any]] = []
+        self.refusals: dict[str, Response] = {}
+        """By path."""
 
     def app(self) -> Starlette:
         every = ["GET", "POST", "PATCH", "DELETE"]
@@ -42,14 +45,21 @@ class Api:
         if request.method != "GET":
             body = await request.body()
             self.sent.append((request.method, path, json.loads(body) if body else None))
-        if path == "/schedules":
-            return JSONResponse({"schedules": [SCHEDULE, OFTEN], "next_cursor": None})
-        if path == "/tasks":
-            more = "further" if "cursor" not in request.query_params else None
-            return JSONResponse({"tasks": [], "next_cursor": more})
-        if path.endswith("/run"):
-            return JSONResponse({"task_id": "run-1"})
-        return JSONResponse({"schedule": OFTEN if "often" in path else SCHEDULE})
+        if path in self.refusals:
+            return self.refusals[path]
+        return JSONResponse(self.told(path, further="cursor" in request.query_params))
+
+    def told(self, path: str, *, further: bool) -> dict[str, Any]:
+        *_, named, last = ["", *path.split("/")]
+        answers: dict[str, dict[str, Any]] = {
+            "stats": {"queues": self.queues},
+            "retire": {"lane": named, "queues": ["one", "two"]},
+            "retry": {"task_id": named, "was": "dead", "generation": 2},
+            "schedules": {"schedules": [SCHEDULE, OFTEN], "next_cursor": None},
+            "tasks": {"tasks": [], "next_cursor": None if further else "further"},
+            "run": {"task_id": "run-1"},
+        }
+        return answers.get(last, {"schedule": OFTEN if "often" in path else SCHEDULE})
 
 
 @pytest.fixture
@@ -141,6 +151,26 @@ async def test_an_edit_sends_what_is_other_than_it_is(api: Api) -> None:
     assert api.sent == [("PATCH", "/schedules/nightly", {"every_seconds": 60, "missed": "once"})]
 
 
+async def test_an_edit_leaves_what_somebody_else_has_changed_since_the_form_was_shown(
+    api: Api,
+) -> None:
+    shown = {
+        "cron": "30 1 * * *",
+        "every_seconds": "",
+        "timezone": "Europe/Berlin",
+        "missed": "skip",
+    }
+    was = {f"was_{name}": value for name, value in shown.items()}
+    await does(api, "edit-schedule", schedule_id="nightly", **was, **{**shown, "missed": "once"})
+    assert api.sent == [("PATCH", "/schedules/nightly", {"missed": "once"})]
+
+
+async def test_a_form_to_edit_a_schedule_knows_what_it_has_shown(api: Api) -> None:
+    shown = (await page(api, "/schedules")).text
+    assert '<input type="hidden" name="was_cron" value="0 3 * * *">' in shown
+    assert '<input type="hidden" name="was_every_seconds" value="90">' in shown
+
+
 async def test_an_edit_of_the_data_leaves_what_else_is_said_of_the_task(api: Api) -> None:
     await does(api, "edit-schedule", schedule_id="nightly", task_data='{"n": 2}')
     task = {"task_data": {"n": 2}, "priority": "low", "tags": ["a"]}
@@ -156,3 +186,57 @@ async def test_a_schedule_is_run_now(api: Api) -> None:
 async def test_a_schedule_is_made_with_an_interval(api: Api) -> None:
     await does(api, "create-schedule", every_seconds="90", task_data="{}")
     assert api.sent == [("POST", "/schedules", {"every_seconds": 90, "task": {"task_data": {}}})]
+
+
+def queue(lane: str, priority: str, *, ready: int = 0, listening: int = 0) -> dict[str, Any]:
+    told = {"lane": lane, "priority": priority, "ready": ready, "listening": listening}
+    return {"queue": f"tasks.{lane}.{priority}", **told}
+
+
+async def test_a_lane_that_no_agent_serves_is_retired_after_it_was_said_what_waits_there(
+    api: Api,
+) -> None:
+    api.queues = [
+        queue("any", "normal"),
+        queue("cap:served", "low", listening=1),
+        queue("cap:served", "high", ready=7),
+        queue("cap:left", "high", ready=2),
+        queue("cap:left", "low", ready=1),
+        queue("cap:empty", "low"),
+    ]
+    shown = (await page(api, "/queues")).text
+    assert shown.count('value="cap:left"') == 2
+    assert shown.count("<strong>3</strong> tasks wait in the lane") == 2
+    assert "No task waits in the lane <strong>cap:empty</strong>" in shown
+    assert 'value="any"' not in shown
+    assert 'value="cap:served"' not in shown
+    answer = await does(api, "retire-lane", lane="cap:empty")
+    assert "Lane cap:empty is retired, with 2 queues." in answer.text
+    assert api.sent == [("POST", "/tasks/queues/lanes/cap:empty/retire", None)]
+
+
+UNKNOWN = {"detail": "The broker has not confirmed in time", "status": "error"}
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_of_what_may_have_been_done_it_is_not_said_that_nothing_was(
+    status: int, api: Api
+) -> None:
+    api.refusals["/tasks/t/retry"] = JSONResponse(UNKNOWN, status)
+    async with browser(api) as client:
+        del client.headers["X-Dashboard-Part"]
+        answer = await client.post("/dashboard/do/retry", data={"task_id": "t"})
+    assert answer.status_code == status
+    assert "<title>It may have been done" in answer.text
+    assert "Nothing was done" not in answer.text
+
+
+async def test_of_tasks_that_were_selected_those_are_told_that_go_round_before_the_service_is_away(
+    api: Api,
+) -> None:
+    api.refusals["/tasks/b/retry"] = Response("not JSON", 200)
+    async with browser(api) as client:
+        answer = await client.post(
+            "/dashboard/do/retry-selected", data={"task_id": ["a", "b", "c"]}
+        )
+    assert "1 task goes round again; 2 do not" in answer.text
