@@ -85,8 +85,13 @@ class IdleWaiting:
         depths, self._counted, self._news = found.depths or {}, False, False
         if not self._wake.woken:
             self._wake.take_allowed()  # what it was called for is done
-        while await self._settled_down(depths, pressed) and not changed.is_set():
-            if not await self._quiet_for(self._pause(on_its_way=bool(found.waiting))):
+        while True:
+            # Read once: were it read again for the pause, what fell due while the broker was asked would be
+            # taken for done.
+            quiet = self._quiet_since()
+            if not await self._settled_down(depths, pressed, quiet) or changed.is_set():
+                break
+            if not await self._quiet_for(self._pause(quiet, on_its_way=bool(found.waiting))):
                 break
             depths = await self._probe.peek()
             self._counted = self._wake.on
@@ -107,11 +112,13 @@ class IdleWaiting:
             delay = self._rng.uniform(0, look_spread(self._fleet.size))
             asyncio.get_running_loop().call_later(delay, self._executor.changed.set)
 
-    async def _settled_down(self, depths: Mapping[TaskQueue, Depth], pressed: float) -> bool:
-        """Do what the agent has been quiet for long enough for; whether it is still at rest then."""
-        if self._long_enough(pressed):
+    async def _settled_down(
+        self, depths: Mapping[TaskQueue, Depth], pressed: float, quiet: float
+    ) -> bool:
+        """Do what the agent has been ``quiet`` for long enough for; whether it is still at rest then."""
+        if self._long_enough(pressed, quiet):
             await self._consume_some(depths)
-        if self._quiet_since() > QUIET_TO_SPARE:
+        if quiet > QUIET_TO_SPARE:
             await self._wake.start(consumes_queues=bool(self._push.on))
         return self._executor.free > 0 and not self._wakeups.stopped
 
@@ -128,9 +135,8 @@ class IdleWaiting:
         await self._push.refresh()
         return not self._wakeups.stopped
 
-    def _pause(self, *, on_its_way: bool) -> float:
-        """Seconds until the next peek."""
-        quiet = self._quiet_since()
+    def _pause(self, quiet: float, *, on_its_way: bool) -> float:
+        """Seconds until the next peek, after all that was due when the agent had been so ``quiet``."""
         peeks = -(-len(self._sources) // PEEK)
         pause = pause_at_rest(quiet, peeks, self._rng)
         if on_its_way:
@@ -149,12 +155,11 @@ class IdleWaiting:
         """Seconds for which nothing arrived or finished."""
         return self._wakeups.turn() - self._executor.last_change
 
-    def _long_enough(self, pressed: float) -> bool:
+    def _long_enough(self, pressed: float, quiet: float) -> bool:
         """Whether nothing came for so long that consuming pays."""
-        now, to_spare = self._wakeups.now(), self._executor.free > 1
-        quiet = now - self._executor.last_change
+        to_spare = self._executor.free > 1
         return quiet > (QUIET_TO_SPARE if to_spare else self._quiet) or (
-            to_spare and now - pressed > AGAIN
+            to_spare and self._wakeups.now() - pressed > AGAIN
         )
 
     async def _consume_some(self, depths: Mapping[TaskQueue, Depth]) -> None:
