@@ -31,9 +31,6 @@ BACKLOG = 2048
 SHUTDOWN_SECONDS = 3
 """For requests under way when the server is told to stop."""
 
-LAST_SECONDS = 0.5
-"""For connections that wait to be accepted at the end, where more of them come all the time."""
-
 
 def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """The quickest that is installed: uvloop, but for systems that it does not know."""
@@ -97,7 +94,7 @@ class _Server(uvicorn.Server):
         if not self._shared:
             for one in listeners:
                 turn_away(one)
-        await accept_the_last(listeners, within=LAST_SECONDS)
+        await accept_the_last(listeners, within=SHUTDOWN_SECONDS)
         for server in self.servers:
             server.close()
         stopping()
