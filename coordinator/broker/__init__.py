@@ -16,6 +16,7 @@ connection ........... connects, and connects again when the link is lost
 connection_timings ... its time-outs and pauses, which a test makes short
 undeliverable_head ... notices a message that ends each reader's connection
 channel .............. one channel: publish, get, consume, settle, declare
+publishing ........... what the publisher is made of: it sends alone what may be too large
 frames ............... the frames that are sent most, encoded and decoded without the driver
 driver_errors ........ the driver's exceptions become the project's
 refusal_texts ........ the broker's text of a refusal becomes an error

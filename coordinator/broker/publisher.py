@@ -9,9 +9,7 @@ apart, because only the second of them may be repeated without a thought:
 * `OutcomeUnknown`: it was sent and no answer came in time, or the connection was lost meanwhile, or
   the broker could not store it on each of its queues.
 
-A message that is too large costs its channel, with the confirms of whatever is in flight on it. How
-much the broker takes is its own secret until it refuses: so a message larger than any before is sent
-on a channel of its own, and what was refused once is refused here from then on.
+A message that may be too large is sent alone, see `publishing.large_messages`.
 """
 
 from __future__ import annotations
@@ -20,12 +18,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from coordinator.errors import (
     BrokerUnavailable,
     ChannelLost,
-    CoordinatorError,
     MessageTooLarge,
     OperatorError,
     OtherLedger,
@@ -38,6 +35,9 @@ from coordinator.protocol.message import Message
 from .asyncio_cancel import cancel_and_wait
 from .channel import Channel, confirmed
 from .connection import Connection, Link
+from .publishing.confirm_wait import retrieve_error, wait_until_settled
+from .publishing.large_messages import NOT_KEEPING_UP, SURE_SIZE, LargeMessages
+from .publishing.outgoing import Outgoing, put_on
 
 __all__ = ["PUBLISH_TIMEOUT", "SURE_SIZE", "Ended", "Outgoing", "Publisher"]
 
@@ -53,23 +53,8 @@ OVERDUE_LIMIT = 8
 """Messages past their time; beyond it nothing more is sent until answers come, so that a broker
 that stores but does not answer cannot be filled with work that producers believe refused."""
 
-
-SURE_SIZE = 16 * 1024
-"""Bytes of body that are taken to be within any broker's limit."""
-
-NOT_KEEPING_UP = "The broker is not keeping up; nothing was sent."
-
 Ended = MessageTooLarge | PublishRefused | BrokerUnavailable | OutcomeUnknown | None
 """How a publish ended; None for a confirm."""
-
-
-class Outgoing(NamedTuple):
-    """A message and where it goes."""
-
-    message: Message
-    exchange: str
-    key: str
-    mandatory: bool = False
 
 
 class Publisher:
@@ -88,15 +73,8 @@ class Publisher:
         self._timeout = timeout.total_seconds()
         self._window = asyncio.Semaphore(window)
         self._channel: Channel | None = None
-        self._link: Link | None = None
-        self._aside: Channel | None = None
-        """For one message at a time that is larger than all before."""
-        self._alone = asyncio.Lock()
-        self._taken = SURE_SIZE
-        """Bytes of the largest message that the broker is known to take."""
+        self._large = LargeMessages()
         self._largest = largest
-        self._limit: int | None = None
-        """Bytes of the largest that it takes, once it has said so."""
         self._ready = asyncio.Event()
         self._overdue = 0
         self._refusal = ""
@@ -140,7 +118,7 @@ class Publisher:
         """
         deadline = self.deadline()
         sent = await self._send(Outgoing(message, exchange, key, mandatory), deadline)
-        await _settled(sent, deadline)
+        await wait_until_settled(sent, deadline)
         error = self._ended(sent, message)
         if error is not None:
             raise error
@@ -149,7 +127,7 @@ class Publisher:
         """Ask the broker whether it takes a message of ``size`` bytes, with one for nobody, where that
         is not known yet. Raises `MessageTooLarge`, and what `publish` does.
         """
-        if size > self._taken:
+        if not self._large.known_to_be_taken(size):
             nothing = Message(body=bytes(size), persistent=False)
             await self.publish(nothing, exchange="", key=f"nobody.{new_id()}")
 
@@ -158,7 +136,7 @@ class Publisher:
         """Bytes of body that may be sent without a thought: `SURE_SIZE`, or less where the broker has
         said that it takes less.
         """
-        return min(SURE_SIZE, self._taken)
+        return self._large.sure_size
 
     def deadline(self) -> float:
         """By when whatever is begun now is answered, on the clock of the event loop."""
@@ -223,7 +201,7 @@ class Publisher:
                 sent.add_done_callback(end)
         all_sent = True
         if waiting:
-            await _settled(last, deadline)
+            await wait_until_settled(last, deadline)
         for sent in list(waiting):
             end(sent)
 
@@ -232,8 +210,8 @@ class Publisher:
         nothing was.
         """
         self._check_may_send(outgoing, deadline)
-        if len(outgoing.message.body) > self._taken:
-            sent = await self._send_alone(outgoing, deadline)
+        if not self._large.known_to_be_taken(len(outgoing.message.body)):
+            sent = await self._large.send(outgoing, deadline)
             if sent is not None:
                 return sent
         if self._window.locked():
@@ -250,7 +228,7 @@ class Publisher:
             self._window.release()
             raise BrokerUnavailable(why_not)
         try:
-            sent = _put_on(channel, outgoing)
+            sent = put_on(channel, outgoing)
         except BaseException:
             self._window.release()
             raise
@@ -270,56 +248,6 @@ class Publisher:
         if self._largest is not None and size > self._largest:
             raise MessageTooLarge(size, self._largest)
 
-    async def _send_alone(self, outgoing: Outgoing, deadline: float) -> asyncio.Future[Any] | None:
-        """Send it on the other channel, and wait for the answer; None where the broker has taken one as
-        large meanwhile.
-        """
-        size = len(outgoing.message.body)
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._alone.acquire()
-        except TimeoutError:
-            raise BrokerUnavailable(NOT_KEEPING_UP) from None
-        try:
-            if self._limit is not None and size > self._limit:
-                raise MessageTooLarge(size, self._limit)
-            if size <= self._taken:
-                return None
-            sent = _put_on(await self._channel_aside(deadline), outgoing)
-            sent.add_done_callback(_retrieved)
-            await _settled(sent, deadline)
-            if sent.done():
-                self._learn(sent, size)
-            return sent
-        finally:
-            self._alone.release()
-
-    async def _channel_aside(self, deadline: float) -> Channel:
-        link, channel = self._link, self._aside
-        if channel is not None and channel.open:
-            return channel
-        if link is None:
-            raise BrokerUnavailable
-        try:
-            async with asyncio.timeout_at(deadline):
-                channel = await link.channel(confirms=True)
-        except TimeoutError:
-            raise BrokerUnavailable(NOT_KEEPING_UP) from None
-        if link is self._link:
-            self._aside = channel
-        return channel
-
-    def _learn(self, sent: asyncio.Future[Any], size: int) -> None:
-        """How much the broker takes, from the answer to a message of ``size`` bytes."""
-        try:
-            confirmed(sent)
-        except MessageTooLarge as exc:
-            self._limit = self._taken = exc.limit
-        except (CoordinatorError, asyncio.CancelledError):
-            return  # told by `_ended`
-        else:
-            self._taken = max(self._taken, size)
-
     def _ended(self, sent: asyncio.Future[Any], message: Message) -> Ended:
         """How a publish ended whose time is over."""
         if not sent.done():
@@ -331,7 +259,7 @@ class Publisher:
         except (PublishRefused, OutcomeUnknown) as exc:
             return exc
         except MessageTooLarge as exc:
-            return self._too_large(exc, len(message.body))
+            return self._large.refused(exc, len(message.body))
         except OperatorError as exc:
             # A permission that was taken away may be given back: whoever publishes waits for it.
             if str(exc) != self._refusal:
@@ -345,15 +273,6 @@ class Publisher:
             unknown.__cause__ = exc
             return unknown
         return None
-
-    def _too_large(self, exc: MessageTooLarge, size: int) -> MessageTooLarge | OutcomeUnknown:
-        """Whether the message itself was refused, or was in flight beside the one that was."""
-        self._limit = self._taken = exc.limit
-        if size > exc.limit:
-            return MessageTooLarge(size, exc.limit)
-        return OutcomeUnknown(
-            "The broker closed the channel over another message, with this unanswered"
-        )
 
     def _why_not(self) -> str | None:
         if self._channel is None or not self._channel.open:
@@ -377,14 +296,13 @@ class Publisher:
 
     def _answered(self, sent: asyncio.Future[Any]) -> None:
         self._window.release()
-        _retrieved(sent)  # by the caller, or late and then of no interest
+        retrieve_error(sent)  # by the caller, or late and then of no interest
 
     def _late(self, _: asyncio.Future[Any]) -> None:
         self._overdue -= 1
 
     async def _serve(self, link: Link) -> None:
-        if link is not self._link:  # another node, or another configuration, perhaps
-            self._link, self._aside, self._taken, self._limit = link, None, SURE_SIZE, None
+        self._large.begin(link)
         self._channel = await link.channel(confirms=True)
         self._ready.set()
         try:
@@ -393,34 +311,3 @@ class Publisher:
             self._ready.clear()
             self._channel = None
         raise ChannelLost
-
-
-def _put_on(channel: Channel, outgoing: Outgoing) -> asyncio.Future[Any]:
-    message, exchange, key, mandatory = outgoing
-    return channel.send(message, exchange=exchange, key=key, mandatory=mandatory)
-
-
-def _retrieved(sent: asyncio.Future[Any]) -> None:
-    """Whoever waited for it may be gone."""
-    if not sent.cancelled():
-        sent.exception()
-
-
-async def _settled(sent: asyncio.Future[Any], deadline: float) -> None:
-    """Wait until it is answered, or the time is up: `asyncio.wait` for one, at a fraction of the cost.
-    Whoever waits may be cancelled; ``sent`` is not.
-    """
-    loop = asyncio.get_running_loop()
-    over = loop.create_future()
-
-    def end(_: object = None) -> None:
-        if not over.done():
-            over.set_result(None)
-
-    timer = loop.call_at(deadline, end)
-    sent.add_done_callback(end)
-    try:
-        await over
-    finally:
-        timer.cancel()
-        sent.remove_done_callback(end)
