@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
 from coordinator.protocol.topology import EVENTS
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import AgentStopped, Event
 from coordinator.protocol.topology import EVENTS
 

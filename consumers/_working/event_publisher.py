@@ -17,7 +17,7 @@ from typing import Generic, NoReturn, TypeVar
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import MessageTooLarge, Unavailable
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.protocol.messages.events import (
     Event,
     EventData,

@@ -24,7 +24,7 @@ from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.lost_attempt_rule import Watch, Witness, patience
 from coordinator.domain.task import Task, TasksInHand
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.protocol.messages.events import Event, TaskLost
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.task_queue import TaskQueue

@@ -13,7 +13,7 @@ import logging
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import MessageTooLarge
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskTooLarge
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS

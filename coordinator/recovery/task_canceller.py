@@ -24,7 +24,7 @@ from coordinator.errors import (
     TaskNotFound,
     WrongState,
 )
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS

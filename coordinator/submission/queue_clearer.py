@@ -11,7 +11,7 @@ from coordinator.broker.ports import PublishesMessages
 from coordinator.broker.queue_drain import drain
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import BrokerUnavailable, MalformedMessage
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority

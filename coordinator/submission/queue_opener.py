@@ -21,7 +21,7 @@ from coordinator.errors import (
     TopologyConflict,
 )
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, ServeSource, encode_command
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, SourceOpened
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue

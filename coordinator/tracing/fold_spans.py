@@ -8,7 +8,7 @@ from typing import Protocol
 
 from opentelemetry.trace import SpanKind, get_tracer
 
-from coordinator.protocol.messages.event_codec import routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import routing_key
 from coordinator.protocol.messages.events import (
     Event,
     TaskCancelled,

@@ -16,7 +16,7 @@ from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskStarted
 from coordinator.protocol.topology import EVENTS
 

@@ -19,7 +19,11 @@ from typing import cast
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.broker.publisher import Publisher
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
 from coordinator.protocol.messages.events import Event, TaskCompleted, TaskStarted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority

@@ -11,7 +11,11 @@ from datetime import timedelta
 
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Outgoing, Publisher
-from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS, TASKS

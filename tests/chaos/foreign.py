@@ -20,7 +20,7 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.errors import Unavailable
 from coordinator.protocol.lanes import lane_name
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     Event,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode, encode_batch
 from tests.support.broker import Broker
 from tests.support.registering import registering_side
 from tests.support.sources import must_have_a_broker

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.bootstrap import Replacements, Timings
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import AgentHeartbeat, Event
 from coordinator.protocol.topology import EVENTS
 from tests.support.broker import Broker

@@ -15,7 +15,7 @@ from consumers import Task
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     Event,

@@ -17,7 +17,7 @@ from coordinator.broker.batch_reader import BatchReader
 from coordinator.errors import LedgerBehind, TaskNotFound
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_commands import CancelTask, agent_key, decode_command
-from coordinator.protocol.messages.event_codec import encode
+from coordinator.protocol.messages.event_codec.event_encoding import encode
 from coordinator.protocol.messages.events import (
     AttemptError,
     Event,

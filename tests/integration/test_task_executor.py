@@ -12,7 +12,7 @@ from consumers._working.task_executor import TaskExecutor
 from coordinator.broker.channel import Delivery
 from coordinator.broker.connection import Connection
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.messages.event_codec import read
+from coordinator.protocol.messages.event_codec.event_reading import read
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import EVENTS, TASKS, BindingSpec, QueueSpec, Topology
 from tests.support.broker import Broker

@@ -16,7 +16,7 @@ from coordinator.bootstrap import Replacements, running
 from coordinator.broker.connection import Connection
 from coordinator.broker.connection_timings import ConnectionTimings
 from coordinator.broker.publisher import Publisher
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerMarked
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.topology import EVENTS, LOG, UNROUTED, WORK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import Refused, read
+from coordinator.protocol.messages.event_codec.event_reading import Refused, read
 from coordinator.protocol.messages.events import Event
 
 __all__ = ["decode"]

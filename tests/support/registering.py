@@ -13,7 +13,11 @@ from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
 from coordinator.protocol.messages.events import Event, EventData
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority

@@ -2,7 +2,7 @@
 
     dict ─▶ TaskMessage, EventData, Command ─▶ body and headers ─▶ `protocol.message.Message`, and back
 
-event_codec ............... events as CloudEvents 1.0 over AMQP: encode, decode, routing keys, batches
+event_codec ............... events as CloudEvents 1.0 over AMQP: encode, read, routing keys, batches
 heartbeat_reading ......... a heartbeat counts, whatever of it cannot be read
 agent_commands ............ what a coordinator orders of agents, and its form on the wire
 registration .............. an agent's request to be registered, and the answer

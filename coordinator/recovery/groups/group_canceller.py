@@ -28,7 +28,7 @@ from coordinator.errors import (
     OutcomeUnknown,
 )
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.protocol.messages.events import Event, TaskCancelled
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery.ports import NotesEvent

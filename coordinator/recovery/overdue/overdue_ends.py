@@ -17,7 +17,7 @@ from typing import NoReturn, Protocol
 from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import Task
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import EVENTS
 from coordinator.recovery.ports import IsReady, NotesEvent

@@ -19,7 +19,7 @@ from coordinator.broker.ports import PublishesMessages
 from coordinator.domain.task import Answer, Question, Task
 from coordinator.errors import BrokerUnavailable, LedgerBehind, TaskNotFound, WrongState
 from coordinator.protocol.json_values.json_digest import json_digest
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskAnswered
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import EVENTS

@@ -26,7 +26,7 @@ from coordinator.broker.ports import PublishesMessages, ReadsQueueDepths
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, QueueLocked, TooManyLanes, TopologyConflict, Unavailable
 from coordinator.protocol.messages.agent_commands import EVERY_AGENT, LeaveSource, encode_command
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, SourceRetired
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue

@@ -20,7 +20,7 @@ from coordinator.domain.broker_identities import ANYBODY, BrokerIdentities
 from coordinator.domain.task_queues import TaskQueues
 from coordinator.errors import ChannelLost, LedgerUnavailable, Unavailable, Unreadable
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.event_codec import Refused, read
+from coordinator.protocol.messages.event_codec.event_reading import Refused, read
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentRegistered,

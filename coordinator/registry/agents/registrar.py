@@ -26,7 +26,7 @@ from coordinator.errors import (
 from coordinator.protocol.id_limits import AGENT_WORDS, check_id, check_path_id
 from coordinator.protocol.json_values.json_limits import json_problem
 from coordinator.protocol.messages.agent_commands import DrainAgent, agent_key, encode_command
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import (
     OVER_HTTP,
     AgentHeartbeat,

@@ -9,7 +9,7 @@ import contextlib
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerFollowed
 from coordinator.protocol.topology import EVENTS
 

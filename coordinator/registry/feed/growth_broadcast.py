@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerGrew
 from coordinator.protocol.topology import EVENTS
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from coordinator.broker.channel import Delivery
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.topology import EVENTS
 from coordinator.registry.tables import schema

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerHindered
 from coordinator.protocol.topology import EVENTS
 

@@ -11,7 +11,7 @@ from coordinator.domain.broker_identities import ANYBODY, BrokerIdentities
 from coordinator.domain.clock_skew import told_by_our_clock
 from coordinator.errors import Unreadable
 from coordinator.protocol.message_size import LARGEST_MESSAGE
-from coordinator.protocol.messages.event_codec import Refused, read
+from coordinator.protocol.messages.event_codec.event_reading import Refused, read
 from coordinator.protocol.messages.events import Event, LedgerMarked, TaskEvent
 from coordinator.registry.ledger.parked_messages import MessageToPark, parked_delivery, parked_event
 

@@ -33,7 +33,7 @@ from coordinator.domain.transitions.effects import (
 )
 from coordinator.errors import LedgerUnavailable, Superseded
 from coordinator.protocol.messages.agent_commands import CancelTask, Command, GiveAnswer
-from coordinator.protocol.messages.event_codec import holds_several
+from coordinator.protocol.messages.event_codec.event_reading import holds_several
 from coordinator.protocol.messages.events import Event, TaskEvent
 from coordinator.protocol.topology import LOG
 from coordinator.registry.ledger.batch_folding import FoldedBatch, store

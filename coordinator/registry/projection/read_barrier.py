@@ -18,7 +18,7 @@ from datetime import timedelta
 
 from coordinator.broker.ports import PublishesMessages
 from coordinator.errors import LedgerBehind, OutcomeUnknown, Unavailable
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, LedgerCaughtUp, LedgerMarked, LiveMarked
 from coordinator.protocol.topology import EVENTS
 

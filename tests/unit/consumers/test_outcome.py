@@ -14,7 +14,7 @@ import pytest
 from consumers import Discard, RetryLater
 from consumers._values.handler_limits import LONGEST
 from consumers.outcome import Failed, event_of, failed_with
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event, TaskFailed
 from coordinator.protocol.messages.task_message import TaskMessage
 from tests.support.decoding import decode

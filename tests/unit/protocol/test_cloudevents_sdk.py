@@ -11,7 +11,7 @@ from cloudevents.core.bindings import amqp
 from cloudevents.core.bindings.amqp import AMQPMessage
 from cloudevents.core.formats.json import JSONFormat
 
-from coordinator.protocol.messages.event_codec import encode, encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode, encode_batch
 from coordinator.protocol.messages.events import EVENT_TYPES, AttemptError, Event
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)

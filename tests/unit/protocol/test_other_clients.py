@@ -15,7 +15,8 @@ from coordinator.errors import MalformedMessage
 from coordinator.protocol.json_values.json_instants import instant
 from coordinator.protocol.json_values.lenient_reading import read_model
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import BATCH, encode
+from coordinator.protocol.messages.cloudevents import BATCH
+from coordinator.protocol.messages.event_codec.event_encoding import encode
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentStatusChanged,

@@ -9,7 +9,7 @@ import pytest
 from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.cloudevents import BATCH
-from coordinator.protocol.messages.event_codec import Refused, holds_several, read
+from coordinator.protocol.messages.event_codec.event_reading import Refused, holds_several, read
 from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_group import GROUP_TYPE, join_tasks
 from coordinator.protocol.messages.task_message import TASK_TYPE, TaskMessage

@@ -21,7 +21,7 @@ from coordinator.errors import (
     PublishRefused,
 )
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import read
+from coordinator.protocol.messages.event_codec.event_reading import read
 from coordinator.protocol.messages.task_group import GROUP_TYPE
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority

@@ -29,7 +29,7 @@ from consumers.interceptor import CallNext
 from consumers.outcome import Asked, Cancelled, Completed, Failed, Outcome, Returned, event_of
 from consumers.testing import run_task
 from coordinator.protocol.json_values.json_limits import json_problem
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.events import Event
 from coordinator.protocol.messages.task_message import TaskMessage
 from tests.support.decoding import decode

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.json_values.json_limits import MAX_DEPTH, json_problem
-from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
 from coordinator.protocol.messages.events import Event, TaskCompleted
 from tests.support.decoding import decode
 

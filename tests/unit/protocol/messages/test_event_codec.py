@@ -16,14 +16,13 @@ from pydantic_core import to_json
 
 from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import (
-    BATCH,
-    Refused,
+from coordinator.protocol.messages.cloudevents import BATCH
+from coordinator.protocol.messages.event_codec.event_encoding import (
     encode,
     encode_batch,
-    read,
     routing_key,
 )
+from coordinator.protocol.messages.event_codec.event_reading import Refused, read
 from coordinator.protocol.messages.events import (
     AgentHeartbeat,
     AgentRegistered,

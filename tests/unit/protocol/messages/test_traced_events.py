@@ -8,7 +8,12 @@ from dataclasses import replace
 import pytest
 
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, encode_batch, read, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
+from coordinator.protocol.messages.event_codec.event_reading import read
 from coordinator.protocol.messages.events import Event, TaskStarted
 from coordinator.protocol.trace_context import TraceContext
 

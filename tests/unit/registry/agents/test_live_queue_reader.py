@@ -9,7 +9,7 @@ import pytest
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode_batch
+from coordinator.protocol.messages.event_codec.event_encoding import encode_batch
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from tests.unit.registry.fleet import Fleet, registered
 

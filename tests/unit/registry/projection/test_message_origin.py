@@ -11,7 +11,7 @@ from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import ForgedIdentity, MalformedMessage
 from coordinator.protocol.message import Message
 from coordinator.protocol.message_size import LARGEST_STATEMENT
-from coordinator.protocol.messages.event_codec import encode, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
 from coordinator.protocol.messages.task_group import join_tasks
 from coordinator.protocol.name_encoding import DEAD_LETTER_KEY
 from coordinator.protocol.topology import CONTROL, EVENTS, LOG, TASKS, UNROUTED, WORK

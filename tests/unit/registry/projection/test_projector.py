@@ -16,7 +16,11 @@ import sqlalchemy as sa
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.protocol.json_values.array_splitting import items_of
 from coordinator.protocol.message import Message
-from coordinator.protocol.messages.event_codec import encode, encode_batch, routing_key
+from coordinator.protocol.messages.event_codec.event_encoding import (
+    encode,
+    encode_batch,
+    routing_key,
+)
 from coordinator.protocol.messages.events import AgentRegistered, Event
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS
