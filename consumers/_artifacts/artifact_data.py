@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from .._values.printable_text import class_name
+from .regular_file import open_regular_file
 
 __all__ = ["ArtifactData", "chunks_of", "default_name", "opened"]
 
@@ -26,11 +27,11 @@ def default_name(data: object) -> str:
 
 
 def opened(data: object) -> AbstractContextManager[object]:
-    """``data``, a path as an open file that is closed again. Raises `TypeError` for what holds no bytes, and
-    `OSError` for a file that cannot be opened.
+    """``data``, a path as an open file that is closed again. Raises `TypeError` for what holds no bytes,
+    `NotRegularFile` for the path of what is no file, and `OSError` for one that cannot be opened.
     """
     if isinstance(data, os.PathLike):
-        return Path(data).open("rb")
+        return open_regular_file(Path(data))
     if isinstance(data, _BYTES) or callable(getattr(data, "read", None)):
         return nullcontext(data)
     if isinstance(data, str):

@@ -52,7 +52,7 @@ class Artifacts:
         """
         name = _checked_name(default_name(data) if name is None else name)
         if media_type is None:
-            media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            media_type = _guessed_media_type(name)
         else:
             _check_media_type(media_type)
         key = new_key(task_id, attempt, unique=uuid.uuid4().hex, name=name)
@@ -148,6 +148,24 @@ def _checked_name(name: object) -> str:
             f"the name of an artifact has 1 to {MAX_NAME} printable characters: {name!r}"
         )
     return name
+
+
+def _guessed_media_type(name: str) -> str:
+    """That of what a file of this name holds as it is, compressed where it is."""
+    kind, encoding = mimetypes.guess_type(f"./{name}")  # no URL, which might name any type itself
+    if encoding is not None:
+        kind = _COMPRESSED.get(encoding)
+    return kind or "application/octet-stream"
+
+
+_COMPRESSED = {
+    "br": "application/x-brotli",
+    "bzip2": "application/x-bzip2",
+    "compress": "application/x-compress",
+    "gzip": "application/gzip",
+    "xz": "application/x-xz",
+}
+"""The media types of what `mimetypes` calls encodings: a store would unpack what it is told as one."""
 
 
 def _check_media_type(media_type: object) -> None:

@@ -7,21 +7,19 @@ its end names.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from coordinator.environment import secret_of, value_of
+from coordinator.environment import secret_of
 from coordinator.errors import OperatorError
 
-from .._values.printable_text import printable_text
-from .artifact_errors import ArtifactMissing, ArtifactStoreRefused, ArtifactStoreUnavailable
+from .bucket_errors import troubles_told, why
+from .bucket_variables import checked_endpoint, checked_region
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -34,13 +32,7 @@ PART = 8 * 1024 * 1024
 AT_ONCE = 4
 """Parts on their way at a time, each held in memory."""
 
-MAX_WHY = 300
-
-_CODE = re.compile(r"<Code>(\w+)</Code>", re.ASCII)
-
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
-
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
 class BucketStore:
@@ -52,7 +44,11 @@ class BucketStore:
         self.address = f"s3://{bucket}/{prefix}".rstrip("/")
         secrets = {name: secret_of(f"AWS_{name.upper()}") for name in _SECRETS}
         given = {name: found.value for name, found in secrets.items() if found is not None}
-        endpoint = next(filter(None, (value_of(name) for name in _ENDPOINTS)), "")
+        endpoint, region = checked_endpoint(), checked_region()
+        if endpoint is not None:
+            given["endpoint"] = endpoint
+        if region is not None:
+            given["region"] = region
         try:
             self._store = S3Store(
                 bucket,
@@ -60,7 +56,7 @@ class BucketStore:
                 config=cast("S3Config", given),
                 client_options={
                     # Whoever names an endpoint without TLS wants that one.
-                    "allow_http": endpoint.lower().startswith("http://"),
+                    "allow_http": (endpoint or "").lower().startswith("http://"),
                     "connect_timeout": timedelta(seconds=10),
                     # Silence ends a request. The whole of it may take long: an artifact is fetched in one.
                     "read_timeout": timedelta(seconds=60),
@@ -70,7 +66,7 @@ class BucketStore:
             )
         except BaseError as exc:
             raise OperatorError(
-                f"{self.address}: the variables AWS_* do not do: {_why(exc)}"
+                f"{self.address}: the variables AWS_* do not do: {why(exc)}"
             ) from exc
 
     def put(self, key: str, chunks: Iterator[bytes], *, media_type: str) -> None:
@@ -81,7 +77,7 @@ class BucketStore:
             if len(first) > PART:
                 break
         rest = chain((bytes(first),), chunks) if len(first) > PART else bytes(first)
-        with self._troubles_told():
+        with troubles_told(self.address):
             self._store.put(
                 key,
                 rest,
@@ -92,40 +88,6 @@ class BucketStore:
             )
 
     def get(self, key: str) -> Generator[bytes, None, None]:
-        with self._troubles_told(missing=key):
+        with troubles_told(self.address, missing=key):
             for chunk in self._store.get(key).stream(min_chunk_size=PART):
                 yield bytes(chunk)
-
-    @contextmanager
-    def _troubles_told(self, *, missing: str | None = None) -> Iterator[None]:
-        """As errors of artifacts; ``missing`` is the key that may not be there, else it is the bucket.
-
-        Without their cause: obstore's tell the whole answer, which may repeat a session's token, and the
-        traceback goes to the ledger.
-        """
-        try:
-            yield
-        except FileNotFoundError as exc:
-            if missing is None or _code(exc) == "NoSuchBucket":
-                raise ArtifactStoreRefused(f"{self.address}: there is no such bucket") from None
-            raise ArtifactMissing(f"{self.address} has no artifact {missing}") from None
-        except (PermissionDeniedError, UnauthenticatedError) as exc:
-            raise ArtifactStoreRefused(
-                f"{self.address} refuses the credentials of this agent (AWS_ACCESS_KEY_ID,"
-                f" AWS_SECRET_ACCESS_KEY): {_why(exc)}"
-            ) from None
-        except BaseError as exc:
-            raise ArtifactStoreUnavailable(f"{self.address}: {_why(exc)}") from None
-
-
-def _why(exc: BaseException) -> str:
-    """The code that S3 has answered goes first; the rest of the answer is left out."""
-    sentence = str(exc).partition("\n")[0].partition("<")[0].rstrip(" :")
-    code = _code(exc)
-    return printable_text(f"{code}: {sentence}" if code else sentence, MAX_WHY)
-
-
-def _code(exc: BaseException) -> str | None:
-    """Of S3, where it has answered."""
-    found = _CODE.search(str(exc))
-    return found[1] if found else None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from .artifact_errors import ArtifactMissing, ArtifactStoreRefused, ArtifactStoreUnavailable
+from .regular_file import NotRegularFile, open_regular_file
 
 __all__ = ["FolderStore"]
 
@@ -23,17 +26,18 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._check()
+        with self._troubles_told():
+            self._check()
 
     @property
     def address(self) -> str:
         return self._folder.as_uri()
 
     def put(self, key: str, chunks: Iterator[bytes], *, media_type: str) -> None:  # noqa: ARG002 - the reference has it
-        self._check()
-        path = self._folder / key
-        part = path.with_name(f".{path.name}.part")
         with self._troubles_told():
+            self._check()
+            path = self._folder / key
+            part = path.with_name(f".{path.name}.part")
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with part.open("xb") as file:
@@ -43,27 +47,29 @@ class FolderStore:
                     os.fsync(file.fileno())
                 part.rename(path)
             except BaseException:
-                part.unlink(missing_ok=True)
-                with suppress(OSError):
+                with suppress(OSError):  # what went wrong first is told
+                    part.unlink(missing_ok=True)
                     path.parent.rmdir()
                 raise
             self._sync_folders(path.parent)
 
     def get(self, key: str) -> Generator[bytes, None, None]:
-        self._check()
         with self._troubles_told():
-            real = self._file(key)
-            if real is None:
+            self._check()
+            file = self._opened(key)
+            if file is None:
                 raise ArtifactMissing(f"{self.address} has no artifact {key}")
-            with real.open("rb") as file:
+            with file:
                 while chunk := file.read(CHUNK):
                     yield chunk
 
-    def _file(self, key: str) -> Path | None:
+    def _opened(self, key: str) -> BinaryIO | None:
         """A link that somebody put there must not lead out, and a pipe would be read for ever."""
         try:
             real = (self._folder / key).resolve(strict=True)
-        except (FileNotFoundError, NotADirectoryError):
+            inside = real.is_relative_to(self._folder.resolve())
+            return open_regular_file(real) if inside else None
+        except (FileNotFoundError, NotADirectoryError, NotRegularFile):
             return None
         except RuntimeError:  # links in a circle, before Python 3.13
             return None
@@ -71,11 +77,14 @@ class FolderStore:
             if exc.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 return None
             raise
-        inside = real.is_relative_to(self._folder.resolve())
-        return real if inside and real.is_file() else None
 
     def _check(self) -> None:
-        if not self._folder.is_dir():
+        """Raises `OSError` where the folder cannot be looked at, which is not to say that it is not there."""
+        try:
+            there = stat.S_ISDIR(self._folder.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            there = False
+        if not there:
             raise ArtifactStoreRefused(
                 f"COORDINATOR_ARTIFACTS names {self.address}, and there is no such folder: make it, or"
                 " mount it"
@@ -83,20 +92,27 @@ class FolderStore:
 
     def _sync_folders(self, folder: Path) -> None:
         """Up to the store's own: a new name is in its folder alone."""
-        while folder != self._folder:
-            folder = folder.parent
-            _sync(folder)
+        for each in (folder, *folder.parents):
+            _sync(each)
+            if each == self._folder:
+                break
 
     @contextmanager
     def _troubles_told(self) -> Iterator[None]:
         try:
             yield
-        except PermissionError as exc:
-            raise ArtifactStoreRefused(
-                f"the agent's user may not do that in {self.address}: {exc}"
-            ) from exc
         except OSError as exc:
-            raise ArtifactStoreUnavailable(f"{self.address}: {exc}") from exc
+            told = f"{self.address}: {exc}"
+            if exc.errno in _REFUSALS:
+                raise ArtifactStoreRefused(
+                    f"{told}: let the agent's user read and write there"
+                ) from exc
+            if exc.errno == errno.ESTALE:
+                told += ": the server of the mount has another folder by now, mount it anew"
+            raise ArtifactStoreUnavailable(told) from exc
+
+
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def _sync(folder: Path) -> None:

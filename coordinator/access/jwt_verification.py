@@ -17,7 +17,8 @@ from typing import Any
 import jwt
 
 from coordinator.errors import NotAuthenticated
-from coordinator.protocol.id_limits import MAX_ID, printable
+from coordinator.log_lines import printable
+from coordinator.protocol.id_limits import MAX_ID
 
 from .access_rules import JwtRules
 from .jwt_key_sources import SigningKey, SigningKeys
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_TOKEN = 16 * 1024
 """Characters."""
+
+LONGEST_WHY = 200
+"""Characters of why a token does not count."""
 
 MOST_REMEMBERED = 10_000
 """Tokens."""
@@ -82,7 +86,9 @@ class JwtVerification:
             claims = self._claims(token, algorithm, key)
             ends = float(claims["exp"]) + self._rules.leeway.total_seconds()
         except (jwt.PyJWTError, *_NO_JSON) as exc:
-            raise NotAuthenticated(f"The JWT does not count: {exc}") from exc
+            # It may repeat what the token says, whoever made that.
+            why = printable(str(exc)[:LONGEST_WHY])
+            raise NotAuthenticated(f"The JWT does not count: {why}") from exc
         principal = self._principal(claims)
         self.find(token)  # with the keys of this moment
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -113,7 +119,7 @@ class JwtVerification:
 
     def _principal(self, claims: dict[str, Any]) -> Principal:
         actor = f"jwt:{claims['sub']}"
-        if not claims["sub"] or len(actor) > LONGEST_ACTOR or not printable(actor):
+        if not claims["sub"] or len(actor) > LONGEST_ACTOR or not actor.isprintable():
             raise NotAuthenticated(
                 f"The JWT's `sub` is not 1 to {LONGEST_ACTOR - 4} printable characters"
             )
@@ -125,7 +131,9 @@ class JwtVerification:
         known = self._rules.role_words
         roles = {known[word] for word in words if isinstance(word, str) and word in known}
         agent_id = _at(claims, self._rules.agent_claim)
-        if not (isinstance(agent_id, str) and 1 <= len(agent_id) <= MAX_ID):
+        if not (
+            isinstance(agent_id, str) and 1 <= len(agent_id) <= MAX_ID and agent_id.isprintable()
+        ):
             agent_id = None
             roles -= {Role.AGENT}
         return Principal(actor=actor, roles=with_implied(roles), agent_id=agent_id)

@@ -16,7 +16,7 @@ from coordinator.recovery.groups.group_canceller import GroupCanceller
 from coordinator.recovery.lost_attempt_finder import LostAttemptFinder
 from coordinator.recovery.overdue.follow_up_cancellations import FOLLOW_UP_CANCELLATIONS
 from coordinator.recovery.overdue.missed_deadlines import MISSED_DEADLINES
-from coordinator.recovery.overdue.overdue_ends import OverdueEnds
+from coordinator.recovery.overdue.overdue_ends import FindsOverdue, OverdueEnds, OverdueRule
 from coordinator.recovery.overdue.unanswered_questions import UNANSWERED_QUESTIONS
 from coordinator.recovery.questions.question_answerer import QuestionAnswerer
 from coordinator.recovery.questions.schema_check import SchemaCheck
@@ -183,31 +183,21 @@ def make_task_recovery(
         )
         for _ in range(2)  # each deletes what it has retired itself
     )
+
+    def ends(rule: OverdueRule, overdue: FindsOverdue) -> OverdueEnds:
+        return OverdueEnds(
+            rule,
+            overdue=overdue,
+            publisher=publisher,
+            note=note,
+            ready=publishers.ready,
+            now=state.now,
+        )
+
     return TaskRecovery(
-        deadlines=OverdueEnds(
-            MISSED_DEADLINES,
-            overdue=OverdueTasks(ledger),
-            publisher=publisher,
-            note=note,
-            ready=publishers.ready,
-            now=state.now,
-        ),
-        unanswered=OverdueEnds(
-            UNANSWERED_QUESTIONS,
-            overdue=UnansweredTasks(ledger),
-            publisher=publisher,
-            note=note,
-            ready=publishers.ready,
-            now=state.now,
-        ),
-        follow_up_cancellations=OverdueEnds(
-            FOLLOW_UP_CANCELLATIONS,
-            overdue=StoppedFollowUps(ledger),
-            publisher=publisher,
-            note=note,
-            ready=publishers.ready,
-            now=state.now,
-        ),
+        deadlines=ends(MISSED_DEADLINES, OverdueTasks(ledger)),
+        unanswered=ends(UNANSWERED_QUESTIONS, UnansweredTasks(ledger)),
+        follow_up_cancellations=ends(FOLLOW_UP_CANCELLATIONS, StoppedFollowUps(ledger)),
         former_broker=former_broker,
         rounds=ExclusiveRounds(reconciler, lost_attempts),
         doubt_rounds=ExclusiveRounds(reconciler),

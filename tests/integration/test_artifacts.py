@@ -143,6 +143,31 @@ async def test_wrong_credentials_are_for_the_operator_and_no_token_comes_into_th
     assert "a token" not in f"{error.message}{error.traceback}"
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "sentence"),
+    [
+        ("AuthorizationHeaderMalformed", 400, "set AWS_REGION to the bucket's own"),
+        ("PermanentRedirect", 301, "set AWS_REGION to the bucket's own"),
+        ("ExpiredToken", 400, "give it a new one in AWS_SESSION_TOKEN"),
+        ("ExpiredToken", 403, "give it a new one in AWS_SESSION_TOKEN"),
+        ("InvalidToken", 400, "give it a new one in AWS_SESSION_TOKEN"),
+        ("InvalidBucketName", 400, "correct COORDINATOR_ARTIFACTS"),
+        ("RequestTimeTooSkewed", 403, "set the clock"),
+    ],
+)
+def test_what_only_the_operator_can_put_right_is_told_so(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, code: str, status: int, sentence: str
+) -> None:
+    with server_that_refuses(code, "a token", status=status) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        store = BucketStore("bucket", "")
+        with pytest.raises(ArtifactStoreRefused, match=sentence) as stored:
+            store.put(KEY, iter([b"x"]), media_type="text/plain")
+        with pytest.raises(ArtifactStoreRefused, match=sentence) as fetched:
+            list(store.get(KEY))
+    assert "a token" not in f"{stored.value}{fetched.value}"
+
+
 @pytest.mark.parametrize("size", [1, LARGE])
 async def test_a_bucket_that_hangs_holds_up_neither_the_loop_nor_the_end_of_the_attempt(
     s3: S3Server, monkeypatch: pytest.MonkeyPatch, size: int
@@ -195,6 +220,25 @@ def test_variables_that_contradict_each_other_are_told_when_the_agent_starts(
     agent = Agent("a", artifacts=f"s3://{s3.bucket}")
     with pytest.raises(OperatorError, match=f"the variables AWS_. do not do: .*{sentence}"):
         agent.options.artifact_store()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "ftp://s3.example.com"),
+        ("AWS_ENDPOINT_URL", "http://id:secret@s3.example.com"),
+        ("AWS_ENDPOINT_URL_S3", "ftp://s3.example.com"),
+        ("AWS_REGION", "eu/central"),
+        ("AWS_DEFAULT_REGION", "https://eu-central-1"),
+    ],
+)
+def test_a_place_that_cannot_be_is_told_when_the_agent_starts(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(OperatorError, match=f"^{variable} must be the .*, such as ") as refused:
+        opened_store(f"s3://{s3.bucket}")
+    assert "secret" not in refused.value.message
 
 
 async def test_another_agent_fetches_what_a_task_refers_to_and_the_service_keeps_it_as_json(

@@ -205,6 +205,46 @@ async def test_what_is_cancelled_takes_the_follow_up_tasks_with_it_that_asked_fo
             assert events[-1]["details"]["reason"] == "with-parent"
 
 
+async def test_a_follow_up_task_that_died_is_sent_round_again_as_its_parents_and_ends_with_it(
+    broker: Broker, tmp_path: Path, ledger_url: str
+) -> None:
+    async with serving(broker, tmp_path, database_url=ledger_url) as service:
+        agent = service.agent(slots=2)
+
+        @agent.task("order")
+        async def order(task: Task) -> None:
+            await task.submit(
+                {"task_type": "mail"}, key="mail", cancel_with_parent=True, max_attempts=1
+            )
+            await asyncio.Event().wait()
+
+        @agent.task("mail")
+        async def mail(task: Task) -> None:
+            if task.data.get("to") is None:
+                raise ValueError("to whom?")
+            await asyncio.Event().wait()
+
+        async with agent.running():
+            order_id = (await service.post("/tasks/submit", task_data={"task_type": "order"}))[
+                "task_id"
+            ]
+            mail_id = follow_up_id(order_id, 1, "=mail")
+            await eventually(lambda: is_there(service, mail_id))
+            assert (await service.ends(mail_id))["state"] == "dead"
+            await service.post(
+                f"/tasks/{mail_id}/retry", task_data={"task_type": "mail", "to": "Ann"}
+            )
+            again = await eventually(lambda: running(service, mail_id))
+            assert (again["generation"], again["parent_id"]) == (2, order_id)
+            await service.post(f"/tasks/{order_id}/cancel")
+            assert (await service.ends(mail_id))["state"] == "cancelled"
+
+
+async def running(service: Service, task_id: str) -> dict[str, Any] | None:
+    task = await service.task(task_id)
+    return task if task["state"] == "running" else None
+
+
 async def is_there(service: Service, task_id: str) -> bool:
     return (await service.http.get(f"/tasks/{task_id}")).status_code == 200
 

@@ -66,8 +66,8 @@ def s3_server() -> Iterator[S3Server]:
 
 
 @contextmanager
-def server_that_refuses(code: str, message: str) -> Iterator[str]:
-    """The URL of one that forbids every PUT, as S3 does with wrong credentials: moto checks none."""
+def server_that_refuses(code: str, message: str, *, status: int = 403) -> Iterator[str]:
+    """The URL of one that refuses every PUT and GET, as S3 does with wrong credentials: moto checks none."""
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -76,7 +76,10 @@ def server_that_refuses(code: str, message: str) -> Iterator[str]:
     class Refusing(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(403)
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic_core import to_json
 
-__all__ = ["public_details"]
+__all__ = ["TOLD_ELSEWHERE", "TOLD_OF_MESSAGES", "public_details"]
 
-_ELSEWHERE = frozenset(
+TOLD_ELSEWHERE = frozenset(
     {"task_id", "generation", "attempt", "agent_id", "task", "task_token", "result"}
 )
 """Told beside the details, or not at all: the content and the result of a task are asked for by its id, and
 its token is of who works on it."""
 
-_OF_MESSAGES = frozenset(
+TOLD_OF_MESSAGES = frozenset(
     {
         "priority",
         "max_attempts",
@@ -37,13 +37,13 @@ def public_details(data: Mapping[str, Any]) -> dict[str, Any]:
     """What this event says beyond who and which task it is about, as the task's timeline has it: of a
     submission what it asks for, of a result its size (`result_bytes`).
     """
-    details = {name: value for name, value in data.items() if name not in _ELSEWHERE}
+    details = {name: value for name, value in data.items() if name not in TOLD_ELSEWHERE}
     task = data.get("task")
     if isinstance(task, dict):
         details |= {
             name: value
             for name, value in task.items()
-            if name in _OF_MESSAGES and value is not None
+            if name in TOLD_OF_MESSAGES and value is not None
         }
     if "result" in data:
         details["result_bytes"] = len(to_json(data["result"]))

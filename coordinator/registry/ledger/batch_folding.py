@@ -14,7 +14,7 @@ from coordinator.domain.task import State, Task
 from coordinator.domain.task_totals import NOTHING, measure
 from coordinator.domain.transitions.effects import Effect, PublishAt, Rules
 from coordinator.domain.transitions.fold import fold
-from coordinator.domain.transitions.stopped_parents import stopped_now
+from coordinator.domain.transitions.stopped_parents import TaskHistories, stopped_now
 from coordinator.errors import MalformedMessage
 from coordinator.protocol.messages.events import AgentEvent, Event, TaskEvent
 from coordinator.registry.tables import event_rows, schema
@@ -22,10 +22,7 @@ from coordinator.registry.tables.agent_rows import fold_agents
 from coordinator.registry.tables.bulk_statements import be_a_writer, insert_new, upsert
 from coordinator.registry.tables.callbacks.callback_rows import add_callbacks
 from coordinator.registry.tables.event_rows import AppendedRows, Identity, identity, is_copy
-from coordinator.registry.tables.follow_ups.cancellation_rows import (
-    drop_cancellations,
-    order_cancellations,
-)
+from coordinator.registry.tables.follow_ups.cancellation_rows import write_cancellations
 from coordinator.registry.tables.labels.group_total_rows import add_group_counts
 from coordinator.registry.tables.labels.label_rows import write_labels
 from coordinator.registry.tables.past_agent_offers import add_offered
@@ -242,11 +239,15 @@ def _cancel_with_parents(
     changed: Sequence[TaskChange],
     now: datetime,
 ) -> None:
-    """Order it of those whose parent was stopped in this batch or before they came, until they have ended."""
-    bound = [change for change in changed if change.now.cancel_with_parent is not None]
-    new = [now for was, now in bound if was is None or not was.known]
-    order_cancellations(connection, stopped_now(left), new, now=now)
-    drop_cancellations(connection, [change.now.task_id for change in bound if change.now.ended])
+    """Order it of those whose parent was stopped in this batch or before they came, until they have ended or
+    are sent round again.
+    """
+    stopped = stopped_now(left)
+    bound = [change.now for change in changed if change.now.cancel_with_parent is not None]
+    if stopped or bound:
+        before = {change.now.task_id: change.was for change in changed}
+        histories = TaskHistories.of(before, left.values())
+        write_cancellations(connection, stopped, bound, histories, now=now)
 
 
 def _add_outbox(connection: Connection, effects: Iterable[Effect]) -> None:

@@ -19,6 +19,7 @@ from coordinator.protocol.messages.events import (
     TaskFailed,
     TaskSubmitted,
 )
+from coordinator.registry.feed.event_details import TOLD_ELSEWHERE, TOLD_OF_MESSAGES
 from coordinator.registry.tables.event_rows import event_of, identity, known
 from coordinator.registry.tables.row_bytes import length_of, that_fit
 from coordinator.registry.tables.schema import events as table
@@ -116,31 +117,13 @@ def _entry(position: int | None, event: Event, data: TaskEvent) -> TimelineEntry
     )
 
 
-_ELSEWHERE = {"task_id", "generation", "attempt", "agent_id", "task", "task_token", "result"}
-
-
 def _details(data: TaskEvent) -> dict[str, Any]:
-    details = data.model_dump(mode="json", exclude=_ELSEWHERE, exclude_none=True)
+    details = data.model_dump(mode="json", exclude=set(TOLD_ELSEWHERE), exclude_none=True)
     if isinstance(data, TaskSubmitted | TaskDeadLettered):
-        task = data.task.model_dump(mode="json", include=_OF_MESSAGES, exclude_none=True)
+        task = data.task.model_dump(mode="json", include=set(TOLD_OF_MESSAGES), exclude_none=True)
         return details | task
     if isinstance(data, TaskCompleted):
         return details | {"result_bytes": len(to_json(data.result))}
     if isinstance(data, TaskFailed):
         details["error"] = data.error.model_dump(mode="json", exclude_none=True)
     return details
-
-
-_OF_MESSAGES = {
-    "priority",
-    "max_attempts",
-    "timeout_seconds",
-    "not_before",
-    "expires_at",
-    "republished",
-    "submitted_by",
-    "parent_id",
-    "group",
-    "tags",
-    "redriven_by",
-}

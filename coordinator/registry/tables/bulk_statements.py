@@ -25,6 +25,7 @@ __all__ = [
     "be_a_writer",
     "find",
     "insert",
+    "insert_found",
     "insert_new",
     "keep_writers_out",
     "take_time",
@@ -66,6 +67,17 @@ def insert(connection: Connection, table: sa.Table, rows: Rows) -> None:
 def insert_new(connection: Connection, table: sa.Table, key: Sequence[str], rows: Rows) -> None:
     """Insert those of ``rows`` whose ``key`` is not there."""
     _run(connection, table, rows, _Conflict.IGNORED, tuple(key))
+
+
+def insert_found(
+    connection: Connection, table: sa.Table, key: Sequence[str], query: sa.Select[Any]
+) -> None:
+    """Insert the rows that ``query`` gives, by the names of its columns, those whose ``key`` is not there:
+    within the database, however many they are.
+    """
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    found = dialect.insert(table).from_select(query.selected_columns.keys(), query)
+    connection.execute(found.on_conflict_do_nothing(index_elements=key))
 
 
 def upsert(

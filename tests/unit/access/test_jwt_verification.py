@@ -132,6 +132,18 @@ async def test_a_claim_that_is_wrong_or_missing_is_refused(
     assert verification.find(made) is None
 
 
+@pytest.mark.parametrize("extension", ["a\nb", "a\x1b[31mb", "a\ud800b", "a" * 10_000])
+async def test_why_a_token_is_refused_is_one_short_line_whatever_its_header_says(
+    verification: JwtVerification, extension: str
+) -> None:
+    header = json.dumps({"alg": "RS256", "kid": "first", "crit": [extension]}).encode()
+    forged = base64.urlsafe_b64encode(header).decode().rstrip("=") + ".e30.AAAA"
+    with pytest.raises(NotAuthenticated) as refused:
+        await verification.verify(forged)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 300
+
+
 async def test_the_leeway_is_for_clocks_that_differ(keys: Path) -> None:
     late = token(exp=int(time.time()) - 5)
     assert (await JwtVerification(rules(), FileKeys(keys)).verify(late)).actor == "jwt:alice"
@@ -210,6 +222,7 @@ async def test_claims_grant_roles_as_the_settings_say(keys: Path) -> None:
 
     assert await roles(["fleet-ops", "admin"]) == {Role.OPERATOR, Role.READER, Role.PRODUCER}
     assert await roles("fleet-agent", agent_id="ada") == {Role.AGENT}
+    assert await roles("fleet-agent", agent_id="ada\nbob") == set()
     assert await roles(["fleet-agent"]) == set()
     assert await roles(["admin", 7, None]) == set()
     assert await roles({"fleet-ops": True}) == set()

@@ -41,6 +41,7 @@ class World:
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        self.content = message(timeout_seconds=7, expires_at=at(60))
         self.meanwhile: list[Event] = []
         """Folded before what is published, and known once the ledger has caught up."""
         self.behind: Exception | None = None
@@ -82,7 +83,7 @@ class World:
 
     async def find(self, task_id: str) -> tuple[Task, TaskMessage]:
         assert task_id == "t"
-        return self.task, message(timeout_seconds=7, expires_at=at(60))
+        return self.task, self.content
 
     async def publish(self, message: Message, **where: Any) -> None:
         if message.type != "task":

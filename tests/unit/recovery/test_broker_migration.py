@@ -144,6 +144,14 @@ async def test_each_queued_task_is_published_once_as_the_same_attempt(world: Wor
     assert world.again() == ["t0", "t1", "t2"]
 
 
+async def test_a_follow_up_task_stays_its_parents_and_bound_to_it(world: World) -> None:
+    await world.fold(submitted("t", parent_id="parent", cancel_with_parent=3))
+    await world.left.give_up_broker()
+    await world.session()
+    (again,) = world.published
+    assert (again.parent_id, again.cancel_with_parent) == ("parent", 3)
+
+
 async def test_what_the_new_broker_does_not_take_is_dead_and_holds_up_no_other(
     world: World,
 ) -> None:

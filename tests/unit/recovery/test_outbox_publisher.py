@@ -227,6 +227,23 @@ def world(ledger: Ledger) -> World:
     return World(ledger)
 
 
+async def test_each_attempt_of_a_follow_up_task_stays_its_parents_and_bound_to_it(
+    world: World,
+) -> None:
+    follow_up: dict[str, Any] = {"parent_id": "parent", "cancel_with_parent": 3, "max_attempts": 2}
+    await world.fold(submitted(not_before=START, **follow_up))
+    await world.look()
+    await world.fold(started(), failed())
+    world.now += PAUSE
+    await world.look()
+    await world.fold(started(attempt=2), failed(attempt=2))
+    await world.fold(submitted(generation=2, not_before=world.now, **follow_up))
+    await world.look()
+    assert [
+        (one.generation, one.attempt, one.parent_id, one.cancel_with_parent) for one in world.queue
+    ] == [(1, 1, "parent", 3), (1, 2, "parent", 3), (2, 1, "parent", 3)]
+
+
 async def test_a_retry_is_published_when_it_is_due_and_not_before(world: World) -> None:
     await world.fold(submitted(), started(), progressed(0.4), failed())
     assert await world.look() == POLL

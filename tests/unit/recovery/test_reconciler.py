@@ -142,6 +142,14 @@ async def test_a_task_that_a_later_one_overtook_long_ago_is_published_again(worl
     assert await world.after_a_while() == 0, "it waits at the end of the queue now"
 
 
+async def test_a_follow_up_task_stays_its_parents_and_bound_to_it(world: World) -> None:
+    await world.fold(waits("lost", parent_id="parent", cancel_with_parent=3), waits("later", 1))
+    await world.fold(started(task_id="later"))
+    assert await world.after_a_while() == 1
+    (again,) = world.published
+    assert (again.parent_id, again.cancel_with_parent) == ("parent", 3)
+
+
 async def test_not_before_its_time(world: World) -> None:
     await overtake(world)
     assert await world.round() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,22 @@ async def test_nothing_else_is_tried_again(task: Task) -> None:
     with pytest.raises(WrongState, match=f"is {task.state}: only one that is dead"):
         await world.redriver.redrive("t")
     assert world.published == []
+
+
+@pytest.mark.parametrize("task_data", [None, {"task_type": "edited"}])
+async def test_a_follow_up_task_stays_its_parents_and_bound_to_it(
+    task_data: dict[str, Any] | None,
+) -> None:
+    world = World(folded(submitted(max_attempts=1), failed()))
+    world.content = message(parent_id="parent", cancel_with_parent=3)
+    await world.redriver.redrive("t", task_data=task_data)
+    task, _ = dead(1)
+    world.dead = [(task, message("t1", parent_id="parent", cancel_with_parent=3))]
+    await world.redriver.redrive_dead(DeadFilter(), rate=None, limit=1)
+    assert [(one.task_id, one.parent_id, one.cancel_with_parent) for one in world.published] == [
+        ("t", "parent", 3),
+        ("t1", "parent", 3),
+    ]
 
 
 def dead(number: int) -> tuple[Task, TaskMessage]:

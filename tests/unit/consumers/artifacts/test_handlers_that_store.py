@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -97,6 +98,46 @@ async def test_what_cannot_be_stored_is_refused_with_a_sentence(
     assert ran.error.type == error
     assert sentence in ran.error.message
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    tmp_path: Path, *, in_thread: bool
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    async def on_the_loop(task: Task) -> Any:
+        return await task.store(Path(task.data["path"]))
+
+    def in_a_thread(task: Task) -> Any:
+        return task.store(Path(task.data["path"]))
+
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        handler = in_a_thread if in_thread else on_the_loop
+        ran = await run_task(handler, {"path": str(path)}, artifacts=tmp_path)
+        assert ran.error.message == (
+            f"{str(path)!r} is a folder, a pipe or a device: copy what it holds into a file first"
+        )
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("report.csv", "text/csv"),
+        ("report.csv.gz", "application/gzip"),
+        ("pages.tgz", "application/gzip"),
+        ("log.txt.bz2", "application/x-bzip2"),
+        ("log.txt.xz", "application/x-xz"),
+        ("report", "application/octet-stream"),
+        ("data:é x/y,", "application/octet-stream"),
+    ],
+)
+async def test_a_media_type_is_guessed_of_what_the_file_holds_as_it_is(
+    tmp_path: Path, name: str, media_type: str
+) -> None:
+    assert (await stored(b"x", tmp_path, name=name))["media_type"] == media_type
 
 
 @pytest.mark.parametrize(

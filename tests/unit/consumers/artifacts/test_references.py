@@ -110,6 +110,12 @@ def test_a_model_of_the_tasks_data_may_hold_a_reference() -> None:
         ("s3://bucket/../b", "must be s3://bucket/prefix"),
         ("s3://id:secret@bucket/x", "belong in AWS_* variables"),
         ("s3://bucket/x?endpoint=y", "belong in AWS_* variables"),
+        ("s3://bucket:9000/x", "The address of a server goes into AWS_ENDPOINT_URL"),
+        ("s3://no..bucket/x", "the bucket of 3 to 63 small letters"),
+        ("s3://[bucket/x", "characters that neither may have"),
+        ("s3://id:secret@bucket\u2100/x", "characters that neither may have"),
+        ("file:///srv/a%00b", "characters that neither may have"),
+        ("file:///" + "n" * 300, "File name too long"),
         ("file:///no/such/folder/anywhere", "there is no such folder: make it, or mount it"),
     ],
 )

@@ -241,3 +241,91 @@ async def test_a_row_of_a_parent_that_cannot_be_read_stops_no_fold(ledger: Ledge
     await ledger.write(partial(execute, broken))
     await stored(ledger, bound("late"))
     assert await world.orders() == []
+
+
+@pytest.mark.parametrize(
+    "ordered_before",
+    [
+        [],
+        [*PARENT, bound("child")],
+        [*PARENT, bound("child"), cancelled(task_id="parent")],
+    ],
+    ids=["all-at-once", "bound", "ordered"],
+)
+async def test_what_was_sent_round_again_goes_on_though_the_end_of_its_parent_is_folded_with_it(
+    world: World, ordered_before: list[Event]
+) -> None:
+    end = failed(task_id="child", retryable=False)
+    log = [*PARENT, bound("child"), cancelled(task_id="parent"), end, bound("child", generation=2)]
+    await stored(world.ledger, *ordered_before)
+    states = await world.settle(*log[len(ordered_before) :])
+    assert (states["child"], await world.orders()) == ("queued", [])
+
+
+@pytest.mark.parametrize("folded_before", [0, 4, 5])
+async def test_one_that_had_ended_before_its_parent_goes_on_when_it_is_sent_round_again_later(
+    world: World, folded_before: int
+) -> None:
+    dead = failed(task_id="child", retryable=False)
+    log = [*PARENT, bound("child"), dead, cancelled(task_id="parent"), bound("child", generation=2)]
+    await stored(world.ledger, *log[:folded_before])
+    states = await world.settle(*log[folded_before:])
+    assert (states["child"], await world.orders()) == ("queued", [])
+
+
+@pytest.mark.parametrize("folded_before", [0, 4])
+async def test_one_that_was_sent_round_again_before_the_end_of_its_parent_is_cancelled(
+    world: World, folded_before: int
+) -> None:
+    dead = failed(task_id="child", retryable=False)
+    log = [*PARENT, bound("child"), dead, bound("child", generation=2), cancelled(task_id="parent")]
+    await stored(world.ledger, *log[:folded_before])
+    assert (await world.settle(*log[folded_before:]))["child"] == "cancelled"
+
+
+@pytest.mark.parametrize("folded_before", [0, 4, 6])
+async def test_what_was_sent_round_again_is_cancelled_where_its_parent_is_stopped_once_more(
+    world: World, folded_before: int
+) -> None:
+    log = [
+        *PARENT, bound("child"), cancelled(task_id="parent"),
+        cancelled("with-parent", task_id="child"), bound("child", generation=2),
+        submitted("parent", 2), cancelled(task_id="parent", generation=2),
+    ]  # fmt: skip
+    await stored(world.ledger, *log[:folded_before])
+    assert (await world.settle(*log[folded_before:]))["child"] == "cancelled"
+
+
+@pytest.mark.parametrize("folded_before", [0, 3, 4, 5])
+async def test_one_that_came_too_late_ended_and_was_sent_round_again_goes_on(
+    world: World, folded_before: int
+) -> None:
+    log = [
+        *PARENT, cancelled(task_id="parent"),
+        bound("late"), cancelled("with-parent", task_id="late"), bound("late", generation=2),
+    ]  # fmt: skip
+    await stored(world.ledger, *log[:folded_before])
+    states = await world.settle(*log[folded_before:])
+    assert (states["late"], await world.orders()) == ("queued", [])
+
+
+@pytest.mark.parametrize("folded_before", [0, 3])
+async def test_one_that_came_while_its_parent_was_dead_goes_on_when_the_parent_is_sent_round_again(
+    world: World, folded_before: int
+) -> None:
+    dead = failed(task_id="parent", retryable=False)
+    log = [*PARENT, dead, bound("child"), submitted("parent", 2)]
+    await stored(world.ledger, *log[:folded_before])
+    assert (await world.settle(*log[folded_before:]))["child"] == "queued"
+
+
+async def test_a_parent_with_more_tasks_than_one_statement_takes_names_of_is_folded(
+    world: World,
+) -> None:
+    many = [bound(f"t{n}") for n in range(1100)]
+    await stored(world.ledger, *PARENT, *many)
+    again = [cancelled("requested", task_id=f"t{n}") for n in range(1100)]
+    redriven = [bound(f"t{n}", generation=2) for n in range(1100)]
+    states = await world.settle(cancelled(task_id="parent"), *again, *redriven, bound("late"))
+    assert (states.pop("parent"), states.pop("late")) == ("cancelled", "cancelled")
+    assert set(states.values()) == {"queued"}

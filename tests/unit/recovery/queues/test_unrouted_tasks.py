@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from coordinator.broker.channel import Channel, Delivery
 from coordinator.errors import BrokerUnavailable
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
@@ -63,3 +65,33 @@ async def test_a_task_that_cannot_be_sent_on_now_is_named_in_the_log(
     assert of_task["routing_key"] == task.source.key
     assert of_stranger["routing_key"] == "any"
     assert "task_id" not in of_stranger
+
+
+class Open(Away):
+    """A broker that takes every message, and the channel that it came on."""
+
+    def __init__(self) -> None:
+        self.published: list[TaskMessage] = []
+
+    async def publish(
+        self, message: Message, *, exchange: str, key: str, mandatory: bool = False
+    ) -> None:
+        self.published.append(TaskMessage.from_message(message))
+
+    async def ack(self, tag: int, *, multiple: bool) -> None: ...
+
+
+async def test_a_follow_up_task_that_is_sent_on_stays_its_parents_and_bound_to_it() -> None:
+    broker = Open()
+    tasks = UnroutedTasks(
+        reopen=broker.ensure,
+        publisher=broker,
+        too_large=OversizedTasks(publisher=broker, note=lambda _: None),
+        secret=SECRET,
+    )
+    token = task_token(SECRET, "lost", 1, 1)
+    task = message("lost", task_token=token, parent_id="parent", cancel_with_parent=3)
+    delivery = unrouted(task.to_message(), task.source.key)
+    await tasks._send_on([replace(delivery, channel=cast("Channel", broker))])
+    (again,) = broker.published
+    assert (again.parent_id, again.cancel_with_parent) == ("parent", 3)
