@@ -320,3 +320,15 @@ async def test_who_was_not_given_a_task_submits_nothing_in_its_name(
         told = await eventually(lambda: [body for kind, body in eve.told if kind == "submit-task"])
         assert "task_token" in told[0]["error"]
         assert await all_tasks(service) == [order_id]
+
+
+async def test_a_request_that_cannot_be_read_is_answered_as_one_for_a_follow_up_task(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path), plain_agent(broker) as eve:
+        queue = a_queue("eve")
+        await eve.ask("agent.eve.register", {"agent_id": "eve"}, reply_to=queue)
+        await eventually(lambda: eve.hears(queue))
+        await eve.ask(follow_up_key("eve"), {}, reply_to=queue, kind="submit-task")
+        told = await eventually(lambda: [body for kind, body in eve.told if kind == "submit-task"])
+        assert "agent_id" in told[0]["error"]
