@@ -16,8 +16,13 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from coordinator.errors import InvalidRequest
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.agent_requests.follow_up import follow_up_id, other_task_under
+from coordinator.protocol.messages.agent_requests.follow_up import (
+    NO_OWN_ID,
+    follow_up_id,
+    other_task_under,
+)
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
@@ -46,6 +51,7 @@ __all__ = [
     "Completed",
     "Discard",
     "Failed",
+    "FollowUp",
     "Interruption",
     "Outcome",
     "Progress",
@@ -165,7 +171,7 @@ class _FollowUps:
         if wish.request_id not in self._taken:
             accepted = FollowUp(
                 id=follow_up_id(self._parent_id, 1, wish.request_id),
-                priority=Priority.parse(wish.submission.get("priority")),
+                priority=_priority_of(wish.submission),
                 submitted_at=datetime.now(UTC),
             )
             self._taken[wish.request_id] = (wish, accepted)
@@ -173,6 +179,16 @@ class _FollowUps:
         if known != wish:
             raise SubmissionRefused(other_task_under(wish.request_id))
         return accepted
+
+
+def _priority_of(submission: Mapping[str, Any]) -> Priority:
+    """Raises `SubmissionRefused`, as a coordinator refuses what it can tell without its settings."""
+    if submission["task_data"].get("task_id") is not None:
+        raise SubmissionRefused(NO_OWN_ID)
+    try:
+        return Priority.parse(submission.get("priority"))
+    except InvalidRequest as exc:
+        raise SubmissionRefused(str(exc)) from exc
 
 
 @dataclass(frozen=True, slots=True)

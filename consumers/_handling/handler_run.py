@@ -95,9 +95,9 @@ class HandlerRun:
             message,
             self._progressed,
             on_output=self._emitted,
-            on_ask=lambda asked: self._calls.call(self._answer_to(asked)),
+            on_ask=lambda asked: self._calls.call(lambda: self._answer_to(asked)),
             on_artifact=self._move_artifact,
-            on_submit=lambda wish: self._calls.call(self._submit(wish)),
+            on_submit=lambda wish: self._calls.call(lambda: self._submit(wish)),
             agent_id=environment.agent_id,
             trace=trace,
         )

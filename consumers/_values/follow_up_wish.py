@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.agent_requests.follow_up import MAX_REQUEST_ID
 from coordinator.protocol.priority import Priority
 
+from .call_numbers import CallNumbers
 from .result_encoding import NotJson, encoded
 
 __all__ = ["FollowUp", "FollowUpWish", "SubmissionOptions", "SubmissionRefused", "follow_up_wish"]
@@ -41,7 +43,7 @@ class SubmissionRefused(Exception):
     """The coordinator refuses the follow-up task that a handler has submitted, and says why.
 
     ``retry_after`` is in seconds where it may be taken later, such as when a quota is full; else None: no
-    repetition would go better.
+    repetition would go better. A handler that lets it pass is tried again after that time, or not at all.
     """
 
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:
@@ -74,10 +76,11 @@ def follow_up_wish(
     key: str | None,
     cancel_with_parent: bool,
     attempt: int,
-    number: int,
+    numbers: CallNumbers,
 ) -> FollowUpWish:
-    """The ``number``-th of ``attempt``, unless the handler names it with a ``key``. Raises `ValueError` for
-    what cannot be sent, and `TypeError` for an option that there is not.
+    """One of ``attempt``, named by its content and how often that was submitted, unless the handler names it
+    with a ``key``: an attempt that is run a second time, and gets elsewhere, names nothing else the same.
+    Raises `ValueError` for what cannot be sent, and `TypeError` for an option that there is not.
     """
     unknown = sorted(set(options) - SubmissionOptions.__optional_keys__)
     if unknown:
@@ -94,12 +97,13 @@ def follow_up_wish(
         raise ValueError(
             f"what is submitted must be plain JSON ({exc.why}): {exc.advice}"
         ) from None
-    return FollowUpWish(
-        # A key begins with "=", so that none is taken for a number.
-        request_id=f"{attempt}.{number}" if key is None else f"={key}",
-        submission=submission,
-        cancel_with_parent=bool(cancel_with_parent),
-    )
+    bound = bool(cancel_with_parent)
+    if key is None:
+        content = json_digest([submission, bound])
+        name = f"{attempt}.{content}.{numbers.next(content)}"
+    else:
+        name = f"={key}"  # no call is named so
+    return FollowUpWish(request_id=name, submission=submission, cancel_with_parent=bound)
 
 
 def _told(value: Any) -> Any:
