@@ -69,7 +69,8 @@ class AgentTimings:
     clock_check: timedelta = timedelta(seconds=10)
     """Between two looks at whether the machine's clock was set."""
     flush_timeout: timedelta = timedelta(seconds=10)
-    """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
+    """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker, and how long
+    its handlers may wait for an answer of a coordinator, or of people."""
     connection: ConnectionTimings = CONNECTION_TIMINGS
     """Of both connections to the broker."""
 

@@ -127,7 +127,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Says that the task is for another agent: this one stops in a hurry, or lost its connection."""
+    """Says that the task is for another agent: this one stops, or lost its connection."""
 
 
 Outcome = Completed | Failed | Asked | Cancelled | Returned

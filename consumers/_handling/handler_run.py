@@ -129,6 +129,13 @@ class HandlerRun:
         """Where in a trace the handler is, or was when it ended."""
         return self._context.trace
 
+    @property
+    def unanswered_for(self) -> float:
+        """Seconds for which it has waited for a coordinator, or for people, and had no answer; 0 where it
+        waits for neither.
+        """
+        return self._calls.unanswered_for
+
     def begin(self) -> None:
         """Start the handler and its time-outs; once."""
         self._task = asyncio.create_task(self._work())
