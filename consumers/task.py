@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, SupportsFloat, Unpack
 
+from pydantic import BaseModel
+
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
@@ -297,7 +299,7 @@ class Task:
 
     def submit(
         self,
-        task_data: Mapping[str, Any],
+        task_data: Mapping[str, Any] | BaseModel,
         *,
         key: str | None = None,
         cancel_with_parent: bool = False,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import from_json
 
 from coordinator.errors import InvalidRequest
@@ -201,7 +202,7 @@ class _Others:
 
 async def run_task(
     agent: Agent | HandlerFunction,
-    task_data: Mapping[str, Any] | None = None,
+    task_data: Mapping[str, Any] | BaseModel | None = None,
     *,
     priority: Priority | str = Priority.NORMAL,
     attempt: int = 1,
@@ -229,7 +230,9 @@ async def run_task(
         task_id=new_id(),
         attempt=attempt,
         max_attempts=attempt,
-        task_data=_sent(dict(task_data or {}), "task_data"),
+        task_data=_sent(
+            task_data if isinstance(task_data, BaseModel) else dict(task_data or {}), "task_data"
+        ),
         priority=Priority.parse(priority),
         submitted_at=datetime.now(UTC),
         metadata=_sent(dict(metadata or {}), "metadata"),
@@ -342,7 +345,9 @@ async def _one_attempt(
 
 
 def run_task_sync(
-    agent: Agent | HandlerFunction, task_data: Mapping[str, Any] | None = None, **options: Any
+    agent: Agent | HandlerFunction,
+    task_data: Mapping[str, Any] | BaseModel | None = None,
+    **options: Any,
 ) -> Ran:
     """`run_task` for a test that is a plain function."""
     return asyncio.run(run_task(agent, task_data, **options))

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+from pydantic import BaseModel
+
 from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.agent_requests.follow_up import MAX_REQUEST_ID
 from coordinator.protocol.priority import Priority
 
 from .call_numbers import CallNumbers
+from .printable_text import class_name
 from .result_encoding import NotJson, encoded
 
 __all__ = ["FollowUp", "FollowUpWish", "SubmissionOptions", "SubmissionRefused", "follow_up_wish"]
@@ -70,7 +73,7 @@ class FollowUpWish:
 
 
 def follow_up_wish(
-    task_data: Mapping[str, Any],
+    task_data: Mapping[str, Any] | BaseModel,
     options: Mapping[str, Any],
     *,
     key: str | None,
@@ -91,12 +94,18 @@ def follow_up_wish(
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} characters")
     told = {name: _told(value) for name, value in options.items() if value is not None}
+    data = task_data if isinstance(task_data, BaseModel) else dict(task_data)
     try:
-        submission = encoded({"task_data": dict(task_data)} | told)[0]
+        submission = encoded({"task_data": data} | told)[0]
     except NotJson as exc:
         raise ValueError(
             f"what is submitted must be plain JSON ({exc.why}): {exc.advice}"
         ) from None
+    if not isinstance(submission["task_data"], dict):
+        raise ValueError(
+            f"task_data is an object, and {class_name(task_data)} is told as none: give a dict, or a model"
+            " with fields"
+        )
     bound = bool(cancel_with_parent)
     if key is None:
         content = json_digest([submission, bound])
