@@ -1,4 +1,4 @@
-"""An agent works though its log cannot be written: on a full disk, to nobody, or to a stream that was closed."""
+"""An agent works though its log cannot be written: on a full disk, to nobody, to a stream that was closed."""
 
 from __future__ import annotations
 
