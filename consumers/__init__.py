@@ -36,7 +36,7 @@ from .agent import Agent
 from .interceptor import Interceptor
 from .outcome import Discard, RetryLater
 from .running_agent import RunningAgent
-from .task import SubmissionRefused, Task
+from .task import FollowUp, SubmissionRefused, Task
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # an agent, and one at work
@@ -46,6 +46,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Interceptor",
     # what a handler is given, and what it may raise, or catch
     "Discard",
+    "FollowUp",
     "RetryLater",
     "SubmissionRefused",
     "Task",

@@ -16,6 +16,8 @@ from coordinator.log_lines import (
 )
 from coordinator.missing_extra import missing_extra
 from coordinator.protocol.broker_address_check import check_address
+from coordinator.standard_streams import open_standard_streams
+from coordinator.unwritten_output import written
 
 from ._process.log_format import LEVELS
 from .agent import run_agents
@@ -28,12 +30,17 @@ OF_ONE = ("--id", "--metrics-port")
 
 
 def main(arguments: list[str] | None = None, *, prog: str = "python -m consumers") -> int:
+    open_standard_streams()
     if json_asked():
         tell_exceptions("consumers")
-    given = _parser(prog).parse_args(arguments)
     module = prog.rpartition(" ")[2]
-    try:
+
+    def run() -> int:
+        given = _parser(prog).parse_args(arguments)
         return _reload(given, module) if given.reload else _run(given)
+
+    try:
+        return written(prog, run)
     except CannotImport as exc:
         if not json_asked():
             exc.print_traceback()

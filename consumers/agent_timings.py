@@ -39,6 +39,8 @@ class AgentTimings:
     """How long a reply is waited for, and how long a request may wait for a coordinator."""
     registration_backoff: Backoff = Backoff(timedelta(seconds=0.5), timedelta(seconds=15))
     """Between two requests to be registered, with jitter."""
+    update_patience: timedelta = timedelta(minutes=5)
+    """How long a request is repeated that coordinators answer not to know: they may be being updated."""
     publish_backoff: Backoff = Backoff(timedelta(seconds=0.1), timedelta(seconds=5))
     """Between two attempts at the same batch of events, with jitter."""
     crash_probation: timedelta = timedelta(seconds=2)
@@ -67,7 +69,8 @@ class AgentTimings:
     clock_check: timedelta = timedelta(seconds=10)
     """Between two looks at whether the machine's clock was set."""
     flush_timeout: timedelta = timedelta(seconds=10)
-    """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker."""
+    """How long a stopping agent tries to get its last outcomes, and its goodbye, to the broker, and how long
+    its handlers may wait for an answer of a coordinator, or of people."""
     connection: ConnectionTimings = CONNECTION_TIMINGS
     """Of both connections to the broker."""
 

@@ -13,6 +13,7 @@ from coordinator.protocol.messages.events import AttemptError, EventData, TaskCo
 from coordinator.protocol.messages.task_message import TaskMessage
 
 from ._values.asked_question import AskedQuestion
+from ._values.follow_up_wish import SubmissionRefused
 from ._values.printable_text import class_name, printable_text, text_of
 from ._values.requested_retry_pause import Pause, pause_of
 from ._values.result_encoding import NotJson, encoded
@@ -126,7 +127,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Says that the task is for another agent: this one stops in a hurry, or lost its connection."""
+    """Says that the task is for another agent: this one stops, or lost its connection."""
 
 
 Outcome = Completed | Failed | Asked | Cancelled | Returned
@@ -153,8 +154,14 @@ def completed_with(result: Any, *, max_bytes: int) -> Completed | Failed:
 def failed_with(exc: BaseException) -> Failed:
     """What a handler raised. Never raises, whatever the exception does."""
     if chosen(exc, RetryLater):
-        after, complaint = _asked_pause(exc)
+        after, complaint = _asked_pause(exc, "after")
         return Failed(_error(exc, complaint=complaint), retry_after=after)
+    if chosen(
+        exc, SubmissionRefused
+    ):  # the same again would be refused again, unless it says when not
+        after, complaint = _asked_pause(exc, "retry_after")
+        error = _error(exc, trace=_trace(exc), complaint=complaint)
+        return Failed(error, retryable=after is not None, retry_after=after)
     if chosen(exc, Discard):
         return Failed(_error(exc), retryable=False)
     return Failed(_error(exc, trace=_trace(exc)))
@@ -226,10 +233,10 @@ def smaller(event: EventData, refused: MessageTooLarge) -> EventData | None:
     return None
 
 
-def _asked_pause(exc: BaseException) -> tuple[timedelta | None, str]:
-    """How long a `RetryLater` asks to wait, and what is to be said where that is no time."""
+def _asked_pause(exc: BaseException, name: str) -> tuple[timedelta | None, str]:
+    """How long its attribute ``name`` asks to wait, and what is to be said where that is no time."""
     try:
-        return pause_of(getattr(exc, "after", None)), ""
+        return pause_of(getattr(exc, name, None)), ""
     except BaseException as wrong:  # noqa: BLE001 - a subclass may do anything with it
         why = text_of(wrong, MAX_COMPLAINT)
         return None, f" (how long to wait after it cannot be read: {why})"

@@ -37,6 +37,7 @@ from ._fetching.fleet import Fleet
 from ._fetching.served_queues import ServedQueues
 from ._handling.sys_exit_containment import tasks_contained
 from ._link.agent_health import AgentHealth
+from ._link.answered_requests import AnsweredRequests
 from ._link.command_dispatch import CommandDispatch
 from ._link.control_queue import ControlQueue
 from ._link.follow_up_requests import FollowUpRequests
@@ -143,22 +144,17 @@ class RunningAgent:
             timings=timings,
             rng=self._rng,
         )
-        self._follow_ups = FollowUpRequests(
-            options.agent_id,
-            publisher=self._publisher,
-            control=self._control,
-            timings=timings,
-            rng=self._rng,
+        requests = AnsweredRequests(
+            publisher=self._publisher, control=self._control, timings=timings, rng=self._rng
         )
+        self._follow_ups = FollowUpRequests(options.agent_id, requests=requests, timings=timings)
         self._cache = RegistrationCache(options.cache_folder(), options.profile(), amqp_url=url)
         self._registration = Registration(
             lambda: options.request(self.instance, handlers.announced),
-            publisher=self._publisher,
+            requests=requests,
             control=self._control,
             clock=self._clock,
             on_reply=self._registered,
-            timings=timings,
-            rng=self._rng,
         )
         self._health = AgentHealth(
             self._connection,

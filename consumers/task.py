@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, SupportsFloat, Unpack
 
+from pydantic import BaseModel
+
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
@@ -18,6 +20,7 @@ from ._artifacts.artifact_data import ArtifactData
 from ._artifacts.artifacts import Artifacts
 from ._values.asked_question import AskedQuestion, asked_question
 from ._values.attempt_log_context import task_context
+from ._values.call_numbers import CallNumbers
 from ._values.follow_up_wish import (
     FollowUp,
     FollowUpWish,
@@ -82,7 +85,7 @@ class Task:
         self._on_ask = on_ask
         self._on_artifact = on_artifact
         self._on_submit = on_submit
-        self._asked = self._submitted = 0
+        self._calls = CallNumbers()
         self._cancelled = False
         self._saw_cancelled = False
         self._log: logging.LoggerAdapter[logging.Logger] | None = None
@@ -245,10 +248,10 @@ class Task:
         An answer is found again by ``question_id``, by default the number of the question in the attempt.
         Raises `TimeoutError` where nobody answers in time, `ValueError` for what cannot be asked.
         """
-        self._asked += 1
+        number = self._calls.next("ask")
         asked = asked_question(
             question,
-            question_id=str(self._asked) if question_id is None else question_id,
+            question_id=str(number) if question_id is None else question_id,
             schema=schema,
             timeout=timeout,
             release=release,
@@ -296,7 +299,7 @@ class Task:
 
     def submit(
         self,
-        task_data: Mapping[str, Any],
+        task_data: Mapping[str, Any] | BaseModel,
         *,
         key: str | None = None,
         cancel_with_parent: bool = False,
@@ -313,14 +316,13 @@ class Task:
         Waits while no coordinator answers. Raises `SubmissionRefused` with the reason, `ValueError` for what
         cannot be sent, `TypeError` for an option that there is not.
         """
-        self._submitted += 1
         wish = follow_up_wish(
             task_data,
             options,
             key=key,
             cancel_with_parent=cancel_with_parent,
             attempt=self.attempt,
-            number=self._submitted,
+            numbers=self._calls,
         )
         return self._on_submit(wish)
 

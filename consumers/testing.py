@@ -14,10 +14,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic_core import from_json
 
+from coordinator.errors import InvalidRequest
 from coordinator.protocol.ids import new_id
-from coordinator.protocol.messages.agent_requests.follow_up import follow_up_id, other_task_under
+from coordinator.protocol.messages.agent_requests.follow_up import (
+    NO_OWN_ID,
+    follow_up_id,
+    other_task_under,
+)
 from coordinator.protocol.messages.events import AttemptError
 from coordinator.protocol.messages.task_message import InputAnswer, TaskMessage
 from coordinator.protocol.priority import Priority
@@ -46,6 +52,7 @@ __all__ = [
     "Completed",
     "Discard",
     "Failed",
+    "FollowUp",
     "Interruption",
     "Outcome",
     "Progress",
@@ -165,7 +172,7 @@ class _FollowUps:
         if wish.request_id not in self._taken:
             accepted = FollowUp(
                 id=follow_up_id(self._parent_id, 1, wish.request_id),
-                priority=Priority.parse(wish.submission.get("priority")),
+                priority=_priority_of(wish.submission),
                 submitted_at=datetime.now(UTC),
             )
             self._taken[wish.request_id] = (wish, accepted)
@@ -173,6 +180,16 @@ class _FollowUps:
         if known != wish:
             raise SubmissionRefused(other_task_under(wish.request_id))
         return accepted
+
+
+def _priority_of(submission: Mapping[str, Any]) -> Priority:
+    """Raises `SubmissionRefused`, as a coordinator refuses what it can tell without its settings."""
+    if submission["task_data"].get("task_id") is not None:
+        raise SubmissionRefused(NO_OWN_ID)
+    try:
+        return Priority.parse(submission.get("priority"))
+    except InvalidRequest as exc:
+        raise SubmissionRefused(str(exc)) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +202,7 @@ class _Others:
 
 async def run_task(
     agent: Agent | HandlerFunction,
-    task_data: Mapping[str, Any] | None = None,
+    task_data: Mapping[str, Any] | BaseModel | None = None,
     *,
     priority: Priority | str = Priority.NORMAL,
     attempt: int = 1,
@@ -213,7 +230,9 @@ async def run_task(
         task_id=new_id(),
         attempt=attempt,
         max_attempts=attempt,
-        task_data=_sent(dict(task_data or {}), "task_data"),
+        task_data=_sent(
+            task_data if isinstance(task_data, BaseModel) else dict(task_data or {}), "task_data"
+        ),
         priority=Priority.parse(priority),
         submitted_at=datetime.now(UTC),
         metadata=_sent(dict(metadata or {}), "metadata"),
@@ -326,7 +345,9 @@ async def _one_attempt(
 
 
 def run_task_sync(
-    agent: Agent | HandlerFunction, task_data: Mapping[str, Any] | None = None, **options: Any
+    agent: Agent | HandlerFunction,
+    task_data: Mapping[str, Any] | BaseModel | None = None,
+    **options: Any,
 ) -> Ran:
     """`run_task` for a test that is a plain function."""
     return asyncio.run(run_task(agent, task_data, **options))

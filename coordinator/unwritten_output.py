@@ -24,13 +24,7 @@ def written(command: str, run: Callable[[], int]) -> int:
     where it cannot be written. Other errors of the system, such as those of a file, are raised as they are.
     """
     try:
-        status = run()
-        if sys.stdout is not None and not sys.stdout.closed:
-            sys.stdout.flush()
-    except SystemExit as end:  # rich ends so, with 1, where nobody reads
-        if not isinstance(end.__context__, BrokenPipeError):
-            raise
-        return UNREAD
+        return _flushed(run)
     except OSError as exc:
         if exc.errno not in _OF_OUTPUT or exc.filename is not None:
             raise
@@ -40,7 +34,23 @@ def written(command: str, run: Callable[[], int]) -> int:
         raise OperatorError(
             f"The answer to `{command}` could not be written: {exc.strerror}"
         ) from exc
+
+
+def _flushed(run: Callable[[], int]) -> int:
+    try:
+        status = run()
+    except SystemExit as end:  # such as that of argparse after `--help`
+        if isinstance(end.__context__, BrokenPipeError):  # rich ends so, with 1, where nobody reads
+            return UNREAD
+        _flush()
+        raise
+    _flush()
     return status
+
+
+def _flush() -> None:
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
 
 
 def _leave_the_rest() -> None:

@@ -95,9 +95,9 @@ class HandlerRun:
             message,
             self._progressed,
             on_output=self._emitted,
-            on_ask=lambda asked: self._calls.call(self._answer_to(asked)),
+            on_ask=lambda asked: self._calls.call(lambda: self._answer_to(asked)),
             on_artifact=self._move_artifact,
-            on_submit=lambda wish: self._calls.call(self._submit(wish)),
+            on_submit=lambda wish: self._calls.call(lambda: self._submit(wish)),
             agent_id=environment.agent_id,
             trace=trace,
         )
@@ -128,6 +128,13 @@ class HandlerRun:
     def trace(self) -> TraceContext | None:
         """Where in a trace the handler is, or was when it ended."""
         return self._context.trace
+
+    @property
+    def unanswered_for(self) -> float:
+        """Seconds for which it has waited for a coordinator, or for people, and had no answer; 0 where it
+        waits for neither.
+        """
+        return self._calls.unanswered_for
 
     def begin(self) -> None:
         """Start the handler and its time-outs; once."""

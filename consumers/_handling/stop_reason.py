@@ -34,6 +34,8 @@ class StopReason(Enum):
     """It has told of no progress for longer than the task allows."""
     LOST = "lost"
     """The broker has given its task to another agent."""
+    UNANSWERED = "unanswered"
+    """The agent is to stop, and nobody answers what the handler waits for."""
     HURRIED = "hurried"
     """The agent was told twice to stop."""
 
@@ -41,7 +43,7 @@ class StopReason(Enum):
 def grace_after(reason: StopReason, limits: HandlerLimits, *, in_thread: bool) -> timedelta:
     """How long the handler may go on, once it was told to stop."""
     match reason:
-        case StopReason.CANCELLED | StopReason.LOST:
+        case StopReason.CANCELLED | StopReason.LOST | StopReason.UNANSWERED:
             return limits.grace
         case StopReason.TIMED_OUT | StopReason.STALLED:
             return timedelta() if in_thread else limits.grace
@@ -70,7 +72,7 @@ def outcome_after(
                 " which is as long as the task allows."
             )
             return Failed(AttemptError(type="ProgressTimeout", message=sentence + goes_on))
-        case StopReason.LOST | StopReason.HURRIED | None:
+        case StopReason.LOST | StopReason.UNANSWERED | StopReason.HURRIED | None:
             return Returned()
         case _:
             assert_never(reason)

@@ -1,6 +1,7 @@
 """Connects an agent with the coordinators: it registers, beats, obeys, and says goodbye.
 
 control_queue ........ the queue on which replies and commands reach it
+answered_requests .... what it asks coordinators for is asked again until one answers
 registration ......... it asks a coordinator to be registered, and again when that is needed
 follow_up_requests ... it asks a coordinator to submit what handlers ask for
 registration_cache ... the last reply, in a file, so that it starts while no coordinator runs

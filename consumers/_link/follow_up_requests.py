@@ -1,22 +1,13 @@
-"""Has a coordinator submit the follow-up tasks that handlers ask for, and waits for its answers.
-
-asked ─▶ answered: the task is there, or refused with a sentence
-  ▲  │ no answer in time, or the link was lost: the request or the answer may be
-  └──┘ asked again, under the same id, so that it is one task however often
-"""
+"""Has a coordinator submit the follow-up tasks that handlers ask for, once however often it is asked."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from typing import Protocol
+from datetime import timedelta
 
-from pydantic import ValidationError
-
-from coordinator.broker.ports import PublishesMessages
+import coordinator
 from coordinator.errors import MessageTooLarge, Unavailable
-from coordinator.protocol.ids import new_id
 from coordinator.protocol.message import Message
 from coordinator.protocol.messages.agent_requests.follow_up import (
     SUBMIT_TASK,
@@ -24,114 +15,107 @@ from coordinator.protocol.messages.agent_requests.follow_up import (
     FollowUpRequest,
     follow_up_key,
 )
-from coordinator.protocol.topology import EVENTS
 
 from .._values.follow_up_wish import FollowUp, FollowUpWish, SubmissionRefused
 from .._working.attempt import Attempt
 from ..agent_timings import DEFAULT_TIMINGS, AgentTimings
+from .answered_requests import AnsweredRequests, Request
 
-__all__ = ["FollowUpRequests", "HearsReplies"]
+__all__ = ["FollowUpRequests"]
 
 logger = logging.getLogger(__name__)
 
-
-class HearsReplies(Protocol):
-    """Hears the replies to requests: `control_queue.ControlQueue`."""
-
-    async def queue(self) -> str:
-        """Where they come; waits until there is a queue."""
-        ...
-
-    async def reply(self, correlation_id: str) -> Message:
-        """Waits for the reply to one."""
-        ...
+NEEDED = f"follow-up tasks need coordinators of version {coordinator.__version__} or later"
 
 
 class FollowUpRequests:
-    """Asks for all attempts of one agent; how long it waits and pauses is as for a registration."""
+    """Asks for all attempts of one agent."""
 
     def __init__(
         self,
         agent_id: str,
         *,
-        publisher: PublishesMessages,
-        control: HearsReplies,
+        requests: AnsweredRequests,
         timings: AgentTimings = DEFAULT_TIMINGS,
-        rng: random.Random | None = None,
     ) -> None:
         self._agent_id = agent_id
-        self._publisher = publisher
-        self._control = control
-        self._timeout = timings.registration_timeout
-        self._backoff = timings.registration_backoff
-        self._rng = rng or random.Random()
+        self._requests = requests
+        self._patience = timings.update_patience
 
     async def submit(self, attempt: Attempt, wish: FollowUpWish) -> FollowUp:
         """Return once the broker has the task, however long no coordinator answers. Raises
         `SubmissionRefused`.
         """
-        reply = await self._obtain(attempt, wish)
+        asked = _AskedFollowUp(self._agent_id, attempt, wish, patience=self._patience)
+        try:
+            reply = await self._requests.answer_to(asked)
+        except MessageTooLarge as exc:
+            raise SubmissionRefused(str(exc)) from exc
         if reply.error is not None:
             raise SubmissionRefused(reply.error, retry_after=reply.retry_after_seconds)
         if reply.task_id is None or reply.priority is None or reply.submitted_at is None:
             raise SubmissionRefused("the coordinator's answer names no task")
         return FollowUp(id=reply.task_id, priority=reply.priority, submitted_at=reply.submitted_at)
 
-    async def _obtain(self, attempt: Attempt, wish: FollowUpWish) -> FollowUpReply:
-        first, longest = self._backoff.first.total_seconds(), self._backoff.longest.total_seconds()
-        pause = first
-        while True:
-            try:
-                async with asyncio.timeout(self._timeout.total_seconds()):
-                    return await self._ask(attempt, wish)
-            except MessageTooLarge as exc:
-                raise SubmissionRefused(str(exc)) from exc
-            except TimeoutError:
-                why = "no coordinator answers"
-            except Unavailable as exc:
-                why = str(exc)
-            except ValidationError as exc:
-                why = f"the answer cannot be read: {exc}"
-            if pause == first:
-                context = {"task_id": attempt.message.task_id, "why": why}
-                logger.warning("a follow-up task is not submitted yet: asking again", extra=context)
-            await asyncio.sleep(pause * self._rng.uniform(0.5, 1.0))
-            pause = min(2 * pause, longest)
 
-    async def _ask(self, attempt: Attempt, wish: FollowUpWish) -> FollowUpReply:
-        queue = await self._control.queue()
-        correlation_id = new_id()
-        trace = attempt.trace_within
-        reply = asyncio.ensure_future(self._control.reply(correlation_id))
-        try:
-            await self._publisher.publish(
-                Message(
-                    body=self._request(attempt, wish).model_dump_json().encode(),
-                    message_id=correlation_id,
-                    type=SUBMIT_TASK,
-                    correlation_id=correlation_id,
-                    reply_to=queue,
-                    expiration=self._timeout,
-                    headers={} if trace is None else trace.headers(),
-                ),
-                exchange=EVENTS,
-                key=follow_up_key(self._agent_id),
-                mandatory=True,
-            )
-            return FollowUpReply.model_validate_json((await reply).body)
-        finally:
-            reply.cancel()
+class _AskedFollowUp:
+    """Is one follow-up task, as it is asked of coordinators.
 
-    def _request(self, attempt: Attempt, wish: FollowUpWish) -> FollowUpRequest:
-        message = attempt.message
-        return FollowUpRequest(
+    A coordinator of before may answer that it does not know such a request, in the form of another. During
+    an update the next one that is asked may know it.
+    """
+
+    def __init__(
+        self, agent_id: str, attempt: Attempt, wish: FollowUpWish, *, patience: timedelta
+    ) -> None:
+        self._agent_id = agent_id
+        self._attempt = attempt
+        self._wish = wish
+        self._patience = patience.total_seconds()
+        self._unknown_since: float | None = None
+        """By the loop's clock, when a coordinator said first that it does not know the request."""
+
+    def request(self) -> Request:
+        message, trace = self._attempt.message, self._attempt.trace_within
+        body = FollowUpRequest(
             task_id=message.task_id,
             generation=message.generation,
             attempt=message.attempt,
-            crashes=attempt.crashes or 0,
+            crashes=self._attempt.crashes or 0,
             task_token=message.task_token,
             agent_id=self._agent_id,
-            request_id=wish.request_id,
-            submission=wish.submission,
-            cancel_with_parent=wish.cancel_with_parent,
+            request_id=self._wish.request_id,
+            submission=self._wish.submission,
+            cancel_with_parent=self._wish.cancel_with_parent,
+        )
+        return Request(
+            type=SUBMIT_TASK,
+            body=body.model_dump_json().encode(),
+            key=follow_up_key(self._agent_id),
+            headers={} if trace is None else trace.headers(),
+        )
+
+    def read(self, answer: Message) -> FollowUpReply:
+        """Raises `SubmissionRefused` where the patience with coordinators of before is over."""
+        if answer.type == SUBMIT_TASK:
+            return FollowUpReply.model_validate_json(answer.body)
+        now = asyncio.get_running_loop().time()
+        if self._unknown_since is None:
+            self._unknown_since = now
+        if now - self._unknown_since < self._patience:
+            raise Unavailable(f"a coordinator does not know the request: {NEEDED}")
+        raise SubmissionRefused(
+            f"No coordinator here knows the request {SUBMIT_TASK!r}: {NEEDED}. Update them",
+            retry_after=self._patience,
+        )
+
+    def unanswered(self, why: str | None, *, before: int) -> None:
+        if before:
+            return
+        logger.warning(
+            "a follow-up task is not submitted yet: asking again",
+            extra={
+                "task_id": self._attempt.message.task_id,
+                "why": why or f"no coordinator answers ({NEEDED})",
+            },
         )

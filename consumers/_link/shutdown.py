@@ -1,4 +1,8 @@
-"""Winds an agent down: finishes what runs, publishes its outcomes, says goodbye."""
+"""Winds an agent down: finishes what runs, publishes its outcomes, says goodbye.
+
+What runs may take as long as it likes, but not for waiting: a handler that has no answer from a coordinator,
+or from people, for a while gives its task back.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 class Shutdown:
     """Stops in the reverse order of the start. ``failed`` says whether a part has ended without which
-    nothing can be told any more; ``flush_timeout`` bounds each wait for the broker.
+    nothing can be told any more; ``flush_timeout`` bounds each wait for others.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Shutdown:
         self._event_publisher = event_publisher
         self._publisher = publisher
         self._failed = failed
+        self._patience = flush_timeout
         self._flush_timeout = flush_timeout.total_seconds()
 
     async def wind_down(
@@ -48,10 +53,13 @@ class Shutdown:
         """Return when nothing runs and ``goodbye`` is said, or cannot be. ``fetching`` is the fetch loop,
         which was told to stop.
         """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         if fetching is not None:
             await asyncio.wait([fetching], timeout=self._flush_timeout)
         while not await self._finished():
-            pass
+            if loop.time() - began > self._flush_timeout:
+                self._executor.running.give_up_waiting(self._patience)
         if not self._failed():
             await self._say(goodbye)
 

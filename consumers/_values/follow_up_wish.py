@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+from pydantic import BaseModel
+
+from coordinator.protocol.json_values.json_digest import json_digest
 from coordinator.protocol.messages.agent_requests.follow_up import MAX_REQUEST_ID
 from coordinator.protocol.priority import Priority
 
+from .call_numbers import CallNumbers
+from .printable_text import class_name
 from .result_encoding import NotJson, encoded
 
 __all__ = ["FollowUp", "FollowUpWish", "SubmissionOptions", "SubmissionRefused", "follow_up_wish"]
@@ -41,7 +46,7 @@ class SubmissionRefused(Exception):
     """The coordinator refuses the follow-up task that a handler has submitted, and says why.
 
     ``retry_after`` is in seconds where it may be taken later, such as when a quota is full; else None: no
-    repetition would go better.
+    repetition would go better. A handler that lets it pass is tried again after that time, or not at all.
     """
 
     def __init__(self, why: str, *, retry_after: float | None = None) -> None:
@@ -68,16 +73,17 @@ class FollowUpWish:
 
 
 def follow_up_wish(
-    task_data: Mapping[str, Any],
+    task_data: Mapping[str, Any] | BaseModel,
     options: Mapping[str, Any],
     *,
     key: str | None,
     cancel_with_parent: bool,
     attempt: int,
-    number: int,
+    numbers: CallNumbers,
 ) -> FollowUpWish:
-    """The ``number``-th of ``attempt``, unless the handler names it with a ``key``. Raises `ValueError` for
-    what cannot be sent, and `TypeError` for an option that there is not.
+    """One of ``attempt``, named by its content and how often that was submitted, unless the handler names it
+    with a ``key``: an attempt that is run a second time, and gets elsewhere, names nothing else the same.
+    Raises `ValueError` for what cannot be sent, and `TypeError` for an option that there is not.
     """
     unknown = sorted(set(options) - SubmissionOptions.__optional_keys__)
     if unknown:
@@ -88,18 +94,25 @@ def follow_up_wish(
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise ValueError(f"a key has 1 to {LONGEST_KEY} characters")
     told = {name: _told(value) for name, value in options.items() if value is not None}
+    data = task_data if isinstance(task_data, BaseModel) else dict(task_data)
     try:
-        submission = encoded({"task_data": dict(task_data)} | told)[0]
+        submission = encoded({"task_data": data} | told)[0]
     except NotJson as exc:
         raise ValueError(
             f"what is submitted must be plain JSON ({exc.why}): {exc.advice}"
         ) from None
-    return FollowUpWish(
-        # A key begins with "=", so that none is taken for a number.
-        request_id=f"{attempt}.{number}" if key is None else f"={key}",
-        submission=submission,
-        cancel_with_parent=bool(cancel_with_parent),
-    )
+    if not isinstance(submission["task_data"], dict):
+        raise ValueError(
+            f"task_data is an object, and {class_name(task_data)} is told as none: give a dict, or a model"
+            " with fields"
+        )
+    bound = bool(cancel_with_parent)
+    if key is None:
+        content = json_digest([submission, bound])
+        name = f"{attempt}.{content}.{numbers.next(content)}"
+    else:
+        name = f"={key}"  # no call is named so
+    return FollowUpWish(request_id=name, submission=submission, cancel_with_parent=bound)
 
 
 def _told(value: Any) -> Any:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from .printable_text import class_name, printable_text, text_of
@@ -165,16 +165,24 @@ def _models(annotation: Any) -> Iterator[type[BaseModel] | None]:
         yield None
 
 
-def _names(model: type[BaseModel]) -> Iterator[str]:
+def _keys(model: type[BaseModel]) -> Iterator[str | int]:
+    """Those of an object that the model reads: of a field with an alias its name is none of them, unless it
+    is populated by name as well.
+    """
+    config = model.model_config
+    by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    by_alias = config.get("validate_by_alias", True)
     for name, field in model.model_fields.items():
-        yield name
-        for alias in (field.alias, field.validation_alias):
-            choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-            yield from (choice for choice in choices if isinstance(choice, str))
+        alias = field.validation_alias if by_alias else None
+        if by_name or alias is None:
+            yield name
+        for one in alias.choices if isinstance(alias, AliasChoices) else [alias]:
+            if one is not None:
+                yield one.path[0] if isinstance(one, AliasPath) else one
 
 
 def _forbidden(annotation: Any) -> frozenset[str]:
     models = [model for model in _models(annotation) if model is not None]
     if not any(model.model_config.get("extra") == "forbid" for model in models):
         return frozenset()
-    return frozenset(OF_COORDINATOR) - {name for model in models for name in _names(model)}
+    return frozenset(OF_COORDINATOR) - {name for model in models for name in _keys(model)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from coordinator.protocol.messages.events import RunningTask
 from coordinator.protocol.messages.task_message import InputAnswer
@@ -52,6 +53,14 @@ class RunningAttempts:
         for attempt in list(self._running.values()):
             if not attempt.ours:
                 attempt.ask_to_stop(StopReason.LOST)
+
+    def give_up_waiting(self, longest: timedelta) -> None:
+        """Stop every handler that has waited for longer for a coordinator, or for people, and give its task
+        back.
+        """
+        for attempt in list(self._running.values()):
+            if attempt.run is not None and attempt.run.unanswered_for > longest.total_seconds():
+                attempt.ask_to_stop(StopReason.UNANSWERED)
 
     def hurry(self) -> None:
         """Stop every handler now, and give its task back."""

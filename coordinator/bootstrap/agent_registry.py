@@ -1,4 +1,4 @@
-"""Makes what registers agents, hears their heartbeats and keeps snapshots of them."""
+"""Makes what registers agents, hears their heartbeats and keeps snapshots of them; then what answers them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from coordinator.registry.agents.in_memory.live_agents import LiveAgents
 from coordinator.registry.agents.in_memory.named_tasks import NamedTasks
 from coordinator.registry.agents.live_queue_reader import LedgerWaiters, LiveQueueReader
 from coordinator.registry.agents.registrar import Registrar
-from coordinator.registry.agents.registration_answers import RegistrationAnswers, RegistrationTerms
+from coordinator.registry.agents.registration_answers import (
+    AnswersFollowUps,
+    RegistrationAnswers,
+    RegistrationTerms,
+)
 from coordinator.registry.agents.silent_agent_removal import SilentAgentRemoval
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.queries.registry import SETTLE_APART, SETTLE_EVERY, Registry
@@ -23,7 +27,7 @@ from .publishers import Publishers
 from .replacements import Timings
 from .starting_state import StartingState
 
-__all__ = ["AgentRegistry", "make_agent_registry"]
+__all__ = ["AgentRegistry", "make_agent_registry", "make_agent_requests"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,6 @@ class AgentRegistry:
     snapshots: AgentSnapshots
     silent_agents: SilentAgentRemoval
     live_reader: LiveQueueReader
-    requests: RegistrationAnswers
 
 
 def make_agent_registry(
@@ -120,16 +123,29 @@ def make_agent_registry(
             ),
             identities=users.identities,
         ),
-        requests=RegistrationAnswers(
-            registrar=registrar,
-            book=state.book,
-            publisher=publisher,
-            terms=RegistrationTerms(
-                heartbeat_interval=settings.heartbeat_interval,
-                stale_after=settings.stale_after,
-                default_timeout=settings.default_timeout,
-            ),
-            why_not=lambda word, user: users.identities().why_not(word, user),
-            now=state.now,
+    )
+
+
+def make_agent_requests(
+    settings: Settings,
+    state: StartingState,
+    publishers: Publishers,
+    agents: AgentRegistry,
+    users: BrokerUsers,
+    *,
+    follow_ups: AnswersFollowUps,
+) -> RegistrationAnswers:
+    """``users`` are those of `make_agent_registry`."""
+    return RegistrationAnswers(
+        registrar=agents.registrar,
+        book=state.book,
+        publisher=publishers.publisher,
+        terms=RegistrationTerms(
+            heartbeat_interval=settings.heartbeat_interval,
+            stale_after=settings.stale_after,
+            default_timeout=settings.default_timeout,
         ),
+        follow_ups=follow_ups,
+        why_not=lambda word, user: users.identities().why_not(word, user),
+        now=state.now,
     )

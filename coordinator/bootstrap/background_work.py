@@ -116,7 +116,7 @@ class BackgroundWork:
         try:
             await run_all(
                 self.agents.live_reader.session(link),
-                self.agents.requests.session(link),
+                self.submission.requests.session(link),
                 self.recovery.lane_mover.session(link),
                 self.submission.admission.session(link),
                 *self._upkeep(link),

@@ -154,6 +154,7 @@ async def running(
             connections,
             publishers,
             agents,
+            users=users,
             counting=counting,
             callbacks=callbacks.checks,
             begin_trace=replacements.begin_trace,
@@ -201,7 +202,7 @@ async def running(
             callbacks=callbacks,
             admission=submission.admission,
             refused=refused,
-            refused_users=agents.requests.refused_users,
+            refused_users=submission.requests.refused_users,
             folding=folding,
         )
         subscribers = SubscriberCounts()

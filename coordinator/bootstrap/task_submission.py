@@ -1,5 +1,5 @@
 """Makes what takes tasks in: limits, admission, Idempotency-Keys, one task or a batch, runs of schedules,
-follow-up tasks of agents.
+and what agents ask for, follow-up tasks among it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from coordinator.metrics.counting import Counting
 from coordinator.protocol.trace_context import TraceContext
 from coordinator.recovery.half_published_tasks import HalfPublishedTasks
 from coordinator.recovery.schedule_runner import ScheduleRunner
+from coordinator.registry.agents.registration_answers import RegistrationAnswers
+from coordinator.registry.stores.broker_users import BrokerUsers
 from coordinator.registry.stores.idempotency_keys import IdempotencyKeys
 from coordinator.registry.stores.schedules import Schedules
 from coordinator.settings.settings import Settings
@@ -29,7 +31,7 @@ from coordinator.submission.submitter import Submitter
 from coordinator.submission.task_maker import TaskMaker
 from coordinator.submission.task_publisher import TaskPublisher
 
-from .agent_registry import AgentRegistry
+from .agent_registry import AgentRegistry, make_agent_requests
 from .broker_connections import BrokerConnections
 from .publishers import Publishers
 from .starting_state import StartingState
@@ -49,6 +51,7 @@ class TaskSubmission:
     keys: IdempotencyKeys
     once: IdempotentSubmission
     clearer: QueueClearer
+    requests: RegistrationAnswers
     schedules: Schedules
     schedule_runner: ScheduleRunner
 
@@ -60,6 +63,7 @@ def make_task_submission(
     publishers: Publishers,
     agents: AgentRegistry,
     *,
+    users: BrokerUsers,
     callbacks: ChecksCallbacks,
     begin_trace: Callable[[], TraceContext | None],
     admit: Callable[[str | None], None],
@@ -68,8 +72,8 @@ def make_task_submission(
 ) -> TaskSubmission:
     """One and many tasks share the lock of each id, the maker and the admission; ``counting`` counts both.
     ``callbacks`` checks those of submissions; ``begin_trace`` gives the trace of a task that a schedule
-    submits, and ``admit`` is the quota of whoever is to have one more task. Agents' requests for follow-up
-    tasks are answered from then on, and ``note`` is told of those that are taken.
+    submits, and ``admit`` is the quota of whoever is to have one more task. ``note`` is told of follow-up
+    tasks that are taken.
     """
     publisher, opener, registry = publishers.publisher, publishers.opener, agents.registry
     limits = RequestLimits(
@@ -126,7 +130,7 @@ def make_task_submission(
     keys = IdempotencyKeys(state.ledger, kept=settings.idempotency_retention, now=state.now)
     once = IdempotentSubmission(keys, longest=2 * settings.publish_timeout)
     single = submitter if counting is None else counting.single(submitter)
-    agents.requests.follow_ups = FollowUpSubmitter(
+    follow_ups = FollowUpSubmitter(
         secret=state.secret,
         tasks=registry,
         submitter=single,
@@ -134,7 +138,7 @@ def make_task_submission(
         read=run_of,
         admit=admit,
         note=note,
-    ).answer
+    )
     schedules = Schedules(state.ledger, now=state.now)
     return TaskSubmission(
         limits=limits,
@@ -149,6 +153,9 @@ def make_task_submission(
             publisher=publisher,
             book=state.book,
             note=registry.note,
+        ),
+        requests=make_agent_requests(
+            settings, state, publishers, agents, users, follow_ups=follow_ups.answer
         ),
         schedules=schedules,
         schedule_runner=ScheduleRunner(

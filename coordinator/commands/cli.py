@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from coordinator.api_commands.command_pages import API_COMMANDS
 from coordinator.errors import OperatorError, Unavailable
@@ -43,9 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if first.startswith("--") and not any(one.startswith(first) for one in OF_NO_COMMAND):
         # argparse would take what comes after it for the command
         parser.error(f"{first} comes after the command: coordinator COMMAND … {first} …")
-    options = parser.parse_args(words)
+    options = argparse.Namespace()
+
+    def run() -> int:
+        parser.parse_args(words, options)
+        return _run(options)
+
     try:
-        return written(options.command, partial(_run, options))
+        return written("coordinator" if first.startswith("-") else first or "coordinator", run)
     except (OperatorError, Unavailable) as exc:
         _tell(str(exc), getattr(options, "tell_fd", None))
         return FAILED

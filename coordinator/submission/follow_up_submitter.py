@@ -22,6 +22,7 @@ from coordinator.errors import (
     CoordinatorError,
     InvalidRequest,
     KeyInUse,
+    OperatorError,
     QueuesFull,
     TooManyRequests,
     Unavailable,
@@ -30,6 +31,7 @@ from coordinator.errors import (
 )
 from coordinator.protocol.json_values.lenient_reading import read_model
 from coordinator.protocol.messages.agent_requests.follow_up import (
+    NO_OWN_ID,
     FollowUpReply,
     FollowUpRequest,
     follow_up_id,
@@ -48,6 +50,9 @@ OPERATION = "follow-up"
 
 LATER = 5.0
 """Seconds after which queues that are full may have room."""
+
+MENDED = 60.0
+"""Seconds after which an operator may have put something right."""
 
 
 class KnowsParents(Protocol):
@@ -116,9 +121,9 @@ class FollowUpSubmitter:
             return FollowUpReply(error=str(exc), retry_after_seconds=LATER)
         except Unavailable:
             raise
-        except (
-            CoordinatorError
-        ) as exc:  # the caller's to mend, or an operator's: asking again mends neither
+        except OperatorError as exc:
+            return FollowUpReply(error=str(exc), retry_after_seconds=MENDED)
+        except CoordinatorError as exc:  # the caller's to mend: asking again does not
             return FollowUpReply(error=str(exc))
         return FollowUpReply.model_validate(found)
 
@@ -135,11 +140,7 @@ class FollowUpSubmitter:
             trace=trace,
         )
         if wish.own_id is not None:
-            raise InvalidRequest(
-                "task_data.task_id: a follow-up task has an id that follows from its parent's; pass a key to"
-                " have the same task again",
-                field="task_data.task_id",
-            )
+            raise InvalidRequest(NO_OWN_ID, field="task_data.task_id")
 
         async def work(claim: IdempotencyClaim) -> Worked:
             known = task_id in await self.tasks.submissions([task_id])

@@ -183,15 +183,17 @@ async def test_what_is_cancelled_takes_the_follow_up_tasks_with_it_that_asked_fo
             depth = task.data["depth"]
             if depth:
                 below = {"task_type": "order", "depth": depth - 1}
-                await task.submit(below, cancel_with_parent=True, delay_seconds=600 * (depth == 1))
+                await task.submit(
+                    below, key="below", cancel_with_parent=True, delay_seconds=600 * (depth == 1)
+                )
                 await task.submit({"task_type": "order", "depth": 0}, key="free", delay_seconds=600)
             await asyncio.Event().wait()
 
         async with agent.running():
             data = {"task_type": "order", "depth": 2}
             top = (await service.post("/tasks/submit", task_data=data))["task_id"]
-            below = follow_up_id(top, 1, "1.1")
-            lowest = follow_up_id(below, 1, "1.1")
+            below = follow_up_id(top, 1, "=below")
+            lowest = follow_up_id(below, 1, "=below")
             await eventually(lambda: is_there(service, follow_up_id(below, 1, "=free")))
             await service.post(f"/tasks/{top}/cancel")
             for task_id in (below, lowest):
@@ -272,7 +274,7 @@ async def test_a_handler_waits_for_a_coordinator_and_goes_on(
         (tmp_path / "alone").touch()
         service = await stack.enter_async_context(serving(broker, tmp_path))
         mail = (await service.ends(late_id))["result"]
-        assert mail == follow_up_id(late_id, 1, "1.1")
+        assert sorted(await all_tasks(service)) == sorted([late_id, mail])
         assert (await service.ends(mail))["result"] == "sent to Bob"
 
 
@@ -360,3 +362,15 @@ async def test_who_was_not_given_a_task_submits_nothing_in_its_name(
         told = await eventually(lambda: [body for kind, body in eve.told if kind == "submit-task"])
         assert "task_token" in told[0]["error"]
         assert await all_tasks(service) == [order_id]
+
+
+async def test_a_request_that_cannot_be_read_is_answered_as_one_for_a_follow_up_task(
+    broker: Broker, tmp_path: Path
+) -> None:
+    async with serving(broker, tmp_path), plain_agent(broker) as eve:
+        queue = a_queue("eve")
+        await eve.ask("agent.eve.register", {"agent_id": "eve"}, reply_to=queue)
+        await eventually(lambda: eve.hears(queue))
+        await eve.ask(follow_up_key("eve"), {}, reply_to=queue, kind="submit-task")
+        told = await eventually(lambda: [body for kind, body in eve.told if kind == "submit-task"])
+        assert "agent_id" in told[0]["error"]

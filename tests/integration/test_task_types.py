@@ -226,7 +226,7 @@ async def test_an_agent_that_announces_nothing_is_offered_every_type(
         agent = does(service, "bob", "sum", None)
         request = agent.options.request("instance", []).model_copy(update={"task_types": None})
         async with agent.running() as running:
-            running._registration._request = lambda: request
+            running._registration._describe = lambda: request
             running._registration.again()
 
             async def listening() -> bool:

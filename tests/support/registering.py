@@ -12,7 +12,9 @@ from coordinator.broker.connection import Connection, Link
 from coordinator.broker.publisher import Publisher
 from coordinator.domain.announced_types import AnnouncedTypes
 from coordinator.domain.task_queues import TaskQueues
+from coordinator.errors import Unavailable
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.agent_requests.follow_up import FollowUpReply
 from coordinator.protocol.messages.event_codec.event_encoding import (
     encode,
     encode_batch,
@@ -24,6 +26,7 @@ from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.task_token import task_token
 from coordinator.protocol.topology import EVENTS, TASKS, TOPOLOGY, task_queue_topology
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.registry.agents.agent_snapshots import AgentSnapshots
 from coordinator.registry.agents.control_queue_probe import ControlQueueProbe
 from coordinator.registry.agents.heartbeat_answers import HeartbeatAnswers
@@ -55,6 +58,10 @@ PATIENCE = timedelta(seconds=25)
 """With which a look waits for the log: longer than a service does, for machines that are busy, and
 less than a mark lasts, so that one that is lost is seen."""
 USUAL = RegistrationTerms()
+
+
+async def _nobody_submits(_body: bytes, _trace: TraceContext | None) -> FollowUpReply:
+    raise Unavailable("nothing submits here")
 
 
 class RegisteringSide:
@@ -125,7 +132,11 @@ class RegisteringSide:
             ),
         )
         self.requests = RegistrationAnswers(
-            registrar=self.registrar, book=self.book, publisher=publisher, terms=terms
+            registrar=self.registrar,
+            book=self.book,
+            publisher=publisher,
+            terms=terms,
+            follow_ups=_nobody_submits,
         )
         self._running: dict[str, asyncio.Task[object]] = {}
 

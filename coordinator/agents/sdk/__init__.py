@@ -18,6 +18,7 @@ __all__ = [
     "ArtifactStoreRefused",
     "ArtifactStoreUnavailable",
     "Discard",
+    "FollowUp",
     "Interceptor",
     "RetryLater",
     "RunningAgent",
@@ -37,6 +38,7 @@ ArtifactStoreUnavailable = _errors.ArtifactStoreUnavailable
 ArtifactReference = import_module(f"{__name__}._artifacts.artifact_reference").ArtifactReference
 Discard = import_module(f"{__name__}.outcome").Discard
 Interceptor = import_module(f"{__name__}.interceptor").Interceptor
+FollowUp = import_module(f"{__name__}.task").FollowUp
 RetryLater = import_module(f"{__name__}.outcome").RetryLater
 RunningAgent = import_module(f"{__name__}.running_agent").RunningAgent
 SubmissionRefused = import_module(f"{__name__}.task").SubmissionRefused

@@ -62,11 +62,6 @@ AnswersFollowUps = Callable[[bytes, TraceContext | None], Awaitable[FollowUpRepl
 place in a trace that it was sent from. Raises `Unavailable`: it is not answered then, and asked again."""
 
 
-async def _nobody_submits(_body: bytes, _trace: TraceContext | None) -> FollowUpReply:
-    """Until it is connected."""
-    raise Unavailable("this coordinator submits nothing yet")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationTerms:
     """Are told to every agent when it registers."""
@@ -92,25 +87,25 @@ class RegistrationAnswers:
         book: TaskQueues,
         publisher: PublishesMessages,
         terms: RegistrationTerms,
+        follow_ups: AnswersFollowUps,
         why_not: Callable[[str, str | None], str | None] = lambda _word, _user: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``why_not`` tells why a user of the broker may not speak for the agent that is called so there:
-        `BrokerIdentities.why_not`.
+        """``follow_ups`` answers requests for follow-up tasks. ``why_not`` tells why a user of the broker may
+        not speak for the agent that is called so there: `BrokerIdentities.why_not`.
         """
         self._why_not = why_not
         self._registrar = registrar
         self._book = book
         self._publisher = publisher
         self._terms = terms
+        self._follow_ups = follow_ups
         self._now = now
         self._wake_queues = WakeQueueOpener(now)
         self._control_queues = ControlQueueOpener()
         self.refused = 0
         """Requests that were answered with an error, or could not be answered at all."""
         self.refused_users = RefusedUsers()
-        self.follow_ups: AnswersFollowUps = _nobody_submits
-        """Answers requests for follow-up tasks; connected once there is what submits."""
 
     async def session(self, link: Link) -> NoReturn:
         """Answer until the link is lost. Raises `ChannelLost`."""
@@ -167,7 +162,7 @@ class RegistrationAnswers:
             return
         if (why := self._why_not(encode_word(sender), message.user_id)) is not None:
             self._refuse_user(message, sender, why)
-            await self._send(message, sender, RegisterReply(error=f"Not registered: {why}"))
+            await self._send(message, sender, _error(message, f"Not registered: {why}"))
             return
         await self._answer_known(message, sender)
 
@@ -175,7 +170,7 @@ class RegistrationAnswers:
         try:
             if message.type == SUBMIT_TASK:
                 trace = TraceContext.among(message.headers)
-                await self._reply(message, await self.follow_ups(message.body, trace))
+                await self._reply(message, await self._follow_ups(message.body, trace))
             else:
                 await self._reply(message, await self._answer_to(message))
         except Unavailable as exc:
@@ -191,12 +186,13 @@ class RegistrationAnswers:
             _log_refused(message, agent_id, why)
 
     async def _answer_unread(self, message: Message, why: str) -> None:
-        refusal = self._refusal(why)
-        _log_refused(message, "", why)
+        self._refuse(message, "", why)
         if is_control_queue(message.reply_to):
-            await self._send(message, "", refusal)
+            await self._send(message, "", _error(message, why))
 
-    async def _send(self, message: Message, agent_id: str, reply: RegisterReply) -> None:
+    async def _send(
+        self, message: Message, agent_id: str, reply: RegisterReply | FollowUpReply
+    ) -> None:
         try:
             await self._reply(message, reply)
         except Unavailable as exc:
@@ -238,6 +234,13 @@ class RegistrationAnswers:
             persistent=False,
         )
         await self._publisher.publish(answer, exchange="", key=request.reply_to or "")
+
+
+def _error(request: Message, why: str) -> RegisterReply | FollowUpReply:
+    """In the form that whoever asks expects."""
+    if request.type == SUBMIT_TASK:
+        return FollowUpReply(error=why)
+    return RegisterReply(error=why)
 
 
 def _sender(message: Message, word: str | None) -> str:

@@ -238,7 +238,8 @@ def test_a_variable_that_is_no_setting_is_warned_of(
 
 
 FULL = Path("/dev/full")
-PRINTS = [["completion", "bash"], ["doctor", "--amqp-url", "amqp://127.0.0.1:1"]]
+DOCTOR = ["doctor", "--amqp-url", "amqp://127.0.0.1:1"]
+PRINTS = [["completion", "bash"], DOCTOR, ["tasks", "--help"], ["--version"]]
 
 
 @pytest.mark.parametrize("arguments", PRINTS, ids=lambda one: one[0])
@@ -259,15 +260,49 @@ def test_an_answer_that_cannot_be_written_is_told_in_one_line(
 ) -> None:
     with FULL.open("wb") as full:
         ended = printing(arguments, full.fileno(), tmp_path)
-    said = f"The answer to `{arguments[0]}` could not be written: No space left on device"
+    asked = "coordinator" if arguments[0].startswith("-") else arguments[0]
+    said = f"The answer to `{asked}` could not be written: No space left on device"
     assert (ended.returncode, ended.stderr) == (1, f"coordinator: {said}\n")
 
 
-def printing(arguments: list[str], output: int, data_dir: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "coordinator", *arguments],
+@pytest.mark.skipif(not FULL.exists(), reason="no full disk here")
+def test_what_the_command_of_agents_tells_and_cannot_write_is_told_in_one_line(
+    tmp_path: Path,
+) -> None:
+    with FULL.open("wb") as full:
+        ended = printing(["--help"], full.fileno(), tmp_path, module="consumers")
+    said = "The answer to `python -m consumers` could not be written: No space left on device"
+    assert (ended.returncode, ended.stderr) == (1, f"error: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "coordinator tasks --url http://127.0.0.1:1",
+        "consumers nowhere.py:agent",
+    ],
+)
+def test_what_is_for_a_standard_error_that_was_closed_is_told_nowhere_else(command: str) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m {command} 2>&-'],
         cwd=ROOT,
-        env={**os.environ, "COORDINATOR_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert ended.stdout == ""
+
+
+def printing(
+    arguments: list[str], output: int, data_dir: Path, *, module: str = "coordinator"
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        # Where it is set, argparse writes past the buffer, and passes over what goes wrong.
+        env={**os.environ, "COORDINATOR_DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": ""},
         stdout=output,
         stderr=subprocess.PIPE,
         text=True,

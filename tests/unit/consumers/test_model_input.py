@@ -9,7 +9,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    field_validator,
+)
 
 from consumers import Agent, Task
 from consumers.testing import Failed, Ran, run_task
@@ -38,6 +46,44 @@ class Strict(BaseModel):
 class Typed(BaseModel):
     model_config = ConfigDict(extra="forbid")
     kind: Literal["typed"] = Field(alias="task_type")
+
+
+class Renamed(BaseModel):
+    """The coordinator's key is not the one that this field is read from."""
+
+    model_config = ConfigDict(extra="forbid")
+    task_type: str = Field(alias="kind")
+
+
+class ByPath(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Annotated[str, Field(validation_alias=AliasPath("task_type"))] = ""
+
+
+class ByChoice(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Annotated[str, Field(validation_alias=AliasChoices(AliasPath("task_type"), "kind"))] = ""
+
+
+class ByName(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    task_type: str = Field(alias="kind")
+
+
+class Told(BaseModel):
+    """Its alias is what it is told by, and no key that it reads."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str = Field(serialization_alias="task_type")
+
+
+class Line(BaseModel):
+    unit_price: int = Field(validation_alias="price", serialization_alias="unitPrice")
+
+
+class Invoice(BaseModel):
+    order_id: str = Field(alias="orderId")
+    lines: list[Line] = Field(alias="theLines")
 
 
 class Cat(BaseModel):
@@ -176,6 +222,58 @@ async def test_a_key_of_the_coordinators_that_a_model_declares_is_given() -> Non
         return given.kind
 
     assert (await run_task(handler, {"task_type": "typed"})).result == "typed"
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "kind"),
+    [
+        (Renamed, {"task_type": "t", "kind": "k"}, "k"),
+        (ByPath, {"task_type": "t"}, "t"),
+        (ByChoice, {"task_type": "t"}, "t"),
+        (ByName, {"task_type": "t"}, "t"),
+        (Told, {"task_type": "t", "kind": "k"}, "k"),
+    ],
+)
+async def test_the_keys_that_a_model_reads_are_those_of_its_aliases(
+    model: type[BaseModel], data: dict[str, Any], kind: str
+) -> None:
+    def handler(given: BaseModel) -> Any:
+        return list(given.__dict__.values())
+
+    handler.__annotations__["given"] = model
+    assert (await run_task(handler, data)).result == [kind]
+
+
+async def test_aliases_are_read_and_told_at_every_level_and_in_all_that_a_handler_tells() -> None:
+    async def handler(task: Task, invoice: Invoice) -> Any:
+        await task.emit(invoice)
+        await task.ask(invoice)
+        await task.submit(invoice)
+        await task.submit({"within": invoice})
+        return invoice
+
+    ran = await run_task(handler, {"orderId": "a", "theLines": [{"price": 3}]}, answers=["yes"])
+    told = {"orderId": "a", "theLines": [{"unitPrice": 3}]}
+    assert ran.result == told
+    assert (ran.output, ran.questions) == ([told], [told])
+    assert [one["task_data"] for one in ran.submitted] == [told, {"within": told}]
+
+
+async def test_a_model_is_submitted_to_a_test_as_it_is_told() -> None:
+    async def handler(task: Task) -> Any:
+        return task.data
+
+    invoice = Invoice(orderId="a", theLines=[])
+    assert (await run_task(handler, invoice)).result == {"orderId": "a", "theLines": []}
+
+
+async def test_a_model_that_is_told_as_no_object_is_no_data() -> None:
+    async def handler(task: Task) -> None:
+        await task.submit(RootModel[list[int]]([1]))
+
+    ran = await run_task(handler)
+    assert ran.error.type == "ValueError"
+    assert "task_data is an object" in ran.error.message
 
 
 async def test_one_of_several_models_is_chosen_and_a_root_model_is_one() -> None:

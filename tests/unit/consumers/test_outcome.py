@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from consumers import Discard, RetryLater
+from consumers import Discard, RetryLater, SubmissionRefused
 from consumers._values.handler_limits import LONGEST
 from consumers.outcome import Failed, event_of, failed_with
 from coordinator.protocol.messages.event_codec.event_encoding import encode, routing_key
@@ -266,3 +266,23 @@ def test_subclasses_that_leave_out_their_base_are_taken() -> None:
     assert "cannot be read" in told(Broken()).error.message
     assert told(Broken()).retryable
     assert not told(Quiet()).retryable
+
+
+# --- refused follow-up tasks --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("later", "retryable", "after"),
+    [
+        (None, False, None),
+        (5.0, True, timedelta(seconds=5)),
+        (math.inf, False, None),
+    ],
+)
+def test_a_refused_follow_up_task_is_tried_again_where_the_refusal_is_for_now(
+    later: float | None, retryable: bool, after: timedelta | None
+) -> None:
+    outcome = told(raised(SubmissionRefused("a quota is full", retry_after=later)))
+    assert (outcome.retryable, outcome.retry_after) == (retryable, after)
+    assert outcome.error.message.startswith("a quota is full")
+    assert outcome.error.traceback

@@ -251,11 +251,13 @@ async def test_while_nobody_knows_it_is_not_answered_and_done_when_it_is_asked_f
     assert len(ledger.submitted) == 1
 
 
-async def test_what_only_an_operator_can_mend_is_a_refusal_and_ends_no_session(
+async def test_what_only_an_operator_can_mend_is_a_refusal_for_now_and_ends_no_session(
     follow_ups: FollowUpSubmitter, ledger: Ledger
 ) -> None:
     ledger.failures = [TopologyConflict("the queue is declared otherwise")]
-    assert (await answer(follow_ups, asking())).error == "the queue is declared otherwise"
+    reply = await answer(follow_ups, asking())
+    assert reply.error == "the queue is declared otherwise"
+    assert reply.retry_after_seconds
 
 
 async def test_full_queues_are_a_refusal_for_now(

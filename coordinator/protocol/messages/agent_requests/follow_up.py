@@ -19,6 +19,7 @@ from coordinator.protocol.priority import Priority
 
 __all__ = [
     "MAX_REQUEST_ID",
+    "NO_OWN_ID",
     "SUBMIT_TASK",
     "FollowUpReply",
     "FollowUpRequest",
@@ -32,6 +33,12 @@ SUBMIT_TASK = "submit-task"
 
 MAX_REQUEST_ID = 200
 """Characters."""
+
+NO_OWN_ID = (
+    "task_data.task_id: a follow-up task has an id that follows from its parent's; pass a key to have the"
+    " same task again"
+)
+"""Why a submission is refused that brings an id of its own."""
 
 _NAMESPACE = uuid.UUID("0b9a4c1e-52d7-5f58-8f43-9d5a4f6e2c71")
 
