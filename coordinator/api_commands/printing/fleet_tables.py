@@ -154,6 +154,7 @@ SCHEDULES = (
     Column(name="timezone", least=8, spared=4),
     Column(name="type", least=8, spared=3),
     Column(name="next", least=9),
+    Column(name="then", least=10, spared=7),
     Column(name="last task", least=10, spared=5),
     Column(name="note", least=8, spared=6),
 )
@@ -171,6 +172,7 @@ def print_schedules(printer: Printer, schedules: Sequence[Schedule]) -> None:
             one_line(one.timezone),
             one_line(one.task_type),
             _next(one),
+            _then(one),
             one_line(one.last_task_id),
             one_line(one.last_error),
         ]
@@ -193,6 +195,11 @@ def _next(schedule: Schedule) -> str:
     return f"in {span_text(max(schedule.next_at - datetime.now(UTC), timedelta()))}"
 
 
+def _then(schedule: Schedule) -> str:
+    """The ticks after the next."""
+    return ", ".join(instant_text(tick) for tick in schedule.next_ticks[1:]) or NONE
+
+
 def print_schedule(printer: Printer, schedule: Schedule) -> None:
     """All that it has, but for what is not there."""
     fields = [
@@ -207,6 +214,7 @@ def print_schedule(printer: Printer, schedule: Schedule) -> None:
             if schedule.next_at
             else _next(schedule),
         ),
+        ("then", _then(schedule)),
         ("last run", instant_text(schedule.last_run_at)),
         ("last task", one_line(schedule.last_task_id)),
         ("last error", one_line(schedule.last_error)),

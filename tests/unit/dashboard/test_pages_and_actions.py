@@ -20,6 +20,7 @@ SCHEDULE = {
     "timezone": "UTC",
     "missed": "skip",
     "next_at": "2026-01-31T03:00:00+00:00",
+    "next_ticks": [f"2026-{day}T03:00:00+00:00" for day in ("01-31", "02-01", "02-02")],
     "task": {"task_data": {"task_type": "sum", "n": 1}, "priority": "low", "tags": ["a"]},
 }
 OFTEN = {**SCHEDULE, "schedule_id": "often", "cron": None, "every_seconds": 90}
@@ -134,6 +135,13 @@ async def test_a_schedule_with_an_interval_tells_it(api: Api) -> None:
     assert "every 90 s" in shown
     assert "<code>0 3 * * *</code>" in shown
     assert "None" not in shown
+
+
+async def test_the_next_ticks_of_a_schedule_are_shown(api: Api) -> None:
+    shown = (await page(api, "/schedules")).text
+    nightly = shown[shown.index('id="s-nightly"') : shown.index('id="s-often"')]
+    for tick in SCHEDULE["next_ticks"]:
+        assert f'datetime="{tick}"' in nightly
 
 
 async def test_an_edit_sends_what_is_other_than_it_is(api: Api) -> None:
