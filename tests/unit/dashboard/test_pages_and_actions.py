@@ -196,8 +196,12 @@ async def test_a_schedule_is_made_with_an_interval(api: Api) -> None:
     assert api.sent == [("POST", "/schedules", {"every_seconds": 90, "task": {"task_data": {}}})]
 
 
-def queue(lane: str, priority: str, *, ready: int = 0, listening: int = 0) -> dict[str, Any]:
+def queue(
+    lane: str, priority: str, *, ready: int = 0, listening: int = 0, ended: bool = False
+) -> dict[str, Any]:
+    """``ended``: no task that has a message there is still to be done."""
     told = {"lane": lane, "priority": priority, "ready": ready, "listening": listening}
+    told["oldest_waiting_seconds"] = 3.0 if ready and not ended else None
     return {"queue": f"tasks.{lane}.{priority}", **told}
 
 
@@ -221,6 +225,14 @@ async def test_a_lane_that_no_agent_serves_is_retired_after_it_was_said_what_wai
     answer = await does(api, "retire-lane", lane="cap:empty")
     assert "Lane cap:empty is retired, with 2 queues." in answer.text
     assert api.sent == [("POST", "/tasks/queues/lanes/cap:empty/retire", None)]
+
+
+async def test_messages_of_tasks_that_were_cancelled_are_not_said_to_wait(api: Api) -> None:
+    api.queues = [queue("cap:left", "high", ready=1, ended=True)]
+    shown = (await page(api, "/queues")).text
+    assert "No task waits in the lane <strong>cap:left</strong>" in shown
+    assert "What still lies there is of tasks that have ended" in shown
+    assert "alarming" not in shown
 
 
 UNKNOWN = {"detail": "The broker has not confirmed in time", "status": "error"}
