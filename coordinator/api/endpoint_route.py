@@ -32,6 +32,11 @@ class StrictJsonRequest(Request):
 
     _read: tuple[Any] | None = None
 
+    @property
+    def read(self) -> Any:
+        """The JSON of its body, None where nobody has asked for it, or there is none."""
+        return None if self._read is None else self._read[0]
+
     async def json(self) -> Any:
         """The body as JSON. Raises `json.JSONDecodeError` with the reason, as the framework does."""
         if self._read is None:
@@ -66,18 +71,19 @@ class EndpointRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             caller = caller_of(request.scope)
+            strict = StrictJsonRequest(request.scope, request.receive)
             try:
                 check_role(self.name, caller)
                 if known:
                     names = (name for name, _ in request.query_params.multi_items())
                     check_query_parameters(names, known)
-                done = await handle(StrictJsonRequest(request.scope, request.receive))
+                done = await handle(strict)
             except ClientDisconnect:
                 done = answer_error(HTTPException(400, _GONE), self.name)
             except Exception as exc:  # noqa: BLE001 - answered, and logged where nobody expected it
                 done = answer_error(exc, self.name)
             if acts or done.status_code == 403:
-                audit_answer(self.name, request, done)
+                audit_answer(self.name, request, done, strict.read)
             return done
 
         return answer

@@ -161,11 +161,16 @@ class Client:
         self,
         *,
         after: int | None = None,
+        follow: bool = True,
         timeout: float | None = None,
         **filters: Unpack[event_streams.EventFilter],
     ) -> Generator[StreamedEvent | EventsMissing | StreamReset, None, None]:
-        """Every event that matches, from now on or from the position ``after`` on, without an end."""
-        return self.items(event_streams.events(self.now, after=after, timeout=timeout, **filters))
+        """Every event that matches, from now on or from the position ``after`` on, without an end. Who does
+        not ``follow`` is given what there is, without a position all that is kept, and then it is over.
+        """
+        return self.items(
+            event_streams.events(self.now, after=after, follow=follow, timeout=timeout, **filters)
+        )
 
     # One call each
 

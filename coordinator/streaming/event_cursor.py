@@ -1,6 +1,8 @@
 """Follows the events of one subscriber from a position on: first those of the ledger, then what happens next.
 
     open ─▶ replay, page by page ─▶ join the feed ─▶ live ─▶ ended
+                  │ who does not follow                        ▲
+                  └────────────────────────────────────────────┘
 
 Each step looks now and then at whether the process goes on, and whether the subscriber may still have this.
 
@@ -18,7 +20,7 @@ from coordinator.errors import LedgerUnavailable
 
 from .event_feed import EventFeed
 from .event_filter import EventFilter
-from .stream_frames import NOT_ALLOWED, STOPPING, UNREADABLE, StreamEnd
+from .stream_frames import CAUGHT_UP, NOT_ALLOWED, STOPPING, UNREADABLE, StreamEnd
 from .streamed_event import MissingEvents, StreamedEvent
 from .subscription import Renders, Subscription
 
@@ -39,7 +41,8 @@ class EventCursor(Generic[T]):
     """Counts as one of the feed's streams between `open` and `close`; what it follows comes from `batches`.
 
     ``render`` makes of events what the subscriber is sent. ``after``: the position that the subscriber has,
-    None for what happens from now on. ``allowed`` is asked now and then whether the credential still counts.
+    None for what happens from now on. Who does not ``follow`` is given what the ledger has by now, without a
+    position all that is kept. ``allowed`` is asked now and then whether the credential still counts.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class EventCursor(Generic[T]):
         render: Renders[T],
         *,
         after: int | None,
+        follow: bool = True,
         allowed: Callable[[], Awaitable[bool]] = _always,
         pulse: float = PULSE,
     ) -> None:
@@ -56,6 +60,9 @@ class EventCursor(Generic[T]):
         self._wanted = wanted
         self._render = render
         self._after = after
+        self._follow = follow
+        self._until: int | None = None
+        """Where it ends by itself."""
         self._allowed = allowed
         self._pulse = pulse
         self._beats_at = 0.0
@@ -73,8 +80,16 @@ class EventCursor(Generic[T]):
 
     async def open(self) -> None:
         """Raises `StreamRefused`, or `LedgerUnavailable`."""
-        end = (await self._feed.open(self._after)).end
-        self.position = end if self._after is None else min(self._after, end)
+        opened = await self._feed.open(self._after)
+        end = opened.end
+        if not self._follow:
+            self._until = end
+        if self._after is not None:
+            self.position = min(self._after, end)
+        elif self._follow:
+            self.position = end
+        else:
+            self._told_to = opened.forgotten_to  # nothing is missing of what is kept
         if self._after is not None and self._after > end:
             self.ahead_of = end
 
@@ -104,13 +119,17 @@ class EventCursor(Generic[T]):
     async def _replayed(self) -> AsyncIterator[Sequence[T]]:
         """Until the subscription begins, or the stream ends before that."""
         while not self._feed.stopped:
-            if self.position > self._feed.head and not await self._feed.reached(self.position):
-                return
-            joined = self._feed.join(self._wanted, self._render, self.position)
-            if joined is not None:
-                missed, self.subscription = joined
-                self.silent = False
-                yield missed
+            if self._until is None:
+                if self.position > self._feed.head and not await self._feed.reached(self.position):
+                    return
+                joined = self._feed.join(self._wanted, self._render, self.position)
+                if joined is not None:
+                    missed, self.subscription = joined
+                    self.silent = False
+                    yield missed
+                    return
+            elif self.position >= self._until:
+                self.ended = CAUGHT_UP
                 return
             page = await self._feed.replay(self._wanted, self.position)
             if page.forgotten_to > max(self.position, self._told_to):

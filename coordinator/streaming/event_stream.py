@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from .event_cursor import EventCursor
-from .stream_frames import ahead, end, heartbeat, opening
+from .stream_frames import CAUGHT_UP, ahead, end, heartbeat, opening
 
 __all__ = ["EventStream"]
 
@@ -28,4 +28,5 @@ class EventStream:
                 yield piece
             if self._cursor.silent:
                 yield heartbeat(self._cursor.position)
-        yield end(self._cursor.ended)
+        why = self._cursor.ended
+        yield end(why, position=self._cursor.position if why is CAUGHT_UP else None)

@@ -10,6 +10,7 @@ from sse_starlette.event import ServerSentEvent
 
 __all__ = [
     "ALL_OF_IT",
+    "CAUGHT_UP",
     "NOT_ALLOWED",
     "STOPPING",
     "TOO_SLOW",
@@ -53,6 +54,10 @@ STOPPING = StreamEnd(
 NOT_ALLOWED = StreamEnd(
     reason="not-allowed", detail="The credential of this stream does not count any more"
 )
+CAUGHT_UP = StreamEnd(
+    reason="caught-up",
+    detail="All that there was has been told: come back with the last id as Last-Event-ID for what is new",
+)
 UNREADABLE = StreamEnd(
     reason="unavailable",
     detail="The database cannot be read right now: come back with the last id as Last-Event-ID",
@@ -81,9 +86,9 @@ def ahead(end_of_ledger: int) -> bytes:
     return told("stream.reset", facts, position=end_of_ledger)
 
 
-def end(why: StreamEnd) -> bytes:
-    """The last frame of a stream that the service ends."""
-    return told("stream.end", {"reason": why.reason, "detail": why.detail})
+def end(why: StreamEnd, *, position: int | None = None) -> bytes:
+    """The last frame of a stream that the service ends; ``position`` as for `told`."""
+    return told("stream.end", {"reason": why.reason, "detail": why.detail}, position=position)
 
 
 def come_again(why: str) -> bytes:

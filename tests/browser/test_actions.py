@@ -135,6 +135,22 @@ async def test_a_priority_is_cleared_after_a_question_that_names_the_number(
     assert (await kept.task()).state == "queued"
 
 
+async def test_a_lane_is_retired_right_after_its_only_task_was_cancelled(
+    looked: Looked, tab: Tab
+) -> None:
+    handle = await looked.client.submit({}, requirements={"capabilities": ["left"]})
+    await tab.go("/queues")
+    await tab.presses("Retire lane cap:left, at normal")
+    await tab.sees("1 task waits in the lane cap:left", "dialog[open]")
+    await tab.presses("Keep it", "dialog[open]")
+    await handle.cancel()
+    await tab.go("/queues")
+    await tab.presses("Retire lane cap:left, at normal")
+    await tab.sees("No task waits in the lane cap:left", "dialog[open]")
+    await tab.confirms("Retire it")
+    await tab.is_told("Lane cap:left is retired")
+
+
 async def test_an_agent_is_drained_and_removed(looked: Looked, tab: Tab) -> None:
     agent = looked.agent()
     async with agent.running() as running:

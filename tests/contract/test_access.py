@@ -33,7 +33,7 @@ OPERATORS = frozenset({"operator", "admin"})
 
 TASK = {"task_data": {"task_type": "count"}}
 REGISTRATION = {"agent_id": "ada", "agent_type": "worker"}
-SCHEDULE = {"cron": "0 3 * * *", "task": TASK}
+SCHEDULE = {"schedule_id": "nightly", "cron": "0 3 * * *", "task": TASK}
 
 CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "health": ("GET", "/health", None, EVERYBODY),
@@ -326,6 +326,71 @@ async def test_the_audit_log_says_who_did_what_to_which(audited: list[dict[str, 
             "method": "POST",
             "path": "/tasks/queues/low/clear",
         },
+    ]
+
+
+ACTIONS: dict[str, dict[str, Any]] = {
+    "submit_task": {"task_id": "task-1"},
+    "submit_batch": {"accepted": 1, "rejected": 0, "unknown": 0, "task_ids": ["task-1"]},
+    "cancel_task": {"task_id": "task-1"},
+    "cancel_group": {"group_id": "theirs"},
+    "answer_task": {"task_id": "task-1"},
+    "retry_task": {"task_id": "task-1"},
+    "delete_task": {"task_id": "task-1"},
+    "redrive_dead_tasks": {"filter": {}, "dry_run": False},
+    "clear_queue": {"priority": "low", "cleared_count": 7},
+    "retire_lane": {"lane": "cap:nothing"},
+    "redrive_callbacks": {"filter": {}, "dry_run": False},
+    "create_schedule": {"schedule_id": "nightly"},
+    "edit_schedule": {"schedule_id": "nightly"},
+    "run_schedule": {"schedule_id": "nightly"},
+    "pause_schedule": {"schedule_id": "nightly"},
+    "resume_schedule": {"schedule_id": "nightly"},
+    "delete_schedule": {"schedule_id": "nightly"},
+    "register_agent": {"agent_id": "ada"},
+    "update_agent_status": {"agent_id": "ada", "new_status": "maintenance"},
+    "drain_agent": {"agent_id": "ada"},
+    "remove_agent": {"agent_id": "ada"},
+}
+"""Of each endpoint that acts, what its line says beside who did it and what came of it."""
+
+
+def test_the_audit_log_is_held_against_every_endpoint_that_acts() -> None:
+    assert set(ACTIONS) == {endpoint for endpoint, need in ROLES.items() if need.acts}
+
+
+@pytest.mark.parametrize("endpoint", ACTIONS)
+async def test_the_audit_log_names_who_what_to_which_and_what_came_of_it(
+    endpoint: str, audited: list[dict[str, Any]]
+) -> None:
+    log = AuditLog()
+    app, _, secrets = await guarded(audit=log)
+    async with over(app) as http:
+        answer = await call(http, endpoint, bearer(secrets["admin"]))
+    log.flush()
+    [line] = audited
+    assert line["action"] == endpoint
+    assert (line["actor"], line["status"]) == ("key:admin", answer.status_code)
+    assert line["address"]
+    assert line | ACTIONS[endpoint] == line
+
+
+async def test_the_audit_log_names_the_filter_of_what_was_done_to_many(
+    audited: list[dict[str, Any]],
+) -> None:
+    log = AuditLog()
+    app, _, secrets = await guarded(audit=log)
+    operator = bearer(secrets["operator"])
+    dead = {"error_type": "ValueError", "dry_run": True}
+    async with over(app) as http:
+        await http.post("/tasks/dead/redrive", json=dead, headers=operator)
+        await http.post("/callbacks/redrive", json={"host": "x.example"}, headers=operator)
+        await http.post("/tasks/dead/redrive", json={"eror": "x"}, headers=operator)
+    log.flush()
+    assert [line.get("filter") for line in audited] == [
+        {"error_type": "ValueError"},
+        {"host": "x.example"},
+        None,
     ]
 
 

@@ -115,11 +115,28 @@ async def test_what_is_asked_for_comes(
 
 
 @pytest.mark.parametrize(
+    ("query", "right"),
+    [("", [1, 2, 3]), ("&after=1", [2, 3]), ("&after=3", []), ("&task_id=nobody", [])],
+)
+async def test_who_does_not_follow_is_answered_what_there_is_and_no_more(
+    side: Side, query: str, right: list[int]
+) -> None:
+    side.happens(1, 2, 3)
+    async with streaming(side.url, f"/events?follow=false{query}") as stream:
+        *told, end = await stream.events(len(right) + 1)
+        assert [one.position for one in told] == right
+        assert (end.event, end.position, end.json["reason"]) == ("stream.end", 3, "caught-up")
+        assert await stream.frame() is None
+    await side.none_open()
+
+
+@pytest.mark.parametrize(
     ("path", "headers", "status", "sentence"),
     [
         ("/events?after=-1", {}, 422, "after: input should be greater than or equal to 0"),
         ("/events?after=9223372036854775808", {}, 422, "after: "),
         ("/events?after=", {}, 422, "after: "),
+        ("/events?follow=sometimes", {}, 422, "follow: "),
         ("/events?task_id=", {}, 422, "task_id.0: "),
         ("/events", {"Last_Event_ID": "abc"}, 422, "Last-Event-ID is 'abc', which is no position"),
         ("/events", {"Last_Event_ID": "-1"}, 422, "Last-Event-ID is '-1'"),

@@ -36,6 +36,9 @@ AGENT = {
     "health_score": 1.0,
     "version": "1.0.0",
     "tags": ["blue"],
+    "slots": 4,
+    "free_slots": 3,
+    "running_tasks": ["task-7"],
 }
 
 SIZES = {"urgent": 0, "critical": 0, "high": 0, "normal": 2, "low": 3}

@@ -146,10 +146,19 @@ async def _streams(shell: Shell) -> None:
     followed = await shell.types("submit", "speaks", "--id", "spoken", "--follow")
     assert "task.completed" in followed
     assert "word" in followed
-    told = await shell.types("events", "--after", "0", "--task", "spoken", "--count", "3", "--json")
-    types = [json.loads(line)["type"] for line in told.splitlines()]
-    assert types == ["task.submitted", "task.started", "task.completed"]
-    assert await shell.types("events", "--task", "nobody", "--timeout", "0.3") == ""
+    whole = ["task.submitted", "task.started", "task.completed"]
+    for words, right in (
+        ([], whole),
+        (["--count", "2"], whole[:2]),
+        (["--count", "9"], whole),
+        (["--follow", "--after", "0", "--count", "3"], whole),
+    ):
+        told = await shell.types("events", "--task", "spoken", "--json", *words)
+        assert [json.loads(line)["type"] for line in told.splitlines()] == right
+    nobody = ("events", "--task", "nobody")
+    assert await shell.types(*nobody) == ""
+    assert await shell.types(*nobody, "--follow", "--timeout", "0.3") == ""
+    assert await shell.types(*nobody, "--follow", "--timeout", "0.3", "--count", "1", ends=5) == ""
 
 
 async def _people(shell: Shell) -> None:

@@ -166,7 +166,7 @@ async def test_what_an_agent_acknowledged_before_it_died_is_done_by_another(
             await agent.take()
 
             registry = service.coordinator.registry
-            await eventually(lambda: task_id in registry.agent_now("foreign").running)
+            await eventually(lambda: task_id in (registry.agent_now("foreign").running or ()))
         told = await lost(service, task_id)
         assert told["details"]["reason"] == "agent-gone"
         good = service.agent("good")

@@ -16,18 +16,24 @@ from .caller import address_of, caller_of
 __all__ = ["audit", "audit_answer", "batch_facts"]
 
 _NAMED = (
-    *("task_id", "agent_id", "schedule_id", "group_id", "priority"),
+    *("task_id", "agent_id", "schedule_id", "group_id", "priority", "lane", "new_status"),
     *("cleared_count", "matched", "redriven", "dry_run", "accepted", "rejected", "unknown"),
     *("cancelled", "left"),
 )
 
 
-def audit_answer(endpoint: str, request: Request, answer: Response) -> None:
-    """Where the service keeps an audit log."""
+_BY_FILTER = frozenset({"redrive_dead_tasks", "redrive_callbacks"})
+"""What they are done to is told by the filter that was asked for."""
+
+
+def audit_answer(endpoint: str, request: Request, answer: Response, asked: Any) -> None:
+    """Where the service keeps an audit log. ``asked`` is the JSON of the request, None for none."""
     log: AuditLog | None = request.app.state.services.audit
     if log is not None:
         body = answer.content if isinstance(answer, JsonAnswer) else None
         facts = {name: request.path_params[name] for name in _NAMED if name in request.path_params}
+        if endpoint in _BY_FILTER and answer.status_code == 200:
+            facts["filter"] = {name: asked[name] for name in asked or {} if name != "dry_run"}
         audit(log, endpoint, request.scope, facts | _facts(body), status=answer.status_code)
 
 

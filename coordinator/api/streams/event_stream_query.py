@@ -130,7 +130,12 @@ class EventStreamQuery(EventFilters):
         le=HIGHEST_POSITION,
         description="The position that the subscriber has: what comes after it is replayed first, 0 for all"
         " that is kept. The header `Last-Event-ID` counts before it. Without either, what happens from now"
-        " on.",
+        " on; where it is not followed, all that is kept.",
+    )
+    follow: bool = Field(
+        default=True,
+        description="Whether it goes on with what happens. Otherwise it ends after what there is, with"
+        " `stream.end` and the reason `caught-up`.",
     )
     token: Token = None
 

@@ -51,7 +51,8 @@ async def stream_events(
 ) -> Response:
     """Every event of tasks and agents in the log's order, as server-sent events: `id` is its position in the
     ledger, `event` its type, `data` the CloudEvent in JSON, without what the task holds and what came of it.
-    What is kept after a position is replayed first, then it goes on live. Who may see its own tasks alone is
+    What is kept after a position is replayed first, then it goes on live; with `follow=false` it ends after
+    what there is, without a position all that is kept. Who may see its own tasks alone is
     told of no others.
 
     Events of the stream itself: `stream.incomplete` where events after the position were deleted with their
@@ -69,6 +70,7 @@ async def stream_events(
         query.filter(only_own("stream_events", caller)),
         joined_frames,
         after=after,
+        follow=query.follow,
         allowed=still_counts_of(request.scope),
     )
 

@@ -119,6 +119,19 @@ class AgentShape(AnswerModel):
     health_score: float = Field(ge=0, le=1, examples=[1.0])
     version: str = Field(examples=["1.0.0"])
     tags: list[str] = Field(examples=[[]])
+    slots: int | None = Field(
+        examples=[4], description="How many tasks it does at once; null where it does not say."
+    )
+    free_slots: int | None = Field(
+        ge=0,
+        examples=[3],
+        description="How many of them are free, as of its last heartbeat: those of handlers that were given"
+        " up and go on are not. null where it does not say what it runs, as one that speaks HTTP alone.",
+    )
+    running_tasks: list[str] | None = Field(
+        examples=[["task-7"]],
+        description="Ids of the tasks that it runs, as of its last heartbeat; null where it does not say.",
+    )
 
 
 class Discovered(AnswerModel):
@@ -193,4 +206,7 @@ def agent_shape(agent: AgentView) -> dict[str, Any]:
         "health_score": agent.health_score,
         "version": agent.version,
         "tags": agent.tags,
+        "slots": agent.slots,
+        "free_slots": agent.free_slots,
+        "running_tasks": agent.running,
     }

@@ -48,7 +48,10 @@ class QueueShape(AnswerModel):
     priority: PriorityName
     requirements: dict[str, Any] = Field(examples=[{"capabilities": ["analysis"]}])
     exists: bool = Field(description="False where it was deleted; the next task opens it again.")
-    ready: int = Field(description="Tasks that wait.")
+    ready: int = Field(
+        description="Messages of tasks that wait, as the broker counts them: also of tasks that were"
+        " cancelled and that no agent has met since. Where `oldest_waiting_seconds` is null, all are such."
+    )
     oldest_waiting_seconds: float | None = _OLDEST
     listening: int = Field(
         description="Agents that may do its tasks and read it, have a control queue on the broker and take"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
@@ -52,6 +53,7 @@ _MISSED = "What becomes of ticks while no coordinator ran: skip, once (one run f
 EverySeconds = Annotated[int, Field(ge=1, le=LONGEST), NO_BOOLEAN]
 
 SHOWN_TICKS = 5
+LISTED_TICKS = 3
 
 
 class CreateSchedule(BaseModel):
@@ -160,6 +162,10 @@ class ScheduleSummaryShape(AnswerModel):
         description="The next tick; null where there is none, or where `last_error` says that it"
         " cannot run any more."
     )
+    next_ticks: list[Instant] = Field(
+        description=f"The next ticks, at most {LISTED_TICKS} in lists and {SHOWN_TICKS} of one schedule; none"
+        " while it is paused or cannot run."
+    )
     last_run_at: Instant | None = Field(description="The last tick that was run.")
     last_task_id: TaskId | None = Field(description="The task of that run.")
     last_error: str | None = Field(description="Why the last tick could not be submitted.")
@@ -168,10 +174,6 @@ class ScheduleSummaryShape(AnswerModel):
 class ScheduleShape(ScheduleSummaryShape):
     task: dict[str, Any] = Field(
         examples=[{"task_data": {"task_type": "summary"}}], description="Not in lists."
-    )
-    next_ticks: list[Instant] = Field(
-        description=f"The next ticks, at most {SHOWN_TICKS}; none while it is paused or cannot run. Not in"
-        " lists."
     )
 
 
@@ -227,18 +229,25 @@ def schedule_shape(schedule: RecurringSchedule) -> dict[str, Any]:
     """A schedule as `ScheduleShape` describes it."""
     return {
         **summary_shape(schedule),
-        "next_ticks": [iso(tick) for tick in _coming(schedule)],
+        "next_ticks": _next_ticks(schedule, SHOWN_TICKS),
         "task": schedule.task,
     }
 
 
-def _coming(schedule: RecurringSchedule) -> list[datetime]:
+def _next_ticks(schedule: RecurringSchedule, count: int) -> list[str]:
     if schedule.paused or schedule.next_at is None or schedule.unreadable is not None:
         return []
+    coming = _coming(schedule.cron, schedule.timezone, schedule.next_at, count)
+    return [iso(tick) for tick in coming]
+
+
+@lru_cache(maxsize=2048)
+def _coming(cron: str, timezone: str, first: datetime, count: int) -> tuple[datetime, ...]:
+    """Kept, since a list has hundreds, and is looked at again and again between two ticks."""
     try:
-        return coming_ticks(schedule.cron, schedule.timezone, schedule.next_at, SHOWN_TICKS)
+        return tuple(coming_ticks(cron, timezone, first, count))
     except InvalidRequest:  # another coordinator can read it; what it has worked out is shown
-        return [schedule.next_at]
+        return (first,)
 
 
 def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
@@ -255,6 +264,7 @@ def summary_shape(schedule: RecurringSchedule) -> dict[str, Any]:
         "created_by": schedule.created_by,
         "paused": schedule.paused,
         "next_at": iso_or_none(schedule.next_at),
+        "next_ticks": _next_ticks(schedule, LISTED_TICKS),
         "last_run_at": iso_or_none(schedule.last_run_at),
         "last_task_id": schedule.last_task_id,
         "last_error": None if schedule.last_error is None else short(schedule.last_error),

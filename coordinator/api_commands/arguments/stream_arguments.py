@@ -17,24 +17,26 @@ def add_stream_pages(commands: Any, connection: argparse.ArgumentParser) -> None
     events = add_page(
         commands,
         "events",
-        help="follow what happens to tasks and agents, as it happens",
-        about="It comes back by itself where the connection is lost, and goes on where it was. Ctrl-C ends"
-        " it, or --count, or --timeout. Each filter takes one of its values.",
+        help="list what has happened to tasks and agents, or follow what happens",
+        about="All that is kept, or what came after a position; then it ends. With --follow it tells what"
+        " happens from now on, comes back by itself where the connection is lost, and goes on where it was:"
+        " Ctrl-C ends it, or --count, or --timeout. Each filter takes one of its values.",
         examples=[
             "coordinator events --follow",
             "coordinator events --type task.failed --json",
+            "coordinator events --follow --after 4711",
             "coordinator events --after 0 --task 7c9e6679 --count 3",
         ],
         parents=[connection],
     )
     events.add_argument(
-        "--follow", "-f", action="store_true", help="go on without an end, which it does anyway"
+        "--follow", "-f", action="store_true", help="tell what happens, as it happens"
     )
     events.add_argument(
         "--after",
         type=_position,
         metavar="POSITION",
-        help="first what is kept after this position; 0 is all",
+        help="what is kept after this position; 0 is all",
     )
     events.add_argument("--count", type=count, metavar="N", help="end after so many")
     events.add_argument("--timeout", type=seconds, metavar="TIME", help="end after so long")

@@ -13,6 +13,7 @@ group_actions ....... `groups`, `callbacks`
 events_command ...... `events`
 top_command ......... `top`
 top_screen .......... draws it
+pressed_keys ........ which keys were pressed meanwhile
 typed_tasks ......... the task that was typed
 invocation .......... what a command is called with
 """

@@ -1,4 +1,4 @@
-"""Runs `coordinator events`: follows what happens to tasks and agents."""
+"""Runs `coordinator events`: what has happened to tasks and agents, and what happens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["events"]
 
 
 def events(call: Invocation) -> int:
-    """Ends after `--count` events, or after `--timeout`, a failure where `--count` asked for more."""
+    """Ends after what there is, and after `--count` events. With `--follow` it ends after `--count` alone, or
+    after `--timeout`, which is a failure where something was still to come.
+    """
     options = call.options
     call.client.health()
     call.be_patient()
@@ -24,6 +26,7 @@ def events(call: Invocation) -> int:
     left = options.count
     stream = call.client.events(
         after=options.after,
+        follow=options.follow,
         timeout=options.timeout,
         task_id=options.task_id,
         agent_id=options.agent_id,
@@ -42,5 +45,5 @@ def events(call: Invocation) -> int:
                     if left == 0:
                         return DONE
     except WaitTimedOut:
-        return DONE if left is None else TIME_OVER
+        return DONE if options.follow and left is None else TIME_OVER
     return DONE

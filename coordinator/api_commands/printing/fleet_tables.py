@@ -29,7 +29,7 @@ AGENTS = (
     Column(name="agent", least=10, whole=True),
     Column(name="status", least=8),
     Column(name="listens", least=7, spared=2),
-    Column(name="runs", least=4, right=True, spared=1),
+    Column(name="slots", least=5, right=True, spared=1),
     Column(name="heard", least=6, right=True, spared=3),
     Column(name="type", least=8, spared=6),
     Column(name="tasks", least=10, spared=4),
@@ -53,7 +53,7 @@ def agent_rows(agents: Sequence[Agent], now: datetime | None = None) -> list[lis
             one_line(agent.agent_id),
             one_line(agent.status),
             "yes" if agent.listening else "no",
-            _running(agent),
+            _slots(agent),
             age(agent.last_heartbeat, now),
             one_line(agent.agent_type),
             "all" if agent.task_types is None else one_line(", ".join(agent.task_types)),
@@ -63,9 +63,12 @@ def agent_rows(agents: Sequence[Agent], now: datetime | None = None) -> list[lis
     ]
 
 
-def _running(agent: Agent) -> str:
-    found = agent.load_metrics.get("pending_tasks")
-    return NONE if found is None else f"{found:.0f}"
+def _slots(agent: Agent) -> str:
+    """Such as `1/4`: how many are taken, of how many."""
+    if agent.slots is None:
+        return NONE
+    taken = "?" if agent.free_slots is None else agent.slots - agent.free_slots
+    return f"{taken}/{agent.slots}"
 
 
 def print_agent(printer: Printer, agent: Agent) -> None:
@@ -76,6 +79,7 @@ def print_agent(printer: Printer, agent: Agent) -> None:
         ("listens", "yes" if agent.listening else "no"),
         ("type", one_line(agent.agent_type)),
         ("version", one_line(agent.version)),
+        ("slots", NONE if agent.slots is None else f"{_slots(agent)} taken"),
         ("heard", f"{age(agent.last_heartbeat)} ago" if agent.last_heartbeat else NONE),
         ("registered", instant_text(agent.registration_time)),
         ("health", f"{agent.health_score:.2f}"),
@@ -150,6 +154,7 @@ SCHEDULES = (
     Column(name="timezone", least=8, spared=4),
     Column(name="type", least=8, spared=3),
     Column(name="next", least=9),
+    Column(name="then", least=10, spared=7),
     Column(name="last task", least=10, spared=5),
     Column(name="note", least=8, spared=6),
 )
@@ -167,6 +172,7 @@ def print_schedules(printer: Printer, schedules: Sequence[Schedule]) -> None:
             one_line(one.timezone),
             one_line(one.task_type),
             _next(one),
+            _then(one),
             one_line(one.last_task_id),
             one_line(one.last_error),
         ]
@@ -189,6 +195,11 @@ def _next(schedule: Schedule) -> str:
     return f"in {span_text(max(schedule.next_at - datetime.now(UTC), timedelta()))}"
 
 
+def _then(schedule: Schedule) -> str:
+    """The ticks after the next."""
+    return ", ".join(instant_text(tick) for tick in schedule.next_ticks[1:]) or NONE
+
+
 def print_schedule(printer: Printer, schedule: Schedule) -> None:
     """All that it has, but for what is not there."""
     fields = [
@@ -203,6 +214,7 @@ def print_schedule(printer: Printer, schedule: Schedule) -> None:
             if schedule.next_at
             else _next(schedule),
         ),
+        ("then", _then(schedule)),
         ("last run", instant_text(schedule.last_run_at)),
         ("last task", one_line(schedule.last_task_id)),
         ("last error", one_line(schedule.last_error)),

@@ -86,13 +86,16 @@ def events(
     now: Circumstances,
     *,
     after: int | None = None,
+    follow: bool = True,
     timeout: float | None = None,
     **filters: Unpack[EventFilter],
 ) -> Program[None]:
-    """Emits every event that matches, without an end: what is kept after the position ``after`` first, then
-    what happens from now on. Raises `WaitTimedOut` after ``timeout`` seconds.
+    """Emits every event that matches: what is kept after the position ``after`` first, then what happens from
+    now on, without an end. Who does not ``follow`` is given what there is, without a position all that is
+    kept. Raises `WaitTimedOut` after ``timeout`` seconds.
     """
-    asked = request("GET", "events", query=_values(filters))
+    query = _values(filters) if follow else {**_values(filters), "follow": "false"}
+    asked = request("GET", "events", query=query)
     stream = FollowedStream(
         lambda: asked,
         now,
@@ -104,6 +107,9 @@ def events(
         frame = yield from stream.next()
         if isinstance(frame, Reopened):
             continue
+        if frame.event == "stream.end":
+            yield from stream.close()
+            return
         item = item_of(frame)
         if item is not None:
             yield from emit(item)

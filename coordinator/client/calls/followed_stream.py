@@ -31,6 +31,10 @@ STEADY = 5.0
 """Seconds after which a stream that is open counts as one that goes well, also where it tells nothing."""
 
 
+_COMPLETE = ("task-ended", "caught-up")
+"""Reasons of an end after which there is nothing to come back for."""
+
+
 class Reopened(Enum):
     """Stands for no frame: the stream was opened, for the first time or again."""
 
@@ -94,7 +98,7 @@ class FollowedStream:
         steady = self._now.clock() - self._opened_at > STEADY
         if steady or (frame.data and not frame.event.startswith("stream.")):
             self._patience.went_well()
-        if frame.event == "stream.end" and (data := data_of(frame)).get("reason") != "task-ended":
+        if frame.event == "stream.end" and (data := data_of(frame)).get("reason") not in _COMPLETE:
             self._lost = AnswerLost(str(data.get("detail", "The stream was ended")))
             self._parser = None
             self._frames.clear()

@@ -31,6 +31,12 @@ class Agent:
     health_score: float = 1.0
     version: str | None = None
     tags: Sequence[str] = ()
+    slots: int | None = None
+    """How many tasks it does at once; None where it does not say."""
+    free_slots: int | None = None
+    """Of those, as of its last heartbeat; None where it does not say what it runs."""
+    running_tasks: Sequence[str] | None = None
+    """Ids of the tasks that it runs, as of its last heartbeat; None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Schedule:
     paused: bool = False
     next_at: datetime | None = None
     next_ticks: tuple[datetime, ...] = ()
-    """The next few; none in lists, or while it is paused."""
+    """The next few; none while it is paused, or set aside."""
     last_run_at: datetime | None = None
     last_task_id: str | None = None
     last_error: str | None = None

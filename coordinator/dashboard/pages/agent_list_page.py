@@ -1,11 +1,13 @@
-"""Collects a page of agents: status and its age, load, what each runs, and why one takes nothing."""
+"""Collects a page of agents: status and its age, slots, load, what each runs, why one takes nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from coordinator.client import Agent, TaskSummary
+from coordinator.client import Page as Found
 from coordinator.dashboard.viewer import Page, Viewer
 
 __all__ = ["agent_list", "why_not_listening"]
@@ -16,6 +18,15 @@ STATUSES = (
 ON_A_PAGE = 50
 MOST_RUNNING = 200
 """Running tasks that are looked at to say what each agent does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningTask:
+    """Is a task that an agent has in a slot."""
+
+    task_id: str
+    task_type: str | None = None
+    started_at: datetime | None = None
 
 
 async def agent_list(viewer: Viewer) -> Page:
@@ -38,7 +49,7 @@ async def agent_list(viewer: Viewer) -> Page:
         title="Agents",
         values={
             "agents": [(agent, why_not_listening(agent)) for agent in found.items],
-            "runs": _by_agent(running.items),
+            "runs": {agent.agent_id: runs_now(agent, running) for agent in found.items},
             "next_cursor": found.next_cursor,
             "total": found.total,
             "statuses": STATUSES,
@@ -65,9 +76,15 @@ def why_not_listening(agent: Agent) -> str | None:
     return "It has no connection to the broker, as an agent that speaks HTTP alone."
 
 
-def _by_agent(tasks: Sequence[TaskSummary]) -> dict[str, list[TaskSummary]]:
-    found: dict[str, list[TaskSummary]] = {}
-    for task in tasks:
-        if task.agent_id is not None:
-            found.setdefault(task.agent_id, []).append(task)
+def runs_now(agent: Agent, running: Found[TaskSummary]) -> list[RunningTask]:
+    """What the ledger has; where that is not all of ``running``, what the last heartbeat names, too."""
+    found = [
+        RunningTask(task_id=task.task_id, task_type=task.task_type, started_at=task.started_at)
+        for task in running.items
+        if task.agent_id == agent.agent_id
+    ]
+    if running.next_cursor is not None:
+        known = {task.task_id for task in found}
+        named = agent.running_tasks or ()
+        found += [RunningTask(task_id=task_id) for task_id in named if task_id not in known]
     return found

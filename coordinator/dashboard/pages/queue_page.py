@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from coordinator.client import Queue
 from coordinator.dashboard.viewer import Page, Viewer
 
-from .unserved_queues import task_filters
+from .unserved_queues import task_filters, tasks_waiting
 
 __all__ = ["queue_list", "unserved_lanes"]
 
@@ -32,6 +32,7 @@ async def queue_list(viewer: Viewer) -> Page:
             "deepest": max(stats.queue_sizes.values(), default=0),
             "queues": queues[:MOST_QUEUES],
             "filters_of": task_filters,
+            "tasks_waiting": tasks_waiting,
             "unserved": unserved_lanes(stats.queues),
             "left_out": len(queues[MOST_QUEUES:]) + (stats.left_out or 0),
         },
@@ -43,7 +44,7 @@ def unserved_lanes(queues: Sequence[Queue]) -> dict[str, int]:
     """The lanes that may be retired and no agent takes tasks of, each with the tasks that wait in it."""
     waiting, served = Counter[str](), {OPEN_TO_ALL}
     for queue in queues:
-        waiting[queue.lane] += queue.ready
+        waiting[queue.lane] += tasks_waiting(queue)
         if queue.listening:
             served.add(queue.lane)
     return {lane: number for lane, number in waiting.items() if lane not in served}

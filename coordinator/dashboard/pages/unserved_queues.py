@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from coordinator.client import QueueStats
+from coordinator.client import Queue, QueueStats
+from coordinator.client.models.queues import PriorityTotals
 
-__all__ = ["UnservedLane", "task_filters", "unserved_queues"]
+__all__ = ["UnservedLane", "task_filters", "tasks_waiting", "unserved_queues"]
 
 FILTERS = {
     "task_type": "task_type",
@@ -34,8 +35,8 @@ def unserved_queues(stats: QueueStats) -> list[UnservedLane]:
     waiting: dict[str, int] = {}
     filters: dict[str, Mapping[str, Any]] = {}
     for queue in stats.queues:
-        if queue.ready and not queue.listening:
-            waiting[queue.lane] = waiting.get(queue.lane, 0) + queue.ready
+        if (number := tasks_waiting(queue)) and not queue.listening:
+            waiting[queue.lane] = waiting.get(queue.lane, 0) + number
             filters[queue.lane] = task_filters(queue.requirements or {})
     return [
         UnservedLane(
@@ -46,6 +47,13 @@ def unserved_queues(stats: QueueStats) -> list[UnservedLane]:
         )
         for lane, number in sorted(waiting.items(), key=lambda one: -one[1])
     ]
+
+
+def tasks_waiting(queue: Queue | PriorityTotals) -> int:
+    """Tasks there that are still to be done. The broker counts messages, and one whose task was cancelled
+    lies there until an agent takes it: where the ledger knows of no task that waits, all of them are such.
+    """
+    return 0 if queue.oldest_waiting_seconds is None else queue.ready
 
 
 def task_filters(requirements: Mapping[str, Any]) -> dict[str, Any]:

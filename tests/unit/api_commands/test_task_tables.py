@@ -59,3 +59,31 @@ def test_a_task_is_shown_with_what_it_requires(
     task = {"task_id": "t", "state": "queued", "requirements": {"capabilities": ["gpu"]}}
     lines = printed(monkeypatch, capsys, "task", "t", task=task)
     assert 'requires  {"capabilities": ["gpu"]}' in lines
+
+
+def test_an_agent_is_told_with_how_many_of_its_slots_are_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = {"agent_id": "ada", "agent_type": "worker", "status": "busy", "slots": 4}
+    agent["free_slots"] = 1
+    by_http = {"agent_id": "bob", "agent_type": "worker", "status": "active", "slots": 2}
+    silent = {"agent_id": "cid", "agent_type": "worker", "status": "stale"}
+    agents = [agent, by_http, silent]
+    lines = [line.split() for line in printed(monkeypatch, capsys, "agents", agents=agents)]
+    assert [line[3] for line in lines] == ["slots", "3/4", "?/2", "-"]
+    told = printed(monkeypatch, capsys, "agent", "ada", agent=agent, tasks=[])
+    assert ["slots", "3/4", "taken"] in [line.split() for line in told]
+
+
+def test_schedules_are_told_with_their_next_ticks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticks = [f"2036-01-3{day}T12:00:00+00:00" for day in (0, 1)]
+    nightly = {"schedule_id": "nightly", "cron": "0 3 * * *", "next_at": ticks[0]}
+    paused = {"schedule_id": "paused", "cron": "0 3 * * *", "paused": True}
+    schedules = [{**nightly, "next_ticks": ticks}, paused]
+    _, *lines = printed(monkeypatch, capsys, "schedules", schedules=schedules, next_cursor=None)
+    assert [("2036-01-31" in line, "2036-01-30" in line) for line in lines] == [
+        (True, False),
+        (False, False),
+    ]

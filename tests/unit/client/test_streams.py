@@ -227,6 +227,25 @@ def test_a_few_are_named_in_the_query_and_of_many_all_ends_are_asked_for() -> No
     assert few.count("state=") == len(ENDED)
 
 
+def test_events_that_are_not_followed_end_where_the_service_says_so_and_not_with_a_connection() -> (
+    None
+):
+    script = Script(
+        streams=[
+            [frame(position=0), event("task.started", 1), AnswerLost("gone")],
+            [
+                frame(position=1),
+                event("task.completed", 2),
+                frame("stream.end", {"reason": "caught-up", "detail": "all"}, position=2),
+            ],
+        ]
+    )
+    _, told = script.run(event_streams.events(script.now(), follow=False, type="task.*"))
+    assert [one.position for one in told] == [1, 2]
+    assert [one.path for one in script.requests] == ["/events?type=task.%2A&follow=false"] * 2
+    assert script.requests[1].headers["Last-Event-ID"] == "1"
+
+
 def test_no_tasks_need_no_stream() -> None:
     script = Script()
     _, told = script.run(many_endings.endings([], script.now()))

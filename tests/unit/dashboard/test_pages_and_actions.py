@@ -20,6 +20,7 @@ SCHEDULE = {
     "timezone": "UTC",
     "missed": "skip",
     "next_at": "2026-01-31T03:00:00+00:00",
+    "next_ticks": [f"2026-{day}T03:00:00+00:00" for day in ("01-31", "02-01", "02-02")],
     "task": {"task_data": {"task_type": "sum", "n": 1}, "priority": "low", "tags": ["a"]},
 }
 OFTEN = {**SCHEDULE, "schedule_id": "often", "cron": None, "every_seconds": 90}
@@ -136,6 +137,13 @@ async def test_a_schedule_with_an_interval_tells_it(api: Api) -> None:
     assert "None" not in shown
 
 
+async def test_the_next_ticks_of_a_schedule_are_shown(api: Api) -> None:
+    shown = (await page(api, "/schedules")).text
+    nightly = shown[shown.index('id="s-nightly"') : shown.index('id="s-often"')]
+    for tick in SCHEDULE["next_ticks"]:
+        assert f'datetime="{tick}"' in nightly
+
+
 async def test_an_edit_sends_what_is_other_than_it_is(api: Api) -> None:
     answer = await does(
         api,
@@ -188,8 +196,12 @@ async def test_a_schedule_is_made_with_an_interval(api: Api) -> None:
     assert api.sent == [("POST", "/schedules", {"every_seconds": 90, "task": {"task_data": {}}})]
 
 
-def queue(lane: str, priority: str, *, ready: int = 0, listening: int = 0) -> dict[str, Any]:
+def queue(
+    lane: str, priority: str, *, ready: int = 0, listening: int = 0, ended: bool = False
+) -> dict[str, Any]:
+    """``ended``: no task that has a message there is still to be done."""
     told = {"lane": lane, "priority": priority, "ready": ready, "listening": listening}
+    told["oldest_waiting_seconds"] = 3.0 if ready and not ended else None
     return {"queue": f"tasks.{lane}.{priority}", **told}
 
 
@@ -213,6 +225,14 @@ async def test_a_lane_that_no_agent_serves_is_retired_after_it_was_said_what_wai
     answer = await does(api, "retire-lane", lane="cap:empty")
     assert "Lane cap:empty is retired, with 2 queues." in answer.text
     assert api.sent == [("POST", "/tasks/queues/lanes/cap:empty/retire", None)]
+
+
+async def test_messages_of_tasks_that_were_cancelled_are_not_said_to_wait(api: Api) -> None:
+    api.queues = [queue("cap:left", "high", ready=1, ended=True)]
+    shown = (await page(api, "/queues")).text
+    assert "No task waits in the lane <strong>cap:left</strong>" in shown
+    assert "What still lies there is of tasks that have ended" in shown
+    assert "alarming" not in shown
 
 
 UNKNOWN = {"detail": "The broker has not confirmed in time", "status": "error"}

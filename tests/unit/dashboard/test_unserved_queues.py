@@ -11,13 +11,17 @@ from coordinator.dashboard.pages.unserved_queues import UnservedLane, unserved_q
 GPU = {"capabilities": ["gpu"], "services": [], "agent_type": None, "task_type": "train"}
 
 
-def queue(lane: str, priority: str, *, ready: int, listening: int = 0, **more: Any) -> Queue:
+def queue(
+    lane: str, priority: str, *, ready: int, listening: int = 0, ended: bool = False, **more: Any
+) -> Queue:
+    """``ended``: no task that has a message there is still to be done."""
     return Queue(
         queue=f"tasks.{lane}.{priority}",
         lane=lane,
         priority=priority,
         ready=ready,
         listening=listening,
+        oldest_waiting_seconds=3.0 if ready and not ended else None,
         **more,
     )
 
@@ -31,6 +35,7 @@ def test_a_lane_that_nobody_serves_is_told_once_with_the_filters_of_its_tasks() 
                 queue("cap:gpu", "low", ready=3, requirements=GPU),
                 queue("served", "low", ready=9, listening=1),
                 queue("empty", "low", ready=0),
+                queue("cancelled", "low", ready=4, ended=True),
             ]
         )
     )

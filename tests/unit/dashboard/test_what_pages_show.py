@@ -73,6 +73,7 @@ async def test_tasks_that_nobody_takes_are_one_step_away() -> None:
         "lane": "cap:gpu",
         "priority": "low",
         "ready": 2,
+        "oldest_waiting_seconds": 3.0,
         "requirements": {"capabilities": ["gpu"], "services": []},
     }
     for path in ("/", "/health"):

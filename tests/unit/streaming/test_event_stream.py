@@ -85,9 +85,16 @@ class Side:
         wanted: EventFilter = ALL,
         allowed: Callable[[], Awaitable[bool]] = yes,
         pulse: float = 100,
+        follow: bool = True,
     ) -> AsyncIterator[Reader]:
         cursor = EventCursor(
-            self.feed, wanted, joined_frames, after=after, allowed=allowed, pulse=pulse
+            self.feed,
+            wanted,
+            joined_frames,
+            after=after,
+            follow=follow,
+            allowed=allowed,
+            pulse=pulse,
         )
         await cursor.open()
         reader = Reader(EventStream(cursor))
@@ -162,6 +169,38 @@ async def test_all_after_a_position_is_replayed_and_then_it_goes_on_live(after: 
         assert await reader.positions(60 - after) == list(range(after + 1, 61))
         side.happens(61)
         assert await reader.positions(1) == [61]
+
+
+@pytest.mark.parametrize(("after", "first"), [(None, 1), (0, 1), (7, 8), (24, 25), (25, 26)])
+async def test_who_does_not_follow_is_given_what_there_is_and_where_it_ends(
+    after: int | None, first: int
+) -> None:
+    side = Side(*range(1, 26))
+    async with side.running(), side.stream(after, follow=False) as reader:
+        assert await reader.positions(26 - first) == list(range(first, 26))
+        end = await reader.next()
+        assert (end.event, end.position, end.json["reason"]) == ("stream.end", 25, "caught-up")
+        assert await reader.frame() is None
+
+
+async def test_who_does_not_follow_is_not_kept_by_what_happens_while_it_reads() -> None:
+    side = Side(*range(1, 12))
+    async with side.stream(follow=False) as reader:
+        assert await reader.positions(1) == [1]
+        side.happens(*range(12, 100))
+        told = await reader.positions(19)  # the page that it reads last has some of those
+        assert told == list(range(2, 21))
+        assert (await reader.next()).event == "stream.end"
+
+
+async def test_who_does_not_follow_and_has_a_position_is_told_what_is_missing() -> None:
+    side = Side(1, 2, 3, 4)
+    side.ledger.delete(2)
+    async with side.stream(1, follow=False) as reader:
+        assert (await reader.next()).event == "stream.incomplete"
+        assert await reader.positions(2) == [3, 4]
+    async with side.stream(follow=False) as reader:
+        assert await reader.positions(3) == [1, 3, 4]
 
 
 async def test_whoever_comes_and_goes_at_any_moment_misses_nothing_and_gets_nothing_twice() -> None:

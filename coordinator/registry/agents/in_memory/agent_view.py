@@ -43,8 +43,11 @@ class AgentView:
     version: str
     tags: list[str]
     slots: int | None
-    running: list[str]
-    """Ids of the tasks in its hands, as of its last heartbeat."""
+    """How many tasks it does at once; None where it does not say."""
+    free_slots: int | None
+    """Of those, as of its last heartbeat; None where it does not say what it runs."""
+    running: list[str] | None
+    """Ids of the tasks that it runs, as of its last heartbeat; None where it does not say."""
     instance: str | None
     """The process that was heard last."""
     other_instance: str | None
@@ -93,11 +96,23 @@ class AgentViews:
             version=registration.version,
             tags=registration.tags,
             slots=known.slots,
-            running=[task.task_id for task in beat.running] if beat else [],
+            free_slots=_free_slots(known),
+            running=_running(known),
             instance=(beat.instance if beat else None) or registration.instance,
             other_instance=other,
             clock_skew_seconds=skew,
         )
+
+
+def _running(known: KnownAgent) -> list[str] | None:
+    return None if known.account is None else [task.task_id for task in known.account.running]
+
+
+def _free_slots(known: KnownAgent) -> int | None:
+    if known.slots is None or known.account is None:
+        return None
+    abandoned = known.account.load_metrics.get("abandoned_handlers", 0)
+    return max(0, known.slots - len(known.account.running) - int(abandoned))
 
 
 def _remarks(other: str | None, skew: float | None, problems: Sequence[str]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def test_a_registered_agent_is_told_with_the_fields_of_the_contract() -> None:
     assert (view.version, view.tags) == ("2.1", ["lab"])
     assert view.load_metrics == {"cpu_usage": 0.5}
     assert view.registration_time == view.last_heartbeat == START
-    assert (view.slots, view.running) == (4, ["task-0"])
+    assert (view.slots, view.free_slots, view.running) == (4, 3, ["task-0"])
     assert view.health_score == 0.95
 
 
@@ -61,6 +61,30 @@ def test_the_status_is_merged_from_what_was_declared_and_observed(
     events: tuple[Event, ...], status: str
 ) -> None:
     assert fleet_after(registered(slots=2), *events).status_of("ada") == status
+
+
+@pytest.mark.parametrize(
+    ("events", "slots", "free", "running"),
+    [
+        ((), 4, None, None),
+        ((beat(slots=4),), 4, 4, []),
+        ((beat(running=6, slots=4),), 4, 0, [f"task-{n}" for n in range(6)]),
+        ((beat(running=1, slots=4, load_metrics={"abandoned_handlers": 2.0}),), 4, 1, ["task-0"]),
+        ((beat(running=1, slots=8), beat(running=0, slots=2)), 2, 2, []),
+    ],
+)
+def test_slots_are_free_but_for_what_runs_and_what_was_given_up(
+    events: tuple[Event, ...], slots: int, free: int | None, running: list[str] | None
+) -> None:
+    fleet = fleet_after(registered(slots=4), *events)
+    view = fleet.view(fleet.the("ada"))
+    assert (view.slots, view.free_slots, view.running) == (slots, free, running)
+
+
+def test_of_an_agent_that_never_said_how_many_slots_it_has_none_are_told() -> None:
+    fleet = fleet_after(registered(), beat(running=1))
+    view = fleet.view(fleet.the("ada"))
+    assert (view.slots, view.free_slots, view.running) == (None, None, ["task-0"])
 
 
 def test_load_metrics_are_the_last_that_were_told() -> None:
