@@ -36,6 +36,7 @@ from ._fetching.fetch_policy import look_spread
 from ._fetching.fleet import Fleet
 from ._fetching.served_queues import ServedQueues
 from ._handling.sys_exit_containment import tasks_contained
+from ._link.agent_figures import AgentFigures
 from ._link.agent_health import AgentHealth
 from ._link.answered_requests import AnsweredRequests
 from ._link.command_dispatch import CommandDispatch
@@ -85,7 +86,7 @@ class RunningAgent:
     def __init__(
         self, options: AgentOptions, handlers: HandlerTable, *, rng: random.Random | None = None
     ) -> None:
-        self._scraped = _scrape_server(options, self._stands, self._counted)
+        self._scraped = _scrape_server(options, lambda: self._figures)
         if self._scraped is not None:
             options = _with_attempt_metrics(options, handlers, self._scraped)
         self.instance = new_id()
@@ -164,6 +165,7 @@ class RunningAgent:
             self._sources,
             stuck_after=timings.stuck_after,
         )
+        self._figures = AgentFigures(self._executor, self._health, self._output)
         self._state = HeartbeatContent(
             self._executor,
             self._sources,
@@ -295,33 +297,6 @@ class RunningAgent:
         """Where Prometheus reads of it; None where it tells nobody."""
         return None if self._scraped is None else self._scraped.address
 
-    def _stands(self) -> dict[str, tuple[str, float]]:
-        """Asked from another thread: plain numbers, read one by one."""
-        slots = self._executor.slots
-        status = self._health.status()
-        return {
-            "slots": ("Tasks that it may do at once.", slots.count),
-            "slots_occupied": ("Slots in which a handler runs.", slots.count - slots.unoccupied),
-            "handlers_abandoned": (
-                "Handlers that go on although they were told to stop, each in a slot.",
-                slots.given_up,
-            ),
-            "backlog_tasks": ("Tasks in hand that no handler runs.", len(self._executor.backlog)),
-            "at_work": ("1 while it takes tasks, or would with a free slot.", status == "active"),
-            "problems": ("Problems that its heartbeats tell of.", len(self._health.problems())),
-        }
-
-    def _counted(self) -> dict[str, tuple[str, float]]:
-        """As `_stands`, of what only grows."""
-        output = self._output
-        return {
-            "output_chunks": ("Chunks of partial output that were published.", output.published),
-            "output_chunks_dropped": (
-                "Chunks of partial output that made room for later ones: the broker took too few.",
-                output.dropped,
-            ),
-        }
-
     # --- sessions and registration ----------------------------------------------------------------
 
     async def _session(self, link: Link) -> None:
@@ -409,9 +384,7 @@ class RunningAgent:
 
 
 def _scrape_server(
-    options: AgentOptions,
-    stands: Callable[[], dict[str, tuple[str, float]]],
-    counted: Callable[[], dict[str, tuple[str, float]]],
+    options: AgentOptions, figures: Callable[[], AgentFigures]
 ) -> ScrapeServer | None:
     """Not started; None without a port. Raises `OperatorError` where the library is not installed."""
     if options.metrics_port is None:
@@ -420,7 +393,7 @@ def _scrape_server(
         from ._metrics.scrape_server import ScrapeServer  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as exc:
         raise OperatorError(missing_extra("An agent with a metrics_port", "metrics", exc)) from exc
-    return ScrapeServer(options.metrics_port, options.metrics_host, stands=stands, counted=counted)
+    return ScrapeServer(options.metrics_port, options.metrics_host, figures=figures)
 
 
 def _with_attempt_metrics(

@@ -7,6 +7,7 @@ follow_up_requests ... it asks a coordinator to submit what handlers ask for
 registration_cache ... the last reply, in a file, so that it starts while no coordinator runs
 command_dispatch ..... commands are obeyed: serve, leave, cancel, register again, drain
 agent_health ......... active, degraded or draining
+agent_figures ........ the same as numbers, for Prometheus
 load_metrics ......... CPU and memory of the process
 heartbeat_content .... all of it, as a heartbeat tells it
 heartbeat ............ every few seconds, and soon after a change

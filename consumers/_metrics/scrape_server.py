@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,20 +13,26 @@ from coordinator.errors import OperatorError
 __all__ = ["ScrapeServer"]
 
 
-Stands = Callable[[], dict[str, tuple[str, float]]]
+class Figures(Protocol):
+    """Tells sentences and values by the names of figures, without their prefix."""
+
+    def stands(self) -> dict[str, tuple[str, float]]:
+        """What goes up and down."""
+        ...
+
+    def counted(self) -> dict[str, tuple[str, float]]:
+        """What has been counted since the start."""
+        ...
 
 
 class ScrapeServer:
-    """Serves for as long as its context lasts. ``stands`` is called in the thread at each scrape; it gives
-    sentences and values by the names of gauges, without their prefix. ``counted`` does the same of what has
-    been counted since the start.
-    """
+    """Serves for as long as its context lasts. ``figures`` is asked in the thread at each scrape."""
 
-    def __init__(self, port: int, host: str, *, stands: Stands, counted: Stands) -> None:
+    def __init__(self, port: int, host: str, *, figures: Callable[[], Figures]) -> None:
         self._port = port
         self._host = host
         self.registry = CollectorRegistry()
-        self.registry.register(_Standing(stands, counted))
+        self.registry.register(_Standing(figures))
         ProcessCollector(namespace="coordinator_agent", registry=self.registry)
         self._server: Any = None
 
@@ -54,15 +60,14 @@ class ScrapeServer:
 
 
 class _Standing:
-    def __init__(self, stands: Stands, counted: Stands) -> None:
-        self._stands = stands
-        self._counted = counted
+    def __init__(self, figures: Callable[[], Figures]) -> None:
+        self._figures = figures
 
     def describe(self) -> list[Any]:
         return []
 
     def collect(self) -> Iterator[Metric]:
-        for name, (told, value) in self._stands().items():
+        for name, (told, value) in self._figures().stands().items():
             yield GaugeMetricFamily(f"coordinator_agent_{name}", told, value=value)
-        for name, (told, value) in self._counted().items():
+        for name, (told, value) in self._figures().counted().items():
             yield CounterMetricFamily(f"coordinator_agent_{name}", told, value=value)
