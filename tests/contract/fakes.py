@@ -188,10 +188,14 @@ class FakeSchedules:
         return found[:limit], len(found) > limit
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:
-        return replace(await self.get(schedule_id), paused=True)
+        return self._set_paused(await self.get(schedule_id), paused=True)
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
-        return await self.get(schedule_id)
+        return self._set_paused(await self.get(schedule_id), paused=False)
+
+    def _set_paused(self, found: RecurringSchedule, *, paused: bool) -> RecurringSchedule:
+        kept = self._kept[found.schedule_id] = replace(found, paused=paused)
+        return kept
 
     async def edit(self, schedule_id: str, wanted: ScheduleEdit) -> RecurringSchedule:
         found = await self.get(schedule_id)
