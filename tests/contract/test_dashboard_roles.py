@@ -148,7 +148,7 @@ async def offered_and_done(role: str) -> tuple[Mapping[str, set[bool]], dict[str
 
 async def _make_schedules(http: httpx.AsyncClient, secret: str) -> None:
     for name in ("nightly", "paused"):
-        made = {"schedule_id": name, "cron": "0 3 * * *", "task": {"task_data": {}}}
+        made: dict[str, Any] = {"schedule_id": name, "cron": "0 3 * * *", "task": {"task_data": {}}}
         told = await http.post("/schedules", json=made, headers={"X-API-Key": secret})
         assert told.status_code == 200, told.text
     told = await http.post("/schedules/paused/pause", headers={"X-API-Key": secret})
