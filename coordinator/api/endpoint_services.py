@@ -34,6 +34,7 @@ from .ports.command_ports import (
     SubmitsTasks,
 )
 from .ports.query_ports import (
+    Examines,
     ExplainsWaiting,
     KeepsCallbacks,
     KnowsGroups,
@@ -79,6 +80,8 @@ class EndpointServices:
     """What keeps the service from its work at this moment, one sentence each; empty when well."""
     obstacles: Callable[[], Sequence[str]] = tuple
     """Those of the problems that keep tasks from being submitted."""
+    examine: Examines | None = None
+    """Examines the broker and the ledger; None where nothing does."""
     scrape: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None
     """The metrics and their media type, for an `Accept` header; None where this API does not tell them."""
     note_error: NotesError | None = None

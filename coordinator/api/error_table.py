@@ -120,6 +120,7 @@ UNEXPECTED = {
     "subscribe": "Error subscribing",
     "list_agents": "Error listing agents",
     "list_agent_tasks": "Error listing tasks of agent",
+    "get_findings": "Error examining the service",
     "list_parked": "Error listing parked messages",
     "get_parked": "Error getting parked message",
     "explain_task": "Error explaining task",

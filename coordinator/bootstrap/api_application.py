@@ -18,6 +18,7 @@ from coordinator.access.key_ring import KeyRing
 from coordinator.access.request_rates import RequestRates
 from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, EndpointServices, MakesPages, create_app
+from coordinator.api.ports.query_ports import Examines
 from coordinator.metrics.counting import Counting
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.partial_output.output_frames import OutputFrames
@@ -127,6 +128,7 @@ def make_application(
     feed: EventFeed,
     subscribers: SubscriberCounts,
     output: PartialOutput,
+    examine: Examines | None,
 ) -> FastAPI:
     """The application answers at once; what it cannot do yet is a 503."""
     return create_app(
@@ -157,6 +159,7 @@ def make_application(
             version=__version__,
             problems=health.problems,
             obstacles=health.obstacles,
+            examine=examine,
             scrape=page.scrape if page is not None and settings.metrics_port is None else None,
             note_error=None if counting is None else counting.errors.note,
             limits=submission.limits,

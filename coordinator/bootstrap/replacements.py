@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
+from coordinator.api.ports.query_ports import Examines
 from coordinator.broker.connection import Connection
 from coordinator.broker.intercepted_publisher import MessageStamp, PublishInterceptor
 from coordinator.callbacks.checked_connections import Resolves
@@ -73,6 +74,8 @@ class Replacements:
     """Looks up the addresses of the hosts of callbacks. Default: as the system does."""
     begin_trace: Callable[[], TraceContext | None] = lambda: None
     """Called for each task that a schedule submits: the trace that it carries on."""
+    examine: Examines | None = None
+    """Examines the broker and the ledger for whoever asks the API. Default: nothing does."""
     fold_interceptors: Sequence[FoldInterceptor] = ()
     """See every batch that the service folds into the ledger, in this order, after its own."""
 

@@ -269,6 +269,7 @@ async def running(
                 feed=feed,
                 subscribers=subscribers,
                 output=output.output,
+                examine=replacements.examine,
             ),
             page=page,
             note_error=None if counting is None else counting.errors.note,

@@ -68,7 +68,7 @@ from .models.groups import Group, GroupCancelled, GroupWaited
 from .models.pages import Page
 from .models.queues import Queue, QueueStats, Statistics
 from .models.schedules import Schedule
-from .models.service_health import Caller, Health, ParkedMessage
+from .models.service_health import Caller, Finding, Findings, Health, ParkedMessage
 from .models.stream_items import (
     EventsMissing,
     OutputChunks,
@@ -132,6 +132,8 @@ __all__ = [  # noqa: RUF022 - in groups
     "CallbacksRedriven",
     "Caller",
     "DeadTasks",
+    "Finding",
+    "Findings",
     "Group",
     "GroupCancelled",
     "GroupWaited",

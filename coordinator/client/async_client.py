@@ -229,5 +229,6 @@ class AsyncClient:
 
     health = Awaited(service_calls.health)
     whoami = Awaited(service_calls.whoami)
+    findings = Awaited(service_calls.findings)
     parked = Awaited(service_calls.parked)
     parked_message = Awaited(service_calls.parked_message)

@@ -223,5 +223,6 @@ class Client:
 
     health = Blocking(service_calls.health)
     whoami = Blocking(service_calls.whoami)
+    findings = Blocking(service_calls.findings)
     parked = Blocking(service_calls.parked)
     parked_message = Blocking(service_calls.parked_message)

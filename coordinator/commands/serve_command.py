@@ -19,6 +19,7 @@ from coordinator.web_server.server_socket import address, bind, inherited
 from coordinator.web_server.service_manager import tell_ready
 
 from . import gc_tuning
+from .observability.examined_service import examined_service
 from .observability.metrics_listener import metrics_listener, say_where_metrics_are, serving_metrics
 from .observability.traced_service import is_traced, traced_service
 from .ports import Says
@@ -74,7 +75,12 @@ async def serve(
         scraped = None if inherits.metrics_fd is None else inherited(inherits.metrics_fd)
     async with (
         traced_service() as watched,
-        running(settings, watched, duty=Duty(duty), member=inherits.member) as coordinator,
+        running(
+            settings,
+            examined_service(watched, settings),
+            duty=Duty(duty),
+            member=inherits.member,
+        ) as coordinator,
     ):
         if alone:
             await coordinator.ready_to_answer()

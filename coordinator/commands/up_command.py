@@ -26,6 +26,7 @@ from coordinator.web_server.server_socket import address, bind
 
 from . import gc_tuning, next_steps
 from .example_agent_processes import ExampleAgent, ExampleAgentProcesses, example_agents
+from .observability.examined_service import examined_service
 from .observability.metrics_listener import metrics_listener, serving_metrics
 from .observability.traced_service import is_traced, traced_service
 from .ports import Says
@@ -94,8 +95,10 @@ async def _serve(
     duty = Duty.SERVING if settings.projects_apart else Duty.ALL
     async with contextlib.AsyncExitStack() as stack:
         watched = await stack.enter_async_context(traced_service())
+        # The private broker is examined with the rights of its administrator, which its folder has.
+        seen = settings if node is None else settings.model_copy(update={"amqp_url": None})
         coordinator = await stack.enter_async_context(
-            running(settings, watched, duty=duty, member=member)
+            running(settings, examined_service(watched, seen), duty=duty, member=member)
         )
         await coordinator.ready_to_answer()
         await stack.enter_async_context(

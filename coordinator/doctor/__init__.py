@@ -1,6 +1,7 @@
 """Runs `coordinator doctor`: looks at the broker and the ledger, and says what to put right and how.
 
 examination ... gathers the facts, has them judged, shows the findings
+shared_examination ... examines for all who ask a service at about the same time
 report ........ shows findings on a terminal, or as JSON
 diagnosis ..... runs every check on the facts
 checks ........ judge the facts: each check makes findings. Pure

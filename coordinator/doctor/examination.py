@@ -24,7 +24,7 @@ from coordinator.submission.request_limits import RequestLimits
 from .diagnosis import check_settings, diagnose, diagnose_users, no_broker_named
 from .report import as_json, show
 
-__all__ = ["Patience", "examined", "examined_users", "run"]
+__all__ = ["Patience", "examined", "examined_users", "run", "told"]
 
 WELL, ILL = 0, 1
 """Exit statuses."""
@@ -53,14 +53,21 @@ def run(
     """Examine, show the findings, and return the exit status: 1 where an operator must fix something.
     Warnings alone are 0. ``unknown`` tells of variables that look like settings and are none.
     """
-    about_settings = check_settings(unknown, counted_apart(settings))
-    findings = [*about_settings, *asyncio.run(examined(settings, patience))]
+    findings = asyncio.run(told(settings, unknown=unknown, patience=patience))
     console = Console(highlight=False)
     if json:
         console.out(as_json(findings), highlight=False)
     else:
         show(findings, console)
     return ILL if worst(findings) is Level.PROBLEM else WELL
+
+
+async def told(
+    settings: Settings, *, unknown: Sequence[str] = (), patience: Patience = USUAL
+) -> list[Finding]:
+    """All findings, those about the settings first. Raises nothing, as `examined`."""
+    about_settings = check_settings(unknown, counted_apart(settings))
+    return [*about_settings, *await examined(settings, patience)]
 
 
 async def examined(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 
@@ -68,6 +69,21 @@ async def test_figures_and_curves_of_the_overview_move(looked: Looked, tab: Tab)
     line = tab.page.locator('svg[data-series="ready"] path.line[d^="M"]')
     await line.wait_for(state="attached")
     await tab.page.locator('[data-rate="completed"]').get_by_text("0", exact=True).wait_for()
+
+
+async def test_curves_move_with_the_tasks_that_are_done(looked: Looked, tab: Tab) -> None:
+    await tab.go("/")
+    curve = tab.page.locator('svg[data-series="completed"] path.line[d^="M"]')
+    await curve.wait_for(state="attached")
+    rate = tab.page.locator('[data-rate="completed"]')
+    await rate.get_by_text("0", exact=True).wait_for()
+    agent = looked.agent()
+    async with agent.running():
+        for _ in range(3):
+            await looked.client.submit({"task_type": "square", "n": 2})
+        await rate.filter(has_not_text=re.compile(r"^\s*0\s*$")).wait_for()
+        heights = re.findall(r"[ML][\d.]+ ([\d.]+)", await curve.get_attribute("d") or "")
+    assert min(map(float, heights)) < 31, "the curve has left its ground"
 
 
 async def test_what_a_person_writes_is_left_alone_while_the_page_changes(

@@ -11,7 +11,10 @@ import httpx
 from fastapi import FastAPI
 
 from coordinator.api import EndpointServices, create_app
+from coordinator.api.ports.query_ports import Findings
 from coordinator.broker.channel import Depth
+from coordinator.doctor.checks.finding import Finding
+from coordinator.doctor.shared_examination import Examined
 from coordinator.domain.dead_filter import DeadFilter
 from coordinator.domain.labels.group_counts import GroupCounts
 from coordinator.domain.labels.task_labels import LabelFilter
@@ -188,10 +191,14 @@ class FakeSchedules:
         return found[:limit], len(found) > limit
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:
-        return replace(await self.get(schedule_id), paused=True)
+        return self._set_paused(await self.get(schedule_id), paused=True)
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
-        return await self.get(schedule_id)
+        return self._set_paused(await self.get(schedule_id), paused=False)
+
+    def _set_paused(self, found: RecurringSchedule, *, paused: bool) -> RecurringSchedule:
+        kept = self._kept[found.schedule_id] = replace(found, paused=paused)
+        return kept
 
     async def edit(self, schedule_id: str, wanted: ScheduleEdit) -> RecurringSchedule:
         found = await self.get(schedule_id)
@@ -310,6 +317,7 @@ class Fakes:
             "queue_lines": self,
             "feed": self.feed,
             "version": "1.2.3",
+            "examine": self.examine,
             "problems": lambda: self.wrong,
             "obstacles": lambda: self.in_the_way,
         }
@@ -472,6 +480,10 @@ class Fakes:
     async def warning(self, asked: Requirements, task_type: str | None) -> str | None:
         del asked, task_type
         return self.warned
+
+    async def examine(self) -> Findings:
+        self.fail()
+        return Examined(findings=[Finding.ok("version", "RabbitMQ 4.3.0")], seconds_ago=3.0)
 
     async def statistics(self) -> Statistics:
         self.fail()

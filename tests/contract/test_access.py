@@ -38,6 +38,7 @@ SCHEDULE = {"schedule_id": "nightly", "cron": "0 3 * * *", "task": TASK}
 CALLS: dict[str, tuple[str, str, Any, frozenset[str]]] = {
     "health": ("GET", "/health", None, EVERYBODY),
     "root": ("GET", "/", None, EVERYBODY),
+    "get_findings": ("GET", "/health/findings", None, OPERATORS),
     "whoami": ("GET", "/whoami", None, EVERYBODY),
     "submit_task": ("POST", "/tasks/submit", TASK, PRODUCERS),
     "submit_batch": ("POST", "/tasks/submit/batch", {"tasks": [TASK]}, PRODUCERS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from starlette.types import ASGIApp
 
 from coordinator.access.roles import Role
 from coordinator.api import EdgeRules, create_app
+from coordinator.api.wire.fields.page_fields import PageQuery
+from coordinator.api.wire.task_pages import TaskQuery
 from coordinator.client import Tls
 from coordinator.dashboard import ApiInProcess, RemoteApi, create_dashboard
 from coordinator.registry.queries.task_filter import TaskFilter
@@ -23,6 +26,7 @@ from tests.support.ports import free_port
 
 from .fakes import Fakes, a_task
 
+NOON, ONE = "2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
@@ -101,6 +105,30 @@ async def test_the_page_of_a_task_leads_to_its_parent_and_to_its_follow_up_tasks
         await http.get("/dashboard/tasks?parent_id=mail")
         wanted, *_ = fakes.browsing.asked
         assert wanted == TaskFilter(parent_id="mail")
+
+
+async def test_each_filter_of_the_api_has_a_field_on_the_page_of_tasks_and_is_handed_on() -> None:
+    filters = set(TaskQuery.model_fields) - set(PageQuery.model_fields)
+    fakes = Fakes()
+    given: dict[str, str] = {
+        **dict.fromkeys(filters, "a"),
+        "state": "dead",
+        "priority": "low",
+        "metadata": "customer=a",
+        "submitted_after": "2026-01-31T12:00",
+        "submitted_before": "2026-01-31T13:00",
+    }
+    async with visiting(fakes, metadata_keys=frozenset({"customer"})) as http:
+        page = (await http.get("/dashboard/tasks", params=given)).text
+        form = page[page.index('class="filters"') : page.index("</form>")]
+        assert set(re.findall(r'name="(\w+)"', form)) == filters
+        wanted, *_ = fakes.browsing.asked
+        query = {**given, "submitted_after": NOON, "submitted_before": ONE}
+        lists = {"state", "priority", "capability", "service", "tag", "metadata"}
+        read = {name: [text] if name in lists else text for name, text in query.items()}
+        asked = TaskQuery.model_validate(read).filter(frozenset({"customer"}))
+        assert wanted == asked
+        assert TaskFilter() not in (wanted, asked)
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,8 @@ async def test_a_schedule_is_run_now_beside_its_ticks(
     assert told["message"] == "Schedule nightly submitted a task"
     (run,) = fakes.submitted
     assert (run.task_data, told["priority"]) == ({"task_type": "summary"}, "low")
-    assert ok(await client.get("/schedules/nightly")) == {"schedule": SHAPE}
+    paused = {**SHAPE, "paused": True, "next_ticks": []}
+    assert ok(await client.get("/schedules/nightly")) == {"schedule": paused}
 
 
 async def test_a_run_with_a_key_may_be_repeated(fakes: Fakes, client: httpx.AsyncClient) -> None:

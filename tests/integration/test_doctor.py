@@ -13,9 +13,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from coordinator import doctor as doctor_package
+from coordinator.bootstrap.replacements import Replacements
 from coordinator.broker.channel import Channel
 from coordinator.broker.connection import Connection
 from coordinator.commands import cli
+from coordinator.commands.observability.examined_service import examined_service
 from coordinator.doctor.checks.node_checks import check_nodes
 from coordinator.doctor.facts.broker_location import locate_broker
 from coordinator.doctor.facts.fact_types import ManagementFacts
@@ -30,6 +32,7 @@ from coordinator.registry.tables.task_queue_rows import fold_task_queues
 from coordinator.settings import Settings, load_settings, unknown_settings
 from tests.support.broker import Broker
 from tests.support.doctor import Findings, follow
+from tests.support.serving import serving
 from tests.support.waiting import eventually
 from tests.unit.doctor.healthy import with_management
 
@@ -280,3 +283,19 @@ async def test_limits_that_each_process_counts_by_itself_are_a_warning(
     assert found["level"] == "warning"
     assert "each of the 4 workers counts by itself" in found["text"]
     assert "number of processes" in found["fix"]
+
+
+async def test_a_service_that_is_asked_says_what_the_doctor_beside_it_says(
+    broker: Broker, tmp_path: Path, doctor: Doctor, named: None
+) -> None:
+    settings = load_settings()
+    examined = examined_service(Replacements(), settings)
+    async with serving(broker, tmp_path, replacements=examined) as service:
+        told = (await service.http.get("/health/findings")).json()["findings"]
+        _, found = await doctor()
+    seen: Findings = {}
+    for one in told:
+        if one["level"] != "ok" and one["check"] != "version":
+            seen.setdefault(one["check"], []).append(one)
+    assert {one["check"] for one in told} >= {"broker", "version", "log", "ledger"}
+    assert seen == found

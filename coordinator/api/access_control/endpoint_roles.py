@@ -41,6 +41,7 @@ _OPERATE = Need(role=Role.OPERATOR, acts=True)
 ROLES: dict[str, Need] = {
     "health": Need(),
     "healthz": Need(),
+    "get_findings": Need(role=Role.OPERATOR),
     "root": Need(),
     "whoami": Need(),
     "metrics": _READ,

@@ -4,6 +4,7 @@ calls, at `/whoami`.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,8 +17,8 @@ from coordinator.api.endpoint_services import EndpointServices, Wired
 from coordinator.api.error_bodies import error_shape
 from coordinator.api.json_answer import JsonAnswer
 from coordinator.api.openapi_document import error, error_example, success
-from coordinator.api.wire.fields.instants import timestamp
-from coordinator.api.wire.health import Health, Live, Ready, Root, Whoami
+from coordinator.api.wire.fields.instants import iso, timestamp
+from coordinator.api.wire.health import FindingsAnswer, Health, Live, Ready, Root, Whoami
 
 __all__ = ["SERVICE", "router"]
 
@@ -35,6 +36,39 @@ async def health(wired: Wired) -> JsonAnswer:
     problems = list(wired.problems())
     body = _health(problems, wired)
     return JsonAnswer(body | {"problems": problems} if problems else body)
+
+
+@router.get(
+    "/health/findings",
+    summary="What `coordinator doctor` says",
+    responses=success(FindingsAnswer)
+    | {404: error("Not told here", error_example("This process examines nothing", "not_found"))},
+)
+async def get_findings(wired: Wired) -> JsonAnswer:
+    """Examines the broker and the ledger as `coordinator doctor` does beside this process, and says what to
+    put right, and how. It takes a second or more; what was found is told for 15 seconds.
+    """
+    if wired.examine is None:
+        raise HTTPException(404, _NOT_EXAMINED)
+    found = await wired.examine()
+    levels = {one.level for one in found.findings}
+    now = datetime.now(UTC)
+    return JsonAnswer(
+        {
+            "status": "success",
+            "level": next((word for word in _WORST_FIRST if word in levels), "ok"),
+            "findings": [
+                {"level": one.level, "check": one.check, "text": one.text, "fix": one.fix}
+                for one in found.findings
+            ],
+            "examined_at": iso(now - timedelta(seconds=found.seconds_ago)),
+            "timestamp": iso(now),
+        }
+    )
+
+
+_WORST_FIRST = ("problem", "warning")
+_NOT_EXAMINED = "This process examines nothing: run `coordinator doctor` where its settings are"
 
 
 @router.get("/healthz", include_in_schema=False)

@@ -179,3 +179,49 @@ class ExplainsWaiting(Protocol):
     async def warning(self, asked: Requirements, task_type: str | None) -> str | None:
         """A sentence where no agent is there that could do such a task; at most a second old."""
         ...
+
+
+class Finding(Protocol):
+    """Says one thing about the broker or the ledger. `coordinator.doctor.checks.finding.Finding` fits."""
+
+    @property
+    def level(self) -> str:
+        """`ok`, `warning` or `problem`."""
+        ...
+
+    @property
+    def check(self) -> str:
+        """What was looked at, as a word."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        ...
+
+    @property
+    def fix(self) -> str | None:
+        """What puts it right; None where nothing is wrong."""
+        ...
+
+
+class Findings(Protocol):
+    """Holds what an examination has found. `coordinator.doctor.shared_examination.Examined` fits."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """In the order in which they are told."""
+        ...
+
+    @property
+    def seconds_ago(self) -> float:
+        """When the examination ended."""
+        ...
+
+
+class Examines(Protocol):
+    """Examines the broker and the ledger. `coordinator.doctor.shared_examination.SharedExamination` fits."""
+
+    async def __call__(self) -> Findings:
+        """Raises nothing: what cannot be reached is a finding."""
+        ...

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant
+from coordinator.api.wire.fields.answer_fields import AnswerModel, Instant, Success
 
-__all__ = ["Health", "Live", "Ready", "Root", "Whoami"]
+__all__ = ["FindingsAnswer", "Health", "Live", "Ready", "Root", "Whoami"]
 
 
 class Root(AnswerModel):
@@ -24,6 +24,29 @@ class Health(AnswerModel):
     version: str
     timestamp: Instant
     problems: list[str] | None = Field(default=None, description="Where degraded: what is wrong.")
+
+
+class FindingShape(AnswerModel):
+    level: Literal["ok", "warning", "problem"]
+    check: str = Field(
+        description="What was looked at, as a stable word.", examples=["consumer-timeout"]
+    )
+    text: str = Field(
+        description="One sentence.",
+        examples=["The broker takes a task away from its agent after 24 h"],
+    )
+    fix: str | None = Field(
+        description="The command, or the line, that puts it right; null where nothing is wrong.",
+        examples=[None],
+    )
+
+
+class FindingsAnswer(AnswerModel):
+    status: Success
+    level: Literal["ok", "warning", "problem"] = Field(description="The most serious of them.")
+    findings: list[FindingShape]
+    examined_at: Instant
+    timestamp: Instant
 
 
 class Live(AnswerModel):

@@ -5,9 +5,15 @@ from __future__ import annotations
 from coordinator.client.errors import NotACoordinator
 from coordinator.client.exchange.answer_reading import part, read_as
 from coordinator.client.exchange.http_messages import Call, request
-from coordinator.client.models.service_health import Caller, Health, ParkedMessage, ParkedMessages
+from coordinator.client.models.service_health import (
+    Caller,
+    Findings,
+    Health,
+    ParkedMessage,
+    ParkedMessages,
+)
 
-__all__ = ["health", "parked", "parked_message", "whoami"]
+__all__ = ["findings", "health", "parked", "parked_message", "whoami"]
 
 SERVICE = "agent-coordinator"
 
@@ -15,6 +21,11 @@ SERVICE = "agent-coordinator"
 def health() -> Call[Health]:
     """How the service is. Raises `NotACoordinator` where another one answers."""
     return Call(request("GET", "health"), _health)
+
+
+def findings() -> Call[Findings]:
+    """What `coordinator doctor` says of the service. Raises `NotFound` where nothing examines it."""
+    return Call(request("GET", "health", "findings"), lambda body: read_as(Findings, body))
 
 
 def whoami() -> Call[Caller]:

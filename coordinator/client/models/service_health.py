@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Caller", "Health", "ParkedMessage", "ParkedMessages"]
+__all__ = ["Caller", "Finding", "Findings", "Health", "ParkedMessage", "ParkedMessages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,30 @@ class Health:
     @property
     def healthy(self) -> bool:
         return self.status == "healthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Says one thing about the broker or the ledger, as `coordinator doctor` does."""
+
+    level: str
+    """`ok`, `warning` or `problem`."""
+    check: str
+    """What was looked at, as a word."""
+    text: str
+    """One sentence."""
+    fix: str | None = None
+    """What puts it right; None where nothing is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Is what an examination of the service has found."""
+
+    level: str
+    """The most serious of them."""
+    findings: Sequence[Finding] = ()
+    examined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
