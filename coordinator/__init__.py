@@ -39,8 +39,8 @@ On the ground, known to all: `errors` (the tree of errors), `environment` (varia
 name that was probably meant), `log_lines` (each line as one JSON object), `logging_setup`, `task_log_context`
 (fields of a log line about a task), `private_folder` and `private_file` (what is for this user alone) and
 `interceptor_calls` (calls interceptors of publishes and folds), `missing_extra` (how to install what is
-not there), `unwritten_output` (the end of a command whose output cannot be written) and `standard_streams`
-(which are open, if on /dev/null).
+not there), `parent_death` (children that end with their parent), `unwritten_output` (the end of a command
+whose output cannot be written) and `standard_streams` (which are open, if on /dev/null).
 """
 
 __all__ = ["DISTRIBUTION", "__version__"]

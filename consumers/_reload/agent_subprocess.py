@@ -8,6 +8,8 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
+from coordinator.parent_death import die_with
+
 __all__ = ["DRAIN", "HURRY", "AgentSubprocess"]
 
 DRAIN = 5.0
@@ -21,7 +23,9 @@ _NO_BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class AgentSubprocess:
-    """Is one run of a command, in a process group of its own: Ctrl-C is for who started it, and told on."""
+    """Is one run of a command, in a process group of its own: Ctrl-C is for who started it, and told on. It
+    is killed where who started it is.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -31,7 +35,9 @@ class AgentSubprocess:
     @classmethod
     async def start(cls, command: Sequence[str]) -> AgentSubprocess:
         environment = {**os.environ, **_NO_BYTECODE}
-        process = await asyncio.create_subprocess_exec(*command, process_group=0, env=environment)
+        process = await asyncio.create_subprocess_exec(
+            *command, process_group=0, env=environment, preexec_fn=die_with(os.getpid())
+        )
         return cls(process)
 
     def tell(self) -> None:

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from watchfiles import PythonFilter, awatch
-
 from coordinator.log_lines import print_line
 
 from .agent_subprocess import AgentSubprocess
+from .saved_files import saved_files
 from .syntax_check import syntax_problem
 
 __all__ = ["reload_agents"]
@@ -28,7 +27,8 @@ def reload_agents(
     one of ``folders`` or below is saved. Returns its exit code.
 
     A file that cannot be compiled, one of ``files`` at first, leaves what runs as it is, and the next save
-    is waited for; so it is when the command fails.
+    is waited for; so it is when the command fails. Raises `OperatorError` where the kernel watches no more
+    folders.
     """
     return asyncio.run(_Reloader(command, folders).run(files))
 
@@ -57,11 +57,13 @@ class _Reloader:
             return await self._until_ended(saves, watching)
         finally:
             watching_ends.set()
-            await watching
+            await asyncio.wait({watching})
+            if self._running is not None:  # where it could not be watched any more
+                await self._running.stop()
 
     async def _watch(self, saves: asyncio.Queue[set[Path]], ends: asyncio.Event) -> None:
-        async for changes in awatch(*self._folders, watch_filter=PythonFilter(), stop_event=ends):
-            saves.put_nowait({Path(path) for _, path in changes})
+        async for saved in saved_files(self._folders, ends):
+            saves.put_nowait(saved)
 
     async def _until_ended(
         self, saves: asyncio.Queue[set[Path]], watching: asyncio.Task[None]
@@ -80,7 +82,7 @@ class _Reloader:
                 if code == 0:
                     return 0
                 if saved.done() and not told.done():
-                    await self._start_unless_broken(saved.result())
+                    await self._start_unless_broken(saved.result() | _waiting(saves))
                     saved = asyncio.create_task(saves.get())
             return await self._end_as_told()
         finally:
@@ -96,8 +98,11 @@ class _Reloader:
         if self._running is not None:
             _say(f"{', '.join(sorted(file.name for file in saved))} was saved: starting anew")
             await self._running.stop()
-        if not self._told.is_set():
-            self._running = await AgentSubprocess.start(self._command)
+        if self._told.is_set():
+            return
+        self._running = await AgentSubprocess.start(self._command)
+        if self._told.is_set():  # while it was being started
+            self._running.tell()
 
     def _seen_end(self) -> int | None:
         """The code with which the command has ended by itself; None while it runs."""
@@ -119,6 +124,14 @@ class _Reloader:
         self._told.set()
         if self._running is not None:
             self._running.tell()
+
+
+def _waiting(saves: asyncio.Queue[set[Path]]) -> set[Path]:
+    """What was saved meanwhile: one start is enough for all of it."""
+    found: set[Path] = set()
+    while not saves.empty():
+        found |= saves.get_nowait()
+    return found
 
 
 def _say(text: str, level: int = logging.INFO) -> None:

@@ -33,6 +33,7 @@ them; whoever runs the service has to mend the rest. The message of each is one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class ApiError(ClientError):
         self.retry_after = retry_after
         self.body: Mapping[str, Any] = body or {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As pools of processes hand it on."""
+        facts = ("status", "detail", "request", "request_id", "retry_after", "body")
+        return partial(type(self), **{name: getattr(self, name) for name in facts}), ()
+
     @property
     def code(self) -> str | None:
         """A word for programs that keeps its meaning, such as `task_not_found`; sentences do not. None where
@@ -199,6 +205,9 @@ class NotAllAccepted(ClientError):
         self.handles = handles
         self.errors = errors
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), handles=self.handles, errors=self.errors), ()
+
 
 class WaitTimedOut(ClientError, TimeoutError):
     """The task, or some of several, had not ended when the time was over. It goes on."""
@@ -211,6 +220,9 @@ class TaskNotCompleted(ClientError):
         said = "no reason given" if task.error is None else task.error.message
         super().__init__(f"Task {task.task_id} is {task.state}: {said}")
         self.task = task
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.task,)
 
 
 class TaskDead(TaskNotCompleted):

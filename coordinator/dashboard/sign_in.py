@@ -50,14 +50,13 @@ class SignIn:
             status = exc.status if isinstance(exc, ApiError) else 502
             return self._page(request, str(exc), status)
         answer = RedirectResponse(f"{self._base}/", 303)
-        secure = request.url.scheme == "https"
-        keep_key(answer, key, path=self._base, secure=secure)
+        keep_key(answer, request, key, path=self._base)
         return answer
 
-    async def sign_out(self, _: Request) -> Response:
+    async def sign_out(self, request: Request) -> Response:
         """Forgets the key."""
         answer = RedirectResponse(f"{self._base}/sign-in", 303)
-        forget_key(answer, path=self._base)
+        forget_key(answer, request, path=self._base)
         return answer
 
     def _page(self, request: Request, sentence: str | None, status: int = 200) -> Response:

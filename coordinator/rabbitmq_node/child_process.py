@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
-import signal
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-__all__ = ["die_with", "spawn", "spawn_obedient"]
+from coordinator.parent_death import die_with
 
-PR_SET_PDEATHSIG = 1
+__all__ = ["spawn", "spawn_obedient"]
 
 
 async def spawn_obedient(
@@ -58,8 +55,8 @@ async def spawn(
     """Start a process that is killed when this process ends, in whatever way. Without ``output`` it prints
     where this process does.
 
-    The kernel of Linux does it when the thread that called this ends: call it from a thread that
-    lasts. Elsewhere the child survives a SIGKILL of its parent.
+    Where there is no Linux, the child survives a SIGKILL of its parent (`coordinator.parent_death`). Call it
+    from a thread that lasts.
     """
     with contextlib.ExitStack() as stack:
         file = None if output is None else stack.enter_context(output.open("ab"))
@@ -87,17 +84,3 @@ def _before_exec(
             arrange()
 
     return both
-
-
-def die_with(parent: int) -> Callable[[], None] | None:
-    """What a child does between fork and exec to be killed when ``parent`` ends; see `spawn`."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl  # looked up here: between fork and exec little is allowed
-
-    def arrange() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was told
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return arrange

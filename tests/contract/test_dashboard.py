@@ -168,8 +168,26 @@ async def test_with_keys_a_page_leads_to_the_key_and_a_script_is_told_where() ->
         refused = await http.post("/dashboard/do/pause-schedule", data={"schedule_id": "s"})
         assert refused.status_code == 403
         assert "This needs the role operator" in refused.text
-        http.cookies.set("coordinator_key", "a key with spaces", path="/dashboard")
+        name = f"coordinator_key_{http.base_url.port}"
+        http.cookies.set(name, "a key with spaces", path="/dashboard")
         assert (await http.get("/dashboard/live/changes")).status_code in {401, 422}
+
+
+async def test_two_dashboards_on_one_host_are_signed_into_and_out_of_each_for_itself() -> None:
+    first, first_secrets = await authenticator_with(reader=(Role.READER,))
+    second, second_secrets = await authenticator_with(reader=(Role.READER,))
+    async with (
+        visiting(Fakes(), authenticator=first) as http,
+        visiting(Fakes(), authenticator=second) as other,
+    ):
+        one, two = (str(site.base_url.join("/dashboard")) for site in (http, other))
+        for base, secrets in ((one, first_secrets), (two, second_secrets)):
+            await http.post(f"{base}/sign-in", data={"key": secrets["reader"]})
+        for base in (one, two):
+            assert (await http.get(f"{base}/tasks")).status_code == 200
+        await http.post(f"{two}/sign-out")
+        assert (await http.get(f"{two}/tasks")).status_code == 303
+        assert (await http.get(f"{one}/tasks")).status_code == 200
 
 
 @asynccontextmanager

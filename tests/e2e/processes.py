@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from coordinator.rabbitmq_node.child_process import die_with
+from coordinator.parent_death import die_with
 from tests.support.trusted_certificates import trusted_certificates
 from tests.support.waiting import eventually
 

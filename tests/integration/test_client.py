@@ -117,7 +117,7 @@ async def test_many_tasks_are_submitted_in_batches_and_waited_for_over_few_conne
             assert {id(handle) for handle in seen} == {id(handle) for handle in handles}
             ended = await client.wait_all(handles)
         assert [task.result for task in ended] == [n**2 for n in range(300)]
-        transport: Any = client._driver._http._transport
+        transport: Any = client._driver._of_this_loop()._transport
         assert len(transport._pool.connections) <= 3
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -24,12 +26,14 @@ from coordinator.client.exchange.programs import (
 
 from .client_options import ClientOptions
 from .connection_options import (
+    CLOSED,
+    NOT_PICKLED,
     answer_of,
     bear_silence,
     connection_options,
     request_options,
 )
-from .http_failures import as_errors_of_the_tree, too_large
+from .http_failures import as_errors_of_the_tree, too_large, too_slow
 from .program_run import ProgramRun
 
 __all__ = ["AsyncDriver"]
@@ -38,16 +42,34 @@ Result = TypeVar("Result")
 
 
 class AsyncDriver:
-    """Has the connections. Several tasks of one event loop may run programs at once."""
+    """Has the connections, each event loop its own: one belongs to the loop in which it was opened. Several
+    tasks of a loop may run programs at once.
+    """
 
     def __init__(
         self, options: ClientOptions, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._options = options
-        self._http = httpx.AsyncClient(**connection_options(options), transport=transport)
+        self._made_with = {**connection_options(options), "transport": transport}
+        self._by_loop: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+        self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(NOT_PICKLED)
 
     async def close(self) -> None:
-        await self._http.aclose()
+        """Those of other loops that run go on until what they do is done."""
+        self._closed = True
+        await self._of_this_loop().aclose()
+        self._by_loop.clear()
+
+    def _of_this_loop(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if loop not in self._by_loop:
+            for ended in [one for one in list(self._by_loop) if one.is_closed()]:
+                self._by_loop.pop(ended, None)
+            self._by_loop[loop] = httpx.AsyncClient(**self._made_with)
+        return self._by_loop[loop]
 
     async def run(self, program: Program[Result]) -> Result:
         """What it returns. Raises what it raises."""
@@ -62,7 +84,9 @@ class AsyncDriver:
         return self._items(ProgramRun(program))
 
     async def _items(self, run: ProgramRun[Any]) -> AsyncGenerator[Any, None]:
-        line = _Line(self._http, self._options)
+        if self._closed:
+            raise RuntimeError(CLOSED)
+        line = _Line(self._of_this_loop(), self._options)
         try:
             while (step := run.step()) is not None:
                 if isinstance(step, Emit):
@@ -110,14 +134,17 @@ class _Line:
         asked = request_options(step.request, self._base_url, within=step.within)
         with as_errors_of_the_tree(self._base_url):
             async with self._http.stream(**asked) as response:
-                return answer_of(response, await self._read(response))
+                return answer_of(response, await self._read(response, step.at_most))
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, at_most: float | None = None) -> bytes:
         body = bytearray()
+        until = math.inf if at_most is None else time.monotonic() + at_most
         async for piece in response.aiter_bytes():
             body += piece
             if len(body) > self._largest:
                 raise too_large(self._base_url)
+            if time.monotonic() > until:
+                raise too_slow(self._base_url)
         return bytes(body)
 
     async def _listen(self, step: Listen) -> ApiAnswer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from threading import TIMEOUT_MAX, Timer
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -26,12 +28,14 @@ from coordinator.client.exchange.programs import (
 
 from .client_options import ClientOptions
 from .connection_options import (
+    CLOSED,
+    NOT_PICKLED,
     answer_of,
     bear_silence,
     connection_options,
     request_options,
 )
-from .http_failures import as_errors_of_the_tree, too_large
+from .http_failures import as_errors_of_the_tree, too_large, too_slow
 from .program_run import ProgramRun
 
 __all__ = ["BlockingDriver"]
@@ -40,16 +44,31 @@ Result = TypeVar("Result")
 
 
 class BlockingDriver:
-    """Has the connections. Several threads may run programs at once."""
+    """Has the connections. Several threads may run programs at once. A process that was forked opens its own:
+    two on one connection would read each other's answers.
+    """
 
     def __init__(
         self, options: ClientOptions, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._options = options
-        self._http = httpx.Client(**connection_options(options), transport=transport)
+        self._made_with = {**connection_options(options), "transport": transport}
+        self._http = httpx.Client(**self._made_with)
+        self._process = os.getpid()
+        self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(NOT_PICKLED)
 
     def close(self) -> None:
-        self._http.close()
+        self._closed = True
+        self._of_this_process().close()
+
+    def _of_this_process(self) -> httpx.Client:
+        if self._process != os.getpid():
+            # What was there is left as it is: a thread of the parent may have had its locks.
+            self._http, self._process = httpx.Client(**self._made_with), os.getpid()
+        return self._http
 
     def run(self, program: Program[Result]) -> Result:
         """What it returns. Raises what it raises."""
@@ -63,7 +82,9 @@ class BlockingDriver:
         return self._items(ProgramRun(program))
 
     def _items(self, run: ProgramRun[Any]) -> Generator[Any, None, None]:
-        line = _Line(self._http, self._options)
+        if self._closed:
+            raise RuntimeError(CLOSED)
+        line = _Line(self._of_this_process(), self._options)
         try:
             while (step := run.step()) is not None:
                 if isinstance(step, Emit):
@@ -110,14 +131,17 @@ class _Line:
     def _exchange(self, step: Exchange) -> ApiAnswer:
         asked = request_options(step.request, self._base_url, within=step.within)
         with as_errors_of_the_tree(self._base_url), self._http.stream(**asked) as response:
-            return answer_of(response, self._read(response))
+            return answer_of(response, self._read(response, step.at_most))
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def _read(self, response: httpx.Response, at_most: float | None = None) -> bytes:
         body = bytearray()
+        until = math.inf if at_most is None else time.monotonic() + at_most
         for piece in response.iter_bytes():
             body += piece
             if len(body) > self._largest:
                 raise too_large(self._base_url)
+            if time.monotonic() > until:
+                raise too_slow(self._base_url)
         return bytes(body)
 
     def _listen(self, step: Listen) -> ApiAnswer:

@@ -11,13 +11,27 @@ from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
 
 from .client_options import ClientOptions
 
-__all__ = ["answer_of", "bear_silence", "connection_options", "request_options"]
+__all__ = [
+    "CLOSED",
+    "NOT_PICKLED",
+    "answer_of",
+    "bear_silence",
+    "connection_options",
+    "request_options",
+]
 
 CONNECTIONS = 100
 """At once, streams among them; what more is asked for waits for one."""
 
 CONNECT = 10.0
 """Seconds for a connection, and for TLS on it."""
+
+CLOSED = "The client was closed: make a new one"
+
+NOT_PICKLED = (
+    "A client, and a handle with it, has connections, and can be neither pickled nor copied: hand on the"
+    " task_id, and make a handle of it there with `Client.handle`"
+)
 
 
 def connection_options(options: ClientOptions) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from coordinator.client.errors import (
     NotSent,
 )
 
-__all__ = ["as_errors_of_the_tree", "too_large"]
+__all__ = ["as_errors_of_the_tree", "too_large", "too_slow"]
 
 _BEFORE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 
@@ -38,7 +38,7 @@ def _error(exc: Exception, base_url: str) -> NotReached | Misconfigured:
         )
     if isinstance(exc, httpx.PoolTimeout):
         return NotSent("All connections of this client were in use for too long")
-    said = str(exc) or type(exc).__name__
+    said = str(exc).rstrip(".") or type(exc).__name__
     if isinstance(exc, _BEFORE):
         return NotSent(f"No coordinator answers at {base_url}: {said}")
     if isinstance(exc, httpx.RemoteProtocolError) and base_url.startswith("http:"):
@@ -58,3 +58,8 @@ def _untrusted(exc: BaseException | None) -> str | None:
 def too_large(base_url: str) -> NotACoordinator:
     """For an answer that does not end."""
     return NotACoordinator(f"The answer of {base_url} is too large to be one of a coordinator")
+
+
+def too_slow(base_url: str) -> AnswerLost:
+    """For an answer that goes on and on, a byte at a time, when the time for it is over."""
+    return AnswerLost(f"The coordinator at {base_url} did not answer in full in time")

@@ -59,10 +59,7 @@ def error_of(answer: ApiAnswer, request: ApiRequest) -> ApiError | NotACoordinat
     except (NotACoordinator, KeyError):
         if answer.status not in _OF_PROXIES and answer.status < 500:
             return NotACoordinator(f"{request} answered {answer.status}, not as a coordinator does")
-        body, detail = (
-            {},
-            answer.body[:LONGEST_DETAIL].decode(errors="replace") or "no reason given",
-        )
+        body, detail = {}, _said_by_proxy(answer)
     retry_after = retry_after_of(answer.headers, now=datetime.now(UTC))
     return _kind(answer.status, retry_after)(
         status=answer.status,
@@ -72,6 +69,14 @@ def error_of(answer: ApiAnswer, request: ApiRequest) -> ApiError | NotACoordinat
         retry_after=retry_after,
         body=body,
     )
+
+
+def _said_by_proxy(answer: ApiAnswer) -> str:
+    """A page of HTML is for browsers: of it the sentence has nothing."""
+    text = answer.body[:LONGEST_DETAIL].decode(errors="replace").strip()
+    if text.startswith("<") or "html" in answer.headers.get("content-type", ""):
+        return "a page of HTML, as a proxy before the coordinator gives one"
+    return text or "no reason given"
 
 
 def error_of_verdict(verdict: Mapping[str, Any], request: ApiRequest) -> ApiError:

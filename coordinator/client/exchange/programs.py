@@ -45,10 +45,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Send a request and read its answer, within so many seconds. Comes to an `ApiAnswer`."""
+    """Send a request and read its answer. Comes to an `ApiAnswer`."""
 
     request: ApiRequest
     within: float
+    """Seconds for each step of it, and without a byte of the answer."""
+    at_most: float | None = None
+    """Seconds for the whole body of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,8 @@ def _answered(request: ApiRequest, now: Circumstances, patience: Patience) -> Pr
     usual = request.patience or now.retries.answer_seconds
     # A wait that was asked for is no silence, and not cut short by the time for repetitions.
     within = usual if request.patience else max(0.1, min(usual, patience.left))
-    answer: ApiAnswer = yield Exchange(request, within)
+    at_most = None if request.patience else max(0.1, patience.left)
+    answer: ApiAnswer = yield Exchange(request, within, at_most)
     error = error_of(answer, request)
     if error is not None:
         raise error

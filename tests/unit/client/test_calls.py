@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from coordinator.client.errors import (
     ClientError,
     Conflict,
     NotACoordinator,
+    NotAllAccepted,
     NotAuthenticated,
     NotFound,
     NotSent,
@@ -318,6 +320,22 @@ def test_an_error_has_the_code_that_the_service_gave_it(
     with pytest.raises(NotFound) as caught:
         script.run(asked(task_calls.task("t"), script.now()))
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutcomeUnknown(status=503, detail="late", request="POST /x", body={"task_id": "t"}),
+        TaskDead(Task(task_id="t", state="dead")),
+        NotAllAccepted(handles=[None], errors={0: AnswerLost("lost")}),
+        WaitTimedOut("not yet"),
+    ],
+)
+def test_an_error_comes_out_of_a_pool_of_processes_as_it_was(error: ClientError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert again.__dict__.keys() == error.__dict__.keys()
 
 
 def test_errors_are_one_tree() -> None:

@@ -26,7 +26,7 @@ from coordinator.client.errors import (
     Unavailable,
 )
 from coordinator.client.exchange.answer_errors import error_of, retry_after_of
-from coordinator.client.exchange.http_messages import ApiRequest
+from coordinator.client.exchange.http_messages import ApiAnswer, ApiRequest
 from coordinator.client.exchange.retry_rule import Retries, pause_before_retry, worth_repeating
 from tests.unit.client.scripted_service import answer
 
@@ -160,7 +160,14 @@ def test_a_redirect_is_told_and_a_page_of_a_proxy_is_one() -> None:
     assert "a redirect" in str(error_of(answer(307), REQUEST))
     page = error_of(answer(404), REQUEST)
     assert isinstance(page, NotACoordinator)
-    assert isinstance(error_of(answer(502), REQUEST), ServerError)
+    html = ApiAnswer(status=502, headers={}, body=b"<html><body>502 Bad Gateway</body></html>")
+    told = error_of(html, REQUEST)
+    assert isinstance(told, ServerError)
+    assert str(told) == (
+        "POST /tasks/submit answered 502: a page of HTML, as a proxy before the coordinator gives one"
+    )
+    plain = ApiAnswer(status=502, headers={}, body=b"no upstream")
+    assert str(error_of(plain, REQUEST)) == "POST /tasks/submit answered 502: no upstream"
 
 
 def test_whoever_looks_on_is_told_at_once_that_nobody_answers_and_waits_for_who_asks_to() -> None:

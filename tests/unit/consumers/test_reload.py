@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from consumers._reload.agent_subprocess import AgentSubprocess
+from consumers._reload.reloader import _Reloader, reload_agents
 from consumers._reload.syntax_check import syntax_problem
+from coordinator.errors import OperatorError
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,9 +37,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the command in a folder of its own; both its streams are one."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def run(
+        *arguments: str, before: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "consumers", "--reload", *arguments],
+            [*before, sys.executable, "-m", "consumers", "--reload", *arguments],
             cwd=tmp_path,
             env={"PYTHONPATH": str(ROOT), **environment},
             stdout=subprocess.PIPE,
@@ -150,6 +156,83 @@ def test_without_watchfiles_the_extra_is_named(start: Start, tmp_path: Path) -> 
     assert told.startswith("error: --reload needs the extra `reload` (")
     assert "run pip install 'rabbitmq-agent-coordinator[reload]'" in told
     assert process.returncode == 1
+
+
+def test_where_the_command_is_killed_the_agent_ends_too(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(AGENT.format(version=1))
+    process = start("mine.py")
+    line_with(process, "version 1")
+    process.kill()
+    assert process.stdout is not None
+    process.stdout.read()  # it ends when nobody has it open any more
+
+
+ENDS_LATE = """
+import os, pathlib, signal, time
+print("started", flush=True)
+here = pathlib.Path(__file__).parent
+told = 0
+
+def tell(*_):
+    global told
+    told += 1
+    (here / f"told-{told}").touch()
+
+signal.signal(signal.SIGTERM, tell)
+while told < 2:
+    time.sleep(0.01)
+"""
+
+
+def test_of_many_saves_while_an_agent_ends_few_start_it_anew(start: Start, tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine.py", tmp_path / "other.py"
+    mine.write_text(ENDS_LATE)
+    process = start("mine.py")
+    line_with(process, "started")
+    mine.write_text(AGENT.format(version=2))
+    while not (
+        tmp_path / "told-2"
+    ).exists():  # for five seconds: many times what is taken as one save
+        other.write_text(f"NUMBER = {time.monotonic_ns()}\n")
+        time.sleep(0.01)
+    (tmp_path / "last.py").write_text("")
+    starts = 0
+    while "last.py" not in line_with(process, "was saved"):
+        starts += 1
+    # One for what began it, one for all until the end, one for what was noticed after that.
+    assert starts <= 3
+
+
+def test_a_folder_below_that_may_not_be_read_is_passed_over(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(AGENT.format(version=1))
+    (tmp_path / "secret").mkdir(mode=0)
+    as_others: tuple[str, ...] = ()
+    if os.geteuid() == 0:  # who may read all
+        os.chown(tmp_path / "secret", 65534, 65534)
+        as_others = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    process = start("mine.py", before=as_others)
+    line_with(process, "version 1")
+    (tmp_path / "mine.py").write_text(AGENT.format(version=2))
+    line_with(process, "version 2")
+
+
+def test_folders_that_cannot_be_watched_are_one_sentence_and_nothing_goes_on(
+    tmp_path: Path,
+) -> None:
+    pid = tmp_path / "pid"
+    command = ["sh", "-c", f"echo $$ > {pid}; exec sleep 3600"]
+    with pytest.raises(OperatorError, match=r"cannot be watched: .*WATCHFILES_FORCE_POLLING=1"):
+        reload_agents(command, files=[], folders=[tmp_path / "none"])
+    assert not pid.exists() or not runs(int(pid.read_text()))
+
+
+@pytest.mark.parametrize("steps", range(1, 30))
+async def test_a_signal_counts_at_each_moment_of_a_start(tmp_path: Path, steps: int) -> None:
+    reloading = asyncio.create_task(_Reloader(["sleep", "3600"], [tmp_path]).run([]))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await reloading == 0
 
 
 STUBBORN = """
