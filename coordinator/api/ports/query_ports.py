@@ -181,7 +181,7 @@ class ExplainsWaiting(Protocol):
         ...
 
 
-class Finding(Protocol):
+class ExaminationFinding(Protocol):
     """Says one thing about the broker or the ledger. `coordinator.doctor.checks.finding.Finding` fits."""
 
     @property
@@ -209,7 +209,7 @@ class Findings(Protocol):
     """Holds what an examination has found. `coordinator.doctor.shared_examination.Examined` fits."""
 
     @property
-    def findings(self) -> Sequence[Finding]:
+    def findings(self) -> Sequence[ExaminationFinding]:
         """In the order in which they are told."""
         ...
 

@@ -21,7 +21,7 @@ MOST_RUNNING = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningTask:
+class TaskInSlot:
     """Is a task that an agent has in a slot."""
 
     task_id: str
@@ -76,15 +76,15 @@ def why_not_listening(agent: Agent) -> str | None:
     return "It has no connection to the broker, as an agent that speaks HTTP alone."
 
 
-def runs_now(agent: Agent, running: Found[TaskSummary]) -> list[RunningTask]:
+def runs_now(agent: Agent, running: Found[TaskSummary]) -> list[TaskInSlot]:
     """What the ledger has; where that is not all of ``running``, what the last heartbeat names, too."""
     found = [
-        RunningTask(task_id=task.task_id, task_type=task.task_type, started_at=task.started_at)
+        TaskInSlot(task_id=task.task_id, task_type=task.task_type, started_at=task.started_at)
         for task in running.items
         if task.agent_id == agent.agent_id
     ]
     if running.next_cursor is not None:
         known = {task.task_id for task in found}
         named = agent.running_tasks or ()
-        found += [RunningTask(task_id=task_id) for task_id in named if task_id not in known]
+        found += [TaskInSlot(task_id=task_id) for task_id in named if task_id not in known]
     return found
