@@ -121,7 +121,15 @@ def tell_exceptions(logger: str) -> None:
 
 
 class LineArgumentParser(argparse.ArgumentParser):
-    """Tells what is wrong with a command line in one line, where JSON is asked for."""
+    """Tells what is wrong with a command line in one line, where JSON is asked for, and as the command that
+    does not know an argument: argparse leaves that to the parser above, whose usage has none of the options.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return options, unknown
 
     def error(self, message: str) -> NoReturn:
         if not json_asked():

@@ -128,7 +128,7 @@ class ApiClient:
             ):
                 said = f"--url {said.removeprefix('The address ')}"
             case NotSent():
-                said = f"{said}: start one with `make run`, or name another with --url"
+                said = f"{said}: start one with `make run` or `coordinator up`, or name another with --url"
             case NotACoordinator():
                 said = f"What answers at {self._base_url} is not a coordinator's API"
             case NotAuthenticated() if self._has_key:

@@ -96,20 +96,22 @@ def installed(folder: Path, wheel: Path, extras: Sequence[str] = ()) -> Environm
     return Environment(folder=folder)
 
 
-def install(folder: Path, *requirements: str) -> None:
-    """By uv where the tests' environment has it, else by pip; from the index of pip in either case."""
+def install(folder: Path, *requirements: str, pinned: bool = True) -> None:
+    """By uv where the tests' environment has it, else by pip; from the index of pip in either case. Where
+    they are not ``pinned``, the requirements alone say of which version.
+    """
     python = str(folder / "bin" / "python")
     pip = [sys.executable, "-m", "pip"]
     tool = pinned_install()
     listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=True)
     options = tool.uv_options(tool.pip_options(listed.stdout))
     uv = Path(sys.executable).with_name("uv")
-    pinned = ["--quiet", "--constraint", str(ROOT / "constraints.txt")]
+    asked = ["--quiet", *(["--constraint", str(ROOT / "constraints.txt")] if pinned else [])]
     if uv.exists() and options is not None:
-        command = [str(uv), "pip", "install", "--python", python, *pinned, *options.arguments]
+        command = [str(uv), "pip", "install", "--python", python, *asked, *options.arguments]
         environment = tool.with_told(os.environ, options.environment)
     else:
-        command = [*pip, "--python", python, "install", *pinned]
+        command = [*pip, "--python", python, "install", *asked]
         environment = dict(os.environ)
     ended = subprocess.run(
         [*command, *requirements],

@@ -11,7 +11,7 @@ import pytest
 from coordinator import DISTRIBUTION, __version__
 from tests.e2e.processes import ROOT
 
-from .environments import Built, Environment, installed
+from .environments import Built, Environment, install, installed
 
 pytestmark = pytest.mark.slow
 
@@ -151,3 +151,16 @@ def test_with_all_extras_every_module_is_imported(built: Built, tmp_path: Path) 
     environment = installed(tmp_path / "all", built.wheel, EXTRAS)
     assert_whole(environment)
     assert lacking_libraries(environment, "coordinator", "consumers") == set()
+
+
+def test_an_agent_runs_with_the_oldest_libraries_that_it_may_have(
+    built: Built, tmp_path: Path
+) -> None:
+    """Which another package in its environment may ask for."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    environment = installed(tmp_path / "oldest", built.wheel)
+    install(environment.folder, *(one.replace(">=", "==") + ".0" for one in named), pinned=False)
+    (tmp_path / "my_agent.py").write_text(AGENT)
+    (tmp_path / "try_it.py").write_text(TRYING.format(sdk="consumers"))
+    ended = environment.run("python", "try_it.py", cwd=tmp_path)
+    assert (ended.stdout, ended.stderr) == ("{'words': 2}\n", "")

@@ -57,6 +57,25 @@ def run(
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        ("tasks --status queued", "coordinator tasks"),
+        ("keys create --nonsense", "coordinator keys create"),
+        ("schedules run nightly now", "coordinator schedules run"),
+    ],
+)
+def test_what_a_command_does_not_know_is_told_with_its_own_usage(
+    typed: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(typed.split())
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"usage: {command} ")
+    assert "coordinator COMMAND" not in told
+
+
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda one: one[0])
 def test_where_agents_alone_are_installed_the_extra_is_named(arguments: list[str]) -> None:
     ended = run(["-c", WITHOUT_THE_EXTRA.format(absent=SERVICE)], arguments)
