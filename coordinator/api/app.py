@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coordinator.api.endpoints.lean_submit import LeanSubmit
@@ -143,17 +144,13 @@ def create_app(
             {"url": rules.root_path or "/", "description": "This service"},
             {"url": f"{rules.root_path}{VERSIONED}", "description": "The same, by version"},
         ],
-        generate_unique_id_function=_operation_id,
+        routes=_endpoints(),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
     )
     app.state.services = services
-    for router in _ROUTERS:
-        app.include_router(router)
-    for router in _ROUTERS:
-        app.include_router(router, prefix=VERSIONED, include_in_schema=False)
     add_websocket(app, services, ("", VERSIONED))
     for prefix in ("", VERSIONED):
         docs_page.mount_assets(app, prefix)
@@ -176,6 +173,19 @@ def create_app(
     app.first = guarded(authenticated, rules)
     app.note_error = services.note_error
     return app
+
+
+@cache
+def _endpoints() -> list[BaseRoute]:
+    """The endpoints, at both their places: the same for each application of a process. With its route, the
+    framework keeps what an endpoint takes, once it has worked that out for a request.
+    """
+    both = APIRouter(generate_unique_id_function=_operation_id)
+    for router in _ROUTERS:
+        both.include_router(router)
+    for router in _ROUTERS:
+        both.include_router(router, prefix=VERSIONED, include_in_schema=False)
+    return both.routes
 
 
 class _Application(OpenApiDocument):

@@ -873,3 +873,13 @@ async def test_every_instant_has_its_offset(client: httpx.AsyncClient) -> None:
     agent = ok(await client.get("agents/hermes-agent"))["agent"]
     assert datetime.fromisoformat(agent["last_heartbeat"]) == NOW
     assert agent["last_heartbeat"].endswith("+00:00")
+
+
+async def test_applications_of_one_process_answer_each_for_itself() -> None:
+    two = Fakes(), Fakes()
+    two[0].agents["ada"] = an_agent(agent_id="ada")
+
+    async with over(two[0].app()) as first, over(two[1].app()) as second:
+        of_both = [(await http.get("/v1/agents/ada")).status_code for http in (first, second)]
+
+    assert of_both == [200, 404]
