@@ -31,9 +31,9 @@ run: $(INSTALLED) ## start RabbitMQ, the coordinator and example agents; Ctrl-C 
 demo: $(INSTALLED) ## submit a mixed batch to what `make run` started, and watch it finish
 	exec $(BIN)/coordinator demo $(if $(PORT),--url http://127.0.0.1:$(PORT)) $(ARGS)
 
+# The checks need a processor while what is installed waits for the network.
 test: ## every check and every test, on the oldest and the newest RabbitMQ that this machine can have
-	$(MAKE) -j2 ready-to-test
-	$(MAKE) static
+	$(MAKE) -j3 ready-to-test static
 	$(MAKE) tests
 
 test-brokers: rabbitmq-4.0 ## the same, on the RabbitMQ versions between them too
