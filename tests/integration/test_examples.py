@@ -57,7 +57,7 @@ async def ended(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
     return await eventually(there, timeout=60)
 
 
-async def test_the_demo_completes_and_tells_the_waits(broker: Broker, tmp_path: Path) -> None:
+async def test_the_demo_completes_and_tells_the_waits_and_who_was_overtaken(broker: Broker, tmp_path: Path) -> None:
     async with running_system(broker.url, tmp_path) as system:
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "coordinator", "demo", "--count", "40"],
@@ -72,6 +72,8 @@ async def test_the_demo_completes_and_tells_the_waits(broker: Broker, tmp_path: 
     assert process.returncode == 0, printed
     assert "All 40 tasks completed" in printed
     assert "Waiting times" in printed
+    # One of them that came earlier and could wait was begun after a more urgent one that came later.
+    assert re.search(r"[1-9]\d* of 40 were overtaken by more urgent ones", printed), printed
     # And an agent reads aloud, word by word.
     assert re.search(r"[1-9]\d* words of librarian in [0-9.]+ m?s, the first after \d", printed)
 
