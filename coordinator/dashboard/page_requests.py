@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -59,17 +60,37 @@ _NOBODY = Caller(roles=EVERY_ROLE)
 
 
 class PageRequests:
-    """Makes endpoints of pages and actions. ``base`` is the path of the dashboard, as the browser sees it."""
+    """Makes endpoints of pages and actions."""
 
-    def __init__(self, api: ReachesApi, templates: PageTemplates, base: str) -> None:
+    def __init__(
+        self,
+        api: ReachesApi,
+        templates: PageTemplates,
+        base: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``base`` is the path of the dashboard, as the browser sees it; ``monotonic`` tells seconds, from
+        any start.
+        """
         self.api = api
         self._templates = templates
         self._base = base
+        self._monotonic = monotonic
 
     def page(self, show: Show) -> Callable[[Request], Awaitable[Response]]:
-        """Answers with what ``show`` collects."""
+        """Answers with what ``show`` collects, and tells in `Server-Timing` how long that took: by it a browser
+        knows how often to look.
+        """
 
         async def answer(request: Request) -> Response:
+            began = self._monotonic()
+            told = await shown(request)
+            took = self._monotonic() - began
+            told.headers["Server-Timing"] = f"total;dur={1000 * took:.1f}"
+            return told
+
+        async def shown(request: Request) -> Response:
             caller = _NOBODY
             try:
                 async with self.api.client(key_of(request), _address(request)) as client:
