@@ -56,6 +56,12 @@ _NOT_DONE = "Nothing was done"
 _IN_DOUBT = (AnswerLost, OutcomeUnknown, ServerError)
 """After these nobody knows: the request was sent, and its answer does not say."""
 
+_NO_SUCH_QUESTION = frozenset({404, 405})
+"""The statuses of a service that does not have a list."""
+
+_NO_SUCH_PATH = "path_not_found"
+"""The code of the service where it has nothing at a path."""
+
 _NOBODY = Caller(roles=EVERY_ROLE)
 
 
@@ -79,7 +85,7 @@ class PageRequests:
         self._monotonic = monotonic
 
     def page(self, show: Show) -> Callable[[Request], Awaitable[Response]]:
-        """Answers with what ``show`` collects, and tells in `Server-Timing` how long that took: by it a browser
+        """Answers with what ``show`` collects. `Server-Timing` tells how long that took: by it a browser
         knows how often to look.
         """
 
@@ -105,7 +111,7 @@ class PageRequests:
             except NotAuthenticated:
                 return self._to_sign_in(request)
             except ClientError as exc:
-                page = _problem(exc)
+                page = _problem(exc, named=bool(request.path_params))
             except FormRefused as exc:
                 page = Page(
                     template="problem",
@@ -152,6 +158,7 @@ class PageRequests:
             "may": lambda *roles: any(role in caller.roles for role in roles),
             "events": page.events,
             "every": page.every,
+            "untold": page.untold,
             "here": request.url.path,
             "query": request.query_params,
             **page.values,
@@ -173,15 +180,26 @@ def _address(request: Request) -> tuple[str, int] | None:
     return None if request.client is None else (request.client.host, request.client.port)
 
 
-def _problem(exc: ClientError) -> Page:
+def _problem(exc: ClientError, *, named: bool) -> Page:
+    """``named``: the page is about one thing, which the service may not have; a list it has, or is older."""
     title = next((told for kind, told in TITLES.items() if isinstance(exc, kind)), "Not answered")
+    if isinstance(exc, ApiError) and exc.status in _NO_SUCH_QUESTION and not named:
+        sentence = _older(exc)
+    else:
+        sentence = _sentence(exc)
     return Page(
-        template="problem", title=title, values={"sentence": _sentence(exc)}, status=_status(exc)
+        template="problem", title=title, values={"sentence": sentence}, status=_status(exc)
     )
+
+
+def _older(exc: ApiError) -> str:
+    return f"The service is older than this dashboard: it does not know {exc.request}."
 
 
 def _sentence(exc: ClientError) -> str:
     """The service's own, where it has answered."""
+    if isinstance(exc, NotFound) and exc.code == _NO_SUCH_PATH:
+        return _older(exc)
     return exc.detail if isinstance(exc, ApiError) else str(exc)
 
 

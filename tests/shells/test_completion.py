@@ -90,4 +90,4 @@ def test_fish_completes_a_line(
         check=True,
     )
     proposed = [line.partition("\t")[0] for line in told.stdout.splitlines()]
-    assert proposed == [completed.split()[-1]]
+    assert proposed == [completed.rsplit(maxsplit=1)[-1]]

@@ -1,4 +1,4 @@
-"""Types a line and Tab into an interactive shell on a terminal of its own, and tells what became of the line."""
+"""Types a line and Tab into an interactive shell on a terminal of its own: tells what becomes of the line."""
 
 from __future__ import annotations
 
