@@ -39,4 +39,5 @@ class UntoldThings:
         """None where it tells all."""
         if not self._words:
             return None
-        return f"The service is older than this dashboard: it does not tell {', nor '.join(sorted(self._words))}."
+        words = ", nor ".join(sorted(self._words))
+        return f"The service is older than this dashboard: it does not tell {words}."

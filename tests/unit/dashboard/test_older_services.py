@@ -33,12 +33,16 @@ OLD: Mapping[str, Mapping[str, Any]] = {
 """What it answers, by path, in as few fields as the client asks for."""
 
 
-async def page(path: str, answers: Mapping[str, Mapping[str, Any]] = OLD) -> httpx.Response:
+async def page(
+    path: str, answers: Mapping[str, Mapping[str, Any]] = OLD, code: str = "path_not_found"
+) -> httpx.Response:
+    """``code`` is that of what it does not answer."""
+
     async def answer(request: Request) -> Response:
         found = answers.get(request.url.path)
         if found is not None:
             return JSONResponse(found)
-        return JSONResponse({"detail": "Path not found", "code": "path_not_found"}, 404)
+        return JSONResponse({"detail": "There is none", "code": code}, 404)
 
     api = Starlette(routes=[Route("/{path:path}", answer)])
     async with httpx.AsyncClient(
@@ -96,17 +100,7 @@ async def test_follow_up_tasks_of_a_service_that_passes_over_the_filter_are_not_
 
 
 async def test_a_service_that_examines_nothing_is_not_older() -> None:
-    nothing = {"detail": "This process examines nothing", "code": "not_found"}
-
-    async def answer(request: Request) -> Response:
-        if request.url.path == "/health/findings":
-            return JSONResponse(nothing, 404)
-        return JSONResponse({"parked": [], **OLD.get(request.url.path, {})})
-
-    api = Starlette(routes=[Route("/{path:path}", answer)])
-    async with httpx.AsyncClient(
-        base_url="http://test", transport=httpx.ASGITransport(create_dashboard(ApiInProcess(api)))
-    ) as client:
-        shown = (await client.get("/dashboard/health")).text
+    answers = {**OLD, "/parked": {"parked": []}}
+    shown = (await page("/health", answers, code="not_found")).text
     assert "Nothing examines this service for its pages" in shown
     assert "older than this dashboard" not in shown
