@@ -187,9 +187,7 @@ def _problem(exc: ClientError, *, named: bool) -> Page:
         sentence = _older(exc)
     else:
         sentence = _sentence(exc)
-    return Page(
-        template="problem", title=title, values={"sentence": sentence}, status=_status(exc)
-    )
+    return Page(template="problem", title=title, values={"sentence": sentence}, status=_status(exc))
 
 
 def _older(exc: ApiError) -> str:
