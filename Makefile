@@ -19,7 +19,7 @@ EVERYDAY := not benchmark and not chaos
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL := menu
-.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients generators browser screenshots package setup ready-to-test clean
+.PHONY: menu run demo test test-brokers tests check static unit lint types imports format bench chaos docs rabbitmq rabbitmq-4.0 rabbitmq-4.3 postgres prometheus nginx clients shells generators browser screenshots package setup ready-to-test clean
 
 menu:
 	awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ nginx: ## fetch nginx for tests, if this machine has none
 clients: ## install clients of other languages for tests, where possible: Node.js, Ruby, PHP, Go
 	tests/clients/install.sh
 
+shells: ## install shells for the tests of completion, where possible: zsh, fish
+	tests/shells/install.sh
+
 generators: $(INSTALLED) ## install what reads the OpenAPI document in tests, where possible: Redocly, makers of clients
 	PYTHON=$(BIN)/python tests/generators/install.sh
 
@@ -118,7 +121,7 @@ package: $(INSTALLED) ## build the wheel and the sdist in dist/, for an agent's 
 setup: $(INSTALLED) ## the virtual environment alone
 
 # Node.js may come with the clients.
-ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres prometheus nginx clients $(VENV)/rewritten
+ready-to-test: $(INSTALLED) rabbitmq rabbitmq-4.3 postgres prometheus nginx clients shells $(VENV)/rewritten
 	$(MAKE) generators browser
 
 clean: ## remove what was built here: the virtual environment and the caches, no data

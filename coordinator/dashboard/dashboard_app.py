@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -38,12 +41,15 @@ HEADERS = {
 policy of no referrer at all would have browsers send forms with `Origin: null`, which the guard refuses."""
 
 
-def create_dashboard(api: ReachesApi, *, root_path: str = "") -> Starlette:
+def create_dashboard(
+    api: ReachesApi, *, root_path: str = "", monotonic: Callable[[], float] = time.monotonic
+) -> Starlette:
     """The application, which shows what is reached by ``api``. ``root_path`` is the path below which a proxy
-    publishes it, where there is one; requests come without it. Opens nothing.
+    publishes it, where there is one; requests come without it. ``monotonic`` tells seconds, from any start.
+    Opens nothing.
     """
     base = f"{root_path}{PATH}"
-    requests = PageRequests(api, PageTemplates(base), base)
+    requests = PageRequests(api, PageTemplates(base), base, monotonic=monotonic)
     sign_in, live = SignIn(requests, base), LiveUpdates(api)
 
     async def to_overview(_: Request) -> Response:

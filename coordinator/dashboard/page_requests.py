@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -55,21 +56,47 @@ _NOT_DONE = "Nothing was done"
 _IN_DOUBT = (AnswerLost, OutcomeUnknown, ServerError)
 """After these nobody knows: the request was sent, and its answer does not say."""
 
+_NO_SUCH_QUESTION = frozenset({404, 405})
+"""The statuses of a service that does not have a list."""
+
+_NO_SUCH_PATH = "path_not_found"
+"""The code of the service where it has nothing at a path."""
+
 _NOBODY = Caller(roles=EVERY_ROLE)
 
 
 class PageRequests:
-    """Makes endpoints of pages and actions. ``base`` is the path of the dashboard, as the browser sees it."""
+    """Makes endpoints of pages and actions."""
 
-    def __init__(self, api: ReachesApi, templates: PageTemplates, base: str) -> None:
+    def __init__(
+        self,
+        api: ReachesApi,
+        templates: PageTemplates,
+        base: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``base`` is the path of the dashboard, as the browser sees it; ``monotonic`` tells seconds, from
+        any start.
+        """
         self.api = api
         self._templates = templates
         self._base = base
+        self._monotonic = monotonic
 
     def page(self, show: Show) -> Callable[[Request], Awaitable[Response]]:
-        """Answers with what ``show`` collects."""
+        """Answers with what ``show`` collects. `Server-Timing` tells how long that took: by it a browser
+        knows how often to look.
+        """
 
         async def answer(request: Request) -> Response:
+            began = self._monotonic()
+            told = await shown(request)
+            took = self._monotonic() - began
+            told.headers["Server-Timing"] = f"total;dur={1000 * took:.1f}"
+            return told
+
+        async def shown(request: Request) -> Response:
             caller = _NOBODY
             try:
                 async with self.api.client(key_of(request), _address(request)) as client:
@@ -84,7 +111,7 @@ class PageRequests:
             except NotAuthenticated:
                 return self._to_sign_in(request)
             except ClientError as exc:
-                page = _problem(exc)
+                page = _problem(exc, named=bool(request.path_params))
             except FormRefused as exc:
                 page = Page(
                     template="problem",
@@ -131,6 +158,7 @@ class PageRequests:
             "may": lambda *roles: any(role in caller.roles for role in roles),
             "events": page.events,
             "every": page.every,
+            "untold": page.untold,
             "here": request.url.path,
             "query": request.query_params,
             **page.values,
@@ -152,15 +180,24 @@ def _address(request: Request) -> tuple[str, int] | None:
     return None if request.client is None else (request.client.host, request.client.port)
 
 
-def _problem(exc: ClientError) -> Page:
+def _problem(exc: ClientError, *, named: bool) -> Page:
+    """``named``: the page is about one thing, which the service may not have; a list it has, or is older."""
     title = next((told for kind, told in TITLES.items() if isinstance(exc, kind)), "Not answered")
-    return Page(
-        template="problem", title=title, values={"sentence": _sentence(exc)}, status=_status(exc)
-    )
+    if isinstance(exc, ApiError) and exc.status in _NO_SUCH_QUESTION and not named:
+        sentence = _older(exc)
+    else:
+        sentence = _sentence(exc)
+    return Page(template="problem", title=title, values={"sentence": sentence}, status=_status(exc))
+
+
+def _older(exc: ApiError) -> str:
+    return f"The service is older than this dashboard: it does not know {exc.request}."
 
 
 def _sentence(exc: ClientError) -> str:
     """The service's own, where it has answered."""
+    if isinstance(exc, NotFound) and exc.code == _NO_SUCH_PATH:
+        return _older(exc)
     return exc.detail if isinstance(exc, ApiError) else str(exc)
 
 

@@ -52,6 +52,8 @@ class Page:
     """Types of events after which it is to be shown anew, such as `task.*`."""
     every: float | None = None
     """Seconds after which it is shown anew in any case."""
+    untold: str | None = None
+    """One sentence, where the service is too old for something on the page."""
     status: int = 200
 
 

@@ -103,9 +103,24 @@ async def test_every_page_shows_what_there_is_and_axe_finds_nothing_serious(look
 async def out_of_sight(tab: Tab, selector: str) -> list[str]:
     """What of it is to be scrolled to, sideways."""
     found: list[str] = await tab.page.locator(selector).evaluate_all(
-        "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.innerText)"
+        """all => all.filter(one => {
+            const edge = (one.closest(".scroll") ?? document.documentElement).getBoundingClientRect().right;
+            return one.getBoundingClientRect().right > Math.min(edge, innerWidth) + 0.5;
+        }).map(one => one.innerText)"""
     )
     return found
+
+
+async def test_no_button_is_to_be_scrolled_to_on_a_screen_or_a_tablet(looked: Looked) -> None:
+    async with something_everywhere(looked) as pages:
+        for width in (1180, 768):
+            async with chromium(viewport={"width": width, "height": 720}) as browser:
+                tab = Tab(await browser.new_page(), looked.url)
+                for path, shown in pages.items():
+                    await tab.go(path)
+                    await tab.sees(shown)
+                    assert await out_of_sight(tab, "#main button") == [], (width, path)
+                assert tab.wrong == []
 
 
 async def test_no_page_is_wider_than_a_telephone(looked: Looked) -> None:

@@ -7,6 +7,7 @@ import statistics
 import time
 
 import pytest
+from playwright.async_api import Route
 
 from tests.support.browsing import Tab
 
@@ -84,6 +85,30 @@ async def test_curves_move_with_the_tasks_that_are_done(looked: Looked, tab: Tab
         await rate.filter(has_not_text=re.compile(r"^\s*0\s*$")).wait_for()
         heights = re.findall(r"[ML][\d.]+ ([\d.]+)", await curve.get_attribute("d") or "")
     assert min(map(float, heights)) < 31, "the curve has left its ground"
+
+
+async def test_a_page_that_takes_long_to_make_is_asked_for_less_often(tab: Tab) -> None:
+    looks: list[str] = []
+
+    async def slowly(route: Route) -> None:
+        answer = await route.fetch()
+        if "x-dashboard-part" in route.request.headers:
+            looks.append(route.request.url)
+            timing = {"Server-Timing": "total;dur=2000.0"}
+            await route.fulfill(response=answer, headers={**answer.headers, **timing})
+        else:
+            await route.fulfill(response=answer)
+
+    await tab.page.clock.install()
+    await tab.page.route("**/dashboard/queues", slowly)
+    await tab.go("/queues")
+    await tab.page.clock.run_for(1_100)
+    await tab.sees("Live, each 18 s", "#live")
+    await tab.page.clock.run_for(17_000)
+    assert len(looks) == 1
+    async with tab.page.expect_response("**/dashboard/queues"):
+        await tab.page.clock.run_for(2_000)
+    assert len(looks) == 2
 
 
 async def test_what_a_person_writes_is_left_alone_while_the_page_changes(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from html import unescape
 from typing import Any
 
 import httpx
@@ -13,9 +15,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from coordinator.access.roles import Role
-from coordinator.api import EdgeRules, create_app
+from coordinator.api import EdgeRules, create_app, guarded
 from coordinator.api.wire.fields.page_fields import PageQuery
 from coordinator.api.wire.task_pages import TaskQuery
+from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.client import Tls
 from coordinator.dashboard import ApiInProcess, RemoteApi, create_dashboard
 from coordinator.registry.queries.task_filter import TaskFilter
@@ -23,10 +26,12 @@ from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind
 from tests.support.api_keys import authenticator_with
 from tests.support.ports import free_port
+from tests.support.recorded import recorded
 
-from .fakes import Fakes, a_task
+from .fakes import Fakes, a_task, an_agent
 
 NOON, ONE = "2026-01-31T12:00:00Z", "2026-01-31T13:00:00Z"
+Visits = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
@@ -68,6 +73,86 @@ async def test_behind_a_proxy_links_have_the_path_in_front() -> None:
         page = await http.get("/fleet/dashboard/schedules")
         assert 'href="/fleet/dashboard/static/dashboard.css"' in page.text
         assert 'href="/dashboard' not in page.text
+
+
+@asynccontextmanager
+async def visiting_apart(
+    fakes: Fakes, rules: EdgeRules, **changes: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """As `coordinator dashboard` serves the pages of a service at an address of its own."""
+    async with visiting(fakes, **changes) as service:
+        api = RemoteApi(str(service.base_url).rstrip("/"))
+        listener = bind("127.0.0.1", 0)
+        async with (
+            serving(guarded(create_dashboard(api, root_path=rules.root_path), rules), listener),
+            httpx.AsyncClient(base_url=address(listener), trust_env=False) as http,
+        ):
+            yield http
+        await api.close()
+
+
+@asynccontextmanager
+async def fed(fakes: Fakes) -> AsyncIterator[None]:
+    """Streams of events are told what happens meanwhile."""
+    feeding = asyncio.create_task(fakes.feed.run())
+    try:
+        yield
+    finally:
+        await cancel_and_wait(feeding)
+
+
+def addresses_in(page: str) -> set[str]:
+    """All that a browser may ask for from it."""
+    named = r'\b(href|src|action|data-live|data-output|data-base)="([^"#]+)"'
+    return {unescape(address) for _, address in re.findall(named, page)}
+
+
+@pytest.mark.parametrize("way", [visiting, visiting_apart])
+async def test_below_a_path_and_with_keys_people_sign_in_look_at_all_pages_act_and_see_it_live(
+    way: Visits,
+) -> None:
+    authenticator, secrets = await authenticator_with(operator=(Role.OPERATOR,))
+    fakes = Fakes()
+    fakes.tasks = fakes.browsing._tasks = {"task-1": a_task(state="running")}
+    fakes.agents = fakes.browsing._agents = {"ada": an_agent(agent_id="ada")}
+    base = "/fleet/dashboard"
+    async with (
+        fed(fakes),
+        way(fakes, EdgeRules(root_path="/fleet"), authenticator=authenticator) as http,
+    ):
+        sent = await http.get(f"{base}/tasks")
+        assert sent.headers["Location"] == f"{base}/sign-in"
+        signed = await http.post(f"{base}/sign-in", data={"key": secrets["operator"]})
+        assert (signed.status_code, signed.headers["Location"]) == (303, f"{base}/")
+
+        seen, coming = set[str](), {f"{base}/"}
+        while coming:
+            path = coming.pop()
+            seen.add(path)
+            page = await http.get(path)
+            gone = path == f"{base}/parked/2"  # the fakes list it, and have the first alone
+            assert page.status_code == (404 if gone else 200), path
+            if page.headers["Content-Type"].startswith("text/html"):
+                found = addresses_in(page.text)
+                assert {one for one in found if not one.startswith(base)} == set(), path
+                pages = {one for one in found if "/do/" not in one and "/live/" not in one}
+                coming |= pages - seen - {base, f"{base}/sign-out"}
+        assert {f"{base}/tasks/task-1", f"{base}/health", f"{base}/static/dashboard.js"} <= seen
+
+        done = await http.post(f"{base}/do/cancel", data={"task_id": "task-1", "reason": "enough"})
+        assert done.status_code == 200
+        assert fakes.reasons == ["enough"]
+
+        async with http.stream("GET", f"{base}/live/changes?type=task.*") as stream:
+            lines = stream.aiter_lines()
+            assert await anext(lines) == ": open"
+            fakes.events.events.append(recorded(1))
+            fakes.feed.nudge()
+            assert "event: changed" in [await anext(lines) for _ in range(3)]
+
+        left = await http.post(f"{base}/sign-out")
+        assert left.headers["Location"] == f"{base}/sign-in"
+        assert (await http.get(f"{base}/tasks")).status_code == 303
 
 
 async def test_every_answer_keeps_to_itself() -> None:

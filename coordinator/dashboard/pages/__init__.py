@@ -5,6 +5,7 @@ task_list_page ..... tasks by filters, a page at a time
 task_page .......... one task: its attempts, data, result, error, output, and why it waits
 attempt_bars ....... places the attempts of a task on a line of time
 unserved_queues .... finds queues with tasks that no agent takes
+untold_things ...... collects what an older service does not tell, for a sentence
 agent_list_page .... agents: status, load, what each runs, why one takes nothing
 queue_page ......... queues by priority and lane, and who serves them
 dead_task_page ..... dead tasks by error, and what a redrive would take
@@ -13,7 +14,7 @@ question_page ...... tasks that wait for people, with their questions
 parked_page ........ messages that could not be taken as events
 health_page ........ problems of the service, each with what to do
 
-No page knows another; attempt_bars and unserved_queues know none.
+No page knows another; attempt_bars, unserved_queues and untold_things know none.
 """
 
 from __future__ import annotations

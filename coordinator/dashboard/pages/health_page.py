@@ -8,17 +8,23 @@ from coordinator.client import AsyncClient, Findings, NotFound
 from coordinator.dashboard.viewer import Page, Viewer
 
 from .unserved_queues import unserved_queues
+from .untold_things import UntoldThings
 
 __all__ = ["health_report"]
+
+_NOT_EXAMINED = "not_found"
+"""The code of a service that knows the question, and whose process examines nothing."""
 
 
 async def health_report(viewer: Viewer) -> Page:
     """Shown anew each two seconds."""
-    client = viewer.client
+    client, untold = viewer.client, UntoldThings()
     health, stats = await asyncio.gather(client.health(), client.queue_stats())
     operates = viewer.has("operator", "admin")
-    parked = await client.parked(limit=1) if operates else None
-    examined = await _examined(client) if operates else None
+    parked = examined = None
+    if operates:
+        parked = await untold.told(client.parked(limit=1), "which messages are parked")
+        examined = await untold.told(_examined(client), "what the doctor finds")
     return Page(
         template="health",
         title="Health",
@@ -31,12 +37,15 @@ async def health_report(viewer: Viewer) -> Page:
             "examined": examined,
         },
         every=2.0,
+        untold=untold.sentence,
     )
 
 
 async def _examined(client: AsyncClient) -> Findings | None:
-    """None where nothing examines the service, or it is older than the question."""
+    """None where nothing examines the service."""
     try:
         return await client.findings()
-    except NotFound:
-        return None
+    except NotFound as exc:
+        if exc.code == _NOT_EXAMINED:
+            return None
+        raise

@@ -9,6 +9,7 @@ from coordinator.client import Agent, AsyncClient
 from coordinator.dashboard.viewer import Page, Viewer
 
 from .unserved_queues import unserved_queues
+from .untold_things import UntoldThings
 
 __all__ = ["overview"]
 
@@ -23,9 +24,14 @@ MOST_FINDINGS = 3
 async def overview(viewer: Viewer) -> Page:
     """Everything at a glance. Shown anew each second: the figures of the broker are no events."""
     client = viewer.client
-    stats, (agents, fleet), dead, health = await asyncio.gather(
-        client.queue_stats(), _agents(client), client.dead(limit=1), client.health()
+    untold = UntoldThings()
+    stats, counted, dead, health = await asyncio.gather(
+        client.queue_stats(),
+        untold.told(_agents(client), "which agents there are"),
+        untold.told(client.dead(limit=1), "which tasks are dead"),
+        client.health(),
     )
+    agents, fleet = counted or ((), None)
     totals = stats.distribution_stats
     load = totals.load_balancer_stats
     statuses = Counter(agent.status for agent in agents)
@@ -47,10 +53,11 @@ async def overview(viewer: Viewer) -> Page:
             "load": load,
             "statuses": sorted(statuses.items()),
             "fleet": fleet,
-            "left_out": max(0, fleet - len(agents)),
+            "left_out": max(0, (fleet or 0) - len(agents)),
             "dead": dead,
         },
         every=1.0,
+        untold=untold.sentence,
     )
 
 

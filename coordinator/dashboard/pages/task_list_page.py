@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from coordinator.dashboard.form_fields import FormRefused
 from coordinator.dashboard.viewer import Page, Viewer
 
+from .untold_things import UntoldThings
+
 __all__ = ["PRIORITIES", "STATES", "task_list"]
 
 STATES = (
@@ -44,11 +46,15 @@ async def task_list(viewer: Viewer) -> Page:
         },
     )
     filters = {name: viewer.all(name) for name in FILTERS}
+    tasks, untold = found.items, UntoldThings()
+    if (parent := viewer.text("parent_id")) and any(task.parent_id != parent for task in tasks):
+        tasks = ()  # what a service does not know as a filter it passes over
+        untold.add("which task has submitted a task")
     return Page(
         template="task_list",
         title="Tasks",
         values={
-            "tasks": found.items,
+            "tasks": tasks,
             "next_cursor": found.next_cursor,
             "filters": filters,
             "filtered": any(filters.values()),
@@ -57,6 +63,7 @@ async def task_list(viewer: Viewer) -> Page:
             "first_page": viewer.text("cursor") is None,
         },
         events=("task.*",),
+        untold=untold.sentence,
     )
 
 

@@ -10,6 +10,7 @@ from coordinator.dashboard.text_formats import pretty_json
 from coordinator.dashboard.viewer import Page, Viewer
 
 from .attempt_bars import attempt_rows
+from .untold_things import UntoldThings
 
 __all__ = ["one_task"]
 
@@ -23,11 +24,14 @@ LARGEST_SHOWN = 200_000
 async def one_task(viewer: Viewer) -> Page:
     """Shown anew when something happens to it."""
     client, task_id = viewer.client, viewer.path["task_id"]
+    untold = UntoldThings()
+    timeline_asked = client.timeline(task_id, limit=MOST_EVENTS, cursor=viewer.text("cursor"))
     task, timeline, explanation = await asyncio.gather(
         client.task(task_id),
-        client.timeline(task_id, limit=MOST_EVENTS, cursor=viewer.text("cursor")),
-        client.explain(task_id),
+        untold.told(timeline_asked, "what has happened to a task"),
+        untold.told(client.explain(task_id), "why a task is where it is"),
     )
+    events = () if timeline is None else timeline.items
     return Page(
         template="task",
         title=f"Task {task.task_id}",
@@ -36,14 +40,15 @@ async def one_task(viewer: Viewer) -> Page:
             "data": _shown(dict(task.task_data)),
             "result": _shown(task.result),
             "editable": pretty_json(dict(task.task_data)),
-            "rows": attempt_rows(timeline.items, datetime.now(UTC)),
-            "timeline": timeline.items,
-            "next_cursor": timeline.next_cursor,
+            "rows": attempt_rows(events, datetime.now(UTC)),
+            "timeline": events,
+            "next_cursor": None if timeline is None else timeline.next_cursor,
             "explanation": explanation,
             "ended": task.state in ENDED,
             "retryable": task.state in {"dead", "expired", "cancelled"},
             "cancellable": task.state not in ENDED,
         },
+        untold=untold.sentence,
     )
 
 

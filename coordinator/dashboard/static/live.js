@@ -8,6 +8,7 @@ import { drawSparklines } from "./sparklines.js";
 const main = document.getElementById("main");
 const sign = document.getElementById("live");
 const LEAST_PAUSE = 200; // milliseconds between two looks
+const SLOW = 3000; // a pause that a person is told of
 const WITHOUT_STREAM = 2000;
 
 let source = null;
@@ -15,7 +16,7 @@ let timer = null;
 let looking = false;
 let again = false;
 let lookedAt = 0;
-let took = 0;
+let pause = LEAST_PAUSE; // from the end of a look to the next
 
 function say(word, kind = "") {
     if (!sign) return;
@@ -30,27 +31,33 @@ export async function refresh() {
     }
     looking = true;
     const began = performance.now();
+    let made = 0;
+    let shown = false;
     try {
         const answer = await fetch(location.href, { headers: { "X-Dashboard-Part": "main" } });
         if (answer.status === 401) {
             location.assign(answer.headers.get("X-Dashboard-Location"));
             return;
         }
+        made = millisecondsIn(answer.headers.get("Server-Timing"));
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
         if (answer.ok || answer.status === 404) {
             morphChildren(main, fresh.body);
             writeAges();
             drawSparklines();
             main.dispatchEvent(new CustomEvent("refreshed"));
-            say("Live");
+            shown = true;
         } else {
             say("Not answered", "lost");
         }
     } catch {
         say("Not connected", "lost");
     } finally {
-        took = performance.now() - began;
         lookedAt = performance.now();
+        // What costs more is asked for less often: a look takes at most a third of the time here, and a tenth
+        // where the page is made, however much there is to look at.
+        pause = Math.max(LEAST_PAUSE, 2 * (lookedAt - began), 9 * made);
+        if (shown) say(pause < SLOW ? "Live" : `Live, each ${Math.round(pause / 1000)} s`);
         looking = false;
         if (again) {
             again = false;
@@ -59,15 +66,17 @@ export async function refresh() {
     }
 }
 
-// A slow answer is asked for less often: a look takes at most a third of the time.
+function millisecondsIn(timing) {
+    return Number(/dur=([\d.]+)/.exec(timing ?? "")?.[1] ?? 0);
+}
+
 let soon = null;
 function refreshSoon() {
     if (soon !== null) return;
-    const pause = Math.max(0, lookedAt + Math.max(LEAST_PAUSE, 2 * took) - performance.now());
     soon = setTimeout(() => {
         soon = null;
         refresh();
-    }, pause);
+    }, Math.max(0, lookedAt + pause - performance.now()));
 }
 
 function listen() {

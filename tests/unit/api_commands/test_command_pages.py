@@ -77,14 +77,13 @@ def test_each_shell_completes_commands_and_options(
     assert "tell-fd" not in script
 
 
-def test_bash_completes_what_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", "bash"]) == 0
+def test_a_shell_says_of_a_command_its_first_sentence_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["completion", "fish"]) == 0
     script = capsys.readouterr().out
-    ask = 'COMP_WORDS=(coordinator que); COMP_CWORD=1; _shtab_coordinator; echo "${COMPREPLY[@]}"'
-    told = subprocess.run(
-        ["bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, check=True
-    )
-    assert sorted(told.stdout.split()) == ["questions", "queues"]
+    assert "'Look at the broker and the ledger, and say what to put right and how.'" in script
+    assert "an operator must fix something" not in script
 
 
 @pytest.mark.parametrize(

@@ -260,3 +260,15 @@ async def test_of_tasks_that_were_selected_those_are_told_that_go_round_before_t
             "/dashboard/do/retry-selected", data={"task_id": ["a", "b", "c"]}
         )
     assert "1 task goes round again; 2 do not" in answer.text
+
+
+async def test_a_page_tells_how_long_it_took_to_make_so_that_a_browser_looks_no_more_often_than_that_bears(
+    api: Api,
+) -> None:
+    clock = iter([100.0, 100.25])
+    dashboard = create_dashboard(ApiInProcess(api.app()), monotonic=lambda: next(clock))
+    async with httpx.AsyncClient(
+        base_url="http://test", transport=httpx.ASGITransport(dashboard)
+    ) as client:
+        told = await client.get("/dashboard/queues")
+    assert told.headers["Server-Timing"] == "total;dur=250.0"
