@@ -125,8 +125,10 @@ def set_aside(schedule: RecurringSchedule, why: str, connection: Connection) -> 
 def take_up(now: datetime, connection: Connection) -> list[str]:
     """Set going, from its next tick on, what was set aside and can be run here; the ids."""
     table = schedules.c
-    stopped = sa.select(schedules).where(
-        table.next_at.is_(None), table.paused == 0, table.last_error.is_not(None)
+    stopped = (
+        sa.select(schedules)
+        .where(table.next_at.is_(None), table.paused == 0, table.last_error.is_not(None))
+        .order_by(table.schedule_id)
     )
     taken: list[str] = []
     for row in connection.execute(stopped.with_for_update()).all():
