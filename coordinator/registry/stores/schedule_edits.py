@@ -117,13 +117,16 @@ def _update(schedule_id: str) -> sa.Update:
 def _changed(found: RecurringSchedule, wanted: ScheduleEdit) -> RecurringSchedule:
     cron = found.cron if wanted.cron is None else wanted.cron
     timezone = found.timezone if wanted.timezone is None else wanted.timezone
-    if Interval.read(cron) is not None:
+    interval = Interval.read(cron)
+    if interval is not None:
         if wanted.timezone is not None:
             raise InvalidRequest(
                 "timezone is for a cron expression, and this schedule has an interval: leave it out",
                 field="timezone",
             )
         timezone = "UTC"
+        if interval.is_as_long_as(found.cron):  # asked for again, it would begin anew each time
+            cron = found.cron
     return replace(
         found,
         cron=cron,

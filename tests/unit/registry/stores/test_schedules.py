@@ -494,6 +494,30 @@ async def test_an_interval_takes_the_place_of_a_cron_expression_and_its_zone(
     assert (back.timezone, back.next_at) == ("Asia/Tokyo", FIRST)
 
 
+async def test_an_interval_that_is_asked_for_again_goes_on_and_another_begins_anew(
+    process: Process,
+) -> None:
+    every = Interval.begun(3600, START)
+    made = await process.schedules.create(a_schedule(cron=every.text))
+    later = process.time = START + MINUTE
+    again = ScheduleEdit(cron=Interval.begun(3600, later).text)
+    assert await process.schedules.edit("s", again) == made
+    other = Interval.begun(1800, later)
+    edited = await process.schedules.edit("s", ScheduleEdit(cron=other.text))
+    assert (edited.cron, edited.next_at) == (other.text, other.start + HOUR / 2)
+
+
+async def test_an_interval_takes_the_place_of_one_that_cannot_be_read(
+    process: Process, ledger: Ledger
+) -> None:
+    await process.schedules.create(a_schedule())
+    await spoil(ledger, "s", cron="@every 60 from nowhere")
+    assert await process.at(FIRST) == []
+    every = Interval.begun(60, FIRST)
+    edited = await process.schedules.edit("s", ScheduleEdit(cron=every.text))
+    assert (edited.next_at, edited.last_error) == (every.start + MINUTE, None)
+
+
 class Interrupted(Ledger):
     """Lets another process do something right before the next transaction that writes."""
 
