@@ -247,6 +247,24 @@ async def test_a_run_with_a_key_may_be_repeated(fakes: Fakes, client: httpx.Asyn
     assert (await client.post("/schedules/daily/run", headers=key)).status_code == 409
 
 
+async def test_a_run_with_a_key_is_answered_again_after_its_schedule_was_deleted(
+    fakes: Fakes, client: httpx.AsyncClient
+) -> None:
+    ok(await client.post("/schedules", json=BODY))
+    key = {"Idempotency-Key": "now"}
+    once = await client.post("/schedules/nightly/run", headers=key)
+    ok(await client.delete("/schedules/nightly"))
+    again = await client.post("/schedules/nightly/run", headers=key)
+    assert (again.status_code, again.json()) == (200, once.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(fakes.submitted) == 1
+    other = await client.post("/schedules/nightly/run", headers={"Idempotency-Key": "then"})
+    assert other.status_code == 404
+    ok(await client.post("/schedules", json=BODY))
+    made = await client.post("/schedules/nightly/run", headers={"Idempotency-Key": "then"})
+    assert made.status_code == 200, "a refusal leaves the key unused"
+
+
 def ok_with_task(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()

@@ -42,6 +42,7 @@ from coordinator.domain.cron.ticks import Missed
 from coordinator.domain.idempotency_claim import IdempotencyClaim
 from coordinator.errors import InvalidPriority, InvalidRequest, WrongState
 from coordinator.protocol.ids import new_id
+from coordinator.protocol.trace_context import TraceContext
 from coordinator.registry.stores.recurring_schedule import RecurringSchedule
 from coordinator.registry.stores.schedule_edits import ScheduleEdit
 from coordinator.submission.idempotent_submission import Worked
@@ -165,19 +166,27 @@ async def run_schedule(
     """Submits its task once, beside its ticks, which stay as they are; also while it is paused. With an
     `Idempotency-Key` the request may be repeated.
     """
-    found = await wired.schedules.get(schedule_id)
-    if found.unreadable is not None:
-        raise WrongState(f"It cannot be run: {found.unreadable}. Delete it, and make it anew")
     trace = request_trace(request.headers)
-    wish = replace(run_of(found.task, found.created_by), trace=trace)
     if key is None:
+        wish = await _wish(schedule_id, trace, wired)
         return JsonAnswer(await _run(schedule_id, wish, wired))
 
     async def work(claim: IdempotencyClaim) -> Worked:
+        wish = await _wish(schedule_id, trace, wired)
         ours = replace(wish, task_id=claim.task_id(), repeated=not claim.fresh)
         return Worked(body=await _run(schedule_id, ours, wired))
 
     return await once(key, request, wired, operation=f"run schedule {schedule_id}", work=work)
+
+
+async def _wish(
+    schedule_id: str, trace: TraceContext | None, wired: EndpointServices
+) -> SubmitTask:
+    """Raises `ScheduleNotFound`, or `WrongState` where it cannot be read."""
+    found = await wired.schedules.get(schedule_id)
+    if found.unreadable is not None:
+        raise WrongState(f"It cannot be run: {found.unreadable}. Delete it, and make it anew")
+    return replace(run_of(found.task, found.created_by), trace=trace)
 
 
 async def _run(schedule_id: str, wish: SubmitTask, wired: EndpointServices) -> dict[str, Any]:

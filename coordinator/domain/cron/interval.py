@@ -52,6 +52,14 @@ class Interval:
         """As it is kept."""
         return f"@every {self.seconds} from {self.start.isoformat()}"
 
+    def is_as_long_as(self, text: str) -> bool:
+        """Whether ``text`` is an interval of as many seconds, whenever it began."""
+        try:
+            other = Interval.read(text)
+        except InvalidRequest:
+            return False
+        return other is not None and other.seconds == self.seconds
+
     def after(self, instant: datetime) -> datetime:
         """The first tick after ``instant``. Raises `OverflowError` beyond the calendar's last year."""
         return self._tick(max(0, self._number(instant)) + 1)

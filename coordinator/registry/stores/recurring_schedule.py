@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from coordinator.domain.cron.ticks import Missed
+from coordinator.domain.cron.ticks import Missed, next_tick
+from coordinator.errors import InvalidRequest
 
 __all__ = ["RecurringSchedule"]
 
@@ -39,3 +40,11 @@ class RecurringSchedule:
     """Of one that was leased: its tick may have been submitted before."""
     unreadable: str | None = None
     """Why its row cannot be read; what could not be is empty then."""
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """Its first tick after an instant; None where it has no more. Raises `InvalidRequest` where it cannot
+        be read, or run here.
+        """
+        if self.unreadable is not None:
+            raise InvalidRequest(self.unreadable)
+        return next_tick(self.cron, self.timezone, instant)

@@ -15,18 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from coordinator.errors import InvalidRequest
 from coordinator.registry.tables.schema import micros, schedules
 from coordinator.registry.tables.storable_text import storable
 
 from .recurring_schedule import RecurringSchedule
 from .schedule_rows import micros_or_null, schedule_of
 
-__all__ = ["advance", "any_due", "keep_until", "lease_due", "leased_at", "set_aside"]
+__all__ = ["advance", "any_due", "keep_until", "lease_due", "leased_at", "set_aside", "take_up"]
 
 LONGEST_LEASE = timedelta(minutes=10)
 """A lease that seems to last longer was made before the clock was set back, and does not count."""
@@ -87,21 +87,29 @@ def advance(
     connection: Connection,
 ) -> None:
     """Its due ticks were seen to; ``ran`` is when the last was submitted, and as which task. Where
-    somebody has moved it meanwhile, that stays.
+    somebody has moved it meanwhile, or changed its rule, that stays, and only its last run is told.
     """
-    values: dict[str, Any] = {"next_at": micros_or_null(next_at), "claimed_until": 0}
-    values["last_error"] = None if error is None else storable(error)
-    if ran is not None:
-        values |= {"last_run_at": micros(ran[0]), "last_task_id": ran[1]}
     table = schedules.c
-    connection.execute(
-        schedules.update()
-        .where(
-            table.schedule_id == schedule.schedule_id,
-            table.next_at == micros_or_null(schedule.next_at),
-        )
-        .values(values)
+    it = sa.and_(
+        table.schedule_id == schedule.schedule_id,
+        table.created_at == micros(schedule.created_at),
     )
+    unmoved = sa.and_(
+        table.next_at == micros_or_null(schedule.next_at),
+        table.cron == schedule.cron,
+        table.timezone == schedule.timezone,
+    )
+    told = {} if ran is None else {"last_run_at": micros(ran[0]), "last_task_id": ran[1]}
+    values = told | {
+        "next_at": micros_or_null(next_at),
+        "claimed_until": 0,
+        "last_error": None if error is None else storable(error),
+    }
+    moved_on = connection.execute(schedules.update().where(it, unmoved).values(values)).rowcount
+    if ran is None or moved_on:
+        return
+    newer = sa.or_(table.last_run_at.is_(None), table.last_run_at < micros(ran[0]))
+    connection.execute(schedules.update().where(it, newer).values(told))
 
 
 def set_aside(schedule: RecurringSchedule, why: str, connection: Connection) -> None:
@@ -112,6 +120,28 @@ def set_aside(schedule: RecurringSchedule, why: str, connection: Connection) -> 
         this &= table.next_at == micros(schedule.next_at)
     values = {"next_at": None, "claimed_until": 0, "last_error": storable(why)}
     connection.execute(schedules.update().where(this).values(values))
+
+
+def take_up(now: datetime, connection: Connection) -> list[str]:
+    """Set going, from its next tick on, what was set aside and can be run here; the ids."""
+    table = schedules.c
+    stopped = (
+        sa.select(schedules)
+        .where(table.next_at.is_(None), table.paused == 0, table.last_error.is_not(None))
+        .order_by(table.schedule_id)
+    )
+    taken: list[str] = []
+    for row in connection.execute(stopped.with_for_update()).all():
+        try:
+            coming = schedule_of(row).next_after(now)
+        except InvalidRequest:
+            continue  # it has said so
+        if coming is not None:
+            this = table.schedule_id == row.schedule_id
+            values = {"next_at": micros(coming), "claimed_until": 0, "last_error": None}
+            connection.execute(schedules.update().where(this).values(values))
+            taken.append(row.schedule_id)
+    return taken
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:

@@ -25,9 +25,6 @@ __all__ = [
     "page",
     "remove",
     "schedule_of",
-    "set_going",
-    "set_paused",
-    "stopped",
 ]
 
 
@@ -91,36 +88,6 @@ def remove(schedule_id: str, connection: Connection) -> bool:
     """Whether it was there."""
     gone = schedules.delete().where(schedules.c.schedule_id == schedule_id)
     return connection.execute(gone).rowcount > 0
-
-
-def set_paused(
-    schedule_id: str, paused: bool, next_at: datetime | None, connection: Connection
-) -> None:
-    """Pause it or let it go on; its next tick is ``next_at``."""
-    connection.execute(
-        schedules.update()
-        .where(schedules.c.schedule_id == schedule_id)
-        .values(paused=int(paused), next_at=micros_or_null(next_at))
-    )
-
-
-def stopped(connection: Connection) -> list[RecurringSchedule]:
-    """Those that were set aside."""
-    table = schedules.c
-    query = sa.select(schedules).where(
-        table.next_at.is_(None), table.paused == 0, table.last_error.is_not(None)
-    )
-    return [schedule_of(row) for row in connection.execute(query).all()]
-
-
-def set_going(schedule_id: str, next_at: datetime, connection: Connection) -> None:
-    """What was set aside is due again; nothing else is changed."""
-    table = schedules.c
-    connection.execute(
-        schedules.update()
-        .where(table.schedule_id == schedule_id, table.next_at.is_(None), table.paused == 0)
-        .values(next_at=micros(next_at), claimed_until=0, last_error=None)
-    )
 
 
 def schedule_of(row: Row[Any], *, in_doubt: bool = False) -> RecurringSchedule:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from coordinator.domain.cron.ticks import check_cron, next_tick
-from coordinator.errors import Conflict, InvalidRequest, ScheduleNotFound, WrongState
+from coordinator.errors import Conflict, ScheduleNotFound
 from coordinator.protocol.id_limits import check_path_id
 from coordinator.registry.ledger.ledger import Ledger
 
@@ -52,10 +52,7 @@ class Schedules:
 
     async def get(self, schedule_id: str) -> RecurringSchedule:
         """Raises `ScheduleNotFound`."""
-        found = await self._ledger.read(partial(rows.find, schedule_id))
-        if found is None:
-            raise ScheduleNotFound(schedule_id)
-        return found
+        return _there(await self._ledger.read(partial(rows.find, schedule_id)), schedule_id)
 
     async def page(self, after: str, limit: int) -> tuple[list[RecurringSchedule], bool]:
         """At most ``limit`` of them by id, after the id ``after``, and whether there are more; empty begins
@@ -65,32 +62,21 @@ class Schedules:
 
     async def pause(self, schedule_id: str) -> RecurringSchedule:
         """Raises `ScheduleNotFound`."""
-        found = await self.get(schedule_id)
-        await self._ledger.write(partial(rows.set_paused, schedule_id, True, found.next_at))
-        return replace(found, paused=True)
+        return _there(await self._ledger.write(partial(edits.pause, schedule_id)), schedule_id)
 
     async def resume(self, schedule_id: str) -> RecurringSchedule:
         """What passed meanwhile was paused, and is not missed. Raises `ScheduleNotFound`, or
         `WrongState` for one that cannot be read any more.
         """
-        found = await self.get(schedule_id)
-        if not found.paused:
-            return found
-        try:
-            coming = _next(found, self._now())
-        except InvalidRequest as exc:
-            raise WrongState(f"It cannot go on: {exc}. Delete it, and make it anew") from exc
-        await self._ledger.write(partial(rows.set_paused, schedule_id, False, coming))
-        return replace(found, paused=False, next_at=coming)
+        resuming = partial(edits.resume, schedule_id, self._now())
+        return _there(await self._ledger.write(resuming), schedule_id)
 
     async def edit(self, schedule_id: str, wanted: edits.ScheduleEdit) -> RecurringSchedule:
         """As it is then. Raises `ScheduleNotFound`, `InvalidRequest`, or `WrongState` while a tick of it is
         being submitted, or where it cannot be read.
         """
-        found = await self._ledger.write(partial(edits.edit, schedule_id, wanted, self._now()))
-        if found is None:
-            raise ScheduleNotFound(schedule_id)
-        return found
+        editing = partial(edits.edit, schedule_id, wanted, self._now())
+        return _there(await self._ledger.write(editing), schedule_id)
 
     async def delete(self, schedule_id: str) -> None:
         """Tasks that it has submitted stay. Raises `ScheduleNotFound`."""
@@ -120,16 +106,7 @@ class Schedules:
 
     async def take_up(self) -> list[str]:
         """Set going what was set aside and can be run here, from its next tick on; the ids."""
-        taken: list[str] = []
-        for schedule in await self._ledger.read(rows.stopped):
-            try:
-                coming = _next(schedule, self._now())
-            except InvalidRequest:
-                continue  # it has said so
-            if coming is not None:
-                await self._ledger.write(partial(rows.set_going, schedule.schedule_id, coming))
-                taken.append(schedule.schedule_id)
-        return taken
+        return await self._ledger.write(partial(leases.take_up, self._now()))
 
     async def advance(
         self,
@@ -139,12 +116,11 @@ class Schedules:
         error: str | None,
     ) -> None:
         """Its ticks up to ``seen_to`` were seen to: on to the next."""
-        coming = next_tick(schedule.cron, schedule.timezone, seen_to)
+        coming = schedule.next_after(seen_to)
         await self._ledger.write(partial(leases.advance, schedule, coming, ran, error))
 
 
-def _next(schedule: RecurringSchedule, after: datetime) -> datetime | None:
-    """Raises `InvalidRequest` where it cannot be read."""
-    if schedule.unreadable is not None:
-        raise InvalidRequest(schedule.unreadable)
-    return next_tick(schedule.cron, schedule.timezone, after)
+def _there(found: RecurringSchedule | None, schedule_id: str) -> RecurringSchedule:
+    if found is None:
+        raise ScheduleNotFound(schedule_id)
+    return found

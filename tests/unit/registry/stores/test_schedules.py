@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from coordinator.domain.cron.interval import Interval
 from coordinator.domain.cron.ticks import Missed
@@ -32,6 +34,8 @@ from coordinator.registry.tables.schema import schedules as table
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import START
 from tests.unit.registry.answers import execute
+
+T = TypeVar("T")
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -488,3 +492,169 @@ async def test_an_interval_takes_the_place_of_a_cron_expression_and_its_zone(
     assert (edited.timezone, edited.next_at) == ("UTC", every.start + HOUR)
     back = await process.schedules.edit("s", ScheduleEdit(cron="* * * * *", timezone="Asia/Tokyo"))
     assert (back.timezone, back.next_at) == ("Asia/Tokyo", FIRST)
+
+
+async def test_an_interval_that_is_asked_for_again_goes_on_and_another_begins_anew(
+    process: Process,
+) -> None:
+    every = Interval.begun(3600, START)
+    made = await process.schedules.create(a_schedule(cron=every.text))
+    later = process.time = START + MINUTE
+    again = ScheduleEdit(cron=Interval.begun(3600, later).text)
+    assert await process.schedules.edit("s", again) == made
+    other = Interval.begun(1800, later)
+    edited = await process.schedules.edit("s", ScheduleEdit(cron=other.text))
+    assert (edited.cron, edited.next_at) == (other.text, other.start + HOUR / 2)
+
+
+async def test_an_interval_takes_the_place_of_one_that_cannot_be_read(
+    process: Process, ledger: Ledger
+) -> None:
+    await process.schedules.create(a_schedule())
+    await spoil(ledger, "s", cron="@every 60 from nowhere")
+    assert await process.at(FIRST) == []
+    every = Interval.begun(60, FIRST)
+    edited = await process.schedules.edit("s", ScheduleEdit(cron=every.text))
+    assert (edited.next_at, edited.last_error) == (every.start + MINUTE, None)
+
+
+class Interrupted(Ledger):
+    """Lets another process do something right before the next transaction that writes."""
+
+    before: Callable[[], Awaitable[object]] | None = None
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        before, self.before = self.before, None
+        if before is not None:
+            await before()
+        return await super().write(work)
+
+
+@pytest.fixture
+async def interrupted(ledger: Ledger, ledger_url: str) -> AsyncIterator[Interrupted]:
+    async with Interrupted(ledger_url) as interrupted:
+        yield interrupted
+
+
+async def test_a_schedule_that_is_resumed_while_it_is_edited_is_due_by_what_it_was_edited_to(
+    interrupted: Interrupted, other: Process
+) -> None:
+    process = Process(interrupted)
+    await process.schedules.create(a_schedule())
+    await process.schedules.pause("s")
+    interrupted.before = lambda: other.schedules.edit("s", ScheduleEdit(cron=HOURLY))
+    resumed = await process.schedules.resume("s")
+    assert resumed == await other.schedules.get("s")
+    hour = START.replace(minute=0, second=0, microsecond=0) + HOUR
+    assert (resumed.paused, resumed.cron, resumed.next_at) == (False, HOURLY, hour)
+
+
+async def test_a_schedule_that_is_paused_while_its_tick_is_submitted_tells_of_it(
+    interrupted: Interrupted, other: Process
+) -> None:
+    process = Process(interrupted)
+    await process.schedules.create(a_schedule())
+    interrupted.before = lambda: other.at(FIRST)
+    paused = await process.schedules.pause("s")
+    assert paused == await other.schedules.get("s")
+    assert (paused.paused, paused.next_at) == (True, FIRST + MINUTE)
+    assert paused.last_task_id == run(FIRST)
+
+
+async def test_a_schedule_that_is_resumed_while_its_tick_is_submitted_tells_of_it_and_is_not_late(
+    process: Process, other: Process
+) -> None:
+    await process.schedules.create(a_schedule(cron="* * * * * *"))
+    tick = START.replace(microsecond=0) + SECOND
+    process.time = other.time = tick
+    (leased,) = await process.schedules.lease_due()
+    await other.schedules.pause("s")
+    assert (await other.schedules.resume("s")).next_at == tick + SECOND
+    await process.schedules.advance(leased, tick, (tick, run(tick)), None)
+    told = await other.schedules.get("s")
+    assert (told.last_run_at, told.last_task_id) == (tick, run(tick))
+    assert await other.at(tick + SECOND) == [run(tick + SECOND)]
+    assert other.repeated == [False]
+
+
+async def test_a_schedule_that_was_set_aside_and_is_resumed_tells_no_error_any_more(
+    process: Process, ledger: Ledger
+) -> None:
+    await process.schedules.create(a_schedule())
+    await spoil(ledger, "s", timezone="Mars/Olympus")
+    assert await process.at(FIRST) == []
+    await process.schedules.pause("s")
+    await spoil(ledger, "s", timezone="UTC")  # as if this one knew Mars
+    resumed = await process.schedules.resume("s")
+    assert resumed == await process.schedules.get("s")
+    assert (resumed.next_at, resumed.last_error) == (FIRST + MINUTE, None)
+
+
+class Suspended(Process):
+    """A coordinator that stops when it is about to submit, and renews nothing, until it wakes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.stopped, self.wakes = asyncio.Event(), asyncio.Event()
+        self.ticks = ScheduleRunner(
+            schedules=self.schedules,
+            submit=self.submit,
+            ready=lambda: True,
+            now=self.now,
+            renewed_every=3600,
+        )
+
+    async def submit(self, body: dict[str, Any], *, by: str | None, repeated: bool) -> None:
+        self.stopped.set()
+        await self.wakes.wait()
+        await super().submit(body, by=by, repeated=repeated)
+
+
+@pytest.fixture
+def suspended(ledger: Ledger) -> Suspended:
+    return Suspended(ledger)
+
+
+async def test_a_tick_that_two_coordinators_submit_since_one_was_suspended_is_one_task(
+    suspended: Suspended, other: Process
+) -> None:
+    await other.schedules.create(a_schedule())
+    looking = asyncio.create_task(suspended.at(FIRST))
+    await suspended.stopped.wait()
+    assert await other.at(FIRST + LEASE + SECOND) == [run(FIRST)]
+    assert await other.at(FIRST + MINUTE) == [run(FIRST + MINUTE)]
+    left = await other.schedules.get("s")
+    suspended.wakes.set()
+    assert await looking == [run(FIRST)]
+    assert await other.schedules.get("s") == left
+    assert left.last_task_id == run(FIRST + MINUTE)
+
+
+async def test_who_was_suspended_moves_no_schedule_that_was_edited_meanwhile(
+    suspended: Suspended, other: Process
+) -> None:
+    await other.schedules.create(a_schedule())
+    looking = asyncio.create_task(suspended.at(FIRST))
+    await suspended.stopped.wait()
+    other.time = FIRST + LEASE + SECOND
+    assert (await other.schedules.edit("s", ScheduleEdit(cron=HOURLY))).next_at == FIRST
+    suspended.wakes.set()
+    assert await looking == [run(FIRST)]
+    assert (await other.schedules.get("s")).last_task_id == run(FIRST)
+    assert await other.at(FIRST + LEASE + SECOND) == [run(FIRST)]
+    assert other.repeated == [True]
+    assert (await other.schedules.get("s")).next_at == FIRST.replace(minute=0) + HOUR
+
+
+async def test_a_schedule_that_was_made_anew_tells_of_no_run_of_the_one_before(
+    suspended: Suspended, other: Process
+) -> None:
+    await other.schedules.create(a_schedule())
+    looking = asyncio.create_task(suspended.at(FIRST))
+    await suspended.stopped.wait()
+    await other.schedules.delete("s")
+    anew = a_schedule(created_at=START + SECOND)
+    made = await other.schedules.create(anew)
+    suspended.wakes.set()
+    assert await looking == [run(FIRST)]
+    assert await other.schedules.get("s") == made
