@@ -57,7 +57,9 @@ async def ended(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
     return await eventually(there, timeout=60)
 
 
-async def test_the_demo_completes_and_tells_the_waits_and_who_was_overtaken(broker: Broker, tmp_path: Path) -> None:
+async def test_the_demo_completes_and_tells_the_waits_and_who_was_overtaken(
+    broker: Broker, tmp_path: Path
+) -> None:
     async with running_system(broker.url, tmp_path) as system:
         process = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "coordinator", "demo", "--count", "40"],
