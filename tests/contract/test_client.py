@@ -73,6 +73,7 @@ CALLS: list[Call[Any]] = [
     *(callback_calls.callbacks(), callback_calls.redrive_callbacks()),
     *(
         service_calls.health(),
+        service_calls.findings(),
         service_calls.whoami(),
         service_calls.parked(),
         service_calls.parked_message(1),

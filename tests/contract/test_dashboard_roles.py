@@ -130,7 +130,7 @@ async def offered_and_done(role: str) -> tuple[Mapping[str, set[bool]], dict[str
     have_one_of_everything(fakes)
     async with visiting(fakes, authenticator=authenticator) as http:
         await _make_schedules(http, secrets["operator"])
-        http.cookies.set("coordinator_key", secrets[role], path="/dashboard")
+        await http.post("/dashboard/sign-in", data={"key": secrets[role]})
         for path in PAGES:
             page = await http.get(f"/dashboard{path}")
             for name, buttons in Offers(page.text).buttons().items():

@@ -92,8 +92,15 @@ class PageRunner:
 
     async def _finish(self, language: str, code: str) -> tuple[int, str]:
         process = await self._start(language, code)
-        async with asyncio.timeout(PATIENCE):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                printed, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
             printed, _ = await process.communicate()
+            raise AssertionError(
+                f"it did not end within {PATIENCE} s:\n{code}\n{printed.decode(errors='replace')}"
+            ) from None
         assert process.returncode is not None
         return process.returncode, printed.decode(errors="replace")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -135,7 +136,8 @@ async def test_it_is_a_task_of_whoever_submitted_the_parent_and_in_that_callers_
         async with agent.running():
             order_id = await eventually(lambda: accepted(service))
             result = (await service.ends(order_id))["result"]
-        assert "2 tasks of this caller" in result["why"]
+        # Of what came since the last count, some may be in it already: never fewer than there are.
+        assert re.search(r"^([2-9]) tasks of this caller .* it may have 2:", result["why"])
         assert result["later"] > 0
         assert (await service.task(result["mail"]))["submitted_by"] == "key:shop"
     told = [

@@ -105,6 +105,7 @@ async def test_the_document_names_every_endpoint_of_the_contract_once(
         ("GET", "/health"),
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
+        ("GET", "/health/findings"),
         ("GET", "/metrics"),
         ("GET", "/"),
         ("GET", "/whoami"),
