@@ -96,7 +96,7 @@ class PageRunner:
             async with asyncio.timeout(PATIENCE):
                 printed, _ = await process.communicate()
         except TimeoutError:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # a session of its own
             printed, _ = await process.communicate()
             raise AssertionError(
                 f"it did not end within {PATIENCE} s:\n{code}\n{printed.decode(errors='replace')}"
