@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from consumers import Agent, Task
-from coordinator.bootstrap import Coordinator, running
+from coordinator.bootstrap import Coordinator, Replacements, running
 from coordinator.client import AsyncClient
+from coordinator.commands.observability.examined_service import examined_service
 from coordinator.settings import Settings
 from coordinator.web_server.http_server import serving
 from coordinator.web_server.server_socket import address, bind
@@ -64,9 +65,13 @@ class Looked:
 
 
 @asynccontextmanager
-async def looked_at(amqp_url: str, folder: Path, **settings: Any) -> AsyncIterator[Looked]:
+async def looked_at(
+    amqp_url: str, folder: Path, *, examined: bool = False, **settings: Any
+) -> AsyncIterator[Looked]:
+    """``examined``: the service tells what the doctor finds, as one of `coordinator serve` does."""
     given = Settings(amqp_url=amqp_url, data_dir=folder, **settings)
-    async with running(given) as coordinator:
+    watched = examined_service(Replacements(), given) if examined else Replacements()
+    async with running(given, watched) as coordinator:
         await coordinator.ready()
         listener = bind("127.0.0.1", 0)
         url = address(listener)

@@ -22,7 +22,7 @@ from consumers import Agent, Task
 from coordinator.client import AsyncClient, Conflict
 from coordinator.protocol.message import Message
 from coordinator.protocol.topology import EVENTS
-from tests.support.broker import own_node
+from tests.support.broker import Node, own_node
 from tests.support.browsing import Tab, chromium
 from tests.support.sources import broker_sources
 from tests.support.waiting import eventually
@@ -118,11 +118,11 @@ async def more_and_more(client: AsyncClient) -> None:
 
 
 @asynccontextmanager
-async def a_broker(folder: Path) -> AsyncIterator[str]:
+async def a_broker(folder: Path) -> AsyncIterator[Node]:
     node = own_node(broker_sources()[-1], folder)
     await node.start()
     try:
-        yield node.amqp_url
+        yield node
     finally:
         await node.stop()
 
@@ -152,7 +152,12 @@ async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="screenshots-") as scratch:
         folder = Path(scratch)
-        async with a_broker(folder / "broker") as url, looked_at(url, folder / "data") as looked:
+        async with (
+            a_broker(folder / "broker") as node,
+            looked_at(
+                node.amqp_url, folder / "data", examined=True, management_url=node.management_url
+            ) as looked,
+        ):
             agents = (
                 an_archivist(looked),
                 an_agent(looked, "clerk", slots=3, agent_type="processing"),
