@@ -46,7 +46,7 @@ async def test_the_page_on_health_shows_each_finding_of_every_check_with_what_pu
     async with visiting(Fakes(), examine=examine) as http:
         page = html.unescape((await http.get("/dashboard/health")).text)
     for one in FINDINGS:
-        assert f"<td>{one.check}</td><td>{one.text}</td>" in page
+        assert f'<td class="wide">{one.check}</td><td class="text">{one.text}</td>' in page
         assert one.fix is None or f"<code>{one.fix}</code>" in page
 
 
