@@ -227,6 +227,7 @@ async def test_a_body_that_stops_coming_is_a_408(
     assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.alone  # each byte comes a moment after the last, where nothing else holds it up
 async def test_a_body_that_goes_on_coming_has_all_the_time_that_it_takes(
     soon: Connects, fakes: Fakes
 ) -> None:
