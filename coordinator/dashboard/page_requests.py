@@ -29,6 +29,7 @@ from .api_access import ReachesApi
 from .form_fields import Form, FormRefused, read_form
 from .key_cookie import key_of
 from .page_templates import PageTemplates
+from .pages.untold_things import NO_SUCH_QUESTION
 from .viewer import EVERY_ROLE, Page, Viewer, caller_behind
 
 __all__ = ["PART", "Act", "PageRequests", "Show"]
@@ -55,9 +56,6 @@ TITLES: Mapping[type[ClientError], str] = {
 _NOT_DONE = "Nothing was done"
 _IN_DOUBT = (AnswerLost, OutcomeUnknown, ServerError)
 """After these nobody knows: the request was sent, and its answer does not say."""
-
-_NO_SUCH_QUESTION = frozenset({404, 405})
-"""The statuses of a service that does not have a list."""
 
 _NO_SUCH_PATH = "path_not_found"
 """The code of the service where it has nothing at a path."""
@@ -183,7 +181,7 @@ def _address(request: Request) -> tuple[str, int] | None:
 def _problem(exc: ClientError, *, named: bool) -> Page:
     """``named``: the page is about one thing, which the service may not have; a list it has, or is older."""
     title = next((told for kind, told in TITLES.items() if isinstance(exc, kind)), "Not answered")
-    if isinstance(exc, ApiError) and exc.status in _NO_SUCH_QUESTION and not named:
+    if isinstance(exc, ApiError) and exc.status in NO_SUCH_QUESTION and not named:
         sentence = _older(exc)
     else:
         sentence = _sentence(exc)

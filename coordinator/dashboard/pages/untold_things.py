@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from coordinator.client import ApiError
 
-__all__ = ["UntoldThings"]
+__all__ = ["NO_SUCH_QUESTION", "UntoldThings"]
 
 Answer = TypeVar("Answer")
 
-_NO_SUCH_QUESTION = frozenset({404, 405})
+NO_SUCH_QUESTION = frozenset({404, 405})
+"""The statuses of a service that does not have what is asked for."""
 
 
 class UntoldThings:
@@ -29,7 +30,7 @@ class UntoldThings:
         try:
             return await asked
         except ApiError as exc:
-            if exc.status not in _NO_SUCH_QUESTION:
+            if exc.status not in NO_SUCH_QUESTION:
                 raise
             self.add(words)
             return None
