@@ -29,7 +29,7 @@ from tests.support.interrupting import end_as_by_ctrl_c
 from tests.support.management import ManagementApi
 from tests.support.postgres import NO_POSTGRES, PostgresServer, own_postgres_server
 from tests.support.shared_nodes import NodeAddress, NodesBeside
-from tests.support.slow_first import slow_first
+from tests.support.slow_spread import spread
 from tests.support.sources import BrokerSource, broker_sources, must_have_a_broker
 
 NO_BROKER = (
@@ -71,10 +71,10 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers begin with what takes long: none of it is left to be waited for at the end."""
+    """Of what takes long nothing is left to be waited for at the end."""
     if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         slow = [item for item in items if item.get_closest_marker("slow")]
-        items[:] = slow_first(slow, [item for item in items if item not in slow], workers)
+        items[:] = spread(slow, [item for item in items if item not in slow], workers)
 
 
 @pytest.hookimpl(optionalhook=True)

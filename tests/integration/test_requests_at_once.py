@@ -44,7 +44,9 @@ async def dies(two: list[Service], count: int) -> list[str]:
 
     async with agent.running():
         ids = [await two[0].submit(max_attempts=1) for _ in range(count)]
-        await asyncio.gather(*(side.becomes(task_id, "dead") for task_id in ids for side in two))
+        for side in two:
+            for task_id in ids:
+                await side.becomes(task_id, "dead")
     return ids
 
 

@@ -74,7 +74,7 @@ async def test_each_of_many_tasks_without_requirements_goes_to_who_knows_its_typ
         )
         kinds = ["sum", "product", None, "unheard-of"] * 8
         ids = [(await submit(service, kind, n=n))["task_id"] for n, kind in enumerate(kinds)]
-        results = [(await service.ends(task_id))["result"] for task_id in ids]
+        results = [task["result"] for task in await service.all_end(ids)]
         who = {"sum": ["ada", "sum"], "product": ["bob", "product"]}
         assert results == [[*who.get(str(kind), ["cy", None]), n] for n, kind in enumerate(kinds)]
         assert not [name for name in await queues(service) if "unheard-of" in name]
@@ -145,7 +145,7 @@ async def test_what_waits_moves_to_the_lane_of_its_type_in_order_once_it_is_anno
 
         rest = [task_id for task_id in ids if task_id not in sums]
         async with does(service, "bob", "product", None).running():
-            results = [(await service.ends(task_id))["result"][1:] for task_id in rest]
+            results = [task["result"][1:] for task in await service.all_end(rest)]
         assert results == [[kinds[n], n] for n in range(100) if kinds[n] != "sum"]
 
 
@@ -248,6 +248,6 @@ async def test_two_coordinators_move_each_task_once(broker: Broker, tmp_path: Pa
             ran.append(task.data["n"])
 
         async with agent.running():
-            ended = await asyncio.gather(*(second.ends(task_id) for task_id in ids))
+            ended = await second.all_end(ids)
         assert {task["lane"] for task in ended} <= {"task:sum"}
         assert sorted(ran) == list(range(40))

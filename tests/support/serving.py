@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,6 +108,12 @@ class Service:
             return task if task and task["ended_at"] else None
 
         return await eventually(ended)
+
+    async def all_end(self, task_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """One is asked for after another: many who ask at once leave no time to those who do the work, in
+        this same process.
+        """
+        return [await self.ends(task_id) for task_id in task_ids]
 
     async def becomes(self, task_id: str, state: str) -> dict[str, Any]:
         async def there() -> dict[str, Any] | None:
