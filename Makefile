@@ -39,15 +39,15 @@ test: ## every check and every test, on the oldest and the newest RabbitMQ that 
 test-brokers: rabbitmq-4.0 ## the same, on the RabbitMQ versions between them too
 	COORDINATOR_TEST_RABBITMQ=all $(MAKE) test
 
-# Six at a time, since most of them wait for others most of the time: with two cores that is quickest. Then
-# alone those that judge how quick things are, whatever the first part's end. 5 is pytest's word for
-# nothing to run, which ARGS may leave in one part; 2 for Ctrl-C.
+# Four at a time: with two cores more of them would only keep each other waiting. Then alone those that judge
+# how quick things are, whatever the first part's end. 5 is pytest's word for nothing to run, which ARGS may
+# leave in one part; 2 for Ctrl-C.
 tests: $(INSTALLED)
 	passed=; failed=; run() { \
 		$(BIN)/pytest "$$@" $(ARGS); \
 		case $$? in 0) passed=yes ;; 5) ;; 2) exit 2 ;; *) failed=yes ;; esac; \
 	}; \
-	run -n 6 --dist worksteal -m "$(EVERYDAY) and not alone"; \
+	run -n 4 --dist worksteal -m "$(EVERYDAY) and not alone"; \
 	run -m "$(EVERYDAY) and alone"; \
 	test "$$passed-$$failed" = yes-
 

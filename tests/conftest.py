@@ -73,8 +73,11 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of what takes long nothing is left to be waited for at the end."""
     if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        items[:] = spread(slow, [item for item in items if item not in slow], workers)
+        slow: list[pytest.Item] = []
+        quick: list[pytest.Item] = []
+        for item in items:
+            (slow if item.get_closest_marker("slow") else quick).append(item)
+        items[:] = spread(slow, quick, workers)
 
 
 @pytest.hookimpl(optionalhook=True)

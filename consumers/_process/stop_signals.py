@@ -3,6 +3,9 @@
 An event loop hears of signals through a socket to which the interpreter writes the number of each one
 that arrives. A fork has the same socket: without what is done here, the SIGTERM with which a
 `multiprocessing.Pool` ends a worker would be read by the agent, as its own.
+
+The handlers of signals are our own. uvloop 0.23 looks into its socket only while it runs, and one of
+`loop.add_signal_handler` that was called before, or between two runs, waits there for the next signal.
 """
 
 from __future__ import annotations
@@ -32,14 +35,15 @@ class StopSignals:
         self._loop = loop
         self._on_signal = on_signal
         self._before: dict[signal.Signals, Any] = {}
-        self._ours: dict[signal.Signals, Any] = {}
+        self._ours = self._hear
 
     def __enter__(self) -> Self:
         _register_for_forks()
         for number in STOPPING:
             self._before[number] = signal.getsignal(number)
-            self._loop.add_signal_handler(number, self._on_signal, number)
-            self._ours[number] = signal.getsignal(number)
+            self._loop.add_signal_handler(number, _wake)
+            signal.signal(number, self._ours)
+            signal.siginterrupt(number, False)
         _forks.heard = self
         return self
 
@@ -49,12 +53,19 @@ class StopSignals:
             self._loop.remove_signal_handler(number)
             signal.signal(number, _usable(self._before[number]))
 
+    def _hear(self, number: int, _: object) -> None:
+        self._loop.call_soon_threadsafe(self._on_signal, signal.Signals(number))
+
     def forget(self) -> None:
         """In a fork: signals are its own. What the handler of a task has set up itself stays."""
         signal.set_wakeup_fd(-1)
         for number in STOPPING:
-            if signal.getsignal(number) is self._ours[number]:
+            if signal.getsignal(number) is self._ours:
                 signal.signal(number, _usable(self._before[number]))
+
+
+def _wake() -> None:
+    """What the loop itself does for a signal: it has returned from the system, so that Python calls ours."""
 
 
 def may_be_ctrl_c(exc: BaseException) -> bool:

@@ -55,6 +55,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for process in started:
         with process:
             process.terminate()
+            try:
+                process.wait(timeout=60)
+            except subprocess.TimeoutExpired:  # so that it is not left to the tests that follow
+                process.kill()
+                raise
 
 
 def line_with(process: subprocess.Popen[str], text: str) -> str:

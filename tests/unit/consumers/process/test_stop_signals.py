@@ -129,6 +129,36 @@ async def main():
 run(main)
 """
 
+BEFORE_IT_RUNS = """
+heard = asyncio.Event()
+
+async def until_heard():
+    await heard.wait()
+
+def main():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return until_heard()
+
+run_to_end(main, on_signal=lambda number: (told(number), heard.set()))
+"""
+
+BETWEEN_TWO_RUNS = """
+import logging
+
+class Kills(logging.Handler):
+    def emit(self, record):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+heard = asyncio.Event()
+logging.getLogger("consumers").addHandler(Kills())
+
+async def main():
+    asyncio.get_running_loop().call_soon(sys.exit)
+    await heard.wait()
+
+run_to_end(main, on_signal=lambda number: (told(number), heard.set()))
+"""
+
 
 def ran(script: str, loop: str) -> list[str]:
     """What it printed."""
@@ -155,6 +185,18 @@ def ran(script: str, loop: str) -> list[str]:
 )
 def test_a_signal_of_a_fork_is_the_forks_alone(script: str, printed: list[str], loop: str) -> None:
     assert ran(script, loop) == printed
+
+
+@pytest.mark.parametrize("loop", ["standard", "uvloop"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(BEFORE_IT_RUNS, id="before it runs"),
+        pytest.param(BETWEEN_TWO_RUNS, id="between two runs"),
+    ],
+)
+def test_a_signal_is_heard_that_comes_while_the_loop_does_not_run(script: str, loop: str) -> None:
+    assert ran(script, loop) == ["told SIGTERM"]
 
 
 def test_the_process_itself_goes_on_hearing_signals_after_a_fork() -> None:
