@@ -112,6 +112,7 @@ class BackgroundWork:
         except LedgerUnavailable as exc:
             raise ChannelLost(f"the users of the broker cannot be read: {exc}") from exc
         await self.publishers.opener.restore(link)
+        self.agents.registry.doubt(self.state.now())
         await self.publishers.publisher.ready()
         try:
             await run_all(
@@ -126,6 +127,7 @@ class BackgroundWork:
         finally:
             # Where the log was deleted, say, a task that is taken now would be in no record.
             self.publishers.opener.interrupted()
+            self.agents.registry.doubt(self.state.now())
 
     def _upkeep(self, link: Link) -> list[Coroutine[Any, Any, object]]:
         """What folds the log and goes by it, or what watches the process that does."""

@@ -101,6 +101,7 @@ def make_task_submission(
         in_hand=agents.agents.in_hand,
         depths=connections.depths,
     )
+    registry.on_unrecorded = halves.unrecorded
     tasks = TaskPublisher(publisher, halves=halves, grouped=settings.group_log)
     submitter = Submitter(
         publisher=tasks,

@@ -33,6 +33,8 @@ from coordinator.errors import (
     TaskNotFound,
 )
 from coordinator.protocol.message import Message
+from coordinator.protocol.messages.event_codec.event_encoding import encode
+from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.task_message import TaskMessage
 from coordinator.protocol.topology import LOG, RECONCILING, WORK
 from coordinator.protocol.trace_context import trace_id_of
@@ -108,6 +110,11 @@ class HalfPublishedTasks:
         self._unlogged[_task_id(message)] = message
         self._keep_few(self._unlogged)
         self._more.set()
+
+    def unrecorded(self, event: Event) -> None:
+        """The broker has confirmed it, and the log that had it is gone."""
+        data = event.data
+        self.unlogged(data.task.to_message() if isinstance(data, TaskSubmitted) else encode(event))
 
     def unqueued(self, message: Message, *, certain: bool) -> None:
         """See `submission.ports.CompletesHalves`."""

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
+import sqlalchemy as sa
 
 from consumers import Task
 from consumers.agent_timings import DEFAULT_TIMINGS, AgentTimings
@@ -28,6 +29,7 @@ from coordinator.doctor import Patience
 from coordinator.protocol.priority import Priority
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.protocol.topology import CONTROL, LOG, TOPOLOGY
+from coordinator.registry.tables import schema
 from tests.support.broker import Broker, OwnBroker
 from tests.support.doctor import Doctor
 from tests.support.logged import logged
@@ -140,16 +142,25 @@ async def producing(
         async with serving(broker, folder, **settings) as service:
             doctor = Doctor(broker, folder, operator=operator, patience=patience)
             producer = Producer(service, doctor, log)
-            agent = service.agent()
-            agent.configure(timings=timings)
-
-            @agent.default
-            async def work(task: Task) -> None:
-                producer.runs.append(task.id)
-
-            async with agent.running():
+            async with working(producer, timings):
                 await producer.runs_again()
                 yield producer
+
+
+@asynccontextmanager
+async def working(
+    producer: Producer, timings: AgentTimings = DEFAULT_TIMINGS
+) -> AsyncIterator[None]:
+    """An agent does what there is to do."""
+    agent = producer.service.agent()
+    agent.configure(timings=timings)
+
+    @agent.default
+    async def work(task: Task) -> None:
+        producer.runs.append(task.id)
+
+    async with agent.running():
+        yield
 
 
 @pytest.fixture
@@ -231,6 +242,34 @@ async def test_the_log_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> Non
         for _ in range(5):
             await producer.runs_again()
         await producer.doctor.finds_no_problem()
+
+
+async def test_what_is_accepted_while_the_log_is_deleted_is_recorded_and_done_once(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """Nobody works meanwhile: what an agent has said of its tasks is gone with the log."""
+    with logged() as log:
+        async with serving(broker, tmp_path) as service:
+            producer = Producer(service, Doctor(broker, tmp_path), log)
+            async with Rush(producer).running() as rush:
+                for _ in range(3):
+                    await rush.is_accepted()
+                    await broker.delete_queue(LOG)
+                await rush.is_accepted()
+
+            async def recorded() -> bool:
+                rows = await service.stored(sa.select(schema.tasks.c.task_id))
+                return rush.accepted <= {row.task_id for row in rows}
+
+            await eventually(recorded, timeout=90)
+            async with working(producer):
+                for task_id in rush.accepted:
+                    await producer.ends(task_id)
+            assert dict.fromkeys(rush.accepted, 1) == {
+                task_id: count
+                for task_id, count in Counter(producer.runs).items()
+                if task_id not in rush.unknown
+            }
 
 
 async def test_everything_is_deleted_by_hand(broker: Broker, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, KeysView
+from datetime import datetime
 
 from coordinator.protocol.messages.events import Event, TaskSubmitted
 from coordinator.protocol.messages.new_task import NewTask
@@ -64,6 +65,10 @@ class Overlay:
         """What is still to be folded, in the order in which it was added."""
         return [_event(one) for one in self._waiting.values()]
 
+    def between(self, begin: datetime, end: datetime) -> list[Event]:
+        """What is still to be folded and was published after ``begin``, and not after ``end``."""
+        return [_event(one) for one in self._waiting.values() if begin < _time(one) <= end]
+
     def _add(self, event_id: str, task_id: str, one: Event | NewTask | TaskMessage) -> None:
         if event_id in self._folded or event_id in self._waiting:
             return
@@ -79,6 +84,10 @@ class Overlay:
         of_task.remove(event_id)
         if not of_task:
             del self._by_task[task_id]
+
+
+def _time(one: Event | NewTask | TaskMessage) -> datetime:
+    return one.time if isinstance(one, Event) else one.submitted_at
 
 
 def _event(one: Event | NewTask | TaskMessage) -> Event:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from coordinator.domain.task import Task
@@ -43,6 +43,9 @@ SETTLE_EVERY = timedelta(seconds=1)
 SETTLE_APART = timedelta(milliseconds=250)
 """The same where all of it is: until then totals are read over it."""
 
+DOUBTED = timedelta(seconds=20)
+"""How old may be what is asked for again: no task is deleted so soon, and none of those comes back."""
+
 
 class Registry:
     """`note` and `note_submitted` are told what this process published, `folded` what was folded;
@@ -70,6 +73,9 @@ class Registry:
         self._hear = hear
         self._settle_every = settle_every.total_seconds()
         self._overlay = Overlay()
+        self._doubted_until: datetime | None = None
+        self.on_unrecorded: Callable[[Event], None] = lambda _: None
+        """Given what the log has lost, each time that it is found missing."""
         self.waiters = TaskEndWaiters()
         """Who waits for the end of a task, see `PagedQueries.wait`."""
         self.group_waiters = TaskEndWaiters()
@@ -104,9 +110,22 @@ class Registry:
         for that: what it has not is of a task that was deleted, by another process too. Raises
         `LedgerBehind` or `BrokerUnavailable`.
         """
-        confirmed = list(self._overlay.ids())
+        confirmed = set(self._overlay.ids())
         await self._catch_up()
+        confirmed -= await self._unrecorded(confirmed)
         self._overlay.folded(confirmed)
+
+    async def _unrecorded(self, confirmed: Collection[str]) -> set[str]:
+        """Those of them that the log has lost, after they were told of."""
+        end = self._doubted_until
+        if end is None:
+            return set()
+        doubted = [one for one in self._overlay.between(end - DOUBTED, end) if one.id in confirmed]
+        known = {event_id for event_id, _ in await self._queries.known(doubted)}
+        lost = [event for event in doubted if event.id not in known]
+        for event in lost:
+            self.on_unrecorded(event)
+        return {event.id for event in lost}
 
     # --- questions ----------------------------------------------------------------------------
 
@@ -223,6 +242,12 @@ class Registry:
             self.waiters.noticed([event])
         else:
             self._apply(event)
+
+    def doubt(self, until: datetime) -> None:
+        """What this process has published until then may be in no log: it was deleted, perhaps, and until it
+        is there again a task goes to its queue alone.
+        """
+        self._doubted_until = until
 
     def note_deleted(self, task_id: str) -> None:
         """The ledger had all that was said of the task, and has it no more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -16,7 +16,7 @@ from coordinator.protocol.requirements import Requirements
 from coordinator.protocol.task_queue import TaskQueue
 from coordinator.registry.ledger.ledger import Ledger
 from coordinator.registry.queries.overlay import Overlay
-from coordinator.registry.queries.registry import Registry
+from coordinator.registry.queries.registry import DOUBTED, Registry
 from tests.support.waiting import eventually
 from tests.unit.domain.histories import (
     START,
@@ -265,6 +265,37 @@ async def test_what_was_published_here_of_a_task_that_was_deleted_elsewhere_is_l
     settling.cancel()
     with pytest.raises(TaskNotFound):
         await process.registry.task("t")
+
+
+async def test_what_the_log_has_lost_is_told_of_and_kept_until_it_is_folded(
+    process: Process,
+) -> None:
+    lost, there, before = submitted("lost"), submitted("there"), submitted("before")
+    await process.fold(before)
+    for event in (lost, there):
+        process.registry.note(event)
+    process.late = [there]
+    told: list[Event] = []
+    process.registry.on_unrecorded = told.append
+    process.registry.doubt(at(1))
+    await process.registry.settle()
+    assert told == process.registry.pending() == [lost]
+    assert (await process.registry.task("lost")).state == "queued"
+    await process.fold(lost)
+    await process.registry.settle()
+    assert (told, process.registry.pending()) == ([lost], [])
+
+
+@pytest.mark.parametrize("until", [at(-1), at(0) + DOUBTED])
+async def test_what_was_published_since_or_long_before_is_not_asked_for(
+    process: Process, until: datetime
+) -> None:
+    told: list[Event] = []
+    process.registry.on_unrecorded = told.append
+    process.registry.note(submitted())
+    process.registry.doubt(until)
+    await process.registry.settle()
+    assert told == process.registry.pending() == []
 
 
 async def test_what_is_not_in_the_log_yet_is_kept_while_the_ledger_is_behind(
