@@ -10,9 +10,10 @@ from typing import Any
 from coordinator.access.key_ring import KeyRing
 from coordinator.broker.asyncio_cancel import cancel_and_wait
 from coordinator.broker.connection import OLDEST_BROKER, Link
-from coordinator.errors import BrokerTooOld, ChannelLost, LedgerUnavailable
+from coordinator.errors import BrokerTooOld, ChannelLost, LedgerUnavailable, QueueMissing
 from coordinator.metrics.metrics_page import MetricsPage
 from coordinator.partial_output.output_reader import OutputReader
+from coordinator.protocol.topology import LOG
 from coordinator.registry.projection.fold_problem_broadcast import FoldProblemBroadcast
 from coordinator.registry.projection.log_folding_watch import LogFoldingWatch
 from coordinator.registry.stores.broker_users import BrokerUsers
@@ -111,8 +112,10 @@ class BackgroundWork:
             await self.users.admitted()  # the link is there: the ledger was claimed over it
         except LedgerUnavailable as exc:
             raise ChannelLost(f"the users of the broker cannot be read: {exc}") from exc
+        without_log = await _log_is_missing(link)
         await self.publishers.opener.restore(link)
-        self.agents.registry.doubt(self.state.now())
+        if without_log:
+            self.agents.registry.doubt(self.state.now())
         await self.publishers.publisher.ready()
         try:
             await run_all(
@@ -127,7 +130,6 @@ class BackgroundWork:
         finally:
             # Where the log was deleted, say, a task that is taken now would be in no record.
             self.publishers.opener.interrupted()
-            self.agents.registry.doubt(self.state.now())
 
     def _upkeep(self, link: Link) -> list[Coroutine[Any, Any, object]]:
         """What folds the log and goes by it, or what watches the process that does."""
@@ -140,6 +142,17 @@ class BackgroundWork:
             self.recovery.rounds.session(link),
             self.recovery.former_broker.session(link),
         ]
+
+
+async def _log_is_missing(link: Link) -> bool:
+    """On a broker that is new, or because somebody deleted it."""
+    channel = await link.channel()
+    try:
+        await channel.depth(LOG)
+    except QueueMissing:
+        return True
+    await channel.close()
+    return False
 
 
 def _check_version(link: Link) -> None:

@@ -65,6 +65,10 @@ class Overlay:
         """What is still to be folded, in the order in which it was added."""
         return [_event(one) for one in self._waiting.values()]
 
+    def oldest(self) -> datetime | None:
+        """When the first of what is still to be folded was published."""
+        return next((_time(one) for one in self._waiting.values()), None)
+
     def between(self, begin: datetime, end: datetime) -> list[Event]:
         """What is still to be folded and was published after ``begin``, and not after ``end``."""
         return [_event(one) for one in self._waiting.values() if begin < _time(one) <= end]

@@ -107,8 +107,8 @@ class Registry:
 
     async def settle(self) -> None:
         """Wait until the ledger has all that this process has seen confirmed, and go by the ledger alone
-        for that: what it has not is of a task that was deleted, by another process too. Raises
-        `LedgerBehind` or `BrokerUnavailable`.
+        for that: what it has not is of a task that was deleted, by another process too, or was lost with the
+        log (see `doubt`). Raises `LedgerBehind`, `BrokerUnavailable` or `LedgerUnavailable`.
         """
         confirmed = set(self._overlay.ids())
         await self._catch_up()
@@ -117,10 +117,15 @@ class Registry:
 
     async def _unrecorded(self, confirmed: Collection[str]) -> set[str]:
         """Those of them that the log has lost, after they were told of."""
-        end = self._doubted_until
-        if end is None:
+        end, oldest = self._doubted_until, self._overlay.oldest()
+        if end is None or oldest is None:
+            return set()
+        if oldest > end + DOUBTED:  # nothing is on its way any more of what was doubted
+            self._doubted_until = None
             return set()
         doubted = [one for one in self._overlay.between(end - DOUBTED, end) if one.id in confirmed]
+        if not doubted:
+            return set()
         known = {event_id for event_id, _ in await self._queries.known(doubted)}
         lost = [event for event in doubted if event.id not in known]
         for event in lost:
