@@ -21,7 +21,7 @@ __all__ = ["PageRunner"]
 
 PORT_OF_THE_PAGES = re.compile(r"(?<=://)(?:localhost|127\.0\.0\.1):9001")
 DEMO = re.compile(r"^make demo$", re.MULTILINE)
-PATIENCE = 240.0
+PATIENCE = 90.0
 """Seconds for one block, and for a result that comes eventually."""
 
 

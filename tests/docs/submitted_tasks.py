@@ -21,7 +21,7 @@ from .blocks import Block
 
 __all__ = ["SubmittedTasks"]
 
-PATIENCE = 240.0
+PATIENCE = 90.0
 """Seconds for the tasks of one page to end."""
 
 

@@ -22,7 +22,7 @@ OF_THE_PACKAGE = ROOT / "docs" / "guides" / "an-agents-own-repository.md"
 
 @pytest.mark.any_broker
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(600)
 async def test_the_pages_do_what_they_say(
     system: System, broker: Broker, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:

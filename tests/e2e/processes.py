@@ -57,7 +57,7 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    async def wait(self, *, within: float = 120) -> int:
+    async def wait(self, *, within: float = 60) -> int:
         async with asyncio.timeout(within):
             return await self._process.wait()
 
@@ -65,7 +65,7 @@ class Process:
         if not self.ended:
             self.signal(signal.SIGTERM)
             try:
-                await self.wait()
+                await self.wait(within=60)
             except TimeoutError:
                 self.signal(signal.SIGKILL)
                 await self.wait()

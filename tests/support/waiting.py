@@ -19,7 +19,7 @@ LONGEST_PAUSE = 0.1
 async def eventually(fact: Callable[[], Awaitable[T | None]], *, timeout: float = ...) -> T: ...
 @overload
 async def eventually(fact: Callable[[], T | None], *, timeout: float = ...) -> T: ...
-async def eventually(fact: Callable[[], Any], *, timeout: float = 60) -> Any:
+async def eventually(fact: Callable[[], Any], *, timeout: float = 30) -> Any:
     """Ask until the answer is true, and return it; plain and async functions will do.
 
     Time costs nothing where the fact comes soon: the default is for machines that are very busy.
