@@ -35,15 +35,18 @@ class StopSignals:
         self._loop = loop
         self._on_signal = on_signal
         self._before: dict[signal.Signals, Any] = {}
-        self._ours = self._hear
 
     def __enter__(self) -> Self:
         _register_for_forks()
-        for number in STOPPING:
-            self._before[number] = signal.getsignal(number)
-            self._loop.add_signal_handler(number, _wake)
-            signal.signal(number, self._ours)
-            signal.siginterrupt(number, False)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # until ours is there
+        try:
+            for number in STOPPING:
+                self._before[number] = signal.getsignal(number)
+                self._loop.add_signal_handler(number, _wake)
+                signal.signal(number, self._hear)
+                signal.siginterrupt(number, False)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         _forks.heard = self
         return self
 
@@ -60,7 +63,7 @@ class StopSignals:
         """In a fork: signals are its own. What the handler of a task has set up itself stays."""
         signal.set_wakeup_fd(-1)
         for number in STOPPING:
-            if signal.getsignal(number) is self._ours:
+            if signal.getsignal(number) == self._hear:
                 signal.signal(number, _usable(self._before[number]))
 
 

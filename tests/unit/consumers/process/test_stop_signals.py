@@ -129,6 +129,22 @@ async def main():
 run(main)
 """
 
+WHILE_IT_IS_SET_UP = """
+base = asyncio.SelectorEventLoop
+if sys.argv[1] == "uvloop":
+    import uvloop
+    base = uvloop.Loop
+
+class Loop(base):
+    def add_signal_handler(self, number, *handler):
+        super().add_signal_handler(number, *handler)
+        if number == signal.SIGTERM:
+            os.kill(os.getpid(), number)
+
+heard = asyncio.Event()
+run_to_end(heard.wait, on_signal=lambda number: (told(number), heard.set()), loop_factory=Loop)
+"""
+
 BEFORE_IT_RUNS = """
 heard = asyncio.Event()
 
@@ -191,6 +207,7 @@ def test_a_signal_of_a_fork_is_the_forks_alone(script: str, printed: list[str], 
 @pytest.mark.parametrize(
     "script",
     [
+        pytest.param(WHILE_IT_IS_SET_UP, id="while it is set up"),
         pytest.param(BEFORE_IT_RUNS, id="before it runs"),
         pytest.param(BETWEEN_TWO_RUNS, id="between two runs"),
     ],
