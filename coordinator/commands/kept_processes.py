@@ -19,7 +19,7 @@ from coordinator.errors import OperatorError
 from coordinator.rabbitmq_node.child_process import spawn
 from coordinator.settings import Settings
 
-__all__ = ["PROJECTING", "SERVING", "KeptProcesses"]
+__all__ = ["BEGUN", "PROJECTING", "SERVING", "KeptProcesses"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,10 @@ FAILED = 1
 """The exit status of a process that has told the operator what to put right."""
 
 STARTED_AFTER = 10.0
-"""Seconds; a process that fails sooner would fail again."""
+"""Seconds since it has begun; a process that fails sooner would fail again."""
+
+BEGUN = b"\n"
+"""What a process says once all is imported: until then it is the machine that takes the time."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before another takes the place of one that died; doubled each time."""
@@ -71,9 +74,8 @@ class KeptProcesses:
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while True:
-            began = loop.time()
-            process, code, line = await self._run(options, descriptors)
-            lasted = loop.time() - began
+            process, code, said = await self._run(options, descriptors)
+            line, lasted = said.line, loop.time() - (said.begun or loop.time())
             if code == FAILED and lasted < STARTED_AFTER:
                 raise OperatorError(line or f"The {what} could not start: see what it said above")
             if line:
@@ -89,9 +91,10 @@ class KeptProcesses:
 
     async def _run(
         self, options: Sequence[str], descriptors: Sequence[int]
-    ) -> tuple[asyncio.subprocess.Process, int, str]:
-        """The process when it has ended, its exit status, and what it said of why."""
+    ) -> tuple[asyncio.subprocess.Process, int, _Said]:
+        """The process when it has ended, its exit status, and what it said."""
         told, tell = os.pipe()
+        said = _Said(told)
         try:
             try:
                 process = await spawn(
@@ -113,10 +116,10 @@ class KeptProcesses:
             self._running.add(process)
             code = await process.wait()
             self._running.discard(process)
-            os.set_blocking(told, False)
-            return process, code, _read(told)
+            said.read()
+            return process, code, said
         finally:
-            os.close(told)
+            said.close()
 
     async def stop(self) -> None:
         """Ask all of them at once; who does not stop in time is killed."""
@@ -135,8 +138,34 @@ class KeptProcesses:
                 await process.wait()
 
 
-def _read(told: int) -> str:
-    try:
-        return os.read(told, LONGEST_LINE).decode(errors="replace").strip()
-    except BlockingIOError:  # a child of the process still has the pipe
-        return ""
+class _Said:
+    """Hears what a process says over its pipe."""
+
+    def __init__(self, told: int) -> None:
+        self.begun: float | None = None
+        """When it has begun, on the clock of the event loop; None where it never has."""
+        self._told = told
+        self._bytes = b""
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(told, False)
+        self._loop.add_reader(told, self.read)
+
+    @property
+    def line(self) -> str:
+        """Why it cannot start, or cannot go on."""
+        return self._bytes.decode(errors="replace").strip()
+
+    def read(self) -> None:
+        try:
+            more = os.read(self._told, LONGEST_LINE)
+        except BlockingIOError:  # nothing more, and a child of the process still has the pipe
+            return
+        if not more:
+            self._loop.remove_reader(self._told)
+        elif self.begun is None and more.startswith(BEGUN):
+            self.begun = self._loop.time()
+        self._bytes += more
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._told)
+        os.close(self._told)

@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from coordinator.access.audit_log import AuditStream
@@ -94,10 +95,13 @@ def _serve(options: argparse.Namespace) -> int:
         serving = partial(_serve_here, settings, "serving", activated=activated)
         run_until_stopped(beside_projector(settings, serving))
     elif options.duty == "projecting":
-        run_until_stopped(_project_here(settings, options.figures))
+        run_until_stopped(_project_here(settings, options.figures, options.tell_fd))
     else:
         duty, sockets = options.duty or "all", (options.socket_fd, options.metrics_fd, activated)
-        run_until_stopped(_serve_here(settings, duty, options.figures, *sockets))
+        serving_here = _serve_here(
+            settings, duty, options.figures, *sockets, tell_fd=options.tell_fd
+        )
+        run_until_stopped(serving_here)
     return CLEAN
 
 
@@ -108,19 +112,33 @@ async def _serve_here(
     socket_fd: int | None = None,
     metrics_fd: int | None = None,
     activated: socket.socket | None = None,
+    tell_fd: int | None = None,
 ) -> None:
     from .serve_command import Inherited, serve  # noqa: PLC0415
 
+    _tell_begun(tell_fd)
     inherits = Inherited(
         socket_fd=socket_fd, metrics_fd=metrics_fd, activated=activated, member=member
     )
     await serve(settings, _say, duty=duty, inherits=inherits)
 
 
-async def _project_here(settings: Settings, member: GroupMember | None) -> None:
+async def _project_here(
+    settings: Settings, member: GroupMember | None, tell_fd: int | None
+) -> None:
     from .serve_command import project  # noqa: PLC0415
 
+    _tell_begun(tell_fd)
     await project(settings, member)
+
+
+def _tell_begun(tell_fd: int | None) -> None:
+    """To the process that keeps this one: all is imported, however long a busy machine took for it."""
+    if tell_fd is not None:
+        from .kept_processes import BEGUN  # noqa: PLC0415 - only a child has said anything
+
+        with suppress(OSError):  # such as: the parent stops, and has closed the pipe
+            os.write(tell_fd, BEGUN)
 
 
 def _dashboard(options: argparse.Namespace) -> int:
